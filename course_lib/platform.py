@@ -1,0 +1,138 @@
+"""Where are we running? Device, dtype and the reason for it, size, work folder; decided once and printed by `setup()`.
+
+Nothing here touches the network, imports peft or transformers, or looks for Google's modules unless Colab has loaded them.
+"""
+import importlib.metadata
+import os
+import random
+import shutil
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+# The one setting behind every badge and every Colab install. A release tag, so that a term's students see a term's course.
+COURSE_REPO = os.environ.get("COURSE_REPO", "littlebrook-course/littlebrook")
+COURSE_REF = os.environ.get("COURSE_REF", "v0.1.0")
+
+SIZES = ("tiny", "laptop", "gpu")
+OLDEST_PYTHON = (3, 11)
+FREE_DISK_MB = 500  # what one lab writes, with room to spare
+
+
+class CourseError(Exception):
+    """Something a student or an instructor can mend; the message is one line that says how."""
+
+    def _render_traceback_(self):  # IPython shows this instead of a stack trace
+        return [str(self)]
+
+
+@dataclass(frozen=True)
+class Platform:
+    python: str
+    torch: str
+    device: str
+    dtype: str
+    reason: str
+    threads: int
+    size: str
+    work: Path
+
+
+def in_colab():
+    return "google.colab" in sys.modules
+
+
+def size(device=None):
+    """The dial of every stage: `tiny` (seconds), `laptop` (minutes on 2 cores), `gpu`. Env COURSE_SIZE, else by device."""
+    chosen = os.environ.get("COURSE_SIZE") or ("gpu" if (device or device_and_dtype()[0]) == "cuda" else "laptop")
+    if chosen not in SIZES:
+        raise CourseError(f"COURSE_SIZE is {chosen!r}: set it to one of {', '.join(SIZES)}, or unset it.")
+    return chosen
+
+
+def work_dir():
+    """Folder of what the student has trained: env COURSE_WORK, else ./work. Made if absent. Raises CourseError if unwritable."""
+    folder = Path(os.environ.get("COURSE_WORK") or "work").expanduser().absolute()
+    probe = folder / f".probe-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise CourseError(
+            f"Cannot write to {folder} ({error.strerror}): set the environment variable COURSE_WORK to a folder you may write to."
+        ) from None
+    return folder
+
+
+def device_and_dtype():
+    """(device, dtype, reason), from the compute capability.
+
+    `torch.cuda.is_bf16_supported()` says True on a T4, where bf16 is emulated and slow, so we do not ask it.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return "cpu", torch.float32, "no CUDA device: fp32 on the CPU"
+    capability = torch.cuda.get_device_capability()
+    name = torch.cuda.get_device_name()
+    level = f"{name}, compute capability {capability[0]}.{capability[1]}"
+    if capability >= (8, 0):
+        return "cuda", torch.bfloat16, f"{level}: native bf16"
+    if capability >= (7, 0):
+        return "cuda", torch.float16, f"{level}: bf16 would be emulated, so fp16 autocast over fp32 weights"
+    return "cuda", torch.float32, f"{level}: no tensor cores, so fp32"
+
+
+def hide_old_torchao():
+    """Make a torchao that peft refuses (Colab ships 0.10, peft wants 0.16) look absent. Returns a note, or None."""
+    if "torchao" in sys.modules:
+        return None
+    try:
+        version = importlib.metadata.version("torchao")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    if tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2]) >= (0, 16):
+        return None
+    sys.modules["torchao"] = None  # find_spec("torchao") now returns None, which is what peft and transformers ask
+    return f"torchao {version} is hidden (peft needs 0.16 or later, the course needs none)"
+
+
+def setup(lab, seed=0):
+    """Seed everything, look at the machine, print one table. Returns a Platform.
+
+    Raises CourseError, one line, for a Python that is too old, an unknown COURSE_SIZE, an unwritable work folder, a full disk.
+    """
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        raise CourseError(
+            f"The course needs Python 3.11, 3.12 or 3.13 and this kernel is {sys.version.split()[0]}: "
+            "run `make lab` in the course folder, or choose its kernel."
+        )
+    import numpy
+    import torch
+
+    device, dtype, reason = device_and_dtype()
+    work = work_dir()
+    free = shutil.disk_usage(work).free // 2**20
+    if free < int(os.environ.get("COURSE_MIN_FREE_MB", FREE_DISK_MB)):
+        raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
+    notes = [note for note in [hide_old_torchao()] if note]
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    here = Platform(
+        python=sys.version.split()[0], torch=torch.__version__, device=device, dtype=str(dtype).removeprefix("torch."),
+        reason=reason, threads=torch.get_num_threads(), size=size(device), work=work,
+    )
+    rows = {
+        "lab": f"{lab}, seed {seed}",
+        "python": f"{here.python}, torch {here.torch}" + (", on Colab" if in_colab() else ""),
+        "device": f"{here.device}, {here.threads} thread{'s' * (here.threads > 1)}",
+        "dtype": f"{here.dtype} ({here.reason})",
+        "size": here.size,
+        "work": str(here.work),
+    }
+    for name, value in [*rows.items(), *(("note", note) for note in notes)]:
+        print(f"{name:>7}  {value}")
+    return here
