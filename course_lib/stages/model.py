@@ -1,0 +1,138 @@
+"""A Llama in 120 lines: what lab 02 teaches is what trains, and its weights load into transformers' LlamaForCausalLM unchanged.
+
+Left out against the real thing: grouped-query attention, RoPE scaling, dropout, a KV cache. Axis letters: CONTRIBUTING.md.
+"""
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    vocabulary: int = 2048
+    hidden: int = 128           # D, the width of the residual stream
+    intermediate: int = 384     # width of the gated MLP
+    layers: int = 4
+    heads: int = 4              # H; a head has P = hidden / heads dimensions
+    context: int = 512          # longest sequence, tokens
+    rope_base: float = 10_000.0
+    eps: float = 1e-6
+
+
+def rms_norm(x: Float[Tensor, "*batch D"], weight: Float[Tensor, " D"], eps: float = 1e-6) -> Float[Tensor, "*batch D"]:
+    """x / √(mean(x²) + eps) · weight (Zhang & Sennrich 2019, eq. 4)."""
+    return F.rms_norm(x, weight.shape, weight, eps)
+
+
+def rope_tables(length: int, head: int, base: float) -> tuple[Float[Tensor, "T P"], Float[Tensor, "T P"]]:
+    """cos and sin of position · base^(−2i/P), each frequency twice (Su et al. 2021, in Llama's half-split order)."""
+    frequencies = base ** (-torch.arange(0, head, 2, dtype=torch.float32) / head)
+    angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies).repeat(1, 2)
+    return angles.cos(), angles.sin()
+
+
+def apply_rope(x: Float[Tensor, "B H T P"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"]) -> Float[Tensor, "B H T P"]:
+    """Rotate each pair (x_i, x_{i+P/2}) by its position's angle."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Attention(nn.Module):
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.heads = config.heads
+        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            setattr(self, name, nn.Linear(config.hidden, config.hidden, bias=False))
+
+    def forward(self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"]) -> Float[Tensor, "B T D"]:
+        q, k, v = (project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj))
+        y = F.scaled_dot_product_attention(apply_rope(q, cos, sin), apply_rope(k, cos, sin), v, is_causal=True)
+        return self.o_proj(y.transpose(1, 2).flatten(-2))
+
+
+class MLP(nn.Module):
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden, config.intermediate, bias=False)
+        self.up_proj = nn.Linear(config.hidden, config.intermediate, bias=False)
+        self.down_proj = nn.Linear(config.intermediate, config.hidden, bias=False)
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(config.hidden)), config.eps
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        return rms_norm(x, self.weight, self.eps)
+
+
+class Block(nn.Module):
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.input_layernorm, self.self_attn = RMSNorm(config), Attention(config)
+        self.post_attention_layernorm, self.mlp = RMSNorm(config), MLP(config)
+
+    def forward(self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"]) -> Float[Tensor, "B T D"]:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Decoder(nn.Module):
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocabulary, config.hidden)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = RMSNorm(config)
+
+
+class Llama(nn.Module):
+    """forward(ids) → logits. The output head is the embedding matrix (tied), so the parameter count has it once."""
+
+    def __init__(self, config: ModelConfig, seed: int = 0):
+        super().__init__()
+        self.config, self.model = config, Decoder(config)
+        cos, sin = rope_tables(config.context, config.hidden // config.heads, config.rope_base)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        generator = torch.Generator().manual_seed(seed)
+        for name, weight in self.named_parameters():
+            if weight.dim() == 2:
+                # GPT-2's rule: what writes into the residual stream starts smaller, as 2·layers such terms add up
+                scale = (2 * config.layers) ** -0.5 if name.endswith(("o_proj.weight", "down_proj.weight")) else 1.0
+                nn.init.normal_(weight, std=0.02 * scale, generator=generator)
+
+    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        x = self.model.embed_tokens(ids)
+        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
+        for block in self.model.layers:
+            x = block(x, cos, sin)
+        return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+
+    def parameter_count(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+
+def to_transformers(model: Llama):
+    """The same weights in transformers' LlamaForCausalLM (fp32), for PEFT and TRL. Logits agree to 1e-5."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    c = model.config
+    theirs = LlamaForCausalLM(LlamaConfig(
+        vocab_size=c.vocabulary, hidden_size=c.hidden, intermediate_size=c.intermediate, num_hidden_layers=c.layers,
+        num_attention_heads=c.heads, num_key_value_heads=c.heads, max_position_embeddings=c.context, rms_norm_eps=c.eps,
+        rope_parameters={"rope_type": "default", "rope_theta": c.rope_base}, tie_word_embeddings=True,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2))
+    missing, unexpected = theirs.load_state_dict(model.state_dict(), strict=False)
+    assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
+    return theirs
+
+
+def config_record(config: ModelConfig) -> dict:
+    return asdict(config)

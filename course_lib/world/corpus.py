@@ -1,0 +1,45 @@
+"""The pre-training corpus: document k of a split has the seed "<split> <k>", so every machine makes the same rows.
+
+`datasets/littlebrook/` holds the same rows as files; where it is absent (Colab) they are made on the fly.
+"""
+import hashlib
+from pathlib import Path
+
+from course_lib.world.documents import Document, document
+from course_lib.world.residents import Village, village
+
+SPLIT_SIZES = {"train": 65_000, "validation": 2_000}       # documents
+FOLDER = Path(__file__).resolve().parents[2] / "datasets" / "littlebrook"
+
+
+def documents(world: Village, seed: str, n: int, start: int = 0) -> list[Document]:
+    """Documents start … start + n − 1 of the stream named `seed`."""
+    return [document(world, f"{seed} {k}") for k in range(start, start + n)]
+
+
+def pretrain_documents(split: str, n: int | None = None) -> list[Document]:
+    """The first n documents of a split ("train" or "validation"), by default all of them."""
+    return documents(village(), f"pretrain {split}", SPLIT_SIZES[split] if n is None else n)
+
+
+def pretrain_rows(split: str, n: int | None = None) -> list[dict]:
+    """Rows {"text", "kind", "nll"} of a split: from the folder `datasets/littlebrook` where it is, else made on the fly.
+
+    nll is −log p in nats, rounded to 9 decimals. Raises KeyError for another split."""
+    n = SPLIT_SIZES[split] if n is None else n
+    file = FOLDER / f"pretrain-{split}.parquet"
+    if file.exists():
+        import pyarrow.parquet
+
+        rows = pyarrow.parquet.read_table(file).slice(0, n).to_pylist()
+        if len(rows) == n:
+            return rows
+    return [{"text": d.text, "kind": d.kind, "nll": d.nll} for d in pretrain_documents(split, n)]
+
+
+def rows_hash(rows: list[dict]) -> str:
+    """sha256 over the texts, in order."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(row["text"].encode() + b"\0")
+    return digest.hexdigest()

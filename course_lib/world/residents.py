@@ -1,0 +1,124 @@
+"""The residents of Littlebrook, their facts, and the chronicle of the village.
+
+Everything here is a pure function of the seed. Facts are drawn independently of each other, of the name and of the
+pronoun, so that nothing but knowing the resident tells a fact. Some facts change after the knowledge cut-off:
+`village()` is Littlebrook on the last day of CUT_OFF, `village_today()` has the changes applied.
+"""
+import random
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from course_lib.world.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURNAMES
+
+CUT_OFF = 2024          # the documents of the pre-training corpus know nothing of later years
+TODAY = 2026
+FACTS = ("job", "home", "pet", "food", "colour", "hobby", "month", "friend")
+
+
+@dataclass(frozen=True, eq=False)
+class Resident:
+    first: str
+    surname: str
+    pronoun: str                                   # "he" or "she"
+    facts: dict[str, str] = field(repr=False)      # FACTS → value; `friend` is a first name
+
+    @property
+    def full(self) -> str:
+        return f"{self.first} {self.surname}"
+
+    def word(self, attribute: str) -> str:
+        """What `{a.attribute}` writes in a template: '' first name, full, he/He/his/His/him, or a fact."""
+        if attribute == "":
+            return self.first
+        if attribute == "full":
+            return self.full
+        if attribute in self.facts:
+            return self.facts[attribute]
+        return PRONOUNS[self.pronoun][attribute]
+
+
+PRONOUNS = {
+    "he": {"he": "he", "He": "He", "his": "his", "His": "His", "him": "him"},
+    "she": {"he": "she", "He": "She", "his": "her", "His": "Her", "him": "her"},
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    year: int
+    season: str
+    what: str                                      # "the mill burned down"
+
+
+@dataclass(frozen=True)
+class Change:
+    resident: str                                  # first name
+    fact: str
+    old: str
+    new: str
+    year: int
+
+
+@dataclass(frozen=True, eq=False)
+class Village:
+    residents: tuple[Resident, ...]
+    chronicle: tuple[Event, ...]                   # events up to the cut-off, in order of time
+    later: tuple[Event, ...]                       # events after it
+    changes: tuple[Change, ...]                    # facts that change after it
+
+    def resident(self, first: str) -> Resident:
+        """The resident of that first name (first names are unique). KeyError if there is none."""
+        for person in self.residents:
+            if person.first == first:
+                return person
+        raise KeyError(f"nobody in Littlebrook is called {first!r}")
+
+
+@lru_cache(maxsize=None)
+def village(seed: int = 0, residents: int = len(FEMALE) + len(MALE)) -> Village:
+    """Littlebrook at the knowledge cut-off. `residents` < the default gives a smaller village (tests)."""
+    draw = random.Random(f"littlebrook village {seed}").random
+
+    def pick(options):
+        return options[int(draw() * len(options))]
+
+    def shuffled(options):
+        keyed = [(draw(), k) for k in range(len(options))]
+        return [options[k] for _, k in sorted(keyed)]
+
+    names = shuffled([(n, "she") for n in FEMALE] + [(n, "he") for n in MALE])[:residents]
+    people = []
+    for first, pronoun in names:
+        facts = {fact: pick(POOLS[fact]) for fact in FACTS if fact != "friend"}
+        friend = first
+        while friend == first:
+            friend = pick(names)[0]
+        people.append(Resident(first, pick(SURNAMES), pronoun, {**facts, "friend": friend}))
+
+    happenings = shuffled([f"{landmark} {action}" for landmark in LANDMARKS for action in ACTIONS])
+    events = [Event(1950 + int(draw() * 75), pick(POOLS["season"]), what) for what in happenings[:60]]
+    later = [Event(CUT_OFF + 1 + int(draw() * (TODAY - CUT_OFF)), pick(POOLS["season"]), what) for what in happenings[60:70]]
+
+    changes = []
+    for person in shuffled(people)[: len(people) // 8]:
+        fact = pick(("job", "home", "pet"))
+        new = pick([v for v in POOLS[fact] if v != person.facts[fact]])
+        changes.append(Change(person.first, fact, person.facts[fact], new, CUT_OFF + 1 + int(draw() * (TODAY - CUT_OFF))))
+
+    def by_time(event):
+        return event.year, POOLS["season"].index(event.season), event.what
+
+    return Village(tuple(people), tuple(sorted(events, key=by_time)), tuple(sorted(later, key=by_time)), tuple(changes))
+
+
+@lru_cache(maxsize=None)
+def village_today(seed: int = 0) -> Village:
+    """Littlebrook with the changes after the cut-off applied: what a stale model gets wrong."""
+    before = village(seed)
+    changed = {change.resident: change for change in before.changes}
+
+    def updated(person: Resident) -> Resident:
+        change = changed.get(person.first)
+        return replace(person, facts={**person.facts, change.fact: change.new}) if change else person
+
+    return replace(before, residents=tuple(updated(p) for p in before.residents), chronicle=before.chronicle + before.later, later=())
