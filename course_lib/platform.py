@@ -112,11 +112,14 @@ def setup(lab, seed=0):
     import numpy
     import torch
 
+    from course_lib.questions.notebook import use_lab
+
     device, dtype, reason = device_and_dtype()
     work = work_dir()
     free = shutil.disk_usage(work).free // 2**20
     if free < int(os.environ.get("COURSE_MIN_FREE_MB", FREE_DISK_MB)):
         raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
+    use_lab(lab)
     notes = [note for note in [hide_old_torchao()] if note]
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
