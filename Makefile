@@ -1,0 +1,34 @@
+# The verbs of the course; `make` alone lists them.
+.PHONY: help lab test build check grade-demo bench clean
+.DEFAULT_GOAL := help
+
+help:         ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+lab:          ## install what is needed and open JupyterLab in labs/ (ARGS="--port 9000" go to it)
+	@bash scripts/install.sh lab
+	@bash scripts/lab.sh $(ARGS)
+
+test:         ## install what the tests need and run them all (ARGS="-k tokenizer" go to pytest)
+	@bash scripts/install.sh lab grade dev
+	@bash scripts/test.sh $(ARGS)
+
+build:        ## make labs/*.ipynb and solutions/*.ipynb from solutions/*.py (ARGS="02_pretraining --force")
+	@bash scripts/install.sh lab grade dev
+	@.venv/bin/course build $(ARGS)
+
+check:        ## say whether the committed notebooks are what their sources give
+	@bash scripts/install.sh lab grade dev
+	@.venv/bin/course build --check $(ARGS)
+
+grade-demo:   ## build a small class, grade it, print the table
+	@bash scripts/install.sh lab grade dev
+	@.venv/bin/python -m course_lib.grading.demo $(ARGS)
+
+bench:        ## print a measured figure of README (NAME=pretrain, ARGS=--json)
+	@bash scripts/install.sh lab grade dev
+	@.venv/bin/course bench $(NAME) $(ARGS)
+
+clean:        ## remove what can be made again; your work/ and submissions/ stay
+	@rm -rf .venv .pytest_cache .hypothesis .benchmarks build demo *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Opens JupyterLab in labs/ and prints its address. More arguments for it: make lab ARGS="--port 9000"
+set -euo pipefail
+cd "$(dirname "$0")/.."
+options=(--ServerApp.root_dir="$PWD/labs" --LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate)
+[ "$(id -u)" != 0 ] || options+=(--allow-root)
+[ "$(uname -s)" = Darwin ] || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || options+=(--no-browser)
+echo "Littlebrook: JupyterLab starts; open the address with ?token= below in a browser. Ctrl-C twice ends it."
+PATH="$PWD/.venv/bin:$PATH" OMP_WAIT_POLICY=passive exec jupyter lab "${options[@]}" "$@"
