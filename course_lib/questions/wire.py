@@ -10,6 +10,7 @@ import math
 import torch
 
 MAX_BYTES = 64 * 2**20  # one message
+MAX_JSON = 8 * 2**20
 MAX_NODES = 100_000
 MAX_DEPTH = 12
 MAX_TEXT = 1_000_000  # characters in one string
@@ -163,8 +164,8 @@ def decode(data):
     if len(data) > MAX_BYTES + 4_000_000 or len(data) < 8:
         raise ValueError("message of an impossible size")
     size = int.from_bytes(data[:8], "little")
-    if size > len(data) - 8:
-        raise ValueError("truncated message")
+    if size > min(len(data) - 8, MAX_JSON):
+        raise ValueError("truncated message, or one with far too much JSON")
     try:
         tree = json.loads(bytes(data[8 : 8 + size]))
         blob = bytes(data[8 + size :])
