@@ -1,0 +1,103 @@
+"""The live training curve: loss against tokens seen, with the limit as a line.
+
+`figure` is a pure function of the history, `LiveCurve` redraws it in place while a run goes on. Without a notebook front end it does nothing.
+matplotlib is imported where it is used: it takes half a second that `import course_lib` should not pay.
+"""
+
+import io
+import math
+import time
+
+from course_lib.widgets.palette import BLUE, GREY, ORANGE
+
+
+def figure(history: list[dict], entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit"):
+    """A matplotlib Figure. `history`: rows with "tokens", "train_loss" and "val_loss" (nats/token; a missing or None value is not drawn).
+
+    `entropy` (nats/token) is the limit, drawn as a line and labelled. `uniform` (nats/token), log of the vocabulary size, is drawn when given.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(7, 3.6), dpi=100, layout="constrained")
+    FigureCanvasAgg(fig)
+    axes = fig.add_subplot()
+    train, validation = points(history, "train_loss"), points(history, "val_loss")
+    if train:
+        axes.plot(*zip(*train), color=BLUE, linewidth=1.2, label=f"training, now {train[-1][1]:.3f}")
+    if validation:
+        axes.plot(*zip(*validation), color=ORANGE, marker="o", markersize=4, linewidth=1.2, label=f"validation, now {validation[-1][1]:.3f}")
+    if entropy is not None:
+        axes.axhline(entropy, color="black", linestyle="--", linewidth=1.5, label=f"the limit: entropy {entropy:.3f}")
+    if uniform is not None:
+        axes.axhline(uniform, color=GREY, linestyle=":", linewidth=1.2, label=f"every token equally likely: {uniform:.2f}")
+    axes.set(xlabel="tokens seen", ylabel="loss (nats/token)", title=title)
+    values = [loss for _, loss in train + validation] + [value for value in (entropy, uniform) if value is not None]
+    if values:
+        low, high = min(values), max(values)
+        axes.set_ylim(max(0.0, low - 0.08 * (high - low) - 0.02), high + 0.08 * (high - low) + 0.02)
+    axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
+    axes.grid(alpha=0.25)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9)
+    return fig
+
+
+def points(history: list[dict], key: str) -> list[tuple[float, float]]:
+    """(tokens, loss) pairs, without the rows where the loss is missing or not finite."""
+    pairs = [(row["tokens"], row.get(key)) for row in history]
+    return [(tokens, float(loss)) for tokens, loss in pairs if loss is not None and math.isfinite(loss)]
+
+
+def human(tokens: float) -> str:
+    """1500000 → "1.5 M"."""
+    for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(tokens) >= size:
+            return f"{tokens / size:g}{letter}"
+    return f"{tokens:g}"
+
+
+def render(history: list[dict], entropy: float | None = None, **options) -> bytes:
+    """The same picture as PNG bytes."""
+    buffer = io.BytesIO()
+    figure(history, entropy, **options).savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+class LiveCurve:
+    """Give it to a run as `on_step`. It redraws one picture in place, at most every `every` seconds.
+
+        curve = LiveCurve(entropy=1.2)
+        pretrain(on_step=curve)
+        curve.close()          # draw the last steps too
+    """
+
+    def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str = "course-curve"):
+        self.history: list[dict] = []
+        self.options = {"entropy": entropy, "uniform": uniform, "title": title}
+        self.every, self.display_id = every, display_id
+        self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
+
+    def __call__(self, row: dict) -> None:
+        self.history.append(row)
+        if self.front_end and time.monotonic() - self.drawn_at >= self.every:
+            self.draw()
+
+    def draw(self) -> None:
+        from IPython.display import Image, display
+
+        display(Image(render(self.history, **self.options)), display_id=self.display_id, update=self.shown)
+        self.drawn_at, self.shown = time.monotonic(), True
+
+    def close(self) -> None:
+        if self.front_end and self.history:
+            self.draw()
+
+
+def has_front_end() -> bool:
+    """True in a Jupyter kernel. False in a script, in a test, and in the terminal's IPython."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return getattr(get_ipython(), "kernel", None) is not None

@@ -1,0 +1,50 @@
+"""Runs the banks of wrong and right answers through the questions. `course bench questions` prints `tally()`."""
+
+import importlib
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).parent
+BANKS = {"00_start_here": "bank00", "02_pretraining": "bank02"}
+SEEDS = ("public", "one", "two")
+
+
+def bank(lab):
+    """id → {"wrong": {label: source}, "right": {label: source}, "named": {label: words of the mistake}} of a lab."""
+    if str(HERE) not in sys.path:
+        sys.path.insert(0, str(HERE))
+    return importlib.import_module(BANKS[lab]).BANK
+
+
+def verdict(question, source, seed):
+    """QuestionResult of one answer, given as source text."""
+    from course_lib.questions.core import LocalCaller, run
+
+    namespace = {}
+    exec(source, namespace)
+    return run(question, LocalCaller(namespace), seed)
+
+
+def entries(labs=tuple(BANKS)):
+    """(question, "wrong" | "right", label, source, words of the mistake or None) for every answer in the banks."""
+    from course_lib.questions.core import questions_of
+
+    for lab in labs:
+        by_id = {question.id: question for question in questions_of(lab)}
+        for name, answers in bank(lab).items():
+            for kind in ("wrong", "right"):
+                for label, source in answers[kind].items():
+                    yield by_id[name], kind, label, source, answers["named"].get(label) if kind == "wrong" else None
+
+
+def tally(seeds=SEEDS):
+    """{"wrong_caught", "wrong_total", "right_accepted", "right_total"}: an answer counts when it does so on every seed."""
+    counts = {"wrong_caught": 0, "wrong_total": 0, "right_accepted": 0, "right_total": 0}
+    for question, kind, _, source, _ in entries():
+        passes = [verdict(question, source, seed).status == "pass" for seed in seeds]
+        counts[f"{kind}_total"] += 1
+        if kind == "wrong":
+            counts["wrong_caught"] += not any(passes)
+        else:
+            counts["right_accepted"] += all(passes)
+    return counts

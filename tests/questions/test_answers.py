@@ -1,0 +1,56 @@
+"""Every wrong answer of the banks fails, with its mistake named where the question knows it; every right one passes. Three seeds."""
+
+import pytest
+import tally
+
+from course_lib.questions.core import LocalCaller, Question, labs, questions_of, run
+
+ENTRIES = list(tally.entries())
+
+
+@pytest.mark.parametrize("question, kind, label, source, words", ENTRIES, ids=[f"{e[0].id}-{e[1]}-{e[2]}" for e in ENTRIES])
+def test_answer(question, kind, label, source, words):
+    for seed in tally.SEEDS:
+        result = tally.verdict(question, source, seed)
+        failed = [case for case in result.cases if case.status != "pass"]
+        if kind == "right":
+            assert not failed, (seed, [(case.name, case.message, case.hint) for case in failed])
+            assert result.score == question.points
+        else:
+            assert failed and result.score < question.points, f"seed {seed}: the wrong answer passed"
+            if words:
+                assert any(words in (case.mistake or "") for case in failed), (seed, [(case.name, case.message, case.mistake) for case in failed])
+
+
+def test_the_banks_are_large_enough():
+    for lab in tally.BANKS:
+        questions = {question.id for question in questions_of(lab) if isinstance(question, Question)}
+        assert questions == set(tally.bank(lab)), "each function question has its bank"
+        for name, answers in tally.bank(lab).items():
+            assert len(answers["wrong"]) >= 8 and len(answers["right"]) >= 3, name
+            assert set(answers["named"]) <= set(answers["wrong"]), name
+
+
+@pytest.mark.parametrize("lab, points", [("00_start_here", 2), ("02_pretraining", 10)])
+def test_points(lab, points):
+    assert lab in labs()
+    assert sum(question.points for question in questions_of(lab)) == points
+
+
+def test_a_stub_scores_nothing_and_says_todo():
+    for lab in tally.BANKS:
+        for question in questions_of(lab):
+            if isinstance(question, Question):
+                namespace = {}
+                exec(f"def {question.id}(*args, **kwargs):\n    raise NotImplementedError()", namespace)
+                result = run(question, LocalCaller(namespace))
+                assert (result.status, result.score) == ("todo", 0.0), question.id
+
+
+def test_answers_of_another_kind_fail_without_a_crash():
+    for lab in tally.BANKS:
+        for question in questions_of(lab):
+            if isinstance(question, Question):
+                for junk in (None, "text", 3, [], {}, float("nan"), True, (1, 2)):
+                    result = run(question, LocalCaller({question.id: lambda *a, junk=junk, **k: junk}))
+                    assert result.score == 0.0 and result.status in ("fail", "error"), (question.id, junk)
