@@ -49,8 +49,9 @@ if [ -z "$venv" ]; then
     "$python" -m venv .venv || stop "could not make .venv with $python (see above)."
     echo "$PWD" > .venv/.place # a venv that was moved does not work
 fi
-echo "Littlebrook: installing into $PWD/.venv, some minutes the first time …"
+echo "Littlebrook: installing into $PWD/.venv: first PyTorch, some minutes the first time …"
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@" || stop "pip failed (see above); run the same command again to go on from here."; }
-pip install -q -c constraints.txt ${index[@]+"${index[@]}"} torch numpy
-pip install -q -c constraints.txt -e ".[$(IFS=,; echo "$*")]"
+pip install -qq -c constraints.txt ${index[@]+"${index[@]}"} torch numpy
+echo "Littlebrook: … then JupyterLab and the rest …"
+pip install -qq -c constraints.txt -e ".[$(IFS=,; echo "$*")]"
 echo "$wanted" > "$stamp"

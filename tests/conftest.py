@@ -1,0 +1,22 @@
+"""Before torch is imported anywhere: one thread, no spinning, no network; and every call in course_lib checked against its annotations."""
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+assert "torch" not in sys.modules, "tests/conftest.py must come before the first import of torch"
+os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND="agg")
+os.environ.setdefault("COURSE_SIZE", "tiny")
+scratch = tempfile.TemporaryDirectory(prefix="littlebrook-tests-", ignore_cleanup_errors=True)
+os.environ["HF_HOME"] = f"{scratch.name}/hf"
+os.environ.setdefault("COURSE_WORK", f"{scratch.name}/work")
+
+# The notebooks' kernels and the scripts under test find this checkout, installed or not.
+ROOT = Path(__file__).parents[1]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+sys.path.insert(0, str(ROOT))
+
+from jaxtyping import install_import_hook  # noqa: E402
+
+sys.path.insert(0, str(ROOT / "tests"))
+install_import_hook("course_lib", "typechecker.check")
