@@ -1,0 +1,45 @@
+"""The check card: what it says, and that it never lets markup through."""
+
+import pytest
+
+from course_lib.questions.core import CaseResult, LocalCaller, QuestionResult, questions_of, run
+from course_lib.widgets.card import plain, render
+
+
+def result(status="fail", **case):
+    cases = [CaseResult("the core", "pass", 0.5, 0.5), CaseResult("padding", status, 0, 0.5, **case)]
+    return QuestionResult("next_token_loss", 0.5, 1, status, cases)
+
+
+def test_a_failure_names_the_mistake_and_the_next_step():
+    shown = result(message="the loss: yours is 3", mistake="the padding was counted", hint="mask it", reread="§ 5")
+    for text in (plain(shown), render(shown)):
+        for words in ("1 of 2 checks pass", "0.5 of 1 point", "the padding was counted", "mask it", "§ 5", "Next:", "not right yet"):
+            assert words in text
+
+
+def test_everything_is_escaped():
+    nasty = '<img src=x onerror="alert(1)">'
+    shown = QuestionResult(nasty, 0, 1, "fail", [CaseResult(nasty, "fail", 0, 1, nasty, nasty, nasty, nasty)])
+    assert "<img" not in render(shown) and "onerror=\"" not in render(shown)
+
+
+@pytest.mark.parametrize("status", ["pass", "fail", "error", "timeout", "oom", "killed", "missing", "protocol", "todo"])
+def test_each_status_has_words_and_a_sign_beside_the_colour(status):
+    shown = QuestionResult("x", 0, 1, status, [CaseResult("core", status, 0, 1, "message")])
+    assert plain(shown).startswith("[") and "Next:" in plain(shown)
+    assert any(sign in render(shown) for sign in "✓✗○")
+
+
+def test_a_stub_is_to_do_and_nothing_else():
+    question = questions_of("02_pretraining")[0]
+
+    def stub(*args, **kwargs):
+        raise NotImplementedError()
+
+    text = plain(run(question, LocalCaller({question.id: stub})))
+    assert "TO DO" in text and "Traceback" not in text and len(text.splitlines()) == 2
+
+
+def test_the_card_takes_its_colours_from_the_page():
+    assert "color:inherit" in render(result()) and "background:transparent" in render(result())

@@ -1,0 +1,56 @@
+"""The training curve: a pure picture, and a live one that is silent without a front end."""
+
+import math
+
+from course_lib.widgets.curve import LiveCurve, figure, human, render
+
+HISTORY = [
+    {"tokens": 0, "train_loss": 7.6, "val_loss": 7.6},
+    {"tokens": 1000, "train_loss": 5.0},
+    {"tokens": 2000, "train_loss": math.nan, "val_loss": None},
+    {"tokens": 3000, "train_loss": 2.0, "val_loss": 2.1},
+]
+
+
+def test_axes_have_units_and_the_limit_is_a_labelled_line():
+    axes = figure(HISTORY, entropy=1.2, uniform=7.6).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("tokens seen", "loss (nats/token)")
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert any("limit" in label and "1.2" in label for label in labels)
+    limit = [line for line in axes.lines if "limit" in str(line.get_label())][0]
+    assert set(limit.get_ydata()) == {1.2}
+    assert axes.get_ylim()[0] < 1.2 < 7.6 < axes.get_ylim()[1]
+
+
+def test_missing_and_nan_losses_are_left_out():
+    train, validation = figure(HISTORY, 1.2).axes[0].lines[:2]
+    assert list(train.get_ydata()) == [7.6, 5.0, 2.0]
+    assert list(validation.get_ydata()) == [7.6, 2.1]
+
+
+def test_an_empty_history_still_draws():
+    assert render([], None).startswith(b"\x89PNG")
+    assert render([], 1.0).startswith(b"\x89PNG")
+
+
+def test_live_curve_without_a_front_end_keeps_the_history_and_draws_nothing(capsys):
+    curve = LiveCurve(entropy=1.2)
+    for row in HISTORY:
+        curve(row)
+    curve.close()
+    assert curve.history == HISTORY and capsys.readouterr().out == ""
+
+
+def test_live_curve_redraws_in_place_and_not_too_often(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("IPython.display.display", lambda picture, display_id, update: drawn.append((display_id, update)))
+    curve = LiveCurve(entropy=1.2, every=1000.0)
+    curve.front_end = True
+    for row in HISTORY:
+        curve(row)
+    curve.close()
+    assert drawn == [("course-curve", False), ("course-curve", True)]
+
+
+def test_human():
+    assert [human(n) for n in (0, 500, 1500, 2_000_000)] == ["0", "500", "1.5 k", "2 M"]
