@@ -39,6 +39,7 @@ class Box:
         self.cells, self.skip, self.stopped = cells, {}, {}  # [(number, source)], {number: why}, {number: why}
         self.flags, self.log, self.restarts = [], b"", 0
         self.process, self.loaded, self.began = None, False, time.monotonic()
+        self.early, self.failure = None, None
         self.start()
 
     # -- the process
@@ -159,34 +160,50 @@ class Box:
 
     # -- the notebook and its functions
 
+    def load_early(self):
+        """Runs the cells while the caller does something else. Only the first try: a sandbox started from a thread would die with it."""
+        self.early = threading.Thread(target=self.try_cells, daemon=True)
+        self.early.start()
+
     def load(self):
         """Runs the cells; after a death starts again without the cell that killed it."""
-        while not self.loaded:
+        if self.early is not None:
+            self.early.join()
+            self.early = None
+        while not self.loaded and self.failure is None:
             if self.process is None:
                 self.restarts += 1
                 if self.restarts > RESTARTS or time.monotonic() - self.began > TOTAL:
                     raise Died("killed", "not run: your code has stopped the grader's process too often or for too long")
                 self.start()
-            last = time.monotonic() + BOOT + CELLS
-            at, limit = [None], [last]  # the deadline moves with every cell that begins, up to `last`
+            self.try_cells()
+        if self.failure is not None:
+            raise self.failure
 
-            def event(number):
-                at[0], limit[0] = number, min(last, time.monotonic() + CELL + GRACE)
+    def try_cells(self):
+        """One run of the cells: sets loaded, or skip for the cell that stopped it, or failure."""
+        last = time.monotonic() + BOOT + CELLS
+        at, limit = [None], [last]  # the deadline moves with every cell that begins, up to `last`
 
-            request = {"do": "cells", "cells": [list(c) for c in self.cells], "skip": [list(s) for s in self.skip.items()], "seconds": CELL}
-            try:
-                reply = self.exchange(request, lambda: limit[0], event)
-                stopped = reply.get("stopped")
-                self.stopped = {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
-                self.loaded = True
-            except Died as died:
-                if not self.spoke:
-                    raise Infra(f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}") from None
-                number = at[0]
-                if type(number) is not int or number in self.skip or number not in dict(self.cells):
-                    self.flag("forged reply", "the cells' progress makes no sense")
-                    raise
+        def event(number):
+            at[0], limit[0] = number, min(last, time.monotonic() + CELL + GRACE)
+
+        request = {"do": "cells", "cells": [list(c) for c in self.cells], "skip": [list(s) for s in self.skip.items()], "seconds": CELL}
+        try:
+            stopped = self.exchange(request, lambda: limit[0], event).get("stopped")
+            self.stopped = {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
+            self.loaded = True
+        except Died as died:
+            number = at[0]
+            if not self.spoke and died.status != "protocol":
+                self.failure = Infra(f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}")
+            elif type(number) is not int or number in self.skip or number not in dict(self.cells):
+                self.flag("forged reply", "the cells' progress makes no sense")
+                self.failure = died
+            else:
                 self.skip[number] = f"{died.status}: {died.message}"
+        except Exception as error:  # ours: must not get lost in a thread
+            self.failure = Infra(f"{type(error).__name__}: {error}")
 
     def call(self, name, args, kwargs, options, timeout):
         from course_lib.questions.invoke import CallFailed

@@ -40,6 +40,8 @@ def find_bwrap():
 
 def why_not(error_text):
     """One line with the fix, out of bwrap's complaint."""
+    if "Unknown option" in error_text:
+        return f"This bubblewrap is too old ({error_text.strip()[-60:]}): 0.8 or later is needed (Debian 12, Ubuntu 23.04)."
     if "setting up uid map" in error_text or "No permissions to creat" in error_text or "creating new namespace" in error_text.lower():
         if os.path.exists(APPARMOR) and Path(APPARMOR).read_text().strip() == "1":
             return "AppArmor blocks user namespaces here (Ubuntu 24.04 and later). Allow them for bwrap: see INSTRUCTORS.md, or run: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"

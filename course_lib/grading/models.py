@@ -1,0 +1,135 @@
+"""Handed-in models, on the trusted side: looked at as bytes first, loaded only if they fit the course's architecture."""
+
+import json
+import math
+from pathlib import Path
+
+from course_lib.questions import wire
+
+MAX_MODEL = 64 * 2**20  # bytes
+MAX_RECORD = 2**20
+BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+
+
+class BadModel(Exception):
+    """One line: what is wrong with the file and what to hand in."""
+
+
+def header(path):
+    """{name: (dtype, shape)} of a safetensors file, without reading a weight. Raises BadModel."""
+    path = Path(path)
+    if path.is_symlink() or not path.is_file():
+        raise BadModel(f"{path.name} was not handed in: train the model, save_stage, submit() again")
+    size = path.stat().st_size
+    if size > MAX_MODEL:
+        raise BadModel(f"{path.name} has {size / 2**20:.0f} MB, more than the {MAX_MODEL >> 20} MB of any model of this course")
+    try:
+        blob = path.read_bytes()
+        names = wire.check_safetensors(blob)
+        data = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    except (ValueError, RecursionError) as error:
+        raise BadModel(f"{path.name} is not a whole safetensors file ({str(error)[:80]}): hand in what save_stage wrote") from None
+    for name, (dtype, shape) in names.items():
+        if dtype not in BYTES:
+            raise BadModel(f"{path.name}: {name[:80]} has dtype {str(dtype)[:20]}, expected F32, F16 or BF16")
+        start, end = data[name]["data_offsets"]
+        if end - start != math.prod(shape) * BYTES[dtype]:
+            raise BadModel(f"{path.name}: {name[:80]} does not have the bytes of its shape")
+    return names
+
+
+def config_of(record_path):
+    """The ModelConfig that record.json names, every number within the bounds of the course. Raises BadModel."""
+    from course_lib.stages.model import ModelConfig
+
+    path = Path(record_path)
+    try:
+        if path.is_symlink() or path.stat().st_size > MAX_RECORD:
+            raise BadModel(f"{path.name} is not what save_stage wrote")
+        record = json.loads(path.read_text("utf-8", errors="replace"))
+    except (OSError, ValueError, RecursionError):
+        raise BadModel(f"{path.name} is missing or damaged: hand in the folder that save_stage wrote") from None
+    config = record.get("config", record.get("model")) if type(record) is dict else None
+    if type(config) is not dict:
+        raise BadModel(f"{path.name} names no model config: hand in the folder that save_stage wrote")
+    known = ModelConfig()
+    bounds = {"vocabulary": 8192, "hidden": 1024, "intermediate": 4096, "layers": 24, "heads": 32, "context": 4096}
+    for key, value in config.items():
+        if not hasattr(known, key):
+            raise BadModel(f"{path.name}: the model config has an unknown entry {str(key)[:40]!r}")
+        if key in bounds and not (type(value) is int and 1 <= value <= bounds[key]):
+            raise BadModel(f"{path.name}: {key} = {str(value)[:40]} is outside the course's models (at most {bounds[key]})")
+        if key not in bounds and not (type(value) in (int, float) and math.isfinite(value) and 0 < value < 1e9):
+            raise BadModel(f"{path.name}: {key} = {str(value)[:40]} is no sensible number")
+    config = ModelConfig(**config)
+    if config.hidden % config.heads or (config.hidden // config.heads) % 2:
+        raise BadModel(f"{path.name}: {config.heads} heads do not divide a width of {config.hidden}")
+    return config
+
+
+def check_model(folder):
+    """The weights {name: fp32 tensor} of a handed-in folder, after header, architecture and finiteness. Raises BadModel."""
+    import torch
+
+    folder = Path(folder)
+    path = folder / "model.safetensors"
+    have = header(path)
+    config = config_of(folder / "record.json")
+    wanted = reference_shapes(config)
+    if missing := sorted(set(wanted) - set(have)):
+        raise BadModel(f"{path.name} lacks {len(missing)} of {len(wanted)} tensors, e.g. {', '.join(missing[:3])}")
+    if extra := sorted(set(have) - set(wanted)):
+        raise BadModel(f"{path.name} has tensors that the architecture does not know, e.g. {', '.join(n[:60] for n in extra[:3])}")
+    for name, shape in wanted.items():
+        if have[name][1] != shape:
+            raise BadModel(f"{path.name}: {name} has shape {have[name][1]}, expected {shape}")
+    import safetensors.torch
+
+    weights = safetensors.torch.load(path.read_bytes())
+    for name, tensor in weights.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise BadModel(f"{path.name}: {name} has NaN or infinite weights: the training diverged")
+    return weights
+
+
+def reference_shapes(config):
+    """{name: shape} of the course's Llama (stages/model.py), written out so that nothing is allocated for a hostile config."""
+    d, m = config.hidden, config.intermediate
+    shapes = {"model.embed_tokens.weight": [config.vocabulary, d], "model.norm.weight": [d]}
+    for i in range(config.layers):
+        at = f"model.layers.{i}."
+        shapes |= {f"{at}self_attn.{p}_proj.weight": [d, d] for p in "qkvo"}
+        shapes |= {f"{at}mlp.gate_proj.weight": [m, d], f"{at}mlp.up_proj.weight": [m, d], f"{at}mlp.down_proj.weight": [d, m]}
+        shapes |= {f"{at}input_layernorm.weight": [d], f"{at}post_attention_layernorm.weight": [d]}
+    return shapes
+
+
+def relative_distance(a, b):
+    """‖a − b‖ / ‖b‖ over all weights, or None where the shapes differ."""
+    if {n: t.shape for n, t in a.items()} != {n: t.shape for n, t in b.items()}:
+        return None
+    apart = sum(float((a[n].double() - b[n].double()).pow(2).sum()) for n in b)
+    return math.sqrt(apart / max(sum(float(b[n].double().pow(2).sum()) for n in b), 1e-30))
+
+
+def similarity_flags(weights, stage, folder, others):
+    """Flags where the weights are those of the shipped model or of `others` [(student, folder)], exactly or nearly. For a person to judge."""
+    import safetensors.torch
+
+    shipped = Path(__file__).resolve().parent.parent / "shipped" / stage / "model.safetensors"
+    flags = []
+    size = (Path(folder) / "model.safetensors").stat().st_size
+    for who, path in [("the shipped model", shipped), *((f"the model of {s}", Path(f) / "model.safetensors") for s, f in others)]:
+        try:
+            # a near copy in the same dtype has nearly the same size (the metadata may differ): most need not be read
+            if path.is_symlink() or (path != shipped and abs(path.stat().st_size - size) > 65536) or path.stat().st_size > MAX_MODEL:
+                continue
+            wire.check_safetensors(path.read_bytes())
+            distance = relative_distance(weights, safetensors.torch.load(path.read_bytes()))
+        except (OSError, ValueError, safetensors.SafetensorError):
+            continue
+        if distance is not None and distance < 0.01:
+            how = "identical to" if distance == 0 else f"within {100 * distance:.2g} % of"
+            flags.append({"kind": "similar model", "evidence": f"{how} {who}: copied, or trained from the same seed on an equal machine"})
+    return flags
+

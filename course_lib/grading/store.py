@@ -1,0 +1,153 @@
+"""Submissions and results on disk: one folder a submission, one atomic file a result. Nothing is kept in memory between jobs.
+
+    submissions/LAB/STUDENT/SUBMISSION_SHA/{notebook.ipynb, work/STAGE/…, meta.json}
+    grades/LAB/STUDENT/SUBMISSION_SHA/SPEC_SHA.json
+"""
+
+import hashlib
+import hmac
+import json
+import math
+import os
+import unicodedata
+from pathlib import Path
+
+SCHEMA = 1
+STATUSES = ("graded", "partial", "ungradable", "infra_error")
+SUBMISSIONS, GRADES = Path("submissions"), Path("grades")
+
+
+class StoreError(Exception):
+    """One line for the instructor."""
+
+
+def write_atomic(path, data):
+    """The whole of data (bytes) or nothing at `path`, also after a crash at any moment."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def write_json(path, value):
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n")
+
+
+def safe_name(text, longest=80):
+    """A student's or file's name as a folder name: letters and digits of any script, no separators, no control or bidi characters."""
+    text = unicodedata.normalize("NFC", str(text))
+    text = "".join(c if c.isalnum() or c in "._-@ " else "" if unicodedata.category(c).startswith("C") else "_" for c in text).strip(" .-")
+    return text[:longest].strip(" .-") or "unnamed"
+
+
+def secret(grades=GRADES):
+    """The seed of all hidden inputs: env COURSE_SECRET, else grades/.secret, made at first use and readable by its owner only."""
+    if os.environ.get("COURSE_SECRET"):
+        return os.environ["COURSE_SECRET"].encode()
+    path = Path(grades) / ".secret"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(os.urandom(32).hex() + "\n")
+    except FileExistsError:
+        pass
+    value = path.read_text().strip()
+    if len(value) < 32:
+        raise StoreError(f"{path} is damaged: put back the copy you keep, or remove it and grade everything again (hidden inputs change).")
+    return value.encode()
+
+
+def seed_for(key, lab, submission_sha):
+    """Hidden inputs are a function of this: the same for a regrade, unknown to students, another for each submission."""
+    return hmac.new(key, f"{lab}|{submission_sha}".encode(), hashlib.sha256).hexdigest()
+
+
+def spec_sha(lab):
+    """What a grade depends on besides the submission: the lab's questions, the comparison, the scoring. 16 hex digits."""
+    package = Path(__file__).resolve().parent.parent
+    files = [package / "questions" / f"lab{lab}.py", *(package / "questions" / f"{n}.py" for n in ("core", "compare", "invoke", "wire")), *sorted((package / "evaluation").glob("*.py"))]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + (file.read_bytes() if file.exists() else b"") + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def submission_sha(files):
+    """16 hex digits for {name: bytes}."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode("utf-8", "replace") + files[name])
+    return digest.hexdigest()[:16]
+
+
+def submissions(lab, root=SUBMISSIONS):
+    """[(student, sha, folder, meta)] of a lab, by student, the oldest first."""
+    found = []
+    for meta_path in sorted(Path(root, lab).glob("*/*/meta.json")):
+        try:
+            meta = json.loads(meta_path.read_text())
+        except (OSError, ValueError):
+            meta = {"received": 0, "notes": ["meta.json cannot be read"]}
+        found.append((meta_path.parent.parent.name, meta_path.parent.name, meta_path.parent, meta))
+    return sorted(found, key=lambda s: (s[0], s[3].get("received", 0)))
+
+
+def latest(lab, root=SUBMISSIONS):
+    """The last submission of each student."""
+    return list({s[0]: s for s in submissions(lab, root)}.values())
+
+
+def result_path(lab, student, sha, spec, grades=GRADES):
+    return Path(grades, lab, student, sha, f"{spec}.json")
+
+
+def validate(result):
+    """Raises StoreError if a result may not be written or believed."""
+
+    def need(condition, what):
+        if not condition:
+            raise StoreError(f"not a valid result: {what}")
+
+    need(type(result) is dict and result.get("schema") == SCHEMA, "schema")
+    for key in ("lab", "student", "submission_sha", "spec_sha"):
+        need(type(result.get(key)) is str and result[key], key)
+    need(result.get("status") in STATUSES, "status")
+    need(type(result.get("questions")) is list, "questions")
+    if result["status"] in ("ungradable", "infra_error"):
+        need(not result["questions"] and result.get("reason"), "a result without a grade has a reason and no scores")
+    for question in result["questions"]:
+        need(type(question) is dict and type(question.get("id")) is str, "question id")
+        score, most = question.get("score"), question.get("max")
+        need(type(most) in (int, float) and math.isfinite(most) and most >= 0, f"{question['id']}: max")
+        if question.get("status") == "needs_review":
+            need(score is None, f"{question['id']}: a question to be read has no score yet")
+            continue
+        need(type(score) in (int, float) and math.isfinite(score) and 0 <= score <= most + 1e-9, f"{question['id']}: score {score} of {most}")
+    return result
+
+
+def read_result(path):
+    """The validated result at path, or None if there is none or it is damaged."""
+    try:
+        return validate(json.loads(Path(path).read_text()))
+    except (OSError, ValueError, StoreError):
+        return None
+
+
+def totals(result):
+    """(score, max, points still to be read) of a result; score None where there is no grade."""
+    if result is None or result["status"] in ("ungradable", "infra_error"):
+        return None, None, None
+    scored = [q for q in result["questions"] if q["score"] is not None]
+    pending = sum(q["max"] for q in result["questions"] if q["score"] is None)
+    return round(sum(q["score"] for q in scored), 4), round(sum(q["max"] for q in scored), 4), round(pending, 4)
