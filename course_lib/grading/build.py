@@ -150,7 +150,7 @@ def execute(notebook, lab, timeout=7200):
         try:
             client.execute(env=environment)
         except (CellExecutionError, CellTimeoutError) as error:
-            plain = re.sub("\x1b[[][0-9;]*m", "", str(error))  # without IPython's colours
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without IPython's colours
             raise CourseError(f"the solution notebook stops: {plain.strip().splitlines()[-1]}") from error
         for cell in (c for c in notebook.cells if c.cell_type == "code"):
             kept = [o for o in cell.outputs if o.get("name") != "stderr"]

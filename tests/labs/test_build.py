@@ -1,0 +1,217 @@
+"""`course build` on a toy lab: what it makes, that it makes it twice alike, and that its gate catches what it is for."""
+import re
+import textwrap
+from pathlib import Path
+
+import nbformat
+import pytest
+from lint import lint
+
+from course_lib.grading import build
+from course_lib.grading.gate import gate, is_current
+from course_lib.platform import CourseError
+from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestion
+
+TOY = Path(__file__).with_name("toy.py").read_text()
+LAB = "99_toy"
+
+DOUBLE = Question("double", lab=LAB, points=3)
+
+
+@DOUBLE.case("twice")
+def _(q):
+    x = q.randn(3)
+    q.close("the values", q.call("double", x), 2 * x)
+
+
+@DOUBLE.case("of nothing")
+def _(q):
+    q.same("the shape", list(q.call("double", q.randn(0)).shape), [0])
+
+
+QUESTIONS = [DOUBLE, ArtifactQuestion("toy_model", LAB, 2, "toy", lambda *_: (1.0, "")), WrittenQuestion("why", LAB, 1)]
+
+
+def both(source=TOY):
+    return build.convert(source, LAB, True, QUESTIONS), build.convert(source, LAB, False, QUESTIONS)
+
+
+def findings(source=TOY, student=None, questions=QUESTIONS):
+    made, solution = both(source)
+    return gate(LAB, student or made, solution, questions)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course folder with the toy lab built in it."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "solutions").mkdir()
+    (root / "solutions" / f"{LAB}.py").write_text(TOY)
+    assert build.build(LAB, root, questions=QUESTIONS) == []
+    return root
+
+
+def test_twice_the_same_bytes():
+    assert [nbformat.writes(n) for n in both()] == [nbformat.writes(n) for n in both()]
+
+
+def test_gate_is_open():
+    assert findings() == []
+
+
+def test_student_notebook(course):
+    path = course / "labs" / f"{LAB}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert lint(path, notebook, trains=True) == []
+    kinds = [build.kind_of(cell) for cell in notebook.cells]
+    assert [k for k in kinds if k[0] not in ("text", "code")] == [
+        ("setup", ""), ("exercise", "double"), ("check", "double"), ("long", ""), ("check", "toy_model"), ("written", "why")]
+    exercise = notebook.cells[kinds.index(("exercise", "double"))]
+    assert exercise.source.endswith('    """Twice x. x: Float[T]"""\n    # YOUR CODE HERE\n    raise NotImplementedError()')
+    assert notebook.cells[kinds.index(("written", "why"))].source.endswith("YOUR ANSWER HERE")
+    assert "twice_as_much" not in path.read_text() and "two things" not in path.read_text()
+
+
+def test_nbgrader_metadata(course):
+    notebook = nbformat.read(course / "labs" / f"{LAB}.ipynb", as_version=4)
+    marked = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata}
+    as_is = {"task": False, "schema_version": 3}
+    assert marked == {
+        "double": {**as_is, "grade_id": "double", "grade": False, "solution": True, "locked": False},
+        "check_double": {**as_is, "grade_id": "check_double", "grade": True, "solution": False, "locked": True, "points": 3},
+        "check_toy_model": {**as_is, "grade_id": "check_toy_model", "grade": True, "solution": False, "locked": True, "points": 2},
+        "why": {**as_is, "grade_id": "why", "grade": True, "solution": True, "locked": False, "points": 1},
+    }
+
+
+def clear_solutions(text, stub):
+    """nbgrader's ClearSolutions._replace_solution_region (0.9, preprocessors/clearsolutions.py), enforcing pairs."""
+    new_lines, in_solution, replaced = [], False, False
+    for line in text.split("\n"):
+        if "BEGIN SOLUTION" in line:
+            assert not in_solution
+            in_solution = replaced = True
+            indent = re.match(r"\s*", line).group(0)
+            new_lines += [indent + each for each in stub.split("\n")]
+        elif "END SOLUTION" in line:
+            in_solution = False
+        elif not in_solution:
+            new_lines.append(line)
+    assert not in_solution
+    return "\n".join(new_lines), replaced
+
+
+def test_the_stubs_are_nbgraders():
+    for cell_student, cell in zip(*[n.cells for n in both()]):
+        kind = build.kind_of(cell)[0]
+        if kind in ("exercise", "written"):
+            stub = "YOUR ANSWER HERE" if kind == "written" else "# YOUR CODE HERE\nraise NotImplementedError()"
+            assert clear_solutions(cell.source, stub) == (cell_student.source, True)
+
+
+def test_solution_notebook(course):
+    path = course / "solutions" / f"{LAB}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert is_current(path, both()[1]) is None
+    text = path.read_text()
+    assert "/tmp" not in re.sub(r"> /tmp/live|-c /tmp/live", "", text) and '"name": "stderr"' not in text and "iopub" not in text
+    checks = [cell for cell in notebook.cells if build.kind_of(cell)[0] == "check"]
+    assert [cell.metadata.get("tags") for cell in checks] == [["nbval-check-output"], None]
+    assert checks[0].outputs
+
+
+def test_check_sees_edits_and_age(course, tmp_path):
+    def checked(**edits):
+        root = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        for folder in ("labs", "solutions"):
+            (root / folder).mkdir(parents=True)
+            for path in (course / folder).iterdir():
+                text = path.read_text()
+                for old, new in edits.get(f"{folder}_{path.suffix[1:]}", []):
+                    assert old in text
+                    text = text.replace(old, new)
+                (root / folder / path.name).write_text(text)
+        return build.build(LAB, root, check=True, questions=QUESTIONS)
+
+    assert checked() == []
+    assert any("not what its source gives" in p for p in checked(labs_ipynb=[("YOUR CODE HERE", "return x + x")]))
+    assert any("older than its source" in p for p in checked(solutions_py=[("A toy", "A small toy")]))
+    assert any("older than its source" in p for p in checked(solutions_ipynb=[("twice_as_much = x + x", "twice_as_much = 2 * x")]))
+    assert any("not executed" in p for p in checked(solutions_ipynb=[('"execution_count": 3', '"execution_count": null')]))
+
+
+WRONG = {
+    "the solution gets 0 of 3": [("twice_as_much = x + x", "twice_as_much = x")],
+    "it must fail by NotImplementedError only": [("### BEGIN SOLUTION\n    twice", "x = undefined\n    ### BEGIN SOLUTION\n    twice")],
+    "the stub of double gets 3": [('doubler = mine("double"', 'double = mine("double"'), ("doubler", "double")],
+    "the stub stops with NotImplementedError": [("print(doubler(21))", "print(double(21))")],
+    "the solution stops with NameError": [("print(doubler(21))", "print(dubler(21))")],
+    "question toy_model has no check cell": [('check("toy_model")', "pass")],
+    "question why has no written cell": [("<!-- WRITTEN why -->", "<!-- WRITTEN because -->")],
+    "check cell doubble has no question": [('check("double")', 'check("doubble")')],
+    'not followed by check("double")': [('# %%\ncheck("double")', '# %%\nx = 1\n\n# %%\ncheck("double")')],
+}
+
+
+@pytest.mark.parametrize("finding", WRONG)
+def test_gate_catches(finding):
+    source = TOY
+    for old, new in WRONG[finding]:
+        assert old in source
+        source = source.replace(old, new)
+    assert any(finding in problem for problem in findings(source)), findings(source)
+
+
+def test_gate_catches_a_leak():
+    student, _ = both()
+    student.cells[2].source += "\n    twice_as_much = x + x"
+    assert "the student notebook shows a solution line: 'twice_as_much = x + x'" in findings(student=student)
+
+
+def test_gate_catches_an_id_that_stands_twice():
+    student, _ = both()
+    student.cells[3].id = student.cells[2].id
+    assert any("stands twice" in problem for problem in findings(student=student))
+
+
+@pytest.mark.parametrize("old, new, message", [
+    ("### END SOLUTION", "", "no END SOLUTION|do not pair"),
+    ("### BEGIN SOLUTION", "", "do not pair"),
+    ("# EXERCISE double", "# An exercise", "outside an EXERCISE"),
+    ("# LONG", "# EXERCISE long", "has no solution"),
+])
+def test_malformed_sources_are_one_line(old, new, message):
+    with pytest.raises(CourseError, match=message) as error:
+        both(TOY.replace(old, new))
+    assert "\n" not in str(error.value)
+
+
+def test_a_solution_that_stops_is_one_line(tmp_path):
+    source = textwrap.dedent("""
+        # %% [markdown]
+        # # Lab 99 — A stop
+
+        # %%
+        # SETUP
+
+        # %%
+        # LONG
+        raise ValueError("no model")
+    """)
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "99_stop.py").write_text(source)
+    with pytest.raises(CourseError, match="stops: ValueError: no model"):
+        build.build("99_stop", tmp_path, questions=[])
+    assert not (tmp_path / "solutions" / "99_stop.ipynb").exists()
+
+
+def test_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert build.main(["98_nothing"]) == 2
+    assert "no solutions/98_nothing.py here" in capsys.readouterr().err
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "98_broken.py").write_text("# %%\n# EXERCISE x\npass\n")
+    assert build.main(["--check"]) == 1
+    assert capsys.readouterr().out.startswith("98_broken: ")

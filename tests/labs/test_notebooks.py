@@ -1,0 +1,45 @@
+"""The real labs: the gate, the static rules, and a student who presses Run all on the untouched notebook."""
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from lint import lint
+
+from course_lib.grading.build import build
+from course_lib.questions.core import ArtifactQuestion, questions_of
+
+ROOT = Path(__file__).parents[2]
+LABS = sorted(path.stem for path in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
+
+
+def test_every_source_has_its_notebooks_and_no_notebook_is_without_one():
+    assert sorted(path.stem for path in (ROOT / "labs").glob("*.ipynb")) == LABS
+    assert sorted(path.stem for path in (ROOT / "solutions").glob("*.ipynb")) == LABS
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_gate(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_WORK", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert build(lab, ROOT, check=True) == []
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_static_rules(lab):
+    path = ROOT / "labs" / f"{lab}.ipynb"
+    trains = any(isinstance(q, ArtifactQuestion) for q in questions_of(lab))
+    assert lint(path, nbformat.read(path, as_version=4), trains) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", LABS)
+def test_run_all_on_the_student_notebook_stops_nowhere(lab, tmp_path):
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(ROOT / "labs" / f"{lab}.ipynb", as_version=4)
+    nbformat.write(notebook, tmp_path / f"{lab}.ipynb")
+    environment = {**os.environ, "COURSE_SIZE": "tiny", "COURSE_WORK": str(tmp_path / "work")}
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
+    client.execute(env=environment)
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip())
