@@ -2,7 +2,7 @@
 
 The oracles are library functions or another form of the formula, so that this file does not ship the answers it asks for.
 Sources: attention, Vaswani et al. 2017 (1706.03762) · RMSNorm, Zhang and Sennrich 2019 (1910.07467) · RoPE, Su et al. 2021 (2104.09864), in the half-split
-form of Llama · top-p, Holtzman et al. 2020 (1904.09751) · warm-up and cosine decay, Loshchilov and Hutter 2017 (1608.03983) · power laws, Kaplan et al. 2020 (2001.08361).
+form of Llama · top-p, Holtzman et al. 2020 (1904.09751) · warm-up, then a straight line down, Bergsma et al. 2025 (2502.15938) · power laws, Kaplan et al. 2020 (2001.08361).
 """
 
 import math
@@ -336,32 +336,35 @@ SCHEDULE = Question("learning_rate", lab=LAB, points=1)
 SCHEDULE_TEXT = "§ 6 The schedule"
 
 
-def rates(steps, total, warmup, peak, floor, *, first=1, from_zero=False, down_to_zero=False, linear=False, whole_run=False):
-    """The schedule as arrays: a ramp cut off by a squared cosine of the half angle. The keywords make the usual slips."""
-    step = np.asarray(steps, dtype=float)
-    ramp = np.clip((step + first) / warmup, 0, 1) if warmup else np.ones_like(step)
-    progress = np.clip(step / total if whole_run else (step - warmup) / max(total - warmup, 1), 0, 1)
-    share = 1 - progress if linear else np.cos(np.pi * progress / 2) ** 2
-    low = 0.0 if down_to_zero else floor
-    fall = (peak * share + low) if from_zero else low + (peak - low) * share
-    return [float(peak * r if s < warmup else f) for s, r, f in zip(step, ramp, fall)]
+def rates(steps, total, warmup, peak, floor, *, first=1, last=1, low=None, cosine=False, whole_run=False):
+    """The schedule as the lower one of two straight lines through given points. The keywords make the usual slips."""
+    low = floor * peak if low is None else low
+    start = 0 if whole_run else warmup
+    made = []
+    for step in steps:
+        progress = float(np.interp(step, [start, max(total - last, start + 1)], [0, 1]))
+        fall = low + (peak - low) * (math.cos(math.pi * progress / 2) ** 2 if cosine else 1 - progress)
+        made.append(float(np.interp(step + first, [0, warmup], [0, peak])) if step < warmup else fall)
+    return made
 
 
-@SCHEDULE.case("a straight warm-up to the peak, then a half cosine down to the floor")
+@SCHEDULE.case("a straight warm-up to the peak, then a straight line down to floor · peak")
 def _(q):
-    total, warmup, peak, floor = 100 + q.randint(0, 40), 10 + q.randint(0, 10), 3e-3, 3e-4
+    total, warmup, peak, floor = 100 + q.randint(0, 40), 10 + q.randint(0, 10), 3e-3, 0.2
     steps = [0, 1, warmup // 2, warmup - 1, warmup, warmup + 1, total // 2, total - 10, total - 1]
     got = [q.call("learning_rate", step, total, warmup, peak, floor) for step in steps]
     make = lambda **slip: [1000 * rate for rate in rates(steps, total, warmup, peak, floor, **slip)]
-    q.true("a number comes back", all(isinstance(rate, (int, float)) for rate in got), hint="Return a Python float: use math.cos, not torch.cos.")
+    q.true("each rate is a plain number", all(isinstance(rate, (int, float)) for rate in got), hint="Return a Python float, not a tensor.")
     q.close("1000 × the rates at steps " + ", ".join(map(str, steps)), [1000 * rate for rate in got], make(), tol=1e-6, reread=SCHEDULE_TEXT, mistakes={
         "the first step has learning rate 0 and learns nothing: the ramp is (step + 1)/warmup": make(first=0),
-        "the decay goes to 0: it should end at the floor": make(down_to_zero=True),
-        "the floor was added on top: the rate then starts its fall above the peak": make(from_zero=True),
-        "the decay is a straight line: it should be half a cosine": make(linear=True),
-        "the cosine counts from step 0: its progress starts at 0 when the warm-up ends": make(whole_run=True),
+        "the decay goes to 0: it should end at floor · peak": make(low=0.0),
+        "the floor is a share of the peak, not a learning rate: multiply by the peak": make(low=floor),
+        "the decay is a cosine: here it is a straight line": make(cosine=True),
+        "the decay counts from step 0: it starts when the warm-up ends": make(whole_run=True),
+        "the floor is reached one step too late: the last step is total − 1": make(last=0),
         "there is no warm-up": [1000 * rate for rate in rates(steps, total, 0, peak, floor)],
         "warm-up only: the rate never falls": [1000 * peak * min(1, (step + 1) / warmup) for step in steps],
+        "the ramp starts at the floor: it starts near 0": [1000 * (floor * peak + (peak - floor * peak) * (step + 1) / warmup) if step < warmup else each for step, each in zip(steps, make())],
     })
 
 
@@ -374,15 +377,16 @@ def _(q):
 
 @SCHEDULE.case("past the end it stays at the floor")
 def _(q):
-    got = [q.call("learning_rate", step, 40, 5, 1.0, 0.1) for step in (40, 41, 60, 80, 1000)]
-    q.close("the rates at 40, 41, 60, 80, 1000 of 40 steps", got, [0.1] * 5, tol=1e-6, hint="A cosine comes up again: stop the progress at 1.", reread=SCHEDULE_TEXT)
+    got = [q.call("learning_rate", step, 40, 5, 2.0, 0.1) for step in (40, 41, 60, 80, 1000)]
+    q.close("the rates at 40, 41, 60, 80, 1000 of 40 steps", got, [0.2] * 5, tol=1e-6, hint="A straight line goes on, below 0 in the end: stop it at the floor.", reread=SCHEDULE_TEXT)
 
 
 @SCHEDULE.case("a run that is all warm-up (warmup = total), and a floor of 0")
 def _(q):
     got = [q.call("learning_rate", step, 8, 8, 2.0, 0.0) for step in (0, 3, 7)]
-    q.close("the rates", got, [0.25, 1.0, 2.0], tol=1e-6, hint="total − warmup is 0 here: do not divide by it before you need it.", reread=SCHEDULE_TEXT)
-    q.close("the rate at the end with floor 0", q.call("learning_rate", 20, 20, 5, 1.0, 0.0), 0.0, tol=1e-6, reread=SCHEDULE_TEXT)
+    q.close("the rates", got, [0.25, 1.0, 2.0], tol=1e-6, hint="total − 1 − warmup is negative here, and 0 for a warm-up one step shorter: mind what you divide by.", reread=SCHEDULE_TEXT)
+    q.close("the peak, where one step is left for the decay", q.call("learning_rate", 7, 8, 7, 2.0, 0.5), 2.0, tol=1e-6, hint="total − 1 − warmup is 0 here: divide by max(1, …).", reread=SCHEDULE_TEXT)
+    q.close("the rate at the end with floor 0", q.call("learning_rate", 19, 20, 5, 1.0, 0.0), 0.0, tol=1e-6, reread=SCHEDULE_TEXT)
 
 
 # -------------------------------------------------------------------------------------------------------------- sampling
@@ -574,13 +578,11 @@ def score_model(folder, seed, public):
     """(fraction, message): the handed-in model's distance to the entropy on documents drawn from `seed`, the grader's secret one when it grades."""
     from course_lib.artifacts import load_model
     from course_lib.evaluation.perplexity import distance_to_limit
-    from course_lib.questions.core import derive_seed
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world import documents, village
 
-    model = load_model(folder)
-    fresh = documents(village(), derive_seed(seed, LAB, "pretrained_model") % 2**31, GAP_DOCUMENTS)
-    gap = distance_to_limit(model, load_tokenizer(), fresh)["gap_percent"]
+    fresh = [{"text": d.text, "nll": d.nll} for d in documents(village(), f"grade {LAB} {seed}", GAP_DOCUMENTS)]
+    gap = distance_to_limit(load_model(folder), load_tokenizer(), fresh)["gap_percent"]
     fraction = min(1.0, max(0.0, (GAP_ZERO - gap) / (GAP_ZERO - GAP_FULL))) if math.isfinite(gap) else 0.0
     return fraction, f"{gap:.1f} % above the limit on {GAP_DOCUMENTS} fresh documents; full marks at {GAP_FULL:g} % or less, none from {GAP_ZERO:g} %."
 

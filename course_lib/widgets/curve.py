@@ -24,7 +24,9 @@ def figure(history: list[dict], entropy: float | None = None, uniform: float | N
     axes = fig.add_subplot()
     train, validation = points(history, "train_loss"), points(history, "val_loss")
     if train:
-        axes.plot(*zip(*train), color=BLUE, linewidth=1.2, label=f"training, now {train[-1][1]:.3f}")
+        axes.plot(*zip(*train), color=BLUE, linewidth=0.8, alpha=0.3)
+        mean = smooth(train)
+        axes.plot(*zip(*mean), color=BLUE, linewidth=1.5, label=f"training (running mean), now {mean[-1][1]:.3f}")
     if validation:
         axes.plot(*zip(*validation), color=ORANGE, marker="o", markersize=4, linewidth=1.2, label=f"validation, now {validation[-1][1]:.3f}")
     if entropy is not None:
@@ -32,7 +34,7 @@ def figure(history: list[dict], entropy: float | None = None, uniform: float | N
     if uniform is not None:
         axes.axhline(uniform, color=GREY, linestyle=":", linewidth=1.2, label=f"every token equally likely: {uniform:.2f}")
     axes.set(xlabel="tokens seen", ylabel="loss (nats/token)", title=title)
-    values = [loss for _, loss in train + validation] + [value for value in (entropy, uniform) if value is not None]
+    values = [loss for _, loss in (smooth(train) if train else []) + validation] + [value for value in (entropy, uniform) if value is not None]
     if values:
         low, high = min(values), max(values)
         axes.set_ylim(max(0.0, low - 0.08 * (high - low) - 0.02), high + 0.08 * (high - low) + 0.02)
@@ -47,6 +49,16 @@ def points(history: list[dict], key: str) -> list[tuple[float, float]]:
     """(tokens, loss) pairs, without the rows where the loss is missing or not finite."""
     pairs = [(row["tokens"], row.get(key)) for row in history]
     return [(tokens, float(loss)) for tokens, loss in pairs if loss is not None and math.isfinite(loss)]
+
+
+def smooth(pairs: list[tuple[float, float]], share: float = 0.02) -> list[tuple[float, float]]:
+    """The losses averaged over the last 2 % of the run so far (at least one step): one batch is noisy."""
+    window = max(1, round(share * len(pairs)))
+    total, made = 0.0, []
+    for place, (tokens, loss) in enumerate(pairs):
+        total += loss - (pairs[place - window][1] if place >= window else 0.0)
+        made.append((tokens, total / min(place + 1, window)))
+    return made
 
 
 def human(tokens: float) -> str:
@@ -68,8 +80,8 @@ class LiveCurve:
     """Give it to a run as `on_step`. It redraws one picture in place, at most every `every` seconds.
 
         curve = LiveCurve(entropy=1.2)
-        pretrain(on_step=curve)
-        curve.close()          # draw the last steps too
+        pretrain(on_step=curve)   # called with the history so far after each step
+        curve.close()             # draw the last steps too
     """
 
     def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str = "course-curve"):
@@ -78,8 +90,8 @@ class LiveCurve:
         self.every, self.display_id = every, display_id
         self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
 
-    def __call__(self, row: dict) -> None:
-        self.history.append(row)
+    def __call__(self, history: list[dict]) -> None:
+        self.history = history
         if self.front_end and time.monotonic() - self.drawn_at >= self.every:
             self.draw()
 

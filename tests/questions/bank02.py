@@ -198,28 +198,32 @@ LOSS_RIGHT = {
     return F.nll_loss(F.log_softmax(logits, -1).flatten(0, 1), t.flatten(), ignore_index=pad_id, reduction='sum') / (t != pad_id).sum().clamp(min=1)""",
 }
 
-COSINE = "0.5 * (1 + math.cos(math.pi * p))"
+FALL = "p = min(1, (step - warmup) / max(1, total - 1 - warmup)); "
+RAMP = "if step < warmup: return peak * (step + 1) / warmup\n    "
 SCHEDULE_WRONG = {
-    "starts at 0": f"if step < warmup: return peak * step / warmup\n    p = min(1, (step - warmup) / max(1, total - warmup)); return floor + (peak - floor) * {COSINE}",
-    "decays to 0": f"if step < warmup: return peak * (step + 1) / warmup\n    p = min(1, (step - warmup) / max(1, total - warmup)); return peak * {COSINE}",
-    "floor on top": f"if step < warmup: return peak * (step + 1) / warmup\n    p = min(1, (step - warmup) / max(1, total - warmup)); return floor + peak * {COSINE}",
-    "linear": "if step < warmup: return peak * (step + 1) / warmup\n    p = min(1, (step - warmup) / max(1, total - warmup)); return floor + (peak - floor) * (1 - p)",
-    "progress from step 0": f"if step < warmup: return peak * (step + 1) / warmup\n    p = min(1, step / total); return floor + (peak - floor) * {COSINE}",
-    "no warm-up": f"p = min(1, step / max(1, total)); return floor + (peak - floor) * {COSINE}",
+    "starts at 0": f"if step < warmup: return peak * step / warmup\n    {FALL}return peak * (1 - (1 - floor) * p)",
+    "decays to 0": f"{RAMP}{FALL}return peak * (1 - p)",
+    "floor is a rate": f"{RAMP}{FALL}return floor + (peak - floor) * (1 - p)",
+    "cosine": f"{RAMP}{FALL}return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * p)))",
+    "progress from step 0": f"{RAMP}p = min(1, step / (total - 1)); return peak * (1 - (1 - floor) * p)",
+    "one step late": f"{RAMP}p = min(1, (step - warmup) / max(1, total - warmup)); return peak * (1 - (1 - floor) * p)",
+    "no warm-up": "p = min(1, step / max(1, total - 1)); return peak * (1 - (1 - floor) * p)",
     "never falls": "return peak * min(1, (step + 1) / max(1, warmup))",
-    "whole cosine": "if step < warmup: return peak * (step + 1) / warmup\n    p = min(1, (step - warmup) / max(1, total - warmup)); return floor + (peak - floor) * 0.5 * (1 + math.cos(2 * math.pi * p))",
-    "degrees": "if step < warmup: return peak * (step + 1) / warmup\n    p = min(1, (step - warmup) / max(1, total - warmup)); return floor + (peak - floor) * 0.5 * (1 + math.cos(180 * p))",
-    "comes up again": f"if step < warmup: return peak * (step + 1) / warmup\n    p = (step - warmup) / max(1, total - warmup); return floor + (peak - floor) * {COSINE}",
-    "divides by total − warmup = 0": f"p = min(1, max(0, (step - warmup) / (total - warmup)))\n    if step < warmup: return peak * (step + 1) / warmup\n    return floor + (peak - floor) * {COSINE}",
-    "divides by warmup = 0": f"w = (step + 1) / warmup\n    if step < warmup: return peak * w\n    p = min(1, (step - warmup) / max(1, total - warmup)); return floor + (peak - floor) * {COSINE}",
-    "floor is a share of the peak": f"if step < warmup: return peak * (step + 1) / warmup\n    p = min(1, (step - warmup) / max(1, total - warmup)); f = floor * peak; return f + (peak - f) * {COSINE}",
-    "integer division": f"if step < warmup: return peak * ((step + 1) // warmup)\n    p = min(1, (step - warmup) / max(1, total - warmup)); return floor + (peak - floor) * {COSINE}",
+    "ramp from the floor": f"if step < warmup: return peak * (floor + (1 - floor) * (step + 1) / warmup)\n    {FALL}return peak * (1 - (1 - floor) * p)",
+    "floor on top": f"{RAMP}{FALL}return peak * (1 - p) + floor * peak",
+    "cut off at the floor": f"{RAMP}{FALL}return max(floor * peak, peak * (1 - p))",
+    "runs on below the floor": f"{RAMP}return peak * (1 - (1 - floor) * (step - warmup) / max(1, total - 1 - warmup))",
+    "divides by total − 1 − warmup = 0": f"{RAMP}p = min(1, (step - warmup) / (total - 1 - warmup)); return peak * (1 - (1 - floor) * p)",
+    "divides by warmup = 0": f"w = (step + 1) / warmup\n    if step < warmup: return peak * w\n    {FALL}return peak * (1 - (1 - floor) * p)",
+    "floor divided by the peak": f"{RAMP}{FALL}low = floor / peak; return peak - (peak - low) * p",
+    "integer division": f"if step < warmup: return peak * ((step + 1) // warmup)\n    {FALL}return peak * (1 - (1 - floor) * p)",
+    "a tensor": f"if step < warmup: return torch.tensor(peak * (step + 1) / warmup)\n    {FALL}return torch.tensor(peak * (1 - (1 - floor) * p))",
 }
 SCHEDULE_RIGHT = {
-    "two branches": f"if step < warmup: return peak * (step + 1) / warmup\n    p = min(1.0, (step - warmup) / max(1, total - warmup)); return floor + (peak - floor) * {COSINE}",
-    "min of a ramp and a cosine": "if step < warmup:\n        return peak / warmup * (step + 1)\n    if step >= total:\n        return floor\n    return peak + (floor - peak) * (1 - math.cos(math.pi * (step - warmup) / (total - warmup))) / 2",
-    "numpy": "if step < warmup:\n        return float(np.interp(step + 1, [0, warmup], [0, peak]))\n    p = np.clip((step - warmup) / max(total - warmup, 1), 0, 1)\n    return float(floor + (peak - floor) * np.cos(np.pi * p / 2) ** 2)",
-    "mean and half difference": "if step + 1 <= warmup: return (step + 1) * peak / warmup\n    d = total - warmup\n    angle = math.pi * (1 if d <= 0 or step > total else (step - warmup) / d)\n    return (peak + floor) / 2 + (peak - floor) / 2 * math.cos(angle)",
+    "two branches": f"{RAMP}{FALL}return peak * (1 - (1 - floor) * p)",
+    "the smaller of two lines": "ramp = (step + 1) / warmup if step < warmup else 1.0\n    left = (total - 1 - step) / max(1, total - 1 - warmup)\n    fall = floor + (1 - floor) * min(1, max(0, left))\n    return peak * (ramp if step < warmup else (1.0 if step == warmup else fall))",
+    "numpy": "if step < warmup:\n        return float(np.interp(step + 1, [0, warmup], [0, peak]))\n    return float(np.interp(step, [warmup, max(total - 1, warmup + 1)], [peak, floor * peak]))",
+    "lerp": "if step + 1 <= warmup: return (step + 1) * peak / warmup\n    if step == warmup: return peak\n    w = (step - warmup) / (total - 1 - warmup) if step < total - 1 else 1.0\n    return (1 - w) * peak + w * floor * peak",
 }
 
 SAMPLING_WRONG = {
@@ -311,7 +315,8 @@ NAMED = {
                    "cosine only": "only the cosine", "positions ignored": "counted 0, 1, 2", "theta fixed": "θ is fixed", "angles in x's dtype": "angles were rounded to bfloat16", "unchanged": "unchanged"},
     "next_token_loss": {"no shift": "no shift:", "no shift, padding counted": "no shift, and", "shift backwards": "wrong way", "padding counted": "padding was counted", "padding zeroed but counted": "still counted", "sum": "summed",
                         "mean of row means": "row's mean", "bits": "bits", "sign": "sign", "softmax twice": "softmax ran before", "divides by all real tokens": "all the tokens", "mask of the input": "input token", "pad fixed at 0": "fixed at 0"},
-    "learning_rate": {"starts at 0": "learning rate 0", "decays to 0": "goes to 0", "floor on top": "on top", "linear": "straight line", "progress from step 0": "from step 0", "never falls": "never falls", "no warm-up": "no warm-up"},
+    "learning_rate": {"starts at 0": "learning rate 0", "decays to 0": "goes to 0", "floor is a rate": "share of the peak", "cosine": "cosine", "progress from step 0": "from step 0", "one step late": "too late",
+                      "never falls": "never falls", "no warm-up": "no warm-up", "ramp from the floor": "starts at the floor"},
     "top_p_probs": {"one too few": "just under", "one too many": "too many", "not renormalised": "not scaled up", "times the temperature": "multiplied by the temperature", "no temperature": "left out",
                     "set before the temperature": "before the temperature", "top_p ignored": "not used", "ascending": "UNlikeliest", "left sorted": "sorted order"},
     "distance_to_limit": {"mean over documents": "over documents", "sum": "summed", "gap against the loss": "against the loss", "gap as a share": "share", "gap in nats": "in nats", "the ratio": "whole ratio", "sign": "wrong sign",

@@ -2,7 +2,7 @@
 
 import math
 
-from course_lib.widgets.curve import LiveCurve, figure, human, render
+from course_lib.widgets.curve import LiveCurve, figure, human, render, smooth
 
 HISTORY = [
     {"tokens": 0, "train_loss": 7.6, "val_loss": 7.6},
@@ -23,8 +23,9 @@ def test_axes_have_units_and_the_limit_is_a_labelled_line():
 
 
 def test_missing_and_nan_losses_are_left_out():
-    train, validation = figure(HISTORY, 1.2).axes[0].lines[:2]
+    train, mean, validation = figure(HISTORY, 1.2).axes[0].lines[:3]
     assert list(train.get_ydata()) == [7.6, 5.0, 2.0]
+    assert list(mean.get_ydata()) == [7.6, 5.0, 2.0]
     assert list(validation.get_ydata()) == [7.6, 2.1]
 
 
@@ -35,8 +36,8 @@ def test_an_empty_history_still_draws():
 
 def test_live_curve_without_a_front_end_keeps_the_history_and_draws_nothing(capsys):
     curve = LiveCurve(entropy=1.2)
-    for row in HISTORY:
-        curve(row)
+    for steps in range(1, len(HISTORY) + 1):
+        curve(HISTORY[:steps])
     curve.close()
     assert curve.history == HISTORY and capsys.readouterr().out == ""
 
@@ -46,10 +47,15 @@ def test_live_curve_redraws_in_place_and_not_too_often(monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda picture, display_id, update: drawn.append((display_id, update)))
     curve = LiveCurve(entropy=1.2, every=1000.0)
     curve.front_end = True
-    for row in HISTORY:
-        curve(row)
+    for steps in range(1, len(HISTORY) + 1):
+        curve(HISTORY[:steps])
     curve.close()
     assert drawn == [("course-curve", False), ("course-curve", True)]
+
+
+def test_the_running_mean_covers_the_last_2_percent():
+    mean = smooth([(k, float(k % 2)) for k in range(200)])
+    assert mean[0] == (0, 0.0) and mean[1] == (1, 0.5) and mean[-1] == (199, 0.5)
 
 
 def test_human():
