@@ -105,6 +105,8 @@ def convert(source, lab, student, questions=()):
     for number, old in enumerate(jupytext.reads(source, fmt="py:percent").cells):
         kind, name = kind_of(old)
         text = old.source
+        if old.cell_type == "raw" or (number == 0 and not text.startswith("# Lab ")):
+            raise CourseError(f"{lab}, cell {number}: the first cell is the title `# Lab NN — …`, and none is raw")
         if regions(text) and kind not in ("exercise", "written"):
             raise CourseError(f"{lab}, cell {number}: a solution outside an EXERCISE or WRITTEN cell")
         if kind in ("exercise", "written") and not regions(text):

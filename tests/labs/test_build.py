@@ -181,6 +181,8 @@ def test_gate_catches_an_id_that_stands_twice():
     ("### BEGIN SOLUTION", "", "do not pair"),
     ("# EXERCISE double", "# An exercise", "outside an EXERCISE"),
     ("# LONG", "# EXERCISE long", "has no solution"),
+    ("# # Lab 99", "# # Laboratory 99", "the first cell is the title"),
+    ("# %%\nsubmit()", "# %% [raw]\nsubmit()", "none is raw"),
 ])
 def test_malformed_sources_are_one_line(old, new, message):
     with pytest.raises(CourseError, match=message) as error:
@@ -199,7 +201,7 @@ def test_a_solution_that_stops_is_one_line(tmp_path):
         # %%
         # LONG
         raise ValueError("no model")
-    """)
+    """).lstrip()
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "99_stop.py").write_text(source)
     with pytest.raises(CourseError, match="stops: ValueError: no model"):

@@ -1,12 +1,14 @@
 """The real labs: the gate, the static rules, and a student who presses Run all on the untouched notebook."""
 import os
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from lint import lint
 
-from course_lib.grading.build import build
+from course_lib.grading.build import BADGE, build
+from course_lib.platform import COURSE_REF, COURSE_REPO
 from course_lib.questions.core import ArtifactQuestion, questions_of
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +18,11 @@ LABS = sorted(path.stem for path in (ROOT / "solutions").glob("[0-9][0-9]_*.py")
 def test_every_source_has_its_notebooks_and_no_notebook_is_without_one():
     assert sorted(path.stem for path in (ROOT / "labs").glob("*.ipynb")) == LABS
     assert sorted(path.stem for path in (ROOT / "solutions").glob("*.ipynb")) == LABS
+
+
+def test_badges_of_the_readme_come_from_the_one_setting():
+    badges = re.findall(r"\[!\[Open in Colab\].*?\)\]\(.*?\)", (ROOT / "README.md").read_text())
+    assert badges == [BADGE.format(repo=COURSE_REPO, ref=COURSE_REF, path=f"labs/{lab}.ipynb") for lab in LABS]
 
 
 @pytest.mark.parametrize("lab", LABS)
