@@ -32,6 +32,15 @@ class Died(Exception):
         self.status, self.message = status, message
 
 
+def leftover(fd):
+    """What stands in a pipe right now, at most its buffer."""
+    os.set_blocking(fd, False)
+    try:
+        return os.read(fd, 65536) or b""
+    except OSError:
+        return b""
+
+
 class Box:
     """A caller (see questions.core) that runs the notebook's cells in a sandbox and calls its functions there."""
 
@@ -53,7 +62,8 @@ class Box:
         self.loaded = self.spoke = False
         for pipe in (self.process.stdin, self.process.stdout):
             os.set_blocking(pipe.fileno(), False)
-        threading.Thread(target=self.watch, args=(self.process,), daemon=True).start()
+        self.watcher = threading.Thread(target=self.watch, args=(self.process,), daemon=True)
+        self.watcher.start()
 
     def watch(self, process):
         """Drains what the student prints, and kills the box if its memory grows beyond the limit. Ends with the process."""
@@ -67,12 +77,14 @@ class Box:
                 if not part:
                     time.sleep(left)
                 self.log = (self.log + part)[-LOG_TAIL:]
+        self.log = (self.log + leftover(process.stderr.fileno()))[-LOG_TAIL:]
 
     def stop(self):
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout):
+            self.watcher.join()
+            for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
                 pipe.close()
             self.process, self.loaded = None, False
 

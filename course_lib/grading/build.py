@@ -10,10 +10,8 @@ stands what students write.
 """
 import argparse
 import hashlib
-import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -139,34 +137,10 @@ def convert(source, lab, student, questions=()):
     return notebook
 
 
-def execute(notebook, lab, timeout=7200):
-    """Runs a solution notebook in a folder of its own and keeps what is the same in every run: no times, no progress bars, no paths."""
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
-
-    with tempfile.TemporaryDirectory() as folder:
-        nbformat.write(notebook, Path(folder, f"{lab}.ipynb"))
-        here = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-        environment = {**os.environ, "COURSE_WORK": f"{folder}/work", "PYTHONWARNINGS": "ignore", "PYTHONPATH": here}
-        client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False, resources={"metadata": {"path": folder}})
-        try:
-            client.execute(env=environment)
-        except (CellExecutionError, CellTimeoutError) as error:
-            plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without IPython's colours
-            raise CourseError(f"the solution notebook stops: {plain.strip().splitlines()[-1]}") from error
-        for cell in (c for c in notebook.cells if c.cell_type == "code"):
-            kept = [o for o in cell.outputs if o.get("name") != "stderr"]
-            for output in kept:
-                if output.output_type == "stream":
-                    output.text = "\n".join(line.rsplit("\r", 1)[-1] for line in output.text.replace(folder, ".").split("\n"))
-            cell.outputs = kept
-    notebook.metadata["language_info"] = {"name": "python"}
-    return notebook
-
-
 def build(lab, root, check=False, force=False, questions=None):
     """Makes (or checks) one lab's two notebooks. Returns the problems, one line each."""
-    from course_lib.grading.gate import gate, is_current
+    from course_lib.grading.executed import execute, is_current
+    from course_lib.grading.gate import gate
     from course_lib.questions.core import questions_of
 
     source = (root / "solutions" / f"{lab}.py").read_text(encoding="utf-8")

@@ -4,8 +4,6 @@ import io
 import os
 import re
 
-import nbformat
-
 import course_lib
 from course_lib.grading.build import as_student, kind_of, regions
 from course_lib.questions.core import ArtifactQuestion, LocalCaller, Question, WrittenQuestion, run
@@ -58,21 +56,3 @@ def gate(lab, student, solution, questions):
             if edition == "stub" and (result.score or {c.status for c in result.cases} != {"todo"}):
                 problems.append(f"the stub of {question.id} gets {result.score:g} with {sorted({c.status for c in result.cases})}: it must fail by NotImplementedError only")
     return problems
-
-
-def source_cells(notebook):
-    """What of a notebook comes from its source: everything but outputs."""
-    return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells], {k: v for k, v in notebook.metadata.items()}
-
-
-def is_current(path, wanted):
-    """None if the executed notebook at `path` is `wanted` plus outputs without an error, else one line."""
-    if not path.exists():
-        return f"{path.name} is missing: run `course build`"
-    have = nbformat.read(path, as_version=4)
-    if source_cells(have) != source_cells(wanted):
-        return f"{path.name} is older than its source, or was edited: run `course build`"
-    code = [c for c in have.cells if c.cell_type == "code"]
-    if not all(c.execution_count for c in code) or any(o.output_type == "error" for c in code for o in c.outputs):
-        return f"{path.name} was not executed to the end without an error: run `course build --force`"
-    return None

@@ -150,9 +150,9 @@ def grade_artifact(question, folder, job, flags):
 # ---- a whole lab ------------------------------------------------------------------------------------------------------
 
 
-def jobs_of(lab, grades, submitted):
+def jobs_of(lab, grades, submitted, spec=None):
     """[(job, job path, out path)] of the latest submissions that have no valid result yet."""
-    key, spec = store.secret(grades), store.spec_sha(lab)
+    key, spec = store.secret(grades), spec or store.spec_sha(lab)
     latest, jobs = store.latest(lab, submitted), []
     for student, sha, folder, _ in latest:
         out = store.result_path(lab, student, sha, spec, grades)
@@ -197,7 +197,8 @@ def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, p
         raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
     if not store.submissions(lab, submitted):
         raise store.StoreError(f"no submissions in {submitted}/{lab}: run `course collect {lab} FILES…` first")
-    jobs = jobs_of(lab, grades, submitted)
+    spec = store.spec_sha(lab)
+    jobs = jobs_of(lab, grades, submitted, spec)
     pool = ThreadPoolExecutor(max_workers=max(1, workers or max(1, (os.cpu_count() or 2) // 2)))
     try:
         from tqdm import tqdm
@@ -206,7 +207,6 @@ def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, p
             pass
     finally:
         pool.shutdown(cancel_futures=True)
-    spec = store.spec_sha(lab)
     return {student: store.read_result(store.result_path(lab, student, sha, spec, grades)) for student, sha, _, _ in store.latest(lab, submitted)}
 
 

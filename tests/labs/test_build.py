@@ -8,7 +8,8 @@ import pytest
 from lint import lint
 
 from course_lib.grading import build
-from course_lib.grading.gate import gate, is_current
+from course_lib.grading.executed import execute, is_current
+from course_lib.grading.gate import gate
 from course_lib.platform import CourseError
 from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestion
 
@@ -120,6 +121,11 @@ def test_solution_notebook(course):
     checks = [cell for cell in notebook.cells if build.kind_of(cell)[0] == "check"]
     assert [cell.metadata.get("tags") for cell in checks] == [["nbval-check-output"], None]
     assert checks[0].outputs
+
+
+def test_an_executed_notebook_is_the_same_twice(course):
+    again = execute(both()[1], LAB)
+    assert nbformat.writes(again) + "\n" == (course / "solutions" / f"{LAB}.ipynb").read_text()
 
 
 def test_check_sees_edits_and_age(course, tmp_path):

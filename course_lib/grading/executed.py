@@ -1,0 +1,51 @@
+"""The executed solution notebook: how it is made, and whether the one that is there is still that of its source."""
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+from course_lib.platform import CourseError
+
+
+def execute(notebook, lab, timeout=7200):
+    """Runs a solution notebook in a folder of its own and keeps what is the same in every run: no times, no progress bars, no paths."""
+    with tempfile.TemporaryDirectory() as folder:
+        nbformat.write(notebook, Path(folder, f"{lab}.ipynb"))
+        here = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "COURSE_WORK": f"{folder}/work", "PYTHONWARNINGS": "ignore", "PYTHONPATH": here}
+        client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False, resources={"metadata": {"path": folder}})
+        try:
+            client.execute(env=environment)
+        except (CellExecutionError, CellTimeoutError) as error:
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without IPython's colours
+            raise CourseError(f"the solution notebook stops: {plain.strip().splitlines()[-1]}") from error
+        for cell in (c for c in notebook.cells if c.cell_type == "code"):
+            kept = [o for o in cell.outputs if o.get("name") != "stderr"]
+            for output in kept:
+                if output.output_type == "stream":
+                    output.text = "\n".join(line.rsplit("\r", 1)[-1] for line in output.text.replace(folder, ".").split("\n"))
+            cell.outputs = kept
+    notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
+
+
+def source_cells(notebook):
+    """What of a notebook comes from its source: everything but outputs."""
+    return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells], {k: v for k, v in notebook.metadata.items()}
+
+
+def is_current(path, wanted):
+    """None if the executed notebook at `path` is `wanted` plus outputs without an error, else one line."""
+    if not path.exists():
+        return f"{path.name} is missing: run `course build`"
+    have = nbformat.read(path, as_version=4)
+    if source_cells(have) != source_cells(wanted):
+        return f"{path.name} is older than its source, or was edited: run `course build`"
+    code = [c for c in have.cells if c.cell_type == "code"]
+    if not all(c.execution_count for c in code) or any(o.output_type == "error" for c in code for o in c.outputs):
+        return f"{path.name} was not executed to the end without an error: run `course build --force`"
+    return None
