@@ -576,13 +576,21 @@ def _(q):
 
 def score_model(folder, seed, public):
     """(fraction, message): the handed-in model's distance to the entropy on documents drawn from `seed`, the grader's secret one when it grades."""
-    from course_lib.artifacts import load_model
+    from pathlib import Path
+
+    from course_lib.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.perplexity import distance_to_limit
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world import documents, village
 
+    model, tokenizer = load_folder(Path(folder), "pretrain")[0], load_tokenizer()
+    if model.config.vocabulary < tokenizer.get_vocab_size():
+        raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: train it with the course's tokenizer")
     fresh = [{"text": d.text, "nll": d.nll} for d in documents(village(), f"grade {LAB} {seed}", GAP_DOCUMENTS)]
-    gap = distance_to_limit(load_model(folder), load_tokenizer(), fresh)["gap_percent"]
+    longest = max(len(ids.ids) for ids in tokenizer.encode_batch([row["text"] for row in fresh])) + 1
+    if model.config.context < longest:
+        raise ArtifactError(f"the model reads {model.config.context} tokens and the longest document has {longest}: train it with a longer context")
+    gap = distance_to_limit(model, tokenizer, fresh)["gap_percent"]
     fraction = min(1.0, max(0.0, (GAP_ZERO - gap) / (GAP_ZERO - GAP_FULL))) if math.isfinite(gap) else 0.0
     return fraction, f"{gap:.1f} % above the limit on {GAP_DOCUMENTS} fresh documents; full marks at {GAP_FULL:g} % or less, none from {GAP_ZERO:g} %."
 

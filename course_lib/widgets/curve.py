@@ -8,7 +8,7 @@ import io
 import math
 import time
 
-from course_lib.widgets.palette import BLUE, GREY, ORANGE
+from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 
 def figure(history: list[dict], entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit"):
@@ -16,12 +16,7 @@ def figure(history: list[dict], entropy: float | None = None, uniform: float | N
 
     `entropy` (nats/token) is the limit, drawn as a line and labelled. `uniform` (nats/token), log of the vocabulary size, is drawn when given.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=(7, 3.6), dpi=100, layout="constrained")
-    FigureCanvasAgg(fig)
-    axes = fig.add_subplot()
+    fig, axes = empty()
     train, validation = points(history, "train_loss"), points(history, "val_loss")
     if train:
         axes.plot(*zip(*train), color=BLUE, linewidth=0.8, alpha=0.3)
@@ -69,11 +64,68 @@ def human(tokens: float) -> str:
     return f"{tokens:g}"
 
 
-def render(history: list[dict], entropy: float | None = None, **options) -> bytes:
-    """The same picture as PNG bytes."""
+def compare_figure(histories: dict[str, list[dict]], entropy: float):
+    """Training losses of several runs (name → history) in one picture, against the limit. Told apart by dashes as well as by colour."""
+    fig, axes = empty()
+    for (name, history), colour, dash in zip(histories.items(), (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":")):
+        mean = smooth(points(history, "train_loss"), 0.04)
+        axes.plot(*zip(*mean), color=colour, linestyle=dash, linewidth=1.5, label=f"{name}, at the end {mean[-1][1]:.3f}")
+    axes.axhline(entropy, color="black", linestyle="--", linewidth=1.5, label=f"the limit: entropy {entropy:.3f}")
+    axes.set(xlabel="tokens seen", ylabel="training loss, running mean (nats/token)", title="What did the change do?")
+    axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
+    axes.legend(frameon=False, fontsize=9)
+    return fig
+
+
+def scaling_figure(sizes: list[float], losses: list[float], entropy: float, a: float, b: float):
+    """Excess over the entropy against parameters, on logarithmic axes, with the fitted law a · N^−b."""
+    fig, axes = empty()
+    low, high = min(sizes), max(sizes)
+    line = [low * (high / low) ** (k / 40) for k in range(41)]
+    axes.loglog(line, [a * n**-b for n in line], color=GREY, linestyle="--", label=f"fitted: {a:.3g} · N^−{b:.3f}")
+    axes.loglog(sizes, [loss - entropy for loss in losses], color=BLUE, marker="o", linestyle="none", label="measured")
+    axes.set(xlabel="parameters N", ylabel="loss − entropy (nats/token)", title="How does the excess fall with size? (the limit is at 0, infinitely far down)")
+    axes.grid(alpha=0.25, which="both")
+    axes.legend(frameon=False, fontsize=9)
+    return fig
+
+
+def schedule_figure(rates: list[float]):
+    """Learning rate against step."""
+    fig, axes = empty(height=2.4)
+    axes.plot(range(len(rates)), rates, color=BLUE)
+    axes.set(xlabel="step", ylabel="learning rate", title="How large are the steps, and when?", ylim=(0, None))
+    axes.grid(alpha=0.25)
+    return fig
+
+
+def empty(height: float = 3.6):
+    """(Figure, axes) that belong to no pyplot window."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(7, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(fig)
+    return fig, fig.add_subplot()
+
+
+def png(fig) -> bytes:
     buffer = io.BytesIO()
-    figure(history, entropy, **options).savefig(buffer, format="png")
+    fig.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def render(history: list[dict], entropy: float | None = None, **options) -> bytes:
+    """`figure` as PNG bytes."""
+    return png(figure(history, entropy, **options))
+
+
+def show(fig) -> None:
+    """The picture in the notebook; nothing without a front end."""
+    if has_front_end():
+        from IPython.display import Image, display
+
+        display(Image(png(fig)))
 
 
 class LiveCurve:

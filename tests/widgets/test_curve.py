@@ -2,7 +2,7 @@
 
 import math
 
-from course_lib.widgets.curve import LiveCurve, figure, human, render, smooth
+from course_lib.widgets.curve import LiveCurve, compare_figure, figure, human, png, render, scaling_figure, schedule_figure, smooth
 
 HISTORY = [
     {"tokens": 0, "train_loss": 7.6, "val_loss": 7.6},
@@ -60,3 +60,14 @@ def test_the_running_mean_covers_the_last_2_percent():
 
 def test_human():
     assert [human(n) for n in (0, 500, 1500, 2_000_000)] == ["0", "500", "1.5 k", "2 M"]
+
+
+def test_runs_are_told_apart_without_colour():
+    axes = compare_figure({"base": HISTORY, "changed": HISTORY}, 1.2).axes[0]
+    assert len({line.get_linestyle() for line in axes.lines[:2]}) == 2 and "nats/token" in axes.get_ylabel()
+
+
+def test_scaling_axes_are_logarithmic():
+    axes = scaling_figure([1e4, 1e5], [3.0, 2.0], 1.0, 100.0, 0.3).axes[0]
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    assert png(schedule_figure([0.1, 0.2, 0.1])).startswith(b"\x89PNG")
