@@ -16,6 +16,7 @@ import sys
 import types
 
 MAX_FRAME = 68 * 2**20
+PIPE_CLOSED = 97  # exit status when the student's code has closed our pipes
 
 
 def read_exactly(fd, n):
@@ -206,6 +207,8 @@ def main():
             call_id, payload = read_frame(requests)
         except EOFError:
             os._exit(0)
+        except OSError:
+            os._exit(PIPE_CLOSED)
         report = lambda number: write_frame(replies, call_id, wire.encode({"at": number}))
         try:
             reply = wire.encode(answer(wire.decode(payload), namespace, report))
@@ -213,7 +216,10 @@ def main():
             reply = wire.encode({"status": "oom", "message": "it ran out of memory", "hint": None})
         except BaseException as error:
             reply = wire.encode({"status": "error", "message": f"{type(error).__name__}", "hint": None})
-        write_frame(replies, call_id, reply)
+        try:
+            write_frame(replies, call_id, reply)
+        except OSError:
+            os._exit(PIPE_CLOSED)
 
 
 if __name__ == "__main__":

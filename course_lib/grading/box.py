@@ -14,8 +14,9 @@ CELL = 20.0  # seconds a cell
 CELLS = 90.0  # seconds all cells of a notebook together
 GRACE = 2.0  # seconds between the agent's own alarm and the kill from outside
 TOTAL = 300.0  # seconds a submission
-RESTARTS = 8
+RESTARTS = 24
 MAX_FRAME = 68 * 2**20
+PIPE_CLOSED = 97  # the agent's exit status
 LOG_TAIL = 16_000  # bytes of what the student printed
 ANSWERS = ("error", "todo", "fail", "timeout", "oom", "missing", "protocol")
 
@@ -131,6 +132,8 @@ class Box:
             return Died("protocol", "your code closed the grader's pipe")
         if self.killed_for == "oom":
             return Died("oom", f"your code used more than {sandbox.MEMORY / 2**30:g} GiB of memory and was stopped")
+        if code == PIPE_CLOSED:
+            return Died("protocol", "your code closed the grader's pipe")
         if code < 0 or code > 128:
             number = -code if code < 0 else code - 128
             try:

@@ -186,15 +186,15 @@ def run_case(question, case, function, caller, seed):
 
 def run(question, caller, seed=PUBLIC_SEED):
     """Runs every case of a Question. After a hopeless core (nothing written, missing, hung, dead) the rest is not run."""
-    results, hopeless, timeouts = [], None, 0
+    results, hopeless, lost = [], None, 0
     for name, function in question.cases:
         if hopeless:
             results.append(CaseResult(name, hopeless, 0.0, question.points / len(question.cases), "not run: see the case before"))
             continue
         result = run_case(question, name, function, caller, seed)
         results.append(result)
-        timeouts += result.status == "timeout"
-        if result.status in ("todo", "missing") or (len(results) == 1 and result.status in ("timeout", "killed", "oom")) or timeouts == 2:
+        lost += result.status in ("timeout", "killed", "oom", "protocol")  # each costs seconds: a hung call, or a new process
+        if result.status in ("todo", "missing") or (len(results) == 1 and lost) or lost == 2:
             hopeless = result.status
     failed = [r for r in results if r.status != "pass"]
     core_failed = results[0].status != "pass"

@@ -1,0 +1,71 @@
+"""Notebooks as students hand them in, made from the banks of answers in tests/questions."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+LAB = "02_pretraining"
+sys.path.insert(0, str(Path(__file__).parents[1] / "questions"))
+
+
+def right_answers(lab=LAB):
+    """{question id: source of a right answer}"""
+    bank = importlib.import_module({"00_start_here": "bank00", "02_pretraining": "bank02"}[lab]).BANK
+    return {name: next(iter(entry["right"].values())) for name, entry in bank.items()}
+
+
+def sources(answers, lab=LAB, before=(), after=(), checks=True):
+    """The code cells of a notebook with these answers."""
+    cells = [f'#@title Setup - run me first\nimport course_lib\nfrom course_lib import check, load_stage, save_stage, submit\ncourse = course_lib.setup("{lab}", seed=0)', *before]
+    for name, source in answers.items():
+        cells.append(f"# EXERCISE {name}\n{source}")
+        if checks:
+            cells.append(f'check("{name}")')
+    if checks and lab == LAB:
+        cells.append('# LONG\nimport time\ntime.sleep(3600)\nmodel = "trained"')
+        cells.append('check("pretrained_model")')
+    return [*cells, *after]
+
+
+def notebook(cells, written=None):
+    """nbformat 4.5 JSON text of code cells, with ids and metadata."""
+    made = [{"cell_type": "code", "id": f"c{i}", "metadata": {"nbgrader": {"schema_version": 3}}, "source": s, "outputs": [], "execution_count": None} for i, s in enumerate(cells)]
+    for name, text in (written or {}).items():
+        made.append({"cell_type": "markdown", "id": name, "metadata": {}, "source": f"<!-- WRITTEN {name} -->\n{text}"})
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}, "cells": made})
+
+
+def hand_in(root, student, text, model=None, lab=LAB):
+    """Puts a notebook (text or bytes) and perhaps a model folder where collect would. Returns the submission's folder."""
+    from course_lib.grading import store
+
+    files = {"notebook.ipynb": text.encode() if isinstance(text, str) else text}
+    if model is not None:
+        files |= {f"work/pretrain/{p.name}": p.read_bytes() for p in Path(model).iterdir()}
+    folder = Path(root, "submissions", lab, student, store.submission_sha(files))
+    for name, data in files.items():
+        store.write_atomic(folder / name, data)
+    store.write_json(folder / "meta.json", {"student": student, "received": 1.0, "notes": []})
+    return folder
+
+
+def grade_here(root, student, text, model=None, lab=LAB):
+    """Grades one submission in this process: the result."""
+    from course_lib.grading import grade, store
+
+    folder = hand_in(root, student, text, model, lab)
+    for job, job_path, out in grade.jobs_of(lab, Path(root, "grades"), Path(root, "submissions")):
+        if job["student"] == student:
+            store.write_json(job_path, job)
+            result = grade.grade_one(job_path, out)
+            assert store.read_result(out) == result, folder
+            return result
+
+
+def scores(result):
+    return {q["id"]: q["score"] for q in result["questions"]}
+
+
+def statuses(result):
+    return {q["id"]: q["status"] for q in result["questions"]}
