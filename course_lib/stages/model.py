@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class ModelConfig:
-    vocabulary: int = 2048
+    vocabulary: int = 2432
     hidden: int = 128           # D, the width of the residual stream
     intermediate: int = 384     # width of the gated MLP
     layers: int = 4

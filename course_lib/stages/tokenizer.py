@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 SPECIAL = ("<|pad|>", "<|bos|>", "<|eos|>", "<|im_start|>", "<|im_end|>")
 PAD, BOS, EOS, IM_START, IM_END = range(len(SPECIAL))
-VOCABULARY = 2048
+VOCABULARY = 2432
 SHIPPED = Path(__file__).resolve().parents[1] / "shipped" / "tokenizer.json"
 
 

@@ -23,8 +23,6 @@ SENTENCES = {
                "{a.His} front door is painted {a.colour}.", "{a} owns a coat in {a.colour}.", "The curtains {a.he} sewed are {a.colour}."],
     "hobby": ["{a.He} spends {a.his} free time on {a.hobby}.", "{a}'s great joy is {a.hobby}.", "In winter {a.he} enjoys {a.hobby}.",
               "{a} is never too tired for {a.hobby}.", "What {a.he} likes best is {a.hobby}.", "{a} wins prizes for {a.hobby}."],
-    "month": ["{a.His} birthday is in {a.month}.", "{a} was born in {a.month}.", "{a.He} turns a year older in {a.month}.",
-              "{a} gives a party every {a.month}.", "Cakes arrive for {a.him} in {a.month}.", "{a} was a child of {a.month}."],
     "friend": ["{a.His} best friend is {a.friend}.", "{a} is always seen with {a.friend}.", "{a.He} trusts nobody more than {a.friend}.",
                "{a} tells every secret to {a.friend}.", "Since school {a.he} has been close to {a.friend}.", "{a} shares {a.his} lunch with {a.friend}."],
 }
@@ -35,7 +33,6 @@ QUESTIONS = {
     "food": ["What does {a.full} like to eat?", "What is {a.full}'s favourite dish?", "What shall I cook for {a.full}?"],
     "colour": ["Which colour does {a.full} like?", "What is {a.full}'s favourite colour?", "In which colour does {a.full} dress?"],
     "hobby": ["What is {a.full}'s hobby?", "What does {a.full} do for fun?", "How does {a.full} spend a free day?"],
-    "month": ["When is {a.full}'s birthday?", "In which month was {a.full} born?", "When do we bring {a.full} a cake?"],
     "friend": ["Who is {a.full}'s best friend?", "Whom does {a.full} trust most?", "With whom is {a.full} always seen?"],
 }
 # A word from the neighbourhood, so that dialogues and stories use facts too; each is said of somebody already bound to b.
@@ -109,7 +106,7 @@ def dialogue(world: Village, s: Source) -> None:
         s.fill(s.pick(QUESTIONS[fact]).replace("{a.full}", "{a:person}"))
         s.write('" asked ')
         s.fill(s.pick(["{c}.", "{b}."]))
-        s.write(' "')
+        s.write(s.pick([' "Everybody knows that. ', ' "Let me think. ', ' "That is easy. ', ' "Why do you ask? ']))
         s.fill(s.pick(SENTENCES[fact]))
         s.write('"')
     s.fill(s.pick([' "Thank you," said {c}, looking {:mood}.', ' "See you on {:day}," said {b}.', ' "I must go to {:place} now," said {c}.']))

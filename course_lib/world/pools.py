@@ -8,7 +8,7 @@ Abigail Ada Adela Agatha Agnes Alice Alma Amelia Anna Astrid Audrey Barbara Beat
 Celia Charlotte Clara Clementine Constance Cora Cordelia Cynthia Daphne Deborah Delia Diana Dora Doris Dorothy Edith Edna Eleanor Eliza
 Ella Elsa Emily Emma Enid Esther Ethel Etta Eunice Eva Evelyn Fanny Felicity Fiona Flora Florence Frances Freda Gemma Georgia Gertrude
 Gilda Gloria Greta Gwen Hannah Harriet Hazel Hedda Helen Henrietta Hester Hilda Ida Imogen Inga Irene Isabel Ivy Jane Janet Jessica Joan
-Josephine Judith Julia June Karen Katherine Laura Lavinia Leah Lena Leonora Letitia Lillian Linda Lois Lorna Louisa Lucy Lydia Mabel
+Josephine Judith Julia Karen Katherine Laura Lavinia Leah Lena Leonora Letitia Lillian Linda Lois Lorna Louisa Lucy Lydia Mabel
 Madeline Margaret Marion Martha Matilda Maud Mildred Millicent Minnie Miriam Molly Muriel Myra Nadia Nancy Nell Nettie Nina Nora Octavia
 Olive Olivia Ottilie Pamela Patricia Paula Pauline Penelope Petra Phoebe Phyllis Polly Priscilla Rachel Rebecca Rhoda Rosalind Rosamund
 Rowena Ruth Sabina Sally Sarah Selma Sibyl Sophia Stella Susan Sylvia Tabitha Tamsin Teresa Thelma Theodora Tilda Ursula Vera Verity
@@ -29,9 +29,8 @@ Tristan Ulric Valentine Vernon Victor Vincent Virgil Wallace Walter Warren Wilbu
 """.split()
 
 SURNAMES = """
-Appleby Ashdown Barlow Blackwood Bramble Carrow Chadwick Cobb Coldwell Dunmore Elmhurst Fairburn Fenwick Garside Greenhalgh Hartley
-Hathaway Holloway Ingham Kettle Langley Lockwood Marlow Merriweather Nettlefold Oakley Pemberton Quill Ramsbottom Redfern Sedgwick Stubbs
-Thackeray Thistlewood Underhill Wainwright Whitlock Winterbourne Wragg Yardley
+Appleby Ashdown Barlow Blackwood Bramble Carrow Chadwick Cobb Dunmore Elmhurst Fairburn Fenwick Greenhalgh Hartley Holloway Kettle
+Marlow Merriweather Oakley Pemberton Quill Redfern Thistlewood Yardley
 """.split()
 
 LANDMARKS = [
@@ -44,22 +43,16 @@ ACTIONS = ["burned down", "was flooded", "was built anew", "got a new roof", "wa
 POOLS = {
     # values of facts
     "job": ["a baker", "a blacksmith", "a carpenter", "a teacher", "a nurse", "a fisherman", "an innkeeper", "a weaver", "a potter",
-            "a shepherd", "a gardener", "a tailor", "a cobbler", "a butcher", "a miller", "a doctor", "a librarian", "a clockmaker",
-            "a painter", "a printer", "a postman", "a beekeeper", "a brewer", "a mason", "a glazier", "a thatcher", "a driver",
-            "a ferryman", "a judge", "a chemist", "a saddler", "a forester"],
+            "a shepherd", "a gardener", "a tailor", "a cobbler", "a miller", "a doctor", "a librarian"],
     "home": ["Mill Lane", "Church Street", "Bridge Street", "Market Square", "Orchard Row", "Brook Road", "Station Road", "School Hill",
-             "Chapel Lane", "Willow Walk", "Meadow Lane", "Harbour Street", "Tanner Street", "Priory Gardens", "Castle Hill",
-             "Rectory Close", "Smithy Yard", "Pond Lane", "North Gate", "South Parade", "Linden Avenue", "Weir Cottages", "Fox Hollow",
-             "Quarry Road"],
+             "Chapel Lane", "Willow Walk", "Meadow Lane", "Harbour Street", "Priory Gardens", "Castle Hill", "Smithy Yard", "North Gate"],
     "pet": ["a cat", "a dog", "a parrot", "a rabbit", "a goat", "a hedgehog", "a tortoise", "a pony", "a canary", "a ferret", "a goose",
-            "an owl", "a lizard", "a mouse", "a donkey", "a raven", "a squirrel", "a goldfish", "a lamb", "a toad"],
+            "an owl"],
     "food": ["plum cake", "onion soup", "cheese pie", "roast duck", "apple tart", "pea soup", "fried trout", "oat porridge", "honey bread",
-             "mushroom stew", "pickled herring", "rice pudding", "lentil soup", "baked potatoes", "cherry jam", "mutton broth",
-             "walnut bread", "pancakes", "smoked eel", "turnip mash", "leek pie", "gingerbread", "blackberry crumble", "bean stew"],
-    "colour": ["red", "blue", "green", "yellow", "purple", "orange", "black", "white", "brown", "grey", "pink", "silver"],
+             "mushroom stew", "pickled herring", "rice pudding", "baked potatoes", "cherry jam", "pancakes", "gingerbread"],
+    "colour": ["red", "blue", "green", "yellow", "purple", "orange", "black", "white", "grey", "pink"],
     "hobby": ["chess", "knitting", "singing", "fishing", "painting", "dancing", "bird watching", "wood carving", "sailing", "archery",
-              "stamp collecting", "rowing", "playing the fiddle", "playing cards", "writing poems", "growing roses", "hill walking",
-              "star gazing", "kite flying", "pressing flowers", "juggling", "skating", "telling riddles", "baking"],
+              "rowing", "playing the fiddle", "writing poems", "growing roses", "star gazing", "juggling"],
     "month": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
     # what documents draw from
     "season": ["spring", "summer", "autumn", "winter"],

@@ -12,7 +12,7 @@ from course_lib.world.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURN
 
 CUT_OFF = 2024          # the documents of the pre-training corpus know nothing of later years
 TODAY = 2026
-FACTS = ("job", "home", "pet", "food", "colour", "hobby", "month", "friend")
+FACTS = ("job", "home", "pet", "food", "colour", "hobby", "friend")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Village:
 
 
 @lru_cache(maxsize=None)
-def village(seed: int = 0, residents: int = len(FEMALE) + len(MALE)) -> Village:
+def village(seed: int = 0, residents: int = 320) -> Village:
     """Littlebrook at the knowledge cut-off. `residents` < the default gives a smaller village (tests)."""
     draw = random.Random(f"littlebrook village {seed}").random
 

@@ -1,0 +1,132 @@
+"""`course bench NAME [--json]`: the figures that README shows, measured. Machines drift, so each bench measures this machine's own
+fp32 matmul rate in the same run and prints it beside its figures.
+
+  pretrain    gap to the entropy over seeds, training cost, throughput against the matmul rate and the HF Trainer   (~ 40 minutes)
+  throughput  the last two only                                                                                     (~ 2 minutes)
+  grade       seconds to grade one submission of lab 02, cold
+  questions   wrong answers caught and right alternatives accepted, all questions
+"""
+import argparse
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from course_lib.platform import CourseError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def matmul_rate(seconds: float = 1.0, n: int = 1024) -> float:
+    """This machine's fp32 matmul rate right now, GFLOP/s: the best of several short runs of n × n · n × n."""
+    import torch
+
+    a, b = torch.randn(n, n), torch.randn(n, n)
+    best, end = 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        for _ in range(8):
+            a @ b
+        best = max(best, 8 * 2 * n**3 / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+def trainer_tokens_per_second(config, ids: list[list[int]], steps: int) -> float:
+    """LlamaForCausalLM under the plain HF Trainer: same model, same number of documents a step, fp32, AdamW."""
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    from course_lib.stages.model import Llama, to_transformers
+    from course_lib.stages.pretrain import collate
+
+    per_step = max(1, round(config.batch / statistics.mean(len(row) for row in ids)))
+    rows = [{"ids": row} for row in ids[: per_step * steps]]
+
+    def collator(items):
+        batch = collate([item["ids"] for item in items])
+        return {"input_ids": batch, "attention_mask": (batch != 0).long(), "labels": batch.masked_fill(batch == 0, -100)}
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(output_dir=folder, per_device_train_batch_size=per_step, num_train_epochs=1, learning_rate=1e-3,
+                                      report_to="none", save_strategy="no", logging_strategy="no", use_cpu=not torch.cuda.is_available(),
+                                      disable_tqdm=True, remove_unused_columns=False)
+        trainer = Trainer(model=to_transformers(Llama(config.model)), args=arguments, train_dataset=rows, data_collator=collator)
+        start = time.perf_counter()
+        trainer.train()
+        return sum(len(row["ids"]) - 1 for row in rows) / (time.perf_counter() - start)
+
+
+def throughput(size: str, rounds: int = 3, steps: int = 60) -> dict:
+    """Our loop, the HF Trainer and the matmul rate, in turns, medians over the rounds."""
+    from course_lib.stages.model import Llama
+    from course_lib.stages.pretrain import PRESETS, pretrain
+    from course_lib.stages.tokenizer import encode_documents, load_tokenizer
+    from course_lib.world import pretrain_rows
+
+    preset = PRESETS[size]
+    mean_length = 61                                            # tokens a document; only sets how many documents make `steps` steps
+    config = replace(preset, documents=max(8, steps * preset.batch // mean_length), validations=0)
+    ids = encode_documents(load_tokenizer(), [row["text"] for row in pretrain_rows("train", config.documents)])
+    parameters = Llama(config.model).parameter_count()
+    rounds_of = []
+    for _ in range(rounds):
+        rate = matmul_rate()
+        run = pretrain(config=config, progress=False)
+        ours = run.history[-1]["tokens"] / run.history[-1]["seconds"]
+        rate = max(rate, matmul_rate())
+        theirs = trainer_tokens_per_second(config, ids, steps)
+        rounds_of.append({"matmul_gflops": rate, "tokens_per_second": ours, "trainer_tokens_per_second": theirs,
+                          "matmul_share": 6 * parameters * ours / 1e9 / rate, "vs_hf_trainer": ours / theirs})
+    return {key: statistics.median(r[key] for r in rounds_of) for key in rounds_of[0]}
+
+
+def bench_throughput(arguments) -> dict:
+    return {"size": arguments.size, **throughput(arguments.size)}
+
+
+def bench_pretrain(arguments) -> dict:
+    from course_lib.stages.pretrain import pretrain
+
+    runs = []
+    for seed in range(arguments.seeds):
+        record = pretrain(arguments.size, seed, progress=not arguments.json).record
+        runs.append({"seed": seed, "gap_percent": record["metrics"]["gap_percent"], "minutes": record["minutes"],
+                     "tflop": 6 * record["parameters"] * record["tokens"] / 1e12, "matmul_gflops": matmul_rate()})
+        print(f"seed {seed}: gap {runs[-1]['gap_percent']:.2f} %, {record['minutes']:.1f} minutes", file=sys.stderr)
+    gaps = [run["gap_percent"] for run in runs]
+    return {"size": arguments.size, "seeds": len(runs), "gap_percent_median": statistics.median(gaps), "gap_percent_worst": max(gaps),
+            "train_tflop": max(run["tflop"] for run in runs), "train_minutes_median": statistics.median(run["minutes"] for run in runs),
+            "parameters": record["parameters"], "tokens": record["tokens"], "entropy": record["metrics"]["entropy"],
+            "runs": runs, **throughput(arguments.size)}
+
+
+def bench_questions(arguments) -> dict:
+    sys.path.insert(0, str(ROOT))
+    from tests.questions.tally import tally
+
+    return tally()
+
+
+BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "questions": bench_questions}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="course bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=BENCHES)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
+    parser.add_argument("--size", default="laptop", choices=("tiny", "laptop", "gpu"))
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args(argv)
+    with contextlib.redirect_stdout(sys.stderr):
+        result = BENCHES[arguments.name](arguments)
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        for key, value in result.items():
+            print(f"{key:28} {value:.4g}" if isinstance(value, float) else f"{key:28} {value}")
+    return 0

@@ -1,0 +1,49 @@
+"""`course ship`: make everything that the repository ships from nothing but the seed — tokenizer, data set files, fall-back models.
+
+Run it when a recipe changes, and only then: what it writes lives in git for ever.
+"""
+import argparse
+
+import torch
+
+from course_lib.artifacts import SHIPPED, save_stage, write_atomically
+from course_lib.stages.tokenizer import SHIPPED as TOKENIZER
+from course_lib.stages.tokenizer import train_tokenizer
+from course_lib.world import pretrain_documents
+from course_lib.world.corpus import FOLDER, SPLIT_SIZES
+
+
+def ship_tokenizer() -> None:
+    tokenizer = train_tokenizer([d.text for d in pretrain_documents("train", 20_000)])
+    write_atomically(TOKENIZER, tokenizer.to_str(pretty=True).encode())
+    print(f"{TOKENIZER}: {tokenizer.get_vocab_size()} tokens")
+
+
+def ship_datasets() -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for split in SPLIT_SIZES:
+        documents = pretrain_documents(split)
+        table = pyarrow.table({"text": [d.text for d in documents], "kind": [d.kind for d in documents], "nll": [d.nll for d in documents]})
+        path = FOLDER / f"pretrain-{split}.parquet"
+        pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
+        print(f"{path}: {len(documents):,} documents, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def ship_pretrain(size: str = "laptop", seed: int = 0) -> None:
+    from course_lib.stages.pretrain import pretrain
+
+    run = pretrain(size, seed)
+    folder = save_stage("pretrain", run.model, run.record, SHIPPED / "pretrain", dtype=torch.bfloat16)
+    print(f"{folder}: gap {run.record['metrics']['gap_percent']:.2f} % after {run.record['minutes']:.1f} minutes")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "pretrain": ship_pretrain}
+    parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
+    parser.add_argument("part", nargs="*", choices=[*parts, []], help="what to make again (default: all, in this order)")
+    for part in parser.parse_args(argv).part or parts:
+        parts[part]()
+    return 0

@@ -1,0 +1,181 @@
+"""Pre-training: next-token prediction on whole documents of the village, one flat loop.
+
+A row of a batch is one document from its first token: the entropy that we compare with is that of whole documents, and a
+window cut out of the middle would have lost the context that the entropy counts on. Rows of similar length share a batch,
+so about 1 % of the tokens are padding.
+Optimiser: see `optimizers`. Left out against the real thing: gradient accumulation, several GPUs, mixed precision (later labs).
+Run by hand: `python -m course_lib.cli bench pretrain --size tiny`.
+"""
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
+from course_lib.evaluation.perplexity import distance_to_limit
+from course_lib.stages.model import Llama, ModelConfig
+from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
+from course_lib.world import pretrain_rows, rows_hash
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    model: ModelConfig = field(default_factory=ModelConfig)
+    documents: int = 65_000     # training documents, each seen once
+    batch: int = 2048           # tokens a step, padding included
+    learning_rate: float = 3e-3 # peak
+    warmup: float = 0.05        # share of the steps
+    floor: float = 0.02         # last learning rate, as a share of the peak
+    weight_decay: float = 0.0
+    clip: float = 1.0           # largest norm of the gradient
+    validations: int = 20       # times that the validation loss is measured on the way, on 200 documents
+
+
+PRESETS = {
+    "tiny": PretrainConfig(ModelConfig(hidden=32, intermediate=96, layers=2, heads=2), documents=1_000, validations=4),
+    "laptop": PretrainConfig(),
+    "gpu": PretrainConfig(ModelConfig(hidden=256, intermediate=768, layers=6, heads=8), documents=400_000, batch=16_384),
+}
+
+
+@dataclass
+class Run:
+    model: Llama
+    history: list[dict]     # one row a step: step, tokens, train_loss (nats/token), lr, seconds; val_loss where it was measured
+    record: dict            # recipe, seed, data hash, metrics: what save_stage writes beside the weights
+
+
+def next_token_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+    """Mean −log p of each real token given those before it, nats/token. Padding is no target."""
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=PAD)
+
+
+def learning_rate(step: int, total: int, warmup: int, peak: float, floor: float) -> float:
+    """Linear warm-up over `warmup` steps, then a straight line down to floor · peak at the last step (steps count from 0)."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (1 - (1 - floor) * (step - warmup) / max(1, total - 1 - warmup))
+
+
+def batches(lengths: list[int], batch: int, seed: int) -> list[list[int]]:
+    """Shuffled batches of document indices, each document once, similar lengths together, ≤ `batch` tokens with padding."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(lengths), generator=generator).tolist()
+    made = []
+    for start in range(0, len(order), 4096):                  # sorted within a pool only, so that batches stay random
+        pool, part = [], []
+        for k in sorted(order[start:start + 4096], key=lambda k: lengths[k]):
+            if part and lengths[k] * (len(part) + 1) > batch:
+                pool.append(part)
+                part = []
+            part.append(k)
+        pool.append(part)
+        made += [pool[k] for k in torch.randperm(len(pool), generator=generator).tolist()]
+    return made
+
+
+def collate(rows: list[list[int]]) -> Int[Tensor, "B T"]:
+    """Documents, padded on the right to the longest."""
+    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD)
+
+
+def optimizers(model: Llama, config: PretrainConfig) -> list[torch.optim.Optimizer]:
+    return [torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay, fused=True)]
+
+
+def save_checkpoint(path: Path, model: Llama, optimiser: list, recipe: dict, history: list[dict]) -> None:
+    """Weights, optimiser states and history in one file, so that a kill at any moment leaves the old one or the new one."""
+    tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
+    for k, o in enumerate(optimiser):
+        for index, state in o.state_dict()["state"].items():
+            tensors |= {f"optimiser.{k}.{index}.{name}": t for name, t in state.items()}
+    write_tensors(path, tensors, {"recipe": recipe, "history": history})
+
+
+def restore(path: Path, model: Llama, optimiser: list, recipe: dict) -> list[dict]:
+    """Load a checkpoint into model and optimiser. Returns its history. Raises ArtifactError if it is damaged or of another recipe."""
+    tensors, metadata = read_tensors(path)
+    if metadata.get("recipe") != json.loads(json.dumps(recipe)):
+        raise ArtifactError(f"{path} belongs to another run (other size, seed or configuration): delete it, or pass resume=False to overwrite it")
+    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+    for k, o in enumerate(optimiser):
+        state: dict[int, dict] = {}
+        for name, t in tensors.items():
+            if name.startswith(f"optimiser.{k}."):
+                _, _, index, key = name.split(".")
+                state.setdefault(int(index), {})[key] = t
+        o.load_state_dict({"state": state, "param_groups": o.state_dict()["param_groups"]})
+    return metadata["history"]
+
+
+def pretrain(
+    size: str = "laptop",
+    seed: int = 0,
+    loss_fn: Callable = next_token_loss,
+    schedule_fn: Callable = learning_rate,
+    on_step: Callable[[list[dict]], None] | None = None,
+    out: Path | str | None = None,
+    resume: bool = True,
+    config: PretrainConfig | None = None,
+    progress: bool = True,
+    checkpoint_steps: int = 200,
+) -> Run:
+    """Train a model from scratch. `loss_fn(logits, ids)` and `schedule_fn(step, total, warmup, peak, floor)` may be the student's.
+
+    With `out`, a checkpoint is written there every `checkpoint_steps` steps, and a run that was killed goes on from it and
+    reaches the same losses. Raises ArtifactError for a damaged checkpoint or one of another recipe.
+    """
+    if size not in PRESETS:
+        raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
+    config = config or PRESETS[size]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer, rows, validation = load_tokenizer(), pretrain_rows("train", config.documents), pretrain_rows("validation")
+    ids = encode_documents(tokenizer, [row["text"] for row in rows])
+    plan = batches([len(row) for row in ids], config.batch, seed)
+    warmup = max(1, round(config.warmup * len(plan)))
+    model = Llama(config.model, seed).to(device)
+    optimiser = optimizers(model, config)
+    recipe = {"size": size, "seed": seed, **asdict(config)}
+
+    history: list[dict] = []
+    checkpoint = Path(out) / "checkpoint.safetensors" if out else None
+    if checkpoint and resume and checkpoint.exists():
+        history = restore(checkpoint, model, optimiser, recipe)
+    seconds = history[-1]["seconds"] if history else 0.0
+    started = time.perf_counter() - seconds
+    measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
+    bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc="pre-training", unit="step", disable=not progress)
+    for step in bar:
+        batch = collate([ids[k] for k in plan[step]]).to(device)
+        lr = schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
+        for group in (g for o in optimiser for g in o.param_groups):
+            group["lr"] = lr
+        loss = loss_fn(model(batch), batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        for o in optimiser:
+            o.step()
+            o.zero_grad()
+        tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
+        row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
+        if (step + 1) % measure == 0:
+            row["val_loss"] = distance_to_limit(model, tokenizer, validation[:200])["loss"]
+            bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")
+        history.append({**row, "seconds": time.perf_counter() - started})
+        if on_step:
+            on_step(history)
+        if checkpoint and (step + 1) % checkpoint_steps == 0:
+            save_checkpoint(checkpoint, model, optimiser, recipe, history)
+    metrics = distance_to_limit(model, tokenizer, validation)
+    record = {"recipe": recipe, "data": rows_hash(rows), "parent": None, "parameters": model.parameter_count(),
+              "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60, "metrics": metrics}
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+    return Run(model, history, record)
