@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # scripts/install.sh EXTRA…    makes .venv with the pins of constraints.txt and the course's extras in it; does nothing when that is done.
-# Settings: PYTHON (which one), COURSE_TORCH=cpu|cuda (else by nvidia-smi), COURSE_MIN_DISK_MB (4000; 9000 for CUDA).
+# Settings: PYTHON (which one), COURSE_TORCH=cpu|cuda (else by nvidia-smi), COURSE_MIN_DISK_MB (4000; 9000 with CUDA).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,6 +37,7 @@ if [ "$(uname -s)" = Linux ]; then
     elif "$python" -c "import urllib.request as u; u.urlopen('$CPU_INDEX/torch/', timeout=5)" 2>/dev/null; then
         index=(--extra-index-url "$CPU_INDEX")
     else
+        need=9000
         echo "Littlebrook: $CPU_INDEX does not answer, so torch comes from pip's usual places (PyPI's build is about 3 GB)."
     fi
 fi
