@@ -79,7 +79,7 @@ print(f"\nThe limit of this lab is the last line: {limit:.3f} nats/token. No mod
 
 # %%
 # LONG
-OPENINGS = [f"{world.residents[0].full} ", "How to mend ", "One Monday morning "]
+OPENINGS = [world.residents[0].full, "How to mend", "One Monday morning"]  # no blank at the end: a token begins with its blank
 untrained = Llama(preset.model, seed=0)
 before = generate(untrained, tokenizer, OPENINGS, max_new_tokens=40, temperature=0.8, top_p=0.95, seed=0)
 for opening, text in zip(OPENINGS, before):
@@ -489,7 +489,7 @@ def sample(opening, temperature, top_p, tokens=30, seed=0):
     return tokenizer.decode(ids[first:]), sum(open_tokens) / len(open_tokens)
 
 
-opening = f"{world.residents[1].full} "
+opening = world.residents[1].full
 print(f"temperature  top_p  open tokens  » {opening}‖")
 for temperature in (0.2, 1.0, 2.5):
     for top_p in (0.5, 0.95, 1.0):

@@ -70,7 +70,7 @@ def _(q):
 def _(q):
     query, key, value = 100 * q.randn(1, 2, 6, 4), 100 * q.randn(1, 2, 6, 4), q.randn(1, 2, 6, 4)
     y = q.call("causal_attention", query, key, value)
-    q.true("the result is finite", bool(torch.isfinite(y).all()), hint="exp of a large number is inf, and inf/inf is NaN. torch.softmax subtracts the maximum first.")
+    q.true("the result is not finite everywhere", bool(torch.isfinite(y).all()), hint="exp of a large number is inf, and inf/inf is NaN. torch.softmax subtracts the maximum first.")
     expected = F.scaled_dot_product_attention(query, key, value, is_causal=True)
     scores = query @ key.transpose(-2, -1) / 2
     weak = torch.softmax(scores + (-1e4 * torch.ones(6, 6).triu(1)), -1) @ value
@@ -98,7 +98,7 @@ def _(q):
     query, key, value = q.randn(3, 2, T, 4), q.randn(3, 2, T, 4), q.randn(3, 2, T, 4)
     key_mask = torch.arange(T) >= T - torch.tensor(lengths).unsqueeze(1)  # [B T] True = a real token
     y = q.call("causal_attention", query, key, value, key_mask=key_mask)
-    q.true("the padded positions are finite too", bool(torch.isfinite(y).all()),
+    q.true("a padded position is NaN or infinite", bool(torch.isfinite(y).all()),
            hint="A padded query at the left edge may see nothing at all. With −inf its softmax is 0/0 = NaN; torch.finfo(scores.dtype).min stays finite.")
     unmasked = F.scaled_dot_product_attention(query, key, value, is_causal=True)
     for row, length in enumerate(lengths):
@@ -305,7 +305,7 @@ def _(q):
     ids = q.randint(1, 6, (2, 4))
     logits = 1e4 * torch.sign(q.randn(2, 4, 6))
     got = q.call("next_token_loss", logits, ids, 0)
-    q.true("the loss is finite", math.isfinite(float(got)), hint="log(softmax(x)) is log(0) = −inf for unlikely tokens. log_softmax or cross_entropy do it in one step.")
+    q.true("the loss is NaN or infinite", math.isfinite(float(got)), hint="log(softmax(x)) is log(0) = −inf for unlikely tokens. log_softmax or cross_entropy do it in one step.")
     q.close("the loss", got, token_losses(logits[:, :-1], ids[:, 1:]).mean(), tol=1e-2, hint="A clamp or an ε inside the log hides how wrong the model is.", reread=LOSS_TEXT)
     equal = q.call("next_token_loss", torch.full((2, 4, 6), 3.0), ids, 0)
     q.close("the loss when every token is equally likely", equal, torch.tensor(math.log(6)), tol=1e-5, hint="It is the logarithm of the vocabulary's size.", reread=LOSS_TEXT)
@@ -354,7 +354,7 @@ def _(q):
     steps = [0, 1, warmup // 2, warmup - 1, warmup, warmup + 1, total // 2, total - 10, total - 1]
     got = [q.call("learning_rate", step, total, warmup, peak, floor) for step in steps]
     make = lambda **slip: [1000 * rate for rate in rates(steps, total, warmup, peak, floor, **slip)]
-    q.true("each rate is a plain number", all(isinstance(rate, (int, float)) for rate in got), hint="Return a Python float, not a tensor.")
+    q.true("a rate is not a plain number", all(isinstance(rate, (int, float)) for rate in got), hint="Return a Python float, not a tensor.")
     q.close("1000 × the rates at steps " + ", ".join(map(str, steps)), [1000 * rate for rate in got], make(), tol=1e-6, reread=SCHEDULE_TEXT, mistakes={
         "the first step has learning rate 0 and learns nothing: the ramp is (step + 1)/warmup": make(first=0),
         "the decay goes to 0: it should end at floor · peak": make(low=0.0),
@@ -417,7 +417,7 @@ def _(q):
     kept = nucleus(logits, temperature, 5)
     untempered = int((cold.sort(descending=True).values.cumsum(0) < top_p).sum()) + 1
     q.same("the shape", list(got.shape), [12])
-    q.true("no probability is NaN", not bool(got.isnan().any()), reread=SAMPLING_TEXT,
+    q.true("some probabilities are NaN", not bool(got.isnan().any()), reread=SAMPLING_TEXT,
            hint="The set came out empty: 0/0. top_p is no threshold for a single token, it is the mass of the whole set, and the likeliest token is always in it.")
     q.close("the probabilities", got, kept, tol=1e-5, reread=SAMPLING_TEXT, mistakes={
         "the set stops just under top_p: the token that crosses it belongs in": nucleus(logits, temperature, 4),

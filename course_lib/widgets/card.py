@@ -6,7 +6,7 @@ Everything that comes from a result is escaped: messages quote the student's own
 
 from html import escape
 
-from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE
+from course_lib.widgets.palette import GREEN, GREY, ORANGE
 
 MARKS = {"pass": "✓", "todo": "○"}
 WORDS = {
@@ -22,7 +22,7 @@ def headline(result) -> str:
     if result.status == "pass":
         return f"{result.id}: passed, {result.max:g} of {result.max:g} {points(result.max)}"
     checks = f"{passed} of {len(result.cases)} checks pass, " if len(result.cases) > 1 else ""
-    return f"{result.id}: {WORDS.get(result.status, result.status)}, {checks}{result.score:g} of {result.max:g} {points(result.max)}"
+    return f"{result.id}: {WORDS.get(result.status, result.status)}, {checks}{round(result.score, 2):g} of {result.max:g} {points(result.max)}"
 
 
 def points(n) -> str:
@@ -36,6 +36,8 @@ def next_step(result) -> str:
         return "Go on to the next cell."
     if result.status == "todo":
         return first.hint or "Write your own lines, run the cell, and run this check again."
+    if first.name == "the model":
+        return "Compare your curve with the limit, train again (every check above should pass), save_stage, and run this check again."
     if result.status == "missing":
         return "Run the cell that defines it, then this one again."
     if first.status != "pass" and len(result.cases) > 1:
@@ -44,9 +46,9 @@ def next_step(result) -> str:
 
 
 def failures(result) -> list:
-    """The cases to explain: not the ones that were skipped because an earlier one was hopeless."""
+    """The cases to explain: the core alone while it fails, for then the hints of the others mislead; after that every one."""
     failed = [case for case in result.cases if case.status != "pass"]
-    return [case for case in failed if not case.message.startswith("not run")] or failed[:1]
+    return failed[:1] if failed and failed[0] is result.cases[0] else failed
 
 
 def facts(case) -> list[tuple[str, str]]:
@@ -56,17 +58,15 @@ def facts(case) -> list[tuple[str, str]]:
 
 
 def plain(result) -> str:
-    lines = [f"[{WORDS.get(result.status, result.status).upper()}] {headline(result)}"]
+    lines = [f"{MARKS.get(result.status, '✗')} {headline(result)}"]
     if result.status == "pass" and len(result.cases) == 1 and result.cases[0].message:
         lines.append("  " + result.cases[0].message)
     if result.status not in ("pass", "todo"):
         explained = failures(result)
         for case in result.cases:
             lines.append(f"  {MARKS.get(case.status, '✗')} {case.name}: {WORDS.get(case.status, case.status)}")
-            if case is explained[0]:
+            if any(case is each for each in explained):
                 lines += [f"      {label}: {text}" for label, text in facts(case)]
-            elif case in explained:
-                lines += [f"      {label}: {text}" for label, text in facts(case)[:2]]
     lines.append("  Next: " + next_step(result))
     return "\n".join(lines)
 
@@ -83,11 +83,11 @@ def render(result) -> str:
         rows = []
         for case in result.cases:
             row = f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span> {escape(case.name)}: {escape(WORDS.get(case.status, case.status))}'
-            told = facts(case) if case is explained[0] else facts(case)[:2] if case in explained else []
+            told = facts(case) if any(case is each for each in explained) else []
             notes = "".join(f'<div style="margin-left:1.4em"><b>{escape(label)}:</b> {escape(text)}</div>' for label, text in told)
             rows.append(f'<li style="list-style:none;margin:.15em 0">{row}{notes}</li>')
         body.append(f'<ul style="margin:.4em 0;padding-left:.4em">{"".join(rows)}</ul>')
-    body.append(f'<div><b style="color:{BLUE}">Next:</b> {escape(next_step(result))}</div>')
+    body.append(f'<div><b>Next:</b> {escape(next_step(result))}</div>')
     return (
         f'<div role="status" style="border:1px solid rgba(128,128,128,.45);border-left:6px solid {colour};border-radius:4px;padding:.5em .8em;'
         f'margin:.3em 0;line-height:1.45;color:inherit;background:transparent;max-width:60em">{"".join(body)}</div>'

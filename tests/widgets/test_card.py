@@ -27,7 +27,7 @@ def test_everything_is_escaped():
 @pytest.mark.parametrize("status", ["pass", "fail", "error", "timeout", "oom", "killed", "missing", "protocol", "todo"])
 def test_each_status_has_words_and_a_sign_beside_the_colour(status):
     shown = QuestionResult("x", 0, 1, status, [CaseResult("core", status, 0, 1, "message")])
-    assert plain(shown).startswith("[") and "Next:" in plain(shown)
+    assert plain(shown)[0] in "✓✗○" and "Next:" in plain(shown)
     assert any(sign in render(shown) for sign in "✓✗○")
 
 
@@ -38,8 +38,14 @@ def test_a_stub_is_to_do_and_nothing_else():
         raise NotImplementedError()
 
     text = plain(run(question, LocalCaller({question.id: stub})))
-    assert "TO DO" in text and "Traceback" not in text and len(text.splitlines()) == 2
+    assert ": to do" in text and "Traceback" not in text and len(text.splitlines()) == 2
 
 
 def test_the_card_takes_its_colours_from_the_page():
     assert "color:inherit" in render(result()) and "background:transparent" in render(result())
+
+
+def test_while_the_core_fails_only_the_core_is_explained():
+    cases = [CaseResult("the core", "fail", 0, 0.5, "core message"), CaseResult("gradient", "fail", 0, 0.5, "other message", hint="a hint that would mislead")]
+    for text in (plain(QuestionResult("x", 0, 1, "fail", cases)), render(QuestionResult("x", 0, 1, "fail", cases))):
+        assert "core message" in text and "gradient: not right yet" in text and "mislead" not in text
