@@ -63,7 +63,9 @@ def plain_python(source):
     lines = []
     for line in source.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]
-        if re.match(r"\s*[%!?]|\s*[\w.]+\?{1,2}\s*$", line):
+        if len(line) > 2000:  # nobody's magic, and these patterns are slow on it
+            pass
+        elif re.match(r"\s*[%!?]|\s*[\w.]+\?{1,2}\s*$", line):
             line = indent + "pass"
         elif found := re.match(r"(\s*[\w\[\]'\", ]+=\s*)[!%]", line):
             line = found.group(1) + "None"

@@ -160,8 +160,9 @@ class Box:
                 self.spoke = True
                 try:
                     reply = wire.decode(self.read(size, deadline))
-                except ValueError as error:
-                    raise Died("protocol", f"the reply could not be read: {error}") from None
+                except ValueError as error:  # framed rightly, so the process may live on
+                    self.flag("forged reply", f"it could not be read: {error}")
+                    return {"status": "protocol", "message": f"the reply could not be read: {error}"}
                 if type(reply) is not dict:
                     raise Died("protocol", "the reply is not what the grader's agent sends")
                 if "at" not in reply:

@@ -133,7 +133,7 @@ def grade_artifact(question, folder, job, flags):
         status, message = "missing", f"no {question.stage} model was handed in"
     else:
         try:
-            weights = models.check_model(model)
+            weights = models.check_model(model, question.stage)
             fraction, message = question.score(str(model), job["seed"], False)
             if not (isinstance(fraction, (int, float)) and 0 <= fraction <= 1):
                 raise RuntimeError(f"{question.id}: the score function gave {fraction}, outside 0 … 1")

@@ -7,7 +7,6 @@ from pathlib import Path
 from course_lib.questions import wire
 
 MAX_MODEL = 64 * 2**20  # bytes
-MAX_RECORD = 2**20
 BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 
 
@@ -16,7 +15,7 @@ class BadModel(Exception):
 
 
 def header(path):
-    """{name: (dtype, shape)} of a safetensors file, without reading a weight. Raises BadModel."""
+    """({name: (dtype, shape)}, the record in the metadata, the bytes) of a safetensors file, no weight interpreted yet. Raises BadModel."""
     path = Path(path)
     if path.is_symlink() or not path.is_file():
         raise BadModel(f"{path.name} was not handed in: train the model, save_stage, submit() again")
@@ -27,7 +26,8 @@ def header(path):
         blob = path.read_bytes()
         names = wire.check_safetensors(blob)
         data = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
-    except (ValueError, RecursionError) as error:
+        record = json.loads((data.get("__metadata__") or {}).get("littlebrook", "null"))
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
         raise BadModel(f"{path.name} is not a whole safetensors file ({str(error)[:80]}): hand in what save_stage wrote") from None
     for name, (dtype, shape) in names.items():
         if dtype not in BYTES:
@@ -35,60 +35,52 @@ def header(path):
         start, end = data[name]["data_offsets"]
         if end - start != math.prod(shape) * BYTES[dtype]:
             raise BadModel(f"{path.name}: {name[:80]} does not have the bytes of its shape")
-    return names
+    if type(record) is not dict:
+        raise BadModel(f"{path.name} carries no record of its making: hand in what save_stage wrote")
+    return names, record, blob
 
 
-def config_of(record_path):
-    """The ModelConfig that record.json names, every number within the bounds of the course. Raises BadModel."""
+def config_of(record):
+    """The ModelConfig that a record names, every number within the bounds of the course: nothing is allocated for another. Raises BadModel."""
     from course_lib.stages.model import ModelConfig
 
-    path = Path(record_path)
-    try:
-        if path.is_symlink() or path.stat().st_size > MAX_RECORD:
-            raise BadModel(f"{path.name} is not what save_stage wrote")
-        record = json.loads(path.read_text("utf-8", errors="replace"))
-    except (OSError, ValueError, RecursionError):
-        raise BadModel(f"{path.name} is missing or damaged: hand in the folder that save_stage wrote") from None
-    config = record.get("config", record.get("model")) if type(record) is dict else None
+    config, known = record.get("model"), ModelConfig()
     if type(config) is not dict:
-        raise BadModel(f"{path.name} names no model config: hand in the folder that save_stage wrote")
-    known = ModelConfig()
+        raise BadModel("the record names no model config: hand in what save_stage wrote")
     bounds = {"vocabulary": 8192, "hidden": 1024, "intermediate": 4096, "layers": 24, "heads": 32, "context": 4096}
     for key, value in config.items():
         if not hasattr(known, key):
-            raise BadModel(f"{path.name}: the model config has an unknown entry {str(key)[:40]!r}")
+            raise BadModel(f"the model config has an unknown entry {str(key)[:40]!r}")
         if key in bounds and not (type(value) is int and 1 <= value <= bounds[key]):
-            raise BadModel(f"{path.name}: {key} = {str(value)[:40]} is outside the course's models (at most {bounds[key]})")
+            raise BadModel(f"the model config's {key} = {str(value)[:40]} is outside the course's models (at most {bounds[key]})")
         if key not in bounds and not (type(value) in (int, float) and math.isfinite(value) and 0 < value < 1e9):
-            raise BadModel(f"{path.name}: {key} = {str(value)[:40]} is no sensible number")
+            raise BadModel(f"the model config's {key} = {str(value)[:40]} is no sensible number")
     config = ModelConfig(**config)
     if config.hidden % config.heads or (config.hidden // config.heads) % 2:
-        raise BadModel(f"{path.name}: {config.heads} heads do not divide a width of {config.hidden}")
+        raise BadModel(f"the model config's {config.heads} heads do not divide its width of {config.hidden}")
     return config
 
 
-def check_model(folder):
-    """The weights {name: fp32 tensor} of a handed-in folder, after header, architecture and finiteness. Raises BadModel."""
+def check_model(folder, stage):
+    """The weights {name: tensor} of a handed-in folder, after header, architecture and finiteness. Raises BadModel."""
+    import safetensors.torch
     import torch
 
-    folder = Path(folder)
-    path = folder / "model.safetensors"
-    have = header(path)
-    config = config_of(folder / "record.json")
-    wanted = reference_shapes(config)
+    have, record, blob = header(Path(folder) / "model.safetensors")
+    if record.get("stage") != stage:
+        raise BadModel(f"the model is of stage {str(record.get('stage'))[:40]!r}, not {stage!r}: hand in what save_stage({stage!r}, …) wrote")
+    wanted = reference_shapes(config_of(record))
     if missing := sorted(set(wanted) - set(have)):
-        raise BadModel(f"{path.name} lacks {len(missing)} of {len(wanted)} tensors, e.g. {', '.join(missing[:3])}")
+        raise BadModel(f"the model lacks {len(missing)} of {len(wanted)} tensors, e.g. {', '.join(missing[:3])}")
     if extra := sorted(set(have) - set(wanted)):
-        raise BadModel(f"{path.name} has tensors that the architecture does not know, e.g. {', '.join(n[:60] for n in extra[:3])}")
+        raise BadModel(f"the model has tensors that the architecture does not know, e.g. {', '.join(n[:60] for n in extra[:3])}")
     for name, shape in wanted.items():
         if have[name][1] != shape:
-            raise BadModel(f"{path.name}: {name} has shape {have[name][1]}, expected {shape}")
-    import safetensors.torch
-
-    weights = safetensors.torch.load(path.read_bytes())
+            raise BadModel(f"{name} has shape {have[name][1]}, expected {shape}")
+    weights = safetensors.torch.load(blob)
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):
-            raise BadModel(f"{path.name}: {name} has NaN or infinite weights: the training diverged")
+            raise BadModel(f"{name} has NaN or infinite weights: the training diverged")
     return weights
 
 

@@ -9,6 +9,8 @@ import re
 
 MAX_FILE = 400 * 2**20
 MAX_SOURCE = 4 * 2**20  # characters of all cells together
+MAX_CELL, MAX_CELLS = 500_000, 3000
+MAX_PARSED = 100_000  # characters of a cell that is read for flags: longer code is no student's
 STUB_ANSWER = "YOUR ANSWER HERE"
 
 
@@ -52,7 +54,7 @@ def read_cells(path):
             found.append((number, "code" if cell["cell_type"] == "code" else "markdown", source.replace("\r\n", "\n").replace("\r", "\n")))
     if not found:
         raise Ungradable("the notebook has no cells with text in them")
-    if sum(len(source) for _, _, source in found) > MAX_SOURCE:
+    if len(found) > MAX_CELLS or any(len(source) > MAX_CELL for _, _, source in found) or sum(len(source) for _, _, source in found) > MAX_SOURCE:
         raise Ungradable("the text of the cells is far longer than a lab's")
     return found
 
@@ -108,6 +110,9 @@ def static_flags(cells, check_ids):
     from course_lib.grading.agent import plain_python
 
     for number, source in code:
+        if len(source) > MAX_PARSED:
+            flags.append({"kind": "huge cell", "evidence": f"cell {number} has {len(source)} characters"})
+            continue
         try:
             tree = ast.parse(plain_python(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -135,7 +140,7 @@ def forbidden_flags(cells, questions):
     for question in questions:
         names = {d.rsplit(".", 1)[-1] for d in question.forbid}
         for number, kind, source in cells:
-            if not names or kind != "code" or not re.search(rf"^\s*def {re.escape(question.id)}\b", source, re.M):
+            if not names or kind != "code" or len(source) > MAX_PARSED or not re.search(rf"^[ \t]*def {re.escape(question.id)}\b", source, re.M):
                 continue
             try:
                 nodes = list(ast.walk(ast.parse(plain_python(source))))

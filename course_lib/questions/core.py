@@ -176,8 +176,10 @@ def run_case(question, case, function, caller, seed):
         result.mistake, result.hint, result.reread = failure.mistake, failure.hint, failure.reread
     except CallFailed as failure:
         result.status, result.message, result.hint = failure.status, failure.message, failure.hint
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError) as error:
-        # the case itself tripped over what came back: None where a tensor was due, a tuple of another length …
+    except MemoryError:
+        raise
+    except Exception as error:
+        # the case itself tripped over what came back: None where a tensor was due, a tuple of another length, 10**4000 …
         result.status, result.message = "fail", f"your function returned something of another kind than asked for ({type(error).__name__}: {str(error)[:200]})"
     result.score = worth if result.status == "pass" else 0.0
     result.seconds = round(time.perf_counter() - started, 4)

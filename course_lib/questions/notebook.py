@@ -44,7 +44,9 @@ def check(question_id, namespace=None):
         print(f"{question.id}: read by a person after you hand in ({question.points:g} points).")
         return True
     if isinstance(question, core.ArtifactQuestion):
-        result = artifact_result(question, f"work/{question.stage}", core.PUBLIC_SEED, public=True)
+        from course_lib.platform import work_dir
+
+        result = artifact_result(question, str(work_dir() / question.stage), core.PUBLIC_SEED, public=True)
     else:
         result = core.run(question, LocalCaller(notebook_namespace() if namespace is None else namespace))
     show(result)
