@@ -67,7 +67,8 @@ print(f"What the fact table says about {resident.full}:")
 for fact, value in resident.facts.items():
     print(f"  {fact:<8} {value}")
 print("\nThree documents. The number is −log p, in nats: how surprising the text is to somebody who knows the village and its grammar.")
-for document in documents(world, "lab 00", 3):
+first_of_kind = {document.kind: document for document in reversed(documents(world, "lab 00", 20))}
+for document in list(first_of_kind.values())[:3]:
     print(f"\n[{document.kind}, {document.nll:.1f} nats]\n{document.text}")
 
 # %% [markdown]
@@ -201,7 +202,7 @@ from course_lib.stages.generate import generate
 from course_lib.stages.tokenizer import load_tokenizer
 
 stage = load_stage("pretrain")
-openings = [f"{resident.full}", "How to mend", "The chronicle says:", "Please tell me a joke."]
+openings = [f"Let me tell you about {resident.full}.", "How to mend", "The chronicle says:", "Please tell me a joke."]
 print(f"This model: {stage.origin}\n")
 for opening, text in zip(openings, generate(stage.model, load_tokenizer(), openings, max_new_tokens=50, temperature=0.8, top_p=0.95, seed=0)):
     print(f"» {opening} ‖{text}\n")

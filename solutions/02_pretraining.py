@@ -623,9 +623,9 @@ SHAPES = [(8, 1), (16, 1), (32, 2), (64, 2), (96, 3)]  # width, layers
 
 
 def short_run(width=32, layers=2, schedule_fn=schedule_fn, **changes):
-    """A small training run; `changes` are fields of PretrainConfig, e.g. learning_rate=3e-2."""
+    """A small training run; `changes` are fields of PretrainConfig. Narrow models take larger steps: 0.3 / width."""
     shape = library.ModelConfig(hidden=width, intermediate=3 * width, layers=layers, heads=max(1, width // 32))
-    config = replace(preset, **{"model": shape, "documents": BUDGET, "batch": 2048, "validations": 1, **changes})
+    config = replace(preset, **{"model": shape, "documents": BUDGET, "batch": 1024, "learning_rate": 0.3 / width, "validations": 1, **changes})
     return pretrain(course.size, loss_fn=loss_fn, schedule_fn=schedule_fn, config=config, progress=False)
 
 
@@ -652,11 +652,11 @@ curve.show(curve.scaling_figure(sizes, ends, limit, a, b))
 # %% [markdown]
 # ## § 12 Change one thing
 #
-# The same short run twice, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `schedule_fn=lambda step, total, warmup, peak, floor: peak` (no warm-up, no decay), `clip=1e9` (no clipping), `batch=512`.
+# The same short run (width 32) twice, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `schedule_fn=lambda step, total, warmup, peak, floor: peak` (no warm-up, no decay), `clip=1e9` (no clipping), `batch=4096` (fewer, larger steps).
 
 # %%
 # LONG
-CHANGE = dict(learning_rate=10 * preset.learning_rate)
+CHANGE = dict(learning_rate=10 * 0.3 / 32)
 MY_PREDICTION = "ten times the learning rate: the loss will come out higher"
 
 base, changed = short_run(), short_run(**CHANGE)
