@@ -15,4 +15,4 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export PATH="$PWD/.venv/bin:$PATH" COURSE_WORK="$work/work" COURSE_SIZE=tiny
-python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 "$@"
+python -m pytest --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=300 "$@"
