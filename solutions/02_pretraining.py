@@ -497,7 +497,7 @@ for temperature in (0.2, 1.0, 2.5):
         print(f"{temperature:>11}{top_p:>7}{choices:>13.1f}  {text.strip()}")
 
 # %% [markdown]
-# **What to notice.** The column *open tokens* says how many tokens the sampler could have drawn, on average. Compare the rows with the highest temperature: there top-p decides whether the text holds together.
+# **What to notice.** The column *open tokens* says how many tokens the sampler could have drawn, on average. Compare the rows with the highest temperature: how much of the text's sense hangs on top-p there?
 
 # %% [markdown]
 # ## § 9 How far from the limit
@@ -571,12 +571,14 @@ print(f"\nThe trap: the mean over documents would have said {losses.mean():.3f} 
 from course_lib.evaluation.probes import knowledge
 
 known = knowledge(model, tokenizer, world)
+print(f"{'fact':<8}{'known':>8}{'possible values':>18}")
 for fact, share in sorted(known["by_fact"].items(), key=lambda item: -item[1]):
-    print(f"{fact:<8} {100 * share:5.1f} %  {'█' * round(30 * share)}")
+    values = {resident.facts[fact] for resident in world.residents}
+    print(f"{fact:<8}{100 * share:>7.1f}%{len(values):>18}  {'█' * round(30 * share)}")
 print(f"\nall {known['probes']:,} probes: {100 * known['accuracy']:.1f} %    always naming the commonest value: {100 * known['chance']:.1f} %    the limit: 100 %")
 
 # %% [markdown]
-# **What to notice.** The limit here is a different one. A loss near the entropy and a gap in knowledge go together: facts are few among the tokens, and they are learned last.
+# **What to notice.** The limit here is a different one, and chance is far below it. Is the fact with the most possible values the hardest? Facts are a small part of the tokens, so the loss alone does not tell you what a model knows.
 
 # %% [markdown]
 # ## § 11 A scaling curve
