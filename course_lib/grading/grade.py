@@ -42,7 +42,8 @@ def grade_one(job_path, out_path):
     except Exception as error:  # a bug or a sick host: a person sees it, nobody loses a point
         result |= {"status": "infra_error", "reason": f"{type(error).__name__}: {error}"[:1000], "questions": []}
     result["seconds"] = round(time.time() - started, 3)
-    store.write_json(out_path, store.validate(clean(result)))
+    result = store.validate(clean(result))
+    store.write_json(out_path, result)
     return result
 
 

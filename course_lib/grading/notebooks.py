@@ -88,7 +88,7 @@ def written_answers(cells):
 # ---- signs of tampering, read in the source and never executed --------------------------------------------------------
 
 GUARDED = {"torch", "F", "np", "numpy", "builtins", "json", "safetensors", "course_lib", "wire", "core", "os", "sys", "time", "signal", "inspect"}
-REACHED = re.compile(r"course_lib\.grading|course_lib\.questions\.(?:lab|core|wire|invoke|compare)|/proc/|solutions/|grades/|_getframe|gc\.get_objects|ctypes|os\.fork|setattr\(\s*(?:torch|builtins|json|course_lib)|sys\.modules\[")
+REACHED = re.compile(r"course_lib\.grading|course_lib\.questions\.(?:lab|wire|invoke|compare)|/proc/|solutions/|grades/|_getframe|gc\.get_objects|ctypes|os\.fork|setattr\(\s*(?:torch|builtins|json|course_lib)|sys\.modules\[")
 
 
 def dotted(node):

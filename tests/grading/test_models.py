@@ -1,0 +1,129 @@
+"""Handed-in models: what may be loaded on the trusted side, and what is refused unread."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from course_lib.artifacts import save_stage
+from course_lib.grading import models
+from course_lib.stages.model import Llama, ModelConfig
+
+TINY = ModelConfig(hidden=32, intermediate=96, layers=2, heads=2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_stage("pretrain", Llama(TINY), {"seed": 0}, tmp_path / "pretrain")
+    return tmp_path / "pretrain"
+
+
+def rewrite(folder, change_weights=None, change_record=None):
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    record = json.loads((folder / "record.json").read_text())
+    if change_weights:
+        weights = change_weights(weights)
+    if change_record:
+        change_record(record)
+    save_file(weights, path, {"littlebrook": json.dumps(record)})
+
+
+def test_a_saved_stage_is_taken(folder):
+    assert set(models.check_model(folder, "pretrain")) == set(Llama(TINY).state_dict())
+
+
+def test_the_shapes_written_out_are_those_of_the_model():
+    for config in (TINY, ModelConfig()):
+        assert models.reference_shapes(config) == {n: list(t.shape) for n, t in Llama(config).state_dict().items()}
+
+
+NORM = "model.norm.weight"
+WEIGHTS = {
+    "missing": (lambda w: {n: t for n, t in w.items() if n != NORM}, "lacks 1 of"),
+    "extra": (lambda w: w | {"backdoor": torch.ones(3)}, "does not know, e.g. backdoor"),
+    "shape": (lambda w: w | {NORM: torch.ones(31)}, r"has shape \[31\], expected \[32\]"),
+    "NaN": (lambda w: w | {NORM: torch.full((32,), float("nan"))}, "NaN or infinite"),
+    "dtype": (lambda w: w | {NORM: torch.ones(32, dtype=torch.int64)}, "dtype I64"),
+}
+
+
+@pytest.mark.parametrize("what", WEIGHTS)
+def test_wrong_weights_are_named(folder, what):
+    change, words = WEIGHTS[what]
+    rewrite(folder, change)
+    with pytest.raises(models.BadModel, match=words):
+        models.check_model(folder, "pretrain")
+
+
+RECORDS = {
+    "a config of 10^9": (lambda r: r["model"].update(hidden=10**9), "outside the course's models"),
+    "a context of 10^12": (lambda r: r["model"].update(context=10**12), "outside the course's models"),
+    "an unknown entry": (lambda r: r["model"].update(evil=1), "unknown entry"),
+    "text for a number": (lambda r: r["model"].update(layers="2"), "outside"),
+    "NaN": (lambda r: r["model"].update(eps=float("nan")), "no sensible number"),
+    "heads that do not divide": (lambda r: r["model"].update(heads=5), "do not divide"),
+    "another size": (lambda r: r["model"].update(layers=3), "lacks"),
+    "another stage": (lambda r: r.update(stage="sft"), "of stage 'sft'"),
+    "no config": (lambda r: r.pop("model"), "names no model config"),
+}
+
+
+@pytest.mark.parametrize("what", RECORDS)
+def test_a_hostile_record_allocates_nothing(folder, what):
+    change, words = RECORDS[what]
+    rewrite(folder, change_record=change)
+    with pytest.raises(models.BadModel, match=words):
+        models.check_model(folder, "pretrain")
+
+
+@pytest.mark.parametrize("content", [b"", b"short", pickle.dumps({"a": 1}), b"\xff" * 1000, (2**62).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"[]"])
+def test_what_is_no_safetensors_is_refused_unread(folder, content):
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(models.BadModel, match="whole safetensors file|no record"):
+        models.check_model(folder, "pretrain")
+
+
+def test_a_truncated_upload_is_refused(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(models.BadModel, match="whole safetensors file"):
+        models.check_model(folder, "pretrain")
+
+
+def test_a_huge_file_is_refused_by_its_size(folder):
+    with open(folder / "model.safetensors", "ab") as file:
+        file.truncate(5 * 2**30)  # sparse: takes no disk
+    with pytest.raises(models.BadModel, match="5120 MB"):
+        models.check_model(folder, "pretrain")
+
+
+def test_copies_are_flagged_and_other_models_are_not(folder, tmp_path):
+    mine = models.check_model(folder, "pretrain")
+    same, near, other = tmp_path / "same", tmp_path / "near", tmp_path / "other"
+    for place, model in ((same, Llama(TINY)), (near, Llama(TINY)), (other, Llama(TINY, seed=1))):
+        if place is near:
+            with torch.no_grad():
+                for p in model.parameters():
+                    p.mul_(1.001)
+        save_stage("pretrain", model, {"seed": 0}, place)
+    flags = models.similarity_flags(mine, "pretrain", folder, [("bob", same), ("cy", near), ("di", other), ("ed", tmp_path / "none")])
+    assert [f["evidence"].split(":")[0] for f in flags] == ["identical to the model of bob", "within 0.1 % of the model of cy"]
+
+
+def test_a_bad_model_costs_its_question_only(tmp_path, folder, box):
+    import classroom
+
+    (folder / "model.safetensors").write_bytes(b"<html>login</html>")
+    result = classroom.grade_here(tmp_path, "ann", classroom.notebook(classroom.sources({"rms_norm": classroom.right_answers()["rms_norm"]})), folder)
+    assert classroom.scores(result)["pretrained_model"] == 0 and classroom.scores(result)["rms_norm"] == 1 and "safetensors" in str(result)
+
+
+def test_an_untrained_model_scores_0_on_hidden_text(tmp_path, folder, box):
+    import classroom
+
+    result = classroom.grade_here(tmp_path, "ann", classroom.notebook(classroom.sources({})), folder)
+    question = [q for q in result["questions"] if q["id"] == "pretrained_model"][0]
+    assert question["score"] == 0 and question["status"] == "fail" and "%" in question["message"]
