@@ -14,7 +14,7 @@ from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 def figure(history: list[dict], entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit"):
     """A matplotlib Figure. `history`: rows with "tokens", "train_loss" and "val_loss" (nats/token; a missing or None value is not drawn).
 
-    `entropy` (nats/token) is the limit, drawn as a line and labelled. `uniform` (nats/token), log of the vocabulary size, is drawn when given.
+    `entropy` (nats/token) is the limit, drawn as a line and labelled; `uniform` (nats/token), log of the vocabulary size, is a line while the picture reaches so high.
     """
     fig, axes = empty()
     train, validation = points(history, "train_loss"), points(history, "val_loss")
@@ -29,10 +29,12 @@ def figure(history: list[dict], entropy: float | None = None, uniform: float | N
     if uniform is not None:
         axes.axhline(uniform, color=GREY, linestyle=":", linewidth=1.2, label=f"every token equally likely: {uniform:.2f}")
     axes.set(xlabel="tokens seen", ylabel="loss (nats/token)", title=title)
-    values = [loss for _, loss in (smooth(train) if train else []) + validation] + [value for value in (entropy, uniform) if value is not None]
-    if values:
-        low, high = min(values), max(values)
-        axes.set_ylim(max(0.0, low - 0.08 * (high - low) - 0.02), high + 0.08 * (high - low) + 0.02)
+    losses = (smooth(train) if train else []) + validation
+    # the fall of the first steps would press the rest flat against the limit: once there is a rest, the first 4 % leave the picture
+    late = [loss for tokens, loss in losses if len(train) > 60 and tokens >= 0.04 * train[-1][0]] or [loss for _, loss in losses] + [uniform]
+    values = [value for value in (*late, entropy) if value is not None] or [0.0]
+    low, high = min(values), max(values)
+    axes.set_ylim(max(0.0, low - 0.08 * (high - low) - 0.02), high + 0.08 * (high - low) + 0.02)
     axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
     axes.grid(alpha=0.25)
     if axes.get_legend_handles_labels()[0]:
@@ -46,8 +48,8 @@ def points(history: list[dict], key: str) -> list[tuple[float, float]]:
     return [(tokens, float(loss)) for tokens, loss in pairs if loss is not None and math.isfinite(loss)]
 
 
-def smooth(pairs: list[tuple[float, float]], share: float = 0.02) -> list[tuple[float, float]]:
-    """The losses averaged over the last 2 % of the run so far (at least one step): one batch is noisy."""
+def smooth(pairs: list[tuple[float, float]], share: float = 0.01) -> list[tuple[float, float]]:
+    """The losses averaged over the last 1 % of the run so far (at least one step): one batch is noisy."""
     window = max(1, round(share * len(pairs)))
     total, made = 0.0, []
     for place, (tokens, loss) in enumerate(pairs):
@@ -84,7 +86,7 @@ def scaling_figure(sizes: list[float], losses: list[float], entropy: float, a: f
     line = [low * (high / low) ** (k / 40) for k in range(41)]
     axes.loglog(line, [a * n**-b for n in line], color=GREY, linestyle="--", label=f"fitted: {a:.3g} · N^−{b:.3f}")
     axes.loglog(sizes, [loss - entropy for loss in losses], color=BLUE, marker="o", linestyle="none", label="measured")
-    axes.set(xlabel="parameters N", ylabel="loss − entropy (nats/token)", title="How does the excess fall with size? (the limit is at 0, infinitely far down)")
+    axes.set(xlabel="parameters N", ylabel="loss − entropy (nats/token)", title="How does the excess over the limit fall with size?")
     axes.grid(alpha=0.25, which="both")
     axes.legend(frameon=False, fontsize=9)
     return fig

@@ -53,8 +53,8 @@ def test_live_curve_redraws_in_place_and_not_too_often(monkeypatch):
     assert drawn == [("course-curve", False), ("course-curve", True)]
 
 
-def test_the_running_mean_covers_the_last_2_percent():
-    mean = smooth([(k, float(k % 2)) for k in range(200)])
+def test_the_running_mean_covers_the_last_1_percent():
+    mean = smooth([(k, float(k % 2)) for k in range(200)], share=0.01)
     assert mean[0] == (0, 0.0) and mean[1] == (1, 0.5) and mean[-1] == (199, 0.5)
 
 
@@ -71,3 +71,9 @@ def test_scaling_axes_are_logarithmic():
     axes = scaling_figure([1e4, 1e5], [3.0, 2.0], 1.0, 100.0, 0.3).axes[0]
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert png(schedule_figure([0.1, 0.2, 0.1])).startswith(b"\x89PNG")
+
+
+def test_a_long_run_is_shown_near_the_limit():
+    history = [{"tokens": 100 * k, "train_loss": 1.2 + 6.0 * 0.9**k} for k in range(1, 400)]
+    low, high = figure(history, 1.2, uniform=7.6).axes[0].get_ylim()
+    assert 1.0 < low < 1.2 and high < 4.0
