@@ -7,6 +7,8 @@ from pathlib import Path
 assert "torch" not in sys.modules, "tests/conftest.py must come before the first import of torch"
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND="agg")
 os.environ.setdefault("COURSE_SIZE", "tiny")
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # a make that a test runs is not a part of `make test`
+    os.environ.pop(name, None)
 scratch = tempfile.TemporaryDirectory(prefix="littlebrook-tests-", ignore_cleanup_errors=True)
 os.environ["HF_HOME"] = f"{scratch.name}/hf"
 os.environ.setdefault("COURSE_WORK", f"{scratch.name}/work")
