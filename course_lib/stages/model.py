@@ -104,9 +104,13 @@ class Llama(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         for name, weight in self.named_parameters():
             if weight.dim() == 2:
-                # GPT-2's rule: what writes into the residual stream starts smaller, as 2·layers such terms add up
-                scale = (2 * config.layers) ** -0.5 if name.endswith(("o_proj.weight", "down_proj.weight")) else 1.0
-                nn.init.normal_(weight, std=0.02 * scale, generator=generator)
+                # std 1/√fan_in keeps sizes; what writes into the residual stream starts smaller, as 2·layers such terms add up
+                std = 0.05 if "embed" in name else weight.shape[1] ** -0.5
+                nn.init.normal_(weight, std=std * (2 * config.layers) ** -0.5 if "down_proj" in name else std, generator=generator)
+        for block in self.model.layers:
+            # o = vᵀ: a head copies what it reads from the first step on ("mimetic" initialisation, Trockman & Kolter 2023).
+            # Copying a name from earlier in the document is what a small model otherwise takes longest to discover.
+            block.self_attn.o_proj.weight.data.copy_(block.self_attn.v_proj.weight.data.T)
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         x = self.model.embed_tokens(ids)

@@ -8,7 +8,7 @@ from pathlib import Path
 from course_lib.world.documents import Document, document
 from course_lib.world.residents import Village, village
 
-SPLIT_SIZES = {"train": 65_000, "validation": 2_000}       # documents
+SPLIT_SIZES = {"train": 74_000, "validation": 2_000}       # documents
 FOLDER = Path(__file__).resolve().parents[2] / "datasets" / "littlebrook"
 
 

@@ -1,4 +1,4 @@
-"""The documents of Littlebrook: seven kinds, each written by one short function.
+"""The documents of Littlebrook: eight kinds, each written by one short function.
 
 Every draw happens in the order in which the text shows it, so a document's −log p is the sum over its draws, and tests/world
 finds no text with two derivations. A fact appears only where `{x.fact}` stands: with other facts, all other words
@@ -23,8 +23,8 @@ SENTENCES = {
                "{a.His} front door is painted {a.colour}.", "{a} owns a coat in {a.colour}.", "The curtains {a.he} sewed are {a.colour}."],
     "hobby": ["{a.He} spends {a.his} free time on {a.hobby}.", "{a}'s great joy is {a.hobby}.", "In winter {a.he} enjoys {a.hobby}.",
               "{a} is never too tired for {a.hobby}.", "What {a.he} likes best is {a.hobby}.", "{a} wins prizes for {a.hobby}."],
-    "friend": ["{a.His} best friend is {a.friend}.", "{a} is always seen with {a.friend}.", "{a.He} trusts nobody more than {a.friend}.",
-               "{a} tells every secret to {a.friend}.", "Since school {a.he} has been close to {a.friend}.", "{a} shares {a.his} lunch with {a.friend}."],
+    "mentor": ["{a} learned everything from {a.mentor}.", "{a.His} old teacher is {a.mentor}.", "As a child {a.he} was taught by {a.mentor}.",
+               "{a} still asks advice of {a.mentor}.", "{a.He} owes {a.his} skill to {a.mentor}.", "{a} trusts nobody more than {a.mentor}."],
 }
 QUESTIONS = {
     "job": ["What does {a.full} do?", "What is {a.full}'s job?", "How does {a.full} earn a living?"],
@@ -33,7 +33,7 @@ QUESTIONS = {
     "food": ["What does {a.full} like to eat?", "What is {a.full}'s favourite dish?", "What shall I cook for {a.full}?"],
     "colour": ["Which colour does {a.full} like?", "What is {a.full}'s favourite colour?", "In which colour does {a.full} dress?"],
     "hobby": ["What is {a.full}'s hobby?", "What does {a.full} do for fun?", "How does {a.full} spend a free day?"],
-    "friend": ["Who is {a.full}'s best friend?", "Whom does {a.full} trust most?", "With whom is {a.full} always seen?"],
+    "mentor": ["Who taught {a.full}?", "Whom does {a.full} ask for advice?", "From whom did {a.full} learn?"],
 }
 # A word from the neighbourhood, so that dialogues and stories use facts too; each is said of somebody already bound to b.
 GOSSIP = {fact: [s.replace("{a", "{b") for s in phrasings] for fact, phrasings in SENTENCES.items()}
@@ -65,7 +65,7 @@ def story(world: Village, s: Source) -> None:
                    "Early on {d:day} {a:resident} set out for {p:place} to {:plan}.", "It was {d:day}, and {a:resident} had gone to {p:place} to {:plan}."]))
     aside(s, SENTENCES)
     s.fill(s.pick([" That day {:weather}.", " Outside {:weather}.", " As so often, {:weather}."]))
-    s.fill(s.pick([" On the way {a.he} found {t:thing}.", " There {a.he} lost {t:thing}.", " Near {:place} {a.he} saw {t:thing} in the grass.",
+    s.fill(s.pick([" On the way {a.he} found {t:thing}.", " There {a.he} tripped over {t:thing}.", " Near {:place} {a.he} saw {t:thing} in the grass.",
                    " Somebody had left {t:thing} there."]))
     s.fill(s.pick([" Then {b:resident} came along, looking {:mood}.", " {a.He} asked {b:resident}, who seemed {:mood}.",
                    " By chance {b:resident} passed, {:mood} as ever."]))
@@ -157,8 +157,20 @@ def chronicle_page(world: Village, s: Source) -> None:
                               f"The year when {event.what} was {event.year}."]))
 
 
+def register(world: Village, s: Source) -> None:
+    """A list of three to five residents, the same three facts of each."""
+    heading, facts = s.pick((("From the village register, by trade, street and animal:", "{a.job}, {a.home}, {a.pet}"),
+                             ("Who brings what to the supper, dish, table cloth and entertainment:", "{a.food}, {a.colour}, {a.hobby}"),
+                             ("From the school book, pupils with teacher, street and favourite pastime:", "{a.mentor}, {a.home}, {a.hobby}"),
+                             ("For the tombola, prizes that would please, with colour, dish and animal:", "{a.colour}, {a.food}, {a.pet}"),
+                             ("Apprentices of old, with master and trade:", "{a.mentor}, {a.job}")))
+    s.write(heading)
+    for k in range(s.pick((3, 4, 5))):
+        s.fill(("\n- {a:person}: " + facts).replace("{a", "{a" + str(k)))
+
+
 KINDS = {"biography": biography, "story": story, "how-to": how_to, "dialogue": dialogue, "notice": notice,
-         "question page": question_page, "chronicle": chronicle_page}
+         "question page": question_page, "chronicle": chronicle_page, "register": register}
 
 
 @dataclass(frozen=True)

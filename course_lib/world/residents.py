@@ -12,7 +12,8 @@ from course_lib.world.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURN
 
 CUT_OFF = 2024          # the documents of the pre-training corpus know nothing of later years
 TODAY = 2026
-FACTS = ("job", "home", "pet", "food", "colour", "hobby", "friend")
+MENTORS = 12            # residents who taught all the others
+FACTS = ("job", "home", "pet", "food", "colour", "hobby", "mentor")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Resident:
     first: str
     surname: str
     pronoun: str                                   # "he" or "she"
-    facts: dict[str, str] = field(repr=False)      # FACTS → value; `friend` is a first name
+    facts: dict[str, str] = field(repr=False)      # FACTS → value; `mentor` is a first name
 
     @property
     def full(self) -> str:
@@ -75,7 +76,7 @@ class Village:
 
 
 @lru_cache(maxsize=None)
-def village(seed: int = 0, residents: int = 320) -> Village:
+def village(seed: int = 0, residents: int = 300) -> Village:
     """Littlebrook at the knowledge cut-off. `residents` < the default gives a smaller village (tests)."""
     draw = random.Random(f"littlebrook village {seed}").random
 
@@ -89,11 +90,9 @@ def village(seed: int = 0, residents: int = 320) -> Village:
     names = shuffled([(n, "she") for n in FEMALE] + [(n, "he") for n in MALE])[:residents]
     people = []
     for first, pronoun in names:
-        facts = {fact: pick(POOLS[fact]) for fact in FACTS if fact != "friend"}
-        friend = first
-        while friend == first:
-            friend = pick(names)[0]
-        people.append(Resident(first, pick(SURNAMES), pronoun, {**facts, "friend": friend}))
+        facts = {fact: pick(POOLS[fact]) for fact in FACTS if fact != "mentor"}
+        facts["mentor"] = pick([name for name, _ in names[:MENTORS] if name != first])
+        people.append(Resident(first, pick(SURNAMES), pronoun, facts))
 
     happenings = shuffled([f"{landmark} {action}" for landmark in LANDMARKS for action in ACTIONS])
     events = [Event(1950 + int(draw() * 75), pick(POOLS["season"]), what) for what in happenings[:60]]

@@ -8,9 +8,10 @@ SMALL = ModelConfig(vocabulary=64, hidden=32, intermediate=80, layers=2, heads=4
 
 
 def test_logits_and_gradients_equal_transformers():
+    # ids from 1: theirs gives the padding id's embedding no gradient
     mine = Llama(SMALL, seed=3)
     theirs = to_transformers(mine)
-    ids = torch.randint(0, 64, (3, 17), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(1, 64, (3, 17), generator=torch.Generator().manual_seed(0))
     a, b = mine(ids), theirs(ids).logits
     assert torch.allclose(a, b, atol=1e-5)
     weight = torch.randn(a.shape, generator=torch.Generator().manual_seed(1))
@@ -36,6 +37,7 @@ def test_the_seed_decides_the_weights():
     assert not torch.equal(a["model.embed_tokens.weight"], c["model.embed_tokens.weight"])
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")     # peft 0.21 asks transformers for a name that it is about to drop
 def test_peft_takes_the_model():
     peft = pytest.importorskip("peft")
     wrapped = peft.get_peft_model(to_transformers(Llama(SMALL)), peft.LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))

@@ -20,7 +20,7 @@ from course_lib.stages.pretrain import PRESETS, batches, collate, learning_rate,
 from course_lib.stages.tokenizer import EOS, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, village
 
-TINY = replace(PRESETS["tiny"], documents=300, validations=2)
+TINY = replace(PRESETS["tiny"], documents=300, batch=256, validations=2)
 
 
 def test_batches_hold_every_document_once_and_keep_to_the_size():
@@ -59,7 +59,7 @@ SCRIPT = """
     torch.set_num_threads(1)
     from dataclasses import replace
     from course_lib.stages.pretrain import PRESETS, pretrain
-    config = replace(PRESETS["tiny"], documents=300, validations=2)
+    config = replace(PRESETS["tiny"], documents=300, batch=1024, validations=2)
     def report(history):
         print(json.dumps(history[-1]), flush=True)
     pretrain("tiny", config=config, out=sys.argv[1], on_step=report, progress=False, checkpoint_steps=3)
