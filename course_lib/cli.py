@@ -1,6 +1,7 @@
 """The command `course`. Each sub-command imports what it needs when it runs."""
 
 import argparse
+import os
 import sys
 
 
@@ -98,4 +99,8 @@ def run_export(args):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush(), sys.stderr.flush()
+    if sys.argv[1:2] == ["grade-one"]:
+        os._exit(code)  # the result is on disk; taking torch apart would cost 0.2 s a submission
+    sys.exit(code)

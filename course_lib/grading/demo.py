@@ -103,12 +103,12 @@ def hand_ins(folder):
     without_checks = json.loads(json.dumps(student))
     without_checks["cells"] = [c for c in without_checks["cells"] if not "".join(c["source"]).startswith("check(")]
     books = {
-        "ada (the solution)": (solution, model),
-        "ben (the stub)": (student, None),
-        "cleo (half done)": (half_done(solution, student), None),
-        "dora (patches torch, edits check)": (with_cell(without_checks, PATCHED), None),
-        "egon (forges replies)": (with_cell(student, FORGED), None),
-        "fritz (vandal)": (with_cell(student, VANDAL), None),
+        "ada solution": (solution, model),
+        "ben stub": (student, None),
+        "cleo half done": (half_done(solution, student), None),
+        "dora patches torch": (with_cell(without_checks, PATCHED), None),
+        "egon forges replies": (with_cell(student, FORGED), None),
+        "fritz vandal": (with_cell(student, VANDAL), None),
     }
     folder.mkdir(parents=True)
     for name, (book, weights) in books.items():

@@ -103,7 +103,7 @@ def examine():
         (type(seen["forks"]) is int and seen["forks"] <= sandbox.LIMITS["processes"], f"a fork bomb stops ({seen['forks']} processes)", "Kernel older than 5.14? Grade as root (the uid is given away) or in a container with --pids-limit."),
         (type(seen["tmp"]) is int and seen["tmp"] <= sandbox.TMP_BYTES and seen["box"] <= sandbox.BOX_BYTES, "scratch space is capped", "Install bubblewrap 0.8 or later (Ubuntu 22.04 has 0.6)."),
         (str(seen["memory"]).startswith("MemoryError"), "an allocation of 100 GB is refused", "Install util-linux (prlimit)."),
-        (str(seen["setuid"]).startswith("PermissionError") and seen["userns"] != 0, "no way to become root or to make new namespaces", update),
+        (str(seen["setuid"]).startswith(("PermissionError", "OSError")) and seen["userns"] != 0, "no way to become root or to make new namespaces", update),
     ]
     out, err, code, _ = inside("import sys\nsys.stdout.write(str(bytearray(1)))\nwhile True: pass", timeout=2)
     checks.append((code in (-9, 137), "an endless loop is killed from outside", update))
