@@ -10,14 +10,11 @@ import argparse
 import contextlib
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-
-from course_lib.platform import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -112,7 +109,13 @@ def bench_questions(arguments) -> dict:
     return tally()
 
 
-BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "questions": bench_questions}
+def bench_grade(arguments) -> dict:
+    from course_lib.grading.timing import cold_seconds
+
+    return {**cold_seconds(), "matmul_gflops": matmul_rate()}
+
+
+BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "grade": bench_grade, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,6 +12,7 @@ def main(argv=None):
     commands.add_parser("doctor", help="test the grading sandbox of this machine")
     commands.add_parser("build", help="student and solution notebooks out of solutions/*.py", add_help=False)
     commands.add_parser("bench", help="measure; `course bench NAME [--json]`", add_help=False)
+    commands.add_parser("ship", help="make the shipped tokenizer, data set and models again", add_help=False)
 
     collect = commands.add_parser("collect", help="file what students handed in")
     collect.add_argument("lab")
@@ -32,7 +33,7 @@ def main(argv=None):
     export.add_argument("-o", "--output", help="file to write (default: standard output)")
 
     argv = sys.argv[1:] if argv is None else list(argv)
-    if argv[:1] == ["build"]:  # these two have their own options
+    if argv[:1] == ["build"]:  # these have their own options
         from course_lib.grading import build
 
         return build.main(argv[1:])
@@ -40,6 +41,10 @@ def main(argv=None):
         from course_lib import bench
 
         return bench.main(argv[1:])
+    if argv[:1] == ["ship"]:
+        from course_lib import ship
+
+        return ship.main(argv[1:])
     args = parser.parse_args(argv)
     try:
         return globals()[f"run_{args.command.replace('-', '_')}"](args) or 0

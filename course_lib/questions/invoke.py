@@ -1,7 +1,9 @@
 """One call of a student's function, the same in the notebook and inside the sandbox."""
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 import traceback
 
@@ -41,6 +43,25 @@ class ForbidTorch(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+@contextlib.contextmanager
+def without_course_code():
+    """Raises Forbidden when what runs inside enters a function of course_lib: the student's answer may not be the course's own."""
+    before = sys.getprofile()
+
+    def watch(frame, event, argument):
+        if event == "call" and frame.f_code.co_filename.startswith(COURSE) and frame.f_code.co_filename != __file__:
+            raise Forbidden(f"this calls course_lib's own {frame.f_code.co_name}: write it out yourself")
+
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
 def invoke(fn, args, kwargs, wrt=(), cotangent=None, forbid=(), inputs_back=False):
     """{"value", "grads", "inputs"} of fn(*args, **kwargs), all plain copies. The caller gives inputs that are its own to spoil.
 
@@ -54,7 +75,7 @@ def invoke(fn, args, kwargs, wrt=(), cotangent=None, forbid=(), inputs_back=Fals
         where[place] = where[place].detach().clone().requires_grad_(True)
     leaves = [(kwargs if isinstance(place, str) else args)[place] for place in wrt]
     given = [list(args), dict(kwargs)]
-    with ForbidTorch(forbid) if forbid else contextlib.nullcontext():
+    with without_course_code(), ForbidTorch(forbid) if forbid else contextlib.nullcontext():
         value = fn(*args, **kwargs)
     reply = {"value": None}
     if wrt:
