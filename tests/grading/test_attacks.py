@@ -31,12 +31,25 @@ MEMORY = {
 }
 
 
-@pytest.mark.parametrize("attack", MEMORY)
-def test_memory(tmp_path, attack):
+TENSOR_FIRST = ("causal_attention", "rms_norm", "apply_rope", "next_token_loss", "top_p_probs", "distance_to_limit")
+
+
+def six_attacks(tmp_path, bodies):
+    """The result of one submission with up to six attacks, each in the place of a function whose first argument is a tensor, and the names attacked."""
+    answers, names = right_answers(), TENSOR_FIRST[: len(bodies)]
+    for name, body in zip(names, bodies):
+        answers[name] = f"def {name}(x, *args, **kwargs):\n    " + "\n    ".join(body.split("\n"))
+    result = grade_here(tmp_path, "eve", notebook(sources(answers)))
+    worth = {q["id"]: q["max"] for q in result["questions"]}
+    assert function_points(result) == AUTO - sum(worth[n] for n in names), statuses(result)
+    return result, names
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_memory(tmp_path, group, impatient):  # noqa: F811
     before = shutil.disk_usage("/").free
-    result = attacked(tmp_path, MEMORY[attack])
-    assert function_points(result) == AUTO - 1 and scores(result)["rms_norm"] == 0
-    assert statuses(result)["rms_norm"] in ("oom", "fail", "killed", "timeout", "error"), statuses(result)
+    result, names = six_attacks(tmp_path, list(MEMORY.values())[5 * group : 5 * group + 5])
+    assert {statuses(result)[n] for n in names} <= {"oom", "fail", "killed", "timeout", "error"}, statuses(result)
     assert before - shutil.disk_usage("/").free < 2**30
 
 
@@ -196,15 +209,15 @@ TRICKS = {
     "an exception of 10 MB": "raise ValueError('x' * 10**7)",
     "KeyboardInterrupt": "raise KeyboardInterrupt",
     "GeneratorExit": "raise GeneratorExit",
-    "recursion": "return rms_norm(x, weight, eps)",
+    "recursion": "f = lambda a: f(a)\nreturn f(x)",
     "bidi and escapes": "raise ValueError('\\u202e\\x1b[31m\\ud800<script>')",
 }
 
 
-@pytest.mark.parametrize("attack", TRICKS)
-def test_tricks_of_the_answer(tmp_path, attack, impatient):  # noqa: F811
-    result = attacked(tmp_path, TRICKS[attack])
-    assert scores(result)["rms_norm"] == 0 and function_points(result) == AUTO - 1
+@pytest.mark.parametrize("group", range(4))
+def test_tricks_of_the_answer(tmp_path, group, impatient):  # noqa: F811
+    result, names = six_attacks(tmp_path, list(TRICKS.values())[5 * group : 5 * group + 5])
+    assert {scores(result)[n] for n in names} == {0}
     assert "\u202e" not in str(result) and "\x1b" not in str(result)
 
 
