@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 # OpenMP threads that spin while they wait make a shared machine up to 35 times slower; torch reads this once, when it is imported.
 if "torch" not in sys.modules:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # but some microseconds, till the next small operation, are better spun than slept
 
 _HOME = {
     "setup": "course_lib.platform",

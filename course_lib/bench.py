@@ -19,66 +19,83 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def matmul_rate(seconds: float = 1.0, n: int = 1024) -> float:
-    """This machine's fp32 matmul rate right now, GFLOP/s: the best of several short runs of n × n · n × n."""
+def matmul_rate(seconds: float = 2.0, n: int = 1024) -> float:
+    """This machine's fp32 matmul rate right now, GFLOP/s: n × n · n × n again and again. The mean over the time and not the best
+    moment, as what it is compared with is a mean over time, too."""
     import torch
 
     a, b = torch.randn(n, n), torch.randn(n, n)
-    best, end = 0.0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        for _ in range(8):
-            a @ b
-        best = max(best, 8 * 2 * n**3 / (time.perf_counter() - start) / 1e9)
-    return best
+    for _ in range(4):
+        a @ b
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        a @ b
+        count += 1
+    return count * 2 * n**3 / (time.perf_counter() - start) / 1e9
+
+
+WARM = 10       # first steps of a run that are not timed: threads start, memory is touched for the first time
 
 
 def trainer_tokens_per_second(config, ids: list[list[int]], steps: int) -> float:
     """LlamaForCausalLM under the plain HF Trainer: same model, same number of documents a step, fp32, AdamW."""
     import torch
-    from transformers import Trainer, TrainingArguments
+    from transformers import Trainer, TrainerCallback, TrainingArguments
 
     from course_lib.stages.model import Llama, to_transformers
     from course_lib.stages.pretrain import collate
 
-    per_step = max(1, round(config.batch / statistics.mean(len(row) for row in ids)))
-    rows = [{"ids": row} for row in ids[: per_step * steps]]
+    per_step = len(ids) // steps
 
-    def collator(items):
-        batch = collate([item["ids"] for item in items])
+    def collator(rows):
+        batch = collate([row["ids"] for row in rows])
         return {"input_ids": batch, "attention_mask": (batch != 0).long(), "labels": batch.masked_fill(batch == 0, -100)}
 
+    class Clock(TrainerCallback):
+        at = {}
+
+        def on_step_end(self, arguments, state, control, **kwargs):
+            self.at[state.global_step] = time.perf_counter()
+
     with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(output_dir=folder, per_device_train_batch_size=per_step, num_train_epochs=1, learning_rate=1e-3,
+        arguments = TrainingArguments(output_dir=folder, per_device_train_batch_size=per_step, max_steps=steps, learning_rate=1e-3,
                                       report_to="none", save_strategy="no", logging_strategy="no", use_cpu=not torch.cuda.is_available(),
                                       disable_tqdm=True, remove_unused_columns=False)
-        trainer = Trainer(model=to_transformers(Llama(config.model)), args=arguments, train_dataset=rows, data_collator=collator)
-        start = time.perf_counter()
+        trainer = Trainer(model=to_transformers(Llama(config.model)), args=arguments, train_dataset=[{"ids": row} for row in ids],
+                          data_collator=collator, callbacks=[Clock()])
         trainer.train()
-        return sum(len(row["ids"]) - 1 for row in rows) / (time.perf_counter() - start)
+    tokens = (steps - WARM) * per_step * statistics.mean(len(row) - 1 for row in ids)
+    return tokens / (Clock.at[steps] - Clock.at[WARM])
+
+
+def flop_per_token(config, length: float) -> float:
+    """Training FLOP of one token, forward and backward: 6 a parameter, and 6 · layers · hidden · T for the products of causal
+    attention at sequence length T (half of PaLM's 12, appendix B, as only the past is looked at)."""
+    from course_lib.stages.model import Llama
+
+    return 6 * Llama(config.model).parameter_count() + 6 * config.model.layers * config.model.hidden * length
 
 
 def throughput(size: str, rounds: int = 3, steps: int = 60) -> dict:
-    """Our loop, the HF Trainer and the matmul rate, in turns, medians over the rounds."""
-    from course_lib.stages.model import Llama
+    """Our loop, the HF Trainer and the matmul rate, in turns; medians over the rounds."""
     from course_lib.stages.pretrain import PRESETS, pretrain
     from course_lib.stages.tokenizer import encode_documents, load_tokenizer
     from course_lib.world import pretrain_rows
 
     preset = PRESETS[size]
-    mean_length = 61                                            # tokens a document; only sets how many documents make `steps` steps
-    config = replace(preset, documents=max(8, steps * preset.batch // mean_length), validations=0)
+    ids = encode_documents(load_tokenizer(), [row["text"] for row in pretrain_rows("train", 1000)])
+    length = statistics.mean(len(row) for row in ids)
+    config = replace(preset, documents=round(steps * preset.batch / length), validations=0)
     ids = encode_documents(load_tokenizer(), [row["text"] for row in pretrain_rows("train", config.documents)])
-    parameters = Llama(config.model).parameter_count()
     rounds_of = []
     for _ in range(rounds):
         rate = matmul_rate()
-        run = pretrain(config=config, progress=False)
-        ours = run.history[-1]["tokens"] / run.history[-1]["seconds"]
-        rate = max(rate, matmul_rate())
+        history = pretrain(config=config, progress=False).history
+        ours = (history[-1]["tokens"] - history[WARM]["tokens"]) / (history[-1]["seconds"] - history[WARM]["seconds"])
+        rate = (rate + matmul_rate()) / 2
         theirs = trainer_tokens_per_second(config, ids, steps)
         rounds_of.append({"matmul_gflops": rate, "tokens_per_second": ours, "trainer_tokens_per_second": theirs,
-                          "matmul_share": 6 * parameters * ours / 1e9 / rate, "vs_hf_trainer": ours / theirs})
+                          "matmul_share": flop_per_token(config, length) * ours / 1e9 / rate, "vs_hf_trainer": ours / theirs})
     return {key: statistics.median(r[key] for r in rounds_of) for key in rounds_of[0]}
 
 

@@ -28,16 +28,17 @@ def rms_norm(x: Float[Tensor, "*batch D"], weight: Float[Tensor, " D"], eps: flo
 
 
 def rope_tables(length: int, head: int, base: float) -> tuple[Float[Tensor, "T P"], Float[Tensor, "T P"]]:
-    """cos and sin of position · base^(−2i/P), each frequency twice (Su et al. 2021, in Llama's half-split order)."""
+    """cos and ∓sin of position · base^(−2i/P), for both halves of a head (Su et al. 2021, in Llama's half-split order).
+
+    The sine of the first half is negative: the rotation takes the second half away there and adds the first half in the second."""
     frequencies = base ** (-torch.arange(0, head, 2, dtype=torch.float32) / head)
-    angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies).repeat(1, 2)
-    return angles.cos(), angles.sin()
+    angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
+    return angles.cos().repeat(1, 2), torch.cat((-angles.sin(), angles.sin()), dim=-1)
 
 
 def apply_rope(x: Float[Tensor, "B H T P"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"]) -> Float[Tensor, "B H T P"]:
-    """Rotate each pair (x_i, x_{i+P/2}) by its position's angle."""
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
+    """Rotate each pair (x_i, x_{i+P/2}) by its position's angle; `roll` swaps the halves."""
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
 class Attention(nn.Module):

@@ -19,7 +19,7 @@ def orthogonalise(g: Float[Tensor, "K A B"]) -> Float[Tensor, "K A B"]:
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(STEPS):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)    # a·x + (b·gram + c·gram²)·x
     return x.mT if tall else x
 
 

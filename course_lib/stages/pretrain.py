@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
 from course_lib.evaluation.perplexity import distance_to_limit
+from course_lib.platform import keep_large_buffers
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
 from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
@@ -54,7 +55,8 @@ class Run:
 
 def next_token_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
     """Mean −log p of each real token given those before it, nats/token. Padding is no target."""
-    return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=PAD)
+    targets = F.pad(ids[:, 1:], (0, 1), value=PAD)      # shifts the targets: slicing the logits would copy the largest tensor of the step
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD)
 
 
 def learning_rate(step: int, total: int, warmup: int, peak: float, floor: float) -> float:
@@ -139,6 +141,7 @@ def pretrain(
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     config = config or PRESETS[size]
+    keep_large_buffers()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer, rows, validation = load_tokenizer(), pretrain_rows("train", config.documents), pretrain_rows("validation")
     ids = encode_documents(tokenizer, [row["text"] for row in rows])
