@@ -619,13 +619,13 @@ check("fit_power_law")
 from dataclasses import replace
 
 BUDGET = 400 if course.size == "tiny" else 5_000  # documents a run
-SHAPES = [(8, 1), (16, 1), (32, 2), (48, 2), (64, 2)]  # width, layers
+SHAPES = [(8, 1), (16, 1), (32, 2), (64, 2), (96, 3)]  # width, layers
 
 
 def short_run(width=32, layers=2, schedule_fn=schedule_fn, **changes):
-    """A small training run; `changes` are fields of PretrainConfig. Narrow models take larger steps: 0.3 / width."""
+    """A small training run; `changes` are fields of PretrainConfig. So few steps must be larger than those of the long run."""
     shape = library.ModelConfig(hidden=width, intermediate=3 * width, layers=layers, heads=max(1, width // 32))
-    config = replace(preset, **{"model": shape, "documents": BUDGET, "batch": 1024, "learning_rate": 0.3 / width, "validations": 1, **changes})
+    config = replace(preset, **{"model": shape, "documents": BUDGET, "batch": 1024, "learning_rate": 0.012, "validations": 1, **changes})
     return pretrain(course.size, loss_fn=loss_fn, schedule_fn=schedule_fn, config=config, progress=False)
 
 
@@ -647,16 +647,16 @@ print(f"worst miss of the fitted line: {max(abs(a * n**-b / (e - limit) - 1) for
 curve.show(curve.scaling_figure(sizes, ends, limit, a, b))
 
 # %% [markdown]
-# **What to notice.** A straight line on logarithmic axes has no knee: each factor of ten in size buys the same factor in excess. Look at how far the points are from the line before you trust it beyond them.
+# **What to notice.** On a straight line with logarithmic axes each factor of ten in size buys the same factor in excess. Your points are not quite on it: all five models read the same few documents, and the more parameters a model has, the more it is the *data* that holds it back. Published scaling laws grow both. Look at the worst miss before you trust a line beyond its points.
 
 # %% [markdown]
 # ## § 12 Change one thing
 #
-# The same short run (width 32) twice, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `schedule_fn=lambda step, total, warmup, peak, floor: peak` (no warm-up, no decay), `clip=1e9` (no clipping), `batch=4096` (fewer, larger steps).
+# The same short run (width 32) twice, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `schedule_fn=lambda step, total, warmup, peak, floor: peak` (no warm-up, no decay), `clip=1e9` (no clipping), `batch=4096` (fewer, larger steps). When we ran them, one made the loss *lower*. Which, and would it in a long run?
 
 # %%
 # LONG
-CHANGE = dict(learning_rate=10 * 0.3 / 32)
+CHANGE = dict(learning_rate=10 * 0.012)
 MY_PREDICTION = "ten times the learning rate: the loss will come out higher"
 
 base, changed = short_run(), short_run(**CHANGE)
@@ -690,7 +690,7 @@ curve.show(curve.compare_figure({"as before": base.history, "changed": changed.h
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I multiplied the peak learning rate by ten (0.094 for 0.0094) and predicted a higher loss. At size laptop the loss on fresh text came out at 5.00 nats/token instead of 1.63.
+# I multiplied the peak learning rate by ten (0.12 for 0.012) and predicted a higher loss. At size laptop the loss on fresh text came out at 2.6 nats/token instead of 1.5.
 # The length of a step is set by the learning rate, however small the gradient is. Steps that long overshoot: the weights are thrown about and cannot settle, so the loss gets stuck early.
 # ### END SOLUTION
 

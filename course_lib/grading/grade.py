@@ -126,6 +126,7 @@ def written(question, answer):
 
 def grade_artifact(question, folder, job, flags):
     """The handed-in model's part of the result; a bad file costs this question only."""
+    from course_lib.artifacts import ArtifactError
     from course_lib.grading import models
 
     started, model = time.perf_counter(), folder / "work" / question.stage
@@ -141,7 +142,7 @@ def grade_artifact(question, folder, job, flags):
             status = "pass" if fraction >= 1 else "fail"
             others = [(student, Path(where) / "work" / question.stage) for student, where in job.get("others", [])]
             flags += models.similarity_flags(weights, question.stage, model, others)
-        except models.BadModel as bad:
+        except (models.BadModel, ArtifactError) as bad:
             status, message = "error", str(bad)
     case = {"name": "the handed-in model", "status": status, "score": question.points * fraction, "max": question.points, "message": message, "mistake": None, "hint": None, "reread": None}
     case["seconds"] = round(time.perf_counter() - started, 4)
