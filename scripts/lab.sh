@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ls labs/*.ipynb >/dev/null 2>&1 || { echo "Littlebrook: labs/ has no notebooks: get a whole copy of the course, or run make build." >&2; exit 1; }
-options=(--ServerApp.root_dir="$PWD/labs" --LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate)
+options=(--ServerApp.root_dir="$PWD/labs" --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate)
 [ "$(id -u)" != 0 ] || options+=(--allow-root)
 [ "$(uname -s)" = Darwin ] || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || options+=(--no-browser)
 echo "Littlebrook: JupyterLab starts; open the address with ?token= below in a browser. Ctrl-C twice ends it."

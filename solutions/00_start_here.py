@@ -171,7 +171,9 @@ check("entropy")
 # %% [markdown]
 # A language model is somebody who *guesses* the probabilities. **Predict first:** three guessers read documents of this grammar. Who is surprised least, on average?
 #
-# 1. one who knows all the probabilities, 2. one who knows the words but thinks that all choices are fair, 3. one who is nearly sure that everybody bakes.
+# 1. one who knows all the probabilities,
+# 2. one who knows the words but thinks that all choices are fair,
+# 3. one who is nearly sure that everybody bakes.
 
 # %%
 GUESSERS = {
@@ -183,7 +185,7 @@ limit = -sum(p * math.log(p) for p in truth.values())
 for name, grammar in GUESSERS.items():
     guess = all_documents(grammar)
     loss = -sum(p * math.log(guess[text]) for text, p in truth.items())
-    print(f"{name:<20} mean surprise {loss:.4f} nats   {100 * (loss / limit - 1):5.1f} % above the limit   {'█' * round(12 * loss)}")
+    print(f"{name:<20} mean surprise {loss:.4f} nats   {100 * (loss / limit - 1):5.1f} % above the limit   {'█' * round(6 * loss)}")
 print(f"{'the limit':<20} entropy       {limit:.4f} nats")
 
 # %% [markdown]
@@ -241,4 +243,4 @@ for opening, text in zip(openings, generate(stage.model, load_tokenizer(), openi
 
 # %%
 # LONG
-submit()
+handed_in = submit()

@@ -79,7 +79,7 @@ print(f"\nThe limit of this lab is the last line: {limit:.3f} nats/token. No mod
 
 # %%
 # LONG
-OPENINGS = [world.residents[0].full, "How to mend", "One Monday morning"]  # no blank at the end: a token begins with its blank
+OPENINGS = [f"Meet {world.residents[0].full}.", "How to mend", "One Monday morning"]  # no blank at the end: a token begins with its blank
 untrained = Llama(preset.model, seed=0)
 before = generate(untrained, tokenizer, OPENINGS, max_new_tokens=40, temperature=0.8, top_p=0.95, seed=0)
 for opening, text in zip(OPENINGS, before):
@@ -487,7 +487,7 @@ def sample(opening, temperature, top_p, tokens=30, seed=0):
     return tokenizer.decode(ids[first:]), sum(open_tokens) / len(open_tokens)
 
 
-opening = world.residents[1].full
+opening = f"Meet {world.residents[1].full}."
 print(f"temperature  top_p  open tokens  » {opening}‖")
 for temperature in (0.2, 1.0, 2.5):
     for top_p in (0.5, 0.95, 1.0):
@@ -562,7 +562,7 @@ print(f"\nThe trap: the mean over documents would have said {losses.mean():.3f} 
 #
 # The generator draws facts such as somebody's job at random, so nothing in the language gives them away. A model that completes "… works as" correctly has *learned* the fact. Each probe below must be completed word for word.
 #
-# **Predict first:** which fact is hardest?
+# **Predict first:** what share of the facts does your model know?
 
 # %%
 # LONG
@@ -576,7 +576,7 @@ for fact, share in sorted(known["by_fact"].items(), key=lambda item: -item[1]):
 print(f"\nall {known['probes']:,} probes: {100 * known['accuracy']:.1f} %    always naming the commonest value: {100 * known['chance']:.1f} %    the limit: 100 %")
 
 # %% [markdown]
-# **What to notice.** The limit here is a different one, and chance is far below it. Is the fact with the most possible values the hardest? Facts are a small part of the tokens, so the loss alone does not tell you what a model knows.
+# **What to notice.** The limit here is a different one, and chance is far below it. Facts are a small part of the tokens, so the loss alone does not tell you what a model knows. Come back after § 11 and probe `runs[-1].model`, which has read less: does it know as large a share as its loss would make you think?
 
 # %% [markdown]
 # ## § 11 A scaling curve
@@ -701,4 +701,4 @@ curve.show(curve.compare_figure({"as before": base.history, "changed": changed.h
 
 # %%
 # LONG
-submit()
+handed_in = submit()

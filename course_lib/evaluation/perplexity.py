@@ -24,6 +24,11 @@ def document_losses(model, ids: list[list[int]], batch: int = 8192) -> list[floa
     return losses
 
 
+def entropy_per_token(tokenizer, rows: list[dict]) -> float:
+    """The limit on these rows, nats/token: their −log p under the generator over their tokens (BOS is given, not predicted)."""
+    return math.fsum(row["nll"] for row in rows) / sum(len(ids) - 1 for ids in encode_documents(tokenizer, [row["text"] for row in rows]))
+
+
 def distance_to_limit(model, tokenizer, rows: list[dict]) -> dict[str, float]:
     """How far the model is from the best possible one, on documents whose −log p the generator knows.
 

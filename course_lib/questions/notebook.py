@@ -34,15 +34,22 @@ def find(question_id):
     return None, difflib.get_close_matches(str(question_id), ids, n=3, cutoff=0.4) or ids[:8]
 
 
+class Verdict(int):
+    """True or False, which a notebook does not echo below the card."""
+
+    def _ipython_display_(self):
+        pass
+
+
 def check(question_id, namespace=None):
     """Runs the question on public inputs and prints a card. True if all of it passes; never raises for a student's error."""
     question, near = find(question_id)
     if question is None:
         print(f"There is no question {question_id!r}. Did you mean: {', '.join(near)}?")
-        return False
+        return Verdict(False)
     if isinstance(question, core.WrittenQuestion):
         print(f"{question.id}: read by a person after you hand in ({question.points:g} points).")
-        return True
+        return Verdict(True)
     if isinstance(question, core.ArtifactQuestion):
         from course_lib.platform import work_dir
 
@@ -50,7 +57,7 @@ def check(question_id, namespace=None):
     else:
         result = core.run(question, LocalCaller(notebook_namespace() if namespace is None else namespace))
     show(result)
-    return result.status == "pass"
+    return Verdict(result.status == "pass")
 
 
 def artifact_result(question, folder, seed, public):

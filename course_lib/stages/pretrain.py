@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
-from course_lib.evaluation.perplexity import distance_to_limit
+from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token
 from course_lib.platform import keep_large_buffers
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
@@ -144,6 +144,7 @@ def pretrain(
     keep_large_buffers()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer, rows, validation = load_tokenizer(), pretrain_rows("train", config.documents), pretrain_rows("validation")
+    entropy = entropy_per_token(tokenizer, validation)
     ids = encode_documents(tokenizer, [row["text"] for row in rows])
     plan = batches([len(row) for row in ids], config.batch, seed)
     warmup = max(1, round(config.warmup * len(plan)))
@@ -173,7 +174,9 @@ def pretrain(
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:
-            row["val_loss"] = distance_to_limit(model, tokenizer, validation[:200])["loss"]
+            # 200 documents stand for all 2,000: what is measured on them is the distance, as their own entropy is a little off
+            few = distance_to_limit(model, tokenizer, validation[:200])
+            row["val_loss"] = entropy + few["loss"] - few["entropy"]
             bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")
         history.append({**row, "seconds": time.perf_counter() - started})
         if on_step:

@@ -87,7 +87,11 @@ def scaling_figure(sizes: list[float], losses: list[float], entropy: float, a: f
     axes.loglog(line, [a * n**-b for n in line], color=GREY, linestyle="--", label=f"fitted: {a:.3g} · N^−{b:.3f}")
     axes.loglog(sizes, [loss - entropy for loss in losses], color=BLUE, marker="o", linestyle="none", label="measured")
     axes.set(xlabel="parameters N", ylabel="loss − entropy (nats/token)", title="How does the excess over the limit fall with size?")
-    axes.grid(alpha=0.25, which="both")
+    axes.minorticks_off()                # their labels run into each other
+    axes.set_xticks(sizes, [f"{n / 1000:,.0f} k" for n in sizes])
+    ticks = [k for k in (0.05, 0.1, 0.2, 0.5, 1, 2, 5) if min(losses) - entropy < 1.5 * k and k < 1.5 * (max(losses) - entropy)]
+    axes.set_yticks(ticks, [f"{k:g}" for k in ticks])
+    axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=9)
     return fig
 

@@ -166,5 +166,5 @@ def test_unknown_lab_is_one_line():
 
 
 def test_unknown_question_names_the_nearest(capsys):
-    assert core.check("no_such_question", namespace={}) is False
+    assert not core.check("no_such_question", namespace={})
     assert "There is no question" in capsys.readouterr().out
