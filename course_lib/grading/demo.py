@@ -33,7 +33,7 @@ for fd in range(3, 32):
     except OSError: pass
 """
 VANDAL = """import glob, os, signal
-for place in ("grades", "/work", "/course", os.path.expanduser("~")):
+for place in ("grades", "submissions", "/course"):
     for path in glob.glob(place + "/**/*.json", recursive=True):
         try: open(path, "w").write('{"score": 100}')
         except OSError: pass

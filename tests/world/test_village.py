@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from course_lib.world import FACTS, KINDS, documents, pretrain_documents, pretrain_rows, rows_hash, village, village_today
+from course_lib.world.corpus import FOLDER, SPLIT_SIZES
 from course_lib.world.documents import QUESTIONS, SENTENCES, write_document
 from course_lib.world.pools import FEMALE, MALE, POOLS, SURNAMES
 from course_lib.world.source import Source, derivations, enumerate_texts, next_path
@@ -168,3 +169,13 @@ def test_phrasings_are_whole_sentences_about_the_fact():
     for fact in FACTS:
         assert all("{a." + fact + "}" in s and s.endswith(".") for s in SENTENCES[fact])
         assert all("{a." + fact + "}" not in q and q.endswith("?") for q in QUESTIONS[fact])
+
+
+def test_the_folder_loads_with_datasets():
+    """As a user of the Hugging Face library would: a local folder and the name of a config."""
+    import datasets
+
+    loaded = datasets.load_dataset(str(FOLDER), "pretrain")
+    assert {split: len(rows) for split, rows in loaded.items()} == SPLIT_SIZES
+    made = pretrain_documents("train", 300)
+    assert loaded["train"][:300] == {"text": [d.text for d in made], "kind": [d.kind for d in made], "nll": [d.nll for d in made]}
