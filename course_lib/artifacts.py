@@ -3,6 +3,7 @@
 Weights are safetensors, never pickle. Every file is written beside its place and renamed, so it is whole or absent.
 The record says how the weights came about: seed, recipe, data hash, parent stage, metrics, and the sha256 of the weights.
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -45,7 +46,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise ArtifactError(f"cannot write {path} ({error.strerror}): free some space or choose a folder you may write to; nothing was changed") from None
 
 

@@ -3,7 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ls labs/*.ipynb >/dev/null 2>&1 || { echo "Littlebrook: labs/ has no notebooks: get a whole copy of the course, or run make build." >&2; exit 1; }
-options=(--ServerApp.root_dir="$PWD/labs" --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate)
+settings=.venv/share/jupyter/lab/settings # JupyterLab's defaults for this course: no questions about news, no look for updates
+mkdir -p $settings && echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > $settings/overrides.json
+options=(--ServerApp.root_dir="$PWD/labs")
 [ "$(id -u)" != 0 ] || options+=(--allow-root)
 [ "$(uname -s)" = Darwin ] || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || options+=(--no-browser)
 echo "Littlebrook: JupyterLab starts; open the address with ?token= below in a browser. Ctrl-C twice ends it."

@@ -26,7 +26,7 @@ def main(path=Path(__file__).parents[1] / "docs" / "lifecycle.png"):
     for i, (name, labs, limit) in enumerate(PHASES):
         x, ready = 2 * i, labs in TODAY
         axes.add_patch(FancyBboxPatch((x + 0.05, 1.05), 1.5, 0.75, boxstyle="round,pad=0.02,rounding_size=0.12", fc="#e3f1e8" if ready else "white", ec=HERE if ready else SOFT, lw=2 if ready else 1.2))
-        axes.text(x + 0.8, 1.52, name, ha="center", va="center", color=INK, fontsize=11.5, weight="bold")
+        axes.text(x + 0.8, 1.52, name, ha="center", va="center", color=INK, fontsize=10.5, weight="bold")
         axes.text(x + 0.8, 1.22, f"lab {labs}" if "–" not in labs else f"labs {labs}", ha="center", va="center", color=HERE if ready else SOFT, fontsize=9)
         axes.text(x + 0.8, 0.58, limit, ha="center", va="center", color=INK, fontsize=9)
         if i < len(PHASES) - 1:
