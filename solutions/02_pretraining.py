@@ -410,7 +410,7 @@ save_stage("pretrain", model, run.record)
 early = next(row for row in run.history if row["tokens"] >= 0.1 * run.history[-1]["tokens"])
 way = (math.log(vocabulary) - early["train_loss"]) / (math.log(vocabulary) - limit)
 print(f"After a tenth of the tokens the loss was {early['train_loss']:.3f}: {100 * way:.0f} % of the way. You guessed {MY_GUESS}.")
-print(f"At the end, on {run.record['metrics']['tokens']:,} fresh tokens: loss {run.record['metrics']['loss']:.4f}, limit {run.record['metrics']['entropy']:.4f} nats/token.")
+print(f"After {run.record['minutes']:.1f} minutes, on {run.record['metrics']['tokens']:,} fresh tokens: loss {run.record['metrics']['loss']:.4f}, limit {run.record['metrics']['entropy']:.4f} nats/token.")
 
 # %% [markdown]
 # Before and after, from the same openings and the same random numbers:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
 from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token

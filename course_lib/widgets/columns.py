@@ -3,7 +3,7 @@
 import textwrap
 
 
-def columns(titles: list[str], texts: list[str], width: int = 54) -> str:
+def columns(titles: list[str], texts: list[str], width: int = 46) -> str:
     """The texts as columns of `width` characters under their titles, each wrapped at blanks and kept to its own line breaks."""
     wrapped = []
     for title, text in zip(titles, texts, strict=True):

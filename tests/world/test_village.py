@@ -53,26 +53,29 @@ def shrink_by(mask_seed: int, budget: int):
     def shrink(k: int, n: int) -> int:
         if k not in wide:
             spent = math.prod(wide.values())
-            wide[k] = rng.choice((1, 2, 3)) if spent * 3 <= budget else 1
+            wide[k] = rng.choice((1, 2, 2, 3)) if spent * 3 <= budget else 1
         return min(n, wide[k])
 
     return shrink
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("mask", range(6))
-def test_enumeration_of_a_shrunken_grammar(kind, mask):
+def test_enumeration_of_shrunken_grammars(kind):
+    """Eight different shrunken grammars of each kind, every derivation of each."""
     world = village(residents=5)
-    found = list(enumerate_texts(world, KINDS[kind], shrink_by(mask, 3000)))
-    assert len(found) >= 8
-    assert math.isclose(math.fsum(1 / ways for _, ways in found), 1.0, rel_tol=1e-12)
-    assert len({text for text, _ in found}) == len(found), "two derivations write the same text"
-    # entropy of the distribution over *texts*, against the mean of the generator's own −log p
-    mass = Counter()
-    for text, ways in found:
-        mass[text] += 1 / ways
-    entropy = -math.fsum(p * math.log(p) for p in mass.values())
-    assert math.isclose(entropy, math.fsum(math.log(ways) / ways for _, ways in found), rel_tol=1e-12)
+    seen = 0
+    for mask in range(8):
+        found = list(enumerate_texts(world, KINDS[kind], shrink_by(mask, 3000)))
+        seen += len(found)
+        assert math.isclose(math.fsum(1 / ways for _, ways in found), 1.0, rel_tol=1e-12)
+        assert len({text for text, _ in found}) == len(found), "two derivations write the same text"
+        # entropy of the distribution over *texts*, against the mean of the generator's own −log p
+        mass = Counter()
+        for text, ways in found:
+            mass[text] += 1 / ways
+        entropy = -math.fsum(p * math.log(p) for p in mass.values())
+        assert math.isclose(entropy, math.fsum(math.log(ways) / ways for _, ways in found), rel_tol=1e-12)
+    assert seen > 500
 
 
 class Shrunken(Source):
@@ -147,7 +150,7 @@ def test_no_template_gives_a_fact_away():
 def test_facts_are_independent_of_the_pronoun():
     """No fact is told by he or she: a χ² statistic far from any dependence, for each fact with enough people a cell."""
     people = village().residents
-    for name in ("job", "home", "pet", "food", "colour", "hobby", "month"):
+    for name in ("job", "home", "pet", "food", "colour", "hobby", "mentor"):
         cells = Counter((p.pronoun, p.facts[name]) for p in people)
         total = Counter(p.pronoun for p in people)
         values = Counter(p.facts[name] for p in people)
