@@ -9,7 +9,7 @@ if ! command -v bwrap >/dev/null; then
         export DEBIAN_FRONTEND=noninteractive
         sudo=$([ "$(id -u)" = 0 ] || echo "sudo -n")
         { $sudo apt-get install -y -q bubblewrap || { $sudo apt-get update -q && $sudo apt-get install -y -q bubblewrap; }; } >/dev/null 2>&1 ||
-            echo "Littlebrook: bubblewrap is missing (sudo apt install bubblewrap); the tests of the sandbox are skipped."
+            echo "Littlebrook: bubblewrap is missing (sudo apt install bubblewrap); the tests of the sandbox will fail."
     fi
 fi
 work=$(mktemp -d)
