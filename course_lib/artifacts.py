@@ -3,10 +3,8 @@
 Weights are safetensors, never pickle. Every file is written beside its place and renamed, so it is whole or absent.
 The record says how the weights came about: seed, recipe, data hash, parent stage, metrics, and the sha256 of the weights.
 """
-import contextlib
 import hashlib
 import json
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from course_lib.platform import CourseError, work_dir
+from course_lib.platform import CourseError, work_dir, write_atomic
 from course_lib.stages.model import Llama, ModelConfig, config_record
 
 SHIPPED = Path(__file__).resolve().parent / "shipped"
@@ -35,26 +33,18 @@ class Stage:
     origin: str             # "yours" or "shipped"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """All of `data` at `path`, or nothing: a temporary file beside it, flushed to disk, renamed. Raises ArtifactError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_or_explain(path: Path, data: bytes) -> None:
+    """write_atomic with one line for a person. Raises ArtifactError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_atomic(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise ArtifactError(f"cannot write {path} ({error.strerror}): free some space or choose a folder you may write to; nothing was changed") from None
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict) -> None:
     """One safetensors file; `metadata` is any JSON, kept in its header."""
     data = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, {"littlebrook": json.dumps(metadata)})
-    write_atomically(Path(path), data)
+    write_or_explain(Path(path), data)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
@@ -79,7 +69,7 @@ def save_stage(stage: str, model: Llama, record: dict, folder: Path | str | None
         raise ArtifactError(f"stage {stage!r} is larger than {LARGEST >> 20} MiB: save it with dtype=torch.bfloat16, or train a smaller model")
     write_tensors(folder / "model.safetensors", tensors, record)
     sha = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    write_atomically(folder / "record.json", (json.dumps({**record, "sha256": sha}, indent=1) + "\n").encode())
+    write_or_explain(folder / "record.json", (json.dumps({**record, "sha256": sha}, indent=1) + "\n").encode())
     return folder
 
 

@@ -68,6 +68,25 @@ def work_dir():
     return folder
 
 
+def write_atomic(path, data):
+    """The whole of data (bytes) or nothing at `path`, also after a crash at any moment. Raises OSError, and then nothing has changed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if os.name == "posix":  # the new name, too, must be on disk
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
 def device_and_dtype():
     """(device, dtype, reason), from the compute capability.
 

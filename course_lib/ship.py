@@ -6,7 +6,8 @@ import argparse
 
 import torch
 
-from course_lib.artifacts import SHIPPED, save_stage, write_atomically
+from course_lib.artifacts import SHIPPED, save_stage
+from course_lib.platform import write_atomic
 from course_lib.stages.tokenizer import SHIPPED as TOKENIZER
 from course_lib.stages.tokenizer import train_tokenizer
 from course_lib.world import pretrain_documents
@@ -15,7 +16,7 @@ from course_lib.world.corpus import FOLDER, SPLIT_SIZES
 
 def ship_tokenizer() -> None:
     tokenizer = train_tokenizer([d.text for d in pretrain_documents("train", 20_000)])
-    write_atomically(TOKENIZER, tokenizer.to_str(pretty=True).encode())
+    write_atomic(TOKENIZER, tokenizer.to_str(pretty=True).encode())
     print(f"{TOKENIZER}: {tokenizer.get_vocab_size()} tokens")
 
 

@@ -12,6 +12,8 @@ import os
 import unicodedata
 from pathlib import Path
 
+from course_lib.platform import write_atomic
+
 SCHEMA = 1
 STATUSES = ("graded", "partial", "ungradable", "infra_error")
 SUBMISSIONS, GRADES = Path("submissions"), Path("grades")
@@ -19,24 +21,6 @@ SUBMISSIONS, GRADES = Path("submissions"), Path("grades")
 
 class StoreError(Exception):
     """One line for the instructor."""
-
-
-def write_atomic(path, data):
-    """The whole of data (bytes) or nothing at `path`, also after a crash at any moment."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
 
 
 def write_json(path, value):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import torch
-from classroom import LAB, grade_here, notebook, right_answers, scores, sources, statuses
+from classroom import grade_here, notebook, right_answers, scores, sources, statuses
 from test_bad_submissions import AUTO, function_points, impatient, one_replaced  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("box")

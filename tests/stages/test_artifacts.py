@@ -62,7 +62,7 @@ def test_weights_of_another_size_are_named(work, monkeypatch):
 
 def test_a_failed_write_keeps_what_was_there(work, monkeypatch):
     save_stage("pretrain", Llama(SMALL, 1), {"seed": 1})
-    monkeypatch.setattr("course_lib.artifacts.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr("course_lib.platform.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(ArtifactError, match="No space left.*nothing was changed"):
         save_stage("pretrain", Llama(SMALL, 2), {"seed": 2})
     assert load_stage("pretrain").record["seed"] == 1
