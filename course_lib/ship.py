@@ -44,7 +44,10 @@ def ship_pretrain(size: str = "laptop", seed: int = 0) -> None:
 def main(argv: list[str] | None = None) -> int:
     parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "pretrain": ship_pretrain}
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
-    parser.add_argument("part", nargs="*", choices=[*parts, []], help="what to make again (default: all, in this order)")
-    for part in parser.parse_args(argv).part or parts:
+    parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
+    chosen = parser.parse_args(argv).part or list(parts)
+    if unknown := [part for part in chosen if part not in parts]:
+        parser.error(f"there is no part {unknown[0]!r}: choose from {', '.join(parts)}")
+    for part in chosen:
         parts[part]()
     return 0
