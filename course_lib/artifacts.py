@@ -6,7 +6,7 @@ The record says how the weights came about: seed, recipe, data hash, parent stag
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from course_lib.platform import CourseError, work_dir, write_atomic
-from course_lib.stages.model import Llama, ModelConfig, config_record
+from course_lib.stages.model import Llama, ModelConfig
 
 SHIPPED = Path(__file__).resolve().parent / "shipped"
 LARGEST = 30 * 2**20        # bytes of one artefact: a download link and a Colab session must carry it
@@ -64,7 +64,7 @@ def save_stage(stage: str, model: Llama, record: dict, folder: Path | str | None
     """
     folder = Path(folder) if folder else work_dir() / stage
     tensors = {name: weight.to(dtype) for name, weight in model.state_dict().items()}
-    record = {**record, "stage": stage, "model": config_record(model.config)}
+    record = {**record, "stage": stage, "model": asdict(model.config)}
     if sum(t.numel() * t.element_size() for t in tensors.values()) > LARGEST:
         raise ArtifactError(f"stage {stage!r} is larger than {LARGEST >> 20} MiB: save it with dtype=torch.bfloat16, or train a smaller model")
     write_tensors(folder / "model.safetensors", tensors, record)

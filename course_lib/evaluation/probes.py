@@ -7,6 +7,7 @@ import torch
 from course_lib.stages.tokenizer import BOS, PAD
 from course_lib.world.documents import OPENERS, SENTENCES
 from course_lib.world.residents import Village
+from course_lib.world.source import Source
 
 
 def fact_probes(world: Village, residents=None) -> list[dict]:
@@ -18,22 +19,10 @@ def fact_probes(world: Village, residents=None) -> list[dict]:
     for person in residents or world.residents:
         for fact in person.facts:
             phrasing = next(s for s in SENTENCES[fact] if s.endswith("{a." + fact + "}."))
-            prompt = OPENERS[1].replace("{a:person}", person.full) + " " + phrasing.removesuffix(" {a." + fact + "}.").format(a=_Words(person))
-            probes.append({"resident": person.first, "fact": fact, "prompt": prompt, "answer": " " + person.facts[fact]})
+            text = Source(world, "probe")               # draws nothing: everybody in the template is bound
+            text.fill(OPENERS[1].replace("{a:person}", "{a.full}") + " " + phrasing.removesuffix(" {a." + fact + "}."), a=person)
+            probes.append({"resident": person.first, "fact": fact, "prompt": text.text, "answer": " " + person.facts[fact]})
     return probes
-
-
-class _Words:
-    """Lets str.format read `{a}` and `{a.He}` of a resident."""
-
-    def __init__(self, person):
-        self.person = person
-
-    def __format__(self, spec):
-        return self.person.first
-
-    def __getattr__(self, attribute):
-        return self.person.word(attribute)
 
 
 @torch.no_grad()

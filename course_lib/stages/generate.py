@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-PAD, BOS, EOS = 0, 1, 2
+from course_lib.stages.tokenizer import BOS, EOS, PAD
 
 
 def next_token_probs(logits: Float[Tensor, "*B V"], temperature: float = 1.0, top_p: float = 1.0) -> Float[Tensor, "*B V"]:

@@ -2,7 +2,7 @@
 
 Left out against the real thing: grouped-query attention, RoPE scaling, dropout, a KV cache. Axis letters: CONTRIBUTING.md.
 """
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -137,7 +137,3 @@ def to_transformers(model: Llama):
     missing, unexpected = theirs.load_state_dict(model.state_dict(), strict=False)
     assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
     return theirs
-
-
-def config_record(config: ModelConfig) -> dict:
-    return asdict(config)
