@@ -27,7 +27,7 @@ def canonical(name):
 
 
 def pins(lines):
-    return {canonical(name): version for name, _, version in (line.partition("==") for line in lines) if version}
+    return {canonical(name): version.partition(";")[0].strip() for name, _, version in (line.partition("==") for line in lines) if version}
 
 
 CONSTRAINTS = pins(line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#"))
