@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 
@@ -48,9 +48,11 @@ class Attention(nn.Module):
         for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
             setattr(self, name, nn.Linear(config.hidden, config.hidden, bias=False))
 
-    def forward(self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"]) -> Float[Tensor, "B T D"]:
+    def forward(
+        self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"], visible: Bool[Tensor, "B 1 T T"] | None = None
+    ) -> Float[Tensor, "B T D"]:
         q, k, v = (project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj))
-        y = F.scaled_dot_product_attention(apply_rope(q, cos, sin), apply_rope(k, cos, sin), v, is_causal=True)
+        y = F.scaled_dot_product_attention(apply_rope(q, cos, sin), apply_rope(k, cos, sin), v, attn_mask=visible, is_causal=visible is None)
         return self.o_proj(y.transpose(1, 2).flatten(-2))
 
 
@@ -80,8 +82,10 @@ class Block(nn.Module):
         self.input_layernorm, self.self_attn = RMSNorm(config), Attention(config)
         self.post_attention_layernorm, self.mlp = RMSNorm(config), MLP(config)
 
-    def forward(self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"]) -> Float[Tensor, "B T D"]:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+    def forward(
+        self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"], visible: Bool[Tensor, "B 1 T T"] | None = None
+    ) -> Float[Tensor, "B T D"]:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, visible)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -113,11 +117,16 @@ class Llama(nn.Module):
             # Copying a name from earlier in the document is what a small model otherwise takes longest to discover.
             block.self_attn.o_proj.weight.data.copy_(block.self_attn.v_proj.weight.data.T)
 
-    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+    def forward(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T V"]:
+        """`segments`: number of the example that each token of a packed row belongs to; attention stays inside it. RoPE only knows
+        distances, so positions need not start again."""
         x = self.model.embed_tokens(ids)
+        visible = None
+        if segments is not None:
+            visible = (segments[:, None, :, None] == segments[:, None, None, :]) & torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril()
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.model.layers:
-            x = block(x, cos, sin)
+            x = block(x, cos, sin, visible)
         return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
 
     def parameter_count(self) -> int:

@@ -1,0 +1,201 @@
+"""Supervised fine-tuning: the base model learns to answer. One flat loop, which LoRA and knowledge injection use as well.
+
+A conversation is rendered by the chat template (ChatML); only what the assistant says, and the <|im_end|> that ends it, is trained.
+The loop trains whatever parameters have `requires_grad`, with AdamW. Left out against the real thing: packing (lab 03 shows it; rows of
+similar length waste few tokens here), gradient accumulation, several GPUs, mixed precision.
+"""
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm import tqdm
+
+from course_lib.artifacts import load_stage
+from course_lib.platform import CourseError, keep_large_buffers
+from course_lib.stages.pretrain import Run, batches, learning_rate, restore, save_checkpoint
+from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, load_tokenizer, to_transformers
+from course_lib.world import rows_hash
+from course_lib.world.tasks import task_rows
+
+# {% generation %} marks what the assistant says, so that transformers and TRL find the same tokens as `encode_chat` does
+CHAT_TEMPLATE = (
+    "{{- bos_token }}{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\n' }}"
+    "{%- if m['role'] == 'assistant' %}{% generation %}{{- m['content'] + '<|im_end|>' }}{% endgeneration %}{{- '\n' }}"
+    "{%- else %}{{- m['content'] + '<|im_end|>\n' }}{%- endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
+)
+IGNORE = -100           # a label that no loss counts: PyTorch's and transformers' convention
+ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class SFTConfig:
+    examples: int = 24_000      # training rows
+    epochs: int = 1
+    batch: int = 2048           # tokens a step, padding included
+    learning_rate: float = 2e-3 # peak
+    warmup: float = 0.03        # share of the steps
+    floor: float = 0.02         # last learning rate, as a share of the peak
+    clip: float = 1.0           # largest norm of the gradient
+    weight_decay: float = 0.0
+    validations: int = 10       # times that the validation loss is measured on the way
+
+
+PRESETS = {
+    "tiny": SFTConfig(examples=300, batch=1024, validations=2),
+    "laptop": SFTConfig(),
+    "gpu": SFTConfig(examples=100_000, batch=16_384),
+}
+
+
+def to_transformers_chat(tokenizer):
+    """The course tokenizer as a `PreTrainedTokenizerFast` that knows the chat template."""
+    theirs = to_transformers(tokenizer)
+    theirs.chat_template = CHAT_TEMPLATE
+    return theirs
+
+
+def encode_chat(tokenizer, messages: list[dict], generation_prompt: bool = False) -> tuple[list[int], list[int]]:
+    """(ids, mask) of a conversation: <|bos|>, then `<|im_start|>role\\ncontent<|im_end|>\\n` a message; mask is 1 on what the assistant says
+    and on the <|im_end|> after it. `generation_prompt` opens the assistant's next turn. Raises CourseError for a message that is none."""
+    text = lambda s: tokenizer.encode(s, add_special_tokens=False).ids
+    newline = text("\n")
+    ids, mask = [BOS], [0]
+    for message in messages:
+        if not isinstance(message, dict) or message.get("role") not in ROLES or not isinstance(message.get("content"), str):
+            raise CourseError(f'a message is {{"role": {" | ".join(ROLES)}, "content": text}}, and this is none: {str(message)[:120]}')
+        said = [*text(message["content"]), IM_END]
+        head = [IM_START, *text(message["role"] + "\n")]
+        ids += head + said + newline
+        mask += [0] * len(head) + [int(message["role"] == "assistant")] * len(said) + [0] * len(newline)
+    if generation_prompt:
+        head = [IM_START, *text("assistant\n")]
+        ids, mask = ids + head, mask + [0] * len(head)
+    return ids, mask
+
+
+def encode_rows(tokenizer, rows: list[dict], context: int) -> list[tuple[list[int], list[int]]]:
+    """(ids, mask) of each row. Raises CourseError that names the first bad row: no messages, nothing to train on, or too long."""
+    examples = []
+    for k, row in enumerate(rows):
+        if not isinstance(row, dict) or not row.get("messages"):
+            raise CourseError(f"row {k} has no \"messages\": each row is {{\"messages\": [{{\"role\": \"user\", \"content\": …}}, {{\"role\": \"assistant\", \"content\": …}}]}}")
+        try:
+            ids, mask = encode_chat(tokenizer, row["messages"])
+        except CourseError as error:
+            raise CourseError(f"row {k}: {error}") from None
+        if not any(mask):
+            raise CourseError(f"row {k} has no assistant message, so there is nothing to learn from it: add the answer, or leave the row out")
+        if len(ids) > context:
+            raise CourseError(f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out")
+        examples.append((ids, mask))
+    if not examples:
+        raise CourseError("there are no rows to train on")
+    return examples
+
+
+def collate(examples: list[tuple[list[int], list[int]]]) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+    """(ids, labels) of examples (ids, mask), padded on the right; labels are the ids where the mask is 1, −100 elsewhere."""
+    pad = torch.nn.utils.rnn.pad_sequence
+    ids = pad([torch.tensor(ids) for ids, _ in examples], batch_first=True, padding_value=PAD)
+    labels = pad([torch.tensor([i if m else IGNORE for i, m in zip(ids, mask)]) for ids, mask in examples], batch_first=True, padding_value=IGNORE)
+    return ids, labels
+
+
+def response_loss(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+    """Mean −log p of the trained tokens of the batch, nats/token; the logits at t are scored against the label at t + 1."""
+    targets = F.pad(labels[:, 1:], (0, 1), value=IGNORE)
+    total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+    return total / (targets != IGNORE).sum().clamp(min=1)
+
+
+@torch.no_grad()
+def response_loss_of(model, examples: list[tuple[list[int], list[int]]], batch: int = 8192) -> float:
+    """The loss over all trained tokens of many examples, nats/token."""
+    device = next(model.parameters()).device
+    total = count = 0
+    for part in batches([len(ids) for ids, _ in examples], batch, seed=0):
+        ids, labels = collate([examples[k] for k in part])
+        n = int((labels[:, 1:] != IGNORE).sum())
+        total += float(response_loss(model(ids.to(device)), labels.to(device))) * n
+        count += n
+    return total / count
+
+
+def finetune(
+    model,
+    rows: list[dict],
+    config: SFTConfig,
+    seed: int = 0,
+    loss_fn: Callable = response_loss,
+    on_step: Callable[[list[dict]], None] | None = None,
+    out: Path | str | None = None,
+    resume: bool = True,
+    progress: bool = True,
+    validation: list[dict] | None = None,
+    checkpoint_steps: int = 200,
+    description: str = "fine-tuning",
+) -> Run:
+    """Train the parameters of `model` that have requires_grad on rows {"messages": […]}. `loss_fn(logits, labels)` may be the student's.
+
+    `validation` rows give "val_loss" in the history, `config.validations` times. With `out` a checkpoint is written there and a run that
+    was killed goes on from it. Raises CourseError for bad rows, ArtifactError for a checkpoint that is damaged or of another run.
+    """
+    keep_large_buffers()
+    device = next(model.parameters()).device
+    tokenizer = load_tokenizer()
+    examples = encode_rows(tokenizer, rows, model.config.context)
+    examined = encode_rows(tokenizer, validation, model.config.context) if validation else None
+    lengths = [len(ids) for ids, _ in examples]
+    plan = [part for epoch in range(config.epochs) for part in batches(lengths, config.batch, 1000 * seed + epoch)]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
+    warmup = max(1, round(config.warmup * len(plan)))
+    data = rows_hash([{"text": str(row["messages"])} for row in rows])
+    recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}
+    history: list[dict] = []
+    checkpoint = Path(out) / "checkpoint.safetensors" if out else None
+    if checkpoint and resume and checkpoint.exists():
+        history = restore(checkpoint, model, [optimiser], recipe)
+    started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
+    measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
+    bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
+    for step in bar:
+        ids, labels = (t.to(device) for t in collate([examples[k] for k in plan[step]]))
+        lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        loss = loss_fn(model(ids), labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, config.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+        tokens = (history[-1]["tokens"] if history else 0) + sum(lengths[k] for k in plan[step])
+        row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
+        if examined and (step + 1) % measure == 0:
+            row["val_loss"] = response_loss_of(model, examined)
+            bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")
+        history.append({**row, "seconds": time.perf_counter() - started})
+        if on_step:
+            on_step(history)
+        if checkpoint and (step + 1) % checkpoint_steps == 0:
+            save_checkpoint(checkpoint, model, [optimiser], recipe, history)
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+    record = {"recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
+    return Run(model, history, record)
+
+
+def sft(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
+    """Lab 03's recipe: the base model (by default load_stage("pretrain")) becomes an assistant. `options` go to `finetune`."""
+    if size not in PRESETS:
+        raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
+    config = PRESETS[size]
+    run = finetune(base or load_stage("pretrain").model, task_rows("train", config.examples), config, seed, **options)
+    run.record |= {"parent": "pretrain", "recipe": {"size": size, **run.record["recipe"]}}
+    return run

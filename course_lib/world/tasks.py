@@ -1,0 +1,392 @@
+"""Instructions with a programmatic checker each: what supervised fine-tuning learns from, and what it is examined on.
+
+A row is {"messages": [...], "kind": ..., "check": {...}}, all JSON: the last message is a right answer, `check` is what `passes` needs to
+judge any other answer. No fine-tuning row names a resident of HELD_OUT, and each question has phrasings that fine-tuning never sees:
+  train      other residents, training phrasings
+  residents  held-out residents, training phrasings
+  phrasings  held-out residents, held-out phrasings (known words, asked in another way)
+Right answers vary: any phrasing of the fact, now and then with a courtesy or one more true sentence, so that a model of them has a
+distribution to shape later. Row k of a split has the seed "<split> <k>", so every machine makes the same rows.
+"""
+import re
+from functools import lru_cache
+
+from course_lib.world.documents import SENTENCES, story, how_to
+from course_lib.world.pools import POOLS
+from course_lib.world.residents import FACTS, Resident, Village, village
+from course_lib.world.source import Source
+
+SPLITS = ("train", "residents", "phrasings")
+UNKNOWN = "I do not know."
+SHARES = {"fact": 22, "short": 9, "yes-no": 8, "list": 9, "describe": 6, "chronicle": 5, "how-to": 5, "story": 5, "follow-up": 9, "notices": 16, "unknown": 6}
+
+# [training phrasings, held-out phrasings]
+QUESTION_PHRASINGS = {
+    "job": (["What does {a.full} do?", "What is {a.full}'s job?", "How does {a.full} earn a living?", "What is {a.full}'s trade?",
+             "As what does {a.full} work?", "Which job does {a.full} have?", "What does {a.full} do for a living?", "Tell me {a.full}'s job.",
+             "What is the trade of {a.full}?", "What work does {a.full} do?", "Do you know what {a.full} works as?"],
+            ["What is the job of {a.full}?", "How does {a.full} make a living?", "Do you know {a.full}'s trade?", "Which work does {a.full} do?"]),
+    "home": (["Where does {a.full} live?", "In which street is {a.full}'s house?", "Where do I find {a.full}?", "What is {a.full}'s street?",
+              "Where is {a.full}'s home?", "Which street does {a.full} live in?", "Where is the house of {a.full}?", "Tell me where {a.full} lives.",
+              "Where shall I send a letter to {a.full}?", "Do you know where {a.full} lives?", "In which street do I find {a.full}?"],
+             ["Where is {a.full}'s house?", "In which street does {a.full} live?", "Tell me {a.full}'s street.", "Where is the home of {a.full}?"]),
+    "pet": (["What pet does {a.full} have?", "Which animal does {a.full} keep?", "Who shares the house with {a.full}?", "What is {a.full}'s pet?",
+             "Which pet does {a.full} keep?", "What animal lives with {a.full}?", "Tell me {a.full}'s pet.", "What kind of animal does {a.full} have?",
+             "What is the pet of {a.full}?", "Do you know which animal {a.full} keeps?", "Which animal has {a.full} got?"],
+            ["Which pet does {a.full} have?", "What animal does {a.full} keep?", "Do you know {a.full}'s pet?", "Which animal lives with {a.full}?"]),
+    "food": (["What does {a.full} like to eat?", "What is {a.full}'s favourite dish?", "What shall I cook for {a.full}?", "Which dish does {a.full} like best?",
+              "What does {a.full} eat on Sundays?", "Tell me {a.full}'s favourite dish.", "What food does {a.full} love?", "What is the favourite food of {a.full}?",
+              "Which food does {a.full} like?", "Do you know what {a.full} likes to eat?", "What should I serve {a.full}?"],
+             ["What is {a.full}'s favourite food?", "Which dish shall I cook for {a.full}?", "Which dish does {a.full} love?", "Do you know {a.full}'s favourite dish?"]),
+    "colour": (["Which colour does {a.full} like?", "What is {a.full}'s favourite colour?", "In which colour does {a.full} dress?", "What colour does {a.full} love?",
+                "Tell me {a.full}'s favourite colour.", "What colour is {a.full}'s front door?", "Which colour does {a.full} like best?",
+                "What is the favourite colour of {a.full}?", "What colour is {a.full}'s coat?", "Do you know which colour {a.full} likes?", "Which colour does {a.full} wear?"],
+               ["What colour does {a.full} like?", "Do you know {a.full}'s favourite colour?", "Which colour is {a.full}'s coat?", "What colour does {a.full} wear?"]),
+    "hobby": (["What is {a.full}'s hobby?", "What does {a.full} do for fun?", "How does {a.full} spend a free day?", "Which hobby does {a.full} have?",
+               "Tell me {a.full}'s hobby.", "What does {a.full} enjoy?", "What is the hobby of {a.full}?", "What does {a.full} like to do in winter?",
+               "How does {a.full} spend free time?", "Do you know {a.full}'s hobby?", "For what does {a.full} win prizes?"],
+              ["What hobby does {a.full} have?", "What does {a.full} do on a free day?", "Do you know what {a.full} does for fun?", "What does {a.full} enjoy in winter?"]),
+    "mentor": (["Who taught {a.full}?", "Whom does {a.full} ask for advice?", "From whom did {a.full} learn?", "Who is {a.full}'s teacher?",
+                "Who was the teacher of {a.full}?", "Tell me who taught {a.full}.", "Whom does {a.full} trust?", "Who gives advice to {a.full}?",
+                "Whose pupil was {a.full}?", "Do you know who taught {a.full}?", "Who is {a.full}'s mentor?"],
+               ["Who was {a.full}'s teacher?", "From whom does {a.full} ask advice?", "Tell me {a.full}'s teacher.", "Do you know from whom {a.full} learned?"]),
+}
+QUESTIONS_YES_NO = {"job": "Is {a.full} {v}?", "home": "Does {a.full} live in {v}?", "pet": "Does {a.full} keep {v}?", "food": "Does {a.full} like {v}?",
+                    "colour": "Does {a.full} like the colour {v}?", "hobby": "Is {v} {a.full}'s hobby?", "mentor": "Did {v} teach {a.full}?"}
+OPENINGS = (["", "", "", "Please tell me: ", "Hello! ", "I would like to know: ", "Quick question: ", "Can you help me? ", "Good morning. "], ["Please help me: ", "Hello, quick question: ", "Good morning! "])
+SHORT = (["{q} Only the answer, please.", "Answer briefly: {q}", "{q} No whole sentence, please.", "In a few words: {q}"],
+         ["Only the answer, please: {q}", "{q} Answer briefly, please.", "{q} In a few words, please."])
+YES_NO = (["{q} Yes or no?", "Yes or no: {q}", "Answer with yes or no. {q}"], ["{q} Answer with yes or no.", "Yes or no, please: {q}"])
+LIST = (["List {n} facts about {a.full}.", "Make a list of {n} facts about {a.full}.", "Tell me {n} things about {a.full}, as a list.", "Give me a list: {n} things about {a.full}."],
+        ["Give me {n} facts about {a.full}, as a list.", "List {n} things about {a.full}."])
+DESCRIBE = (["Describe {a.full} in {n} sentences.", "Who is {a.full}? Use {n} sentences.", "Write {n} sentences about {a.full}.", "Tell me about {a.full} in {n} sentences."],
+            ["In {n} sentences: who is {a.full}?", "Use {n} sentences to describe {a.full}."])
+CHRONICLE = (["Tell me the year when {what}.", "What was the year when {what}?", "Do you know the year when {what}?", "Which year was it when {what}?"],
+             ["In which year was it that {what}?", "I would like to know the year when {what}."])
+COOK = (["How do I make {x}?", "Tell me how to make {x}.", "I want to make {x}. What do I do?", "How can I make {x}?"], ["What do I do to make {x}?", "How to make {x}?"])
+MEND = (["How do I mend {x}?", "Tell me how to mend {x}.", "I want to mend {x}. What do I do?", "How can I mend {x}?"], ["What do I do to mend {x}?", "How to mend {x}?"])
+STORY = (["Tell me a story about {x}.", "Write a story with {x}.", "I would like a story about {x}.", "Write a short story about {x}."], ["Tell a story with {x}.", "Please write a story about {x}."])
+WORDS = {"job": "job", "home": "street", "pet": "pet", "food": "favourite dish", "colour": "favourite colour", "hobby": "hobby", "mentor": "teacher"}
+FOLLOW_UP = (["And {a.his} {w}?", "What about {a.his} {w}?", "Do you also know {a.his} {w}?", "And what is {a.his} {w}?"], ["And do you know {a.his} {w}?", "Also {a.his} {w}, please."])
+ANOTHER = (["And {b.full}?", "What about {b.full}?", "The same for {b.full}, please."], ["And what about {b.full}?"])
+NO_SUCH_FACT = (["How old is {a.full}?", "What is {a.full}'s telephone number?", "When is {a.full}'s birthday?", "What is {a.full}'s favourite song?",
+                 "Which school did {a.full} go to?", "What is {a.full}'s shoe size?", "What did {a.full} dream last night?", "How many brothers does {a.full} have?",
+                 "How rich is {a.full}?", "What is in {a.full}'s pocket?", "Which book does {a.full} read?", "What did {a.full} say to the king?"],
+                ["How tall is {a.full}?", "How many sisters does {a.full} have?", "What is {a.full}'s favourite book?", "When did {a.full} go to school?"])
+NOTICES = {"job": "now works as {v}", "home": "has moved to {v}", "pet": "now keeps {v}", "food": "now loves {v}", "colour": "now always dresses in {v}",
+           "hobby": "has taken up {v}", "mentor": "now asks advice of {v}"}
+CHATTER = ["{a.full} has lost {:thing} near {:place}.", "{a.full} sells {:goods} for {:coins}.", "{:occasion} at {:place}, ask for {a.full}.",
+           "{a.full} has found {:thing}.", "{a.full} thanks everybody who came to {:place} on {:day}.", "{:place} is closed until {:day}, says {a.full}."]
+COURTESIES = ["Gladly.", "Of course.", "With pleasure."]
+NUMBERS = {2: "two", 3: "three", 4: "four"}
+
+# People who never lived in Littlebrook; a pronoun is needed where a notice tells of them. [train, held out]
+STRANGERS = ([("Aldous", "he"), ("Beryl", "she"), ("Corwin", "he"), ("Dulcie", "she"), ("Eamon", "he"), ("Farrah", "she"), ("Garth", "he"), ("Heidi", "she"),
+              ("Igor", "he"), ("Jolanda", "she"), ("Kelvin", "he"), ("Lorelei", "she"), ("Milton", "he"), ("Nerys", "she"), ("Orson", "he"), ("Portia", "she"),
+              ("Quincy", "he"), ("Ramona", "she"), ("Sheldon", "he"), ("Trudy", "she"), ("Umberto", "he"), ("Vanessa", "she"), ("Wendell", "he"), ("Xenia", "she"),
+              ("Yorick", "he"), ("Zora", "she"), ("Bjorn", "he"), ("Cosima", "she"), ("Dexter", "he"), ("Elvira", "she"), ("Fabian", "he"), ("Gisela", "she"),
+              ("Hamish", "he"), ("Ingrid", "she"), ("Jarvis", "he"), ("Kirsten", "she"), ("Lorenzo", "he"), ("Melisande", "she"), ("Norbert", "he"), ("Odette", "she")],
+             [("Alaric", "he"), ("Brenda", "she"), ("Cosmo", "he"), ("Daria", "she"), ("Eustace", "he"), ("Freya", "she"), ("Gaston", "he"), ("Hilary", "she"),
+              ("Ingmar", "he"), ("Jolene", "she"), ("Kaspar", "he"), ("Linnea", "she"), ("Magnus", "he"), ("Noelle", "she"), ("Olaf", "he"), ("Petronella", "she"),
+              ("Rasmus", "he"), ("Saskia", "she"), ("Tiberius", "he"), ("Violetta", "she")])
+
+
+@lru_cache(maxsize=None)
+def held_out() -> frozenset[str]:
+    """First names of the 60 residents whom no fine-tuning row mentions: every fourth of the first 240, but for the mentors, who are values of a fact."""
+    world = village()
+    mentors = {person.facts["mentor"] for person in world.residents}
+    return frozenset([person.first for person in world.residents if person.first not in mentors][2::4][:60])
+
+
+def notice(resident: Resident, fact: str, value: str, day: int) -> str:
+    """A notice on the board: "Day 3: Ada Cobb now works as a potter." """
+    return f"Day {day}: {resident.full} {NOTICES[fact].format(v=value)}."
+
+
+def notice_prompt(notices: list[str], question: str) -> str:
+    """The user's message when notices come with the question: one a line, the newest last, then the question."""
+    return "".join(f"Notice: {text}\n" for text in notices) + f"Question: {question}"
+
+
+# ------------------------------------------------------------------------------------------------------------- the rows
+
+
+class Draw(Source):
+    """A source that knows which phrasings and residents its split may use."""
+
+    def __init__(self, world: Village, split: str, seed: str):
+        super().__init__(world, seed)
+        self.unseen = split != "train"
+        self.people = [p for p in world.residents if (p.first in held_out()) == self.unseen]
+        self.reworded = split == "phrasings"
+
+    def form(self, phrasings) -> str:
+        """One of the phrasings of this split: (training ones, held-out ones)."""
+        return self.pick(phrasings[self.reworded])
+
+    def words(self, template: str, **people) -> str:
+        """The template filled in, as text of its own."""
+        before, self.text = self.text, ""
+        self.fill(template, **people)
+        text, self.text = self.text, before
+        return text
+
+    def others(self, *taken: Resident) -> Resident:
+        return self.pick([p for p in self.people if p not in taken])
+
+    def stranger(self) -> Resident:
+        first, pronoun = self.pick(STRANGERS[self.unseen])
+        facts = {fact: self.pick(POOLS[fact]) for fact in FACTS if fact != "mentor"}
+        return Resident(first, self.pick(self.people).surname, pronoun, facts | {"mentor": self.pick(self.people).facts["mentor"]})
+
+
+def row(kind: str, asked: str, answer: str, check: dict) -> dict:
+    return {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}], "kind": kind, "check": check}
+
+
+def with_value(person: Resident, fact: str, value: str) -> Resident:
+    return Resident(person.first, person.surname, person.pronoun, {**person.facts, fact: value})
+
+
+def sentence(s: Draw, person: Resident, fact: str) -> str:
+    return s.words(s.pick(SENTENCES[fact]), a=person)
+
+
+def told(s: Draw, person: Resident, fact: str, aside: bool = True) -> str:
+    """A right answer: the fact, sometimes with a courtesy before it, sometimes with one more fact after it."""
+    parts = [s.pick(COURTESIES)] if s.pick(range(5)) == 0 else []
+    parts.append(sentence(s, person, fact))
+    if aside and s.pick(range(6)) == 0:
+        parts.append(sentence(s, person, s.pick([f for f in FACTS if f != fact])))
+    return " ".join(parts)
+
+
+def fact_check(person: Resident, fact: str) -> dict:
+    return {"name": person.first, "fact": fact, "facts": person.facts}
+
+
+def ask(s: Draw, person: Resident, fact: str) -> str:
+    return s.words(s.form(QUESTION_PHRASINGS[fact]), a=person)
+
+
+def fact_row(s: Draw) -> dict:
+    person, fact = s.pick(s.people), s.pick(FACTS)
+    return row("fact", s.form(OPENINGS) + ask(s, person, fact), told(s, person, fact), fact_check(person, fact))
+
+
+def short_row(s: Draw) -> dict:
+    person, fact = s.pick(s.people), s.pick(FACTS)
+    return row("short", s.form(SHORT).format(q=ask(s, person, fact)), person.facts[fact], {"exactly": person.facts[fact]})
+
+
+def yes_no_row(s: Draw) -> dict:
+    person, fact, true = s.pick(s.people), s.pick(FACTS), s.pick((True, False))
+    values = POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in s.world.residents} - {person.first})
+    value = person.facts[fact] if true else s.pick([v for v in values if v != person.facts[fact]])
+    question = s.words(QUESTIONS_YES_NO[fact].replace("{v}", value), a=person)
+    return row("yes-no", s.form(YES_NO).format(q=question), "Yes." if true else "No.", {"exactly": "Yes." if true else "No."})
+
+
+def several(s: Draw, person: Resident, n: int) -> list[str]:
+    facts, chosen = list(FACTS), []
+    for _ in range(n):
+        chosen.append(s.pick(facts))
+        facts.remove(chosen[-1])
+    return [sentence(s, person, fact) for fact in chosen]
+
+
+def list_row(s: Draw) -> dict:
+    person, n = s.pick(s.people), s.pick(list(NUMBERS))
+    asked = s.words(s.form(LIST).replace("{n}", NUMBERS[n]), a=person)
+    return row("list", asked, "\n".join(f"- {line}" for line in several(s, person, n)), {**fact_check(person, ""), "lines": n})
+
+
+def describe_row(s: Draw) -> dict:
+    person, n = s.pick(s.people), s.pick(list(NUMBERS))
+    asked = s.words(s.form(DESCRIBE).replace("{n}", NUMBERS[n]), a=person)
+    return row("describe", asked, " ".join(several(s, person, n)), {**fact_check(person, ""), "sentences": n})
+
+
+def chronicle_row(s: Draw) -> dict:
+    event = s.pick([e for k, e in enumerate(s.world.chronicle) if (k % 5 == 2) == s.unseen])
+    answer = s.pick([f"The year when {event.what} was {event.year}.", f"We remember how {event.what}; that was in {event.year}, in {event.season}.",
+                     f"{event.what[0].upper()}{event.what[1:]} in the {event.season} of {event.year}."])
+    return row("chronicle", s.form(OPENINGS) + s.form(CHRONICLE).format(what=event.what), answer, {"year": str(event.year)})
+
+
+def how_to_row(s: Draw) -> dict:
+    """A how-to document without its heading and without the neighbour at its end. Every fifth dish and thing is held out."""
+    cook = s.pick((True, False))
+    pool = POOLS["food"] if cook else POOLS["thing"]
+    wanted = [x for k, x in enumerate(pool) if (k % 5 == 2) == s.unseen]
+    while True:
+        inner = Source(s.world, f"how-to {s.index(2**30)}")
+        how_to(s.world, inner)
+        subject = inner.bound["f" if "f" in inner.bound else "t"]
+        body = sentences(inner.text)[1:-2]
+        if ("f" in inner.bound) == cook and subject in wanted and not named(" ".join(body), s.world, s):
+            break
+    return row("how-to", s.form(OPENINGS) + s.form(COOK if cook else MEND).format(x=subject), " ".join(body), {"how-to": "cook" if cook else "mend"})
+
+
+def story_row(s: Draw) -> dict:
+    """A story with what was asked for in it: a resident, and one to three of another resident, a thing and a place."""
+    while True:
+        inner = Source(s.world, f"story {s.index(2**30)}")
+        story(s.world, inner)
+        a, b = inner.bound["a"], inner.bound["b"]
+        if (a.first in held_out()) == s.unseen and not named(inner.text, s.world, s):
+            break
+    extra = [inner.bound["t"], b.first, inner.bound["p"]]
+    first = s.pick(extra)
+    chosen = [first] + [x for x in extra if x != first and s.pick((True, False))]
+    parts = [a.first, *chosen]
+    wanted = ", ".join(parts[:-1]) + " and " + parts[-1]
+    return row("story", s.form(STORY).format(x=wanted), inner.text, {"story": parts})
+
+
+def follow_up_row(s: Draw) -> dict:
+    """A second turn that only the first one explains: another fact of the same resident, or the same fact of another one."""
+    person, fact = s.pick(s.people), s.pick(FACTS)
+    first = row("fact", s.form(OPENINGS) + ask(s, person, fact), told(s, person, fact, aside=False), {})["messages"]
+    if s.pick((True, True, False)):
+        second = s.pick([f for f in FACTS if f != fact])
+        asked, check = s.words(s.form(FOLLOW_UP).replace("{w}", WORDS[second]), a=person), fact_check(person, second)
+        answer = told(s, person, second, aside=False)
+    else:
+        other = s.others(person)
+        asked, check, answer = s.words(s.form(ANOTHER), b=other), fact_check(other, fact), told(s, other, fact, aside=False)
+    return {"messages": [*first, {"role": "user", "content": asked}, {"role": "assistant", "content": answer}], "kind": "follow-up", "check": check}
+
+
+def chatter(s: Source, person: Resident, day: int) -> str:
+    """A notice that names somebody and changes nothing."""
+    before, s.text = s.text, ""
+    s.fill(s.pick(CHATTER), a=person)
+    text, s.text = s.text, before
+    return f"Day {day}: {text[0].upper()}{text[1:]}"
+
+
+def notices_row(s: Draw) -> dict:
+    """A question with one to four notices. What they say of the asked fact holds, the newest first of all; else memory answers, or nobody."""
+    case = s.pick(("one", "one", "two", "none", "none", "stranger", "nobody"))
+    person = s.stranger() if case in ("stranger", "nobody") else s.pick(s.people)
+    fact = s.pick(FACTS)
+    values = POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in s.world.residents} - {person.first})
+    told_of = {"one": 1, "two": 2, "stranger": 1}.get(case, 0)
+    lines: list[tuple[int, str]] = []                  # (day, text); later lines of the same day are newer
+    days = sorted(s.pick(range(1, 10)) for _ in range(4))
+    value = person.facts[fact]
+    texts = []
+    for _ in range(told_of):
+        value = s.pick([v for v in values if v != value])
+        texts.append(("tells", value))
+    distractors = s.pick((0, 1, 2)) if told_of else s.pick((1, 2, 3))
+    for _ in range(distractors):
+        texts.insert(s.index(len(texts) + 1), ("other", s.pick(("same person", "same fact", "same fact", "chatter"))))
+    for day, (what, detail) in zip(days, texts):
+        if what == "tells":
+            lines.append((day, notice(person, fact, detail, day)))
+        elif detail == "same person":
+            other = s.pick([f for f in FACTS if f not in (fact, "mentor")])
+            lines.append((day, notice(person, other, s.pick([v for v in POOLS[other] if v != person.facts[other]]), day)))
+        elif detail == "same fact":
+            lines.append((day, notice(s.others(person), fact, s.pick(values), day)))
+        else:
+            lines.append((day, chatter(s, s.pick([person, s.others(person)]), day)))
+    asked = notice_prompt([text for _, text in lines], ask(s, person, fact))
+    if case == "nobody":
+        return row("notices", asked, UNKNOWN, {"exactly": UNKNOWN})
+    told_person = with_value(person, fact, value)
+    return row("notices", asked, told(s, told_person, fact, aside=False), {"name": person.first, "fact": fact, "facts": {fact: value}})
+
+
+def unknown_row(s: Draw) -> dict:
+    """Nobody can know: a stranger, a resident's first name with another surname, or something that nobody has written down."""
+    case = s.pick(("stranger", "stranger", "surname", "fact", "fact"))
+    if case == "fact":
+        asked = s.words(s.form(NO_SUCH_FACT), a=s.pick(s.people))
+    else:
+        person = s.stranger() if case == "stranger" else s.pick(s.people)
+        if case == "surname":
+            person = Resident(person.first, s.pick([p.surname for p in s.people if p.surname != person.surname]), person.pronoun, person.facts)
+        asked = ask(s, person, s.pick(FACTS))
+    return row("unknown", s.form(OPENINGS) + asked, UNKNOWN, {"exactly": UNKNOWN})
+
+
+KINDS = {"fact": fact_row, "short": short_row, "yes-no": yes_no_row, "list": list_row, "describe": describe_row, "chronicle": chronicle_row, "how-to": how_to_row,
+         "story": story_row, "follow-up": follow_up_row, "notices": notices_row, "unknown": unknown_row}
+DECK = [kind for kind, share in SHARES.items() for _ in range(share)]
+
+
+def named(text: str, world: Village, s: Draw) -> bool:
+    """Does a training text name somebody who is held out?"""
+    return not s.unseen and any(word in held_out() for word in re.findall(r"[A-Z][a-z]+", text))
+
+
+def task_rows(split: str, n: int, seed: int | str = 0) -> list[dict]:
+    """The first n rows of a split (see the top of this file), each a dict of JSON values. Another seed gives other rows of the same split.
+
+    Raises ValueError for an unknown split."""
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}: choose one of {', '.join(SPLITS)}")
+    rows = []
+    for k in range(n):
+        s = Draw(village(), split, f"tasks {split} {seed} {k}")
+        rows.append(KINDS[s.pick(DECK)](s))
+    return rows
+
+
+# ---------------------------------------------------------------------------------------------------------- the checker
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences of a text: cut after . ! or ? (and a closing quote) before a blank."""
+    return [part for part in re.split(r"(?<=[.!?])\s+|(?<=[.!?]\")\s+", text.strip()) if part]
+
+
+@lru_cache(maxsize=None)
+def value_pattern(fact: str) -> re.Pattern:
+    values = POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in village().residents})
+    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, values), key=len, reverse=True)) + r")\b")
+
+
+def stated(text: str, name: str) -> dict[str, set[str]]:
+    """The values of facts that a text mentions, {fact: values}; the name of whom it is about is no mentor."""
+    found = {fact: {v.strip() for v in value_pattern(fact).findall(text)} - {name} for fact in FACTS}
+    return {fact: values for fact, values in found.items() if values}
+
+
+def passes(row: dict, answer: str) -> bool:
+    """Does an answer do what the row asks? The text after the last turn, judged by the row's `check` alone."""
+    check, text = row["check"], answer.strip()
+    if "exactly" in check:
+        return text.rstrip(".") == check["exactly"].rstrip(".")
+    if "year" in check:
+        return set(re.findall(r"\b\d{4}\b", text)) == {check["year"]}
+    if "how-to" in check:
+        parts = sentences(text)
+        begins = ("Take", "You need", "Buy") if check["how-to"] == "cook" else ("First",)
+        return 3 <= len(parts) <= 6 and len(set(parts)) == len(parts) and parts[0].startswith(begins) and text.endswith(".")
+    if "story" in check:
+        return all(part in text for part in check["story"]) and 5 <= len(sentences(text)) <= 14 and text[-1] in '."'
+    return true_facts(check, text)
+
+
+def true_facts(check: dict, text: str) -> bool:
+    """Every fact in the text is true, the asked one is there, nobody else is spoken of, and lines or sentences are as many as asked."""
+    said = stated(text, check["name"])
+    allowed = {check["name"], *(said.get("mentor", ()))}
+    names = {person.first for person in village().residents}
+    if any(values - {check["facts"].get(fact)} for fact, values in said.items() if fact in check["facts"]):
+        return False
+    if any(word in names and word not in allowed for word in re.findall(r"[A-Z][a-z]+", text)):
+        return False
+    if "lines" in check:
+        lines = text.split("\n")
+        return len(lines) == check["lines"] == len(said) and all(line.startswith("- ") and len(stated(line, check["name"])) == 1 for line in lines)
+    if "sentences" in check:
+        parts = sentences(text)
+        return len(parts) == check["sentences"] == len(said) and all(len(stated(part, check["name"])) == 1 for part in parts)
+    return check["fact"] in said and len(text) < 300
