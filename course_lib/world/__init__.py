@@ -1,7 +1,7 @@
 """Littlebrook: a village whose generator knows the probability of everything that it writes."""
 from course_lib.world.corpus import documents, pretrain_documents, pretrain_rows, rows_hash
 from course_lib.world.documents import KINDS, Document
-from course_lib.world.residents import CUT_OFF, FACTS, Change, Event, Resident, Village, village, village_today
+from course_lib.world.residents import CUT_OFF, FACTS, Event, Resident, Village, village
 
-__all__ = ["CUT_OFF", "FACTS", "KINDS", "Change", "Document", "Event", "Resident", "Village", "documents", "pretrain_documents",
-           "pretrain_rows", "rows_hash", "village", "village_today"]
+__all__ = ["CUT_OFF", "FACTS", "KINDS", "Document", "Event", "Resident", "Village", "documents", "pretrain_documents",
+           "pretrain_rows", "rows_hash", "village"]

@@ -1,17 +1,16 @@
 """The residents of Littlebrook, their facts, and the chronicle of the village.
 
 Everything here is a pure function of the seed. Facts are drawn independently of each other, of the name and of the
-pronoun, so that nothing but knowing the resident tells a fact. Some facts change after the knowledge cut-off:
-`village()` is Littlebrook on the last day of CUT_OFF, `village_today()` has the changes applied.
+pronoun, so that nothing but knowing the resident tells a fact. `village()` is Littlebrook on the last day of CUT_OFF;
+what changes after it is in news.py.
 """
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from course_lib.world.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURNAMES
 
 CUT_OFF = 2024          # the documents of the pre-training corpus know nothing of later years
-TODAY = 2026
 MENTORS = 12            # residents who taught all the others
 FACTS = ("job", "home", "pet", "food", "colour", "hobby", "mentor")
 
@@ -51,21 +50,10 @@ class Event:
     what: str                                      # "the mill burned down"
 
 
-@dataclass(frozen=True)
-class Change:
-    resident: str                                  # first name
-    fact: str
-    old: str
-    new: str
-    year: int
-
-
 @dataclass(frozen=True, eq=False)
 class Village:
     residents: tuple[Resident, ...]
     chronicle: tuple[Event, ...]                   # events up to the cut-off, in order of time
-    later: tuple[Event, ...]                       # events after it
-    changes: tuple[Change, ...]                    # facts that change after it
 
     def resident(self, first: str) -> Resident:
         """The resident of that first name (first names are unique). KeyError if there is none."""
@@ -96,28 +84,8 @@ def village(seed: int = 0, residents: int = 300) -> Village:
 
     happenings = shuffled([f"{landmark} {action}" for landmark in LANDMARKS for action in ACTIONS])
     events = [Event(1950 + int(draw() * 75), pick(POOLS["season"]), what) for what in happenings[:60]]
-    later = [Event(CUT_OFF + 1 + int(draw() * (TODAY - CUT_OFF)), pick(POOLS["season"]), what) for what in happenings[60:70]]
-
-    changes = []
-    for person in shuffled(people)[: len(people) // 8]:
-        fact = pick(("job", "home", "pet"))
-        new = pick([v for v in POOLS[fact] if v != person.facts[fact]])
-        changes.append(Change(person.first, fact, person.facts[fact], new, CUT_OFF + 1 + int(draw() * (TODAY - CUT_OFF))))
 
     def by_time(event):
         return event.year, POOLS["season"].index(event.season), event.what
 
-    return Village(tuple(people), tuple(sorted(events, key=by_time)), tuple(sorted(later, key=by_time)), tuple(changes))
-
-
-@lru_cache(maxsize=None)
-def village_today(seed: int = 0) -> Village:
-    """Littlebrook with the changes after the cut-off applied: what a stale model gets wrong."""
-    before = village(seed)
-    changed = {change.resident: change for change in before.changes}
-
-    def updated(person: Resident) -> Resident:
-        change = changed.get(person.first)
-        return replace(person, facts={**person.facts, change.fact: change.new}) if change else person
-
-    return replace(before, residents=tuple(updated(p) for p in before.residents), chronicle=before.chronicle + before.later, later=())
+    return Village(tuple(people), tuple(sorted(events, key=by_time)))
