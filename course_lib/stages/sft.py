@@ -18,7 +18,7 @@ from tqdm import tqdm
 from course_lib.artifacts import load_stage
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.pretrain import Run, batches, learning_rate, restore, save_checkpoint
-from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, load_tokenizer, to_transformers
+from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import rows_hash
 from course_lib.world.tasks import task_rows
 
@@ -83,6 +83,10 @@ def encode_rows(tokenizer, rows: list[dict], context: int) -> list[tuple[list[in
     """(ids, mask) of each row. Raises CourseError that names the first bad row: no messages, nothing to train on, or too long."""
     examples = []
     for k, row in enumerate(rows):
+        if isinstance(row, dict) and isinstance(row.get("text"), str):
+            ids = encode_documents(tokenizer, [row["text"]])[0]
+            examples.append((ids, [0] + [1] * (len(ids) - 1)))
+            continue
         if not isinstance(row, dict) or not row.get("messages"):
             raise CourseError(f"row {k} has no \"messages\": each row is {{\"messages\": [{{\"role\": \"user\", \"content\": …}}, {{\"role\": \"assistant\", \"content\": …}}]}}")
         try:
@@ -156,7 +160,7 @@ def finetune(
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
     warmup = max(1, round(config.warmup * len(plan)))
-    data = rows_hash([{"text": str(row["messages"])} for row in rows])
+    data = rows_hash([{"text": str(row.get("messages") or row["text"])} for row in rows])
     recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}
     history: list[dict] = []
     checkpoint = Path(out) / "checkpoint.safetensors" if out else None

@@ -90,6 +90,10 @@ STRANGERS = ([("Aldous", "he"), ("Beryl", "she"), ("Corwin", "he"), ("Dulcie", "
               ("Ingmar", "he"), ("Jolene", "she"), ("Kaspar", "he"), ("Linnea", "she"), ("Magnus", "he"), ("Noelle", "she"), ("Olaf", "he"), ("Petronella", "she"),
               ("Rasmus", "he"), ("Saskia", "she"), ("Tiberius", "he"), ("Violetta", "she")])
 
+SYLLABLES = (["Al", "Bar", "Cor", "Dar", "El", "Fen", "Gor", "Hal", "Is", "Jor", "Kal", "Lor", "Mar", "Nor", "Or", "Per", "Ras", "Sel", "Tor", "Ul", "Ver", "Wen", "Yor", "Zel"],
+             ["a", "be", "di", "do", "ga", "ki", "la", "mi", "na", "o", "pi", "ra", "su", "ta", "vi", "wa"],
+             ["bert", "dan", "dora", "fin", "gret", "la", "lin", "mund", "na", "nor", "ra", "ric", "ros", "sa", "tha", "vin", "wig", "xa"])
+
 
 @lru_cache(maxsize=None)
 def held_out() -> frozenset[str]:
@@ -137,6 +141,9 @@ class Draw(Source):
 
     def stranger(self) -> Resident:
         first, pronoun = self.pick(STRANGERS[self.unseen])
+        if not self.unseen and self.pick((True, True, False)):
+            # made of syllables, so that fine-tuning meets too many strangers to learn them by heart and must notice that it knows nothing of them
+            first = self.pick(SYLLABLES[0]) + self.pick(SYLLABLES[1]) + self.pick(SYLLABLES[2])
         facts = {fact: self.pick(POOLS[fact]) for fact in FACTS if fact != "mentor"}
         return Resident(first, self.pick(self.people).surname, pronoun, facts | {"mentor": self.pick(self.people).facts["mentor"]})
 
@@ -303,15 +310,11 @@ def notices_row(s: Draw) -> dict:
 
 
 def unknown_row(s: Draw) -> dict:
-    """Nobody can know: a stranger, a resident's first name with another surname, or something that nobody has written down."""
-    case = s.pick(("stranger", "stranger", "surname", "fact", "fact"))
-    if case == "fact":
-        asked = s.words(s.form(NO_SUCH_FACT), a=s.pick(s.people))
+    """Nobody can know: who the asked person is, or something that nobody has written down."""
+    if s.pick((True, False)):
+        asked = ask(s, s.stranger(), s.pick(FACTS))
     else:
-        person = s.stranger() if case == "stranger" else s.pick(s.people)
-        if case == "surname":
-            person = Resident(person.first, s.pick([p.surname for p in s.people if p.surname != person.surname]), person.pronoun, person.facts)
-        asked = ask(s, person, s.pick(FACTS))
+        asked = s.words(s.form(NO_SUCH_FACT), a=s.pick(s.people))
     return row("unknown", s.form(OPENINGS) + asked, UNKNOWN, {"exactly": UNKNOWN})
 
 
