@@ -132,25 +132,30 @@ def pretrain(
     config: PretrainConfig | None = None,
     progress: bool = True,
     checkpoint_steps: int = 200,
+    rows: list[dict] | None = None,
 ) -> Run:
     """Train a model from scratch. `loss_fn(logits, ids)` and `schedule_fn(step, total, warmup, peak, floor)` may be the student's.
 
     With `out`, a checkpoint is written there every `checkpoint_steps` steps, and a run that was killed goes on from it and
-    reaches the same losses. Raises ArtifactError for a damaged checkpoint or one of another recipe.
+    reaches the same losses. `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
+    Raises ArtifactError for a damaged checkpoint or one of another recipe, ValueError for another size or no rows.
     """
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     config = config or PRESETS[size]
     keep_large_buffers()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer, rows, validation = load_tokenizer(), pretrain_rows("train", config.documents), pretrain_rows("validation")
+    tokenizer, validation = load_tokenizer(), pretrain_rows("validation")
+    rows = pretrain_rows("train", config.documents) if rows is None else rows
+    if not rows:
+        raise ValueError("rows is empty: give at least one document to train on, or None for the village's")
     entropy = entropy_per_token(tokenizer, validation)
     ids = encode_documents(tokenizer, [row["text"] for row in rows])
     plan = batches([len(row) for row in ids], config.batch, seed)
     warmup = max(1, round(config.warmup * len(plan)))
     model = Llama(config.model, seed).to(device)
     optimiser = optimizers(model, config)
-    recipe = {"size": size, "seed": seed, **asdict(config)}
+    recipe = {"size": size, "seed": seed, **asdict(config), "documents": len(rows)}
 
     history: list[dict] = []
     checkpoint = Path(out) / "checkpoint.safetensors" if out else None
