@@ -1,12 +1,11 @@
 """Text from a language model, one token at a time, left to right.
 
-What is left out compared with a production engine: a key/value cache (the whole prefix is computed again for every token, which is
-fine for a few hundred short tokens), beam search, repetition penalties, and streaming.
+What is left out compared with a production engine: beam search, repetition penalties, paged memory, and streaming.
 Top-p ("nucleus") sampling: Holtzman et al. 2020, https://arxiv.org/abs/1904.09751
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.stages.tokenizer import BOS, EOS, PAD
@@ -36,6 +35,14 @@ def sample_next_token(
     return int(torch.multinomial(next_token_probs(logits, temperature, top_p).cpu(), 1, generator=generator))
 
 
+def sample_rows(logits: Float[Tensor, "B V"], temperature: float, top_p: float, uniform: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
+    """One token a row: the first whose cumulative probability passes that row's uniform number."""
+    if temperature <= 0:
+        return logits.argmax(-1)
+    total = next_token_probs(logits, temperature, top_p).double().cumsum(-1)
+    return (total <= uniform[:, None] * total[:, -1:]).sum(-1).clamp(max=logits.shape[-1] - 1)
+
+
 @torch.no_grad()
 def generate_ids(
     model, prompts: list[list[int]], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0, stop: int = EOS
@@ -44,27 +51,41 @@ def generate_ids(
     depend on its neighbours in the batch (but for rounding).
 
     Prompts of different lengths are padded on the RIGHT: attention is causal, so nothing a row reads is to the right of its last token.
+    Our Llama keeps keys and values in a cache and computes one token a row and step; any other model(ids) reads the whole prefix again.
     """
     if not prompts or any(not prompt for prompt in prompts):
         raise ValueError("generate_ids needs at least one prompt, and at least one token in each (start it with BOS).")
-    lengths = [len(prompt) for prompt in prompts]
     device = next(model.parameters()).device
-    ids = torch.full((len(prompts), max(lengths) + max_new_tokens), PAD, device=device)
+    ends = torch.tensor([len(prompt) for prompt in prompts])
+    longest = int(ends.max())
+    ids = torch.full((len(prompts), longest + max_new_tokens), PAD)
     for row, prompt in enumerate(prompts):
-        ids[row, : len(prompt)] = torch.tensor(prompt, device=device)
-    generators = [torch.Generator().manual_seed(seed + row) for row in range(len(prompts))]
-    ends = list(lengths)
-    running = list(range(len(prompts))) if max_new_tokens > 0 else []
-    while running:
-        logits = model(ids[running, : max(ends[row] for row in running)])  # [B T V]
-        for logits_row, row in zip(logits, list(running)):
-            token = sample_next_token(logits_row[ends[row] - 1].float(), temperature, top_p, generators[row])
+        ids[row, : len(prompt)] = torch.tensor(prompt)
+    uniform = torch.stack([torch.rand(max_new_tokens, generator=torch.Generator().manual_seed(seed + row), dtype=torch.float64) for row in range(len(prompts))])
+    new: list[list[int]] = [[] for _ in prompts]
+    rows = torch.arange(len(prompts))                                 # the rows that still run
+    cache = model.new_cache(len(prompts), longest + max_new_tokens) if hasattr(model, "cached") else None
+    for step in range(max_new_tokens):
+        if cache is None:
+            logits = model(ids[rows, : int(ends[rows].max())].to(device))[torch.arange(len(rows)), ends[rows] - 1]
+        elif step == 0:
+            logits = model.cached(ids[:, :longest].to(device), torch.arange(longest, device=device).expand(len(rows), -1), cache)[torch.arange(len(rows)), ends - 1]
+        else:
+            at = (ends[rows] - 1)[:, None]
+            logits = model.cached(ids[rows[:, None], at].to(device), at.to(device), cache)[:, 0]
+        tokens = sample_rows(logits.float(), temperature, top_p, uniform[rows, step].to(device)).cpu()
+        for row, token in zip(rows.tolist(), tokens.tolist()):
             if token != stop:
-                ids[row, ends[row]] = token
-                ends[row] += 1
-            if token == stop or ends[row] - lengths[row] == max_new_tokens:
-                running.remove(row)
-    return [ids[row, lengths[row] : ends[row]].tolist() for row in range(len(prompts))]
+                new[row].append(token)
+        ids[rows, ends[rows]] = tokens
+        ends[rows] += 1
+        going = tokens != stop
+        if not going.all():
+            rows = rows[going]
+            if not len(rows):
+                break
+            cache = cache and [(keys[going.to(device)], values[going.to(device)]) for keys, values in cache]
+    return new
 
 
 def generate(

@@ -1,6 +1,6 @@
 """A Llama in 120 lines: what lab 02 teaches is what trains, and its weights load into transformers' LlamaForCausalLM unchanged.
 
-Left out against the real thing: grouped-query attention, RoPE scaling, dropout, a KV cache. Axis letters: CONTRIBUTING.md.
+Left out against the real thing: grouped-query attention, RoPE scaling, dropout. Axis letters: CONTRIBUTING.md.
 """
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ def rope_tables(length: int, head: int, base: float) -> tuple[Float[Tensor, "T P
     return angles.cos().repeat(1, 2), torch.cat((-angles.sin(), angles.sin()), dim=-1)
 
 
-def apply_rope(x: Float[Tensor, "B H T P"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"]) -> Float[Tensor, "B H T P"]:
+def apply_rope(x: Float[Tensor, "B H T P"], cos: Float[Tensor, "*rows T P"], sin: Float[Tensor, "*rows T P"]) -> Float[Tensor, "B H T P"]:
     """Rotate each pair (x_i, x_{i+P/2}) by its position's angle; `roll` swaps the halves."""
     return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
@@ -48,11 +48,16 @@ class Attention(nn.Module):
         for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
             setattr(self, name, nn.Linear(config.hidden, config.hidden, bias=False))
 
-    def forward(
-        self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"], visible: Bool[Tensor, "B 1 T T"] | None = None
-    ) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "B T D"], cos: Tensor, sin: Tensor, visible: Bool[Tensor, "B 1 T S"] | None = None, cache=None) -> Float[Tensor, "B T D"]:
+        """`visible`: which of S keys each token may read, None for itself and all before it. `cache`: (keys, values, positions), see Llama.cached."""
         q, k, v = (project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj))
-        y = F.scaled_dot_product_attention(apply_rope(q, cos, sin), apply_rope(k, cos, sin), v, attn_mask=visible, is_causal=visible is None)
+        q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
+        if cache:
+            keys, values, positions = cache                             # [B C H P] twice, [B T]
+            rows = torch.arange(x.shape[0], device=x.device)[:, None]
+            keys[rows, positions], values[rows, positions] = k.transpose(1, 2), v.transpose(1, 2)
+            k, v = (past[:, : visible.shape[-1]].transpose(1, 2) for past in (keys, values))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, is_causal=visible is None)
         return self.o_proj(y.transpose(1, 2).flatten(-2))
 
 
@@ -82,10 +87,8 @@ class Block(nn.Module):
         self.input_layernorm, self.self_attn = RMSNorm(config), Attention(config)
         self.post_attention_layernorm, self.mlp = RMSNorm(config), MLP(config)
 
-    def forward(
-        self, x: Float[Tensor, "B T D"], cos: Float[Tensor, "T P"], sin: Float[Tensor, "T P"], visible: Bool[Tensor, "B 1 T T"] | None = None
-    ) -> Float[Tensor, "B T D"]:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, visible)
+    def forward(self, x: Float[Tensor, "B T D"], cos: Tensor, sin: Tensor, visible: Tensor | None = None, cache=None) -> Float[Tensor, "B T D"]:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, visible, cache)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -127,6 +130,23 @@ class Llama(nn.Module):
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.model.layers:
             x = block(x, cos, sin, visible)
+        return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+
+    def new_cache(self, rows: int, length: int) -> list[tuple[Tensor, Tensor]]:
+        """Room for the keys and values of `length` tokens, a pair [B C H P] a layer."""
+        shape = (rows, length, self.config.heads, self.config.hidden // self.config.heads)
+        like = self.model.embed_tokens.weight
+        return [(torch.zeros(shape, dtype=like.dtype, device=like.device), torch.zeros(shape, dtype=like.dtype, device=like.device)) for _ in self.model.layers]
+
+    def cached(self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], cache: list[tuple[Tensor, Tensor]]) -> Float[Tensor, "B T V"]:
+        """Logits of new tokens at their positions, given what the cache holds of those before; writes their keys and values into it.
+
+        A position can be written again: padding on the right of a short prompt is overwritten by the tokens that follow it."""
+        x = self.model.embed_tokens(ids)
+        cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
+        visible = torch.arange(int(positions.max()) + 1, device=ids.device) <= positions[:, None, :, None]
+        for block, (keys, values) in zip(self.model.layers, cache):
+            x = block(x, cos, sin, visible, (keys, values, positions))
         return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
 
     def parameter_count(self) -> int:

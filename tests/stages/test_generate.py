@@ -80,3 +80,25 @@ def test_samples_have_the_right_frequencies():
     logits = torch.tensor([0.1, 0.2, 0.7]).log()
     counts = torch.bincount(torch.tensor([sample_next_token(logits, 1.0, 1.0, generator) for _ in range(4000)]), minlength=3) / 4000
     torch.testing.assert_close(counts, torch.tensor([0.1, 0.2, 0.7]), atol=0.03, rtol=0)
+
+
+def test_the_cache_changes_nothing():
+    """Ragged prompts, sampled and greedy: with the cache the same tokens come out as when the whole prefix is read for each."""
+    from course_lib.stages.model import Llama, ModelConfig
+
+    class Slow(torch.nn.Module):                     # the same model without its `cached`
+        def __init__(self, model):
+            super().__init__()
+            self.inner = model
+
+        def forward(self, ids):
+            return self.inner(ids)
+
+    model = Llama(ModelConfig(vocabulary=40, hidden=16, intermediate=32, layers=2, heads=2, context=64), seed=3)
+    prompts = [[1, 7], [1, 9, 8, 7, 12, 30], [1], [1, 5, 5, 5]]
+    lengths = set()
+    for temperature in (0.0, 1.0):
+        fast, slow = (generate_ids(m, prompts, 25, temperature, seed=2, stop=4) for m in (model, Slow(model)))
+        assert fast == slow
+        lengths |= {len(row) for row in fast}
+    assert len(lengths) > 2, "rows must stop at different times for this to say anything"
