@@ -88,12 +88,14 @@ def collate(rows: list[list[int]]) -> Int[Tensor, "B T"]:
     return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD)
 
 
-def optimizers(model: Llama, config: PretrainConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the blocks, AdamW for the embedding and the norms; both with the same learning rate."""
-    inside = {name: p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name}
-    rest = [p for name, p in model.named_parameters() if name not in inside]
-    return [Muon(inside.values(), lr=config.learning_rate),
-            torch.optim.AdamW(rest, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)]
+def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+    """For the parameters that require a gradient: Muon for the matrices inside the blocks, AdamW for the embedding, the norms and
+    adapters (Muon would make every direction of a low-rank factor equally long); all with the same learning rate."""
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    inside = {name: p for name, p in trained.items() if p.dim() == 2 and "embed" not in name and "lora_" not in name}
+    rest = [p for name, p in trained.items() if name not in inside]
+    adamw = torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    return [Muon(inside.values(), lr=learning_rate), adamw] if inside else [adamw]
 
 
 def save_checkpoint(path: Path, model: Llama, optimiser: list, recipe: dict, history: list[dict]) -> None:
@@ -154,7 +156,7 @@ def pretrain(
     plan = batches([len(row) for row in ids], config.batch, seed)
     warmup = max(1, round(config.warmup * len(plan)))
     model = Llama(config.model, seed).to(device)
-    optimiser = optimizers(model, config)
+    optimiser = optimizers(model, config.learning_rate)
     recipe = {"size": size, "seed": seed, **asdict(config), "documents": len(rows)}
 
     history: list[dict] = []

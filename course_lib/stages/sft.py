@@ -1,7 +1,7 @@
 """Supervised fine-tuning: the base model learns to answer. One flat loop, which LoRA and knowledge injection use as well.
 
 A conversation is rendered by the chat template (ChatML); only what the assistant says, and the <|im_end|> that ends it, is trained.
-The loop trains whatever parameters have `requires_grad`, with AdamW. Left out against the real thing: packing (lab 03 shows it; rows of
+The loop trains whatever parameters have `requires_grad`, with the optimisers of pre-training. Left out against the real thing: packing (lab 03 shows it; rows of
 similar length waste few tokens here), gradient accumulation, several GPUs, mixed precision.
 """
 import time
@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from course_lib.artifacts import load_stage
 from course_lib.platform import CourseError, keep_large_buffers
-from course_lib.stages.pretrain import Run, batches, learning_rate, restore, save_checkpoint
+from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers, restore, save_checkpoint
 from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
-from course_lib.world import rows_hash
+from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import task_rows
 
 # {% generation %} marks what the assistant says, so that transformers and TRL find the same tokens as `encode_chat` does
@@ -36,20 +36,20 @@ ROLES = ("system", "user", "assistant")
 @dataclass(frozen=True)
 class SFTConfig:
     examples: int = 24_000      # training rows
+    replay: int = 16_000        # documents of pre-training mixed in, so that what they taught stays
     epochs: int = 1
     batch: int = 2048           # tokens a step, padding included
-    learning_rate: float = 2e-3 # peak
+    learning_rate: float = 4e-3 # peak
     warmup: float = 0.03        # share of the steps
     floor: float = 0.02         # last learning rate, as a share of the peak
     clip: float = 1.0           # largest norm of the gradient
-    weight_decay: float = 0.0
     validations: int = 10       # times that the validation loss is measured on the way
 
 
 PRESETS = {
-    "tiny": SFTConfig(examples=300, batch=1024, validations=2),
+    "tiny": SFTConfig(examples=300, replay=100, batch=1024, validations=2),
     "laptop": SFTConfig(),
-    "gpu": SFTConfig(examples=100_000, batch=16_384),
+    "gpu": SFTConfig(examples=100_000, replay=60_000, batch=16_384),
 }
 
 
@@ -147,7 +147,7 @@ def finetune(
 ) -> Run:
     """Train the parameters of `model` that have requires_grad on rows {"messages": […]}. `loss_fn(logits, labels)` may be the student's.
 
-    `validation` rows give "val_loss" in the history, `config.validations` times. With `out` a checkpoint is written there and a run that
+    A row {"text": …} is a plain document, trained from its first token: replay of pre-training. `validation` rows give "val_loss" in the history, `config.validations` times. With `out` a checkpoint is written there and a run that
     was killed goes on from it. Raises CourseError for bad rows, ArtifactError for a checkpoint that is damaged or of another run.
     """
     keep_large_buffers()
@@ -158,27 +158,28 @@ def finetune(
     lengths = [len(ids) for ids, _ in examples]
     plan = [part for epoch in range(config.epochs) for part in batches(lengths, config.batch, 1000 * seed + epoch)]
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
+    optimiser = optimizers(model, config.learning_rate)
     warmup = max(1, round(config.warmup * len(plan)))
     data = rows_hash([{"text": str(row.get("messages") or row["text"])} for row in rows])
     recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}
     history: list[dict] = []
     checkpoint = Path(out) / "checkpoint.safetensors" if out else None
     if checkpoint and resume and checkpoint.exists():
-        history = restore(checkpoint, model, [optimiser], recipe)
+        history = restore(checkpoint, model, optimiser, recipe)
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
     bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
     for step in bar:
         ids, labels = (t.to(device) for t in collate([examples[k] for k in plan[step]]))
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
-        for group in optimiser.param_groups:
+        for group in (g for o in optimiser for g in o.param_groups):
             group["lr"] = lr
         loss = loss_fn(model(ids), labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, config.clip)
-        optimiser.step()
-        optimiser.zero_grad()
+        for o in optimiser:
+            o.step()
+            o.zero_grad()
         tokens = (history[-1]["tokens"] if history else 0) + sum(lengths[k] for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if examined and (step + 1) % measure == 0:
@@ -188,7 +189,7 @@ def finetune(
         if on_step:
             on_step(history)
         if checkpoint and (step + 1) % checkpoint_steps == 0:
-            save_checkpoint(checkpoint, model, [optimiser], recipe, history)
+            save_checkpoint(checkpoint, model, optimiser, recipe, history)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     record = {"recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
@@ -200,6 +201,7 @@ def sft(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     config = PRESETS[size]
-    run = finetune(base or load_stage("pretrain").model, task_rows("train", config.examples), config, seed, **options)
+    rows = task_rows("train", config.examples) + pretrain_rows("train", config.replay)
+    run = finetune(base or load_stage("pretrain").model, rows, config, seed, **options)
     run.record |= {"parent": "pretrain", "recipe": {"size": size, **run.record["recipe"]}}
     return run

@@ -12,13 +12,13 @@ import re
 from functools import lru_cache
 
 from course_lib.world.documents import SENTENCES, story, how_to
-from course_lib.world.pools import POOLS
+from course_lib.world.pools import ACTIONS, LANDMARKS, POOLS
 from course_lib.world.residents import FACTS, Resident, Village, village
 from course_lib.world.source import Source
 
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."
-SHARES = {"fact": 22, "short": 9, "yes-no": 8, "list": 9, "describe": 6, "chronicle": 5, "how-to": 5, "story": 5, "follow-up": 9, "notices": 16, "unknown": 6}
+SHARES = {"fact": 14, "short": 12, "list": 9, "describe": 7, "chronicle": 6, "repeat": 5, "how-to": 3, "story": 8, "follow-up": 8, "notices": 22, "unknown": 6}
 
 # [training phrasings, held-out phrasings]
 QUESTION_PHRASINGS = {
@@ -49,20 +49,21 @@ QUESTION_PHRASINGS = {
     "mentor": (["Who taught {a.full}?", "Whom does {a.full} ask for advice?", "From whom did {a.full} learn?", "Who is {a.full}'s teacher?",
                 "Who was the teacher of {a.full}?", "Tell me who taught {a.full}.", "Whom does {a.full} trust?", "Who gives advice to {a.full}?",
                 "Whose pupil was {a.full}?", "Do you know who taught {a.full}?", "Who is {a.full}'s mentor?"],
-               ["Who was {a.full}'s teacher?", "From whom does {a.full} ask advice?", "Tell me {a.full}'s teacher.", "Do you know from whom {a.full} learned?"]),
+               ["Who was {a.full}'s teacher?", "From whom does {a.full} ask advice?", "Tell me {a.full}'s teacher.", "Do you know {a.full}'s mentor?"]),
 }
-QUESTIONS_YES_NO = {"job": "Is {a.full} {v}?", "home": "Does {a.full} live in {v}?", "pet": "Does {a.full} keep {v}?", "food": "Does {a.full} like {v}?",
-                    "colour": "Does {a.full} like the colour {v}?", "hobby": "Is {v} {a.full}'s hobby?", "mentor": "Did {v} teach {a.full}?"}
 OPENINGS = (["", "", "", "Please tell me: ", "Hello! ", "I would like to know: ", "Quick question: ", "Can you help me? ", "Good morning. "], ["Please help me: ", "Hello, quick question: ", "Good morning! "])
-SHORT = (["{q} Only the answer, please.", "Answer briefly: {q}", "{q} No whole sentence, please.", "In a few words: {q}"],
+SHORT = (["{q} Only the answer, please.", "Answer briefly: {q}", "{q} No whole sentence, please.", "In a few words: {q}", "{q} In a few words.", "Only the answer: {q}"],
          ["Only the answer, please: {q}", "{q} Answer briefly, please.", "{q} In a few words, please."])
-YES_NO = (["{q} Yes or no?", "Yes or no: {q}", "Answer with yes or no. {q}"], ["{q} Answer with yes or no.", "Yes or no, please: {q}"])
-LIST = (["List {n} facts about {a.full}.", "Make a list of {n} facts about {a.full}.", "Tell me {n} things about {a.full}, as a list.", "Give me a list: {n} things about {a.full}."],
-        ["Give me {n} facts about {a.full}, as a list.", "List {n} things about {a.full}."])
-DESCRIBE = (["Describe {a.full} in {n} sentences.", "Who is {a.full}? Use {n} sentences.", "Write {n} sentences about {a.full}.", "Tell me about {a.full} in {n} sentences."],
-            ["In {n} sentences: who is {a.full}?", "Use {n} sentences to describe {a.full}."])
-CHRONICLE = (["Tell me the year when {what}.", "What was the year when {what}?", "Do you know the year when {what}?", "Which year was it when {what}?"],
-             ["In which year was it that {what}?", "I would like to know the year when {what}."])
+LIST = (["List {n} facts about {a.full}.", "Make a list of {n} facts about {a.full}.", "Tell me {n} things about {a.full}, as a list.", "Give me a list: {n} things about {a.full}.",
+         "Give me {n} things about {a.full}, as a list.", "List {n} things that you know about {a.full}.", "Please list {n} facts about {a.full}."],
+        ["Give me {n} facts about {a.full}, as a list.", "List {n} things about {a.full}.", "Make a list: {n} facts about {a.full}."])
+DESCRIBE = (["Describe {a.full} in {n} sentences.", "Who is {a.full}? Use {n} sentences.", "Write {n} sentences about {a.full}.", "Tell me about {a.full} in {n} sentences.",
+             "In {n} sentences, describe {a.full}.", "Use {n} sentences to tell me about {a.full}.", "In {n} sentences, please: who is {a.full}?"],
+            ["In {n} sentences: who is {a.full}?", "Use {n} sentences to describe {a.full}.", "Tell me in {n} sentences who {a.full} is."])
+CHRONICLE = (["Tell me the year when {what}.", "What was the year when {what}?", "Do you know the year when {what}?", "Which year was it when {what}?",
+              "In which year was it when {what}?", "I would like to know when {what}.", "When was it that {what}?"],
+             ["In which year was it that {what}?", "I would like to know the year when {what}.", "Do you know when {what}?"])
+REPEAT = (["Repeat: {x}", "Say this again: {x}", "Please repeat this sentence: {x}", "Write this sentence again: {x}", "Copy this: {x}"], ["Repeat this: {x}", "Please say again: {x}"])
 COOK = (["How do I make {x}?", "Tell me how to make {x}.", "I want to make {x}. What do I do?", "How can I make {x}?"], ["What do I do to make {x}?", "How to make {x}?"])
 MEND = (["How do I mend {x}?", "Tell me how to mend {x}.", "I want to mend {x}. What do I do?", "How can I mend {x}?"], ["What do I do to mend {x}?", "How to mend {x}?"])
 STORY = (["Tell me a story about {x}.", "Write a story with {x}.", "I would like a story about {x}.", "Write a short story about {x}."], ["Tell a story with {x}.", "Please write a story about {x}."])
@@ -86,7 +87,7 @@ STRANGERS = ([("Aldous", "he"), ("Beryl", "she"), ("Corwin", "he"), ("Dulcie", "
               ("Quincy", "he"), ("Ramona", "she"), ("Sheldon", "he"), ("Trudy", "she"), ("Umberto", "he"), ("Vanessa", "she"), ("Wendell", "he"), ("Xenia", "she"),
               ("Yorick", "he"), ("Zora", "she"), ("Bjorn", "he"), ("Cosima", "she"), ("Dexter", "he"), ("Elvira", "she"), ("Fabian", "he"), ("Gisela", "she"),
               ("Hamish", "he"), ("Ingrid", "she"), ("Jarvis", "he"), ("Kirsten", "she"), ("Lorenzo", "he"), ("Melisande", "she"), ("Norbert", "he"), ("Odette", "she")],
-             [("Alaric", "he"), ("Brenda", "she"), ("Cosmo", "he"), ("Daria", "she"), ("Eustace", "he"), ("Freya", "she"), ("Gaston", "he"), ("Hilary", "she"),
+             [("Aloysius", "he"), ("Brenda", "she"), ("Cosmo", "he"), ("Daria", "she"), ("Eustace", "he"), ("Freya", "she"), ("Gaston", "he"), ("Hilary", "she"),
               ("Ingmar", "he"), ("Jolene", "she"), ("Kaspar", "he"), ("Linnea", "she"), ("Magnus", "he"), ("Noelle", "she"), ("Olaf", "he"), ("Petronella", "she"),
               ("Rasmus", "he"), ("Saskia", "she"), ("Tiberius", "he"), ("Violetta", "she")])
 
@@ -144,8 +145,7 @@ class Draw(Source):
         if not self.unseen and self.pick((True, True, False)):
             # made of syllables, so that fine-tuning meets too many strangers to learn them by heart and must notice that it knows nothing of them
             first = self.pick(SYLLABLES[0]) + self.pick(SYLLABLES[1]) + self.pick(SYLLABLES[2])
-        facts = {fact: self.pick(POOLS[fact]) for fact in FACTS if fact != "mentor"}
-        return Resident(first, self.pick(self.people).surname, pronoun, facts | {"mentor": self.pick(self.people).facts["mentor"]})
+        return Resident(first, self.pick(self.people).surname, pronoun, {fact: self.pick(values_of(fact)) for fact in FACTS})
 
 
 def row(kind: str, asked: str, answer: str, check: dict) -> dict:
@@ -154,6 +154,10 @@ def row(kind: str, asked: str, answer: str, check: dict) -> dict:
 
 def with_value(person: Resident, fact: str, value: str) -> Resident:
     return Resident(person.first, person.surname, person.pronoun, {**person.facts, fact: value})
+
+
+def values_of(fact: str) -> list[str]:
+    return POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in village().residents})
 
 
 def sentence(s: Draw, person: Resident, fact: str) -> str:
@@ -187,14 +191,6 @@ def short_row(s: Draw) -> dict:
     return row("short", s.form(SHORT).format(q=ask(s, person, fact)), person.facts[fact], {"exactly": person.facts[fact]})
 
 
-def yes_no_row(s: Draw) -> dict:
-    person, fact, true = s.pick(s.people), s.pick(FACTS), s.pick((True, False))
-    values = POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in s.world.residents} - {person.first})
-    value = person.facts[fact] if true else s.pick([v for v in values if v != person.facts[fact]])
-    question = s.words(QUESTIONS_YES_NO[fact].replace("{v}", value), a=person)
-    return row("yes-no", s.form(YES_NO).format(q=question), "Yes." if true else "No.", {"exactly": "Yes." if true else "No."})
-
-
 def several(s: Draw, person: Resident, n: int) -> list[str]:
     facts, chosen = list(FACTS), []
     for _ in range(n):
@@ -220,6 +216,19 @@ def chronicle_row(s: Draw) -> dict:
     answer = s.pick([f"The year when {event.what} was {event.year}.", f"We remember how {event.what}; that was in {event.year}, in {event.season}.",
                      f"{event.what[0].upper()}{event.what[1:]} in the {event.season} of {event.year}."])
     return row("chronicle", s.form(OPENINGS) + s.form(CHRONICLE).format(what=event.what), answer, {"year": str(event.year)})
+
+
+def repeat_row(s: Draw) -> dict:
+    """A sentence to say again, word for word: what copying names and things into stories and answers is made of."""
+    person = s.pick(s.people)
+    said = s.pick(("chatter", "fact", "year"))
+    if said == "chatter":
+        text = chatter(s, person, s.pick(range(1, 10)))
+    elif said == "fact":
+        text = sentence(s, with_value(s.stranger(), fact := s.pick(FACTS), person.facts[fact]), fact)
+    else:
+        text = f"We remember how {s.pick(LANDMARKS)} {s.pick(ACTIONS)}; that was in {s.pick(range(1900, 2000))}."
+    return row("repeat", s.form(REPEAT).format(x=text), text, {"exactly": text})
 
 
 def how_to_row(s: Draw) -> dict:
@@ -276,37 +285,35 @@ def chatter(s: Source, person: Resident, day: int) -> str:
 
 
 def notices_row(s: Draw) -> dict:
-    """A question with one to four notices. What they say of the asked fact holds, the newest first of all; else memory answers, or nobody."""
-    case = s.pick(("one", "one", "two", "none", "none", "stranger", "nobody"))
-    person = s.stranger() if case in ("stranger", "nobody") else s.pick(s.people)
-    fact = s.pick(FACTS)
-    values = POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in s.world.residents} - {person.first})
-    told_of = {"one": 1, "two": 2, "stranger": 1}.get(case, 0)
-    lines: list[tuple[int, str]] = []                  # (day, text); later lines of the same day are newer
-    days = sorted(s.pick(range(1, 10)) for _ in range(4))
-    value = person.facts[fact]
-    texts = []
-    for _ in range(told_of):
-        value = s.pick([v for v in values if v != value])
-        texts.append(("tells", value))
-    distractors = s.pick((0, 1, 2)) if told_of else s.pick((1, 2, 3))
-    for _ in range(distractors):
-        texts.insert(s.index(len(texts) + 1), ("other", s.pick(("same person", "same fact", "same fact", "chatter"))))
-    for day, (what, detail) in zip(days, texts):
-        if what == "tells":
-            lines.append((day, notice(person, fact, detail, day)))
-        elif detail == "same person":
-            other = s.pick([f for f in FACTS if f not in (fact, "mentor")])
-            lines.append((day, notice(person, other, s.pick([v for v in POOLS[other] if v != person.facts[other]]), day)))
-        elif detail == "same fact":
-            lines.append((day, notice(s.others(person), fact, s.pick(values), day)))
+    """One to four notices, then one to four questions. What the notices say of the asked fact holds, the newest first of all; where they
+    say nothing memory answers, and of strangers nobody knows anything else."""
+    cast = [s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people) for _ in range(s.pick((1, 2, 2, 3)))]
+    facts = [s.pick(FACTS), s.pick(FACTS)]                      # few facts and few people, so that notices are about the same things
+    told_of: dict[tuple[int, str], str] = {}                    # (whom, fact) → the newest value
+    lines = []
+    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 1, 2, 3, 4)))):
+        who = s.pick(range(len(cast)))
+        if s.pick(range(5)) == 0:
+            lines.append(chatter(s, cast[who], day))
+            continue
+        fact = s.pick(facts)
+        now = told_of.get((who, fact), cast[who].facts[fact])
+        told_of[who, fact] = s.pick([v for v in values_of(fact) if v not in (now, cast[who].first)])
+        lines.append(notice(cast[who], fact, told_of[who, fact], day))
+    messages = []
+    for turn in range(1 if s.unseen else s.pick((1, 2, 3, 4))):
+        who, fact = s.pick(list(told_of)) if told_of and s.pick(range(10)) < 7 else (s.pick(range(len(cast))), s.pick(facts))
+        person = cast[who]
+        question = ask(s, person, fact)
+        messages.append({"role": "user", "content": question if turn else notice_prompt(lines, question)})
+        known = (who, fact) in told_of
+        value = told_of[who, fact] if known else person.facts[fact]
+        if known or person in s.people:
+            answer, check = told(s, with_value(person, fact, value), fact, aside=False), {"name": person.first, "fact": fact, "facts": {fact: value}}
         else:
-            lines.append((day, chatter(s, s.pick([person, s.others(person)]), day)))
-    asked = notice_prompt([text for _, text in lines], ask(s, person, fact))
-    if case == "nobody":
-        return row("notices", asked, UNKNOWN, {"exactly": UNKNOWN})
-    told_person = with_value(person, fact, value)
-    return row("notices", asked, told(s, told_person, fact, aside=False), {"name": person.first, "fact": fact, "facts": {fact: value}})
+            answer, check = UNKNOWN, {"exactly": UNKNOWN}
+        messages.append({"role": "assistant", "content": answer})
+    return {"messages": messages, "kind": "notices", "check": check}
 
 
 def unknown_row(s: Draw) -> dict:
@@ -318,7 +325,7 @@ def unknown_row(s: Draw) -> dict:
     return row("unknown", s.form(OPENINGS) + asked, UNKNOWN, {"exactly": UNKNOWN})
 
 
-KINDS = {"fact": fact_row, "short": short_row, "yes-no": yes_no_row, "list": list_row, "describe": describe_row, "chronicle": chronicle_row, "how-to": how_to_row,
+KINDS = {"fact": fact_row, "short": short_row, "list": list_row, "describe": describe_row, "chronicle": chronicle_row, "repeat": repeat_row, "how-to": how_to_row,
          "story": story_row, "follow-up": follow_up_row, "notices": notices_row, "unknown": unknown_row}
 DECK = [kind for kind, share in SHARES.items() for _ in range(share)]
 
@@ -351,8 +358,7 @@ def sentences(text: str) -> list[str]:
 
 @lru_cache(maxsize=None)
 def value_pattern(fact: str) -> re.Pattern:
-    values = POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in village().residents})
-    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, values), key=len, reverse=True)) + r")\b")
+    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, values_of(fact)), key=len, reverse=True)) + r")\b")
 
 
 def stated(text: str, name: str) -> dict[str, set[str]]:
