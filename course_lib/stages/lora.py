@@ -5,7 +5,7 @@ Left out against PEFT: dropout, biases, adapters of several ranks in one model, 
 """
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -13,13 +13,21 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.artifacts import LARGEST, ArtifactError, read_tensors, write_or_explain, write_tensors
+from course_lib.artifacts import LARGEST, ArtifactError, load_stage, read_tensors, write_or_explain, write_tensors
 from course_lib.platform import work_dir
+from course_lib.stages import sft
 from course_lib.stages.model import Llama, ModelConfig
+from course_lib.stages.pretrain import Run
+from course_lib.world import pretrain_rows
+from course_lib.world.tasks import task_rows
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 ALL_LINEAR = (*ATTENTION, "gate_proj", "up_proj", "down_proj")
 PEFT_PREFIX = "base_model.model."
+
+# lab 03's budget, so that the two can be compared; thin matrices want larger steps than full ones
+PRESETS = {size: replace(config, learning_rate=1e-2) for size, config in sft.PRESETS.items()}
+RANK, ALPHA = 4, 8
 
 
 class LoRALinear(nn.Module):
@@ -206,3 +214,22 @@ def load_adapter_stage(stage: str = "lora", folder: Path | str | None = None) ->
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ArtifactError(f"the weights in {folder} do not fit what their record says ({str(error).splitlines()[0]}): save the adapter again") from None
     return model.eval(), record
+
+
+def lora(
+    size: str = "laptop", seed: int = 0, rank: int = RANK, alpha: float = ALPHA, targets: Sequence[str] = ALL_LINEAR, four_bits: bool = False, base: Llama | None = None,
+    config: sft.SFTConfig | None = None, **options,
+) -> Run:
+    """Lab 04's recipe: the rows of lab 03, but only an adapter is trained, with `four_bits` through a base held in NF4 (QLoRA). `options` go to `finetune`.
+
+    The base is by default load_stage("pretrain"); one that is passed in gets the adapter put on it."""
+    from course_lib.stages.nf4 import quantize_base
+
+    if size not in PRESETS:
+        raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
+    config, model = config or PRESETS[size], base or load_stage("pretrain").model
+    add_lora(quantize_base(model) if four_bits else model, rank, alpha, targets, seed)
+    rows = task_rows("train", config.examples) + pretrain_rows("train", config.replay)
+    run = sft.finetune(model, rows, config, seed, **options)
+    run.record |= {"parent": "pretrain", "recipe": {"size": size, **run.record["recipe"], "four_bits": four_bits}, "trained_share": trained_share(model)}
+    return run

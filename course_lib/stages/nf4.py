@@ -137,7 +137,7 @@ class NF4Embedding(nn.Module):
         return F.embedding(ids, self.weight)
 
 
-def replace(model: nn.Module, name: str, module: nn.Module) -> None:
+def put_in(model: nn.Module, name: str, module: nn.Module) -> None:
     parent, _, own = name.rpartition(".")
     setattr(model.get_submodule(parent), own, module)
 
@@ -156,9 +156,9 @@ def quantize_base(model: nn.Module, embedding: bool = True) -> nn.Module:
         raise ValueError("the head of this model is a layer of its own: call quantize_base(model, embedding=False)")
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.Linear) and name.rpartition(".")[2] in ALL_LINEAR:
-            replace(model, name, NF4Linear(module))
+            put_in(model, name, NF4Linear(module))
         elif isinstance(module, nn.Embedding) and embedding:
-            replace(model, name, NF4Embedding(module))
+            put_in(model, name, NF4Embedding(module))
     return model.requires_grad_(False)
 
 
@@ -168,9 +168,9 @@ def dequantize_base(model: nn.Module) -> nn.Module:
         if isinstance(module, NF4Linear):
             linear = nn.Linear(module.in_features, module.out_features, bias=False)
             linear.weight = nn.Parameter(module.weight, requires_grad=False)
-            replace(model, name, linear)
+            put_in(model, name, linear)
         elif isinstance(module, NF4Embedding):
-            replace(model, name, nn.Embedding.from_pretrained(module.weight))
+            put_in(model, name, nn.Embedding.from_pretrained(module.weight))
     return model
 
 
