@@ -236,7 +236,7 @@ def _(q):
 # ------------------------------------------------------------------------------------------------------------- the loss
 
 LOSS = Question("sft_loss", lab=LAB, points=1.5)
-LOSS_TEXT = "§ 4 The loss"
+LOSS_TEXT = "§ 5 The loss"
 
 
 def token_losses(logits, targets):
@@ -331,7 +331,7 @@ def _(q):
 # ---------------------------------------------------------------------------------------------------------- the collator
 
 COLLATE = Question("collate", lab=LAB, points=0.5)
-COLLATE_TEXT = "§ 5 A batch"
+COLLATE_TEXT = "§ 4 A batch"
 
 
 def made_examples(q, lengths, low=5):
