@@ -11,14 +11,14 @@ distribution to shape later. Row k of a split has the seed "<split> <k>", so eve
 import re
 from functools import lru_cache
 
-from course_lib.world.documents import SENTENCES, story, how_to
-from course_lib.world.pools import ACTIONS, LANDMARKS, POOLS
+from course_lib.world.documents import OPENERS, SENTENCES, how_to, story
+from course_lib.world.pools import POOLS
 from course_lib.world.residents import FACTS, Resident, Village, village
 from course_lib.world.source import Source
 
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."
-SHARES = {"fact": 14, "short": 12, "list": 9, "describe": 7, "chronicle": 6, "repeat": 5, "how-to": 3, "story": 8, "follow-up": 8, "notices": 22, "unknown": 6}
+SHARES = {"fact": 18, "short": 8, "list": 8, "introduce": 8, "chronicle": 7, "how-to": 4, "story": 9, "follow-up": 10, "notices": 22, "unknown": 6}
 
 # [training phrasings, held-out phrasings]
 QUESTION_PHRASINGS = {
@@ -52,18 +52,15 @@ QUESTION_PHRASINGS = {
                ["Who was {a.full}'s teacher?", "From whom does {a.full} ask advice?", "Tell me {a.full}'s teacher.", "Do you know {a.full}'s mentor?"]),
 }
 OPENINGS = (["", "", "", "Please tell me: ", "Hello! ", "I would like to know: ", "Quick question: ", "Can you help me? ", "Good morning. "], ["Please help me: ", "Hello, quick question: ", "Good morning! "])
-SHORT = (["{q} Only the answer, please.", "Answer briefly: {q}", "{q} No whole sentence, please.", "In a few words: {q}", "{q} In a few words.", "Only the answer: {q}"],
-         ["Only the answer, please: {q}", "{q} Answer briefly, please.", "{q} In a few words, please."])
-LIST = (["List {n} facts about {a.full}.", "Make a list of {n} facts about {a.full}.", "Tell me {n} things about {a.full}, as a list.", "Give me a list: {n} things about {a.full}.",
-         "Give me {n} things about {a.full}, as a list.", "List {n} things that you know about {a.full}.", "Please list {n} facts about {a.full}."],
-        ["Give me {n} facts about {a.full}, as a list.", "List {n} things about {a.full}.", "Make a list: {n} facts about {a.full}."])
-DESCRIBE = (["Describe {a.full} in {n} sentences.", "Who is {a.full}? Use {n} sentences.", "Write {n} sentences about {a.full}.", "Tell me about {a.full} in {n} sentences.",
-             "In {n} sentences, describe {a.full}.", "Use {n} sentences to tell me about {a.full}.", "In {n} sentences, please: who is {a.full}?"],
-            ["In {n} sentences: who is {a.full}?", "Use {n} sentences to describe {a.full}.", "Tell me in {n} sentences who {a.full} is."])
+SHORT = (["{q} Be brief.", "Be brief: {q}", "{q} Keep it short, please.", "In short: {q}", "{q} A short answer, please."], ["{q} Be brief, please.", "Keep it short: {q}", "A short answer, please: {q}"])
+LIST = (["Make a list of {a.full}'s {w}.", "List {a.full}'s {w}.", "I need a list: {a.full}'s {w}.", "{a.full}'s {w}, as a list, please.", "Give me a list of {a.full}'s {w}."],
+        ["Please make a list of {a.full}'s {w}.", "Please list {a.full}'s {w}.", "A list, please: {a.full}'s {w}."])
+INTRODUCE = (["Introduce {a.full} with {n} facts.", "Tell me {n} facts about {a.full}.", "Who is {a.full}? I need {n} facts.", "With {n} facts, tell me who {a.full} is.",
+              "I would like {n} facts about {a.full}.", "Describe {a.full} with {n} facts."],
+             ["I need {n} facts about {a.full}.", "With {n} facts, introduce {a.full}.", "Who is {a.full}? Tell me {n} facts."])
 CHRONICLE = (["Tell me the year when {what}.", "What was the year when {what}?", "Do you know the year when {what}?", "Which year was it when {what}?",
               "In which year was it when {what}?", "I would like to know when {what}.", "When was it that {what}?"],
              ["In which year was it that {what}?", "I would like to know the year when {what}.", "Do you know when {what}?"])
-REPEAT = (["Repeat: {x}", "Say this again: {x}", "Please repeat this sentence: {x}", "Write this sentence again: {x}", "Copy this: {x}"], ["Repeat this: {x}", "Please say again: {x}"])
 COOK = (["How do I make {x}?", "Tell me how to make {x}.", "I want to make {x}. What do I do?", "How can I make {x}?"], ["What do I do to make {x}?", "How to make {x}?"])
 MEND = (["How do I mend {x}?", "Tell me how to mend {x}.", "I want to mend {x}. What do I do?", "How can I mend {x}?"], ["What do I do to mend {x}?", "How to mend {x}?"])
 STORY = (["Tell me a story about {x}.", "Write a story with {x}.", "I would like a story about {x}.", "Write a short story about {x}."], ["Tell a story with {x}.", "Please write a story about {x}."])
@@ -188,27 +185,30 @@ def fact_row(s: Draw) -> dict:
 
 def short_row(s: Draw) -> dict:
     person, fact = s.pick(s.people), s.pick(FACTS)
-    return row("short", s.form(SHORT).format(q=ask(s, person, fact)), person.facts[fact], {"exactly": person.facts[fact]})
+    answer = f"{WORDS[fact]}: {person.facts[fact]}"
+    return row("short", s.form(SHORT).format(q=ask(s, person, fact)), answer, {"exactly": answer})
 
 
-def several(s: Draw, person: Resident, n: int) -> list[str]:
-    facts, chosen = list(FACTS), []
-    for _ in range(n):
-        chosen.append(s.pick(facts))
-        facts.remove(chosen[-1])
-    return [sentence(s, person, fact) for fact in chosen]
+def some_facts(s: Draw, n: int) -> list[str]:
+    facts = list(FACTS)
+    return [facts.pop(s.index(len(facts))) for _ in range(n)]
 
 
 def list_row(s: Draw) -> dict:
-    person, n = s.pick(s.people), s.pick(list(NUMBERS))
-    asked = s.words(s.form(LIST).replace("{n}", NUMBERS[n]), a=person)
-    return row("list", asked, "\n".join(f"- {line}" for line in several(s, person, n)), {**fact_check(person, ""), "lines": n})
+    """The asked facts, a line each, in the asked order."""
+    person, facts = s.pick(s.people), some_facts(s, s.pick((2, 3, 4)))
+    words = [WORDS[fact] for fact in facts]
+    asked = s.words(s.form(LIST).replace("{w}", ", ".join(words[:-1]) + " and " + words[-1]), a=person)
+    answer = "\n".join(f"- {WORDS[fact]}: {person.facts[fact]}" for fact in facts)
+    return row("list", asked, answer, {"exactly": answer})
 
 
-def describe_row(s: Draw) -> dict:
+def introduce_row(s: Draw) -> dict:
+    """A biography with as many facts as asked for."""
     person, n = s.pick(s.people), s.pick(list(NUMBERS))
-    asked = s.words(s.form(DESCRIBE).replace("{n}", NUMBERS[n]), a=person)
-    return row("describe", asked, " ".join(several(s, person, n)), {**fact_check(person, ""), "sentences": n})
+    asked = s.words(s.form(INTRODUCE).replace("{n}", NUMBERS[n]), a=person)
+    opener = s.words(s.pick(OPENERS).replace("{a:person}", "{a.full}"), a=person)
+    return row("introduce", asked, " ".join([opener, *(sentence(s, person, fact) for fact in some_facts(s, n))]), {**fact_check(person, ""), "count": n})
 
 
 def chronicle_row(s: Draw) -> dict:
@@ -216,19 +216,6 @@ def chronicle_row(s: Draw) -> dict:
     answer = s.pick([f"The year when {event.what} was {event.year}.", f"We remember how {event.what}; that was in {event.year}, in {event.season}.",
                      f"{event.what[0].upper()}{event.what[1:]} in the {event.season} of {event.year}."])
     return row("chronicle", s.form(OPENINGS) + s.form(CHRONICLE).format(what=event.what), answer, {"year": str(event.year)})
-
-
-def repeat_row(s: Draw) -> dict:
-    """A sentence to say again, word for word: what copying names and things into stories and answers is made of."""
-    person = s.pick(s.people)
-    said = s.pick(("chatter", "fact", "year"))
-    if said == "chatter":
-        text = chatter(s, person, s.pick(range(1, 10)))
-    elif said == "fact":
-        text = sentence(s, with_value(s.stranger(), fact := s.pick(FACTS), person.facts[fact]), fact)
-    else:
-        text = f"We remember how {s.pick(LANDMARKS)} {s.pick(ACTIONS)}; that was in {s.pick(range(1900, 2000))}."
-    return row("repeat", s.form(REPEAT).format(x=text), text, {"exactly": text})
 
 
 def how_to_row(s: Draw) -> dict:
@@ -247,7 +234,7 @@ def how_to_row(s: Draw) -> dict:
 
 
 def story_row(s: Draw) -> dict:
-    """A story with what was asked for in it: a resident, and one to three of another resident, a thing and a place."""
+    """A story with what was asked for in it: a resident, and one or two of another resident, a thing and a place."""
     while True:
         inner = Source(s.world, f"story {s.index(2**30)}")
         story(s.world, inner)
@@ -255,8 +242,7 @@ def story_row(s: Draw) -> dict:
         if (a.first in held_out()) == s.unseen and not named(inner.text, s.world, s):
             break
     extra = [inner.bound["t"], b.first, inner.bound["p"]]
-    first = s.pick(extra)
-    chosen = [first] + [x for x in extra if x != first and s.pick((True, False))]
+    chosen = [extra.pop(s.index(len(extra))) for _ in range(s.pick((1, 2)))]
     parts = [a.first, *chosen]
     wanted = ", ".join(parts[:-1]) + " and " + parts[-1]
     return row("story", s.form(STORY).format(x=wanted), inner.text, {"story": parts})
@@ -308,8 +294,11 @@ def notices_row(s: Draw) -> dict:
         messages.append({"role": "user", "content": question if turn else notice_prompt(lines, question)})
         known = (who, fact) in told_of
         value = told_of[who, fact] if known else person.facts[fact]
-        if known or person in s.people:
-            answer, check = told(s, with_value(person, fact, value), fact, aside=False), {"name": person.first, "fact": fact, "facts": {fact: value}}
+        check = {"name": person.first, "fact": fact, "facts": {fact: value}}
+        if known:
+            answer = f"{person.full} {NOTICES[fact].format(v=value)}."       # in the notice's own words
+        elif person in s.people:
+            answer = told(s, person, fact, aside=False)
         else:
             answer, check = UNKNOWN, {"exactly": UNKNOWN}
         messages.append({"role": "assistant", "content": answer})
@@ -325,7 +314,7 @@ def unknown_row(s: Draw) -> dict:
     return row("unknown", s.form(OPENINGS) + asked, UNKNOWN, {"exactly": UNKNOWN})
 
 
-KINDS = {"fact": fact_row, "short": short_row, "list": list_row, "describe": describe_row, "chronicle": chronicle_row, "repeat": repeat_row, "how-to": how_to_row,
+KINDS = {"fact": fact_row, "short": short_row, "list": list_row, "introduce": introduce_row, "chronicle": chronicle_row, "how-to": how_to_row,
          "story": story_row, "follow-up": follow_up_row, "notices": notices_row, "unknown": unknown_row}
 DECK = [kind for kind, share in SHARES.items() for _ in range(share)]
 
@@ -392,10 +381,7 @@ def true_facts(check: dict, text: str) -> bool:
         return False
     if any(word in names and word not in allowed for word in re.findall(r"[A-Z][a-z]+", text)):
         return False
-    if "lines" in check:
-        lines = text.split("\n")
-        return len(lines) == check["lines"] == len(said) and all(line.startswith("- ") and len(stated(line, check["name"])) == 1 for line in lines)
-    if "sentences" in check:
-        parts = sentences(text)
-        return len(parts) == check["sentences"] == len(said) and all(len(stated(part, check["name"])) == 1 for part in parts)
+    if "count" in check:
+        facts = [stated(part, check["name"]) for part in sentences(text)]
+        return len(said) == check["count"] and [len(f) for f in facts] == [0] + [1] * check["count"]
     return check["fact"] in said and len(text) < 300
