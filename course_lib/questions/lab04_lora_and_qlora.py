@@ -325,7 +325,7 @@ def adapter_numel(shapes, targets, rank):
 
 @COUNT.case("R · (in + out) for each targeted layer")
 def _(q):
-    layers, D, F, R = q.randint(2, 5), 16 * q.randint(2, 5), 16 * q.randint(6, 9), q.randint(2, 6)
+    layers, D, F, R = q.randint(2, 5), 16 * q.randint(2, 5), 16 * q.randint(6, 9), q.randint(5, 9)
     shapes, targets = llama_shapes(layers, D, F), ["q_proj", "v_proj", "down_proj"]
     got = q.call("count_lora", shapes, targets, R)
     want, every = adapter_numel(shapes, targets, R), adapter_numel(shapes, [n + "_proj" for n in ("q", "k", "v", "o", "gate", "up", "down")], R)
@@ -650,7 +650,7 @@ def eight_bit_code(q):
 
 def absmax_example(q, blocks, block):
     """Positive numbers like the absmax of blocks of weights."""
-    return 0.1 + 0.02 * q.rand(blocks * block) + 0.01 * q.rand(blocks).repeat_interleave(block)
+    return 0.1 + 0.05 * q.rand(blocks * block) ** 3 + 0.01 * q.rand(blocks).repeat_interleave(block)
 
 
 def stands_for(codes, scale, offset, code, block):
