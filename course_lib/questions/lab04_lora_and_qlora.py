@@ -650,7 +650,9 @@ def eight_bit_code(q):
 
 def absmax_example(q, blocks, block):
     """Positive numbers like the absmax of blocks of weights."""
-    return 0.1 + 0.05 * q.rand(blocks * block) ** 3 + 0.01 * q.rand(blocks).repeat_interleave(block)
+    absmax = 0.1 + 0.05 * q.rand(blocks * block) ** 3 + 0.01 * q.rand(blocks).repeat_interleave(block)
+    absmax[q.randint(0, block)] = 0.01  # in the first block the largest difference from the mean is a negative one
+    return absmax
 
 
 def stands_for(codes, scale, offset, code, block):
