@@ -69,7 +69,8 @@ def check_model(folder, stage):
     have, record, blob = header(Path(folder) / "model.safetensors")
     if record.get("stage") != stage:
         raise BadModel(f"the model is of stage {str(record.get('stage'))[:40]!r}, not {stage!r}: hand in what save_stage({stage!r}, …) wrote")
-    wanted = reference_shapes(config_of(record))
+    config = config_of(record)
+    wanted = reference_shapes(config) | (adapter_shapes(record["lora"], config) if "lora" in record else {})
     if missing := sorted(set(wanted) - set(have)):
         raise BadModel(f"the model lacks {len(missing)} of {len(wanted)} tensors, e.g. {', '.join(missing[:3])}")
     if extra := sorted(set(have) - set(wanted)):
@@ -96,10 +97,33 @@ def reference_shapes(config):
     return shapes
 
 
+def adapter_shapes(adapter, config):
+    """{name: shape} of the A and B that a record's "lora" entry names, for this config, rank and targets checked first. Raises BadModel."""
+    d, m = config.hidden, config.intermediate
+    sizes = {**{f"{p}_proj": ("self_attn", d, d) for p in "qkvo"}, "gate_proj": ("mlp", m, d), "up_proj": ("mlp", m, d), "down_proj": ("mlp", d, m)}  # out, in
+    if type(adapter) is not dict or set(adapter) != {"rank", "alpha", "targets"}:
+        raise BadModel('the record\'s "lora" entry must name rank, alpha and targets: hand in what save_adapter_stage wrote')
+    rank, alpha, targets = adapter["rank"], adapter["alpha"], adapter["targets"]
+    if not (type(rank) is int and 1 <= rank <= min(d, m)):
+        raise BadModel(f"the adapter's rank = {str(rank)[:40]} does not fit layers of {d} and {m}: at most {min(d, m)}")
+    if not (type(alpha) in (int, float) and math.isfinite(alpha) and 0 < alpha < 1e6):
+        raise BadModel(f"the adapter's alpha = {str(alpha)[:40]} is no sensible number")
+    if type(targets) is not list or not targets or any(type(t) is not str or t not in sizes for t in targets) or len(set(targets)) != len(targets):
+        raise BadModel(f"the adapter's targets {str(targets)[:80]} are not layers of the course's model: {', '.join(sizes)}")
+    shapes = {}
+    for i in range(config.layers):
+        for target in targets:
+            place, out_features, in_features = sizes[target]
+            at = f"model.layers.{i}.{place}.{target}"
+            shapes |= {f"{at}.lora_A.weight": [rank, in_features], f"{at}.lora_B.weight": [out_features, rank]}
+    return shapes
+
+
 def relative_distance(a, b):
-    """‖a − b‖ / ‖b‖ over all weights, or None where the shapes differ."""
+    """‖a − b‖ / ‖b‖ over all weights, or over the adapters where there are any (all students may share a base); None where the shapes differ."""
     if {n: t.shape for n, t in a.items()} != {n: t.shape for n, t in b.items()}:
         return None
+    b = {n: t for n, t in b.items() if ".lora_" in n} or b
     apart = sum(float((a[n].double() - b[n].double()).pow(2).sum()) for n in b)
     return math.sqrt(apart / max(sum(float(b[n].double().pow(2).sum()) for n in b), 1e-30))
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from course_lib.artifacts import save_stage
 from course_lib.grading import models
+from course_lib.stages.lora import ALL_LINEAR, adapter_state, add_lora, save_adapter_stage
 from course_lib.stages.model import Llama, ModelConfig
 
 TINY = ModelConfig(hidden=32, intermediate=96, layers=2, heads=2)
@@ -111,6 +112,70 @@ def test_copies_are_flagged_and_other_models_are_not(folder, tmp_path):
         save_stage("pretrain", model, {"seed": 0}, place)
     flags = models.similarity_flags(mine, "pretrain", folder, [("bob", same), ("cy", near), ("di", other), ("ed", tmp_path / "none")])
     assert [f["evidence"].split(":")[0] for f in flags] == ["identical to the model of bob", "within 0.1 % of the model of cy"]
+
+
+# ---- adapters (lab 04): A and B beside the base's weights, named by the record
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    save_adapter_stage(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj")), {"seed": 0}, folder=tmp_path / "lora")
+    return tmp_path / "lora"
+
+
+def test_a_saved_adapter_is_taken(adapter):
+    assert set(models.check_model(adapter, "lora")) == set(Llama(TINY).state_dict()) | set(adapter_state(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj"))))
+
+
+def test_the_adapters_shapes_written_out_are_those_of_the_adapter():
+    for config in (TINY, ModelConfig()):
+        shapes = models.adapter_shapes({"rank": 3, "alpha": 1.5, "targets": list(ALL_LINEAR)}, config)
+        assert shapes == {n: list(t.shape) for n, t in adapter_state(add_lora(Llama(config), 3, 1.5)).items()}
+
+
+ADAPTER_RECORDS = {
+    "a rank of 10^9": (lambda r: r["lora"].update(rank=10**9), "rank = 1000000000 does not fit"),
+    "rank 0": (lambda r: r["lora"].update(rank=0), "rank = 0"),
+    "a rank that is a text": (lambda r: r["lora"].update(rank="4"), "does not fit"),
+    "a rank that is True": (lambda r: r["lora"].update(rank=True), "does not fit"),
+    "another rank": (lambda r: r["lora"].update(rank=5), "has shape"),
+    "alpha NaN": (lambda r: r["lora"].update(alpha=float("nan")), "alpha"),
+    "alpha 0": (lambda r: r["lora"].update(alpha=0), "alpha"),
+    "alpha a list": (lambda r: r["lora"].update(alpha=[8]), "alpha"),
+    "targets of another model": (lambda r: r["lora"].update(targets=["c_attn"]), "are not layers"),
+    "targets a text": (lambda r: r["lora"].update(targets="q_proj"), "are not layers"),
+    "no targets": (lambda r: r["lora"].update(targets=[]), "are not layers"),
+    "targets that are lists": (lambda r: r["lora"].update(targets=[["q_proj"]]), "are not layers"),
+    "a target twice": (lambda r: r["lora"].update(targets=["q_proj", "q_proj"]), "are not layers"),
+    "10,000 targets": (lambda r: r["lora"].update(targets=["q_proj"] * 10_000), "are not layers"),
+    "more targets than tensors": (lambda r: r["lora"].update(targets=["q_proj", "down_proj", "k_proj"]), "lacks 4 of"),
+    "fewer targets than tensors": (lambda r: r["lora"].update(targets=["q_proj"]), "does not know"),
+    "one entry too many": (lambda r: r["lora"].update(evil=1), "must name"),
+    "an adapter that is no dict": (lambda r: r.update(lora=[4]), "must name"),
+    "no adapter in the record": (lambda r: r.pop("lora"), "does not know"),
+}
+
+
+@pytest.mark.parametrize("what", ADAPTER_RECORDS)
+def test_a_hostile_adapter_allocates_nothing(adapter, what):
+    change, words = ADAPTER_RECORDS[what]
+    rewrite(adapter, change_record=change)
+    with pytest.raises(models.BadModel, match=words):
+        models.check_model(adapter, "lora")
+
+
+def test_an_adapter_with_NaN_is_refused(adapter):
+    name = "model.layers.0.self_attn.q_proj.lora_A.weight"
+    rewrite(adapter, lambda w: w | {name: torch.full_like(w[name], float("inf"))})
+    with pytest.raises(models.BadModel, match="NaN or infinite"):
+        models.check_model(adapter, "lora")
+
+
+def test_adapters_on_one_base_are_told_apart_by_the_adapters_alone(adapter, tmp_path):
+    save_adapter_stage(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj"), seed=1), {"seed": 1}, folder=tmp_path / "other")
+    save_adapter_stage(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj")), {"seed": 2}, folder=tmp_path / "same")
+    flags = models.similarity_flags(models.check_model(adapter, "lora"), "lora", adapter, [("bob", tmp_path / "same"), ("cy", tmp_path / "other")])
+    assert [f["evidence"].split(":")[0] for f in flags] == ["identical to the model of bob"]
 
 
 def test_a_bad_model_costs_its_question_only(tmp_path, folder, box):
