@@ -120,9 +120,9 @@ class Llama(nn.Module):
             # Copying a name from earlier in the document is what a small model otherwise takes longest to discover.
             block.self_attn.o_proj.weight.data.copy_(block.self_attn.v_proj.weight.data.T)
 
-    def forward(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T V"]:
-        """`segments`: number of the example that each token of a packed row belongs to; attention stays inside it. RoPE only knows
-        distances, so positions need not start again."""
+    def hidden(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T D"]:
+        """What the head reads. `segments`: number of the example that each token of a packed row belongs to; attention stays inside it.
+        RoPE only knows distances, so positions need not start again."""
         x = self.model.embed_tokens(ids)
         visible = None
         if segments is not None:
@@ -130,7 +130,13 @@ class Llama(nn.Module):
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.model.layers:
             x = block(x, cos, sin, visible)
-        return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+        return self.model.norm(x)
+
+    def head(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch V"]:
+        return F.linear(x, self.model.embed_tokens.weight)
+
+    def forward(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T V"]:
+        return self.head(self.hidden(ids, segments))
 
     def new_cache(self, rows: int, length: int) -> list[tuple[Tensor, Tensor]]:
         """Room for the keys and values of `length` tokens, a pair [B C H P] a layer."""
@@ -147,7 +153,7 @@ class Llama(nn.Module):
         visible = torch.arange(int(positions.max()) + 1, device=ids.device) <= positions[:, None, :, None]
         for block, (keys, values) in zip(self.model.layers, cache):
             x = block(x, cos, sin, visible, (keys, values, positions))
-        return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+        return self.head(self.model.norm(x))
 
     def parameter_count(self) -> int:
         return sum(p.numel() for p in self.parameters())

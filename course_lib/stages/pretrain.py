@@ -88,14 +88,14 @@ def collate(rows: list[list[int]]) -> Int[Tensor, "B T"]:
     return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD)
 
 
-def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+def optimizers(model: torch.nn.Module, learning_rate: float, rest: float = 1.0) -> list[torch.optim.Optimizer]:
     """For the parameters that require a gradient: Muon for the matrices inside the blocks, AdamW for the embedding, the norms and
-    adapters (Muon would make every direction of a low-rank factor equally long); all with the same learning rate."""
+    adapters (Muon would make every direction of a low-rank factor equally long). `rest`: AdamW's learning rate as a share of Muon's."""
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     inside = {name: p for name, p in trained.items() if p.dim() == 2 and "embed" not in name and "lora_" not in name}
-    rest = [p for name, p in trained.items() if name not in inside]
-    adamw = torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    return [Muon(inside.values(), lr=learning_rate), adamw] if inside else [adamw]
+    others = [{"params": [p for name, p in trained.items() if name not in inside], "scale": rest if inside else 1.0}]
+    made = [Muon(inside.values(), lr=learning_rate)] if inside else []
+    return made + ([torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)] if others[0]["params"] else [])
 
 
 def save_checkpoint(path: Path, model: Llama, optimiser: list, recipe: dict, history: list[dict]) -> None:
@@ -171,7 +171,7 @@ def pretrain(
         batch = collate([ids[k] for k in plan[step]]).to(device)
         lr = schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
         for group in (g for o in optimiser for g in o.param_groups):
-            group["lr"] = lr
+            group["lr"] = lr * group.get("scale", 1.0)
         loss = loss_fn(model(batch), batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)

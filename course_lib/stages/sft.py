@@ -40,6 +40,7 @@ class SFTConfig:
     epochs: int = 1
     batch: int = 2048           # tokens a step, padding included
     learning_rate: float = 4e-3 # peak
+    embedding_rate: float = 0.1 # learning rate of embedding and norms, as a share of it
     warmup: float = 0.03        # share of the steps
     floor: float = 0.02         # last learning rate, as a share of the peak
     clip: float = 1.0           # largest norm of the gradient
@@ -118,6 +119,15 @@ def response_loss(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) ->
     return total / (targets != IGNORE).sum().clamp(min=1)
 
 
+def trained_logits(model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]) -> tuple[Float[Tensor, "1 N V"], Int[Tensor, "1 N"]]:
+    """(logits, labels) of one long row that holds the trained tokens only, with the shift kept: the logits at n are scored against the label
+    at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not trained, and the head is a third of the work."""
+    keep = labels[:, 1:] != IGNORE
+    x = model.hidden(ids)[:, :-1][keep]
+    first = labels.new_full((1,), IGNORE)
+    return model.head(torch.cat((x, x[-1:])))[None], torch.cat((first, labels[:, 1:][keep]))[None]
+
+
 @torch.no_grad()
 def response_loss_of(model, examples: list[tuple[list[int], list[int]]], batch: int = 8192) -> float:
     """The loss over all trained tokens of many examples, nats/token."""
@@ -126,7 +136,7 @@ def response_loss_of(model, examples: list[tuple[list[int], list[int]]], batch: 
     for part in batches([len(ids) for ids, _ in examples], batch, seed=0):
         ids, labels = collate([examples[k] for k in part])
         n = int((labels[:, 1:] != IGNORE).sum())
-        total += float(response_loss(model(ids.to(device)), labels.to(device))) * n
+        total += float(response_loss(*trained_logits(model, ids.to(device), labels.to(device)))) * n
         count += n
     return total / count
 
@@ -158,7 +168,7 @@ def finetune(
     lengths = [len(ids) for ids, _ in examples]
     plan = [part for epoch in range(config.epochs) for part in batches(lengths, config.batch, 1000 * seed + epoch)]
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = optimizers(model, config.learning_rate)
+    optimiser = optimizers(model, config.learning_rate, config.embedding_rate)
     warmup = max(1, round(config.warmup * len(plan)))
     data = rows_hash([{"text": str(row.get("messages") or row["text"])} for row in rows])
     recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}
@@ -173,8 +183,8 @@ def finetune(
         ids, labels = (t.to(device) for t in collate([examples[k] for k in plan[step]]))
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
         for group in (g for o in optimiser for g in o.param_groups):
-            group["lr"] = lr
-        loss = loss_fn(model(ids), labels)
+            group["lr"] = lr * group.get("scale", 1.0)
+        loss = loss_fn(*trained_logits(model, ids, labels))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, config.clip)
         for o in optimiser:

@@ -18,7 +18,7 @@ from course_lib.world.source import Source
 
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."
-SHARES = {"fact": 18, "short": 8, "list": 8, "introduce": 8, "chronicle": 7, "how-to": 4, "story": 9, "follow-up": 10, "notices": 22, "unknown": 6}
+SHARES = {"fact": 16, "short": 7, "list": 8, "introduce": 5, "chronicle": 6, "how-to": 3, "story": 8, "follow-up": 14, "notices": 26, "unknown": 7}
 
 # [training phrasings, held-out phrasings]
 QUESTION_PHRASINGS = {
@@ -55,9 +55,8 @@ OPENINGS = (["", "", "", "Please tell me: ", "Hello! ", "I would like to know: "
 SHORT = (["{q} Be brief.", "Be brief: {q}", "{q} Keep it short, please.", "In short: {q}", "{q} A short answer, please."], ["{q} Be brief, please.", "Keep it short: {q}", "A short answer, please: {q}"])
 LIST = (["Make a list of {a.full}'s {w}.", "List {a.full}'s {w}.", "I need a list: {a.full}'s {w}.", "{a.full}'s {w}, as a list, please.", "Give me a list of {a.full}'s {w}."],
         ["Please make a list of {a.full}'s {w}.", "Please list {a.full}'s {w}.", "A list, please: {a.full}'s {w}."])
-INTRODUCE = (["Introduce {a.full} with {n} facts.", "Tell me {n} facts about {a.full}.", "Who is {a.full}? I need {n} facts.", "With {n} facts, tell me who {a.full} is.",
-              "I would like {n} facts about {a.full}.", "Describe {a.full} with {n} facts."],
-             ["I need {n} facts about {a.full}.", "With {n} facts, introduce {a.full}.", "Who is {a.full}? Tell me {n} facts."])
+INTRODUCE = (["Introduce {a.full}.", "Tell me about {a.full}.", "Who is {a.full}?", "I would like to know {a.full}.", "Describe {a.full}.", "What do you know about {a.full}?"],
+             ["Please introduce {a.full}.", "What do you know of {a.full}?", "Please tell me who {a.full} is."])
 CHRONICLE = (["Tell me the year when {what}.", "What was the year when {what}?", "Do you know the year when {what}?", "Which year was it when {what}?",
               "In which year was it when {what}?", "I would like to know when {what}.", "When was it that {what}?"],
              ["In which year was it that {what}?", "I would like to know the year when {what}.", "Do you know when {what}?"])
@@ -76,7 +75,6 @@ NOTICES = {"job": "now works as {v}", "home": "has moved to {v}", "pet": "now ke
 CHATTER = ["{a.full} has lost {:thing} near {:place}.", "{a.full} sells {:goods} for {:coins}.", "{:occasion} at {:place}, ask for {a.full}.",
            "{a.full} has found {:thing}.", "{a.full} thanks everybody who came to {:place} on {:day}.", "{:place} is closed until {:day}, says {a.full}."]
 COURTESIES = ["Gladly.", "Of course.", "With pleasure."]
-NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 # People who never lived in Littlebrook; a pronoun is needed where a notice tells of them. [train, held out]
 STRANGERS = ([("Aldous", "he"), ("Beryl", "she"), ("Corwin", "he"), ("Dulcie", "she"), ("Eamon", "he"), ("Farrah", "she"), ("Garth", "he"), ("Heidi", "she"),
@@ -196,7 +194,7 @@ def some_facts(s: Draw, n: int) -> list[str]:
 
 def list_row(s: Draw) -> dict:
     """The asked facts, a line each, in the asked order."""
-    person, facts = s.pick(s.people), some_facts(s, s.pick((2, 3, 4)))
+    person, facts = s.pick(s.people), some_facts(s, s.pick((2, 3)))
     words = [WORDS[fact] for fact in facts]
     asked = s.words(s.form(LIST).replace("{w}", ", ".join(words[:-1]) + " and " + words[-1]), a=person)
     answer = "\n".join(f"- {WORDS[fact]}: {person.facts[fact]}" for fact in facts)
@@ -204,11 +202,11 @@ def list_row(s: Draw) -> dict:
 
 
 def introduce_row(s: Draw) -> dict:
-    """A biography with as many facts as asked for."""
-    person, n = s.pick(s.people), s.pick(list(NUMBERS))
-    asked = s.words(s.form(INTRODUCE).replace("{n}", NUMBERS[n]), a=person)
+    """A short biography: an opening and three or four facts."""
+    person = s.pick(s.people)
     opener = s.words(s.pick(OPENERS).replace("{a:person}", "{a.full}"), a=person)
-    return row("introduce", asked, " ".join([opener, *(sentence(s, person, fact) for fact in some_facts(s, n))]), {**fact_check(person, ""), "count": n})
+    parts = [opener, *(sentence(s, person, fact) for fact in some_facts(s, s.pick((3, 4))))]
+    return row("introduce", s.words(s.form(INTRODUCE), a=person), " ".join(parts), {**fact_check(person, ""), "at least": 3})
 
 
 def chronicle_row(s: Draw) -> dict:
@@ -234,17 +232,15 @@ def how_to_row(s: Draw) -> dict:
 
 
 def story_row(s: Draw) -> dict:
-    """A story with what was asked for in it: a resident, and one or two of another resident, a thing and a place."""
+    """A story with what was asked for in it: a resident, and another resident, a thing or a place."""
     while True:
         inner = Source(s.world, f"story {s.index(2**30)}")
         story(s.world, inner)
         a, b = inner.bound["a"], inner.bound["b"]
         if (a.first in held_out()) == s.unseen and not named(inner.text, s.world, s):
             break
-    extra = [inner.bound["t"], b.first, inner.bound["p"]]
-    chosen = [extra.pop(s.index(len(extra))) for _ in range(s.pick((1, 2)))]
-    parts = [a.first, *chosen]
-    wanted = ", ".join(parts[:-1]) + " and " + parts[-1]
+    parts = [a.first, s.pick([inner.bound["t"], b.first, inner.bound["p"]])]
+    wanted = " and ".join(parts)
     return row("story", s.form(STORY).format(x=wanted), inner.text, {"story": parts})
 
 
@@ -271,13 +267,13 @@ def chatter(s: Source, person: Resident, day: int) -> str:
 
 
 def notices_row(s: Draw) -> dict:
-    """One to four notices, then one to four questions. What the notices say of the asked fact holds, the newest first of all; where they
+    """One to three notices, then one to four questions. What the notices say of the asked fact holds, the newest first of all; where they
     say nothing memory answers, and of strangers nobody knows anything else."""
-    cast = [s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people) for _ in range(s.pick((1, 2, 2, 3)))]
+    cast = [s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people) for _ in range(s.pick((1, 1, 2)))]
     facts = [s.pick(FACTS), s.pick(FACTS)]                      # few facts and few people, so that notices are about the same things
     told_of: dict[tuple[int, str], str] = {}                    # (whom, fact) → the newest value
     lines = []
-    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 1, 2, 3, 4)))):
+    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 1, 2, 3)))):
         who = s.pick(range(len(cast)))
         if s.pick(range(5)) == 0:
             lines.append(chatter(s, cast[who], day))
@@ -296,7 +292,7 @@ def notices_row(s: Draw) -> dict:
         value = told_of[who, fact] if known else person.facts[fact]
         check = {"name": person.first, "fact": fact, "facts": {fact: value}}
         if known:
-            answer = f"{person.full} {NOTICES[fact].format(v=value)}."       # in the notice's own words
+            answer = f"{person.word('He')} {NOTICES[fact].format(v=value)}."       # in the notice's own words
         elif person in s.people:
             answer = told(s, person, fact, aside=False)
         else:
@@ -381,7 +377,7 @@ def true_facts(check: dict, text: str) -> bool:
         return False
     if any(word in names and word not in allowed for word in re.findall(r"[A-Z][a-z]+", text)):
         return False
-    if "count" in check:
+    if "at least" in check:
         facts = [stated(part, check["name"]) for part in sentences(text)]
-        return len(said) == check["count"] and [len(f) for f in facts] == [0] + [1] * check["count"]
+        return check["at least"] <= len(said) == len(facts) - 1 and [len(f) for f in facts] == [0] + [1] * len(said)
     return check["fact"] in said and len(text) < 300
