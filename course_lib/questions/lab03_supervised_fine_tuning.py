@@ -20,6 +20,7 @@ LAB = "03_supervised_fine_tuning"
 # The handed-in model: full marks from ACCURACY_FULL % of the drawn instructions right, none at or under ACCURACY_ZERO %, a straight line between.
 ACCURACY_FULL, ACCURACY_ZERO = 92.0, 40.0
 ROWS = 120  # instructions drawn from the seed: half on held-out residents in known phrasings, half in held-out phrasings too
+ANSWER = 80  # tokens that an answer may have
 
 
 def words(q, n, low=3, high=9):
@@ -705,6 +706,7 @@ def score_model(folder, seed, public):
 
     from course_lib.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.instructions import score
+    from course_lib.stages.sft import encode_chat
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.tasks import task_rows
 
@@ -712,7 +714,10 @@ def score_model(folder, seed, public):
     if model.config.vocabulary < tokenizer.get_vocab_size():
         raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: train it with the course's tokenizer")
     rows = [row for split in ("residents", "phrasings") for row in task_rows(split, ROWS // 2, seed=f"grade {LAB} {seed}")]
-    percent = 100 * score(model, tokenizer, rows)["accuracy"]
+    longest = max(len(encode_chat(tokenizer, row["messages"][:-1], generation_prompt=True)[0]) for row in rows) + ANSWER
+    if model.config.context < longest:
+        raise ArtifactError(f"the model reads {model.config.context} tokens and the longest question with its answer has {longest}: train it with a longer context")
+    percent = 100 * score(model, tokenizer, rows, max_new_tokens=ANSWER)["accuracy"]
     fraction = min(1.0, max(0.0, (percent - ACCURACY_ZERO) / (ACCURACY_FULL - ACCURACY_ZERO)))
     return fraction, f"{percent:.1f} % of {len(rows)} instructions right, on residents and phrasings held out; full marks from {ACCURACY_FULL:g} %, none up to {ACCURACY_ZERO:g} %."
 
