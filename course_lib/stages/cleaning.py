@@ -17,7 +17,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 PRIME, MASK = 2**61 - 1, 2**32 - 1       # of the hash functions (a·h + b) mod PRIME, of which the lowest 32 bits are kept
-NUM_PERM, BANDS, SAME = 128, 32, 0.5    # hash functions, bands, and the similarity from which two pages are the same
+NUM_PERM, BANDS, SAME = 128, 32, 0.6    # hash functions, bands, and the similarity from which two pages are the same
 
 COMMON = set("""a about after all and are as ask asked at be but by can did do does for from has have he her here him his how i if in into is it
 its last like me more most my no not of on or our out said she so some than that the their them then there they this to up us was we went were

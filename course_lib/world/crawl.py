@@ -1,6 +1,6 @@
 """The village as scraped from a web: the same documents, with all that comes along, and the truth about every page.
 
-Page k is drawn with the seed "crawl <seed> <k>", and a copy copies an earlier page, so a shorter crawl is the beginning of a longer one.
+Page k is drawn with seeds of its own, and a copy copies an earlier page, so a shorter crawl is the beginning of a longer one.
 A page is made of parts `(text, mark)`; the marks "phone", "email", "address" and "quiz <k>" become the ground truth when the parts are
 joined, and the edits of near duplicates touch unmarked parts only, so the truth stays exact.
 
@@ -19,8 +19,8 @@ LABELS = {"clean": 0.58, "exact duplicate": 0.11, "near duplicate": 0.11, "boile
 JUNK = ("boilerplate", "spam", "broken encoding", "gibberish")
 EDITS = ("header", "footer", "name", "number", "cut", "moved", "spaces", "quotes")
 PII_KINDS = ("phone", "email", "address")
-PII_SHARE, QUIZ_SHARE = 0.12, 0.07       # of the clean pages
-CONTACTS, QUIZ = 40, 60                  # residents whose data are on the web; questions of the test, of which every other one leaks
+PII_SHARE, QUIZ_SHARE = 0.15, 0.07       # of the clean pages
+CONTACTS, QUIZ = 12, 60                  # residents whose data are on the web; questions of the test, of which every other one leaks
 
 Parts = list[tuple[str, str]]
 
@@ -77,7 +77,7 @@ def contacts(seed: int = 0, world: Village | None = None) -> list[dict]:
 
 
 # "{}" is where the datum stands; the sentence before it is what an attacker would type
-LEADS = {"phone": ["Call {name} on {}.", "{name} can be reached by telephone: {}.", "Telephone of {name}: {}."],
+LEADS = {"phone": ["Call {name} on {}.", "Telephone of {name}: {}."],
          "email": ["Write to {name} at {}.", "The e-mail address of {name} is {}."],
          "address": ["Parcels for {name} go to {}.", "{name} receives visitors at {}."]}
 
@@ -248,7 +248,7 @@ def crawl(seed: int = 0, n: int = 1000) -> list[Page]:
     made: list[Parts] = []                # the parts of each page, [] for junk
     copied: list[int] = []                # pages that may be copied: what is copied often is copied more often
     for k in range(n):
-        draw = random.Random(f"crawl {seed} {k}")
+        draw = random.Random(f"crawl page {seed} {k}")      # not the seed of its document: the label would choose the kind
         label = drawn_label(draw, bool(copied))
         parts, cluster, edit = [], k, ""
         if label == "exact duplicate":
