@@ -3,6 +3,7 @@ fp32 matmul rate in the same run and prints it beside its figures.
 
   pretrain    gap to the entropy over seeds, training cost, throughput against the matmul rate and the HF Trainer   (~ 40 minutes)
   throughput  the last two only                                                                                     (~ 2 minutes)
+  sft         share of held-out instructions done right after lab 03's fine-tuning, minutes, and what it forgets, over seeds  (~ 20 minutes)
   grade       seconds to grade one submission of lab 02, cold
   questions   wrong answers caught and right alternatives accepted, all questions
 """
@@ -119,6 +120,38 @@ def bench_pretrain(arguments) -> dict:
             "runs": runs, **throughput(arguments.size)}
 
 
+EXAMINED = 1000     # held-out rows a split on which an assistant is scored
+
+
+def examine(model) -> dict:
+    """Held-out accuracies of an assistant, and its distance to the entropy of the documents."""
+    from course_lib.evaluation.instructions import score
+    from course_lib.evaluation.perplexity import distance_to_limit
+    from course_lib.stages.tokenizer import load_tokenizer
+    from course_lib.world import pretrain_rows
+    from course_lib.world.tasks import task_rows
+
+    tokenizer, scores = load_tokenizer(), {split: score(model, load_tokenizer(), task_rows(split, EXAMINED, "bench")) for split in ("residents", "phrasings")}
+    return {**{split: result["accuracy"] for split, result in scores.items()}, "by_kind": {split: result["by_kind"] for split, result in scores.items()},
+            "pretrain_gap_percent": distance_to_limit(model, tokenizer, pretrain_rows("validation", 500))["gap_percent"]}
+
+
+def spread(runs: list[dict], *keys: str) -> dict:
+    """Median and worst (the lowest) over the runs, of each key."""
+    return {f"{key}_{name}": of(run[key] for run in runs) for key in keys for name, of in (("median", statistics.median), ("worst", min))}
+
+
+def bench_sft(arguments) -> dict:
+    from course_lib.stages.sft import sft
+
+    runs = []
+    for seed in range(arguments.seeds):
+        run = sft(arguments.size, seed, progress=not arguments.json)
+        runs.append({"seed": seed, **examine(run.model), "minutes": run.record["minutes"], "tokens": run.record["tokens"], "matmul_gflops": matmul_rate()})
+        print(f"seed {seed}: {runs[-1]['residents']:.1%} of held-out instructions, {runs[-1]['phrasings']:.1%} in held-out phrasings, {runs[-1]['minutes']:.1f} minutes", file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **spread(runs, "residents", "phrasings"), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
+
+
 def bench_questions(arguments) -> dict:
     sys.path.insert(0, str(ROOT))
     from tests.questions.tally import tally
@@ -132,7 +165,7 @@ def bench_grade(arguments) -> dict:
     return {**cold_seconds(), "matmul_gflops": matmul_rate()}
 
 
-BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "grade": bench_grade, "questions": bench_questions}
+BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "sft": bench_sft, "grade": bench_grade, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -24,47 +24,55 @@ SHARES = {"fact": 16, "short": 7, "list": 8, "introduce": 5, "chronicle": 6, "ho
 QUESTION_PHRASINGS = {
     "job": (["What does {a.full} do?", "What is {a.full}'s job?", "How does {a.full} earn a living?", "What is {a.full}'s trade?",
              "As what does {a.full} work?", "Which job does {a.full} have?", "What does {a.full} do for a living?", "Tell me {a.full}'s job.",
-             "What is the trade of {a.full}?", "What work does {a.full} do?", "Do you know what {a.full} works as?"],
+             "What is the trade of {a.full}?", "What work does {a.full} do?", "Do you know what {a.full} works as?",
+             "Tell me the job of {a.full}.", "Do you know {a.full}'s job?", "How does {a.full} make money?", "Which work has {a.full} got?", "What is the work of {a.full}?"],
             ["What is the job of {a.full}?", "How does {a.full} make a living?", "Do you know {a.full}'s trade?", "Which work does {a.full} do?"]),
     "home": (["Where does {a.full} live?", "In which street is {a.full}'s house?", "Where do I find {a.full}?", "What is {a.full}'s street?",
               "Where is {a.full}'s home?", "Which street does {a.full} live in?", "Where is the house of {a.full}?", "Tell me where {a.full} lives.",
-              "Where shall I send a letter to {a.full}?", "Do you know where {a.full} lives?", "In which street do I find {a.full}?"],
+              "Where shall I send a letter to {a.full}?", "Do you know where {a.full} lives?", "In which street do I find {a.full}?",
+              "Tell me where {a.full}'s house is.", "Where does {a.full} have a house?", "In which street is the home of {a.full}?", "Do you know {a.full}'s street?", "Where is {a.full}'s door?"],
              ["Where is {a.full}'s house?", "In which street does {a.full} live?", "Tell me {a.full}'s street.", "Where is the home of {a.full}?"]),
     "pet": (["What pet does {a.full} have?", "Which animal does {a.full} keep?", "Who shares the house with {a.full}?", "What is {a.full}'s pet?",
              "Which pet does {a.full} keep?", "What animal lives with {a.full}?", "Tell me {a.full}'s pet.", "What kind of animal does {a.full} have?",
-             "What is the pet of {a.full}?", "Do you know which animal {a.full} keeps?", "Which animal has {a.full} got?"],
+             "What is the pet of {a.full}?", "Do you know which animal {a.full} keeps?", "Which animal has {a.full} got?",
+             "Do you know what pet {a.full} has?", "What does {a.full} keep as a pet?", "Tell me which pet {a.full} has.", "Which pet lives with {a.full}?", "What animal has {a.full} got?"],
             ["Which pet does {a.full} have?", "What animal does {a.full} keep?", "Do you know {a.full}'s pet?", "Which animal lives with {a.full}?"]),
     "food": (["What does {a.full} like to eat?", "What is {a.full}'s favourite dish?", "What shall I cook for {a.full}?", "Which dish does {a.full} like best?",
               "What does {a.full} eat on Sundays?", "Tell me {a.full}'s favourite dish.", "What food does {a.full} love?", "What is the favourite food of {a.full}?",
-              "Which food does {a.full} like?", "Do you know what {a.full} likes to eat?", "What should I serve {a.full}?"],
+              "Which food does {a.full} like?", "Do you know what {a.full} likes to eat?", "What should I serve {a.full}?",
+              "Which dish shall I serve {a.full}?", "What is {a.full}'s favourite thing to eat?", "Tell me the favourite food of {a.full}.", "What dish does {a.full} love?", "Do you know {a.full}'s favourite food?"],
              ["What is {a.full}'s favourite food?", "Which dish shall I cook for {a.full}?", "Which dish does {a.full} love?", "Do you know {a.full}'s favourite dish?"]),
     "colour": (["Which colour does {a.full} like?", "What is {a.full}'s favourite colour?", "In which colour does {a.full} dress?", "What colour does {a.full} love?",
                 "Tell me {a.full}'s favourite colour.", "What colour is {a.full}'s front door?", "Which colour does {a.full} like best?",
-                "What is the favourite colour of {a.full}?", "What colour is {a.full}'s coat?", "Do you know which colour {a.full} likes?", "Which colour does {a.full} wear?"],
+                "What is the favourite colour of {a.full}?", "What colour is {a.full}'s coat?", "Do you know which colour {a.full} likes?", "Which colour does {a.full} wear?",
+                "Do you know the favourite colour of {a.full}?", "What colour does {a.full} like best?", "Which colour is {a.full}'s front door?", "What colour does {a.full} dress in?", "Tell me which colour {a.full} likes."],
                ["What colour does {a.full} like?", "Do you know {a.full}'s favourite colour?", "Which colour is {a.full}'s coat?", "What colour does {a.full} wear?"]),
     "hobby": (["What is {a.full}'s hobby?", "What does {a.full} do for fun?", "How does {a.full} spend a free day?", "Which hobby does {a.full} have?",
                "Tell me {a.full}'s hobby.", "What does {a.full} enjoy?", "What is the hobby of {a.full}?", "What does {a.full} like to do in winter?",
-               "How does {a.full} spend free time?", "Do you know {a.full}'s hobby?", "For what does {a.full} win prizes?"],
+               "How does {a.full} spend free time?", "Do you know {a.full}'s hobby?", "For what does {a.full} win prizes?",
+               "What hobby has {a.full} got?", "Tell me what {a.full} does for fun.", "What does {a.full} do in winter?", "What does {a.full} do in free time?", "Do you know the hobby of {a.full}?"],
               ["What hobby does {a.full} have?", "What does {a.full} do on a free day?", "Do you know what {a.full} does for fun?", "What does {a.full} enjoy in winter?"]),
     "mentor": (["Who taught {a.full}?", "Whom does {a.full} ask for advice?", "From whom did {a.full} learn?", "Who is {a.full}'s teacher?",
                 "Who was the teacher of {a.full}?", "Tell me who taught {a.full}.", "Whom does {a.full} trust?", "Who gives advice to {a.full}?",
-                "Whose pupil was {a.full}?", "Do you know who taught {a.full}?", "Who is {a.full}'s mentor?"],
+                "Whose pupil was {a.full}?", "Do you know who taught {a.full}?", "Who is {a.full}'s mentor?",
+                "Who was the mentor of {a.full}?", "From whom does {a.full} get advice?", "Do you know {a.full}'s teacher?", "Tell me the teacher of {a.full}.", "Tell me {a.full}'s mentor."],
                ["Who was {a.full}'s teacher?", "From whom does {a.full} ask advice?", "Tell me {a.full}'s teacher.", "Do you know {a.full}'s mentor?"]),
 }
 OPENINGS = (["", "", "", "Please tell me: ", "Hello! ", "I would like to know: ", "Quick question: ", "Can you help me? ", "Good morning. "], ["Please help me: ", "Hello, quick question: ", "Good morning! "])
-SHORT = (["{q} Be brief.", "Be brief: {q}", "{q} Keep it short, please.", "In short: {q}", "{q} A short answer, please."], ["{q} Be brief, please.", "Keep it short: {q}", "A short answer, please: {q}"])
-LIST = (["Make a list of {a.full}'s {w}.", "List {a.full}'s {w}.", "I need a list: {a.full}'s {w}.", "{a.full}'s {w}, as a list, please.", "Give me a list of {a.full}'s {w}."],
+SHORT = (["{q} Be brief.", "Be brief: {q}", "{q} Keep it short, please.", "In short: {q}", "{q} A short answer, please.", "{q} Please be brief.", "Please keep it short: {q}", "A short answer: {q}"], ["{q} Be brief, please.", "Keep it short: {q}", "A short answer, please: {q}"])
+LIST = (["Make a list of {a.full}'s {w}.", "List {a.full}'s {w}.", "I need a list: {a.full}'s {w}.", "Please give me a list: {a.full}'s {w}.", "Make me a list, please: {a.full}'s {w}.", "Give me a list of {a.full}'s {w}."],
         ["Please make a list of {a.full}'s {w}.", "Please list {a.full}'s {w}.", "A list, please: {a.full}'s {w}."])
-INTRODUCE = (["Introduce {a.full}.", "Tell me about {a.full}.", "Who is {a.full}?", "I would like to know {a.full}.", "Describe {a.full}.", "What do you know about {a.full}?"],
+INTRODUCE = (["Introduce {a.full}.", "Tell me about {a.full}.", "Who is {a.full}?", "I would like to know {a.full}.", "Describe {a.full}.", "What do you know about {a.full}?",
+              "Please tell me about {a.full}.", "Please describe {a.full}.", "Tell me who {a.full} is.", "Can you introduce {a.full}?", "What can you tell me about {a.full}?"],
              ["Please introduce {a.full}.", "What do you know of {a.full}?", "Please tell me who {a.full} is."])
 CHRONICLE = (["Tell me the year when {what}.", "What was the year when {what}?", "Do you know the year when {what}?", "Which year was it when {what}?",
-              "In which year was it when {what}?", "I would like to know when {what}.", "When was it that {what}?"],
+              "In which year was it when {what}?", "I would like to know when {what}.", "When was it that {what}?", "Do you know in which year it was that {what}?", "Can you tell me the year when {what}?", "Tell me when it was that {what}."],
              ["In which year was it that {what}?", "I would like to know the year when {what}.", "Do you know when {what}?"])
 COOK = (["How do I make {x}?", "Tell me how to make {x}.", "I want to make {x}. What do I do?", "How can I make {x}?"], ["What do I do to make {x}?", "How to make {x}?"])
 MEND = (["How do I mend {x}?", "Tell me how to mend {x}.", "I want to mend {x}. What do I do?", "How can I mend {x}?"], ["What do I do to mend {x}?", "How to mend {x}?"])
-STORY = (["Tell me a story about {x}.", "Write a story with {x}.", "I would like a story about {x}.", "Write a short story about {x}."], ["Tell a story with {x}.", "Please write a story about {x}."])
+STORY = (["Tell me a story about {x}.", "Write a story with {x}.", "I would like a story about {x}.", "Write a short story about {x}.", "Tell a story about {x}.", "Please tell me a story with {x}.", "A story with {x}, please.", "Please write a short story with {x}."], ["Tell a story with {x}.", "Please write a story about {x}."])
 WORDS = {"job": "job", "home": "street", "pet": "pet", "food": "favourite dish", "colour": "favourite colour", "hobby": "hobby", "mentor": "teacher"}
-FOLLOW_UP = (["And {a.his} {w}?", "What about {a.his} {w}?", "Do you also know {a.his} {w}?", "And what is {a.his} {w}?"], ["And do you know {a.his} {w}?", "Also {a.his} {w}, please."])
+FOLLOW_UP = (["And {a.his} {w}?", "What about {a.his} {w}?", "Do you also know {a.his} {w}?", "And what is {a.his} {w}?", "{a.His} {w}, please?", "And do you know what {a.his} {w} is?", "Also tell me {a.his} {w}."], ["And do you know {a.his} {w}?", "Also {a.his} {w}, please."])
 ANOTHER = (["And {b.full}?", "What about {b.full}?", "The same for {b.full}, please."], ["And what about {b.full}?"])
 NO_SUCH_FACT = (["How old is {a.full}?", "What is {a.full}'s telephone number?", "When is {a.full}'s birthday?", "What is {a.full}'s favourite song?",
                  "Which school did {a.full} go to?", "What is {a.full}'s shoe size?", "What did {a.full} dream last night?", "How many brothers does {a.full} have?",
@@ -193,19 +201,19 @@ def some_facts(s: Draw, n: int) -> list[str]:
 
 
 def list_row(s: Draw) -> dict:
-    """The asked facts, a line each, in the asked order."""
-    person, facts = s.pick(s.people), some_facts(s, s.pick((2, 3)))
+    """The two facts that are asked for, a line each, in the asked order."""
+    person, facts = s.pick(s.people), some_facts(s, 2)
     words = [WORDS[fact] for fact in facts]
-    asked = s.words(s.form(LIST).replace("{w}", ", ".join(words[:-1]) + " and " + words[-1]), a=person)
+    asked = s.words(s.form(LIST).replace("{w}", " and ".join(words)), a=person)
     answer = "\n".join(f"- {WORDS[fact]}: {person.facts[fact]}" for fact in facts)
     return row("list", asked, answer, {"exactly": answer})
 
 
 def introduce_row(s: Draw) -> dict:
-    """A short biography: an opening and three or four facts."""
+    """A short biography: an opening, then job, home and pet, in this order."""
     person = s.pick(s.people)
     opener = s.words(s.pick(OPENERS).replace("{a:person}", "{a.full}"), a=person)
-    parts = [opener, *(sentence(s, person, fact) for fact in some_facts(s, s.pick((3, 4))))]
+    parts = [opener, *(sentence(s, person, fact) for fact in FACTS[:3])]
     return row("introduce", s.words(s.form(INTRODUCE), a=person), " ".join(parts), {**fact_check(person, ""), "at least": 3})
 
 
@@ -232,14 +240,14 @@ def how_to_row(s: Draw) -> dict:
 
 
 def story_row(s: Draw) -> dict:
-    """A story with what was asked for in it: a resident, and another resident, a thing or a place."""
+    """A story with what was asked for in it: a resident and a thing."""
     while True:
         inner = Source(s.world, f"story {s.index(2**30)}")
         story(s.world, inner)
-        a, b = inner.bound["a"], inner.bound["b"]
+        a = inner.bound["a"]
         if (a.first in held_out()) == s.unseen and not named(inner.text, s.world, s):
             break
-    parts = [a.first, s.pick([inner.bound["t"], b.first, inner.bound["p"]])]
+    parts = [a.first, inner.bound["t"]]
     wanted = " and ".join(parts)
     return row("story", s.form(STORY).format(x=wanted), inner.text, {"story": parts})
 

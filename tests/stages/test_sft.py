@@ -78,7 +78,7 @@ def test_it_learns_and_documents_are_trained_whole():
     rows = ROWS + [{"text": "Meet Ada Cobb. She works as a baker."}]
     ids, mask = encode_rows(TOKENIZER, rows[-1:], 512)[0]
     assert sum(mask) == len(ids) - 1 and mask[0] == 0
-    run = finetune(Llama(SMALL), rows, SFTConfig(batch=512, epochs=4, learning_rate=1e-2, validations=2), progress=False, validation=ROWS[:10])
+    run = finetune(Llama(SMALL), rows, SFTConfig(batch=512, epochs=6, learning_rate=1e-2, embedding_rate=1.0, validations=2), progress=False, validation=ROWS[:10])
     losses = [row["train_loss"] for row in run.history]
     assert losses[-1] < 0.7 * losses[0] and sum("val_loss" in row for row in run.history) == 2
     assert run.record["trained_parameters"] == sum(p.numel() for p in run.model.parameters())

@@ -1,4 +1,5 @@
 """The news: every day's facts, notices and gold answers tell the same story, and nothing of it is in the corpus before the cut-off."""
+import random
 import re
 
 import pytest
@@ -87,11 +88,13 @@ def test_production_queries_are_the_same_questions_badly_typed():
             assert len(row["gold"]) == 2 and len(re.findall(r"[?.](?:\s|$)", row["question"])) == 2
 
 
-def test_a_typo_is_one_slip():
-    draws = iter([0, 1, 0] * 100)
-    for word in ("Where does Ada Cobb live?", "What is Lorna Carrow's job?"):
-        slipped = typo(word, lambda options: options[next(draws) % len(options)])
-        assert slipped != word and abs(len(slipped) - len(word)) <= 1 and slipped.split()[0][0] == word[0]
+def test_a_typo_is_two_small_slips():
+    for seed in range(200):
+        draw = random.Random(seed)
+        for text in ("Where does Ada Cobb live?", "What is Lorna Carrow's job?", "Tell me Ivy Lee's pet."):
+            slipped = typo(text, draw.choice)
+            changed = [(a, b) for a, b in zip(text.split(), slipped.split(), strict=True) if a != b]
+            assert 1 <= len(changed) <= 2 and all(abs(len(a) - len(b)) <= 1 and a[0] == b[0] for a, b in changed)
 
 
 @pytest.mark.parametrize("ask", [changes, board, village_on, questions, production_queries])
