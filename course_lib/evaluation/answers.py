@@ -12,7 +12,7 @@ from course_lib.world.tasks import UNKNOWN
 # What a village might need, and what the ways are judged by for it: accuracy at least `needed` on the worst of the `rows` (day, kind)
 NEEDS = {
     "a guide to the village as it was": {"rows": [[3, "old"]], "needed": 0.9, "questions": 1000},
-    "one piece of news, asked for all day": {"rows": [[1, "changed"], [1, "new"]], "needed": 0.9, "questions": 1_000_000},
+    "the news of one day, asked for all day": {"rows": [[1, "changed"]], "needed": 0.9, "questions": 1_000_000},
     "a desk for news that keeps coming": {"rows": [[1, "changed"], [2, "changed"], [3, "changed"], [3, "again"]], "needed": 0.9, "questions": 1000},
     "a desk for anything, also what nobody knows": {"rows": [[3, "old"], [3, "changed"], [3, "again"], [3, "new"], [3, "never"]], "needed": 0.8, "questions": 1000},
 }

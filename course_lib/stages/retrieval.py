@@ -21,6 +21,7 @@ from course_lib.world.tasks import notice_prompt
 
 WAYS = ("closed book", "prompt", "RAG", "LoRA", "LoRA + RAG")
 NOTICES = 4             # notices that retrieval puts into a prompt
+CUT = 0.7               # of the best score: what lies under it is left out, so that namesakes do not fill the prompt
 BUDGET = 400            # tokens of notices in a prompt: the model reads 512 in all
 ANSWER = 32             # tokens an answer may have
 
@@ -89,12 +90,19 @@ def embed(model, tokenizer, texts: Sequence[str], pool: Callable = mean_pool) ->
 
 
 def bm25_search(
-    notices: Sequence[str], k: int = NOTICES, tokenize: Callable = words, weigh: Callable = idf, score: Callable = bm25_scores, best: Callable = top_k
+    notices: Sequence[str], k: int = NOTICES, tokenize: Callable = words, weigh: Callable = idf, score: Callable = bm25_scores, best: Callable = top_k, cut: float = CUT
 ) -> Callable[[str], list[int]]:
-    """search(question) → places of the k best notices, the best first; [] where no word of the question stands on the board."""
+    """search(question) → places of the k best notices, the best first, none of them under `cut` times the best score; [] where no word
+    of the question stands on the board."""
     documents = [tokenize(text) for text in notices]
     weights = weigh(documents)
-    return lambda question: best(score(tokenize(question), documents, weights), k) if documents else []
+
+    def search(question: str) -> list[int]:
+        scores = score(tokenize(question), documents, weights)
+        places = best(scores, k)
+        return [place for place in places if scores[place] >= cut * scores[places[0]]]
+
+    return search
 
 
 def embedding_search(model, tokenizer, notices: Sequence[str], k: int = NOTICES, centred: bool = True, pool: Callable = mean_pool) -> Callable[[str], list[int]]:

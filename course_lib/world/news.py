@@ -184,12 +184,15 @@ def questions(day: int, each: int = 24, seed: int | str = 0, reworded: bool = Fa
 
 
 def typo(text: str, pick) -> str:
-    """One slip in one word of four letters or more: two letters swapped, one left out, or one doubled. The first letter stays."""
+    """A slip in each of two words of four letters or more: two letters swapped, one left out, or one doubled. The first letter stays."""
     words = text.split(" ")
-    place = pick([k for k, word in enumerate(words) if len(word.strip("?.,'s")) >= 4])
-    word, k = words[place], pick(range(1, len(words[place].strip("?.,")) - 1))
-    slips = [word[:k] + word[k + 1] + word[k] + word[k + 2:], word[:k] + word[k + 1:], word[:k] + word[k] + word[k:]]
-    words[place] = pick([slip for slip in slips if slip != word])
+    long = [k for k, word in enumerate(words) if len(word.removesuffix("?").removesuffix("'s")) >= 4]
+    for _ in range(min(2, len(long))):
+        place = pick(long)
+        long.remove(place)
+        word, k = words[place], pick(range(1, len(words[place].strip("?.,")) - 1))
+        slips = [word[:k] + word[k + 1] + word[k] + word[k + 2:], word[:k] + word[k + 1:], word[:k] + word[k] + word[k:]]
+        words[place] = pick([slip for slip in slips if slip != word])
     return " ".join(words)
 
 
