@@ -6,6 +6,7 @@ Left out against PEFT: dropout, biases, adapters of several ranks in one model, 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -18,15 +19,22 @@ from course_lib.platform import work_dir
 from course_lib.stages import sft
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import Run
+from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows
+from course_lib.world.jobs import job_rows
 from course_lib.world.tasks import task_rows
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 ALL_LINEAR = (*ATTENTION, "gate_proj", "up_proj", "down_proj")
 PEFT_PREFIX = "base_model.model."
 
-# lab 03's budget, so that the two can be compared; thin matrices want larger steps than full ones
-PRESETS = {size: replace(config, learning_rate=1e-2) for size, config in sft.PRESETS.items()}
+# thin matrices that start at 0 want larger steps than full ones: see the learning rates of FULL, which are the best for full fine-tuning
+PRESETS = {
+    "tiny": sft.SFTConfig(examples=200, replay=50, batch=512, learning_rate=1e-2, validations=0),
+    "laptop": sft.SFTConfig(examples=4_000, replay=1_000, batch=1024, learning_rate=1e-2, validations=0),
+    "gpu": sft.SFTConfig(examples=20_000, replay=5_000, batch=4096, learning_rate=1e-2, validations=0),
+}
+FULL_RATE = 2e-3
 RANK, ALPHA = 4, 8
 
 
@@ -216,20 +224,45 @@ def load_adapter_stage(stage: str = "lora", folder: Path | str | None = None) ->
     return model.eval(), record
 
 
-def lora(
-    size: str = "laptop", seed: int = 0, rank: int = RANK, alpha: float = ALPHA, targets: Sequence[str] = ALL_LINEAR, four_bits: bool = False, base: Llama | None = None,
-    config: sft.SFTConfig | None = None, **options,
-) -> Run:
-    """Lab 04's recipe: the rows of lab 03, but only an adapter is trained, with `four_bits` through a base held in NF4 (QLoRA). `options` go to `finetune`.
+@lru_cache(maxsize=1)
+def seen_tokens() -> torch.Tensor:
+    """[V] True for the tokens that pre-training or lab 03 has shown a model, judged by a few thousand rows of each."""
+    tokenizer = load_tokenizer()
+    documents = encode_documents(tokenizer, [row["text"] for row in pretrain_rows("train", 5_000)])
+    chats = [ids for ids, _ in sft.encode_rows(tokenizer, task_rows("train", 4_000), 10_000)]
+    return torch.zeros(tokenizer.get_vocab_size(), dtype=torch.bool).index_fill(0, torch.tensor(sorted({i for ids in documents + chats for i in ids})), True)
 
-    The base is by default load_stage("pretrain"); one that is passed in gets the adapter put on it."""
+
+@torch.no_grad()
+def fresh_rows(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Give the embeddings of tokens that were never seen a random start back. Changes `model` and returns it.
+
+    Training has pushed all of them the same way, away from whatever the model says. Full fine-tuning can pull one out; an adapter cannot,
+    because the embedding (and with it the tied head) is frozen: it could never write a token that the base has not seen. The reserved
+    tokens of Llama 3 are the same trap. New tokens, too, are given random rows when a vocabulary is enlarged.
+    """
+    weight, never = model.model.embed_tokens.weight, ~seen_tokens()
+    never = never[: len(weight)]
+    weight[: len(never)][never.to(weight.device)] = 0.05 * torch.randn(int(never.sum()), weight.shape[1], generator=torch.Generator().manual_seed(seed)).to(weight.device)
+    return model
+
+
+def lora(
+    size: str = "laptop", seed: int = 0, rank: int = RANK, alpha: float = ALPHA, targets: Sequence[str] = ALL_LINEAR, four_bits: bool = False, full: bool = False,
+    base: Llama | None = None, job: str = "clerk", config: sft.SFTConfig | None = None, **options,
+) -> Run:
+    """Lab 04's recipe: the assistant of lab 03 learns a new job, and only an adapter is trained; with `four_bits` through a base held in NF4
+    (QLoRA), with `full` all parameters are trained, for comparison. `options` go to `finetune`.
+
+    A `base` that is passed in is changed; by default it is load_stage("sft"). Documents of pre-training are mixed in, as in lab 03."""
     from course_lib.stages.nf4 import quantize_base
 
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
-    config, model = config or PRESETS[size], base or load_stage("pretrain").model
-    add_lora(quantize_base(model) if four_bits else model, rank, alpha, targets, seed)
-    rows = task_rows("train", config.examples) + pretrain_rows("train", config.replay)
+    config, model = config or (replace(PRESETS[size], learning_rate=FULL_RATE) if full else PRESETS[size]), fresh_rows(base or load_stage("sft").model)
+    if not full:
+        add_lora(quantize_base(model) if four_bits else model, rank, alpha, targets, seed)
+    rows = job_rows(job, "train", config.examples) + pretrain_rows("train", config.replay)
     run = sft.finetune(model, rows, config, seed, **options)
-    run.record |= {"parent": "pretrain", "recipe": {"size": size, **run.record["recipe"], "four_bits": four_bits}, "trained_share": trained_share(model)}
+    run.record |= {"parent": "sft", "job": job, "recipe": {"size": size, **run.record["recipe"], "four_bits": four_bits}, "trained_share": 1.0 if full else trained_share(model)}
     return run
