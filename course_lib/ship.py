@@ -3,6 +3,7 @@
 Run it when a recipe changes, and only then: what it writes lives in git for ever.
 """
 import argparse
+import json
 
 import torch
 
@@ -33,6 +34,22 @@ def ship_datasets() -> None:
         print(f"{path}: {len(documents):,} documents, {path.stat().st_size / 1e6:.1f} MB")
 
 
+def ship_instructions() -> None:
+    """The task rows as files, for everybody who reads them with `datasets`; the labs make the same rows on the fly."""
+    import pyarrow
+    import pyarrow.parquet
+
+    from course_lib.stages.sft import PRESETS
+    from course_lib.world.tasks import task_rows
+
+    for split, n in (("train", PRESETS["laptop"].examples), ("residents", 2000), ("phrasings", 2000)):
+        rows = task_rows(split, n)
+        table = pyarrow.table({"messages": [row["messages"] for row in rows], "kind": [row["kind"] for row in rows], "check": [json.dumps(row["check"]) for row in rows]})
+        path = FOLDER / f"instructions-{split}.parquet"
+        pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
+        print(f"{path}: {len(rows):,} rows, {path.stat().st_size / 1e6:.1f} MB")
+
+
 def ship_pretrain(size: str = "laptop", seed: int = 0) -> None:
     from course_lib.stages.pretrain import pretrain
 
@@ -41,8 +58,19 @@ def ship_pretrain(size: str = "laptop", seed: int = 0) -> None:
     print(f"{folder}: gap {run.record['metrics']['gap_percent']:.2f} % after {run.record['minutes']:.1f} minutes")
 
 
+def ship_sft(size: str = "laptop", seed: int = 0) -> None:
+    from course_lib.artifacts import load_folder
+    from course_lib.bench import examine
+    from course_lib.stages.sft import sft
+
+    run = sft(size, seed, base=load_folder(SHIPPED / "pretrain", "pretrain")[0])        # never the author's own work folder
+    scores = examine(run.model)
+    folder = save_stage("sft", run.model, {**run.record, "metrics": scores}, SHIPPED / "sft", dtype=torch.bfloat16)
+    print(f"{folder}: {scores['residents']:.1%} of held-out instructions, {scores['phrasings']:.1%} in held-out phrasings, after {run.record['minutes']:.1f} minutes")
+
+
 def main(argv: list[str] | None = None) -> int:
-    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "pretrain": ship_pretrain}
+    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft}
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
     chosen = parser.parse_args(argv).part or list(parts)

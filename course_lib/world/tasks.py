@@ -18,7 +18,7 @@ from course_lib.world.source import Source
 
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."
-SHARES = {"fact": 16, "short": 7, "list": 8, "introduce": 5, "chronicle": 6, "how-to": 3, "story": 8, "follow-up": 14, "notices": 26, "unknown": 7}
+SHARES = {"fact": 13, "short": 5, "list": 5, "introduce": 5, "chronicle": 8, "how-to": 3, "story": 9, "follow-up": 13, "notices": 33, "unknown": 6}
 
 # [training phrasings, held-out phrasings]
 QUESTION_PHRASINGS = {
@@ -240,14 +240,14 @@ def how_to_row(s: Draw) -> dict:
 
 
 def story_row(s: Draw) -> dict:
-    """A story with what was asked for in it: a resident and a thing."""
+    """A story with what was asked for in it: a resident and a place."""
     while True:
         inner = Source(s.world, f"story {s.index(2**30)}")
         story(s.world, inner)
         a = inner.bound["a"]
         if (a.first in held_out()) == s.unseen and not named(inner.text, s.world, s):
             break
-    parts = [a.first, inner.bound["t"]]
+    parts = [a.first, inner.bound["p"]]
     wanted = " and ".join(parts)
     return row("story", s.form(STORY).format(x=wanted), inner.text, {"story": parts})
 
@@ -275,13 +275,15 @@ def chatter(s: Source, person: Resident, day: int) -> str:
 
 
 def notices_row(s: Draw) -> dict:
-    """One to three notices, then one to four questions. What the notices say of the asked fact holds, the newest first of all; where they
-    say nothing memory answers, and of strangers nobody knows anything else."""
-    cast = [s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people) for _ in range(s.pick((1, 1, 2)))]
+    """One to four notices, then one to four questions. What the notices say of the asked fact holds, the newest first of all; where they
+    say nothing memory answers, and of strangers nobody knows anything else. Namesakes are what a search brings up besides."""
+    cast = [s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people) for _ in range(s.pick((1, 1, 2, 3)))]
+    if s.pick(range(3)) == 0:
+        cast += [p for p in s.people if p.surname == cast[0].surname and p not in cast][:2]
     facts = [s.pick(FACTS), s.pick(FACTS)]                      # few facts and few people, so that notices are about the same things
     told_of: dict[tuple[int, str], str] = {}                    # (whom, fact) → the newest value
     lines = []
-    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 1, 2, 3)))):
+    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 2, 3, 4)))):
         who = s.pick(range(len(cast)))
         if s.pick(range(5)) == 0:
             lines.append(chatter(s, cast[who], day))
@@ -292,7 +294,7 @@ def notices_row(s: Draw) -> dict:
         lines.append(notice(cast[who], fact, told_of[who, fact], day))
     messages = []
     for turn in range(1 if s.unseen else s.pick((1, 2, 3, 4))):
-        who, fact = s.pick(list(told_of)) if told_of and s.pick(range(10)) < 7 else (s.pick(range(len(cast))), s.pick(facts))
+        who, fact = s.pick(list(told_of)) if told_of and s.pick(range(3)) else (s.pick(range(len(cast))), s.pick(facts))
         person = cast[who]
         question = ask(s, person, fact)
         messages.append({"role": "user", "content": question if turn else notice_prompt(lines, question)})

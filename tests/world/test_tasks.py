@@ -108,3 +108,13 @@ def test_notices_come_newest_last_before_the_question():
 
 def test_sentences_keep_quotes_together():
     assert sentences('Ada came. "Hello," said Bo. "Go!" They left') == ["Ada came.", '"Hello," said Bo.', '"Go!"', "They left"]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_files_hold_the_same_rows(split):
+    import pyarrow.parquet
+
+    from course_lib.world.corpus import FOLDER
+
+    first = pyarrow.parquet.read_table(FOLDER / f"instructions-{split}.parquet").slice(0, 300).to_pylist()
+    assert [{**row, "check": json.loads(row["check"])} for row in first] == ROWS[split][:300]
