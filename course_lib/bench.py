@@ -3,7 +3,10 @@ fp32 matmul rate in the same run and prints it beside its figures.
 
   pretrain    gap to the entropy over seeds, training cost, throughput against the matmul rate and the HF Trainer   (~ 40 minutes)
   throughput  the last two only                                                                                     (~ 2 minutes)
+  data        lab 01's cleaning against the truth, and a model trained on the raw and on the cleaned crawl              (~ 15 minutes)
   sft         share of held-out instructions done right after lab 03's fine-tuning, minutes, and what it forgets, over seeds  (~ 20 minutes)
+  lora        lab 04's adapters: full fine-tuning, LoRA, QLoRA on the same rows; shares, bytes, what each forgets       (~ 20 minutes)
+  retrieval   lab 05's five ways of answering on every day; each seed another draw of questions                      (~ 10 minutes)
   grade       seconds to grade one submission of lab 02, cold
   questions   wrong answers caught and right alternatives accepted, all questions
 """
@@ -152,6 +155,42 @@ def bench_sft(arguments) -> dict:
     return {"size": arguments.size, "seeds": len(runs), **spread(runs, "residents", "phrasings"), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
 
 
+def bench_data(arguments) -> dict:
+    from course_lib.stages import raw_or_cleaned
+
+    return raw_or_cleaned.bench_data(arguments.size, arguments.seeds, progress=not arguments.json)
+
+
+def bench_lora(arguments) -> dict:
+    from course_lib.evaluation.adapters import compare
+
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append({"seed": seed, **compare(arguments.size, seed, progress=not arguments.json)})
+        print(f"seed {seed}: LoRA {runs[-1]['lora_of_full']:.1%} and QLoRA {runs[-1]['qlora_of_full']:.1%} of full fine-tuning's score", file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **spread(runs, "lora_of_full", "qlora_of_full"), "trained_share": runs[0]["lora"]["share"],
+            "qlora_base_bytes_of_bf16": runs[0]["qlora"]["base_bytes_of_bf16"], "runs": runs}
+
+
+def bench_retrieval(arguments) -> dict:
+    """One assistant (stage "sft") and one injection a seed; `changed`, `again`: questions whose answer changed once, several times."""
+    from course_lib.artifacts import load_stage
+    from course_lib.evaluation.ways import cell, measure, outdated
+    from course_lib.stages.injection import inject, news_rows
+    from course_lib.stages.retrieval import WAYS
+    from course_lib.stages.tokenizer import load_tokenizer
+
+    assistant, runs = load_stage("sft").model, []
+    for seed in range(arguments.seeds):
+        injected = inject(assistant, news_rows(1), arguments.size, seed, progress=not arguments.json)
+        table = measure({way: injected.model if "LoRA" in way else assistant for way in WAYS}, load_tokenizer(), each=100, seed=f"bench {seed}")
+        rag = {f"day {day} {kind}": cell(table, "RAG", day, kind) for day in (1, 2, 3) for kind in ("changed", "again") if cell(table, "RAG", day, kind) is not None}
+        runs.append({"seed": seed, "rag_changed": min(rag.values()), "rag": rag, "injected_stale_day_3": outdated(table, "LoRA", 3),
+                     "closed_book_old_day_0": cell(table, "closed book", 0, "old"), "closed_book_stale_day_3": outdated(table, "closed book", 3), "minutes": injected.record["minutes"], "table": table})
+        print(f"seed {seed}: RAG at least {runs[-1]['rag_changed']:.1%} on changed facts; injected on day 1, {runs[-1]['injected_stale_day_3']:.0%} stale on day 3", file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **spread(runs, "rag_changed", "injected_stale_day_3", "closed_book_old_day_0", "closed_book_stale_day_3"), "runs": runs}
+
+
 def bench_questions(arguments) -> dict:
     sys.path.insert(0, str(ROOT))
     from tests.questions.tally import tally
@@ -165,7 +204,7 @@ def bench_grade(arguments) -> dict:
     return {**cold_seconds(), "matmul_gflops": matmul_rate()}
 
 
-BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "sft": bench_sft, "grade": bench_grade, "questions": bench_questions}
+BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "grade": bench_grade, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:
