@@ -35,7 +35,7 @@ PRESETS = {
 }
 
 
-def test_texts(tests: list[dict]) -> list[str]:
+def quiz_texts(tests: list[dict]) -> list[str]:
     """Question and answer of each test, as the contamination check compares them."""
     return [f"{test['question']} {test['answer']}" for test in tests]
 
@@ -79,7 +79,7 @@ def raw_and_cleaned(size: str = "laptop", seed: int = 0, progress: bool = False)
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     pages, tests = crawl(seed, PRESETS[size].pages), quiz(seed)
     started = time.perf_counter()
-    texts, table = clean(pages, test_texts(tests))
+    texts, table = clean(pages, quiz_texts(tests))
     seconds = time.perf_counter() - started
     raw = same_budget(pages, texts)
     figures = {name: measure(train(size, read, seed, progress=progress), raw, tests) for name, read in (("raw", [p.text for p in raw]), ("cleaned", texts))}
