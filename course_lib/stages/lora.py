@@ -30,9 +30,9 @@ PEFT_PREFIX = "base_model.model."
 
 # thin matrices that start at 0 want larger steps than full ones: see the learning rates of FULL, which are the best for full fine-tuning
 PRESETS = {
-    "tiny": sft.SFTConfig(examples=200, replay=50, batch=512, learning_rate=1e-2, validations=0),
-    "laptop": sft.SFTConfig(examples=4_000, replay=1_000, batch=1024, learning_rate=1e-2, validations=0),
-    "gpu": sft.SFTConfig(examples=20_000, replay=5_000, batch=4096, learning_rate=1e-2, validations=0),
+    "tiny": sft.SFTConfig(examples=200, replay=50, batch=512, learning_rate=2e-2, validations=0),
+    "laptop": sft.SFTConfig(examples=4_000, replay=1_000, batch=1024, learning_rate=2e-2, validations=0),
+    "gpu": sft.SFTConfig(examples=20_000, replay=5_000, batch=4096, learning_rate=2e-2, validations=0),
 }
 FULL_RATE = 2e-3
 RANK, ALPHA = 4, 8
@@ -235,15 +235,14 @@ def seen_tokens() -> torch.Tensor:
 
 @torch.no_grad()
 def fresh_rows(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Give the embeddings of tokens that were never seen a random start back. Changes `model` and returns it.
+    """Tell the embeddings of tokens that were never seen apart: their common mean plus a random row each. Changes `model` and returns it.
 
     Training has pushed all of them the same way, away from whatever the model says. Full fine-tuning can pull one out; an adapter cannot,
     because the embedding (and with it the tied head) is frozen: it could never write a token that the base has not seen. The reserved
-    tokens of Llama 3 are the same trap. New tokens, too, are given random rows when a vocabulary is enlarged.
-    """
+    tokens of Llama 3 are the same trap. The mean keeps them as unlikely as they were, so that documents cost what they did."""
     weight, never = model.model.embed_tokens.weight, ~seen_tokens()
-    never = never[: len(weight)]
-    weight[: len(never)][never.to(weight.device)] = 0.05 * torch.randn(int(never.sum()), weight.shape[1], generator=torch.Generator().manual_seed(seed)).to(weight.device)
+    random = 0.1 * torch.randn(int(never.sum()), weight.shape[1], generator=torch.Generator().manual_seed(seed))
+    weight[: len(never)][never.to(weight.device)] = weight[: len(never)][never.to(weight.device)].mean(0) + random.to(weight.device)
     return model
 
 

@@ -150,3 +150,37 @@ def test_a_stage_that_is_something_else_gets_one_line(tmp_path):
 def test_base_state_copies_nothing_twice():
     model = copy.deepcopy(adapted())
     assert list(lora.base_state(model)) == list(Llama(TINY).state_dict()) or set(lora.base_state(model)) == set(Llama(TINY).state_dict())
+
+
+# ---- the recipe of lab 04
+
+
+SMALL = ModelConfig(hidden=32, intermediate=64, layers=1, heads=2)
+FEW = lora.sft.SFTConfig(examples=24, replay=4, batch=256, learning_rate=1e-2, validations=0)
+
+
+def test_fresh_rows_touch_only_tokens_that_were_never_seen_and_tell_them_apart():
+    model = Llama(SMALL)
+    with torch.no_grad():
+        model.model.embed_tokens.weight[~lora.seen_tokens()] = 1.0      # as training leaves them: all alike
+    before = model.model.embed_tokens.weight.detach().clone()
+    after = lora.fresh_rows(model).model.embed_tokens.weight.detach()
+    seen = lora.seen_tokens()
+    assert torch.equal(after[seen], before[seen]) and 500 < int((~seen).sum()) < 1500
+    assert (after[~seen].std(0) > 0.03).all()
+    once = after.clone()
+    assert torch.allclose(lora.fresh_rows(model).model.embed_tokens.weight, once, atol=0.2)
+
+
+@pytest.mark.parametrize("way, trained", [({}, 4 * (4 * 64 + 3 * 96)), ({"four_bits": True}, 4 * (4 * 64 + 3 * 96)), ({"full": True}, None)])
+def test_the_recipe_trains_what_it_says(way, trained):
+    run = lora.lora("tiny", base=Llama(SMALL), config=FEW, progress=False, **way)
+    assert run.record["trained_parameters"] == (trained or Llama(SMALL).parameter_count()) and run.record["parent"] == "sft"
+    assert run.record["recipe"]["four_bits"] == way.get("four_bits", False) and all(row["train_loss"] > 0 for row in run.history)
+    if trained:
+        assert any((layer.lora_B != 0).any() for layer in lora.lora_layers(run.model).values())
+
+
+def test_an_unknown_size_gets_one_line():
+    with pytest.raises(ValueError, match="choose one of tiny, laptop, gpu"):
+        lora.lora("huge", base=Llama(SMALL))
