@@ -123,7 +123,8 @@ def trained_logits(model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]) -
     """(logits, labels) of one long row that holds the trained tokens only, with the shift kept: the logits at n are scored against the label
     at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not trained, and the head is a third of the work."""
     keep = labels[:, 1:] != IGNORE
-    x = model.hidden(ids)[:, :-1][keep]
+    at = F.pad(keep, (0, 1)).flatten().nonzero()[:, 0]
+    x = model.hidden(ids).flatten(0, 1).index_select(0, at)     # indexing by a mask would sort in the backward pass
     first = labels.new_full((1,), IGNORE)
     return model.head(torch.cat((x, x[-1:])))[None], torch.cat((first, labels[:, 1:][keep]))[None]
 

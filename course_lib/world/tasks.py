@@ -18,7 +18,7 @@ from course_lib.world.source import Source
 
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."
-SHARES = {"fact": 13, "short": 5, "list": 5, "introduce": 5, "chronicle": 8, "how-to": 3, "story": 9, "follow-up": 13, "notices": 33, "unknown": 6}
+SHARES = {"fact": 20, "short": 7, "list": 7, "introduce": 7, "how-to": 4, "story": 8, "follow-up": 16, "notices": 24, "unknown": 7}
 
 # [training phrasings, held-out phrasings]
 QUESTION_PHRASINGS = {
@@ -65,9 +65,6 @@ LIST = (["Make a list of {a.full}'s {w}.", "List {a.full}'s {w}.", "I need a lis
 INTRODUCE = (["Introduce {a.full}.", "Tell me about {a.full}.", "Who is {a.full}?", "I would like to know {a.full}.", "Describe {a.full}.", "What do you know about {a.full}?",
               "Please tell me about {a.full}.", "Please describe {a.full}.", "Tell me who {a.full} is.", "Can you introduce {a.full}?", "What can you tell me about {a.full}?"],
              ["Please introduce {a.full}.", "What do you know of {a.full}?", "Please tell me who {a.full} is."])
-CHRONICLE = (["Tell me the year when {what}.", "What was the year when {what}?", "Do you know the year when {what}?", "Which year was it when {what}?",
-              "In which year was it when {what}?", "I would like to know when {what}.", "When was it that {what}?", "Do you know in which year it was that {what}?", "Can you tell me the year when {what}?", "Tell me when it was that {what}."],
-             ["In which year was it that {what}?", "I would like to know the year when {what}.", "Do you know when {what}?"])
 COOK = (["How do I make {x}?", "Tell me how to make {x}.", "I want to make {x}. What do I do?", "How can I make {x}?"], ["What do I do to make {x}?", "How to make {x}?"])
 MEND = (["How do I mend {x}?", "Tell me how to mend {x}.", "I want to mend {x}. What do I do?", "How can I mend {x}?"], ["What do I do to mend {x}?", "How to mend {x}?"])
 STORY = (["Tell me a story about {x}.", "Write a story with {x}.", "I would like a story about {x}.", "Write a short story about {x}.", "Tell a story about {x}.", "Please tell me a story with {x}.", "A story with {x}, please.", "Please write a short story with {x}."], ["Tell a story with {x}.", "Please write a story about {x}."])
@@ -217,13 +214,6 @@ def introduce_row(s: Draw) -> dict:
     return row("introduce", s.words(s.form(INTRODUCE), a=person), " ".join(parts), {**fact_check(person, ""), "at least": 3})
 
 
-def chronicle_row(s: Draw) -> dict:
-    event = s.pick([e for k, e in enumerate(s.world.chronicle) if (k % 5 == 2) == s.unseen])
-    answer = s.pick([f"The year when {event.what} was {event.year}.", f"We remember how {event.what}; that was in {event.year}, in {event.season}.",
-                     f"{event.what[0].upper()}{event.what[1:]} in the {event.season} of {event.year}."])
-    return row("chronicle", s.form(OPENINGS) + s.form(CHRONICLE).format(what=event.what), answer, {"year": str(event.year)})
-
-
 def how_to_row(s: Draw) -> dict:
     """A how-to document without its heading and without the neighbour at its end. Every fifth dish and thing is held out."""
     cook = s.pick((True, False))
@@ -275,34 +265,27 @@ def chatter(s: Source, person: Resident, day: int) -> str:
 
 
 def notices_row(s: Draw) -> dict:
-    """One to four notices, then one to four questions. What the notices say of the asked fact holds, the newest first of all; where they
-    say nothing memory answers, and of strangers nobody knows anything else. Namesakes are what a search brings up besides."""
-    cast = [s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people) for _ in range(s.pick((1, 1, 2, 3)))]
-    if s.pick(range(3)) == 0:
-        cast += [p for p in s.people if p.surname == cast[0].surname and p not in cast][:2]
-    facts = [s.pick(FACTS), s.pick(FACTS)]                      # few facts and few people, so that notices are about the same things
-    told_of: dict[tuple[int, str], str] = {}                    # (whom, fact) → the newest value
-    lines = []
-    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 2, 3, 4)))):
-        who = s.pick(range(len(cast)))
+    """One to three notices about somebody, then one to four questions. What the notices say of the asked fact holds, the newest first of all;
+    where they say nothing memory answers, and of strangers nobody knows anything else."""
+    person = s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people)
+    told_of: dict[str, str] = {}                                # fact → its newest value
+    facts, lines = some_facts(s, 2), []
+    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 1, 2, 3)))):
         if s.pick(range(5)) == 0:
-            lines.append(chatter(s, cast[who], day))
+            lines.append(chatter(s, person, day))
             continue
         fact = s.pick(facts)
-        now = told_of.get((who, fact), cast[who].facts[fact])
-        told_of[who, fact] = s.pick([v for v in values_of(fact) if v not in (now, cast[who].first)])
-        lines.append(notice(cast[who], fact, told_of[who, fact], day))
+        now = told_of.get(fact, person.facts[fact])
+        told_of[fact] = s.pick([v for v in values_of(fact) if v not in (now, person.first)])
+        lines.append(notice(person, fact, told_of[fact], day))
     messages = []
     for turn in range(1 if s.unseen else s.pick((1, 2, 3, 4))):
-        who, fact = s.pick(list(told_of)) if told_of and s.pick(range(3)) else (s.pick(range(len(cast))), s.pick(facts))
-        person = cast[who]
+        fact = s.pick(list(told_of)) if told_of and s.pick(range(3)) else s.pick(FACTS)
         question = ask(s, person, fact)
         messages.append({"role": "user", "content": question if turn else notice_prompt(lines, question)})
-        known = (who, fact) in told_of
-        value = told_of[who, fact] if known else person.facts[fact]
-        check = {"name": person.first, "fact": fact, "facts": {fact: value}}
-        if known:
-            answer = f"{person.word('He')} {NOTICES[fact].format(v=value)}."       # in the notice's own words
+        check = {"name": person.first, "fact": fact, "facts": {fact: told_of.get(fact, person.facts[fact])}}
+        if fact in told_of:
+            answer = f"{person.word('He')} {NOTICES[fact].format(v=told_of[fact])}."         # in the notice's own words
         elif person in s.people:
             answer = told(s, person, fact, aside=False)
         else:
@@ -320,7 +303,7 @@ def unknown_row(s: Draw) -> dict:
     return row("unknown", s.form(OPENINGS) + asked, UNKNOWN, {"exactly": UNKNOWN})
 
 
-KINDS = {"fact": fact_row, "short": short_row, "list": list_row, "introduce": introduce_row, "chronicle": chronicle_row, "how-to": how_to_row,
+KINDS = {"fact": fact_row, "short": short_row, "list": list_row, "introduce": introduce_row, "how-to": how_to_row,
          "story": story_row, "follow-up": follow_up_row, "notices": notices_row, "unknown": unknown_row}
 DECK = [kind for kind, share in SHARES.items() for _ in range(share)]
 
@@ -367,8 +350,6 @@ def passes(row: dict, answer: str) -> bool:
     check, text = row["check"], answer.strip()
     if "exactly" in check:
         return text.rstrip(".") == check["exactly"].rstrip(".")
-    if "year" in check:
-        return set(re.findall(r"\b\d{4}\b", text)) == {check["year"]}
     if "how-to" in check:
         parts = sentences(text)
         begins = ("Take", "You need", "Buy") if check["how-to"] == "cook" else ("First",)

@@ -87,8 +87,6 @@ FACT = {"check": {"name": "Ada", "fact": "job", "facts": ADA}}
     ({"name": "Ada", "fact": "", "facts": ADA, "at least": 2}, "This is Ada Cobb. Ada is a baker. She works as a baker.", False),
     ({"name": "Ada", "fact": "", "facts": ADA, "at least": 2}, "This is Ada Cobb. Ada is a baker. She keeps a dog.", False),
     ({"name": "Ada", "fact": "", "facts": ADA, "at least": 2}, "Ada is a baker. She keeps a cat.", False),
-    ({"year": "1984"}, "The mill burned down in the spring of 1984.", True),
-    ({"year": "1984"}, "In 1984 or 1985.", False),
     ({"how-to": "cook"}, "Take two cups of oil and some salt. Stir for two minutes. Serve it on Monday.", True),
     ({"how-to": "mend"}, "Take two cups of oil and some salt. Stir for two minutes. Serve it on Monday.", False),
     ({"story": ["Ada", "a drum"]}, "Ada came. It rained. Ada saw a drum. She left. It was late.", True),
