@@ -15,7 +15,7 @@ from course_lib.stages.pretrain import PretrainConfig, Run, pretrain
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world.crawl import Page, crawl, quiz
 
-OFTEN = 100                  # a number that stands so often on the pages that were read counts as frequent
+OFTEN = 50                   # a number that stands so often on the pages that were read counts as frequent
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,17 @@ def bench_data(size: str = "laptop", seeds: int = 5, progress: bool = False) -> 
         runs.append(raw_and_cleaned(size, seed, progress))
         print(f"seed {seed}: " + "; ".join(f"{name}: gap {runs[-1][name]['gap_percent']:.1f} %, numbers {runs[-1][name]['repeated_often']:.2f}, leaked {runs[-1][name]['leaked']:.2f}, "
                                            f"not leaked {runs[-1][name]['not leaked']:.2f}" for name in ("raw", "cleaned")), file=sys.stderr, flush=True)
-    middle = lambda get: statistics.median(get(run) for run in runs)
-    summary = {f"{name}_{key.replace(' ', '_')}": middle(lambda run: run[name][key]) for name in ("raw", "cleaned")
-               for key in ("gap_percent", "repeated_often", "leaked", "not leaked", "minutes")}
+    return summary(size, runs)
+
+
+def summary(size: str, runs: list[dict]) -> dict:
+    """Medians of the models' figures, the worst of each step's, and the runs themselves."""
+    figures = {f"{name}_{key.replace(' ', '_')}_median": statistics.median(run[name][key] for run in runs) for name in ("raw", "cleaned")
+               for key in ("gap_percent", "repeated_often", "leaked", "not leaked")}
     for k, step in enumerate(runs[0]["cleaning"]):
         name = step["step"].replace(" ", "_")
-        summary |= {f"{name}_precision_worst": min(run["cleaning"][k]["precision"] for run in runs), f"{name}_recall_worst": min(run["cleaning"][k]["recall"] for run in runs)}
-    return {"size": size, "seeds": seeds, **summary, "runs": runs}
+        figures |= {f"{name}_{key}_worst": min(run["cleaning"][k][key] for run in runs) for key in ("precision", "recall")}
+    return {"size": size, "seeds": len(runs), **figures, "runs": runs}
 
 
 if __name__ == "__main__":
