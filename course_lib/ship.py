@@ -59,18 +59,27 @@ def ship_pretrain(size: str = "laptop", seed: int = 0) -> None:
 
 
 def ship_sft(size: str = "laptop", seed: int = 0) -> None:
+    ship_assistant("sft", "pretrain", size, seed)
+
+
+def ship_reader(size: str = "laptop", seed: int = 0) -> None:
+    ship_assistant("reader", "sft", size, seed)
+
+
+def ship_assistant(stage: str, parent: str, size: str, seed: int) -> None:
     from course_lib.artifacts import load_folder
     from course_lib.bench import examine
-    from course_lib.stages.sft import sft
+    from course_lib.stages.sft import read, sft
 
-    run = sft(size, seed, base=load_folder(SHIPPED / "pretrain", "pretrain")[0])        # never the author's own work folder
-    scores = examine(run.model)
-    folder = save_stage("sft", run.model, {**run.record, "metrics": scores}, SHIPPED / "sft", dtype=torch.bfloat16)
+    base = load_folder(SHIPPED / parent, parent)[0]         # never the author's own work folder
+    run = {"sft": sft, "reader": read}[stage](size, seed, base=base)
+    scores = examine(run.model, reading=stage == "reader")
+    folder = save_stage(stage, run.model, {**run.record, "metrics": scores}, SHIPPED / stage, dtype=torch.bfloat16)
     print(f"{folder}: {scores['residents']:.1%} of held-out instructions, {scores['phrasings']:.1%} in held-out phrasings, after {run.record['minutes']:.1f} minutes")
 
 
 def main(argv: list[str] | None = None) -> int:
-    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft}
+    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft, "reader": ship_reader}
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
     chosen = parser.parse_args(argv).part or list(parts)

@@ -18,7 +18,8 @@ from course_lib.world.source import Source
 
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."
-SHARES = {"fact": 20, "short": 7, "list": 7, "introduce": 7, "how-to": 4, "story": 8, "follow-up": 16, "notices": 24, "unknown": 7}
+SHARES = {"fact": 22, "short": 8, "list": 8, "introduce": 8, "how-to": 4, "story": 9, "follow-up": 32, "unknown": 9}        # of the assistant's rows
+READING = {"notices": 64, "fact": 8, "follow-up": 8, "unknown": 6, "short": 3, "list": 3, "introduce": 4, "story": 4}      # of the rows that teach reading notices (lab 05)
 
 # [training phrasings, held-out phrasings]
 QUESTION_PHRASINGS = {
@@ -305,7 +306,6 @@ def unknown_row(s: Draw) -> dict:
 
 KINDS = {"fact": fact_row, "short": short_row, "list": list_row, "introduce": introduce_row, "how-to": how_to_row,
          "story": story_row, "follow-up": follow_up_row, "notices": notices_row, "unknown": unknown_row}
-DECK = [kind for kind, share in SHARES.items() for _ in range(share)]
 
 
 def named(text: str, world: Village, s: Draw) -> bool:
@@ -313,16 +313,16 @@ def named(text: str, world: Village, s: Draw) -> bool:
     return not s.unseen and any(word in held_out() for word in re.findall(r"[A-Z][a-z]+", text))
 
 
-def task_rows(split: str, n: int, seed: int | str = 0) -> list[dict]:
+def task_rows(split: str, n: int, seed: int | str = 0, shares: dict[str, int] = SHARES) -> list[dict]:
     """The first n rows of a split (see the top of this file), each a dict of JSON values. Another seed gives other rows of the same split.
 
-    Raises ValueError for an unknown split."""
+    `shares`: kinds and how often they come (READING: for lab 05). Raises ValueError for an unknown split."""
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}: choose one of {', '.join(SPLITS)}")
-    rows = []
+    deck, rows = [kind for kind, share in shares.items() for _ in range(share)], []
     for k in range(n):
         s = Draw(village(), split, f"tasks {split} {seed} {k}")
-        rows.append(KINDS[s.pick(DECK)](s))
+        rows.append(KINDS[s.pick(deck)](s))
     return rows
 
 

@@ -14,4 +14,4 @@ def test_the_tokenizer_is_made_again(tmp_path, monkeypatch):
 def test_an_unknown_part_names_the_known_ones(capsys):
     with pytest.raises(SystemExit):
         ship.main(["models"])
-    assert "no part 'models': choose from tokenizer, datasets, instructions, pretrain, sft" in capsys.readouterr().err
+    assert "no part 'models': choose from tokenizer, datasets, instructions, pretrain, sft, reader" in capsys.readouterr().err

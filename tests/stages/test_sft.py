@@ -5,7 +5,7 @@ import torch
 from course_lib.artifacts import ArtifactError
 from course_lib.platform import CourseError
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
-from course_lib.stages.sft import IGNORE, PRESETS, SFTConfig, collate, encode_chat, encode_rows, finetune, response_loss, response_loss_of, sft, to_transformers_chat
+from course_lib.stages.sft import IGNORE, PRESETS, SFTConfig, collate, encode_chat, encode_rows, finetune, read, response_loss, response_loss_of, sft, to_transformers_chat
 from course_lib.stages.tokenizer import IM_END, load_tokenizer
 from course_lib.world.tasks import task_rows
 
@@ -123,3 +123,8 @@ def test_the_recipe_runs_at_size_tiny_from_the_shipped_base():
     with pytest.raises(ValueError, match="choose one of"):
         sft("huge")
     assert set(PRESETS) == {"tiny", "laptop", "gpu"}
+
+
+def test_the_reading_lesson_starts_from_the_assistant():
+    run = read("tiny", base=Llama(SMALL), progress=False)
+    assert run.record["parent"] == "sft" and run.record["recipe"]["examples"] < PRESETS["tiny"].examples

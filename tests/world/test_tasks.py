@@ -4,10 +4,10 @@ import json
 import pytest
 
 from course_lib.world import village
-from course_lib.world.tasks import (KINDS, NO_SUCH_FACT, QUESTION_PHRASINGS, SPLITS, STRANGERS, SYLLABLES, UNKNOWN, held_out, notice, notice_prompt, passes,
+from course_lib.world.tasks import (KINDS, NO_SUCH_FACT, QUESTION_PHRASINGS, READING, SPLITS, STRANGERS, SYLLABLES, UNKNOWN, held_out, notice, notice_prompt, passes,
                                     sentences, task_rows)
 
-ROWS = {split: task_rows(split, 800) for split in SPLITS}
+ROWS = {split: task_rows(split, 600) + task_rows(split, 300, shares=READING) for split in SPLITS}
 
 
 def text(row):
