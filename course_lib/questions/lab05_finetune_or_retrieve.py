@@ -735,7 +735,7 @@ def score_injected(folder, seed, public):
     model, record = load_folder(Path(folder), "injected")
     model.eval()
     if model.config.vocabulary < load_tokenizer().get_vocab_size() or model.config.context < 512:
-        raise ArtifactError("the model does not fit the course's tokenizer or reads fewer than 512 tokens: start from load_stage(\"sft\")")
+        raise ArtifactError("the model does not fit the course's tokenizer or reads fewer than 512 tokens: start from load_stage(\"reader\")")
     table, ours = table_of(record), measure_again(model, seed)
     knows = ours["LoRA", 1, "changed"][0]
     apart = {}

@@ -15,8 +15,9 @@ from course_lib.world.news import changes, village_on
 from course_lib.world.tasks import QUESTION_PHRASINGS, task_rows
 
 RANK, ALPHA = 16, 32.0
-EPOCHS = {"tiny": 1, "laptop": 4, "gpu": 4}
-REPLAY = 2.0            # rows of old tasks for each row of news
+EPOCHS = {"tiny": 1, "laptop": 8, "gpu": 8}
+BATCH = 1024            # tokens a step: so few rows make too few steps of the usual size
+REPLAY = 1.5            # rows of old tasks for each row of news
 LEARNING_RATE = 5e-3    # peak; adapters start at nothing and take larger steps than whole weights
 
 QUESTIONS = {fact: [text.replace("{a.full}", "{name}") for text in known] for fact, (known, _) in QUESTION_PHRASINGS.items()}
@@ -41,11 +42,11 @@ def inject(
         raise ValueError(f"size is {size!r}: choose one of {', '.join(EPOCHS)}")
     if not rows:
         raise ValueError("there is no news to train: pass the rows of injection_rows(...)")
-    config: SFTConfig = replace(PRESETS[size], **{"examples": len(rows), "replay": 0, "epochs": EPOCHS[size], "learning_rate": LEARNING_RATE, "validations": 0, **changed})
+    config: SFTConfig = replace(PRESETS[size], **{"examples": len(rows), "replay": 0, "epochs": EPOCHS[size], "batch": BATCH, "learning_rate": LEARNING_RATE, "validations": 0, **changed})
     adapted = add_lora(copy.deepcopy(model), rank, ALPHA * rank / RANK, seed=seed).train()
     old = task_rows("train", round(replay * len(rows)), seed=f"replay {seed}") if replay else []
     run = finetune(adapted, [{"messages": row["messages"]} for row in rows + old], config, seed, on_step=on_step, progress=progress, description="injecting the news")
-    run.record |= {"parent": "sft", "recipe": {"size": size, "rank": rank, "replay": replay, "news": len(rows), **run.record["recipe"]}}
+    run.record |= {"parent": "reader", "recipe": {"size": size, "rank": rank, "replay": replay, "news": len(rows), **run.record["recipe"]}}
     return Run(merge_and_unload(adapted).eval(), run.history, run.record)
 
 

@@ -21,7 +21,7 @@ from course_lib.world.tasks import notice_prompt
 
 WAYS = ("closed book", "prompt", "RAG", "LoRA", "LoRA + RAG")
 NOTICES = 4             # notices that retrieval puts into a prompt
-CUT = 0.7               # of the best score: what lies under it is left out, so that namesakes do not fill the prompt
+KEPT = 0.5              # of each word of a name must stand in the question, or the notice is about somebody else
 BUDGET = 400            # tokens of notices in a prompt: the model reads 512 in all
 ANSWER = 32             # tokens an answer may have
 
@@ -89,18 +89,27 @@ def embed(model, tokenizer, texts: Sequence[str], pool: Callable = mean_pool) ->
     return pool(*states(model, tokenizer, texts)).cpu()
 
 
+def names_somebody_in(query: Sequence[str], text: str, tokenize: Callable = words) -> bool:
+    """Does a notice name (first name and surname) somebody whom the question names? With words both must stand in the question, with
+    trigrams half of each, so that a slip of the pen is forgiven."""
+    asked = set(query)
+    share = lambda word: sum(part in asked for part in tokenize(word)) / max(1, len(tokenize(word)))
+    return any(share(first) >= KEPT and share(surname) >= KEPT for first, surname in re.findall(r"\b([A-Z][a-z]+) ([A-Z][a-z]+)\b", text))
+
+
 def bm25_search(
-    notices: Sequence[str], k: int = NOTICES, tokenize: Callable = words, weigh: Callable = idf, score: Callable = bm25_scores, best: Callable = top_k, cut: float = CUT
+    notices: Sequence[str], k: int = NOTICES, tokenize: Callable = words, weigh: Callable = idf, score: Callable = bm25_scores, best: Callable = top_k, named: bool = True
 ) -> Callable[[str], list[int]]:
-    """search(question) → places of the k best notices, the best first, none of them under `cut` times the best score; [] where no word
-    of the question stands on the board."""
+    """search(question) → places of the k best notices, the best first; [] where no word of the question stands on the board.
+
+    `named`: of 5 · k candidates only those about somebody whom the question names. BM25 also brings up namesakes, and a wrong notice is worse than none."""
     documents = [tokenize(text) for text in notices]
     weights = weigh(documents)
 
     def search(question: str) -> list[int]:
-        scores = score(tokenize(question), documents, weights)
-        places = best(scores, k)
-        return [place for place in places if scores[place] >= cut * scores[places[0]]]
+        query = tokenize(question)
+        places = best(score(query, documents, weights), 5 * k if named else k)
+        return [place for place in places if not named or names_somebody_in(query, notices[place], tokenize)][:k]
 
     return search
 
