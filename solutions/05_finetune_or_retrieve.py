@@ -392,13 +392,13 @@ for way in ("closed book", "RAG"):
 print(f"\n{'right':>12} » {example['gold']};  outdated: {', '.join(example['stale'])}")
 
 # %% [markdown]
-# A search also finds the wrong thing. Of what BM25 brings up, the course keeps only notices about somebody whom the question names (`named=True`; read `names_somebody_in` in `course_lib/stages/retrieval.py`). What is that worth?
+# A search also finds the wrong thing. Of what BM25 brings up, the course keeps only notices about somebody whom the question names, and of notices that say the same thing anew only the newest (`named=True`; read `names_somebody_in` and `newest_of_each` in `course_lib/stages/retrieval.py`). What is that worth?
 
 # %%
 # LONG
 asked = news.questions(3, EACH)
 print(f"{'right on day 3, RAG with':<30}" + "".join(f"{kind:>10}" for kind in news.KINDS))
-for name, named in (("all that BM25 finds", False), ("notices about the person", True)):
+for name, named in (("all that BM25 finds", False), ("about the person, newest", True)):
     said = retrieval.answer("RAG", assistant, tokenizer, [q["question"] for q in asked], BOARD[3], search_with(BOARD[3], named=named), build=build_fn)
     right = [(q["kind"], measures.is_right(a["answer"], q["gold"], q["stale"])) for q, a in zip(asked, said)]
     print(f"{name:<30}" + "".join(f"{sum(r for k, r in right if k == kind) / sum(k == kind for k, _ in right):>10.0%}" for kind in news.KINDS))

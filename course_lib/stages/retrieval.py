@@ -20,7 +20,7 @@ from course_lib.stages.tokenizer import BOS, PAD
 from course_lib.world.tasks import notice_prompt
 
 WAYS = ("closed book", "prompt", "RAG", "LoRA", "LoRA + RAG")
-NOTICES = 4             # notices that retrieval puts into a prompt
+NOTICES = 3             # notices that retrieval puts into a prompt
 KEPT = 0.5              # of each word of a name must stand in the question, or the notice is about somebody else
 BUDGET = 400            # tokens of notices in a prompt: the model reads 512 in all
 ANSWER = 32             # tokens an answer may have
@@ -97,19 +97,30 @@ def names_somebody_in(query: Sequence[str], text: str, tokenize: Callable = word
     return any(share(first) >= KEPT and share(surname) >= KEPT for first, surname in re.findall(r"\b([A-Z][a-z]+) ([A-Z][a-z]+)\b", text))
 
 
+def newest_of_each(places: Sequence[int], notices: Sequence[str]) -> list[int]:
+    """Without the notices that a newer one supersedes: of those that begin alike ("Day 2: Ada Cobb now works …", four words after the day)
+    the newest alone. The order stays."""
+    begins = lambda place: tuple(notices[place].partition(": ")[2].split()[:4])
+    newest = {begins(place): place for place in sorted(places)}
+    return [place for place in places if newest[begins(place)] == place]
+
+
 def bm25_search(
     notices: Sequence[str], k: int = NOTICES, tokenize: Callable = words, weigh: Callable = idf, score: Callable = bm25_scores, best: Callable = top_k, named: bool = True
 ) -> Callable[[str], list[int]]:
     """search(question) → places of the k best notices, the best first; [] where no word of the question stands on the board.
 
-    `named`: of 5 · k candidates only those about somebody whom the question names. BM25 also brings up namesakes, and a wrong notice is worse than none."""
+    `named`: of 5 · k candidates only those about somebody whom the question names, and of those that say the same anew only the newest.
+    BM25 knows neither persons nor time: it also brings up namesakes and what no longer holds, and a wrong notice is worse than none."""
     documents = [tokenize(text) for text in notices]
     weights = weigh(documents)
 
     def search(question: str) -> list[int]:
         query = tokenize(question)
         places = best(score(query, documents, weights), 5 * k if named else k)
-        return [place for place in places if not named or names_somebody_in(query, notices[place], tokenize)][:k]
+        if named:
+            places = newest_of_each([place for place in places if names_somebody_in(query, notices[place], tokenize)], notices)
+        return places[:k]
 
     return search
 

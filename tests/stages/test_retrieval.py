@@ -6,7 +6,7 @@ import torch
 from course_lib.stages import retrieval
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
 from course_lib.stages.retrieval import (
-    ANSWER, WAYS, answer, bm25_scores, bm25_search, build_prompt, embed, embedding_search, idf, injection_rows, mean_pool, prompts, states, tokens_of, top_k, trigrams, words,
+    ANSWER, WAYS, answer, bm25_scores, bm25_search, build_prompt, embed, embedding_search, idf, injection_rows, mean_pool, newest_of_each, prompts, states, tokens_of, top_k, trigrams, words,
 )
 from course_lib.stages.tokenizer import BOS, load_tokenizer
 from course_lib.world.news import board, questions
@@ -61,6 +61,15 @@ def test_the_newest_notice_is_found():
                 places = [k for k, n in enumerate(notices) if n.change and (n.change.resident, n.change.fact) == (row["resident"], row["fact"])]
                 found.append(places[-1] in search(row["question"]))
         assert sum(found) / len(found) >= 0.95
+
+
+def test_only_notices_about_the_asked_person_and_only_the_newest_of_a_kind():
+    board = ["Day 1: Ada Cobb now works as a baker.", "Day 1: Eve Cobb now works as a nurse.", "Day 2: Ada Cobb has moved to Mill Lane.", "Day 2: Ada Cobb now works as a potter.",
+             "Day 3: A dance at the inn, ask for Ada Cobb."]
+    assert set(bm25_search(board)("What is Ada Cobb's job?")) == {2, 3, 4}
+    assert bm25_search(board)("What is Ida Cobb's job?") == [] and len(bm25_search(board, named=False)("What is Ida Cobb's job?")) > 0
+    assert set(bm25_search(board, tokenize=trigrams)("what is ada cob's job")) == {2, 3, 4} and bm25_search(board)("what is ada cob's job") == []
+    assert newest_of_each([3, 0, 1], board) == [3, 1]
 
 
 def test_mean_pool_reads_real_states_only():
