@@ -779,12 +779,12 @@ for name in ("clerk", "crier", "none", "clerk"):
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# The short run twice, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `learning_rate=1e-3` (full fine-tuning would like it), `rank=64`, `targets=("q_proj", "v_proj")`, `alpha=1`.
+# The short run twice, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `alpha=80`, `rank=64`, `targets=("q_proj", "v_proj")`, `replay=0`.
 
 # %%
 # LONG
-CHANGE = dict(alpha=80)
-MY_PREDICTION = "ten times alpha acts like far too large a learning rate: the score will be lower"
+CHANGE = dict(learning_rate=library.FULL_RATE)
+MY_PREDICTION = "the learning rate of full fine-tuning, a tenth: about the same score, with a smoother curve"
 
 changed = short_run("changed", **CHANGE)
 print(f"I predicted: {MY_PREDICTION}")
@@ -867,7 +867,8 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I raised alpha from 8 to 80 and predicted a lower score.
+# I gave the adapter the learning rate of full fine-tuning, 0.002 for 0.02, and predicted about the same score. At size laptop only about 57 % of the records came out right, against 94 % before, and the training loss ended higher, 0.49 for 0.31 nats/token.
+# B starts at 0, and the gradient of A is as small as B is: with small steps the detour first has to grow, and a short run ends before it has. Full weights need not grow from nothing.
 # ### END SOLUTION
 
 # %% [markdown]

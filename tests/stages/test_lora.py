@@ -184,3 +184,10 @@ def test_the_recipe_trains_what_it_says(way, trained):
 def test_an_unknown_size_gets_one_line():
     with pytest.raises(ValueError, match="choose one of tiny, laptop, gpu"):
         lora.lora("huge", base=Llama(SMALL))
+
+
+def test_qlora_on_transformers_own_llama():
+    theirs = lora.add_lora(quantize_base(to_transformers(Llama(TINY, seed=1)), embedding=False), 4, 8)
+    theirs(IDS, labels=IDS).loss.backward()
+    assert all((layer.lora_B.grad != 0).any() for layer in lora.lora_layers(theirs).values())
+    assert lora.trained_share(theirs) == sum(p.numel() for p in lora.lora_parameters(theirs)) / Llama(TINY).parameter_count()
