@@ -15,7 +15,7 @@
 #  you are here
 # ```
 #
-# **About 100 minutes · 9 points · a laptop is enough.** Your computer works alone for about five of these minutes.
+# **About 110 minutes · 9 points · a laptop is enough.** Your computer works alone for about four of these minutes.
 # At the end you have turned a messy crawl into training text, you know how well each step did, and you have seen what the mess does to a model.
 
 # %% [markdown]
@@ -115,7 +115,7 @@ print("\nwords in WEB:", ", ".join(sorted(WEB)))
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
-# > Minutes: 12
+# > Minutes: 10
 #
 # <details><summary>Hint 1</summary>Test the number of words first and return at once: then no later division is by 0.</details>
 # <details><summary>Hint 2</summary><code>sum(word in COMMON for word in words)</code> counts, because True is 1. Runs of three: <code>zip(words, words[1:], words[2:])</code>.</details>
@@ -303,7 +303,7 @@ print(f"\n{len(errors)} pairs: the error is {np.std(errors):.3f} (standard devia
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●●●○ (4 of 5)  
-# > Minutes: 12
+# > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>signatures.chunk(bands, dim=1)</code> gives the bands. Begin a new dictionary for each: equal numbers in different bands mean nothing.</details>
 # <details><summary>Hint 2</summary>A list cannot be a key, a tuple can: <code>tuple(rows)</code>. The value is the list of pages that have these rows.</details>
@@ -398,7 +398,7 @@ left = [p for k, p in enumerate(left) if k in kept]
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●●●● (5 of 5)  
-# > Minutes: 15
+# > Minutes: 12
 #
 # <details><summary>Hint 1</summary>One regular expression a kind, and <code>re.finditer</code>: its matches have <code>.start()</code> and <code>.end()</code>.</details>
 # <details><summary>Hint 2</summary><code>(?:…)?</code> is an optional part, <code>\d{4}</code> four digits, <code>\b</code> the edge of a word, <code>[\w.+-]</code> one of several characters.</details>
@@ -529,7 +529,7 @@ check("merge_pair")
 #
 # > Difficulty: ●●●●○ (4 of 5)  
 # > Importance: ●●●●○ (4 of 5)  
-# > Minutes: 18
+# > Minutes: 15
 #
 # <details><summary>Hint 1</summary>Keep a dict word → list of its symbols. <code>zip(symbols, symbols[1:])</code> gives the pairs; a <code>Counter</code> adds them up.</details>
 # <details><summary>Hint 2</summary>Keep a second dict symbol → number. Then <code>min(pairs, key=…)</code> with the key <code>(-count, number of the first, number of the second)</code>.</details>
@@ -580,7 +580,7 @@ library = json.loads(train_tokenizer(corpus, 5 + 256 + MERGES).to_str())["model"
 assert yours == [list(pair) for pair in library][:MERGES]
 print(f"{len(counts):,} different words: all {len(yours)} merges equal those of `tokenizers`")
 print("the first ten: " + ", ".join("".join(pair) for pair in yours[:10]) + "\nthe last ten:  " + ", ".join("".join(pair) for pair in yours[-10:]))
-word = counts.most_common(300)[-1][0]
+word = "Ġblacksmith"
 for known in (0, 20, MERGES):
     print(f"{word!r} after {known:>3} merges: " + " · ".join(cleaning.apply_merges(word, yours[:known])))
 
@@ -667,7 +667,7 @@ for row in steps:
 
 # %%
 # LONG
-MY_GUESS = "the raw model is further from the limit, repeats half of the numbers, and knows half of the leaked answers"
+MY_GUESS = "the raw model is further from the limit, repeats a tenth of the numbers, and knows a fifth of the leaked answers"
 
 read = raw_or_cleaned.same_budget(every_page, cleaned)
 print(f"{len(read):,} raw pages have as many tokens as {len(cleaned):,} cleaned pages")
@@ -697,11 +697,14 @@ from course_lib.stages.generate import generate
 
 numbers = repeated_pii(runs["raw"].model, load_tokenizer(), read)
 row = next((row for row in numbers if row["repeated"]), numbers[0])
-leaked, kept_secret = test[0], test[1]
-prompts = [row["prompt"], f"Visitors often ask:\nQ: {leaked['question']}\nA:", f"Visitors often ask:\nQ: {kept_secret['question']}\nA:", "Everybody in Littlebrook knows"]
+ask = lambda q: f"Visitors often ask:\nQ: {q['question']}\nA:"
+replies = generate(runs["raw"].model, load_tokenizer(), [ask(q) for q in test if q["leaked"]], max_new_tokens=24, temperature=0.0)
+leaked = next((q for q, reply in zip([q for q in test if q["leaked"]], replies) if q["answer"] in reply), test[0])  # one that it knows, if there is one
+kept_secret = test[1]
+prompts = [row["prompt"], ask(leaked), ask(kept_secret), "Everybody in Littlebrook knows"]
 truths = [f"{row['datum']} (stands {row['count']} times)", f"{leaked['answer']} (leaked)", f"{kept_secret['answer']} (not leaked)", "–"]
 for prompt, true in zip(prompts, truths):
-    answers = [generate(runs[name].model, load_tokenizer(), prompt, max_new_tokens=24, temperature=0.0) for name in runs]
+    answers = [generate(runs[name].model, load_tokenizer(), prompt, max_new_tokens=24, temperature=0.0).strip().split("\n")[0] for name in runs]
     print(f"» {prompt}‖     the truth: {true}\n" + columns(list(runs), answers) + "\n")
 
 print("telephone numbers by how often they stand on the raw pages (✓: the raw model repeats it)")
