@@ -52,7 +52,7 @@ PRESETS = {
     "laptop": SFTConfig(),
     "gpu": SFTConfig(examples=100_000, replay=60_000, batch=16_384),
 }
-READING_PRESETS = {size: replace(config, examples=config.examples * 9 // 19, replay=config.replay // 4) for size, config in PRESETS.items()}
+READING_PRESETS = {size: replace(config, examples=config.examples * 11 // 19, replay=config.replay * 2 // 7) for size, config in PRESETS.items()}
 
 
 def to_transformers_chat(tokenizer):

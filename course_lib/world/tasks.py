@@ -19,7 +19,7 @@ from course_lib.world.source import Source
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."
 SHARES = {"fact": 22, "short": 8, "list": 8, "introduce": 8, "how-to": 4, "story": 9, "follow-up": 32, "unknown": 9}        # of the assistant's rows
-READING = {"notices": 64, "fact": 8, "follow-up": 8, "unknown": 6, "short": 3, "list": 3, "introduce": 4, "story": 4}      # of the rows that teach reading notices (lab 05)
+READING = {"notices": 66, "fact": 8, "follow-up": 12, "unknown": 5, "short": 2, "list": 2, "introduce": 2, "story": 3}      # of the rows that teach reading notices (lab 05)
 
 # [training phrasings, held-out phrasings]
 QUESTION_PHRASINGS = {
@@ -266,12 +266,12 @@ def chatter(s: Source, person: Resident, day: int) -> str:
 
 
 def notices_row(s: Draw) -> dict:
-    """One to three notices about somebody, then one to four questions. What the notices say of the asked fact holds, the newest first of all;
+    """One or two notices about somebody, then one to four questions. What the notices say of the asked fact holds, the newest first of all;
     where they say nothing memory answers, and of strangers nobody knows anything else."""
     person = s.stranger() if s.pick(range(4)) == 0 else s.pick(s.people)
     told_of: dict[str, str] = {}                                # fact → its newest value
     facts, lines = some_facts(s, 2), []
-    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 1, 2, 3)))):
+    for day in sorted(s.pick(range(1, 10)) for _ in range(s.pick((1, 1, 1, 2)))):
         if s.pick(range(5)) == 0:
             lines.append(chatter(s, person, day))
             continue
