@@ -571,7 +571,7 @@ check("pick_learning_rate")
 # LONG
 MY_GUESS = "smaller"
 
-RATES = [1e-4, 1e-3, 1e-2] if small else [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
+RATES = [1e-4, 1e-3, 1e-2] if small else [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 SHORT = 100 if small else 1200  # rows of a short run
 curves = []
 for rate in RATES:
@@ -582,7 +582,7 @@ best = mine("pick_learning_rate", globals(), lambda rates, curves: min((c[-1], r
 print(f"\nchosen: {best:g}. You guessed: {MY_GUESS}. The course's long run uses {PRESETS[course.size].learning_rate:g}.")
 
 # %% [markdown]
-# **What to notice.** The curve of the losses over the rates is a valley: a factor of ten to either side costs more than a factor of three. A long run can take a somewhat different rate than a short one.
+# **What to notice.** The last losses over the rates are a valley. A short run must hurry, and so it ends lowest with a rate that is larger than the long run's: what is best in a sweep is best for runs of that length, and says little about what is forgotten on the way (§ 10).
 
 # %% [markdown]
 # ## § 8 Train
@@ -742,8 +742,9 @@ for name, m in (("base model", base), ("assistant", model)):
 MY_GUESS = "as many as before"
 
 FEW, EPOCHS, ASKED = (40, 4, 20) if small else (300, 16, 100)
-small_set = task_rows("train", FEW, seed="a small set")
-asked = {"the small set itself": small_set[:ASKED], "unseen residents": held_out["residents"][:ASKED]}
+from_memory = lambda rows: [row for row in rows if row["kind"] in ("fact", "list", "introduce", "follow-up")]  # answered by facts that the weights hold
+small_set = from_memory(task_rows("train", 10 * FEW, seed="a small set"))[:FEW]
+asked = {"the small set itself": small_set[:ASKED], "unseen residents": from_memory(task_rows("residents", 5 * ASKED, seed="unseen"))[:ASKED]}
 
 
 def read_again(rows, epochs=EPOCHS, measure=(), **changes):
@@ -760,7 +761,7 @@ def read_again(rows, epochs=EPOCHS, measure=(), **changes):
             lines[name].append((sum(result["right"]), result["n"]))
 
     look([])
-    options = {"epochs": epochs, "learning_rate": 1e-3, "floor": 1.0, "validations": 0, **changes}
+    options = {"epochs": epochs, "floor": 1.0, "validations": 0, **changes}
     run = finetune(student, rows, replace(PRESETS[course.size], **options), loss_fn=loss_fn, on_step=look, progress=False)
     return student, marks, lines, run.history
 
@@ -772,7 +773,8 @@ for name, counts in lines.items():
 print(f"training loss: {history[0]['train_loss']:.3f} at the first step, {history[-1]['train_loss']:.3f} nats/token at the last. You guessed: {MY_GUESS}.")
 
 # %% [markdown]
-# **What to notice.** TO BE WRITTEN FROM THE RUN
+# **What to notice.** By its training loss, and by its own rows, the run gets better to the very end. On the residents whom it does not mention, recall holds for a few epochs and then breaks down: the weights that held their facts are overwritten.
+# Only rows that the training did not see could tell you. We drew three other small sets: each time the small set ended above 95 %, and the unseen residents ended far below their start.
 
 # %% [markdown]
 # ## § 12 The same steps by TRL
@@ -803,19 +805,18 @@ if SFTTrainer:
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# The small set of § 11 once more, with one difference. Choose it, **write down what you expect**, then run. The one below is **replay**: as many documents of pre-training are mixed in as there are rows. The course's long run did that too. Other changes to try: `CHANGE = dict(learning_rate=1e-4)`, `dict(epochs=2)`, or `ROWS = small_set[:50]`.
+# The small set of § 11 once more, read as often as before, with one difference. Choose it, **write down what you expect**, then run. The one below is **replay**: as many documents of pre-training are mixed in as there are rows, fresh ones for each reading. The course's long run did that too. Other changes to try: `REPLAY = 0` and then `CHANGE = dict(learning_rate=0.0004)`, or `CHANGE = dict(batch=8192)`.
 
 # %%
 # LONG
-CHANGE = {}
-ROWS = small_set + pretrain_rows("train", FEW)
-MY_PREDICTION = "with replay it forgets less: the unseen residents stay above 80 %"
+CHANGE, REPLAY = {}, FEW  # fields of SFTConfig; documents mixed in at each reading
+MY_PREDICTION = "with replay it forgets less: the unseen residents lose only half as much"
 
-changed, new_marks, new_lines, _ = read_again(ROWS, measure=[CHANGE.get("epochs", EPOCHS)], **CHANGE)
+changed, _, new_lines, _ = read_again(small_set * EPOCHS + pretrain_rows("train", REPLAY * EPOCHS), epochs=1, measure=[1], **CHANGE)
 print(f"I predicted: {MY_PREDICTION}")
-for name, done, counts, m in (("as before", marks, lines, over), ("changed", new_marks, new_lines, changed)):
+for name, counts, m in (("as before", lines, over), ("changed", new_lines, changed)):
     ends = [(question, *measured[-1], *wilson(*measured[-1])) for question, measured in counts.items()]
-    print(f"{name:<10} after {done[-1]} epochs: " + ", ".join(f"{question} {100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)" for question, right, n, low, high in ends)
+    print(f"{name:<10}" + ", ".join(f"{question} {100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)" for question, right, n, low, high in ends)
           + f"; facts known when a document is continued: {100 * knowledge(m, tokenizer, world)['accuracy']:.0f} %")
 
 # %% [markdown]
@@ -841,7 +842,9 @@ for name, done, counts, m in (("as before", marks, lines, over), ("changed", new
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# TO BE WRITTEN FROM THE RUN
+# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. In a run from a shorter-trained assistant (73 % of the unseen residents at the start),
+# 36 % (27 to 46 %) were left after sixteen epochs without replay and 70 % (60 to 78 %) with it. The intervals lie far apart, so the difference is no chance. The documents name all residents again and again,
+# so the weights cannot be bent to the small set alone; the price is that the small set itself is learned more slowly (85 % for 100 %).
 # ### END SOLUTION
 
 # %% [markdown]
