@@ -15,7 +15,7 @@
 #                              you are here
 # ```
 #
-# **About 90 minutes · 8 points · a laptop is enough.** Your computer works alone for about COMPUTE of these minutes.
+# **About 90 minutes · 8 points · a laptop is enough.** Your computer works alone for about six of these minutes.
 # Your assistant stopped learning on the day of its knowledge cut-off. The village did not stop. At the end you can say, with numbers of your own, when to train the news in and when to look it up.
 
 # %% [markdown]
@@ -102,7 +102,7 @@ for day in (0, 3):
 print(f"\nYou guessed: {MY_GUESS}.")
 
 # %% [markdown]
-# **What to notice.** On day 0 the model card's cut-off is true: the facts of that day are right. On day 3 the same model is as sure of itself as before, and wrong where the village has moved on. It cannot know that it is outdated.
+# **What to notice.** On day 0 the model card's cut-off is true: it knows the facts of that day, nearly all. On day 3 the same model is as sure of itself as before, and wrong where the village has moved on. It cannot know that it is outdated.
 
 # %% [markdown]
 # ## § 2 Words
@@ -516,7 +516,7 @@ def injection_rows(changes: list[dict], questions: dict[str, list[str]], answers
 check("injection_rows")
 
 # %% [markdown]
-# Now train them in, with LoRA (lab 04), and merge the adapter, so that the result is a plain model. As many rows of old tasks are mixed in, so that it does not forget how to answer. **Predict first:** how many seconds of training per piece of news?
+# Now train them in, with LoRA (lab 04), and merge the adapter, so that the result is a plain model. Rows of old tasks and of the reading lesson are mixed in, so that it does not forget how to answer. **Predict first:** how many seconds of training per piece of news?
 
 # %%
 # LONG
@@ -742,7 +742,9 @@ print(f"{'seconds of training':<26}{'':>12}{SECONDS:>12.0f}{changed.history[-1][
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# WRITTEN1
+# The opening hours of a clinic: they change every few weeks, and some thousand people ask each day. I decide for RAG. It was right on 98 to 100 % of what had changed, on every day, and 0 % outdated; the model
+# fine-tuned on day 1 was right on day 1 and more than 70 % outdated on day 3. LoRA saves FLOP only after tens of thousands of questions between two changes, which the clinic does not have. The upkeep of RAG: somebody
+# keeps the board in order and removes what no longer holds, and the hit rate of the search is measured each week.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -751,7 +753,9 @@ print(f"{'seconds of training':<26}{'':>12}{SECONDS:>12.0f}{changed.history[-1][
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# WRITTEN2
+# "Whiich pet lives with Mra Kettle?" went wrong in the search: the list of notices found is empty, because "mra" is on no notice, and of all queries with typos the notice was found for one in three only. Trigrams find four in
+# five, so I would search by letters, or correct the spelling against the names on the board first. "Two in one" is another case: nine in ten times the notice was found and no answer was right. That is the form of the
+# question; I would split it in two before the search, or put such rows into the training.
 # ### END SOLUTION
 
 # %% [markdown]

@@ -12,7 +12,7 @@ from course_lib.stages.pretrain import Run
 from course_lib.stages.retrieval import injection_rows
 from course_lib.stages.sft import PRESETS, SFTConfig, finetune
 from course_lib.world.news import changes, village_on
-from course_lib.world.tasks import QUESTION_PHRASINGS, task_rows
+from course_lib.world.tasks import QUESTION_PHRASINGS, READING, task_rows
 
 RANK, ALPHA = 16, 32.0
 EPOCHS = {"tiny": 1, "laptop": 8, "gpu": 8}
@@ -44,7 +44,8 @@ def inject(
         raise ValueError("there is no news to train: pass the rows of injection_rows(...)")
     config: SFTConfig = replace(PRESETS[size], **{"examples": len(rows), "replay": 0, "epochs": EPOCHS[size], "batch": BATCH, "learning_rate": LEARNING_RATE, "validations": 0, **changed})
     adapted = add_lora(copy.deepcopy(model), rank, ALPHA * rank / RANK, seed=seed).train()
-    old = task_rows("train", round(replay * len(rows)), seed=f"replay {seed}") if replay else []
+    half = round(replay * len(rows) / 2)
+    old = task_rows("train", half, f"replay {seed}") + task_rows("train", half, f"replay {seed}", READING)     # what is not repeated is forgotten: reading, too
     run = finetune(adapted, [{"messages": row["messages"]} for row in rows + old], config, seed, on_step=on_step, progress=progress, description="injecting the news")
     run.record |= {"parent": "reader", "recipe": {"size": size, "rank": rank, "replay": replay, "news": len(rows), **run.record["recipe"]}}
     return Run(merge_and_unload(adapted).eval(), run.history, run.record)
