@@ -10,7 +10,7 @@ STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D
 def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
     """A row for each kind, a mark with its interval for each group: groups[name][kind] = (right, n). Told apart by shape as well as by colour."""
     kinds = list(next(iter(groups.values())))
-    fig, axes = empty(height=0.9 + 0.34 * len(kinds))
+    fig, axes = empty(height=1.2 + 0.34 * len(kinds))
     for place, ((name, counts), (colour, mark, _)) in enumerate(zip(groups.items(), STYLES)):
         shift = 0.26 * (place - (len(groups) - 1) / 2)
         for row, kind in enumerate(kinds):
@@ -19,24 +19,24 @@ def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
             axes.plot([100 * low, 100 * high], [row + shift] * 2, color=colour, linewidth=1.5)
             axes.plot(100 * right / n, row + shift, color=colour, marker=mark, markersize=5, linestyle="none", label=name if row == 0 else None)
     axes.set_yticks(range(len(kinds)), kinds)
-    axes.invert_yaxis()
-    axes.set(xlabel="right, % (line: 95 % interval)", xlim=(-2, 102), title=title)
+    axes.set_ylim(len(kinds) - 0.5, -0.5)
+    least = min(100 * wilson(*counts[kind])[0] for counts in groups.values() for kind in kinds)
+    axes.set(xlabel="right, % (line: 95 % interval)", xlim=(least // 10 * 10 - 1, 101), title=title)
     axes.grid(alpha=0.25, axis="x")
-    axes.legend(frameon=False, fontsize=9)
+    fig.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=len(groups))
     return fig
 
 
 def epochs_figure(epochs: list[float], lines: dict[str, list[tuple[int, int]]], title: str):
-    """Share right against epochs (logarithmic axis), with intervals: lines[name][k] = (right, n) after epochs[k]."""
+    """Share right after each number of epochs (evenly spaced, 0 is before the training), with intervals: lines[name][k] = (right, n) after epochs[k]."""
     fig, axes = empty()
+    places = range(len(epochs))
     for (name, counts), (colour, mark, dash) in zip(lines.items(), STYLES):
         shares = [100 * right / n for right, n in counts]
         low, high = zip(*(wilson(right, n) for right, n in counts))
-        axes.plot(epochs, shares, color=colour, marker=mark, markersize=5, linestyle=dash, label=f"{name}, at the end {shares[-1]:.0f} %")
-        axes.fill_between(epochs, [100 * x for x in low], [100 * x for x in high], color=colour, alpha=0.15, linewidth=0)
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(epochs, [f"{n:g}" for n in epochs])
-    axes.minorticks_off()
+        axes.plot(places, shares, color=colour, marker=mark, markersize=5, linestyle=dash, label=f"{name}, at the end {shares[-1]:.0f} %")
+        axes.fill_between(places, [100 * x for x in low], [100 * x for x in high], color=colour, alpha=0.15, linewidth=0)
+    axes.set_xticks(places, [f"{n:g}" for n in epochs])
     axes.axhline(100, color=GREY, linestyle=":", linewidth=1)
     axes.set(xlabel="epochs over the small training set", ylabel="right, % (band: 95 % interval)", ylim=(-3, 105), title=title)
     axes.grid(alpha=0.25)
