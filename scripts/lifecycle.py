@@ -15,7 +15,7 @@ PHASES = [  # name, labs, the known limit
     ("safe", "10", "100 % harmful,\n0 % benign refused"),
     ("released", "11", "a model card\nwith intervals"),
 ]
-TODAY = {"02"}  # labs 00 and 02 are here; the others follow
+TODAY = {"01", "02", "03–05"}  # labs 00 to 05 are here; the others follow
 INK, SOFT, HERE = "#1f2d3d", "#7a8794", "#2f6f4f"
 
 
