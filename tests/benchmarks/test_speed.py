@@ -21,7 +21,7 @@ def test_matmul(benchmark):
 def test_training_step(benchmark):
     config = PRESETS["laptop"]
     model = Llama(config.model)
-    optimisers = optimizers(model, config)
+    optimisers = optimizers(model, config.learning_rate)
     batch = collate(encode_documents(load_tokenizer(), [row["text"] for row in pretrain_rows("validation", 33)]))
 
     def step():
