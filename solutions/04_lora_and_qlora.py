@@ -158,7 +158,7 @@ try:
         print(f"{name}: largest difference from PEFT, relative to the largest number: {difference.item():.1e}")
     assert max(apart.values()) < 1e-5
 except ImportError:
-    print("peft is not installed here (pip install peft), so this comparison is left out.")
+    print("peft is not installed here, so this comparison is left out.")
 
 # %% [markdown]
 # ## § 3 The start
@@ -521,7 +521,7 @@ try:
     print(f"loss {ours_loss.item():.6f}, PEFT's {their_loss.item():.6f}; gradients differ by at most {apart:.1e}, merged weights by {apart_merged:.1e}")
     assert abs(ours_loss.item() - their_loss.item()) < 1e-5 and apart < 1e-5 and apart_merged < 1e-5
 except ImportError:
-    print("peft is not installed here (pip install peft), so this comparison is left out.")
+    print("peft is not installed here, so this comparison is left out.")
 
 # %% [markdown]
 # ## § 8 Sixteen numbers
