@@ -55,10 +55,12 @@ PRESETS = {
 READING_PRESETS = {size: replace(config, examples=config.examples * 11 // 19, replay=config.replay * 2 // 7) for size, config in PRESETS.items()}
 
 
-def to_transformers_chat(tokenizer):
-    """The course tokenizer as a `PreTrainedTokenizerFast` that knows the chat template."""
+def to_transformers_chat(tokenizer, template: str = CHAT_TEMPLATE):
+    """The course tokenizer as a `PreTrainedTokenizerFast` that knows the chat template. Raises CourseError for one without generation markers."""
+    if not ("{% generation %}" in template and "{% endgeneration %}" in template):
+        raise CourseError("the chat template does not mark what the assistant says: put {% generation %} before the assistant's content and {% endgeneration %} after its <|im_end|>")
     theirs = to_transformers(tokenizer)
-    theirs.chat_template = CHAT_TEMPLATE
+    theirs.chat_template = template
     return theirs
 
 

@@ -128,3 +128,8 @@ def test_the_recipe_runs_at_size_tiny_from_the_shipped_base():
 def test_the_reading_lesson_starts_from_the_assistant():
     run = read("tiny", base=Llama(SMALL), progress=False)
     assert run.record["parent"] == "sft" and run.record["recipe"]["examples"] < PRESETS["tiny"].examples
+
+
+def test_a_template_without_generation_markers_is_refused():
+    with pytest.raises(CourseError, match="does not mark what the assistant says"):
+        to_transformers_chat(TOKENIZER, "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}")
