@@ -225,7 +225,7 @@ scores = bm25_fn(words_fn(QUESTION), DOCUMENTS, WEIGHTS)
 try:
     import bm25s
 except ImportError:
-    print("The package bm25s is not here, so the comparison is left out. `pip install bm25s` brings it.")
+    print("The package bm25s is not here, so the comparison is left out.")
 else:
     library = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
     library.index(DOCUMENTS, show_progress=False)
@@ -462,7 +462,7 @@ yours = score_fn(said, golds, stale)
 try:
     import evaluate
 except ImportError:
-    print("The package evaluate is not here, so the comparison is left out. `pip install evaluate` brings it.")
+    print("The package evaluate is not here, so the comparison is left out.")
 else:
     folder = Path(measures.__file__).parent / "metrics"
     theirs = {
