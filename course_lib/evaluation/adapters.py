@@ -13,7 +13,7 @@ from course_lib.world import pretrain_rows
 from course_lib.world.jobs import job_rows
 from course_lib.world.tasks import task_rows
 
-EXAMINED = {"tiny": 40, "laptop": 300, "gpu": 300}
+EXAMINED = {"tiny": 40, "laptop": 600, "gpu": 600}
 
 
 def examine(model, size: str, job: str = "clerk", seed: int | str = 0) -> dict:

@@ -30,11 +30,11 @@ PEFT_PREFIX = "base_model.model."
 
 # thin matrices that start at 0 want larger steps than full ones: see the learning rates of FULL, which are the best for full fine-tuning
 PRESETS = {
-    "tiny": sft.SFTConfig(examples=200, replay=50, batch=512, learning_rate=2e-2, validations=0),
-    "laptop": sft.SFTConfig(examples=4_000, replay=1_000, batch=1024, learning_rate=2e-2, validations=0),
-    "gpu": sft.SFTConfig(examples=20_000, replay=5_000, batch=4096, learning_rate=2e-2, validations=0),
+    "tiny": sft.SFTConfig(examples=200, replay=50, batch=512, learning_rate=1e-2, validations=0),
+    "laptop": sft.SFTConfig(examples=10_000, replay=2_500, batch=1024, learning_rate=1.2e-2, validations=0),
+    "gpu": sft.SFTConfig(examples=20_000, replay=5_000, batch=4096, learning_rate=1e-2, validations=0),
 }
-FULL_RATE = 2e-3
+FULL_RATE = 1.2e-3
 RANK, ALPHA = 4, 8
 
 
