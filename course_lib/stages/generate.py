@@ -18,6 +18,8 @@ def next_token_probs(logits: Float[Tensor, "*B V"], temperature: float = 1.0, to
     """
     if temperature <= 0:
         return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    if top_p >= 1:      # nothing is cut, and the sort would take most of the time of a step
+        return torch.softmax(logits.float() / temperature, -1)
     sorted_probs, order = torch.softmax(logits.float() / temperature, -1).sort(dim=-1, descending=True, stable=True)
     before = sorted_probs.cumsum(-1) - sorted_probs  # probability of everything likelier than this token
     sorted_probs = sorted_probs.masked_fill(before >= top_p, 0.0)
@@ -69,10 +71,10 @@ def generate_ids(
         if cache is None:
             logits = model(ids[rows, : int(ends[rows].max())].to(device))[torch.arange(len(rows)), ends[rows] - 1]
         elif step == 0:
-            logits = model.cached(ids[:, :longest].to(device), torch.arange(longest, device=device).expand(len(rows), -1), cache)[torch.arange(len(rows)), ends - 1]
+            logits = model.cached(ids[:, :longest].to(device), torch.arange(longest, device=device).expand(len(rows), -1), cache, (ends - 1).to(device))
         else:
             at = (ends[rows] - 1)[:, None]
-            logits = model.cached(ids[rows[:, None], at].to(device), at.to(device), cache)[:, 0]
+            logits = model.cached(ids[rows[:, None], at].to(device), at.to(device), cache, torch.zeros_like(rows, device=device))
         tokens = sample_rows(logits.float(), temperature, top_p, uniform[rows, step].to(device)).cpu()
         for row, token in zip(rows.tolist(), tokens.tolist()):
             if token != stop:

@@ -144,8 +144,9 @@ class Llama(nn.Module):
         like = self.model.embed_tokens.weight
         return [(torch.zeros(shape, dtype=like.dtype, device=like.device), torch.zeros(shape, dtype=like.dtype, device=like.device)) for _ in self.model.layers]
 
-    def cached(self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], cache: list[tuple[Tensor, Tensor]]) -> Float[Tensor, "B T V"]:
-        """Logits of new tokens at their positions, given what the cache holds of those before; writes their keys and values into it.
+    def cached(self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], cache: list[tuple[Tensor, Tensor]], last: Int[Tensor, " B"]) -> Float[Tensor, "B V"]:
+        """Logits after the `last` (an index into T) of new tokens at their positions, given what the cache holds of those before; writes the
+        new keys and values into it.
 
         A position can be written again: padding on the right of a short prompt is overwritten by the tokens that follow it."""
         x = self.model.embed_tokens(ids)
@@ -153,7 +154,7 @@ class Llama(nn.Module):
         visible = torch.arange(int(positions.max()) + 1, device=ids.device) <= positions[:, None, :, None]
         for block, (keys, values) in zip(self.model.layers, cache):
             x = block(x, cos, sin, visible, (keys, values, positions))
-        return self.head(self.model.norm(x))
+        return self.head(self.model.norm(x[torch.arange(len(x), device=x.device), last]))
 
     def parameter_count(self) -> int:
         return sum(p.numel() for p in self.parameters())
