@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from course_lib.platform import CourseError, work_dir, write_atomic
-from course_lib.stages.model import Llama, ModelConfig
+from course_lib.stages.model import Llama, ModelConfig, RewardModel
 
 SHIPPED = Path(__file__).resolve().parent / "shipped"
 LARGEST = 30 * 2**20        # bytes of one artefact: a download link and a Colab session must carry it
@@ -63,7 +63,7 @@ def save_stage(stage: str, model: Llama, record: dict, folder: Path | str | None
     (what was there before stays), and if the file would be too large to hand in.
     """
     folder = Path(folder) if folder else work_dir() / stage
-    tensors = {name: weight.to(dtype) for name, weight in model.state_dict().items()}
+    tensors = {name: weight.to(dtype) for name, weight in model.state_dict().items() if not name.startswith("value.")}     # PPO's helper, no part of the policy
     record = {**record, "stage": stage, "model": asdict(model.config)}
     if sum(t.numel() * t.element_size() for t in tensors.values()) > LARGEST:
         raise ArtifactError(f"stage {stage!r} is larger than {LARGEST >> 20} MiB: save it with dtype=torch.bfloat16, or train a smaller model")
@@ -79,7 +79,7 @@ def load_folder(folder: Path, stage: str) -> tuple[Llama, dict]:
     if record.get("stage") != stage:
         raise ArtifactError(f"{folder} holds stage {record.get('stage')!r}, not {stage!r}: save the right one with save_stage({stage!r}, …)")
     try:
-        model = Llama(ModelConfig(**record["model"]))
+        model = (RewardModel if "score.weight" in tensors else Llama)(ModelConfig(**record["model"]))
         model.load_state_dict({name: weight.float() for name, weight in tensors.items()})
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"the weights in {folder} do not fit the model that their record names ({str(error).splitlines()[0]}): save the stage again") from None

@@ -78,8 +78,29 @@ def ship_assistant(stage: str, parent: str, size: str, seed: int) -> None:
     print(f"{folder}: {scores['residents']:.1%} of held-out instructions, {scores['phrasings']:.1%} in held-out phrasings, after {run.record['minutes']:.1f} minutes")
 
 
+def ship_preferences() -> None:
+    """Pairs of answers of the shipped assistant, judged by the annotators."""
+    import pyarrow
+    import pyarrow.parquet
+
+    from course_lib.artifacts import load_folder
+    from course_lib.stages.preferences import sample_pairs
+    from course_lib.stages.rollout import assistant
+    from course_lib.stages.tokenizer import load_tokenizer
+    from course_lib.world.annotators import label_pairs, prompts
+
+    model, tokenizer = assistant(load_folder(SHIPPED / "sft", "sft")[0]), load_tokenizer()
+    for split, n, pairs in (("train", 52_000, 30_000), ("test", 4_000, 2_000)):
+        rows = label_pairs(sample_pairs(model, tokenizer, prompts(split, n)), split)[:pairs]
+        table = pyarrow.table({**{key: [row[key] for row in rows] for key in ("prompt", "chosen", "rejected", "annotator", "kind")}, "check": [json.dumps(row["check"]) for row in rows]})
+        path = FOLDER / f"preferences-{split}.parquet"
+        pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
+        print(f"{path}: {len(rows):,} pairs, {path.stat().st_size / 1e6:.1f} MB")
+
+
 def main(argv: list[str] | None = None) -> int:
-    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft, "reader": ship_reader}
+    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft, "reader": ship_reader,
+             "preferences": ship_preferences}
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
     chosen = parser.parse_args(argv).part or list(parts)

@@ -71,6 +71,8 @@ def check_model(folder, stage):
         raise BadModel(f"the model is of stage {str(record.get('stage'))[:40]!r}, not {stage!r}: hand in what save_stage({stage!r}, …) wrote")
     config = config_of(record)
     wanted = reference_shapes(config) | (adapter_shapes(record["lora"], config) if "lora" in record else {})
+    if stage == "reward":
+        wanted["score.weight"] = [1, config.hidden]
     if missing := sorted(set(wanted) - set(have)):
         raise BadModel(f"the model lacks {len(missing)} of {len(wanted)} tensors, e.g. {', '.join(missing[:3])}")
     if extra := sorted(set(have) - set(wanted)):

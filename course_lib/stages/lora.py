@@ -28,7 +28,7 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 ALL_LINEAR = (*ATTENTION, "gate_proj", "up_proj", "down_proj")
 PEFT_PREFIX = "base_model.model."
 
-# thin matrices that start at 0 want larger steps than full ones: see the learning rates of FULL, which are the best for full fine-tuning
+# thin matrices that start at 0 want larger steps than full ones: each rate is near the best that we found for its way
 PRESETS = {
     "tiny": sft.SFTConfig(examples=200, replay=50, batch=512, learning_rate=1e-2, validations=0),
     "laptop": sft.SFTConfig(examples=10_000, replay=2_500, batch=1024, learning_rate=1.2e-2, validations=0),

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from course_lib.stages.tokenizer import PAD
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -160,16 +162,45 @@ class Llama(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
+def last_hidden(hidden: Float[Tensor, "B T D"], ids: Int[Tensor, "B T"]) -> Float[Tensor, "B D"]:
+    """The hidden state at the last token of each row that is not padding, wherever the padding stands."""
+    places = torch.arange(ids.shape[1], device=ids.device)
+    return hidden[torch.arange(len(ids), device=ids.device), ((ids != PAD) * places).argmax(-1)]
+
+
+class RewardModel(Llama):
+    """forward(ids [B T]) → rewards [B], read by a linear reward head from the last real token of each row (padding on the right)."""
+
+    def __init__(self, config: ModelConfig, seed: int = 0):
+        super().__init__(config, seed)
+        self.score = nn.Linear(config.hidden, 1, bias=False)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
+        return self.score(last_hidden(self.hidden(ids), ids))[:, 0]
+
+
+class ValuePolicy(Llama):
+    """A policy with a value head beside the language head; both read the same hidden states."""
+
+    def __init__(self, config: ModelConfig, seed: int = 0):
+        super().__init__(config, seed)
+        self.value = nn.Linear(config.hidden, 1)
+        nn.init.zeros_(self.value.weight)
+        nn.init.zeros_(self.value.bias)
+
+
 def to_transformers(model: Llama):
-    """The same weights in transformers' LlamaForCausalLM (fp32), for PEFT and TRL. Logits agree to 1e-5."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+    """The same weights in transformers' LlamaForCausalLM (a RewardModel: LlamaForSequenceClassification), fp32, for PEFT and TRL. Outputs agree to 1e-5."""
+    from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
     c = model.config
-    theirs = LlamaForCausalLM(LlamaConfig(
+    kind = LlamaForSequenceClassification if isinstance(model, RewardModel) else LlamaForCausalLM
+    theirs = kind(LlamaConfig(
         vocab_size=c.vocabulary, hidden_size=c.hidden, intermediate_size=c.intermediate, num_hidden_layers=c.layers,
         num_attention_heads=c.heads, num_key_value_heads=c.heads, max_position_embeddings=c.context, rms_norm_eps=c.eps,
         rope_parameters={"rope_type": "default", "rope_theta": c.rope_base}, tie_word_embeddings=True,
-        pad_token_id=0, bos_token_id=1, eos_token_id=2))
+        pad_token_id=0, bos_token_id=1, eos_token_id=2, num_labels=1))
     missing, unexpected = theirs.load_state_dict(model.state_dict(), strict=False)
     assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
     return theirs

@@ -89,10 +89,10 @@ def collate(rows: list[list[int]]) -> Int[Tensor, "B T"]:
 
 
 def optimizers(model: torch.nn.Module, learning_rate: float, rest: float = 1.0) -> list[torch.optim.Optimizer]:
-    """For the parameters that require a gradient: Muon for the matrices inside the blocks, AdamW for the embedding, the norms and
+    """For the parameters that require a gradient: Muon for the matrices inside the blocks, AdamW for the embedding, the norms, heads ("score") and
     adapters (Muon would make every direction of a low-rank factor equally long). `rest`: AdamW's learning rate as a share of Muon's."""
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    inside = {name: p for name, p in trained.items() if p.dim() == 2 and "embed" not in name and "lora_" not in name}
+    inside = {name: p for name, p in trained.items() if p.dim() == 2 and not any(part in name for part in ("embed", "lora_", "score"))}
     others = [{"params": [p for name, p in trained.items() if name not in inside], "scale": rest if inside else 1.0}]
     made = [Muon(inside.values(), lr=learning_rate)] if inside else []
     return made + ([torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)] if others[0]["params"] else [])

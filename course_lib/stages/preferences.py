@@ -1,0 +1,119 @@
+"""Training on preferences: pairs and thumbs as token ids, and the one loop that the reward model, DPO and KTO share.
+
+A pair has TRL's columns: {"prompt": [messages], "chosen": [one assistant message], "rejected": [one assistant message]}; a thumb is
+{"prompt", "completion": [one assistant message], "label": True for a thumb up}.
+"""
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from tqdm import tqdm
+
+from course_lib.platform import CourseError, keep_large_buffers
+from course_lib.stages.pretrain import Run, learning_rate, optimizers, restore, save_checkpoint
+from course_lib.stages.rollout import roll_out
+from course_lib.stages.sft import collate, encode_chat
+from course_lib.world import rows_hash
+
+
+@dataclass(frozen=True)
+class PreferenceConfig:
+    rows: int                       # pairs or thumbs
+    batch: int = 64                 # pairs or thumbs a step
+    epochs: int = 1
+    learning_rate: float = 2e-3     # Muon's peak
+    rest: float = 0.2               # AdamW's (embedding, norms, heads), as a share of it
+    warmup: float = 0.05            # share of the steps
+    floor: float = 0.02             # last learning rate, as a share of the peak
+    clip: float = 1.0               # largest norm of the gradient
+
+
+def encode_answers(tokenizer, rows: list[dict], keys: tuple[str, ...], context: int) -> list[list[tuple[list[int], list[int]]]]:
+    """For each row, (ids, mask) of prompt + row[key], for each key; mask is 1 on the answer and its <|im_end|>.
+
+    Raises CourseError that names the first bad row: a column missing, no text, or too long."""
+    examples = []
+    for k, row in enumerate(rows):
+        if missing := [key for key in ("prompt", *keys) if not isinstance(row.get(key), list) or not row[key]]:
+            raise CourseError(f'row {k} has no "{missing[0]}": a row is {{"prompt": [messages], ' + ", ".join(f'"{key}": [an assistant message]' for key in keys) + "}")
+        encoded = []
+        for key in keys:
+            prompt, _ = encode_chat(tokenizer, row["prompt"])
+            ids, mask = encode_chat(tokenizer, row["prompt"] + row[key])
+            if len(ids) > context:
+                raise CourseError(f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out")
+            encoded.append((ids[:-1], [0] * len(prompt) + mask[len(prompt):-1]))       # without the newline after <|im_end|>: the answer ends there
+        examples.append(encoded)
+    if not examples:
+        raise CourseError("there are no rows to train on")
+    return examples
+
+
+def sample_pairs(model, tokenizer, rows: list[dict], seed: int = 0) -> list[tuple[dict, str, str]]:
+    """(row, answer, another answer) for the prompts to which `model` gives two different answers in three tries."""
+    pairs, left, first = [], rows, None
+    for again in range(3):
+        answers = roll_out(model, tokenizer, left, seed=1_000_003 * seed + 100_000_007 * again).answers
+        if first is None:
+            first = answers
+            continue
+        pairs += [(row, a, b) for row, a, b in zip(left, first, answers) if a != b]
+        same = [(row, a) for row, a, b in zip(left, first, answers) if a == b]
+        left, first = [row for row, _ in same], [a for _, a in same]
+    return pairs
+
+
+def batch_of(examples: list[list[tuple[list[int], list[int]]]]) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N T"]]:
+    """(ids, labels), right-padded: first all examples' first answer, then all second ones. Labels are −100 off the answer."""
+    return collate([answers[k] for k in range(len(examples[0])) for answers in examples])
+
+
+def steps_of(n: int, config: PreferenceConfig, seed: int) -> list[list[int]]:
+    """Shuffled batches of row numbers, every row once an epoch."""
+    generator = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(n, generator=generator).tolist() for _ in range(config.epochs)]
+    return [order[start:start + config.batch] for order in orders for start in range(0, n, config.batch)]
+
+
+def train(
+    model, examples: list, batch_loss: Callable[[list[int]], tuple[Tensor, dict]], config: PreferenceConfig, seed: int = 0,
+    on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True, progress: bool = True,
+    description: str = "training", checkpoint_steps: int = 100,
+) -> Run:
+    """Train `model` on rows of `examples`; `batch_loss(row numbers)` gives (loss, {metric: number}).
+
+    History rows: step, rows, train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint."""
+    keep_large_buffers()
+    plan = steps_of(len(examples), config, seed)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser, warmup = optimizers(model, config.learning_rate, config.rest), max(1, round(config.warmup * len(plan)))
+    recipe = {"seed": seed, "data": rows_hash([{"text": str(example)} for example in examples]), **asdict(config), "rows": len(examples)}
+    history: list[dict] = []
+    checkpoint = Path(out) / "checkpoint.safetensors" if out else None
+    if checkpoint and resume and checkpoint.exists():
+        history = restore(checkpoint, model, optimiser, recipe)
+    started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
+    bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
+    for step in bar:
+        lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
+        for group in (g for o in optimiser for g in o.param_groups):
+            group["lr"] = lr * group.get("scale", 1.0)
+        loss, metrics = batch_loss(plan[step])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, config.clip)
+        for o in optimiser:
+            o.step()
+            o.zero_grad()
+        rows = (history[-1]["rows"] if history else 0) + len(plan[step])
+        history.append({"step": step, "rows": rows, "train_loss": loss.item(), "lr": lr, **metrics, "seconds": time.perf_counter() - started})
+        if on_step:
+            on_step(history)
+        if checkpoint and (step + 1) % checkpoint_steps == 0:
+            save_checkpoint(checkpoint, model, optimiser, recipe, history)
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+    return Run(model, history, {"recipe": recipe, "data": recipe["data"], "minutes": history[-1]["seconds"] / 60})

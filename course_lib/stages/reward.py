@@ -1,0 +1,60 @@
+"""The reward model: the assistant with one number in place of the next token, trained on pairs (Ouyang et al. 2022, 2203.02155, eq. 1)."""
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from course_lib.artifacts import load_stage
+from course_lib.stages.model import Llama, RewardModel
+from course_lib.stages.pretrain import Run
+from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
+from course_lib.stages.tokenizer import load_tokenizer
+
+PRESETS = {
+    "tiny": PreferenceConfig(rows=200, batch=16),
+    "laptop": PreferenceConfig(rows=16_000, batch=64),
+    "gpu": PreferenceConfig(rows=16_000, batch=256),
+}
+
+
+def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    """Mean −log σ(r_chosen − r_rejected), nats a pair."""
+    return -F.logsigmoid(chosen - rejected).mean()
+
+
+def reward_model_of(assistant: Llama) -> RewardModel:
+    """A reward model that starts from the assistant's weights; the head starts at 0, so that every answer is worth 0."""
+    model = RewardModel(assistant.config)
+    model.load_state_dict(assistant.state_dict(), strict=False)
+    return model
+
+
+def train_reward(
+    rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, loss_fn: Callable = bradley_terry_loss, **options,
+) -> Run:
+    """Train a reward model on pairs. `loss_fn(chosen, rejected)` may be the student's. `options` go to `preferences.train`."""
+    model = reward_model_of(base or load_stage("sft").model).to(next(base.parameters()).device if base else "cpu")
+    examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), model.config.context)
+
+    def batch_loss(part):
+        ids, _ = batch_of([examples[k] for k in part])
+        rewards = model(ids)
+        chosen, rejected = rewards.chunk(2)
+        loss = loss_fn(chosen, rejected)
+        return loss, {"accuracy": (chosen > rejected).float().mean().item()}
+
+    return train(model, examples, batch_loss, config, seed, description="reward model", **options)
+
+
+@torch.no_grad()
+def rewards_of(model: RewardModel, tokenizer, prompts: list[list[dict]], answers: list[str], batch: int = 256) -> Float[Tensor, " N"]:
+    """The reward of each answer to its prompt (messages)."""
+    rows = [{"prompt": prompt, "answer": [{"role": "assistant", "content": answer}]} for prompt, answer in zip(prompts, answers, strict=True)]
+    examples = encode_answers(tokenizer, rows, ("answer",), model.config.context)
+    order, rewards = sorted(range(len(rows)), key=lambda k: len(examples[k][0][0])), torch.zeros(len(rows))
+    for start in range(0, len(order), batch):
+        part = order[start:start + batch]
+        rewards[part] = model(batch_of([examples[k] for k in part])[0]).cpu()
+    return rewards
