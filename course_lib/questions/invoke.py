@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import traceback
+import typing
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -46,15 +47,16 @@ class ForbidTorch(TorchFunctionMode):
 COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
+@typing.no_type_check      # called at every event of the answer: the type check of the tests would make each a hundred times as slow
+def watch(frame, event, argument):
+    if event == "call" and frame.f_code.co_filename.startswith(COURSE) and frame.f_code.co_filename != __file__:
+        raise Forbidden(f"this calls course_lib's own {frame.f_code.co_name}: write it out yourself")
+
+
 @contextlib.contextmanager
 def without_course_code():
     """Raises Forbidden when what runs inside enters a function of course_lib: the student's answer may not be the course's own."""
     before = sys.getprofile()
-
-    def watch(frame, event, argument):
-        if event == "call" and frame.f_code.co_filename.startswith(COURSE) and frame.f_code.co_filename != __file__:
-            raise Forbidden(f"this calls course_lib's own {frame.f_code.co_name}: write it out yourself")
-
     sys.setprofile(watch)
     try:
         yield
@@ -115,15 +117,16 @@ def explain(error):
     return "error", f"{type(error).__name__}: {str(error)[:300]}{where}", None
 
 
+def stop(signum, frame):
+    raise Timeout()
+
+
 @contextlib.contextmanager
 def time_limit(seconds):
     """Raises Timeout in the main thread after `seconds`; does nothing where there is no SIGALRM (Windows, other threads)."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def stop(signum, frame):
-        raise Timeout()
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
