@@ -677,7 +677,7 @@ for need, asks in measures.NEEDS.items():
         total = (way["training"] + asks["questions"] * way["each"]) / 1e9
         print(f"    {way['way']:<14}{way['accuracy']:>6.0%}{total:>14,.0f} GFLOP" + ("   ◀ decided" if way["way"] == table["decisions"][need] else ""))
     print("    no way is good enough: none\n" if table["decisions"][need] == "none" else "")
-save_stage("injected", injected, {**run.record, "table": table, "forgetting": {"before": BEFORE, "after": AFTER}})
+saved = save_stage("injected", injected, {**run.record, "table": table, "forgetting": {"before": BEFORE, "after": AFTER}})
 
 # %%
 check("injected_model")
