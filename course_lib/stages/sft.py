@@ -29,6 +29,14 @@ CHAT_TEMPLATE = (
     "{%- else %}{{- m['content'] + '<|im_end|>\n' }}{%- endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
 )
+# the same text with each newline left to the message that follows: a whole conversation ends with <|im_end|>, as `encode_answers` has it. For TRL's
+# RewardTrainer, DPOTrainer and KTOTrainer, which take all that stands after the prompt for the answer
+ANSWER_TEMPLATE = (
+    "{{- bos_token }}{%- for m in messages %}{{- ('' if loop.first else '\n') + '<|im_start|>' + m['role'] + '\n' }}"
+    "{%- if m['role'] == 'assistant' %}{% generation %}{{- m['content'] + '<|im_end|>' }}{% endgeneration %}"
+    "{%- else %}{{- m['content'] + '<|im_end|>' }}{%- endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '\n<|im_start|>assistant\n' }}{%- endif %}"
+)
 IGNORE = -100           # a label that no loss counts: PyTorch's and transformers' convention
 ROLES = ("system", "user", "assistant")
 
