@@ -14,6 +14,8 @@ LAB = "04_lora_and_qlora"
 
 # The handed-in adapter: full marks from SCORE_FULL on, none at or under SCORE_ZERO, a straight line between; more than SHARE_MOST trained is no adapter.
 # The base alone must not know the job, or the adapter is not what learned it.
+# Over five seeds the recipe's adapters score 97.3 to 98.8 %, through a 4-bit base 96.3 to 98.3 % (docs/results/lora-laptop.json); the assistant alone 0 %;
+# rank 4 from a fifth of the rows 88 to 95 % (three seeds, lab 04 § 11).
 SCORE_FULL, SCORE_ZERO = 0.85, 0.30
 SHARE_MOST = 0.05
 BASE_MOST = 0.25
@@ -771,7 +773,7 @@ ADAPTER = ArtifactQuestion("lora_adapter", lab=LAB, points=1, stage="lora", scor
 WRITTEN_1 = WrittenQuestion(
     "written_1", lab=LAB, points=0.5, title="What LoRA and QLoRA save, and what not",
     rubric="""0.5: says with the lab's own numbers that LoRA saves gradients and optimiser states (12 of 16 bytes a parameter in fp32) because only A and B have them, that QLoRA
-saves on the frozen weights too (about a quarter of 16 bit), AND names something that neither saves: activations (and the logits), or the time of a step, as the
+saves on the frozen weights too (about a quarter of 16 bit), AND names something that neither saves: activations (and the logits), or most of the time of a step, as the
 whole base is still run forward and backward.
 0.25: only what is saved, or no number.  0: "it is smaller", or claims that the frozen weights are not needed or not run.""",
 )
