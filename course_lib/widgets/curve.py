@@ -142,10 +142,10 @@ class LiveCurve:
         curve.close()             # draw the last steps too
     """
 
-    def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str = "course-curve"):
+    def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str | None = None):
         self.history: list[dict] = []
         self.options = {"entropy": entropy, "uniform": uniform, "title": title}
-        self.every, self.display_id = every, display_id
+        self.every, self.display_id = every, display_id or f"curve: {title}"      # two curves of a notebook must not redraw each other
         self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
 
     def __call__(self, history: list[dict]) -> None:

@@ -50,7 +50,8 @@ def test_live_curve_redraws_in_place_and_not_too_often(monkeypatch):
     for steps in range(1, len(HISTORY) + 1):
         curve(HISTORY[:steps])
     curve.close()
-    assert drawn == [("course-curve", False), ("course-curve", True)]
+    assert drawn == [(curve.display_id, False), (curve.display_id, True)]
+    assert LiveCurve(title="another").display_id != curve.display_id
 
 
 def test_the_running_mean_covers_the_last_1_percent():
