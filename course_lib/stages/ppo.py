@@ -92,9 +92,13 @@ PRESETS = {
 }
 
 
-def ppo(reward: Callable[[list[dict], list[str]], Tensor], prompts: list[dict], config: PPOConfig, base: Llama | None = None, seed: int = 0, **options) -> Run:
+def ppo(
+    reward: Callable[[list[dict], list[str]], Tensor], prompts: list[dict], config: PPOConfig, base: Llama | None = None, seed: int = 0,
+    kl_penalised: Callable = kl_penalised, gae: Callable = gae, policy_loss: Callable = policy_loss, value_loss: Callable = value_loss, **options,
+) -> Run:
     """Train a copy of `base` (default: the assistant) to please `reward(rows, answers) → [B]`, near the reference model, which is `base` as it was.
 
+    The four parts may be a student's own functions of the same arguments, in the same order.
     History: see `improve`, to which `options` go, and clipped (share of the tokens), value_loss."""
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = ValuePolicy(reference.config).to(next(reference.parameters()).device)
