@@ -31,7 +31,7 @@ def test_the_banks_are_large_enough():
             assert set(answers["named"]) <= set(answers["wrong"]), name
 
 
-@pytest.mark.parametrize("lab, points", [("00_start_here", 2), ("01_data_and_tokenizer", 9), ("02_pretraining", 10), ("03_supervised_fine_tuning", 9), ("04_lora_and_qlora", 10), ("05_finetune_or_retrieve", 8),
+@pytest.mark.parametrize("lab, points", [("00_start_here", 2), ("01_data_and_tokenizer", 9), ("02_pretraining", 10), ("03_supervised_fine_tuning", 9), ("04_lora_and_qlora", 10), ("05_finetune_or_retrieve", 8), ("06_preferences_and_reward_model", 9),
                                          ("07_rlhf", 11), ("08_direct_alignment", 9)])
 def test_points(lab, points):
     assert lab in labs()
