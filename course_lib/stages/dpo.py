@@ -15,15 +15,17 @@ from course_lib.artifacts import load_stage
 from course_lib.stages.model import Llama
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
 from course_lib.stages.pretrain import Run
-from course_lib.stages.rollout import assistant, token_logprobs
+from course_lib.stages.rollout import adamw, assistant, token_logprobs
 from course_lib.stages.sft import IGNORE
 from course_lib.stages.tokenizer import load_tokenizer
 
+# AdamW, not Muon: Muon moves every direction of a matrix alike, which costs KL and buys no utility
 PRESETS = {
-    "tiny": PreferenceConfig(rows=200, batch=16, learning_rate=5e-4),
-    "laptop": PreferenceConfig(rows=12_000, batch=64, learning_rate=5e-4),
-    "gpu": PreferenceConfig(rows=30_000, batch=256, learning_rate=5e-4),
+    "tiny": PreferenceConfig(rows=200, batch=16, learning_rate=6e-5),
+    "laptop": PreferenceConfig(rows=12_000, batch=64, learning_rate=6e-5),
+    "gpu": PreferenceConfig(rows=30_000, batch=64, learning_rate=6e-5),
 }
+BETA = 0.5
 
 
 def implicit_reward(logprobs: Float[Tensor, "*b"], reference: Float[Tensor, "*b"], beta: float) -> Float[Tensor, "*b"]:
@@ -42,7 +44,7 @@ def dpo_loss(
 
 def ipo_loss(
     chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], chosen_reference: Float[Tensor, " B"], rejected_reference: Float[Tensor, " B"],
-    lengths_chosen: Tensor, lengths_rejected: Tensor, beta: float = 0.1,
+    lengths_chosen: Int[Tensor, " B"], lengths_rejected: Int[Tensor, " B"], beta: float = 0.1,
 ) -> Float[Tensor, ""]:
     """Mean of (h − 1 / (2 β))², h the difference of the log-ratios a token (2310.12036, eq. 17; averaged over tokens as TRL does)."""
     h = (chosen - chosen_reference) / lengths_chosen - (rejected - rejected_reference) / lengths_rejected
@@ -76,11 +78,12 @@ def reference_logprobs(reference, examples: list[list[tuple[list[int], list[int]
 
 
 def dpo(
-    rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, beta: float = 0.1, loss_fn: Callable = dpo_loss, **options,
+    rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, beta: float = BETA, loss_fn: Callable = dpo_loss, lengths: bool = False, **options,
 ) -> Run:
-    """Train a copy of `base` (default: the assistant) on pairs with `loss_fn(chosen, rejected, chosen_reference, rejected_reference, beta=…)`.
+    """Train a copy of `base` (default: the assistant) on pairs with `loss_fn(chosen, rejected, chosen_reference, rejected_reference, beta=…)`;
+    with `lengths` it gets lengths_chosen and lengths_rejected (tokens), too, as IPO needs them.
 
-    History has accuracy (of the implicit reward), margin, and the mean log-probabilities of chosen and rejected answers, nats.
+    History has accuracy (of the implicit reward), margin, and the mean log-ratios log π − log π_ref of chosen and rejected answers, nats.
     `options` go to `preferences.train`."""
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
@@ -89,12 +92,41 @@ def dpo(
 
     def batch_loss(part):
         ids, labels = batch_of([examples[k] for k in part])
-        chosen, rejected = answer_logprobs(policy, ids, labels)[0].chunk(2)
-        loss = loss_fn(chosen, rejected, *fixed[part].T, beta=beta)
-        margin = (implicit_reward(chosen, fixed[part][:, 0], beta) - implicit_reward(rejected, fixed[part][:, 1], beta)).detach()
+        logprobs, tokens = answer_logprobs(policy, ids, labels)
+        chosen, rejected = logprobs.chunk(2)
+        extra = dict(zip(("lengths_chosen", "lengths_rejected"), tokens.chunk(2))) if lengths else {}
+        loss = loss_fn(chosen, rejected, *fixed[part].T, beta=beta, **extra)
+        ratios = (logprobs.view(2, -1).T - fixed[part]).detach()
+        margin = beta * (ratios[:, 0] - ratios[:, 1])
         return loss, {"accuracy": (margin > 0).float().mean().item(), "margin": margin.mean().item(),
-                      "chosen": chosen.mean().item(), "rejected": rejected.mean().item()}
+                      "chosen": ratios[:, 0].mean().item(), "rejected": ratios[:, 1].mean().item()}
 
-    run = train(policy, examples, batch_loss, config, seed, description="DPO", **options)
+    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="DPO", **options)
+    run.record |= {"parent": "sft", "beta": beta}
+    return run
+
+
+def kto(rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, beta: float = BETA, loss_fn: Callable = kto_loss, **options) -> Run:
+    """Train a copy of `base` (default: the assistant) on thumbs with `loss_fn(logprobs, reference, up, kl, beta=…)`.
+
+    kl is the batch's mean of log π − log π_ref on mismatched pairs, a prompt with the answer to the next row's prompt, and never below 0
+    (2402.01306, § 4.1). History has the mean log-ratios of liked and disliked answers, nats, and kl. `options` go to `preferences.train`."""
+    reference = (base or assistant(load_stage("sft").model)).eval()
+    policy = copy.deepcopy(reference)
+    examples = encode_answers(load_tokenizer(), rows, ("completion",), policy.config.context)
+    prompts, answers = ([[part for part, m in zip(ids, mask) if m == side] for [(ids, mask)] in examples] for side in (0, 1))
+    mismatched = [[(prompt + answer, [0] * len(prompt) + [1] * len(answer))] for prompt, answer in zip(prompts, answers[1:] + answers[:1])]
+    fixed, fixed_mismatched = reference_logprobs(reference, examples)[:, 0], reference_logprobs(reference, mismatched)[:, 0]
+    up = torch.tensor([bool(row["label"]) for row in rows])
+
+    def batch_loss(part):
+        with torch.no_grad():
+            kl = (answer_logprobs(policy, *batch_of([mismatched[k] for k in part]))[0] - fixed_mismatched[part]).mean().clamp(min=0)
+        logprobs = answer_logprobs(policy, *batch_of([examples[k] for k in part]))[0]
+        ratio = (logprobs - fixed[part]).detach()
+        return loss_fn(logprobs, fixed[part], up[part], kl, beta=beta), {
+            "liked": ratio[up[part]].mean().item() if up[part].any() else None, "disliked": ratio[~up[part]].mean().item() if not up[part].all() else None, "kl": kl.item()}
+
+    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="KTO", **options)
     run.record |= {"parent": "sft", "beta": beta}
     return run

@@ -10,7 +10,7 @@ from torch import Tensor
 from course_lib.artifacts import load_stage
 from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run
-from course_lib.stages.rollout import Rollouts, assistant, improve, token_logprobs
+from course_lib.stages.rollout import Rollouts, adamw, assistant, improve, token_logprobs
 
 
 def group_advantages(rewards: Float[Tensor, "P G"], scale: bool = True, eps: float = 1e-4) -> Float[Tensor, "P G"]:
@@ -51,7 +51,8 @@ class GRPOConfig:
     epochs: int = 1                 # passes over a step's answers
     minibatches: int = 2
     learning_rate: float = 3e-4     # AdamW's peak; a straight line down to 0
-    beta: float = 0.3               # weight of k3, in units of reward where `scale` is off
+    beta: float = 0.3               # price of a nat of KL, in units of reward where `scale` is off
+    kl_in_reward: bool = True       # KL as a part of the reward; False: k3 in the loss, as in the paper and in TRL
     kl_target: float | None = None  # nats an answer; beta then adapts to it
     scale: bool = False             # divide by the group's standard deviation (TRL's scale_rewards="group")
     clip: float = 0.2
@@ -65,23 +66,29 @@ PRESETS = {
 }
 
 
-def grpo(reward: Callable[[list[dict], list[str]], Tensor], prompts: list[dict], config: GRPOConfig, base: Llama | None = None, seed: int = 0, **options) -> Run:
+def grpo(
+    reward: Callable[[list[dict], list[str]], Tensor], prompts: list[dict], config: GRPOConfig, base: Llama | None = None, seed: int = 0,
+    group_advantages: Callable = group_advantages, **options,
+) -> Run:
     """Train a copy of `base` (default: the assistant) to please `reward(rows, answers) → [B]`, near the reference model, which is `base` as it was.
 
+    `group_advantages` may be a student's own.
     History: see `improve`, to which `options` go, and clipped (share of the tokens)."""
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
-    optimiser = torch.optim.AdamW(policy.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    optimiser = adamw(policy, config.learning_rate)
 
     def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float) -> dict:
         ids, mask = batch.ids, batch.mask
         with torch.no_grad():
             old, ref = token_logprobs(policy, ids, mask), token_logprobs(reference, ids, mask)
+        if config.kl_in_reward:
+            scores = scores - beta * (old - ref).sum(1)
         advantages = group_advantages(scores.view(-1, config.each), config.scale).flatten()
         for _ in range(config.epochs):
             for part in torch.randperm(len(ids), generator=generator).chunk(config.minibatches):
                 logprobs = token_logprobs(policy, ids[part], mask[part])
-                loss, metrics = grpo_loss(logprobs, old[part], ref[part], advantages[part], mask[part], config.clip, beta)
+                loss, metrics = grpo_loss(logprobs, old[part], ref[part], advantages[part], mask[part], config.clip, 0.0 if config.kl_in_reward else beta)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(policy.parameters(), config.max_norm)
                 optimiser.step()

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
-from course_lib.stages.pretrain import Run, learning_rate, optimizers, restore, save_checkpoint
+from course_lib.stages.pretrain import Run, learning_rate, restore, save_checkpoint
 from course_lib.stages.rollout import roll_out
 from course_lib.stages.sft import collate, encode_chat
 from course_lib.world import rows_hash
@@ -25,8 +25,7 @@ class PreferenceConfig:
     rows: int                       # pairs or thumbs
     batch: int = 64                 # pairs or thumbs a step
     epochs: int = 1
-    learning_rate: float = 2e-3     # Muon's peak
-    rest: float = 0.2               # AdamW's (embedding, norms, heads), as a share of it
+    learning_rate: float = 3e-4     # peak
     warmup: float = 0.05            # share of the steps
     floor: float = 0.02             # last learning rate, as a share of the peak
     clip: float = 1.0               # largest norm of the gradient
@@ -80,7 +79,7 @@ def steps_of(n: int, config: PreferenceConfig, seed: int) -> list[list[int]]:
 
 
 def train(
-    model, examples: list, batch_loss: Callable[[list[int]], tuple[Tensor, dict]], config: PreferenceConfig, seed: int = 0,
+    model, examples: list, batch_loss: Callable[[list[int]], tuple[Tensor, dict]], optimiser: list[torch.optim.Optimizer], config: PreferenceConfig, seed: int = 0,
     on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True, progress: bool = True,
     description: str = "training", checkpoint_steps: int = 100,
 ) -> Run:
@@ -90,7 +89,7 @@ def train(
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser, warmup = optimizers(model, config.learning_rate, config.rest), max(1, round(config.warmup * len(plan)))
+    warmup = max(1, round(config.warmup * len(plan)))
     recipe = {"seed": seed, "data": rows_hash([{"text": str(example)} for example in examples]), **asdict(config), "rows": len(examples)}
     history: list[dict] = []
     checkpoint = Path(out) / "checkpoint.safetensors" if out else None

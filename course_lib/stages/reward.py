@@ -8,15 +8,16 @@ from torch import Tensor
 
 from course_lib.artifacts import load_stage
 from course_lib.stages.model import Llama, RewardModel
-from course_lib.stages.pretrain import Run
+from course_lib.stages.pretrain import Run, optimizers
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
 from course_lib.stages.tokenizer import load_tokenizer
 
 PRESETS = {
-    "tiny": PreferenceConfig(rows=200, batch=16),
-    "laptop": PreferenceConfig(rows=16_000, batch=64),
-    "gpu": PreferenceConfig(rows=16_000, batch=256),
+    "tiny": PreferenceConfig(rows=200, batch=16, learning_rate=3e-3),
+    "laptop": PreferenceConfig(rows=30_000, batch=64, learning_rate=3e-3),
+    "gpu": PreferenceConfig(rows=30_000, batch=128, learning_rate=3e-3),
 }
+REST = 0.3      # AdamW's learning rate (embedding, norms, reward head) as a share of Muon's
 
 
 def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"]) -> Float[Tensor, ""]:
@@ -45,7 +46,8 @@ def train_reward(
         loss = loss_fn(chosen, rejected)
         return loss, {"accuracy": (chosen > rejected).float().mean().item()}
 
-    return train(model, examples, batch_loss, config, seed, description="reward model", **options)
+    optimiser = optimizers(model, config.learning_rate, REST)
+    return train(model, examples, batch_loss, optimiser, config, seed, description="reward model", **options)
 
 
 @torch.no_grad()

@@ -134,6 +134,10 @@ def improve(
     return Run(policy, history, {"recipe": recipe, "parent": "sft", "minutes": history[-1]["seconds"] / 60})
 
 
+def adamw(policy, learning_rate: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(policy.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+
+
 def adapted_beta(beta: float, kl: float, target: float, rate: float = 0.1) -> float:
     """β a little larger where the KL (nats an answer) is above its target, a little smaller below (Ziegler et al. 2019, 1909.08593, § 2.2)."""
     return beta * (1 + rate * max(-0.2, min(0.2, kl / target - 1)))
