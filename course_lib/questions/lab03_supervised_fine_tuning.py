@@ -18,7 +18,8 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "03_supervised_fine_tuning"
 
 # The handed-in model: full marks from ACCURACY_FULL % of the drawn instructions right, none at or under ACCURACY_ZERO %, a straight line between.
-ACCURACY_FULL, ACCURACY_ZERO = 92.0, 40.0
+# Over five seeds the recipe gets 94.7 to 97.5 % (docs/results/sft-laptop.json, mean of both splits); on 120 rows two points less are chance.
+ACCURACY_FULL, ACCURACY_ZERO = 90.0, 40.0
 ROWS = 120  # instructions drawn from the seed: half on held-out residents in known phrasings, half in held-out phrasings too
 ANSWER = 80  # tokens that an answer may have
 
