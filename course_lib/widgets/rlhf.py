@@ -1,0 +1,118 @@
+"""Pictures of reinforcement learning: a run as it goes on, utility against KL with the frontier, and proxy against gold.
+
+Pure functions give figures; `LiveRun` redraws one in place during a run and does nothing without a front end.
+"""
+import math
+import time
+
+from course_lib.widgets.curve import empty, has_front_end, png, smooth
+from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
+
+PANELS = (("reward", "reward"), ("kl", "KL (nats an answer)"), ("entropy", "entropy (nats a token)"), ("length", "length (tokens)"))
+MARKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (GREY, "v"), ("black", "P"))
+
+
+def figure(history: list[dict], title: str = "", target: float | None = None):
+    """Reward, KL, entropy and length against the step, and what the policy said first and says now. `history`: see `stages.rollout.improve`;
+    a row's "gold", where there is one, is drawn beside the reward. `target`: nats an answer that β steers to."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(8, 5.2), dpi=100, layout="constrained")
+    FigureCanvasAgg(fig)
+    for axes, (key, label) in zip(fig.subplots(2, 2).flat, PANELS):
+        line(axes, history, key, BLUE, "-", label)
+        if key == "reward" and any("gold" in row for row in history):
+            line(axes, history, "gold", ORANGE, "--", "gold utility, not trained on")
+        if key == "kl" and target is not None:
+            axes.axhline(target, color="black", linestyle=":", linewidth=1.5, label=f"target {target:g}")
+        if key != "reward":
+            axes.set_ylim(bottom=0)
+        axes.set(xlabel="step", ylabel=label)
+        axes.grid(alpha=0.25)
+        if len(axes.get_legend_handles_labels()[0]) > 1:
+            axes.legend(frameon=False, fontsize=8)
+    fig.suptitle(title)
+    if history:
+        fig.supxlabel("\n".join(f"step {row['step']}: {clipped(row['sample'])}" for row in {row["step"]: row for row in (history[0], history[len(history) // 2], history[-1])}.values()),
+                      fontsize=9, family="monospace", x=0.02, ha="left", parse_math=False)
+    return fig
+
+
+def line(axes, history: list[dict], key: str, colour: str, dash: str, label: str) -> None:
+    """A thin line of the numbers and a thick one of their running mean."""
+    pairs = [(row["step"], float(row[key])) for row in history if row.get(key) is not None and math.isfinite(row[key])]
+    if pairs:
+        axes.plot(*zip(*pairs), color=colour, linewidth=0.8, alpha=0.35)
+        axes.plot(*zip(*smooth(pairs, 0.08)), color=colour, linestyle=dash, linewidth=1.5, label=label)
+
+
+def clipped(text: str, length: int = 88) -> str:
+    """One line of at most `length` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def plane(frontier: list[tuple[float, float]], start: float, points: dict[str, list[tuple[float, float]]], title: str = "What does a nat of KL buy?", most: float = 2.5):
+    """Gold utility against KL: the frontier as a line from (0, start), each policy of `points` {name: [(kl, utility), …]} as a mark, or as a line of
+    marks. Names are told apart by shape as well as by colour. What lies beyond `most` nats stands at the right edge, with its KL in the legend."""
+    fig, axes = empty(height=4.2)
+    curve = [(0.0, start), *((kl, u) for kl, u in frontier if kl <= most)]
+    axes.plot(*zip(*curve), color="black", linewidth=1.5, label="the limit: frontier of the optimal policies")
+    axes.plot(0, start, color="black", marker="*", markersize=10, linestyle="none", label=f"reference model, {start:.2f}")
+    for (name, pairs), (colour, mark) in zip(points.items(), MARKS * (1 + len(points) // len(MARKS))):
+        beyond = [kl for kl, _ in pairs if kl > most]
+        axes.plot([min(kl, most) for kl, _ in pairs], [u for _, u in pairs], color=colour, marker=mark, markersize=6, linewidth=1, linestyle="--" if len(pairs) > 1 else "none",
+                  label=name + (f" (at {beyond[0]:.1f} nats)" if beyond else ""))
+    axes.set(xlabel="KL from the reference model (nats an answer)", ylabel="gold utility", title=title, xlim=(-0.05, most * 1.03))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=8)
+    return fig
+
+
+def overoptimisation(steps: list[int], proxy: list[float], gold: list[float], turn: int | None = None, title: str = "Does the gold utility follow the reward model?"):
+    """Proxy (the reward model) and gold utility against the step, each as its change since the start; the turning point as a line."""
+    fig, axes = empty()
+    for values, colour, dash, label in ((proxy, BLUE, "-", "reward model (trained on)"), (gold, ORANGE, "--", "gold utility (only looked at)")):
+        first = sum(values[:3]) / max(1, len(values[:3]))
+        pairs = [(step, value - first) for step, value in zip(steps, values)]
+        axes.plot(*zip(*pairs) if pairs else ([], []), color=colour, linewidth=0.8, alpha=0.35)
+        if pairs:
+            axes.plot(*zip(*smooth(pairs, 0.08)), color=colour, linestyle=dash, linewidth=1.5, label=label)
+    if turn is not None:
+        axes.axvline(turn, color="black", linestyle=":", linewidth=1.5, label=f"turning point: step {turn}")
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set(xlabel="step", ylabel="change since the start", title=title)
+    axes.grid(alpha=0.25)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9)
+    return fig
+
+
+class LiveRun:
+    """Give it to `ppo` or `grpo` as `on_step`: it redraws one picture of the run in place, at most every `every` seconds.
+
+        live = LiveRun("PPO", target=1.0)
+        ppo(…, on_step=live)
+        live.close()        # draw the last steps too
+    """
+
+    def __init__(self, title: str, target: float | None = None, every: float = 2.0):
+        self.title, self.target, self.every = title, target, every
+        self.history: list[dict] = []
+        self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
+
+    def __call__(self, history: list[dict]) -> None:
+        self.history = history
+        if self.front_end and time.monotonic() - self.drawn_at >= self.every:
+            self.draw()
+
+    def draw(self) -> None:
+        from IPython.display import Image, display
+
+        display(Image(png(figure(self.history, self.title, self.target))), display_id=f"run: {self.title}", update=self.shown)
+        self.drawn_at, self.shown = time.monotonic(), True
+
+    def close(self) -> None:
+        if self.front_end and self.history:
+            self.draw()
