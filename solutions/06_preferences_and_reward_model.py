@@ -82,7 +82,10 @@ print("gold utility:", ", ".join(f"{weight:+g} {feature}" for feature, weight in
 for person in ANNOTATORS:
     print(f"   {person.name:<8} sharpness {person.sharpness:g}" + (f", {person.length:+g} for every word" if person.length else "") + (f", {person.flattery:+g} for every courtesy" if person.flattery else ""))
 print()
-for row, a, b in [pair for pair in test_pairs if world.utility(pair[0], pair[1]) != world.utility(pair[0], pair[2])][:4]:
+leaning = np.array([[world.prefers(person, *pair) for person in ANNOTATORS] for pair in test_pairs[:200]])  # [pairs, people]
+unequal = [k for k, (row, a, b) in enumerate(test_pairs[:200]) if abs(world.utility(row, a) - world.utility(row, b)) >= 1]
+of_two_minds = [k for k in range(len(leaning)) if leaning[k].min() < 0.45 and leaning[k].max() > 0.55]
+for row, a, b in [test_pairs[k] for k in [*unequal[:2], *of_two_minds[:2]]]:
     print(f"» {row['messages'][0]['content']}")
     for answer in (a, b):
         found = ", ".join(f"{feature} {value:g}" for feature, value in world.features(row, answer).items() if value)
@@ -90,7 +93,7 @@ for row, a, b in [pair for pair in test_pairs if world.utility(pair[0], pair[1])
     print("     " + ", ".join(f"{person.name} {100 * world.prefers(person, row, a, b):.0f} %" for person in ANNOTATORS) + " prefer the first\n")
 
 # %% [markdown]
-# **What to notice.** No pair is certain. Often the people do not even lean to the same side.
+# **What to notice.** In the first two pairs one answer is better, and still not everybody is sure to say so. In the last two the people do not even lean to the same side.
 
 # %% [markdown]
 # ## § 2 Now you
