@@ -1,0 +1,75 @@
+"""Pictures of direct alignment: the log-ratios of chosen and rejected answers along a run, utility against KL, utility against compute.
+
+All figures are pure functions; `LivePairs` redraws one in place while a run goes on. Told apart by dashes and marks as well as by colour.
+"""
+
+import math
+import time
+
+from course_lib.widgets.curve import LiveCurve, empty, png, smooth
+from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+
+STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), (RED, "v", "-"), (GREY, "P", "--"), ("black", "X", "-."))
+
+
+def pairs_figure(history: list[dict], keys: tuple[str, str] = ("chosen", "rejected"), title: str = "Which answers become likelier?"):
+    """Mean log π − log π_ref (nats an answer) of two kinds of answers along the history's "rows", running means. A None (a batch without that kind) is not drawn."""
+    fig, axes = empty()
+    for key, (colour, _, dash) in zip(keys, STYLES):
+        pairs = [(row["rows"], float(row[key])) for row in history if row.get(key) is not None and math.isfinite(row[key])]
+        if pairs:
+            axes.plot(*zip(*pairs), color=colour, linewidth=0.8, alpha=0.2)
+            mean = smooth(pairs, 0.05)
+            axes.plot(*zip(*mean), color=colour, linestyle=dash, linewidth=1.6, label=f"{key}, now {mean[-1][1]:+.2f}")
+    axes.axhline(0, color=GREY, linestyle=":", linewidth=1.2, label="π = π_ref")
+    axes.set(xlabel="rows seen", ylabel="log π − log π_ref (nats an answer)", title=title)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=9)
+    return fig
+
+
+class LivePairs(LiveCurve):
+    """Give it to `dpo` or `kto` as `on_step`: `pairs_figure`, redrawn in place at most every `every` seconds."""
+
+    def __init__(self, keys: tuple[str, str] = ("chosen", "rejected"), title: str = "Which answers become likelier?", every: float = 2.0):
+        super().__init__(title=title, every=every)
+        self.keys, self.title = keys, title
+
+    def draw(self) -> None:
+        from IPython.display import Image, display
+
+        display(Image(png(pairs_figure(self.history, self.keys, self.title))), display_id=self.display_id, update=self.shown)
+        self.drawn_at, self.shown = time.monotonic(), True
+
+
+def plane_figure(limit: list[tuple[float, float]], start: float, marks: dict[str, tuple[float, float, float]], lines: dict[str, list[tuple[float, float]]] | None = None,
+                 title: str = "What does a nat of KL buy?"):
+    """Gold utility against KL. `limit`: (KL, utility) of the best policies, `start`: the reference's utility, marks[name] = (KL, utility, its standard error), lines[name] = [(KL, utility), …]."""
+    fig, axes = empty(height=4.6)
+    right = 1.15 * max([0.5, *(kl for kl, _, _ in marks.values()), *(kl for line in (lines or {}).values() for kl, _ in line)])
+    inside = [(0.0, start)] + [(kl, value) for kl, value in sorted(limit) if kl <= right]
+    axes.plot(*zip(*inside), color="black", linestyle="--", linewidth=1.5, label="the frontier: no policy is above")
+    styles = iter(STYLES * 3)
+    for name, line in (lines or {}).items():
+        colour, mark, dash = next(styles)
+        axes.plot(*zip(*line), color=colour, marker=mark, markersize=3, linestyle=dash, linewidth=1.2, label=name)
+    for name, (kl, value, error) in marks.items():
+        colour, mark, _ = next(styles)
+        axes.errorbar(kl, value, yerr=1.96 * error, color=colour, marker=mark, markersize=6, linestyle="none", capsize=2, label=name)
+    axes.plot(0, start, color="black", marker="*", markersize=9, linestyle="none", label="reference model")
+    axes.set(xlabel="KL from the reference (nats an answer)", ylabel="gold utility", xlim=(-0.02 * right, right), title=title)
+    axes.grid(alpha=0.25)
+    fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    return fig
+
+
+def compute_figure(lines: dict[str, list[tuple[float, float]]], start: float, title: str = "What does a TFLOP buy?"):
+    """Gold utility against the compute of the training: lines[name] = [(TFLOP, utility), …]."""
+    fig, axes = empty()
+    for (name, line), (colour, mark, dash) in zip(lines.items(), STYLES):
+        axes.plot(*zip(*line), color=colour, marker=mark, markersize=4, linestyle=dash, linewidth=1.4, label=name)
+    axes.axhline(start, color=GREY, linestyle=":", linewidth=1.2, label="reference model")
+    axes.set(xlabel="compute of the training (TFLOP)", ylabel="gold utility", title=title)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=9)
+    return fig
