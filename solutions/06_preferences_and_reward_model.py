@@ -71,8 +71,8 @@ from course_lib.widgets.columns import columns
 from course_lib.world import annotators as world
 from course_lib.world.annotators import ANNOTATORS, TASTE, pairs_of, preference_rows, prompts
 
-tokenizer, small = load_tokenizer(), course.size == "tiny"
-sft = load_stage("sft").model
+tokenizer, device, small = load_tokenizer(), course.device, course.size == "tiny"
+sft = load_stage("sft").model.to(device)
 config = PRESETS[course.size]
 train = preference_rows("train", config.rows)  # recorded pairs, each labelled once, by somebody
 test = preference_rows("test", 200 if small else 2000)  # about residents of whom no training pair speaks
@@ -372,7 +372,7 @@ from course_lib.stages.model import last_hidden
 
 loss_fn = mine("bradley_terry_loss", globals(), recipe.bradley_terry_loss)
 head = mine("last_token_rewards", globals(), lambda hidden, ids, weight, pad_id: last_hidden(hidden, ids) @ weight)
-fresh = reward_model_of(sft)
+fresh = reward_model_of(copy.deepcopy(sft).cpu())
 with torch.no_grad():
     fresh.score.weight.normal_(std=0.1, generator=torch.Generator().manual_seed(0))  # the head starts at 0; something must be seen
 theirs = to_transformers(fresh).eval()
@@ -623,12 +623,12 @@ hers = world.label_pairs(pairs_of(train[: 100 if small else 5000]), "Cecily alon
 
 def trained_with_cure(rows):
     """(reward model, weight of a word): the loss is length_cured_loss, and the weight is left behind."""
-    student, weight = reward_model_of(sft), torch.nn.Parameter(torch.zeros(()))
+    student, weight = reward_model_of(sft), torch.nn.Parameter(torch.zeros((), device=device))
     examples = encode_answers(tokenizer, rows, ("chosen", "rejected"), student.config.context)
-    counts = torch.tensor([[len(world.words(row[side][0]["content"])) for row in rows] for side in ("chosen", "rejected")], dtype=torch.float32)
+    counts = torch.tensor([[len(world.words(row[side][0]["content"])) for row in rows] for side in ("chosen", "rejected")], dtype=torch.float32, device=device)
 
     def batch_loss(part):
-        chosen, rejected = student(batch_of([examples[k] for k in part])[0]).chunk(2)
+        chosen, rejected = student(batch_of([examples[k] for k in part])[0].to(device)).chunk(2)
         return cured_fn(chosen, rejected, counts[0, part], counts[1, part], weight), {"weight": weight.item()}
 
     settings = replace(config, rows=len(rows))

@@ -26,22 +26,22 @@ def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"
 
 
 def reward_model_of(assistant: Llama) -> RewardModel:
-    """A reward model that starts from the assistant's weights; the head starts at 0, so that every answer is worth 0."""
+    """A reward model that starts from the assistant's weights; the head starts at 0, so that every answer is worth 0. On the assistant's device."""
     model = RewardModel(assistant.config)
     model.load_state_dict(assistant.state_dict(), strict=False)
-    return model
+    return model.to(assistant.model.norm.weight.device)
 
 
 def train_reward(
     rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, loss_fn: Callable = bradley_terry_loss, **options,
 ) -> Run:
     """Train a reward model on pairs. `loss_fn(chosen, rejected)` may be the student's. `options` go to `preferences.train`."""
-    model = reward_model_of(base or load_stage("sft").model).to(next(base.parameters()).device if base else "cpu")
+    model = reward_model_of(base or load_stage("sft").model)
     examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), model.config.context)
 
     def batch_loss(part):
         ids, _ = batch_of([examples[k] for k in part])
-        rewards = model(ids)
+        rewards = model(ids.to(model.score.weight.device))
         chosen, rejected = rewards.chunk(2)
         loss = loss_fn(chosen, rejected)
         return loss, {"accuracy": (chosen > rejected).float().mean().item()}
@@ -58,5 +58,5 @@ def rewards_of(model: RewardModel, tokenizer, prompts: list[list[dict]], answers
     order, rewards = sorted(range(len(rows)), key=lambda k: len(examples[k][0][0])), torch.zeros(len(rows))
     for start in range(0, len(order), batch):
         part = order[start:start + batch]
-        rewards[part] = model(batch_of([examples[k] for k in part])[0]).cpu()
+        rewards[part] = model(batch_of([examples[k] for k in part])[0].to(model.score.weight.device)).cpu()
     return rewards
