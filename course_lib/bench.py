@@ -6,6 +6,9 @@ fp32 matmul rate in the same run and prints it beside its figures.
   data        lab 01's cleaning against the truth, and a model trained on the raw and on the cleaned crawl              (~ 15 minutes)
   sft         share of held-out instructions done right after lab 03's fine-tuning, minutes, and what it forgets, over seeds  (~ 20 minutes)
   lora        lab 04's adapters: full fine-tuning, LoRA, QLoRA on the same rows; shares, bytes, what each forgets       (~ 20 minutes)
+  reward      lab 06's reward model against the Bayes limit on held-out residents, over seeds                            (~ 15 minutes)
+  rlhf        PPO and GRPO against the reward-KL frontier; over-optimisation and collapse, over seeds                    (~ 40 minutes)
+  dpo         DPO, IPO and KTO at two numbers of labels against the same frontier, over seeds                            (~ 20 minutes)
   retrieval   lab 05's five ways of answering on every day; each seed another draw of questions                      (~ 10 minutes)
   grade       seconds to grade one submission of lab 02, cold
   questions   wrong answers caught and right alternatives accepted, all questions
@@ -192,6 +195,38 @@ def bench_retrieval(arguments) -> dict:
     return {"size": arguments.size, "seeds": len(runs), **spread(runs, "rag_changed", "injected_stale_day_3", "closed_book_old_day_0", "closed_book_stale_day_3"), "runs": runs}
 
 
+def bench_reward(arguments) -> dict:
+    from course_lib.evaluation.reward_model import reward_run
+
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(reward_run(arguments.size, seed, progress=not arguments.json)[1])
+        print(f"seed {seed}: {runs[-1]['share_of_bayes']:.1%} of the Bayes limit, {runs[-1]['minutes']:.1f} minutes", file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **spread(runs, "share_of_bayes"), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
+
+
+def bench_rlhf(arguments) -> dict:
+    from course_lib.evaluation.rlhf import rlhf_run
+
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(rlhf_run(arguments.size, seed, progress=not arguments.json))
+        print(f"seed {seed}: " + ", ".join(f"{name} {runs[-1][name]['share']:.0%} of the frontier at {runs[-1][name]['kl']:.2f} nats" for name in ("grpo", "ppo")), file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **{f"{name}_share_{key}": of(run[name]["share"] for run in runs) for name in ("grpo", "ppo") for key, of in (("median", statistics.median), ("worst", min))},
+            "over_optimised": sum(run["over_optimisation"]["turned"] for run in runs), "collapsed": sum(run["collapse"]["collapsed"] for run in runs), "runs": runs}
+
+
+def bench_dpo(arguments) -> dict:
+    from course_lib.evaluation.rlhf import dpo_run
+
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(dpo_run(arguments.size, seed, progress=not arguments.json))
+        print(f"seed {seed}: " + ", ".join(f"{name} {way['utility']:.2f} at {way['kl']:.2f} nats" for name, way in runs[-1].items() if name != "seed"), file=sys.stderr)
+    ways = [name for name in runs[0] if name != "seed"]
+    return {"size": arguments.size, "seeds": len(runs), **{f"{way}_{key}_median": statistics.median(run[way][key] for run in runs) for way in ways for key in ("utility", "kl", "share")}, "runs": runs}
+
+
 def bench_questions(arguments) -> dict:
     sys.path.insert(0, str(ROOT))
     from tests.questions.tally import tally
@@ -205,7 +240,7 @@ def bench_grade(arguments) -> dict:
     return {**cold_seconds(), "matmul_gflops": matmul_rate()}
 
 
-BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "grade": bench_grade, "questions": bench_questions}
+BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "reward": bench_reward, "rlhf": bench_rlhf, "dpo": bench_dpo, "grade": bench_grade, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:

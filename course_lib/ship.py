@@ -98,9 +98,19 @@ def ship_preferences() -> None:
         print(f"{path}: {len(rows):,} pairs, {path.stat().st_size / 1e6:.1f} MB")
 
 
+def ship_reward(size: str = "laptop", seed: int = 0) -> None:
+    from course_lib.artifacts import load_folder
+    from course_lib.evaluation.reward_model import reward_run
+    from course_lib.stages.rollout import assistant
+
+    run, scores = reward_run(size, seed, assistant(load_folder(SHIPPED / "sft", "sft")[0]))
+    folder = save_stage("reward", run.model, {**run.record, "parent": "sft", "metrics": scores}, SHIPPED / "reward", dtype=torch.bfloat16)
+    print(f"{folder}: {scores['share_of_bayes']:.1%} of the Bayes limit, after {scores['minutes']:.1f} minutes")
+
+
 def main(argv: list[str] | None = None) -> int:
     parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft, "reader": ship_reader,
-             "preferences": ship_preferences}
+             "preferences": ship_preferences, "reward": ship_reward}
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
     chosen = parser.parse_args(argv).part or list(parts)

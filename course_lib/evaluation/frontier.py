@@ -38,6 +38,18 @@ def best_of_n_kl(n: int) -> float:
     return float(np.log(n) - (n - 1) / n)
 
 
+def best_of_n_kl_with_ties(scores: np.ndarray, n: int) -> float:
+    """KL of best-of-n from π_ref with equal scores taken together, a draw among them by chance: what `best_of_n_kl` bounds. The mean over prompts;
+    scores [P K] of K sampled answers, which stand for π_ref."""
+    total = 0.0
+    for row in np.asarray(scores, dtype=float):
+        share = np.unique(row, return_counts=True)[1] / len(row)
+        below = share.cumsum()
+        chosen = below**n - (below - share).clip(min=0) ** n
+        total += float((chosen * np.log(np.maximum(chosen, 1e-300) / share)).sum())
+    return total / len(scores)
+
+
 def best_of_n(scores: np.ndarray, utilities: np.ndarray, n: int) -> float:
     """Expected utility of the answer with the best score among n drawn of the K sampled ones [P K], exact over all draws without replacement."""
     order = np.argsort(np.asarray(scores), axis=1, kind="stable")

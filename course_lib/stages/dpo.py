@@ -26,6 +26,7 @@ PRESETS = {
     "gpu": PreferenceConfig(rows=30_000, batch=64, learning_rate=6e-5),
 }
 BETA = 0.5
+IPO_BETA = 0.5
 
 
 def implicit_reward(logprobs: Float[Tensor, "*b"], reference: Float[Tensor, "*b"], beta: float) -> Float[Tensor, "*b"]:

@@ -45,14 +45,14 @@ def grpo_loss(
 
 @dataclass(frozen=True)
 class GRPOConfig:
-    steps: int = 100
+    steps: int = 60
     prompts: int = 32               # a step
     each: int = 8                   # G, answers to each of them
     epochs: int = 1                 # passes over a step's answers
     minibatches: int = 2
     learning_rate: float = 3e-4     # AdamW's peak; a straight line down to 0
     beta: float = 0.3               # price of a nat of KL, in units of reward where `scale` is off
-    kl_in_reward: bool = True       # KL as a part of the reward; False: k3 in the loss, as in the paper and in TRL
+    kl_in_reward: bool = True       # KL as a part of the reward; False: k3 in the loss, as in the paper (TRL with use_bias_correction_kl=False)
     kl_target: float | None = None  # nats an answer; beta then adapts to it
     scale: bool = False             # divide by the group's standard deviation (TRL's scale_rewards="group")
     clip: float = 0.2

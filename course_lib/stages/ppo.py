@@ -71,16 +71,16 @@ class PPOConfig:
     steps: int = 120
     prompts: int = 32               # a step
     each: int = 8                   # answers to each of them
-    epochs: int = 2                 # passes over a step's answers
+    epochs: int = 1                 # passes over a step's answers
     minibatches: int = 2
     learning_rate: float = 3e-4     # AdamW's peak; a straight line down to 0
     value_rate: float = 30.0        # the value head's learning rate over that of the rest: it starts from nothing
-    beta: float = 0.1               # price of a nat of KL, in units of reward; where a target is set, only the first one
+    beta: float = 0.3               # price of a nat of KL, in units of reward; where a target is set, only the first one
     kl_target: float | None = None  # nats an answer
     gamma: float = 1.0
     lam: float = 0.95
     clip: float = 0.2
-    value_clip: float = 0.5
+    value_clip: float = 5.0         # in units of reward
     value_weight: float = 0.1
     max_norm: float = 1.0           # of the gradient
 

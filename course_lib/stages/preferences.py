@@ -56,6 +56,8 @@ def sample_pairs(model, tokenizer, rows: list[dict], seed: int = 0) -> list[tupl
     """(row, answer, another answer) for the prompts to which `model` gives two different answers in three tries."""
     pairs, left, first = [], rows, None
     for again in range(3):
+        if not left:
+            break
         answers = roll_out(model, tokenizer, left, seed=1_000_003 * seed + 100_000_007 * again).answers
         if first is None:
             first = answers

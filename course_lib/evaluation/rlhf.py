@@ -1,0 +1,100 @@
+"""The figures of labs 07 and 08 for one seed: every way of aligning against the frontier, over-optimisation, collapse."""
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from course_lib.artifacts import load_stage
+from course_lib.evaluation.alignment import gold_reward, measure, reference_utilities, share, utilities
+from course_lib.stages import dpo, grpo, ppo
+from course_lib.stages.reward import rewards_of
+from course_lib.stages.rollout import assistant
+from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.world.annotators import pairs_of, preference_rows, prompts, thumbs
+
+EXAMINED = {"tiny": (10, 8), "laptop": (100, 256), "gpu": (200, 512)}       # prompts, answers to each that the frontier is made of
+# GRPO with the textbook's mistakes together: no KL, ten times the rate, four passes without a clip, advantages over the group's spread
+COLLAPSE = {"steps": 20, "beta": 0.0, "learning_rate": 3e-3, "epochs": 4, "clip": 1e9, "scale": True}
+OVER_OPTIMISE = {"steps": 50, "beta": 0.0}
+BETA_LEARNED = 0.5      # the reward model counts in logits of the crowd's choice, about 1.5 a unit of utility
+
+
+def learned_reward(model):
+    """A reward model as a reward function (rows, answers) → [B]."""
+    tokenizer = load_tokenizer()
+    return lambda rows, answers: rewards_of(model, tokenizer, [row["messages"] for row in rows], answers)
+
+
+def watched(reward, gold: list[float]):
+    """The same reward; appends the mean gold utility of what it scores to `gold`, which the training never sees."""
+    def scored(rows, answers):
+        gold.append(float(utilities(rows, answers).mean()))
+        return reward(rows, answers)
+
+    return scored
+
+
+def turned(gold: list[float], fall: float = 0.1) -> bool:
+    """Has the gold utility risen from its beginning and then fallen by `fall` from its best? Means over five steps."""
+    means = np.convolve(gold, np.ones(5) / 5, "valid") if len(gold) >= 5 else np.asarray(gold)
+    best = int(means.argmax())
+    return bool(means[best] > means[0] and means[best] - means[-1] > fall)
+
+
+@lru_cache(maxsize=1)
+def limits(size: str):
+    """(reference, examined prompts, gold utilities [P K] of the reference)."""
+    reference = assistant(load_stage("sft").model)
+    rows = prompts("test", EXAMINED[size][0], "bench")
+    return reference, rows, reference_utilities(reference, rows, EXAMINED[size][1])
+
+
+def figures(policy, size: str, minutes: float) -> dict:
+    reference, rows, worth = limits(size)
+    measured = measure(policy.eval(), reference, rows)
+    return {key: measured[key] for key in ("utility", "error", "kl", "length", "features")} | {"share": share(measured, worth), "reference": float(worth.mean()), "minutes": minutes}
+
+
+def rlhf_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
+    """PPO and GRPO with the gold utility as the reward (what the algorithm can do) and with the reward model; over-optimisation; collapse."""
+    reference, _, _ = limits(size)
+    asked = prompts("train", 4_000, f"bench {seed}")
+    learned = learned_reward(load_stage("reward").model)
+    run_of = {"grpo": (grpo.grpo, grpo.PRESETS[size], gold_reward), "ppo": (ppo.ppo, ppo.PRESETS[size], gold_reward),
+              "grpo_reward_model": (grpo.grpo, replace(grpo.PRESETS[size], beta=BETA_LEARNED), learned),
+              "grpo_k3_in_loss": (grpo.grpo, replace(grpo.PRESETS[size], kl_in_reward=False), gold_reward)}
+    made: dict = {"seed": seed}
+    for name, (algorithm, config, reward) in run_of.items():
+        run = algorithm(reward, asked, config, reference, seed, progress=progress)
+        made[name] = figures(run.model, size, run.record["minutes"])
+    for name, changes, key, judge in (("over_optimisation", OVER_OPTIMISE, "turned", lambda gold, history: turned(gold)),
+                                      ("collapse", COLLAPSE, "collapsed", lambda gold, history: collapsed(history))):
+        gold: list[float] = []
+        config = replace(grpo.PRESETS[size], **(changes if size != "tiny" else {**changes, "steps": 3}))
+        run = grpo.grpo(watched(learned, gold), asked, config, reference, seed, progress=progress)
+        rows = [{k: row[k] for k in ("reward", "kl", "entropy", "length", "tied")} for row in run.history]
+        made[name] = {key: judge(gold, run.history), "gold": gold, "history": rows, "last": run.history[-1]["sample"]}
+    return made
+
+
+
+def collapsed(history: list[dict]) -> bool:
+    """Is the policy's entropy (nats a token) down to a tenth, or are nine groups of ten tied, at the end?"""
+    last = history[-3:]
+    return bool(np.mean([row["entropy"] for row in last]) < 0.1 * history[0]["entropy"] or np.mean([row["tied"] for row in last]) > 0.9)
+
+
+def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
+    """DPO, IPO and KTO on recorded labels."""
+    reference, _, _ = limits(size)
+    config = dpo.PRESETS[size]
+    pairs = preference_rows("train", config.rows)
+    made: dict = {"seed": seed}
+    for name, train in {
+        "dpo": lambda: dpo.dpo(pairs, config, reference, seed, progress=progress),
+        "ipo": lambda: dpo.dpo(pairs, config, reference, seed, beta=dpo.IPO_BETA, loss_fn=dpo.ipo_loss, lengths=True, progress=progress),
+        "kto": lambda: dpo.kto(thumbs(pairs_of(pairs)), config, reference, seed, progress=progress),
+    }.items():
+        run = train()
+        made[name] = figures(run.model, size, run.record["minutes"])
+    return made
