@@ -420,7 +420,7 @@ check("clipped_value_loss")
 # %% [markdown]
 # ## § 8 PPO
 #
-# All parts are there. One step: sample 256 answers to 32 prompts, score them, give each token its reward, its advantage, then two passes of small updates. `course_lib/stages/ppo.py` has the loop on one screen; it runs with **your** four functions. β adapts itself so that the KL comes near the target.
+# All parts are there. One step: sample 8 answers to each of 32 prompts, score them, give each token its reward and its advantage, then make a few small updates. `course_lib/stages/ppo.py` has the loop on one screen; it runs with **your** four functions. β stays fixed: it is the slope at which a nat of KL is bought, and the run settles where the frontier has that slope, if it gets there.
 #
 # **Predict first:** how much of the frontier's gain will it reach at its KL? And what will happen to the length?
 #
@@ -428,8 +428,8 @@ check("clipped_value_loss")
 
 # %%
 # LONG
-TARGET = 1.0  # nats an answer
-ppo_config = replace(ppo_stage.PRESETS[course.size], kl_target=TARGET)
+ppo_config = ppo_stage.PRESETS[course.size]
+print(ppo_config)
 parts = {
     "kl_penalised": mine("kl_penalty", globals(), ppo_stage.kl_penalised),
     "gae": estimate,
@@ -625,11 +625,12 @@ except ImportError:
 # %% [markdown]
 # ## § 10 GRPO
 #
-# The same reward model, the same target, no critic. Twice: with the KL as a part of the reward, and as $k_3$ in the loss, as in the paper. **Predict first:** which of the two will be nearer to the frontier at its KL?
+# The same reward model, no critic. Twice: with the KL as a part of the reward, and as $k_3$ in the loss, as in the paper. **Predict first:** which of the two will be nearer to the frontier at its KL?
 
 # %%
 # LONG
-grpo_config = replace(grpo_stage.PRESETS[course.size], kl_target=TARGET)
+grpo_config = grpo_stage.PRESETS[course.size]
+print(grpo_config)
 grpo_run, grpo_history = train("GRPO, KL in the reward", grpo_stage.grpo, proxy, grpo_config, out=course.work / f"grpo_{course.size}", group_advantages=advantages_of)
 k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, replace(grpo_config, kl_in_reward=False), out=course.work / f"grpo_k3_{course.size}", group_advantages=advantages_of)
 
@@ -657,7 +658,7 @@ curve.show(rlhf.plane(limit, start, tied | points))
 
 # %%
 # LONG
-FREE = replace(grpo_stage.PRESETS[course.size], beta=0.0, kl_target=None, **({} if TINY else dict(steps=50)))
+FREE = replace(grpo_stage.PRESETS[course.size], beta=0.0, **({} if TINY else dict(steps=50)))
 free_run, free_history = train("GRPO, no penalty", grpo_stage.grpo, proxy, FREE, group_advantages=advantages_of)
 look("GRPO, no penalty", free_run.model)
 
@@ -735,9 +736,9 @@ for answer in roll_out(free_run.model, tokenizer, [row], 4, seed=5).answers:
 
 # %%
 # LONG
-BAD = replace(grpo_stage.PRESETS[course.size], beta=0.0, kl_target=None, scale=True, epochs=4, learning_rate=3e-3, **({} if TINY else dict(steps=60)))
+BAD = replace(grpo_stage.PRESETS[course.size], beta=0.0, scale=True, epochs=4, learning_rate=3e-3, **({} if TINY else dict(steps=60)))
 bad_run, bad_history = train("GRPO, a bad recipe", grpo_stage.grpo, proxy, BAD, group_advantages=advantages_of)
-for name in ("learning_rate", "epochs", "scale", "beta", "kl_target"):
+for name in ("learning_rate", "epochs", "scale", "beta"):
     print(f"{name:<15} {getattr(grpo_config, name)!s:>8} in § 10, {getattr(BAD, name)!s:>8} here")
 look("GRPO, a bad recipe", bad_run.model)
 
@@ -815,7 +816,7 @@ table(["reference model", "GRPO, no penalty", "GRPO, a bad recipe", "GRPO, cured
 # %% [markdown]
 # ## § 14 Change one thing
 #
-# PPO again, a short run, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `lam=0.0`, `clip=10.0`, `epochs=8`, `value_rate=1.0`, `kl_target=3.0`.
+# PPO again, a short run, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `lam=0.0`, `clip=10.0`, `epochs=8`, `value_rate=1.0`, `kl_target=3.0` (β then adapts itself to it).
 
 # %%
 # LONG

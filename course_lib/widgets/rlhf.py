@@ -2,14 +2,15 @@
 
 Pure functions give figures; `LiveRun` redraws one in place during a run and does nothing without a front end.
 """
+import io
 import math
 import time
 
 from course_lib.widgets.curve import empty, has_front_end, png, smooth
-from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
+from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 
 PANELS = (("reward", "reward"), ("kl", "KL (nats an answer)"), ("entropy", "entropy (nats a token)"), ("length", "length (tokens)"))
-MARKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (GREY, "v"), ("black", "P"))
+MARKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (GREY, "v"), ("black", "P"), (RED, "X"))
 
 
 def figure(history: list[dict], title: str = "", target: float | None = None):
@@ -51,6 +52,15 @@ def clipped(text: str, length: int = 88) -> str:
     """One line of at most `length` characters."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def small(picture: bytes, colours: int = 64) -> bytes:
+    """The PNG in a palette: a quarter of the bytes, and a lab has many runs."""
+    from PIL import Image
+
+    made = io.BytesIO()
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(colours).save(made, "png", optimize=True)
+    return made.getvalue()
 
 
 def plane(frontier: list[tuple[float, float]], start: float, points: dict[str, list[tuple[float, float]]], title: str = "What does a nat of KL buy?", most: float = 2.5):
@@ -110,7 +120,7 @@ class LiveRun:
     def draw(self) -> None:
         from IPython.display import Image, display
 
-        display(Image(png(figure(self.history, self.title, self.target))), display_id=f"run: {self.title}", update=self.shown)
+        display(Image(small(png(figure(self.history, self.title, self.target)))), display_id=f"run: {self.title}", update=self.shown)
         self.drawn_at, self.shown = time.monotonic(), True
 
     def close(self) -> None:

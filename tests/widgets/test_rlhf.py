@@ -12,7 +12,8 @@ def test_a_run_has_four_panels_with_units_and_three_samples():
     said = fig._supxlabel.get_text().splitlines()
     assert [text.split(":")[0] for text in said] == ["step 0", "step 10", "step 19"] and all(len(text) < 110 for text in said)
     assert any("target" in text.get_text() for text in fig.axes[1].get_legend().get_texts())
-    assert png(fig).startswith(b"\x89PNG")
+    picture = png(fig)
+    assert rlhf.small(picture).startswith(b"\x89PNG") and len(rlhf.small(picture)) < len(picture) / 2
 
 
 def test_gold_is_named_as_not_trained_on_and_dashed():
