@@ -80,15 +80,15 @@ def plane(frontier: list[tuple[float, float]], start: float, points: dict[str, l
     return fig
 
 
-def overoptimisation(steps: list[int], proxy: list[float], gold: list[float], turn: int | None = None, title: str = "Does the gold utility follow the reward model?"):
-    """Proxy (the reward model) and gold utility against the step, each as its change since the start; the turning point as a line."""
+def overoptimisation(steps: list[int], proxy: list[float], gold: list[float], turn: int | None = None, window: int = 7, title: str = "Does the gold utility follow the reward model?"):
+    """Proxy (the reward model) and gold utility against the step, each as its change since the start, thick lines averaged over `window`
+    measurements around each; the turning point as a line."""
     fig, axes = empty()
     for values, colour, dash, label in ((proxy, BLUE, "-", "reward model (trained on)"), (gold, ORANGE, "--", "gold utility (only looked at)")):
-        first = sum(values[:3]) / max(1, len(values[:3]))
-        pairs = [(step, value - first) for step, value in zip(steps, values)]
-        axes.plot(*zip(*pairs) if pairs else ([], []), color=colour, linewidth=0.8, alpha=0.35)
-        if pairs:
-            axes.plot(*zip(*smooth(pairs, 0.08)), color=colour, linestyle=dash, linewidth=1.5, label=label)
+        smoothed = [sum(part) / len(part) for part in (values[max(0, k - window // 2):k + window // 2 + 1] for k in range(len(values)))]
+        if smoothed:
+            axes.plot(steps, [value - smoothed[0] for value in values], color=colour, linewidth=0.8, alpha=0.35)
+            axes.plot(steps, [value - smoothed[0] for value in smoothed], color=colour, linestyle=dash, linewidth=1.5, label=label)
     if turn is not None:
         axes.axvline(turn, color="black", linestyle=":", linewidth=1.5, label=f"turning point: step {turn}")
     axes.axhline(0, color=GREY, linewidth=0.8)
