@@ -54,14 +54,14 @@ from course_lib.questions.core import mine  # mine("f", globals(), ours): your f
 # %%
 # LONG
 from course_lib.evaluation.alignment import measure, utilities
-from course_lib.evaluation.frontier import best_of_n, best_of_n_kl, frontier, share_of_frontier
+from course_lib.evaluation.frontier import best_of_n, best_of_n_kl_with_ties, frontier, share_of_frontier
 from course_lib.stages import dpo as direct
 from course_lib.stages.model import to_transformers
 from course_lib.stages.preferences import batch_of, encode_answers
 from course_lib.stages.rollout import assistant, exact_kl, roll_out
 from course_lib.stages.sft import ANSWER_TEMPLATE, to_transformers_chat
 from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.widgets import alignment, curve
+from course_lib.widgets import alignment, curve, rlhf
 from course_lib.widgets.columns import columns
 from course_lib.world.annotators import ANNOTATORS, label_pairs, pairs_of, preference_rows, prompts, thumbs, utility
 from course_lib.world.tasks import COURTESIES
@@ -86,10 +86,10 @@ limit, start = frontier(worth), float(worth.mean())
 def line(name, m):
     """One row of a table: utility with the standard error of its gain, KL, length, and the gain as a share of the frontier's gain at the same KL."""
     gain = f"{100 * share_of_frontier(m['kl'], m['utility'], limit, start):>6.0f} %" if m["kl"] > 0.05 else "      –"
-    return f"{name:<34}{m['utility']:>8.2f} ± {m['error']:.2f}{m['kl']:>8.2f}{m['length']:>9.1f}{gain:>12}"
+    return f"{name:<42}{m['utility']:>7.2f} ± {m['error']:.2f}{m['kl']:>8.2f}{m['length']:>9.1f}{gain:>12}"
 
 
-HEAD = f"{'':<34}{'utility':>15}{'KL':>8}{'tokens':>9}{'of frontier':>14}"
+HEAD = f"{'':<42}{'utility':>14}{'KL':>8}{'tokens':>9}{'of frontier':>14}"
 def look(policy):
     """The policy's measures; the error is that of its gain over the reference on the same prompts."""
     m = measure(policy, reference, asked, EACH, seed=2)
@@ -661,7 +661,7 @@ print(HEAD + "\n" + line("DPO on pairs", dpo_measured) + "\n" + line("KTO on thu
 # A policy that went twice as far from the reference *should* be better. So methods are compared **at equal KL**, against the frontier. On one plot:
 #
 # - DPO at several β, IPO, KTO
-# - **best-of-n**: n answers of the reference, the reward model of lab 06 picks one. Its KL is at most $\log n - (n-1)/n$. The same with DPO's implicit reward as the judge
+# - **best-of-n**: n answers of the reference, the reward model of lab 06 picks one. Its KL is at most $\log n - (n-1)/n$, less where the n hold equal answers; that is counted here. The same with DPO's implicit reward as the judge
 # - the policy of lab 07 (PPO or GRPO), if you have saved it or the course ships it
 #
 # **Predict first:** which of them is highest above the reference at half a nat?
@@ -673,9 +673,8 @@ MY_GUESS = "PPO"
 from course_lib.artifacts import ArtifactError
 from course_lib.stages.reward import rewards_of
 
-marks = {f"DPO, β = {BETA:g}, {len(pairs):,} pairs": dpo_measured, "KTO, thumbs": kto_measured, **{f"{name}, {SHORT:,} pairs": m for (name, are), (_, m) in noise.items() if are == "as they are" and "cDPO" not in name}}
-for beta in (BETA / 2, 2 * BETA):
-    marks[f"DPO, β = {beta:g}, {SHORT:,} pairs"] = short_run(pairs[:SHORT], beta=beta)[1]
+marks = {f"DPO, β = {BETA:g}, {len(pairs):,} pairs": dpo_measured, f"KTO, {len(liked):,} thumbs": kto_measured, f"IPO, {SHORT:,} pairs": noise[f"IPO, β = {IPO_BETA:g}", "as they are"][1]}
+sweep = {beta: noise["DPO", "as they are"][1] if beta == BETA else short_run(pairs[:SHORT], beta=beta)[1] for beta in (BETA / 4, BETA, 4 * BETA)}
 try:
     marks["lab 07's policy"] = look(load_stage("rlhf").model)
 except ArtifactError as error:
@@ -692,19 +691,20 @@ except ArtifactError as error:
     reward_model = None
     print(f"Left out: {error}")
 NS = [n for n in (1, 2, 3, 4, 6, 8, 12, 16) if n <= K]
-lines = {f"best of n by {name}": [(best_of_n_kl(n), best_of_n(scores[place].view(len(asked), K).numpy(), worth, n)) for n in NS] for name, scores in judges.items()}
-curve.show(alignment.plane_figure(limit, start, {name: (m["kl"], m["utility"], m["error"]) for name, m in marks.items()}, lines))
+picked = {f"best of n by {name}": [(best_of_n_kl_with_ties(given, n), best_of_n(given, worth, n)) for n in NS] for name, scores in judges.items() for given in [scores[place].view(len(asked), K).numpy()]}
+points = {name: [(m["kl"], m["utility"])] for name, m in marks.items()} | {f"DPO, {SHORT:,} pairs, β = {', '.join(f'{beta:g}' for beta in sweep)}": sorted((m["kl"], m["utility"]) for m in sweep.values())} | picked
+curve.show(rlhf.plane(limit, start, points))
 print(HEAD)
-for name, m in marks.items():
+for name, m in (marks | {f"DPO, β = {beta:g}, {SHORT:,} pairs": m for beta, m in sweep.items()}).items():
     print(line(name, m))
-for name, points in lines.items():
-    for n, (kl, value) in zip(NS, points):
-        if n in (2, 4, 8):
-            print(f"{name + f', n = {n}':<34}{value:>8.2f}{'':>7}{kl:>8.2f}{'':>9}{100 * share_of_frontier(kl, value, limit, start):>6.0f} %")
+for name, values in picked.items():
+    for n, (kl, value) in zip(NS, values):
+        if n in (2, 4, 8, 16):
+            print(f"{name + f', n = {n}':<42}{value:>7.2f}{'':>7}{kl:>8.2f}{'':>9}{100 * share_of_frontier(kl, value, limit, start):>6.0f} %")
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
-# **What to notice.** The formula for best-of-n's KL is an upper bound, and answers that come up twice among the n make the true KL smaller. So its points lie a little too far to the right.
+# **What to notice.** TO BE WRITTEN FROM THE EXECUTED RUN
 
 # %% [markdown]
 # ## § 12 At equal compute

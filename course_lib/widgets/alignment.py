@@ -1,4 +1,4 @@
-"""Pictures of direct alignment: the log-ratios of chosen and rejected answers along a run, utility against KL, utility against compute.
+"""Pictures of direct alignment: the log-ratios of chosen and rejected answers along a run, and utility against compute. (Utility against KL: widgets/rlhf.py.)
 
 All figures are pure functions; `LivePairs` redraws one in place while a run goes on. Told apart by dashes and marks as well as by colour.
 """
@@ -7,9 +7,9 @@ import math
 import time
 
 from course_lib.widgets.curve import LiveCurve, empty, png, smooth
-from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 
-STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), (RED, "v", "-"), (GREY, "P", "--"), ("black", "X", "-."))
+STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
 
 
 def pairs_figure(history: list[dict], keys: tuple[str, str] = ("chosen", "rejected"), title: str = "Which answers become likelier?"):
@@ -40,27 +40,6 @@ class LivePairs(LiveCurve):
 
         display(Image(png(pairs_figure(self.history, self.keys, self.title))), display_id=self.display_id, update=self.shown)
         self.drawn_at, self.shown = time.monotonic(), True
-
-
-def plane_figure(limit: list[tuple[float, float]], start: float, marks: dict[str, tuple[float, float, float]], lines: dict[str, list[tuple[float, float]]] | None = None,
-                 title: str = "What does a nat of KL buy?"):
-    """Gold utility against KL. `limit`: (KL, utility) of the best policies, `start`: the reference's utility, marks[name] = (KL, utility, its standard error), lines[name] = [(KL, utility), …]."""
-    fig, axes = empty(height=4.6)
-    right = 1.15 * max([0.5, *(kl for kl, _, _ in marks.values()), *(kl for line in (lines or {}).values() for kl, _ in line)])
-    inside = [(0.0, start)] + [(kl, value) for kl, value in sorted(limit) if kl <= right]
-    axes.plot(*zip(*inside), color="black", linestyle="--", linewidth=1.5, label="the frontier: no policy is above")
-    styles = iter(STYLES * 3)
-    for name, line in (lines or {}).items():
-        colour, mark, dash = next(styles)
-        axes.plot(*zip(*line), color=colour, marker=mark, markersize=3, linestyle=dash, linewidth=1.2, label=name)
-    for name, (kl, value, error) in marks.items():
-        colour, mark, _ = next(styles)
-        axes.errorbar(kl, value, yerr=1.96 * error, color=colour, marker=mark, markersize=6, linestyle="none", capsize=2, label=name)
-    axes.plot(0, start, color="black", marker="*", markersize=9, linestyle="none", label="reference model")
-    axes.set(xlabel="KL from the reference (nats an answer)", ylabel="gold utility", xlim=(-0.02 * right, right), title=title)
-    axes.grid(alpha=0.25)
-    fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
-    return fig
 
 
 def compute_figure(lines: dict[str, list[tuple[float, float]]], start: float, title: str = "What does a TFLOP buy?"):

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib.evaluation.frontier import tilted
+from course_lib.evaluation.frontier import best_of_n_kl, best_of_n_kl_with_ties, tilted
 from course_lib.platform import CourseError
 from course_lib.stages import dpo as direct
 from course_lib.stages.dpo import answer_logprobs, dpo, dpo_loss, implicit_reward, ipo_loss, kto, kto_loss, reference_logprobs
@@ -228,6 +228,14 @@ def test_no_policy_beats_the_tilted_one_at_its_kl():
         other = torch.softmax(best.log() + 0.1 * torch.randn(40, generator=generator, dtype=torch.float64), 0)
         other_kl = float((other * (other * 40).log()).sum())
         assert float(other @ utility[0]) - beta * other_kl <= value - beta * kl + 1e-12
+
+
+def test_ties_make_the_kl_of_best_of_n_smaller_than_its_formula():
+    distinct = torch.arange(4000.0)[None].numpy()
+    assert best_of_n_kl_with_ties(distinct, 4) == pytest.approx(best_of_n_kl(4), abs=2e-3)
+    assert best_of_n_kl_with_ties(0 * distinct, 4) == 0 and best_of_n_kl_with_ties(distinct, 1) == pytest.approx(0)
+    half = torch.tensor([[0.0, 1.0]]).numpy()       # best of two is 1 with probability 3/4
+    assert best_of_n_kl_with_ties(half, 2) == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
 
 
 # ----------------------------------------------------------------------------------------------------------------- loops

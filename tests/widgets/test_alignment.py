@@ -1,5 +1,5 @@
 """The pictures of direct alignment: what is drawn is what was measured, gaps and all."""
-from course_lib.widgets.alignment import LivePairs, compute_figure, pairs_figure, plane_figure
+from course_lib.widgets.alignment import LivePairs, compute_figure, pairs_figure
 from course_lib.widgets.curve import png
 
 
@@ -12,15 +12,6 @@ def test_log_ratios_along_a_run_with_a_batch_without_one_kind():
     lines = drawn(pairs_figure(history, ("liked", "disliked")))
     assert lines["liked, now -0.20"] == [(8, 0), (24, -0.2)] and len(lines["disliked, now -0.60"]) == 3
     assert png(pairs_figure([])).startswith(b"\x89PNG"), "nothing measured yet is no error"
-
-
-def test_the_frontier_starts_at_the_reference_and_every_method_is_named():
-    fig = plane_figure([(0.5, 2.6), (9.0, 3.4)], 1.9, {"DPO": (0.7, 2.4, 0.02)}, {"best of n": [(0.2, 2.1), (0.6, 2.3)]})
-    lines = drawn(fig)
-    assert lines["the frontier: no policy is above"] == [(0.0, 1.9), (0.5, 2.6)], "no further than the picture"
-    assert lines["best of n"] == [(0.2, 2.1), (0.6, 2.3)]
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["the frontier: no policy is above", "best of n", "reference model", "DPO"]
-    assert png(fig).startswith(b"\x89PNG")
 
 
 def test_utility_against_compute():
