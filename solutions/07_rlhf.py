@@ -173,7 +173,7 @@ curve.show(rlhf.plane(limit, start, tied | {"best of n, chosen by the gold utili
 # - a row is *prompt, answer, padding*: the last token of the answer is the last True of its mask
 # - 0 off the answer, whatever the inputs hold there. A token that $\pi$ likes *less* than $\pi_\text{ref}$ earns something
 #
-# Added up over an answer this is $\text{score} - \beta \log \frac{\pi(y)}{\pi_\text{ref}(y)}$, whose mean is $\mathrm{E}[\text{score}] - \beta\,\mathrm{KL}$. Its optimum is a point on the frontier.
+# Added up over an answer this is $\text{score} - \beta \log \frac{\pi(y)}{\pi_\text{ref}(y)}$, whose mean is $\mathrm{E}[\text{score}] - \beta\,\mathrm{KL}$. If the score were the gold utility, the best policy for it would be a point on the frontier.
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
@@ -429,7 +429,6 @@ check("clipped_value_loss")
 # %%
 # LONG
 ppo_config = ppo_stage.PRESETS[course.size]
-print(ppo_config)
 parts = {
     "kl_penalised": mine("kl_penalty", globals(), ppo_stage.kl_penalised),
     "gae": estimate,
@@ -549,7 +548,7 @@ groups = {"all tied": [1.0, 1.0, 1.0, 1.0], "a clear winner": [0.0, 0.0, 0.0, 4.
 print(f"{'':<18}{'rewards':<28}{'scaled':<34}not scaled")
 for name, group in groups.items():
     rows = [advantages_of(torch.tensor([group]), scale)[0] for scale in (True, False)]
-    print(f"{name:<18}{str(group):<28}" + "".join("  ".join(f"{x:5.2f}" for x in row.tolist()).ljust(34) for row in rows))
+    print(f"{name:<18}{str(group):<28}" + "".join("  ".join(f"{x:6.3f}" for x in row.tolist()).ljust(34) for row in rows))
 step = roll_out(reference, tokenizer, train_prompts[: 8 if TINY else 64], 8, seed=2)
 spread = proxy(step.rows, step.answers).view(-1, 8).std(1)
 print(f"\nthe reference model, {len(spread)} groups of 8: {100 * (spread < 1e-6).float().mean():.0f} % tied, {100 * ((spread >= 1e-6) & (spread < 0.1)).float().mean():.0f} % nearly (deviation under 0.1)")
@@ -630,7 +629,6 @@ except ImportError:
 # %%
 # LONG
 grpo_config = grpo_stage.PRESETS[course.size]
-print(grpo_config)
 grpo_run, grpo_history = train("GRPO, KL in the reward", grpo_stage.grpo, proxy, grpo_config, out=course.work / f"grpo_{course.size}", group_advantages=advantages_of)
 k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, replace(grpo_config, kl_in_reward=False), out=course.work / f"grpo_k3_{course.size}", group_advantages=advantages_of)
 
@@ -649,7 +647,7 @@ points = {name: [(row["kl"], row["utility"])] for name, row in results.items() i
 curve.show(rlhf.plane(limit, start, tied | points))
 
 # %% [markdown]
-# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. The distance between the two PPO marks and the frontier is the reward model's share of the loss and the algorithm's.
+# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. The PPO that was trained on the gold shows what the algorithm alone leaves undone, the other one what the reward model's mistakes cost.
 
 # %% [markdown]
 # ## § 12 Where the gold turns
