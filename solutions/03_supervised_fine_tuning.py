@@ -325,11 +325,14 @@ def their_collate(examples, pad_id):
 
 batch_of, loss_fn = mine("collate", globals(), their_collate), mine("sft_loss", globals(), recipe.response_loss)
 try:
+    import logging
+
     import datasets
     from transformers.trainer_callback import PrinterCallback
     from trl import SFTConfig as TRLConfig, SFTTrainer
 
     datasets.disable_progress_bars()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it would say that a faster kernel is not installed
 except ImportError as error:
     SFTTrainer = None
     print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
@@ -648,8 +651,9 @@ def by_kind(rows, right):
 common = [kind for kind in kinds if all(any(row["kind"] == kind for row in rows) for rows in held_out.values())]
 groups = {SPLITS[split]: {kind: by_kind(held_out[split], results[split]["right"])[kind] for kind in common} for split in SPLITS}
 curve.show(shares.kinds_figure(groups, "Which tasks can it do, of people and in words it has not met?"))
+print("".join(f"{name:<{width}}" for name, width in zip(("% right", *groups), (12, 26, 40))))
 for kind in common:
-    print(f"{kind:<12}" + "".join(f"{name}: {100 * right / n:5.1f} % ({100 * wilson(right, n)[0]:3.0f} to {100 * wilson(right, n)[1]:3.0f})   " for name, counts in groups.items() for right, n in [counts[kind]]))
+    print(f"{kind:<12}" + "".join(f"{100 * right / n:5.1f} ({100 * wilson(right, n)[0]:3.0f} to {100 * wilson(right, n)[1]:3.0f})".ljust(26) for counts in groups.values() for right, n in [counts[kind]]))
 
 # %% [markdown]
 # **What to notice.** With a dozen questions the interval is twenty points wide, even if every answer is right. Before you say that one kind is harder than another, see whether the lines overlap.
