@@ -77,7 +77,7 @@ for notice in news.board(1)[:10]:
 print()
 for day in news.DAYS:
     kinds = {kind: len(found) for kind, found in news.subjects(day).items()}
-    print(f"day {day}: {len(BOARD[day]):>3} notices, {len(news.changes(day)):>2} of them today's changes.  Facts by kind: {kinds}")
+    print(f"day {day}: {len(BOARD[day]):>3} notices, {len(news.changes(day)):>2} changes today.  Facts: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
 
 # %% [markdown]
 # Five kinds of question: **old** (it still holds), **changed** (once), **again** (changed twice), **new** (about somebody who has just settled), **never** (nobody can know; the right answer is "I do not know.").
@@ -549,10 +549,10 @@ MY_PREDICTION = "LoRA on day 1, RAG on day 3"
 
 models = {way: injected if "LoRA" in way else assistant for way in retrieval.WAYS}
 results = five.measure(models, tokenizer, each=EACH, search=search_with, score=score_fn, build=build_fn)
-print(f"{'accuracy':<14}" + "".join(f"day {day} {kind:<9}"[:14].rjust(14) for day, kind in [(0, "old"), (1, "changed"), (2, "changed"), (3, "changed"), (3, "again"), (3, "new"), (3, "old"), (3, "never")]))
+shown = [(0, "old"), (1, "changed"), (2, "changed"), (3, "changed"), (3, "again"), (3, "new"), (3, "old"), (3, "never")]
+print(f"{'accuracy, on':<14}" + "".join(f"{f'day {day}':>10}" for day, _ in shown) + f"\n{'':<14}" + "".join(f"{kind:>10}" for _, kind in shown))
 for way in retrieval.WAYS:
-    cells = [five.cell(results, way, day, kind) for day, kind in [(0, "old"), (1, "changed"), (2, "changed"), (3, "changed"), (3, "again"), (3, "new"), (3, "old"), (3, "never")]]
-    print(f"{way:<14}" + "".join(f"{share:>14.0%}" for share in cells))
+    print(f"{way:<14}" + "".join(f"{five.cell(results, way, day, kind):>10.0%}" for day, kind in shown))
 print(f"\n{'staleness':<14}" + "".join(f"{f'day {day}':>14}" for day in (1, 2, 3)))
 for way in retrieval.WAYS:
     print(f"{way:<14}" + "".join(f"{five.outdated(results, way, day):>14.0%}" for day in (1, 2, 3)))
