@@ -288,7 +288,8 @@ for name, margins in {"a coin": 0 * gold, "the longer answer": words, **{f"what 
 print(f"{100 * np.mean(gold == 0):.0f} % of the pairs are worth exactly the same in gold")
 
 # %% [markdown]
-# **What to notice.** The limit is far below 100 %, and that is no fault of any model: people differ and people are noisy. A reward model is good when it comes near *this* line. Whoever reports an accuracy without the limit of their labels has said little.
+# **What to notice.** The limit is far below 100 %, and that is no fault of any model: people differ and people are noisy. A reward model is good when it comes near *this* line.
+# And the gold utility is not the best judge of these labels. Many pairs are worth the same in gold, and there only the biases speak: whoever predicts labels well has learned the biases too. § 11 comes back to that.
 
 # %% [markdown]
 # ## § 6 The Bradley–Terry loss
@@ -481,7 +482,7 @@ print("─" * 95 + "\nmost sure and most wrong:\n")
 show_pairs(unequal[np.argsort((margins * np.sign(gold))[unequal])[:2]])
 
 # %% [markdown]
-# **What to notice.** The reward model sees the form of an answer well. Where it errs it is mostly about what is *true*: two fluent sentences of the same form, and one of them names the wrong thing. Knowing that takes the facts, and pairs teach them only indirectly.
+# **What to notice.** Between answers of clearly different worth it is seldom wrong. Look at what its surest mistakes are made of: something that looks like what people like, with a flaw that was rare in training. A policy that is trained against it will look for just that.
 
 # %% [markdown]
 # ## § 9 How many pairs?
@@ -573,7 +574,7 @@ print(f"You guessed: {MY_GUESS}.")
 # %% [markdown]
 # ## § 11 A taste for length, and its cure
 #
-# A well-known trouble: people like long answers a little more than the answers deserve, and the reward model learns it. Cecily's labels have that bias, 0.15 utility for every word. Suppose all your labels came from *her*.
+# A well-known trouble: people like long answers a little more than the answers deserve, and the reward model learns it. Of the five, Cecily has that bias, 0.15 utility for every word. Suppose all your labels came from *her*.
 #
 # The cure says in the loss what the annotator does: part of her preference is for the words. Beside the rewards stands a term for length, with a weight $w$ that is **learned together with the model and dropped afterwards**. What the term explains, the reward need not:
 #
@@ -639,8 +640,7 @@ def trained_with_cure(rows):
 
 plain, (cured, weight) = trained_on(hers), trained_with_cure(hers)
 equal = (gold == 0) & (words != 0)
-for name, judge in (("plain", plain), ("cured", cured)):
-    m = margins_of(judge)
+for name, m in (("plain", margins_of(plain)), ("cured", margins_of(cured)), ("everybody's labels (§ 8)", margins)):
     longer = (m > 0)[equal] == (words > 0)[equal]
     print(f"{name}: prefers the longer of two answers of equal worth in {100 * longer.mean():.0f} % ± {200 * longer.std() / equal.sum() ** 0.5:.0f} of {equal.sum()} pairs; "
           f"prefers the better of two unequal ones in {100 * np.mean((m > 0)[gold != 0] == (gold > 0)[gold != 0]):.1f} %")

@@ -16,8 +16,8 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "06_preferences_and_reward_model"
 
 # The handed-in reward model: its accuracy as a share (%) of that of the best judge. Full marks from SHARE_FULL, none at or under SHARE_ZERO, a straight line between.
-SHARE_FULL, SHARE_ZERO = 95.0, 75.0
-PROMPTS = 240  # drawn from the seed; the shipped assistant gives two answers to each
+SHARE_FULL, SHARE_ZERO = 94.0, 80.0  # the share of one model moves by 1.5 % (one standard deviation) with the pairs that are drawn
+PROMPTS = 300  # drawn from the seed; the shipped assistant gives two answers to each, and where they differ they make a pair
 
 # ---------------------------------------------------------------------------------------------------------------- kappa
 
@@ -572,10 +572,10 @@ def score_model(folder, seed, public):
         raise ArtifactError("the model has no reward head: train it with train_reward and save_stage(\"reward\", …)")
     if model.config.vocabulary < tokenizer.get_vocab_size():
         raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: train it with the course's tokenizer")
-    writer = assistant(load_folder(SHIPPED / "sft", "sft")[0].eval())
-    pairs = sample_pairs(writer, tokenizer, prompts("test", PROMPTS, f"grade {LAB} {seed}"), seed=int.from_bytes(str(seed).encode()[-4:], "little") % 1000)
     if model.config.context < 160:
         raise ArtifactError(f"the model reads {model.config.context} tokens and a question with its answer may have 160: train it with a longer context")
+    writer = assistant(load_folder(SHIPPED / "sft", "sft")[0].eval())
+    pairs = sample_pairs(writer, tokenizer, prompts("test", PROMPTS, f"grade {LAB} {seed}"), seed=int.from_bytes(str(seed).encode()[-4:], "little") % 1000)
     asked = [row["messages"] for row, _, _ in pairs]
     first, second = (rewards_of(model, tokenizer, asked, [pair[k] for pair in pairs]) for k in (1, 2))
     p = [crowd(*pair) for pair in pairs]
