@@ -63,8 +63,9 @@ def kto_loss(
 
 def answer_logprobs(model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]) -> tuple[Float[Tensor, " B"], Int[Tensor, " B"]]:
     """(log π of each answer, nats, summed over its tokens; its number of tokens)."""
-    mask = labels != IGNORE
-    return token_logprobs(model, ids, mask).sum(1), mask.sum(1)
+    device = next(model.parameters()).device
+    mask = (labels != IGNORE).to(device)
+    return token_logprobs(model, ids.to(device), mask).sum(1), mask.sum(1)
 
 
 @torch.no_grad()
@@ -118,7 +119,7 @@ def kto(rows: list[dict], config: PreferenceConfig, base: Llama | None = None, s
     prompts, answers = ([[part for part, m in zip(ids, mask) if m == side] for [(ids, mask)] in examples] for side in (0, 1))
     mismatched = [[(prompt + answer, [0] * len(prompt) + [1] * len(answer))] for prompt, answer in zip(prompts, answers[1:] + answers[:1])]
     fixed, fixed_mismatched = reference_logprobs(reference, examples)[:, 0], reference_logprobs(reference, mismatched)[:, 0]
-    up = torch.tensor([bool(row["label"]) for row in rows])
+    up = torch.tensor([bool(row["label"]) for row in rows], device=fixed.device)
 
     def batch_loss(part):
         with torch.no_grad():

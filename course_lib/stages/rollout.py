@@ -51,7 +51,8 @@ def roll_out(model, tokenizer, rows: list[dict], each: int = 1, seed: int = 0, l
     pad = torch.nn.utils.rnn.pad_sequence
     ids = pad([torch.tensor(prompt + answer) for prompt, answer in zip(prompts, said)], batch_first=True, padding_value=PAD)
     mask = pad([torch.tensor([False] * len(prompt) + [True] * len(answer)) for prompt, answer in zip(prompts, said)], batch_first=True, padding_value=False)
-    return Rollouts(rows, [tokenizer.decode(answer) for answer in new], ids, mask)
+    device = next(model.parameters()).device
+    return Rollouts(rows, [tokenizer.decode(answer) for answer in new], ids.to(device), mask.to(device))
 
 
 def chosen_logits(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "N V"]:
@@ -112,7 +113,7 @@ def improve(
     for step in bar:
         rows = [prompts[k % len(prompts)] for k in range(step * config.prompts, (step + 1) * config.prompts)]
         batch = roll_out(policy, tokenizer, rows, config.each, seed=1_000_003 * seed + 10_007 * step)
-        scores = torch.as_tensor(reward(batch.rows, batch.answers), dtype=torch.float32)
+        scores = torch.as_tensor(reward(batch.rows, batch.answers), dtype=torch.float32).to(batch.ids.device)
         if not scores.isfinite().all():
             raise CourseError(f"the reward of {batch.answers[int((~scores.isfinite()).nonzero()[0])]!r} is not finite: mend the reward function")
         for group in optimiser.param_groups:

@@ -1,4 +1,5 @@
 """`course bench NAME --json` prints one JSON object and nothing else on stdout; what it measures is in tests/benchmarks and README."""
+import argparse
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from course_lib import bench
+from course_lib.evaluation.rlhf import collapsed, turned
 from course_lib.stages.pretrain import PRESETS
 
 
@@ -19,6 +21,21 @@ def test_json_and_nothing_else(arguments, keys):
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
     assert keys <= set(result) and result["seeds"] == 2 and result["gap_percent_median"] <= result["gap_percent_worst"]
+
+
+@pytest.mark.parametrize("name, keys", [("reward", {"share_of_bayes_worst"}), ("rlhf", {"grpo_share_median", "ppo_share_worst", "over_optimised", "collapsed"}),
+                                        ("dpo", {"dpo_utility_median", "kto_kl_median", "ipo_share_median"})])
+def test_the_benches_of_alignment_run_at_tiny(name, keys):
+    result = bench.BENCHES[name](argparse.Namespace(size="tiny", seeds=1, json=True))
+    assert keys <= set(result) and len(result["runs"]) == 1
+    json.dumps(result)
+
+
+def test_over_optimisation_and_collapse_are_told_from_their_absence():
+    assert turned([1.0, 1.2, 1.6, 2.0, 2.2, 2.3, 2.2, 1.9, 1.6, 1.4, 1.2]) and not turned([1.0, 1.5, 2.0, 2.2, 2.3, 2.3, 2.4, 2.4])
+    assert not turned([2.0, 1.8, 1.6, 1.4, 1.2, 1.0, 0.8])         # a fall from the first step on is no turn
+    assert collapsed([1.9, -2.0, -2.0, -2.0], 4 * [{"kl": 30.0}])
+    assert not collapsed([1.9, -2.0, -2.0, -2.0], 4 * [{"kl": 3.0}]) and not collapsed([1.9, 1.0, 1.0, 1.0], 4 * [{"kl": 30.0}])
 
 
 def test_flop_of_a_token():
