@@ -15,7 +15,7 @@
 #                                            08, 09
 # ```
 #
-# **About 120 minutes · 11 points · a laptop is enough.** Your computer works alone for about twenty of these minutes.
+# **About 120 minutes · 11 points · a laptop is enough.** Your computer works alone for about fifteen of these minutes.
 # At the end you have trained your assistant with PPO and with GRPO to please a reward model, you know how far each is from the best possible policy, and you have seen both go wrong.
 
 # %% [markdown]
@@ -52,6 +52,7 @@ import numpy as np
 
 from course_lib.evaluation.alignment import gold_reward, measure, share, utilities
 from course_lib.evaluation.frontier import frontier
+from course_lib.evaluation.rlhf import BETA_LEARNED, COLLAPSE, OVER_OPTIMISE, watched
 from course_lib.stages import grpo as grpo_stage
 from course_lib.stages import ppo as ppo_stage
 from course_lib.stages.reward import rewards_of
@@ -62,8 +63,8 @@ from course_lib.world.annotators import TASTE, prompts
 
 TINY = course.size == "tiny"
 tokenizer = load_tokenizer()
-reference = assistant(load_stage("sft").model).eval()
-reward_model = load_stage("reward").model
+reference = assistant(load_stage("sft").model).to(course.device).eval()
+reward_model = load_stage("reward").model.to(course.device)
 train_prompts, test_prompts = prompts("train", 40 if TINY else 4000, "lab 07"), prompts("test", 6 if TINY else 100, "lab 07")
 
 
@@ -223,7 +224,7 @@ def moved(strength, seed=0):
     policy, generator = copy.deepcopy(reference), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in policy.parameters():
-            weight += strength * weight.std() * torch.randn(weight.shape, generator=generator) if weight.dim() == 2 else 0
+            weight += strength * weight.std() * torch.randn(weight.shape, generator=generator).to(weight.device) if weight.dim() == 2 else 0
     return policy
 
 
@@ -420,7 +421,7 @@ check("clipped_value_loss")
 # %% [markdown]
 # ## § 8 PPO
 #
-# All parts are there. One step: sample 8 answers to each of 32 prompts, score them, give each token its reward and its advantage, then make a few small updates. `course_lib/stages/ppo.py` has the loop on one screen; it runs with **your** four functions. β stays fixed: it is the slope at which a nat of KL is bought, and the run settles where the frontier has that slope, if it gets there.
+# All parts are there. One step: sample 8 answers to each of 32 prompts, score them, give each token its reward and its advantage, then make a few small updates. `course_lib/stages/ppo.py` has the loop on one screen; it runs with **your** four functions. β is the price of a nat. The reward model counts in logits, about one and a half to a unit of utility, so β = 0.5 asks a third of a unit for a nat.
 #
 # **Predict first:** how much of the frontier's gain will it reach at its KL? And what will happen to the length?
 #
@@ -428,38 +429,33 @@ check("clipped_value_loss")
 
 # %%
 # LONG
-ppo_config = ppo_stage.PRESETS[course.size]
+ppo_config = replace(ppo_stage.PRESETS[course.size], beta=BETA_LEARNED)
+
+
+def anywhere(f):
+    """f on tensors of any device: what you write makes its tensors on the CPU."""
+    back = lambda made: [back(part) for part in made] if isinstance(made, (tuple, list)) else made.to(course.device)
+    return f if course.device == "cpu" else lambda *args: back(f(*(a.cpu() if isinstance(a, Tensor) else a for a in args)))
+
+
 parts = {
-    "kl_penalised": mine("kl_penalty", globals(), ppo_stage.kl_penalised),
-    "gae": estimate,
-    "policy_loss": policy_loss,
-    "value_loss": mine("clipped_value_loss", globals(), ppo_stage.value_loss),
+    "kl_penalised": anywhere(mine("kl_penalty", globals(), ppo_stage.kl_penalised)),
+    "gae": anywhere(estimate),
+    "policy_loss": anywhere(policy_loss),
+    "value_loss": anywhere(mine("clipped_value_loss", globals(), ppo_stage.value_loss)),
 }
 
 
-class Looked:
-    """A reward and the mean gold utility of the answers it was asked about, which goes into the picture and nowhere else."""
-
-    def __init__(self, reward):
-        self.reward, self.gold = reward, []
-
-    def __call__(self, rows, answers):
-        self.gold.append(float(utilities(rows, answers).mean()))
-        return self.reward(rows, answers)
-
-    def beside(self, history):
-        """The history's rows with "gold", those that were seen in this session."""
-        return [{**row, "gold": gold} for row, gold in zip(history[-len(self.gold) :], self.gold)] if self.gold else history
-
-
 def train(title, algorithm, reward, config, **options):
-    """(run, its history with the gold utility): `algorithm` is ppo or grpo."""
-    looked, live = Looked(reward), rlhf.LiveRun(title, target=config.kl_target)
-    run = algorithm(looked, train_prompts, config, base=reference, on_step=lambda history: live(looked.beside(history)), progress=False, **options)
+    """(run, its history with the gold utility of the sampled answers as "gold"): `algorithm` is ppo or grpo."""
+    gold = []  # `watched` notes it beside the training, which never sees it
+    beside = lambda history: [{**row, "gold": worth} for row, worth in zip(history[-len(gold) :], gold)] if gold else history
+    live = rlhf.LiveRun(title)
+    run = algorithm(watched(reward, gold), train_prompts, config, base=reference, on_step=lambda history: live(beside(history)), progress=False, **options)
     live.close()
     last = run.history[-1]
     print(f"{title}: {len(run.history)} steps in {last['seconds']:.0f} s, reward {run.history[0]['reward']:.2f} → {last['reward']:.2f}, KL {last['kl']:.2f} nats an answer")
-    return run, looked.beside(run.history)
+    return run, beside(run.history)
 
 
 ppo_run, ppo_history = train("PPO", ppo_stage.ppo, proxy, ppo_config, out=course.work / f"ppo_{course.size}", **parts)
@@ -628,9 +624,9 @@ except ImportError:
 
 # %%
 # LONG
-grpo_config = grpo_stage.PRESETS[course.size]
-grpo_run, grpo_history = train("GRPO, KL in the reward", grpo_stage.grpo, proxy, grpo_config, out=course.work / f"grpo_{course.size}", group_advantages=advantages_of)
-k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, replace(grpo_config, kl_in_reward=False), out=course.work / f"grpo_k3_{course.size}", group_advantages=advantages_of)
+grpo_config = replace(grpo_stage.PRESETS[course.size], beta=BETA_LEARNED)
+grpo_run, grpo_history = train("GRPO, KL in the reward", grpo_stage.grpo, proxy, grpo_config, out=course.work / f"grpo_{course.size}", group_advantages=anywhere(advantages_of))
+k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, replace(grpo_config, kl_in_reward=False), out=course.work / f"grpo_k3_{course.size}", group_advantages=anywhere(advantages_of))
 
 # %% [markdown]
 # ## § 11 All on one plane
@@ -639,15 +635,15 @@ k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, repla
 
 # %%
 # LONG
-gold_run, _ = train("PPO, trained on the GOLD utility", ppo_stage.ppo, gold_reward, ppo_config, out=course.work / f"ppo_gold_{course.size}", **parts)
-for name, run in (("GRPO, KL in the reward", grpo_run), ("GRPO, k3 in the loss", k3_run), ("PPO, trained on the gold", gold_run)):
+gold_run, _ = train("GRPO, trained on the GOLD utility", grpo_stage.grpo, gold_reward, grpo_stage.PRESETS[course.size], out=course.work / f"grpo_gold_{course.size}", group_advantages=anywhere(advantages_of))
+for name, run in (("GRPO, KL in the reward", grpo_run), ("GRPO, k3 in the loss", k3_run), ("GRPO, trained on the gold", gold_run)):
     look(name, run.model)
 table()
 points = {name: [(row["kl"], row["utility"])] for name, row in results.items() if name != "reference model"}
 curve.show(rlhf.plane(limit, start, tied | points))
 
 # %% [markdown]
-# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. The PPO that was trained on the gold shows what the algorithm alone leaves undone, the other one what the reward model's mistakes cost.
+# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. The GRPO that was trained on the gold shows what the algorithm alone leaves undone, the other one what the reward model's mistakes cost.
 
 # %% [markdown]
 # ## § 12 Where the gold turns
@@ -656,8 +652,8 @@ curve.show(rlhf.plane(limit, start, tied | points))
 
 # %%
 # LONG
-FREE = replace(grpo_stage.PRESETS[course.size], beta=0.0, **({} if TINY else dict(steps=50)))
-free_run, free_history = train("GRPO, no penalty", grpo_stage.grpo, proxy, FREE, group_advantages=advantages_of)
+FREE = replace(grpo_config, **(OVER_OPTIMISE if not TINY else {**OVER_OPTIMISE, "steps": 3}))
+free_run, free_history = train("GRPO, no penalty", grpo_stage.grpo, proxy, FREE, group_advantages=anywhere(advantages_of))
 look("GRPO, no penalty", free_run.model)
 
 # %% [markdown]
@@ -730,14 +726,14 @@ for answer in roll_out(free_run.model, tokenizer, [row], 4, seed=5).answers:
 # %% [markdown]
 # ## § 13 A collapse, from its logs
 #
-# Another way to fail. This recipe is put together from choices that each look reasonable. **Predict first:** which of the logged numbers will be the first to look wrong?
+# Another way to fail. This recipe is put together from choices that each look reasonable. **Predict first:** which of the logged numbers will be the first to look wrong? Will the reward be one of them?
 
 # %%
 # LONG
-BAD = replace(grpo_stage.PRESETS[course.size], beta=0.0, scale=True, epochs=4, learning_rate=3e-3, **({} if TINY else dict(steps=60)))
-bad_run, bad_history = train("GRPO, a bad recipe", grpo_stage.grpo, proxy, BAD, group_advantages=advantages_of)
-for name in ("learning_rate", "epochs", "scale", "beta"):
-    print(f"{name:<15} {getattr(grpo_config, name)!s:>8} in § 10, {getattr(BAD, name)!s:>8} here")
+BAD = replace(grpo_config, **(COLLAPSE if not TINY else {**COLLAPSE, "steps": 3}))
+bad_run, bad_history = train("GRPO, a bad recipe", grpo_stage.grpo, proxy, BAD, group_advantages=anywhere(advantages_of))
+for name in ("beta", "learning_rate", "epochs", "clip", "scale"):
+    print(f"{name:<15}{getattr(grpo_config, name)!s:>12} in § 10{getattr(BAD, name)!s:>14} in § 13")
 look("GRPO, a bad recipe", bad_run.model)
 
 # %% [markdown]
@@ -789,27 +785,27 @@ def their_diagnose(history, alarms, window):
 
 alarms_of = mine("diagnose", globals(), their_diagnose)
 first = grpo_history[0]
-ALARMS = {"reward": ["below", first["reward"]], "entropy": ["below", 0.1 * first["entropy"]], "tied": ["above", 0.8], "kl": ["above", 5.0], "length": ["above", 3 * first["length"]], "clipped": ["above", 0.3]}
-WINDOW = 2 if TINY else 5
+ALARMS = {"reward": ["below", first["reward"] - 0.5], "length": ["above", 3 * first["length"]], "tied": ["above", 0.8], "entropy": ["below", 0.5 * first["entropy"]], "kl": ["above", 10.0]}
+WINDOW = 2 if TINY else 3
 for name, history in (("PPO", ppo_history), ("GRPO, KL in the reward", grpo_history), ("GRPO, no penalty", free_history), ("GRPO, a bad recipe", bad_history)):
-    print(f"{name:<24} alarms, the first one first: {', '.join(alarms_of(history, {key: alarm for key, alarm in ALARMS.items() if key in history[0]}, WINDOW)) or 'none'}")
+    print(f"{name:<24} alarms, the first one first: {', '.join(alarms_of(history, ALARMS, WINDOW)) or 'none'}")
 print("\n" + f"{'step':>4}" + "".join(f"{key:>10}" for key in ALARMS) + "   a sample")
 for row in bad_history[:: max(1, len(bad_history) // 8)]:
-    print(f"{row['step']:>4}" + "".join(f"{row[key]:>10.2f}" for key in ALARMS) + f"   {rlhf.clipped(row['sample'], 60)}")
+    print(f"{row['step']:>4}" + "".join(f"{row[key]:>10.2f}" for key in ALARMS) + f"   {rlhf.clipped(row['sample'], 44)}")
 
 # %% [markdown]
 # Now cure it. Change as little as you can: which of the choices would you take back? Ours is one guess; try another.
 
 # %%
 # LONG
-CURE = dict(learning_rate=grpo_config.learning_rate, epochs=1)
-cured_run, cured_history = train("GRPO, cured", grpo_stage.grpo, proxy, replace(BAD, **CURE), group_advantages=advantages_of)
+CURE = dict(learning_rate=grpo_config.learning_rate, clip=grpo_config.clip)
+cured_run, cured_history = train("GRPO, cured", grpo_stage.grpo, proxy, replace(BAD, **CURE), group_advantages=anywhere(advantages_of))
 print(f"alarms: {', '.join(alarms_of(cured_history, ALARMS, WINDOW)) or 'none'}")
 look("GRPO, cured", cured_run.model)
 table(["reference model", "GRPO, no penalty", "GRPO, a bad recipe", "GRPO, cured"])
 
 # %% [markdown]
-# **What to notice.** The order of the alarms is a story: look which one the sample texts bear out first. A cure that ends the collapse need not end the over-optimisation of § 12: these are two diseases.
+# **What to notice.** The order of the alarms is a story: look which of them the sample texts bear out. The reward model's own number is in the table, too. A cure that ends the collapse need not end the over-optimisation of § 12: these are two diseases.
 
 # %% [markdown]
 # ## § 14 Change one thing
@@ -818,7 +814,7 @@ table(["reference model", "GRPO, no penalty", "GRPO, a bad recipe", "GRPO, cured
 
 # %%
 # LONG
-SHORT = replace(ppo_config, steps=ppo_config.steps // (1 if TINY else 3))
+SHORT = replace(ppo_config, steps=max(3, ppo_config.steps // 4))
 CHANGE = dict(lam=0.0)
 MY_PREDICTION = "one step of trust in a critic that knows nothing yet: slower at first, a little lower at the end"
 
@@ -841,7 +837,8 @@ table(["reference model", "PPO", "PPO, short, as before", "PPO, short, changed"]
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# TO BE WRITTEN FROM THE EXECUTED RUN
+# The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run the reward model's score rose to 2.8 by the last step, while the gold utility rose from 1.9 to about 2.5 around step 10, at 1.5 nats, and was back at 1.9 at the end, at almost 9 nats.
+# The answers there begin with a courtesy where a short form was asked for and add facts in place of the asked one. The penalty keeps the policy where the reward model has seen answers, so that the guess stays good; stopping at the turning point would do the same, but in real life nobody sees it.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -850,7 +847,8 @@ table(["reference model", "PPO", "PPO, short, as before", "PPO, short, changed"]
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# TO BE WRITTEN FROM THE EXECUTED RUN
+# The KL alarm went off first, the entropy followed, and the reward never looked wrong: it ended above that of the healthy runs, with a gold utility below 0 and nearly the same broken sentence everywhere. The logs point at steps that are too large: already in the first rows the KL was above 10 nats, at three times the learning rate and with a clip so wide that nothing is clipped.
+# With the learning rate and the clip of § 10 no such sentence appeared in the same number of steps. There was still no price on KL, so it still moved away from the reference model: that disease is § 12's.
 # ### END SOLUTION
 
 # %% [markdown]

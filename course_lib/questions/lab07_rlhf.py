@@ -18,7 +18,7 @@ LAB = "07_rlhf"
 
 # The handed-in policy: full marks from a mean gold utility of SCORE_FULL on, none at or under SCORE_ZERO, a straight line between.
 # The assistant that everybody starts from has 1.9 (docs/results/rlhf-laptop.json has the trained ones, five seeds).
-SCORE_FULL, SCORE_ZERO = 2.4, 1.95
+SCORE_FULL, SCORE_ZERO = 2.5, 2.0
 PROMPTS, EACH = 150, 2  # drawn from the seed
 
 
