@@ -5,6 +5,7 @@ Nothing here touches the network, imports peft or transformers, or looks for Goo
 import contextlib
 import ctypes
 import importlib.metadata
+import logging
 import os
 import random
 import shutil
@@ -151,6 +152,7 @@ def setup(lab, seed=0):
         raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
     use_lab(lab)
     notes = [note for note in [hide_old_torchao()] if note]
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft and TRL load it, and it would say in red that a faster kernel is not installed
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
     torch.manual_seed(seed)

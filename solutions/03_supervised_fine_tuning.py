@@ -325,14 +325,11 @@ def their_collate(examples, pad_id):
 
 batch_of, loss_fn = mine("collate", globals(), their_collate), mine("sft_loss", globals(), recipe.response_loss)
 try:
-    import logging
-
     import datasets
     from transformers.trainer_callback import PrinterCallback
     from trl import SFTConfig as TRLConfig, SFTTrainer
 
     datasets.disable_progress_bars()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it would say that a faster kernel is not installed
 except ImportError as error:
     SFTTrainer = None
     print(f"{error.name} is not installed here, so the comparison with TRL is left out.")

@@ -416,7 +416,7 @@ def their_memory(frozen, trained, frozen_bits):
 
 memory = mine("training_memory", globals(), their_memory)
 rows = [("full, float32", memory(0, n, 32), full_bytes), ("LoRA on a float32 base", memory(n, real, 32), measured_memory(untrained, ids))]
-print(f"{'bytes':<26}{'weights':>12}{'gradients':>12}{'optimizer':>12}{'total':>12}")
+print(f"{'bytes':<36}{'weights':>12}{'gradients':>12}{'optimizer':>12}{'total':>12}")
 for name, guess, seen in rows:
     for label, parts in ((f"{name}: predicted", guess), ("measured", seen)):
         print(f"{label:<36}" + "".join(f"{int(parts[k]):>12,}" for k in ("weights", "gradients", "optimizer", "total")))
@@ -633,9 +633,6 @@ packed = codes[0::2] << 4 | codes[1::2]
 back = dequantize(packed, absmax, nf4.NF4_CODE, 64)
 print(f"{example.numel():,} weights: {size_of([example]):,} bytes in float32, {size_of([packed, absmax]):,} in NF4 with float32 scales")
 try:
-    import logging
-
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import bitsandbytes.functional as bnb
 
     theirs, state = bnb.quantize_4bit(example, blocksize=64, quant_type="nf4")
