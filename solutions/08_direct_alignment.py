@@ -61,13 +61,15 @@ from course_lib.stages.preferences import batch_of, encode_answers
 from course_lib.stages.rollout import assistant, exact_kl, roll_out
 from course_lib.stages.sft import ANSWER_TEMPLATE, to_transformers_chat
 from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.widgets import alignment, curve, rlhf
+from course_lib.widgets import alignment, chat, curve, journal, rlhf
 from course_lib.widgets.columns import columns
-from course_lib.world.annotators import ANNOTATORS, label_pairs, pairs_of, preference_rows, prompts, thumbs, utility
+from course_lib.widgets.judges import LivePicture
+from course_lib.world.annotators import ANNOTATORS, bayes_accuracy, crowd, label_pairs, pairs_of, preference_rows, prompts, thumbs, utility
 from course_lib.world.tasks import COURTESIES
 
 tokenizer, small, preset = load_tokenizer(), course.size == "tiny", direct.PRESETS[course.size]
-reference = assistant(load_stage("sft").model).eval()
+device = course.device
+reference = assistant(load_stage("sft").model.to(device)).eval()
 pairs, held_out = preference_rows("train", preset.rows), preference_rows("test", 60 if small else 1000)
 said = lambda row, key: row[key][0]["content"]
 for row in pairs[:3]:
@@ -176,7 +178,7 @@ row = next(row for row in asked if row["kind"] == "fact")
 answers = sorted({answer for r, answer in zip(pool.rows, pool.answers) if r is row})
 encoded = encode_answers(tokenizer, [{"prompt": row["messages"], "answer": [{"role": "assistant", "content": answer}]} for answer in answers], ("answer",), reference.config.context)
 with torch.no_grad():
-    log_ref = torch.log_softmax(direct.answer_logprobs(reference, *batch_of(encoded))[0], 0)  # among these answers
+    log_ref = torch.log_softmax(direct.answer_logprobs(reference, *batch_of(encoded))[0].cpu(), 0)  # among these answers
 gold = torch.tensor([utility(row, answer) for answer in answers], dtype=torch.float32)
 BETAS = (2.0, 0.5, 0.1)
 best = {beta: tilt(log_ref, gold, beta) for beta in BETAS}
@@ -238,7 +240,7 @@ def ours(logits, labels):
 
 logprobs_of = mine("answer_logprobs", globals(), ours)
 examples = encode_answers(tokenizer, pairs[:64], ("chosen", "rejected"), reference.config.context)
-ids, labels = batch_of(examples)  # first the 64 chosen answers, then the 64 rejected ones
+ids, labels = (t.to(device) for t in batch_of(examples))  # first the 64 chosen answers, then the 64 rejected ones
 with torch.no_grad():
     values = logprobs_of(reference(ids), labels)
     theirs, tokens = direct.answer_logprobs(reference, ids, labels)
@@ -304,16 +306,17 @@ except ImportError as error:
     DPOTrainer = None
     print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
 
-noisy, generator = copy.deepcopy(reference).requires_grad_(True), torch.Generator().manual_seed(0)
+still = copy.deepcopy(reference).cpu()  # the comparisons with TRL run on the CPU
+noisy, generator = copy.deepcopy(still).requires_grad_(True), torch.Generator().manual_seed(0)
 with torch.no_grad():
     for p in noisy.parameters():
         p += 0.02 * torch.randn(p.shape, generator=generator)
 
 
 def by_trl(trainer, config, rows, columns, **options):
-    """(batch, loss, gradients by name) of TRL's trainer on `rows` in one batch, from the weights of `noisy` against `reference`."""
+    """(batch, loss, gradients by name) of TRL's trainer on `rows` in one batch, from the weights of `noisy` against `still`."""
     fixed = dict(output_dir=str(course.work / "trl"), report_to="none", save_strategy="no", use_cpu=True, bf16=False, activation_checkpointing=False, disable_tqdm=True, max_length=512, per_device_train_batch_size=len(rows), log_level="error")
-    made = trainer(model=to_transformers(noisy), ref_model=to_transformers(reference), args=config(**fixed, **options), processing_class=to_transformers_chat(tokenizer, ANSWER_TEMPLATE),
+    made = trainer(model=to_transformers(noisy), ref_model=to_transformers(still), args=config(**fixed, **options), processing_class=to_transformers_chat(tokenizer, ANSWER_TEMPLATE),
                    train_dataset=datasets.Dataset.from_list([{key: row[key] for key in columns} for row in rows]))
     batch = made.data_collator([made.train_dataset[k] for k in range(len(rows))])
     loss = made.compute_loss(made.model, batch)
@@ -333,7 +336,7 @@ def compare(name, loss, theirs, gradients):
 few = pairs[:16]
 ids, labels = batch_of(encode_answers(tokenizer, few, ("chosen", "rejected"), reference.config.context))
 with torch.no_grad():
-    ref_pair = logprobs_of(reference(ids), labels).chunk(2)
+    ref_pair = logprobs_of(still(ids), labels).chunk(2)
 pair_now = lambda: logprobs_of(noisy(ids), labels).chunk(2)
 if DPOTrainer:
     batch, theirs, gradients = by_trl(DPOTrainer, DPOConfig, few, ("prompt", "chosen", "rejected"), beta=0.1)
@@ -354,7 +357,7 @@ if DPOTrainer:
 # LONG
 MY_GUESS = "chosen up, rejected down"
 
-live = alignment.LivePairs(title="DPO: which answers become likelier?")
+live = LivePicture(lambda history: alignment.pairs_figure(history, title="DPO: which answers become likelier?"), "DPO")
 run = direct.dpo(pairs, preset, base=reference, seed=0, loss_fn=loss_fn, on_step=live, out=course.work / f"dpo_{course.size}")
 live.close()
 save_stage("dpo", run.model, run.record)
@@ -395,7 +398,7 @@ for k, row in enumerate(shown):
 def ratios(model, rows, keys=("chosen", "rejected")):
     """log π − log π_ref of the answers, nats, [rows, keys]."""
     encoded = encode_answers(tokenizer, rows, keys, reference.config.context)
-    return direct.reference_logprobs(model, encoded) - direct.reference_logprobs(reference, encoded)
+    return (direct.reference_logprobs(model, encoded) - direct.reference_logprobs(reference, encoded)).cpu()
 
 
 r = ratios(policy, held_out)
@@ -463,6 +466,9 @@ for name, (model, _) in by_person.items():
     print(f"labels by {name:<10}" + "".join(f"{value:>+10.2f}" for value in values))
 judged = [{"messages": row["prompt"], "kind": row["kind"], "check": row["check"]} for row in probe]
 print(f"{'gold utility':<20}" + "".join(f"{sum(utility(j, said(row, 'answer')) for j, row in zip(judged, padded(n))) / len(probe):>10.2f}" for n in TIMES))
+
+# %% [markdown]
+# **What to notice.** A bias of the labels goes into the policy as if it were a wish. Held-out labels by the same person cannot tell you: whoever shares the bias agrees with it. It shows in what the policy *says*, so look at lengths and features, not only at the accuracy.
 
 # %% [markdown]
 # ## § 8 Some labels are wrong
@@ -566,7 +572,7 @@ if DPOTrainer:
 # LONG
 MY_GUESS = "DPO half of its gain, the others nearly nothing"
 
-FLIPPED, IPO_BETA = 0.2, 2.0
+FLIPPED, IPO_BETA = 0.2, direct.IPO_BETA
 turn = torch.rand(SHORT, generator=torch.Generator().manual_seed(0)) < FLIPPED
 wrong = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} if flip else row for row, flip in zip(pairs[:SHORT], turn.tolist())]
 LOSSES = {"DPO": {}, "cDPO, ε = 0.2": {"loss_fn": lambda *four, beta: smooth_fn(*four, beta, FLIPPED)}, f"IPO, β = {IPO_BETA:g}": {"loss_fn": ipo_fn, "lengths": True, "beta": IPO_BETA}}
@@ -577,7 +583,12 @@ for name, options in LOSSES.items():
         model, m = noise[name, labels_are] = short_run(rows, **options)
         difference = ratios(model, held_out)
         print(line(f"{name}, {labels_are}", m) + f"{100 * (difference[:, 0] > difference[:, 1]).float().mean():>12.1f} %")
-print(f"(agrees with: share of {len(held_out):,} held-out labels, not flipped, that the implicit reward gets right)\nYou guessed: {MY_GUESS}.")
+best_judge = bayes_accuracy([crowd(*pair) for pair in pairs_of(held_out)])
+print(f"(agrees with: share of {len(held_out):,} held-out labels, not flipped, that the implicit reward gets right; the best judge gets {100 * best_judge:.1f} %)\nYou guessed: {MY_GUESS}.")
+
+# %% [markdown]
+# **What to notice.** Read the utility together with the KL. Flipped labels contradict each other, so the average pull is weaker and the policy stays nearer to the reference; the last column but one says what it made of the nats that it spent.
+# And no judge agrees with all labels: the villagers do not agree among themselves.
 
 # %% [markdown]
 # ## § 10 Thumbs
@@ -617,14 +628,15 @@ def kto_loss(
 check("kto_loss")
 
 # %% [markdown]
-# TRL estimates $z$ by answers that do *not* belong to their prompts: each prompt with the answer to the prompt before it. The course's loop does the same.
+# The villagers thumb one answer of each pair: up is likelier, the more it is worth to them. If you gave thumbs in lab 06, yours are among them. TRL estimates $z$ by answers that do *not* belong to their prompts: each prompt with the answer to the prompt before it. The course's loop does the same.
 
 # %%
 # LONG
 kto_fn = mine("kto_loss", globals(), direct.kto_loss)
-liked = thumbs(pairs_of(pairs), seed="lab 08")
+own = chat.thumbs_of(journal.read(course.work / "preferences" / "thumbs.jsonl"))  # those that you gave in lab 06
+liked = (own + thumbs(pairs_of(pairs), seed="lab 08"))[: len(pairs)]
 up = torch.tensor([row["label"] for row in liked])
-print(f"{len(up):,} thumbs, {100 * up.float().mean():.0f} % of them up. Some:")
+print(f"{len(up):,} thumbs, {len(own)} of them yours, the others the villagers'; {100 * up.float().mean():.0f} % are up. Some:")
 for row in liked[:4]:
     print(f"  {'up  ' if row['label'] else 'down'}  {row['prompt'][-1]['content']} — {said(row, 'completion')}")
 if DPOTrainer:
@@ -634,8 +646,8 @@ if DPOTrainer:
     assert torch.equal(batch["input_ids"], thumb_ids)
     strangers, marked = batch["KL_input_ids"], batch["KL_input_ids"].masked_fill(batch["KL_completion_mask"] == 0, -100)
     with torch.no_grad():
-        kl = (logprobs_of(noisy(strangers), marked) - logprobs_of(reference(strangers), marked)).mean()
-        ref_thumbs = logprobs_of(reference(thumb_ids), thumb_labels)
+        kl = (logprobs_of(noisy(strangers), marked) - logprobs_of(still(strangers), marked)).mean()
+        ref_thumbs = logprobs_of(still(thumb_ids), thumb_labels)
     compare("KTO", kto_fn(logprobs_of(noisy(thumb_ids), thumb_labels), ref_thumbs, up[:16], kl, beta=0.1, up_weight=weight), theirs, gradients)
 
 # %% [markdown]
@@ -648,7 +660,7 @@ if DPOTrainer:
 MY_GUESS = "less"
 
 up_weight = float((~up).sum() / up.sum())
-live = alignment.LivePairs(("liked", "disliked"), title="KTO: which answers become likelier?")
+live = LivePicture(lambda history: alignment.pairs_figure(history, ("liked", "disliked"), "KTO: which answers become likelier?"), "KTO")
 kto_run = direct.kto(liked, preset, base=reference, seed=0, beta=BETA, loss_fn=lambda *args, beta: kto_fn(*args, beta, up_weight, 1.0), on_step=live, out=course.work / f"kto_{course.size}")
 live.close()
 kto_measured = look(kto_run.model)
@@ -676,7 +688,7 @@ from course_lib.stages.reward import rewards_of
 marks = {f"DPO, β = {BETA:g}, {len(pairs):,} pairs": dpo_measured, f"KTO, {len(liked):,} thumbs": kto_measured, f"IPO, {SHORT:,} pairs": noise[f"IPO, β = {IPO_BETA:g}", "as they are"][1]}
 sweep = {beta: noise["DPO", "as they are"][1] if beta == BETA else short_run(pairs[:SHORT], beta=beta)[1] for beta in (BETA / 4, BETA, 4 * BETA)}
 try:
-    marks["lab 07's policy"] = look(load_stage("rlhf").model)
+    marks["lab 07's policy"] = look(load_stage("rlhf").model.to(device))
 except ArtifactError as error:
     print(f"Left out: {error}")
 
@@ -686,7 +698,8 @@ place = torch.tensor([where[k // K, answer] for k, answer in enumerate(pool.answ
 judges = {"DPO's implicit reward": ratios(policy, [{"prompt": asked[p]["messages"], "answer": [{"role": "assistant", "content": answer}]} for p, answer in distinct], ("answer",))[:, 0]}
 try:
     reward_model = load_stage("reward")
-    judges["the reward model"] = rewards_of(reward_model.model, tokenizer, [asked[p]["messages"] for p, _ in distinct], [answer for _, answer in distinct])
+    reward_model.model.to(device)
+    judges["the reward model"] = rewards_of(reward_model.model, tokenizer, [asked[p]["messages"] for p, _ in distinct], [answer for _, answer in distinct]).cpu()
 except ArtifactError as error:
     reward_model = None
     print(f"Left out: {error}")
@@ -704,7 +717,7 @@ for name, values in picked.items():
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
-# **What to notice.** TO BE WRITTEN FROM THE EXECUTED RUN
+# **What to notice.** Best-of-n trains nothing, and pays at every question: n answers are written and n − 1 thrown away. A trained policy pays once. And any judge can pick: a policy trained by DPO has one built in.
 
 # %% [markdown]
 # ## § 12 At equal compute
@@ -725,6 +738,7 @@ print(f"You guessed: {MY_GUESS}.")
 # LONG
 MY_GUESS = "about as far"
 
+from course_lib.evaluation.rlhf import BETA_LEARNED, learned_reward, watched
 from course_lib.stages import grpo as group
 
 N = reference.parameter_count()
@@ -736,12 +750,8 @@ ways = {"DPO": [(0.0, start), (dpo_cost(SHORT), noise["DPO", "as they are"][1]["
 if reward_model is None:
     print("There is no reward model here, so GRPO is left out.")
 else:
-    config, seen = group.PRESETS[course.size], []
-
-    def reward(rows, answers):
-        seen.append(float(utilities(rows, answers).mean()))  # to look at
-        return rewards_of(reward_model.model, tokenizer, [row["messages"] for row in rows], answers)
-
+    config, seen = replace(group.PRESETS[course.size], beta=BETA_LEARNED), []
+    reward = watched(learned_reward(reward_model.model), seen)  # writes down the gold utility; the training never sees it
     before_it, a_step = cost(6, 2 * reward_model.record.get("recipe", {}).get("rows", 0)), cost(14, config.prompts * config.each)
     steps = 2 if small else max(10, round(dpo_cost(len(pairs)) / a_step))
     grpo_run = group.grpo(reward, prompts("train", steps * config.prompts, seed="lab 08"), replace(config, steps=steps), base=reference, seed=0, progress=False)
@@ -753,6 +763,9 @@ else:
     print(HEAD + "\n" + line("DPO", dpo_measured) + "\n" + line("GRPO at DPO's compute", grpo_measured))
 curve.show(alignment.compute_figure(ways, start))
 print(f"You guessed: {MY_GUESS}.")
+
+# %% [markdown]
+# **What to notice.** The reward model is paid for first, and it stays: another policy, other prompts, best-of-n can use it again. DPO starts at once, and what it learned from the pairs is in one policy only.
 
 # %% [markdown]
 # ## § 13 Change one thing
@@ -785,7 +798,8 @@ for name, (model, m) in (("as before", noise["DPO", "as they are"]), ("changed",
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# TO BE WRITTEN FROM THE EXECUTED RUN
+# The log-ratio of the rejected answers fell, and that of the chosen ones did not rise by as much; on held-out pairs the mean over both is below zero (§ 6). The loss only asks that the difference of the two log-ratios grows, so both may fall as long as
+# the rejected answer falls faster. They must fall on average: both answers come from the reference, and the mean of log π/π_ref over its samples is −KL(π_ref ‖ π). The mass goes to answers that are better than most chosen ones and stand in few pairs.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -794,7 +808,8 @@ for name, (model, m) in (("as before", noise["DPO", "as they are"]), ("changed",
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# TO BE WRITTEN FROM THE EXECUTED RUN
+# (a) KTO or, if the thumbs can be paired, DPO: both train on the labels alone within minutes, with no reward model and no sampling. (b) GRPO or PPO on the reward model: the policy is trained on its own answers and can go on where the pairs say nothing more,
+# as long as the KL is watched; with few questions to answer, best-of-n without any training. The figures of § 11 and § 12 are one seed each, the pairs come from the reference and not from the policy, and the utility would not be known in real life.
 # ### END SOLUTION
 
 # %% [markdown]

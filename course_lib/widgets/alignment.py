@@ -1,12 +1,11 @@
 """Pictures of direct alignment: the log-ratios of chosen and rejected answers along a run, and utility against compute. (Utility against KL: widgets/rlhf.py.)
 
-All figures are pure functions; `LivePairs` redraws one in place while a run goes on. Told apart by dashes and marks as well as by colour.
+Pure functions give figures; `judges.LivePicture` redraws one in place while a run goes on. Told apart by dashes and marks as well as by colour.
 """
 
 import math
-import time
 
-from course_lib.widgets.curve import LiveCurve, empty, png, smooth
+from course_lib.widgets.curve import empty, smooth
 from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
@@ -26,20 +25,6 @@ def pairs_figure(history: list[dict], keys: tuple[str, str] = ("chosen", "reject
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=9)
     return fig
-
-
-class LivePairs(LiveCurve):
-    """Give it to `dpo` or `kto` as `on_step`: `pairs_figure`, redrawn in place at most every `every` seconds."""
-
-    def __init__(self, keys: tuple[str, str] = ("chosen", "rejected"), title: str = "Which answers become likelier?", every: float = 2.0):
-        super().__init__(title=title, every=every)
-        self.keys, self.title = keys, title
-
-    def draw(self) -> None:
-        from IPython.display import Image, display
-
-        display(Image(png(pairs_figure(self.history, self.keys, self.title))), display_id=self.display_id, update=self.shown)
-        self.drawn_at, self.shown = time.monotonic(), True
 
 
 def compute_figure(lines: dict[str, list[tuple[float, float]]], start: float, title: str = "What does a TFLOP buy?"):

@@ -1,5 +1,5 @@
 """The pictures of direct alignment: what is drawn is what was measured, gaps and all."""
-from course_lib.widgets.alignment import LivePairs, compute_figure, pairs_figure
+from course_lib.widgets.alignment import compute_figure, pairs_figure
 from course_lib.widgets.curve import png
 
 
@@ -17,10 +17,3 @@ def test_log_ratios_along_a_run_with_a_batch_without_one_kind():
 def test_utility_against_compute():
     lines = drawn(compute_figure({"DPO": [(1.0, 2.0), (4.0, 2.3)], "GRPO": [(2.0, 1.95)]}, 1.9))
     assert lines["DPO"] == [(1.0, 2.0), (4.0, 2.3)] and lines["GRPO"] == [(2.0, 1.95)]
-
-
-def test_without_a_front_end_the_live_picture_keeps_the_history_and_draws_nothing():
-    live = LivePairs()
-    live([{"rows": 8, "chosen": 0.1, "rejected": -0.1}])
-    live.close()
-    assert len(live.history) == 1 and not live.shown
