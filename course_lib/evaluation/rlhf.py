@@ -56,12 +56,12 @@ def figures(policy, size: str, minutes: float) -> dict:
 
 
 def rlhf_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
-    """PPO and GRPO with the gold utility as the reward (what the algorithm can do) and with the reward model; over-optimisation; collapse."""
+    """PPO and GRPO with the gold utility as the reward (what the algorithm can do), PPO with the reward model (what lab 07 hands in);
+    over-optimisation; collapse."""
     reference, _, _ = limits(size)
-    asked = prompts("train", 4_000, f"bench {seed}")
-    learned = learned_reward(load_stage("reward").model)
+    asked, learned = prompts("train", 4_000, f"bench {seed}"), learned_reward(load_stage("reward").model)
     run_of = {"grpo": (grpo.grpo, grpo.PRESETS[size], gold_reward), "ppo": (ppo.ppo, ppo.PRESETS[size], gold_reward),
-              "grpo_reward_model": (grpo.grpo, replace(grpo.PRESETS[size], beta=BETA_LEARNED), learned)}
+              "ppo_reward_model": (ppo.ppo, replace(ppo.PRESETS[size], beta=BETA_LEARNED), learned)}
     made: dict = {"seed": seed}
     for name, (algorithm, config, reward) in run_of.items():
         run = algorithm(reward, asked, config, reference, seed, progress=progress)
