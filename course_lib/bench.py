@@ -177,14 +177,14 @@ def bench_lora(arguments) -> dict:
 
 
 def bench_retrieval(arguments) -> dict:
-    """One assistant (stage "sft") and one injection a seed; `changed`, `again`: questions whose answer changed once, several times."""
+    """One reader (stage "reader") and one injection a seed; `changed`, `again`: questions whose answer changed once, several times."""
     from course_lib.artifacts import load_stage
     from course_lib.evaluation.ways import cell, measure, outdated
     from course_lib.stages.injection import inject, news_rows
     from course_lib.stages.retrieval import WAYS
     from course_lib.stages.tokenizer import load_tokenizer
 
-    assistant, runs = load_stage("sft").model, []
+    assistant, runs = load_stage("reader").model, []
     for seed in range(arguments.seeds):
         injected = inject(assistant, news_rows(1), arguments.size, seed, progress=not arguments.json)
         table = measure({way: injected.model if "LoRA" in way else assistant for way in WAYS}, load_tokenizer(), each=100, seed=f"bench {seed}")

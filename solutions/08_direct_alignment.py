@@ -428,8 +428,8 @@ SHORT = min(len(pairs), 3000)  # pairs of a short run
 
 
 def short_run(rows, loop=direct.dpo, **options):
-    """(policy, its measures) of a short run; `options` go to the loop."""
-    trained = loop(rows, preset, base=reference, seed=1, progress=False, **{"loss_fn": loss_fn, **options}).model
+    """(policy, its measures) of a short run; `options` go to the loop. Few steps want a larger rate."""
+    trained = loop(rows, replace(preset, learning_rate=2.5 * preset.learning_rate), base=reference, seed=1, progress=False, **{"loss_fn": loss_fn, **options}).model
     return trained, look(trained)
 
 
