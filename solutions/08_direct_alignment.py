@@ -469,7 +469,8 @@ judged = [{"messages": row["prompt"], "kind": row["kind"], "check": row["check"]
 print(f"{'gold utility':<20}" + "".join(f"{sum(utility(j, said(row, 'answer')) for j, row in zip(judged, padded(n))) / len(probe):>10.2f}" for n in TIMES))
 
 # %% [markdown]
-# **What to notice.** A bias of the labels goes into the policy as if it were a wish. Held-out labels by the same person cannot tell you: whoever shares the bias agrees with it. It shows in what the policy *says*, so look at lengths and features, not only at the accuracy.
+# **What to notice.** Compare the tokens: in our run both policies answer equally long. Cecily's bias is in her labels (lab 06 measured it in a reward model), and 3,000 noisy labels were too few to carry it into a policy, or to teach it much else.
+# That is no proof of its absence. Held-out labels by the same person could not tell you: whoever shares the bias agrees with it. It shows in what the policy *says*, so look at lengths and features, not only at the accuracy. And "Of course." four times is punished by both, though no label ever spoke of it.
 
 # %% [markdown]
 # ## § 8 Some labels are wrong
@@ -589,7 +590,7 @@ print(f"(agrees with: share of {len(held_out):,} held-out labels, not flipped, t
 
 # %% [markdown]
 # **What to notice.** Read the utility together with the KL. Flipped labels contradict each other, so the average pull is weaker and the policy stays nearer to the reference; the last column but one says what it made of the nats that it spent.
-# And no judge agrees with all labels: the villagers do not agree among themselves.
+# 3,000 pairs are few: every loss here spends its nats badly, and the one that believes the labels least spends fewest. No judge agrees with all labels: the villagers do not agree among themselves.
 
 # %% [markdown]
 # ## § 10 Thumbs
@@ -667,6 +668,9 @@ live.close()
 kto_measured = look(kto_run.model)
 print(f"{kto_run.record['minutes']:.1f} minutes, a thumb up weighs {up_weight:.2f} times one down. You guessed: {MY_GUESS}.")
 print(HEAD + "\n" + line("DPO on pairs", dpo_measured) + "\n" + line("KTO on thumbs", kto_measured))
+
+# %% [markdown]
+# **What to notice.** As many labels, and they say less: a pair holds the prompt fixed, a thumb also says how well the assistant knows this resident. So much of what a thumb pulls at is no choice of the policy, and the KL that it costs is spent all the same.
 
 # %% [markdown]
 # ## § 11 At equal KL
@@ -799,7 +803,7 @@ for name, (model, m) in (("as before", noise["DPO", "as they are"]), ("changed",
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The log-ratio of the rejected answers fell, and that of the chosen ones did not rise by as much; on held-out pairs the mean over both is below zero (§ 6). The loss only asks that the difference of the two log-ratios grows, so both may fall as long as
+# Both fell: at the end of training by 0.5 nats for the chosen and by 2.3 for the rejected answers; on held-out pairs the mean over both is −1.3 (§ 6). The loss only asks that the difference of the two log-ratios grows, so both may fall as long as
 # the rejected answer falls faster. They must fall on average: both answers come from the reference, and the mean of log π/π_ref over its samples is −KL(π_ref ‖ π). The mass goes to answers that are better than most chosen ones and stand in few pairs.
 # ### END SOLUTION
 
@@ -809,8 +813,8 @@ for name, (model, m) in (("as before", noise["DPO", "as they are"]), ("changed",
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# (a) KTO or, if the thumbs can be paired, DPO: both train on the labels alone within minutes, with no reward model and no sampling. (b) GRPO or PPO on the reward model: the policy is trained on its own answers and can go on where the pairs say nothing more,
-# as long as the KL is watched; with few questions to answer, best-of-n without any training. The figures of § 11 and § 12 are one seed each, the pairs come from the reference and not from the policy, and the utility would not be known in real life.
+# (a) DPO, if the labels come in pairs (59 % of the frontier's gain at 0.8 nats within three minutes); from thumbs alone there is KTO, which in our run went three nats away for 17 %. (b) GRPO or PPO on the reward model: GRPO reached 88 % with DPO's own compute, as it is
+# trained on its own answers and can go on where the pairs say nothing more, as long as the KL is watched; with few questions to answer, best of 8 or 16 without any training (83 and 88 %). The figures of § 11 and § 12 are one seed each, the pairs come from the reference and not from the policy, and the utility would not be known in real life.
 # ### END SOLUTION
 
 # %% [markdown]

@@ -16,7 +16,7 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "08_direct_alignment"
 
 # The handed-in policy: mean gold utility of its answers to fresh prompts. Full marks from UTILITY_FULL on, none at or under UTILITY_ZERO, a straight line between.
-UTILITY_FULL, UTILITY_ZERO = 2.45, 2.0
+UTILITY_FULL, UTILITY_ZERO = 2.15, 1.95
 PROMPTS, EACH = 80, 4  # fresh prompts drawn from the seed, answers to each
 
 GRAPH = "Something cuts the graph: .detach(), .item(), torch.tensor(...) or no_grad()."
