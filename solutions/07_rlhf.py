@@ -239,7 +239,7 @@ for name, strength in (("near", 0.05), ("far", 0.12)):
         print(f"   {label}: mean {k.mean():.4f} ± {k.std() / len(k) ** 0.5:.4f}, off by {100 * (k.mean() / exact - 1):+.0f} %, standard deviation {k.std():.3f}, smallest {round(k.min().item(), 2) + 0.0:.2f}")
 
 # %% [markdown]
-# **What to notice.** Compare the error of each mean with its ±: a bias does not go away with more samples, noise does. $k_3$ is never negative. Its spread depends on how far away the policy is: where $\pi$ is small and $\pi_\text{ref}$ is not, $\rho$ is huge.
+# **What to notice.** Compare the error of each mean with its ±: a bias does not go away with more samples, noise does. $k_3$ is never negative. It is unbiased, but a heavy tail fools its ±: the rare huge $\rho$ that belongs to the mean may not be in the sample. Its spread depends on how far away the policy is: where $\pi$ is small and $\pi_\text{ref}$ is not, $\rho$ is huge.
 #
 # A good estimator of a number need not have the right **gradient**. Take one distribution $p$ with a reference $q$, and average the gradient of $k_1$ and $k_3$ over samples of $p$ (the samples themselves fixed, as in a loss). Which KL does each descend?
 
@@ -837,8 +837,8 @@ table(["reference model", "PPO", "PPO, short, as before", "PPO, short, changed"]
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run the reward model's score rose to 2.8 by the last step, while the gold utility rose from 1.9 to about 2.5 around step 10, at 1.5 nats, and was back at 1.9 at the end, at almost 9 nats.
-# The answers there begin with a courtesy where a short form was asked for and add facts in place of the asked one. The penalty keeps the policy where the reward model has seen answers, so that the guess stays good; stopping at the turning point would do the same, but in real life nobody sees it.
+# The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run its score rose from 0.6 to 2.7 to the last step, while the gold utility turned at step 13, at 4.4 nats, and ended at 2.08 on the test prompts, at 7.7 nats.
+# With the penalty the same algorithm stayed at 1.0 nats, had a lower score (1.61) and a higher gold utility (2.72). The answers without it nearly all begin with a courtesy and name the resident (0.99 and 0.98), and fewer of them are right (0.88 against 0.97). The penalty keeps the policy where the reward model has seen labels.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -847,8 +847,8 @@ table(["reference model", "PPO", "PPO, short, as before", "PPO, short, changed"]
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# The KL alarm went off first, the entropy followed, and the reward never looked wrong: it ended above that of the healthy runs, with a gold utility below 0 and nearly the same broken sentence everywhere. The logs point at steps that are too large: already in the first rows the KL was above 10 nats, at three times the learning rate and with a clip so wide that nothing is clipped.
-# With the learning rate and the clip of § 10 no such sentence appeared in the same number of steps. There was still no price on KL, so it still moved away from the reference model: that disease is § 12's.
+# The reward alarm went off first, then KL, then length. It is the step size: the KL was 20 nats after the first step and 100 after the fifth, at three times the learning rate and with a clip so wide that nothing is clipped. The reward came back afterwards, to 2.1, above the healthy runs, with a gold utility of −3.7 and every answer cut at 48 tokens: an alarm that looks at the last reward only would have slept.
+# With the learning rate and the clip of § 10 no gibberish appeared in the same number of steps (gold 1.67). There was still no price on KL, so it went to 9.6 nats: that disease is § 12's.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -858,7 +858,7 @@ table(["reference model", "PPO", "PPO, short, as before", "PPO, short, changed"]
 
 # %%
 # LONG
-save_stage("rlhf", ppo_run.model, {**ppo_run.record, "metrics": {key: results["PPO"][key] for key in ("utility", "kl", "reward", "length")}})
+saved = save_stage("rlhf", ppo_run.model, {**ppo_run.record, "metrics": {key: results["PPO"][key] for key in ("utility", "kl", "reward", "length")}})
 
 # %%
 check("trained_policy")
