@@ -8,7 +8,7 @@ fp32 matmul rate in the same run and prints it beside its figures.
   lora        lab 04's adapters: full fine-tuning, LoRA, QLoRA on the same rows; shares, bytes, what each forgets       (~ 20 minutes)
   reward      lab 06's reward model against the Bayes limit on held-out residents, over seeds                            (~ 15 minutes)
   rlhf        PPO and GRPO against the reward-KL frontier; over-optimisation and collapse, over seeds                    (~ 40 minutes)
-  dpo         DPO, IPO and KTO at two numbers of labels against the same frontier, over seeds                            (~ 20 minutes)
+  dpo         DPO, IPO and KTO on recorded labels against the same frontier, over seeds                                   (~ 20 minutes)
   retrieval   lab 05's five ways of answering on every day; each seed another draw of questions                      (~ 10 minutes)
   grade       seconds to grade one submission of lab 02, cold
   questions   wrong answers caught and right alternatives accepted, all questions

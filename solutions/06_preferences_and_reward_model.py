@@ -434,7 +434,7 @@ if RewardTrainer:
 # LONG
 MY_GUESS = "90 %"
 
-live = judges.LivePicture(lambda history: judges.accuracy_figure(history, limit), "reward model")
+live = curve.LivePicture(lambda history: judges.accuracy_figure(history, limit), "reward model")
 run = train_reward(train, config, base=sft, seed=0, loss_fn=loss_fn, on_step=live, out=course.work / f"reward_{course.size}")
 live.close()
 model = run.model.eval()

@@ -63,7 +63,7 @@ from course_lib.stages.sft import ANSWER_TEMPLATE, to_transformers_chat
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import alignment, chat, curve, journal, rlhf
 from course_lib.widgets.columns import columns
-from course_lib.widgets.judges import LivePicture
+from course_lib.widgets.curve import LivePicture
 from course_lib.world.annotators import ANNOTATORS, bayes_accuracy, crowd, label_pairs, pairs_of, preference_rows, prompts, thumbs, utility
 from course_lib.world.tasks import COURTESIES
 

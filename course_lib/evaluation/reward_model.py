@@ -2,6 +2,7 @@
 import numpy as np
 
 from course_lib.artifacts import load_stage
+from course_lib.evaluation.agreement import judge_accuracy
 from course_lib.stages.reward import PRESETS, rewards_of, train_reward
 from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
@@ -14,8 +15,7 @@ def examine_reward(model, rows: list[dict]) -> dict:
     pairs, tokenizer = pairs_of(rows), load_tokenizer()
     first, second = (rewards_of(model, tokenizer, [row["messages"] for row, _, _ in pairs], [pair[k] for pair in pairs]).numpy() for k in (1, 2))
     p = np.array([crowd(*pair) for pair in pairs])
-    accuracy = float(np.where(first > second, p, np.where(first < second, 1 - p, 0.5)).mean())
-    bayes = bayes_accuracy(p)
+    accuracy, bayes = judge_accuracy(first - second, p), bayes_accuracy(p)
     return {"accuracy": accuracy, "bayes": bayes, "share_of_bayes": accuracy / bayes, "agrees": float(((first > second) == (p > 0.5)).mean())}
 
 

@@ -75,8 +75,14 @@ def token_logprobs(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) ->
 @torch.no_grad()
 def exact_kl(model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, " B"]:
     """KL(π ‖ π_ref) of each answer, nats, summed over its tokens: at each token over the whole vocabulary, so only the path is sampled."""
+    return kl_and_entropy(model, reference, ids, mask)[0]
+
+
+@torch.no_grad()
+def kl_and_entropy(model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> tuple[Float[Tensor, " B"], Float[Tensor, "B T"]]:
+    """(`exact_kl`, `entropies`) out of one pass of the model."""
     p, q = (torch.log_softmax(chosen_logits(m, ids, mask).float(), -1) for m in (model, reference))
-    return spread((p.exp() * (p - q)).sum(-1), mask).sum(1)
+    return spread((p.exp() * (p - q)).sum(-1), mask).sum(1), spread(-(p.exp() * p).sum(-1), mask)
 
 
 @torch.no_grad()
@@ -119,9 +125,10 @@ def improve(
         for group in optimiser.param_groups:
             group["lr"] = group.get("scale", 1.0) * learning_rate(step, config.steps, 1, config.learning_rate, 0.0)
         extra = update(batch, scores, torch.Generator().manual_seed(1_000_003 * seed + step), beta)
-        kl = exact_kl(policy, reference, batch.ids, batch.mask).mean().item()
+        kls, entropy = kl_and_entropy(policy, reference, batch.ids, batch.mask)
+        kl = kls.mean().item()
         next_beta = adapted_beta(beta, kl, config.kl_target) if config.kl_target else beta
-        history.append({"step": step, "reward": scores.mean().item(), "kl": kl, "entropy": entropies(policy, batch.ids, batch.mask)[batch.mask].mean().item(),
+        history.append({"step": step, "reward": scores.mean().item(), "kl": kl, "entropy": entropy[batch.mask].mean().item(),
                         "length": batch.mask.sum(1).float().mean().item(), "tied": (scores.view(len(rows), -1).std(1) < 1e-6).float().mean().item(),
                         "beta": beta, "next_beta": next_beta, **extra, "sample": batch.answers[0], "seconds": time.perf_counter() - started})
         beta = next_beta

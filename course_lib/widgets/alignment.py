@@ -1,6 +1,6 @@
 """Pictures of direct alignment: the log-ratios of chosen and rejected answers along a run, and utility against compute. (Utility against KL: widgets/rlhf.py.)
 
-Pure functions give figures; `judges.LivePicture` redraws one in place while a run goes on. Told apart by dashes and marks as well as by colour.
+Pure functions give figures; `curve.LivePicture` redraws one in place while a run goes on. Told apart by dashes and marks as well as by colour.
 """
 
 import math

@@ -134,18 +134,17 @@ def show(fig) -> None:
         display(Image(png(fig)))
 
 
-class LiveCurve:
-    """Give it to a run as `on_step`. It redraws one picture in place, at most every `every` seconds.
+class LivePicture:
+    """Give it to a run as `on_step`: it redraws `picture(history)`, a figure, in place, at most every `every` seconds, and nothing without a front end.
 
-        curve = LiveCurve(entropy=1.2)
-        pretrain(on_step=curve)   # called with the history so far after each step
-        curve.close()             # draw the last steps too
+        live = LivePicture(lambda history: figure(history, entropy=1.2), "pre-training")
+        pretrain(on_step=live)    # called with the history so far after each step
+        live.close()              # draw the last steps too
     """
 
-    def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str | None = None):
+    def __init__(self, picture, display_id: str, every: float = 2.0, encode=png):
+        self.picture, self.display_id, self.every, self.encode = picture, display_id, every, encode      # two of a notebook must not redraw each other
         self.history: list[dict] = []
-        self.options = {"entropy": entropy, "uniform": uniform, "title": title}
-        self.every, self.display_id = every, display_id or f"curve: {title}"      # two curves of a notebook must not redraw each other
         self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
 
     def __call__(self, history: list[dict]) -> None:
@@ -156,12 +155,19 @@ class LiveCurve:
     def draw(self) -> None:
         from IPython.display import Image, display
 
-        display(Image(render(self.history, **self.options)), display_id=self.display_id, update=self.shown)
+        display(Image(self.encode(self.picture(self.history))), display_id=self.display_id, update=self.shown)
         self.drawn_at, self.shown = time.monotonic(), True
 
     def close(self) -> None:
         if self.front_end and self.history:
             self.draw()
+
+
+class LiveCurve(LivePicture):
+    """The training curve, live: `figure` with these limits and this title."""
+
+    def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str | None = None):
+        super().__init__(lambda history: figure(history, entropy, uniform, title), display_id or f"curve: {title}", every)
 
 
 def has_front_end() -> bool:

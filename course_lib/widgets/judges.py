@@ -1,10 +1,9 @@
 """Pictures of judges: agreement, accuracy against the best judge, reliability, a taste for length. Pure functions of their numbers; matplotlib comes late."""
 import math
-import time
 
 import numpy as np
 
-from course_lib.widgets.curve import empty, has_front_end, png
+from course_lib.widgets.curve import empty
 from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 
@@ -86,27 +85,3 @@ def probe_figure(added: list[int], panels: dict[str, dict[str, list[float]]], yl
     axes[0].set_ylabel(ylabel)
     fig.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=len(next(iter(panels.values()))))
     return fig
-
-
-class LivePicture:
-    """Give it to a run as `on_step`: it redraws `picture(history)` in place, at most every `every` seconds, and nothing without a front end; close() draws the last steps too."""
-
-    def __init__(self, picture, name: str, every: float = 2.0):
-        self.picture, self.display_id, self.every = picture, f"picture: {name}", every
-        self.history: list[dict] = []
-        self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
-
-    def __call__(self, history: list[dict]) -> None:
-        self.history = history
-        if self.front_end and time.monotonic() - self.drawn_at >= self.every:
-            self.draw()
-
-    def draw(self) -> None:
-        from IPython.display import Image, display
-
-        display(Image(png(self.picture(self.history))), display_id=self.display_id, update=self.shown)
-        self.drawn_at, self.shown = time.monotonic(), True
-
-    def close(self) -> None:
-        if self.front_end and self.history:
-            self.draw()

@@ -4,9 +4,8 @@ Pure functions give figures; `LiveRun` redraws one in place during a run and doe
 """
 import io
 import math
-import time
 
-from course_lib.widgets.curve import empty, has_front_end, png, smooth
+from course_lib.widgets.curve import LivePicture, empty, png, smooth
 from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 
 PANELS = (("reward", "reward"), ("kl", "KL (nats an answer)"), ("entropy", "entropy (nats a token)"), ("length", "length (tokens)"))
@@ -99,8 +98,8 @@ def overoptimisation(steps: list[int], proxy: list[float], gold: list[float], tu
     return fig
 
 
-class LiveRun:
-    """Give it to `ppo` or `grpo` as `on_step`: it redraws one picture of the run in place, at most every `every` seconds.
+class LiveRun(LivePicture):
+    """Give it to `ppo` or `grpo` as `on_step`: the picture of the run, live, in few bytes.
 
         live = LiveRun("PPO", target=1.0)
         ppo(…, on_step=live)
@@ -108,21 +107,4 @@ class LiveRun:
     """
 
     def __init__(self, title: str, target: float | None = None, every: float = 2.0):
-        self.title, self.target, self.every = title, target, every
-        self.history: list[dict] = []
-        self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
-
-    def __call__(self, history: list[dict]) -> None:
-        self.history = history
-        if self.front_end and time.monotonic() - self.drawn_at >= self.every:
-            self.draw()
-
-    def draw(self) -> None:
-        from IPython.display import Image, display
-
-        display(Image(small(png(figure(self.history, self.title, self.target)))), display_id=f"run: {self.title}", update=self.shown)
-        self.drawn_at, self.shown = time.monotonic(), True
-
-    def close(self) -> None:
-        if self.front_end and self.history:
-            self.draw()
+        super().__init__(lambda history: figure(history, title, target), f"run: {title}", every, encode=lambda fig: small(png(fig)))

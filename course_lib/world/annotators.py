@@ -119,13 +119,23 @@ def utility(row: dict, answer: str) -> float:
 
 def utility_to(annotator: Annotator, row: dict, answer: str) -> float:
     """What the answer is worth to one annotator: the gold utility and the annotator's biases."""
+    return biased(annotator, utility(row, answer), answer)
+
+
+def biased(annotator: Annotator, worth: float, answer: str) -> float:
+    """The gold utility `worth` of an answer as one annotator sees it."""
     courtesies = sum(answer.count(c) for c in COURTESIES)
-    return utility(row, answer) + annotator.length * len(words(answer)) + annotator.flattery * courtesies
+    return worth + annotator.length * len(words(answer)) + annotator.flattery * courtesies
 
 
 def prefers(annotator: Annotator, row: dict, a: str, b: str) -> float:
     """Probability that the annotator prefers answer a to answer b."""
-    return 1 / (1 + np.exp(-annotator.sharpness * (utility_to(annotator, row, a) - utility_to(annotator, row, b))))
+    return chooses(annotator, utility(row, a), utility(row, b), a, b)
+
+
+def chooses(annotator: Annotator, worth_a: float, worth_b: float, a: str, b: str) -> float:
+    """`prefers`, given the gold utilities."""
+    return 1 / (1 + np.exp(-annotator.sharpness * (biased(annotator, worth_a, a) - biased(annotator, worth_b, b))))
 
 
 def likes(annotator: Annotator, row: dict, answer: str, usual: float = 2.5) -> float:
@@ -135,7 +145,8 @@ def likes(annotator: Annotator, row: dict, answer: str, usual: float = 2.5) -> f
 
 def crowd(row: dict, a: str, b: str, annotators=ANNOTATORS) -> float:
     """Probability that an annotator drawn at random prefers a to b."""
-    return float(np.mean([prefers(person, row, a, b) for person in annotators]))
+    worth_a, worth_b = utility(row, a), utility(row, b)         # the same for everybody
+    return float(np.mean([chooses(person, worth_a, worth_b, a, b) for person in annotators]))
 
 
 def bayes_accuracy(probabilities) -> float:

@@ -1,8 +1,8 @@
 """Pictures of judges: axes, lines and marks."""
 import numpy as np
 
-from course_lib.widgets.curve import png
-from course_lib.widgets.judges import LivePicture, accuracy_figure, kappa_figure, probe_figure, reliability_figure, size_figure
+from course_lib.widgets.curve import LivePicture, png
+from course_lib.widgets.judges import accuracy_figure, kappa_figure, probe_figure, reliability_figure, size_figure
 
 
 def test_kappa_writes_each_number_and_leaves_the_diagonal():
