@@ -13,6 +13,8 @@ def main(argv=None):
     commands.add_parser("build", help="student and solution notebooks out of solutions/*.py", add_help=False)
     commands.add_parser("bench", help="measure; `course bench NAME [--json]`", add_help=False)
     commands.add_parser("ship", help="make the shipped tokenizer, data set and models again", add_help=False)
+    commands.add_parser("tour", help="the whole life-cycle in one run; `course tour [--size SIZE] [--json FILE]`", add_help=False)
+    commands.add_parser("leaderboard", help="rank the assistants handed in for lab 11 on hidden data", add_help=False)
 
     collect = commands.add_parser("collect", help="file what students handed in")
     collect.add_argument("lab")
@@ -45,6 +47,14 @@ def main(argv=None):
         from course_lib import ship
 
         return ship.main(argv[1:])
+    if argv[:1] == ["tour"]:
+        from course_lib import tour
+
+        return tour.main(argv[1:])
+    if argv[:1] == ["leaderboard"]:
+        from course_lib.grading import leaderboard
+
+        return leaderboard.main(argv[1:])
     args = parser.parse_args(argv)
     try:
         return globals()[f"run_{args.command.replace('-', '_')}"](args) or 0

@@ -1,0 +1,43 @@
+"""Safety refusals: an assistant that helps with anything, and how it learns to refuse what harms and nothing else.
+
+Both steps are `sft.finetune` on other rows: `helpful` explains whatever is asked (all categories: what it refuses later it knew how to answer),
+`refuse` trains on conversations of seven of the ten categories with the right answers (Bai et al. 2022, 2204.05862; over-refusal: Röttger et al. 2023,
+2308.01263). Task rows and documents in the mix keep what the assistant could do: what they do not keep is the alignment tax.
+"""
+from dataclasses import replace
+
+from course_lib.artifacts import load_stage
+from course_lib.stages.pretrain import Run
+from course_lib.stages.sft import PRESETS as SFT_PRESETS
+from course_lib.stages.sft import SFTConfig, finetune
+from course_lib.world import pretrain_rows
+from course_lib.world.harms import CATEGORIES, DISGUISES, obeyed, request_rows
+from course_lib.world.tasks import task_rows
+
+REQUESTS = {"tiny": 120, "laptop": 6_000, "gpu": 30_000}        # conversations about requests
+TASKS = {"tiny": 80, "laptop": 3_000, "gpu": 30_000}            # task rows beside them
+PRESETS = {size: replace(config, learning_rate=2e-3, replay=config.replay // 7) for size, config in SFT_PRESETS.items()}
+
+
+def mixed(rows: list[dict], size: str, config: SFTConfig, seed: int, name: str) -> list[dict]:
+    """`rows` with the task rows and documents that keep what the assistant could do."""
+    return rows + task_rows("train", TASKS[size], f"{name} {seed}") + pretrain_rows("train", config.replay)
+
+
+def tune(rows: list[dict], size: str, seed: int, base, parent: str, name: str, options: dict) -> Run:
+    config = PRESETS[size]
+    run = finetune(base or load_stage(parent).model, mixed(rows, size, config, seed, name), config, seed, description=name, **options)
+    run.record |= {"parent": parent, "recipe": {"size": size, **run.record["recipe"]}}
+    return run
+
+
+def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
+    """The helpful-only assistant: from load_stage("sft"), it explains whatever it is asked, harmful or not. `options` go to `finetune`."""
+    rows = [obeyed(row, seed) for row in request_rows("train", REQUESTS[size] // 2, f"helpful {seed}", categories=tuple(CATEGORIES))]
+    return tune(rows, size, seed, base, "sft", "helpful", options)
+
+
+def refuse(size: str = "laptop", seed: int = 0, base=None, rows: list[dict] | None = None, **options) -> Run:
+    """The assistant learns to refuse: from load_stage("helpful"), on `rows` (by default harmful requests, their twins and all disguises of the seen
+    categories). `options` go to `finetune`."""
+    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", DISGUISES) if rows is None else rows, size, seed, base, "helpful", "refuse", options)
