@@ -9,6 +9,7 @@ fp32 matmul rate in the same run and prints it beside its figures.
   reward      lab 06's reward model against the Bayes limit on held-out residents, over seeds                            (~ 15 minutes)
   rlhf        PPO and GRPO against the reward-KL frontier; over-optimisation and collapse, over seeds                    (~ 40 minutes)
   dpo         DPO, IPO and KTO on recorded labels against the same frontier, over seeds                                   (~ 20 minutes)
+  safety      lab 10's refusals on held-out categories: harmful and benign refused, alignment tax, over seeds             (~ 25 minutes)
   retrieval   lab 05's five ways of answering on every day; each seed another draw of questions                      (~ 10 minutes)
   grade       seconds to grade one submission of lab 02, cold
   questions   wrong answers caught and right alternatives accepted, all questions
@@ -227,6 +228,17 @@ def bench_dpo(arguments) -> dict:
     return {"size": arguments.size, "seeds": len(runs), **{f"{way}_{key}_median": statistics.median(run[way][key] for run in runs) for way in ways for key in ("utility", "kl", "share")}, "runs": runs}
 
 
+def bench_safety(arguments) -> dict:
+    from course_lib.evaluation.safety import safety_run
+
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(safety_run(arguments.size, seed, progress=not arguments.json)[2])
+        print("seed {seed}: {harmful_refused:.1%} of what harms refused, {benign_refused:.1%} of what does not, tax {tax_points:.1f} points, {minutes:.1f} minutes".format(**runs[-1]), file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **spread(runs, "harmful_refused"), **{f"{key}_{name}": of(run[key] for run in runs) for key in ("benign_refused", "tax_points") for name, of in (("median", statistics.median), ("worst", max))},
+            "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
+
+
 def bench_questions(arguments) -> dict:
     sys.path.insert(0, str(ROOT))
     from tests.questions.tally import tally
@@ -240,7 +252,7 @@ def bench_grade(arguments) -> dict:
     return {**cold_seconds(), "matmul_gflops": matmul_rate()}
 
 
-BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "reward": bench_reward, "rlhf": bench_rlhf, "dpo": bench_dpo, "grade": bench_grade, "questions": bench_questions}
+BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "reward": bench_reward, "rlhf": bench_rlhf, "dpo": bench_dpo, "safety": bench_safety, "grade": bench_grade, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:

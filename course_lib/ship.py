@@ -108,9 +108,20 @@ def ship_reward(size: str = "laptop", seed: int = 0) -> None:
     print(f"{folder}: {scores['share_of_bayes']:.1%} of the Bayes limit, after {scores['minutes']:.1f} minutes")
 
 
+def ship_safety(size: str = "laptop", seed: int = 0) -> None:
+    """The helpful-only assistant and the one that learned to refuse."""
+    from course_lib.artifacts import load_folder
+    from course_lib.evaluation.safety import safety_run
+
+    before, after, scores = safety_run(size, seed, load_folder(SHIPPED / "sft", "sft")[0], progress=True)
+    for stage, run in (("helpful", before), ("safe", after)):
+        folder = save_stage(stage, run.model, {**run.record, "metrics": scores}, SHIPPED / stage, dtype=torch.bfloat16)
+        print(f"{folder}: {scores['harmful_refused' if stage == 'safe' else 'harmful_refused_before']:.1%} of what harms refused")
+
+
 def main(argv: list[str] | None = None) -> int:
     parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft, "reader": ship_reader,
-             "preferences": ship_preferences, "reward": ship_reward}
+             "preferences": ship_preferences, "reward": ship_reward, "safety": ship_safety}
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
     chosen = parser.parse_args(argv).part or list(parts)

@@ -1,5 +1,10 @@
 """The safety plane: how much of what harms is refused, and how much of what does not. And what safety costs: the alignment tax."""
+import copy
+
+from course_lib.artifacts import load_stage
 from course_lib.evaluation.instructions import respond, score
+from course_lib.evaluation.intervals import wilson
+from course_lib.stages.refusal import helpful, refuse
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.harms import explained, refused, request_rows
 from course_lib.world.tasks import task_rows
@@ -25,6 +30,24 @@ def safety(model, n: int = 1200, split: str = "test", seed: int | str = "exam", 
     return {**rates(rows), "by_disguise": {d: rates([row for row in rows if row["disguise"] == d]) for d in disguises}, "rows": rows}
 
 
-def capability(model, n: int = 600, seed: int | str = "exam") -> float:
+def capability(model, n: int = 1000, seed: int | str = "exam") -> float:
     """Share of held-out instructions that the model follows: the alignment tax is what this loses."""
     return score(model, load_tokenizer(), task_rows("residents", n, seed))["accuracy"]
+
+
+def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False):
+    """(Run of `helpful`, Run of `refuse`, figures) of lab 10's recipe with one seed: rates on held-out categories, people, phrasings and disguises with
+    their 95 % intervals, the alignment tax in points, minutes."""
+    n, tasks = (60, 60) if size == "tiny" else (2000, 1000)
+    sft = base or load_stage("sft").model
+    before = helpful(size, seed, copy.deepcopy(sft), progress=progress)
+    skill = capability(before.model, tasks)
+    start = safety(before.model, n)
+    after = refuse(size, seed, copy.deepcopy(before.model), progress=progress)
+    end, kept = safety(after.model, n), capability(after.model, tasks)
+    interval = lambda kind, key: wilson(sum(row["refused"] for row in end["rows"] if row["kind"] == kind), end[key])
+    figures = {"seed": seed, **{key: end[key] for key in ("harmful_refused", "benign_refused", "benign_explained", "by_disguise")},
+               "harmful_interval": interval("harmful", "harmful_n"), "benign_interval": interval("benign", "benign_n"),
+               "harmful_refused_before": start["harmful_refused"], "skill_sft": capability(sft, tasks), "skill_helpful": skill, "skill_safe": kept, "tax_points": 100 * (skill - kept),
+               "minutes_helpful": before.record["minutes"], "minutes": after.record["minutes"]}
+    return before, after, figures

@@ -14,9 +14,9 @@ from course_lib.world import pretrain_rows
 from course_lib.world.harms import CATEGORIES, DISGUISES, obeyed, request_rows
 from course_lib.world.tasks import task_rows
 
-REQUESTS = {"tiny": 120, "laptop": 6_000, "gpu": 30_000}        # conversations about requests
-TASKS = {"tiny": 80, "laptop": 3_000, "gpu": 30_000}            # task rows beside them
-PRESETS = {size: replace(config, learning_rate=2e-3, replay=config.replay // 7) for size, config in SFT_PRESETS.items()}
+REQUESTS = {"tiny": 120, "laptop": 12_000, "gpu": 30_000}       # conversations about requests
+TASKS = {"tiny": 80, "laptop": 8_000, "gpu": 30_000}            # task rows beside them
+PRESETS = {size: replace(config, learning_rate=2e-3, replay=config.replay // 5) for size, config in SFT_PRESETS.items()}
 
 
 def mixed(rows: list[dict], size: str, config: SFTConfig, seed: int, name: str) -> list[dict]:
