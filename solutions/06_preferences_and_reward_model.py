@@ -15,7 +15,7 @@
 #                                            you are here
 # ```
 #
-# **About 90 minutes · 9 points · a laptop is enough.** Your computer works alone for about five of these minutes.
+# **About 90 minutes · 9 points · a laptop is enough.** Your computer works alone for about four of these minutes.
 # Your assistant answers right, and it does not know which of two right answers people like better. You ask people, yourself among them, and train a model that predicts what they will say.
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 #                                            08, 09
 # ```
 #
-# **About 120 minutes · 11 points · a laptop is enough.** Your computer works alone for about fifteen of these minutes.
+# **About 120 minutes · 11 points · a laptop is enough.** Your computer works alone for about nineteen of these minutes.
 # At the end you have trained your assistant with PPO and with GRPO to please a reward model, you know how far each is from the best possible policy, and you have seen both go wrong.
 
 # %% [markdown]

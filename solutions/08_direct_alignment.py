@@ -15,7 +15,7 @@
 #                                            you are here
 # ```
 #
-# **About 80 minutes · 9 points · a laptop is enough.** Your computer works alone for about ten of these minutes.
+# **About 80 minutes · 9 points · a laptop is enough.** Your computer works alone for about twelve of these minutes.
 # Lab 06 made a reward model from preferences, lab 07 a policy from the reward model. Here one loss goes from the preferences to the policy: no reward model, no sampling.
 
 # %% [markdown]
