@@ -108,6 +108,23 @@ def ship_reward(size: str = "laptop", seed: int = 0) -> None:
     print(f"{folder}: {scores['share_of_bayes']:.1%} of the Bayes limit, after {scores['minutes']:.1f} minutes")
 
 
+def ship_requests() -> None:
+    """The requests of lab 10 as files, for everybody who reads them with `datasets`; the labs make the same rows on the fly."""
+    import pyarrow
+    import pyarrow.parquet
+
+    from course_lib.stages.refusal import REQUESTS
+    from course_lib.world.harms import request_rows
+
+    for split, n in (("train", REQUESTS["laptop"]), ("test", 2000)):
+        rows = request_rows(split, n)
+        table = pyarrow.table({"messages": [row["messages"] for row in rows], "harmful": [row["kind"] == "harmful" for row in rows],
+                               "category": [row["category"] for row in rows], "disguise": [row["disguise"] for row in rows]})
+        path = FOLDER / f"requests-{split}.parquet"
+        pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
+        print(f"{path}: {len(rows):,} rows, {path.stat().st_size / 1e6:.1f} MB")
+
+
 def ship_safety(size: str = "laptop", seed: int = 0) -> None:
     """The helpful-only assistant and the one that learned to refuse."""
     from course_lib.artifacts import load_folder
@@ -121,7 +138,7 @@ def ship_safety(size: str = "laptop", seed: int = 0) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft, "reader": ship_reader,
-             "preferences": ship_preferences, "reward": ship_reward, "safety": ship_safety}
+             "preferences": ship_preferences, "reward": ship_reward, "requests": ship_requests, "safety": ship_safety}
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
     chosen = parser.parse_args(argv).part or list(parts)
