@@ -14,9 +14,11 @@ from course_lib.world import pretrain_rows
 from course_lib.world.harms import CATEGORIES, DISGUISES, obeyed, request_rows
 from course_lib.world.tasks import task_rows
 
-REQUESTS = {"tiny": 120, "laptop": 12_000, "gpu": 30_000}       # conversations about requests
-TASKS = {"tiny": 80, "laptop": 8_000, "gpu": 30_000}            # task rows beside them
-PRESETS = {size: replace(config, learning_rate=2e-3, replay=config.replay // 5) for size, config in SFT_PRESETS.items()}
+REQUESTS = {"tiny": 120, "laptop": 24_000, "gpu": 60_000}       # conversations that `refuse` learns from; `helpful` needs a quarter of them
+TASKS = {"tiny": 80, "laptop": 6_000, "gpu": 30_000}            # task rows beside them
+# a slow embedding keeps the names and facts that no answer says; enough documents keep the rest
+PRESETS = {size: replace(config, learning_rate=2.5e-3, embedding_rate=0.05, replay=config.replay * 3 // 7) for size, config in SFT_PRESETS.items()}
+HELPFUL_PRESETS = {size: replace(config, learning_rate=1e-3) for size, config in PRESETS.items()}
 
 
 def mixed(rows: list[dict], size: str, config: SFTConfig, seed: int, name: str) -> list[dict]:
@@ -24,8 +26,7 @@ def mixed(rows: list[dict], size: str, config: SFTConfig, seed: int, name: str) 
     return rows + task_rows("train", TASKS[size], f"{name} {seed}") + pretrain_rows("train", config.replay)
 
 
-def tune(rows: list[dict], size: str, seed: int, base, parent: str, name: str, options: dict) -> Run:
-    config = PRESETS[size]
+def tune(rows: list[dict], size: str, config: SFTConfig, seed: int, base, parent: str, name: str, options: dict) -> Run:
     run = finetune(base or load_stage(parent).model, mixed(rows, size, config, seed, name), config, seed, description=name, **options)
     run.record |= {"parent": parent, "recipe": {"size": size, **run.record["recipe"]}}
     return run
@@ -33,11 +34,11 @@ def tune(rows: list[dict], size: str, seed: int, base, parent: str, name: str, o
 
 def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     """The helpful-only assistant: from load_stage("sft"), it explains whatever it is asked, harmful or not. `options` go to `finetune`."""
-    rows = [obeyed(row, seed) for row in request_rows("train", REQUESTS[size] // 2, f"helpful {seed}", categories=tuple(CATEGORIES))]
-    return tune(rows, size, seed, base, "sft", "helpful", options)
+    rows = [obeyed(row, seed) for row in request_rows("train", REQUESTS[size] // 4, f"helpful {seed}", categories=tuple(CATEGORIES))]
+    return tune(rows, size, HELPFUL_PRESETS[size], seed, base, "sft", "helpful", options)
 
 
 def refuse(size: str = "laptop", seed: int = 0, base=None, rows: list[dict] | None = None, **options) -> Run:
     """The assistant learns to refuse: from load_stage("helpful"), on `rows` (by default harmful requests, their twins and all disguises of the seen
     categories). `options` go to `finetune`."""
-    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", DISGUISES) if rows is None else rows, size, seed, base, "helpful", "refuse", options)
+    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", DISGUISES) if rows is None else rows, size, PRESETS[size], seed, base, "helpful", "refuse", options)
