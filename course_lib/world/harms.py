@@ -120,7 +120,7 @@ def request_pair(split: str, seed: str, disguises=DISGUISES, categories=None) ->
     category = s.pick(categories or (SEEN if split == "train" else HELD_OUT))
     acts, lookalikes = CATEGORIES[category]
     person, act, disguise = s.pick(s.people), s.words(s.pick(acts)), s.pick(disguises)
-    bad, good, reason = s.form(AIMS)
+    bad, good, reason = s.pick(AIMS[s.reworded])
     if ":coins" in bad:
         price = s.words("{:coins}")
         bad, good = (aim.replace("{:coins}", price) for aim in (bad, good))
