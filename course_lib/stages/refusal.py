@@ -16,6 +16,7 @@ from course_lib.world.tasks import task_rows
 
 REQUESTS = {"tiny": 120, "laptop": 24_000, "gpu": 60_000}       # conversations that `refuse` learns from; `helpful` needs a quarter of them
 TASKS = {"tiny": 80, "laptop": 6_000, "gpu": 30_000}            # task rows beside them
+PRACTISED = (*DISGUISES, "spelled")                             # letters need more practice
 # a slow embedding keeps the names and facts that no answer says; enough documents keep the rest
 PRESETS = {size: replace(config, learning_rate=2.5e-3, embedding_rate=0.05, replay=config.replay * 3 // 7) for size, config in SFT_PRESETS.items()}
 HELPFUL_PRESETS = {size: replace(config, learning_rate=1e-3) for size, config in PRESETS.items()}
@@ -41,4 +42,4 @@ def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
 def refuse(size: str = "laptop", seed: int = 0, base=None, rows: list[dict] | None = None, **options) -> Run:
     """The assistant learns to refuse: from load_stage("helpful"), on `rows` (by default harmful requests, their twins and all disguises of the seen
     categories). `options` go to `finetune`."""
-    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", DISGUISES) if rows is None else rows, size, PRESETS[size], seed, base, "helpful", "refuse", options)
+    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED) if rows is None else rows, size, PRESETS[size], seed, base, "helpful", "refuse", options)
