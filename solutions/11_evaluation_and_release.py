@@ -71,7 +71,7 @@ from course_lib.platform import CourseError
 from course_lib.stages import refusal, sft
 from course_lib.widgets import curve
 from course_lib.widgets import release as pictures
-from course_lib.world import tasks
+from course_lib.world import CUT_OFF, tasks
 from course_lib.world.annotators import utility
 
 small, device = course.size == "tiny", course.device
@@ -720,7 +720,7 @@ measured = {
     "slices": {s: (k / n, *wilson(k, n)) for s, (k, n) in counts(queries_right).items()}, "seen": sum(share >= 0.8 for share in seen) / len(seen),
 }
 known = card.facts(record, measured)
-METADATA = {"license": "cc-by-4.0", "language": "en", "library_name": "transformers", "pipeline_tag": "text-generation", "base_model": "littlebrook/sft", "tags": ["littlebrook", "assistant"], "knowledge_cutoff": "2024-12-31"}
+METADATA = {"license": "cc-by-4.0", "language": "en", "library_name": "transformers", "pipeline_tag": "text-generation", "base_model": "littlebrook/sft", "tags": ["littlebrook", "assistant"], "knowledge_cutoff": f"{CUT_OFF}-12-31"}
 RESULTS = [{"dataset": "littlebrook/release-exam", "metric": axis, "value": round(summary["release"][axis][0], 4)} for axis in (*release.AXES, "score")] + [{"dataset": "littlebrook/production", "metric": "accuracy", "value": round(p, 4)}]
 SECTIONS = card.sections(known)  # SECTIONS["Limits"] += " …": say what you know of yours
 text = mine("model_card", globals(), card.model_card)("littlebrook-release", METADATA, RESULTS, SECTIONS)

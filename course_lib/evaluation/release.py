@@ -11,8 +11,10 @@ The capstone: `INGREDIENTS` of a training mix, what a row of each costs (`prices
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
+import torch
 
 from course_lib.artifacts import ArtifactError
 from course_lib.evaluation.comparison import clusters_of, draw, resampled
@@ -76,7 +78,7 @@ def resampled_axes(taken: list[dict], rounds: int = 2000, seed: int = 0) -> dict
     for place, group in enumerate(GROUPS):
         part = [t for t in taken if t["group"] == group]
         clusters = clusters_of([subject(t) for t in part])
-        values = clusters.new_tensor([t["right"] for t in part]).float()
+        values = torch.tensor([t["right"] for t in part], dtype=torch.float64)
         share[group] = resampled(values, clusters, draw(int(clusters.max()) + 1, rounds, seed + place)).numpy()
     sides = {axis: np.prod([share[group] for group in groups], axis=0) for axis, groups in AXES.items()}
     return {**share, **sides, "score": np.prod(list(sides.values()), axis=0)}
@@ -88,6 +90,7 @@ def subject(made: dict) -> str | None:
     return next((word for word in re.findall(r"[A-Z][a-z]+", said) if word in first_names()), None)
 
 
+@lru_cache(maxsize=1)
 def first_names() -> frozenset[str]:
     return frozenset(person.first for person in village().residents)
 
@@ -113,12 +116,13 @@ OF_KIND = {"question": ("fact",), "reworded": ("fact",), "lower case": ("fact",)
 TODAY = 3                   # day of the queries; day 0 is the knowledge cut-off
 
 
-def popularity() -> list:
+@lru_cache(maxsize=1)
+def popularity() -> tuple:
     """All residents, each as often as they are asked about: the k-th most popular one 60 / k times, at least once (Zipf's law)."""
     people = list(village().residents)
     s = Source(village(), "littlebrook popularity")
     ranked = [people.pop(s.index(len(people))) for _ in range(len(people))]
-    return [person for rank, person in enumerate(ranked, 1) for _ in range(max(1, round(60 / rank)))]
+    return tuple(person for rank, person in enumerate(ranked, 1) for _ in range(max(1, round(60 / rank))))
 
 
 def query(slice_: str, seed: str) -> dict:

@@ -424,11 +424,11 @@ def shares(tests, training, n, *, share_of="words"):
 
 
 def some_rows(q):
-    """(tests, training): rows that share a piece, two pieces, all of it, a piece in another order, nothing; n = 4."""
+    """(tests, training): rows that share a piece, two pieces, all of it, a piece in another order and one that is too short, nothing; n = 4."""
     say = lambda k: [WORDS[i] for i in q.randint(0, len(WORDS), (k,)).tolist()]
     a, b, c, d = say(24), say(30), say(12), say(18)
     d[5:10] = ["brook", "goat", "north", "seven", "cart"]
-    training = [say(3) + a[2:7] + say(4), b[:4] + say(3) + b[16:21], say(6) + c + say(2), say(2) + d[5:10][::-1] + say(3), say(15)]
+    training = [say(3) + a[2:7] + say(4), b[:4] + say(3) + b[16:21], say(6) + c + say(2), say(2) + d[5:10][::-1] + say(3) + d[:3] + say(2), say(15)]
     return [a, b, c, d, say(11)], training
 
 

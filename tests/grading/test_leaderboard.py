@@ -1,0 +1,137 @@
+"""course leaderboard: ranks with ties, what cannot be examined, one atomic file, resumed where it was killed. Models are tiny; what they know is faked."""
+import json
+
+import pytest
+import torch
+
+from course_lib.artifacts import save_stage
+from course_lib.evaluation import release
+from course_lib.grading import leaderboard as board
+from course_lib.grading import store
+from course_lib.stages.model import Llama, ModelConfig
+
+CONFIG = ModelConfig(hidden=16, intermediate=32, layers=1, heads=2)
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """An empty course folder; a model is right in the share of rows that its first weight says."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(board, "EACH", 60)
+    monkeypatch.setattr(board, "ROUNDS", 400)
+    monkeypatch.setenv("COURSE_SECRET", "s" * 40)
+    examined = []
+
+    def take(model, rows):
+        able = float(model.state_dict()["model.norm.weight"][0])
+        if able > 1:
+            raise RuntimeError("the tensors\ncannot be computed")
+        examined.append([row["messages"][0]["content"] for row in rows])
+        hard = torch.rand(len(rows), generator=torch.Generator().manual_seed(0)).tolist()
+        return [{**row, "right": h < able} for row, h in zip(rows, hard)]
+
+    monkeypatch.setattr(release, "take", take)
+    return examined
+
+
+def hand_in(student, able, stage="release", received=1.0, sha=None, **record):
+    model = Llama(CONFIG)
+    with torch.no_grad():
+        model.model.norm.weight[0] = able
+    folder = store.SUBMISSIONS / board.LAB / student / (sha or f"{student[:8]}{received}")
+    save_stage(stage, model, record, folder=folder / "work" / "release")
+    store.write_json(folder / "meta.json", {"student": student, "received": received, "notes": []})
+    return folder / "work" / "release" / "model.safetensors"
+
+
+def ranks(result):
+    return [(row["rank"], row["student"]) for row in result["board"]]
+
+
+def test_who_cannot_be_told_apart_shares_a_rank(course):
+    for student, able in (("cleo", 0.6), ("ada", 0.97), ("ben", 0.97), ("dora", 0.965)):
+        hand_in(student, able)
+    result = board.leaderboard(progress=False)
+    assert ranks(result)[:2] == [(1, "ada"), (1, "ben")] and (1, "dora") in ranks(result) and ranks(result)[-1] == (4, "cleo")
+    best = result["board"][0]
+    assert best["low"] <= best["score"] <= best["high"] and best["score"] == pytest.approx(best["helpful"] * best["harmless"] * best["truthful"])
+    assert len({tuple(rows) for rows in course}) == 1 and len(course) == 4, "all take the same rows"
+    assert json.loads((store.GRADES / board.LAB / "leaderboard.json").read_text()) == result
+
+
+def test_the_hidden_rows_are_the_secrets(course, monkeypatch):
+    hand_in("ada", 0.9)
+    board.leaderboard(progress=False)
+    monkeypatch.setenv("COURSE_SECRET", "t" * 40)
+    board.leaderboard(progress=False)
+    assert len(course) == 2 and course[0] != course[1], "another secret draws other rows, and nothing of the old exam is used"
+    assert course[0] != [row["messages"][0]["content"] for row in release.exam("lab 11", 60)]
+
+
+def test_what_cannot_be_examined_is_left_out_with_its_reason(course):
+    hand_in("ada", 0.9)
+    hand_in("ben", float("nan"))
+    hand_in("cleo", 0.9, stage="safe")
+    hand_in("dora", 0.9).unlink()
+    hand_in("egon", 0.9).write_bytes(b"\x80\x04pickle")
+    hand_in("fritz", 2.0)
+    target = hand_in("gala", 0.9)
+    target.rename(target.with_name("elsewhere"))
+    target.symlink_to(target.with_name("elsewhere"))
+    result = board.leaderboard(progress=False)
+    assert ranks(result) == [(1, "ada")]
+    reasons = {row["student"]: row["reason"] for row in result["left_out"]}
+    assert set(reasons) == {"ben", "cleo", "dora", "egon", "fritz", "gala"} and not any("\n" in reason for reason in reasons.values())
+    assert "NaN" in reasons["ben"] and "'safe'" in reasons["cleo"] and "not handed in" in reasons["dora"] and "safetensors" in reasons["egon"] and "cannot" not in reasons["fritz"]
+
+
+def test_killed_and_started_again_it_goes_on(course, monkeypatch):
+    for student in ("ada", "ben"):
+        hand_in(student, 0.9)
+    first = board.leaderboard(progress=False)
+    assert board.leaderboard(progress=False) == first and len(course) == 2, "nobody is examined twice"
+    hand_in("cleo", 0.5)
+    board.leaderboard(progress=False)
+    assert len(course) == 3
+    for cache in (store.GRADES / ".leaderboard").rglob("*.json"):
+        cache.write_text("[1, 2")
+    assert ranks(board.leaderboard(progress=False)) and len(course) == 6, "a damaged file is examined anew"
+
+
+def test_the_result_is_whole_or_absent(course, monkeypatch, capsys):
+    hand_in("ada", 0.9)
+    write, target = store.write_json, store.GRADES / board.LAB / "leaderboard.json"
+
+    def full(path, value):
+        if path == target:
+            raise OSError(28, "No space left on device")
+        write(path, value)
+
+    monkeypatch.setattr(store, "write_json", full)
+    assert board.main([]) == 2 and "free some space" in capsys.readouterr().err and not target.exists()
+    monkeypatch.setattr(store, "write_json", write)
+    assert board.main([]) == 0 and target.exists()
+
+
+def test_the_last_submission_counts_and_the_record_is_quoted(course):
+    hand_in("ada", 0.5, received=1.0, tokens=10)
+    hand_in("ada", 0.95, received=2.0, tokens=1_700_000)
+    hand_in("ben", 0.9, tokens="many")
+    rows = {row["student"]: row for row in board.leaderboard(progress=False)["board"]}
+    assert rows["ada"]["score"] > 0.6 and rows["ada"]["tokens"] == 1_700_000 and rows["ben"]["tokens"] is None
+
+
+def test_json_table_and_nothing_collected(course, capsys):
+    assert board.main([]) == 2 and "no submissions in submissions/11_evaluation_and_release: run `course collect" in capsys.readouterr().err
+    hand_in("[red]ada", 0.9)
+    assert board.main(["--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["board"][0]["student"] == "[red]ada"
+    assert board.main([]) == 0
+    assert "[red]ada" in capsys.readouterr().out.replace("\n", ""), "a name is no markup"
+
+
+def test_by_the_command(course, capsys):
+    from course_lib import cli
+
+    hand_in("ada", 0.9)
+    assert cli.main(["leaderboard", "--json"]) == 0 and json.loads(capsys.readouterr().out)["rows"] == 300
