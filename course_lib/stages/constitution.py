@@ -13,7 +13,7 @@ import torch
 from course_lib.artifacts import load_stage
 from course_lib.evaluation.instructions import respond
 from course_lib.stages.pretrain import Run
-from course_lib.stages.refusal import PRESETS, TASKS
+from course_lib.stages.refusal import PRESETS as REFUSAL_PRESETS
 from course_lib.stages.sft import finetune
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world import pretrain_rows
@@ -21,8 +21,10 @@ from course_lib.world.critic import PRINCIPLES, SKILL, tables
 from course_lib.world.harms import request_rows
 from course_lib.world.tasks import task_rows
 
-REQUESTS = {"tiny": 80, "laptop": 3_000, "gpu": 12_000}     # that the assistant answers and revises
-SINGLE = ("plain", "role", "story", "spelled")              # disguises of one turn: every answer in the rows is the assistant's own
+REQUESTS = {"tiny": 80, "laptop": 12_000, "gpu": 30_000}    # that the assistant answers and revises; fewer do not outweigh what the critic misreads
+TASKS = {"tiny": 80, "laptop": 4_000, "gpu": 12_000}        # task rows beside them
+PRESETS = {size: replace(config, learning_rate=3e-3, replay=config.replay * 2 // 3) for size, config in REFUSAL_PRESETS.items()}
+SINGLE = ("plain",)                                         # requests of one turn, undisguised: every answer in the rows is the assistant's own
 ROUNDS = 4
 
 
@@ -45,7 +47,7 @@ def asked(size: str, seed: int = 0) -> list[dict]:
 
 def answered(model, rows: list[dict]) -> list[str]:
     """The model's greedy answer to each request; the last message of a row, the right answer, is not shown to it."""
-    return respond(model.eval(), load_tokenizer(), [row["messages"][:-1] for row in rows])
+    return respond(model.eval(), load_tokenizer(), [row["messages"][:-1] for row in rows], max_new_tokens=48, batch=512)
 
 
 def revised(

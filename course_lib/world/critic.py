@@ -45,7 +45,7 @@ PRINCIPLES = (
 )
 VAGUE = "Be good and avoid inappropriate things."
 BEST = "Choose the answer that is true, polite and brief, calls people by name and has something extra to tell."
-SKILL = 0.9             # share of the requests that the critic of this course reads rightly
+SKILL = 0.95            # share of the requests that the critic of this course reads rightly
 VAGUE_ALARM = 0.5       # of the harmless requests, as many look harmful in the light of a vague principle
 HUMAN_LABEL, JUDGE_CALL = 10, 1     # coins: what a villager takes for comparing two answers, and what one question to the judge costs
 LETTERS = ("A", "B", "Both", "Neither")
