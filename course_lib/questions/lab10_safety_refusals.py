@@ -235,7 +235,7 @@ def _(q):
 # ------------------------------------------------------------------------------------------------------ one category left out
 
 LEAVE = Question("leave_one_out", lab=LAB, points=0.5)
-LEAVE_TEXT = "§ 11 A guard beside the model"
+LEAVE_TEXT = "§ 12 A guard beside the model"
 
 
 def splits(categories, train=lambda one, other: one != other, test=lambda one, other: one == other):
@@ -278,7 +278,7 @@ def _(q):
 # -------------------------------------------------------------------------------------------------------------------- ROC
 
 ROC = Question("roc", lab=LAB, points=1.5)
-ROC_TEXT = "§ 11 A guard beside the model"
+ROC_TEXT = "§ 12 A guard beside the model"
 
 
 def curve(scores, harmful, strict=False):
@@ -370,7 +370,7 @@ def _(q):
 # -------------------------------------------------------------------------------------------------------------- threshold
 
 THRESHOLD = Question("cheapest_threshold", lab=LAB, points=1)
-THRESHOLD_TEXT = "§ 12 Where to put the threshold"
+THRESHOLD_TEXT = "§ 13 Where to put the threshold"
 
 
 def prices(scores, harmful, base_rate, miss, alarm, top=True, strict=False, counts=False):
@@ -447,7 +447,7 @@ def _(q):
 # ------------------------------------------------------------------------------------------------------- the alignment tax
 
 TAX = Question("paired_tax", lab=LAB, points=0.5)
-TAX_TEXT = "§ 9 What safety costs"
+TAX_TEXT = "§ 10 What safety costs"
 
 
 def tax(before, after, ddof=1, unpaired=False, root=True, sign=1):
@@ -509,7 +509,7 @@ def _(q):
 # ------------------------------------------------------------------------------------------------------------ consistency
 
 SAME = Question("consistency", lab=LAB, points=0.5)
-SAME_TEXT = "§ 10 How it refuses"
+SAME_TEXT = "§ 11 How it refuses"
 
 
 def agree(groups, refused, singles=False, by_rows=False, wanted=None):
