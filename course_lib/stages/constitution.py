@@ -18,7 +18,7 @@ from course_lib.stages.sft import finetune
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world import pretrain_rows
 from course_lib.world.critic import PRINCIPLES, SKILL, tables
-from course_lib.world.harms import request_rows
+from course_lib.world.harms import FRAMES, request_rows
 from course_lib.world.tasks import task_rows
 
 REQUESTS = {"tiny": 80, "laptop": 12_000, "gpu": 30_000}    # that the assistant answers and revises; fewer do not outweigh what the critic misreads
@@ -43,6 +43,14 @@ def critique_and_revise(answer: str, principles: Sequence[str], critiques, revis
 def asked(size: str, seed: int = 0) -> list[dict]:
     """The requests of the supervised phase, harmful and harmless by turns, of the seven categories that training rows may know."""
     return request_rows("train", REQUESTS[size], f"constitution {seed}", SINGLE)
+
+
+def reworded(row: dict, ways: int = 4) -> list[dict]:
+    """A plain request in the first `ways` of the wordings that training rows may have."""
+    text = row["messages"][0]["content"]
+    parts = [frame.split("{x}") for frame in FRAMES[0]]
+    wish = next(text[len(head):len(text) - len(tail)] for head, tail in parts if text.startswith(head) and text.endswith(tail))
+    return [{**row, "messages": [{"role": "user", "content": head + wish + tail}, row["messages"][-1]]} for head, tail in parts[:ways]]
 
 
 def answered(model, rows: list[dict]) -> list[str]:

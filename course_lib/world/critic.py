@@ -105,11 +105,13 @@ def critique(principle: str, row: dict, answer: str, skill: float = SKILL, seed:
 
 
 def revise(row: dict, answer: str, criticism: str, seed: int | str = 0) -> str:
-    """The answer without what is criticised: a refusal that says why and offers something else. What refuses already stays."""
+    """The answer without what is criticised: a refusal that says why and offers something else. What refuses already stays.
+
+    All refusals begin alike: with three beginnings the likeliest answer would be no refusal until three of four are."""
     if refused(answer):
         return answer
     s = HarmDraw("train", f"revise {seed} {request_of(row)}")
-    return " ".join((s.pick(REFUSALS), " ".join(sentences(criticism)[:1]), s.words(s.pick(OFFERS))))
+    return " ".join((REFUSALS[0], *sentences(criticism)[:1], s.words(s.pick(OFFERS))))
 
 
 class Asked(dict):

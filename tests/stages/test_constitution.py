@@ -4,7 +4,6 @@ import torch
 
 from course_lib.stages import constitution as ca
 from course_lib.stages.model import Llama, ModelConfig
-from course_lib.stages.refusal import PRESETS, TASKS
 from course_lib.world.critic import PRINCIPLES, critique
 from course_lib.world.harms import SEEN, refused
 
@@ -36,6 +35,14 @@ def test_the_loop_draws_in_each_round_and_works_on_the_newest_answer():
 def test_the_requests_have_one_turn_seven_categories_and_no_refusal_before_the_answer():
     assert {row["category"] for row in ROWS} <= set(SEEN) and all(len(row["messages"]) == 2 for row in ROWS) and len(ROWS) == ca.REQUESTS["tiny"]
     assert ca.asked("tiny") == ROWS != ca.asked("tiny", seed=1)
+
+
+def test_a_request_in_other_words_is_the_same_request():
+    for row in ROWS[:20]:
+        ways = ca.reworded(row, 12)
+        texts = [way["messages"][0]["content"] for way in ways]
+        assert len(set(texts)) == 12 and row["messages"][0]["content"] in texts and all(ca.reworded(way, 12) == ways for way in ways)
+        assert all(way["messages"][1] == row["messages"][1] and way["kind"] == row["kind"] for way in ways) and len(ca.reworded(row)) == 4
 
 
 def test_what_is_criticised_is_refused_and_everything_else_stays_as_it_was_answered():
@@ -71,7 +78,7 @@ def test_the_student_s_loop_is_what_revises():
 
 def test_the_model_is_not_shown_the_right_answer(monkeypatch):
     shown = []
-    monkeypatch.setattr(ca, "respond", lambda model, tokenizer, conversations: shown.extend(conversations) or ANSWERS)
+    monkeypatch.setattr(ca, "respond", lambda model, tokenizer, conversations, **options: shown.extend(conversations) or ANSWERS)
     assert ca.answered(Llama(SMALL), ROWS) == ANSWERS and shown == [row["messages"][:-1] for row in ROWS]
 
 
@@ -88,15 +95,15 @@ def test_the_mix_keeps_its_proportions_and_the_base_its_weights(monkeypatch):
     before = {name: w.clone() for name, w in base.state_dict().items()}
     half = len(ROWS) // 2
     run = ca.learn(ca.revised(ROWS[:half], ANSWERS[:half], STEAL), "tiny", base=base, progress=False)
-    assert seen == {"requests": half, "tasks": TASKS["tiny"] // 2, "documents": round(PRESETS["tiny"].replay / 2), "rate": PRESETS["tiny"].learning_rate}
+    assert seen == {"requests": half, "tasks": ca.TASKS["tiny"] // 2, "documents": round(ca.PRESETS["tiny"].replay / 2), "rate": ca.PRESETS["tiny"].learning_rate}
     assert all(torch.equal(w, before[name]) for name, w in base.state_dict().items()) and any(not torch.equal(w, before[name]) for name, w in run.model.state_dict().items())
     assert run.record["parent"] == "helpful" and run.record["recipe"]["size"] == "tiny"
 
 
 def test_the_whole_phase_says_in_its_record_what_it_was_taught_by(monkeypatch):
-    monkeypatch.setattr(ca, "respond", lambda model, tokenizer, conversations: ANSWERS[: len(conversations)])
+    monkeypatch.setattr(ca, "respond", lambda model, tokenizer, conversations, **options: ANSWERS[: len(conversations)])
     monkeypatch.setitem(ca.REQUESTS, "tiny", 12)
-    monkeypatch.setitem(TASKS, "tiny", 4)
+    monkeypatch.setitem(ca.TASKS, "tiny", 4)
     run = ca.constitution("tiny", base=Llama(SMALL), principles=STEAL, skill=1.0, rounds=2, progress=False)
     assert {key: run.record[key] for key in ("parent", "principles", "skill", "rounds")} == {"parent": "helpful", "principles": STEAL, "skill": 1.0, "rounds": 2}
     assert 0 <= run.record["revised"] <= 6 and run.history
