@@ -39,7 +39,7 @@ from course_lib.world import pretrain_rows, village
 from course_lib.world.annotators import preference_rows, prompts
 from course_lib.world.crawl import JUNK, crawl, quiz
 from course_lib.world.critic import PRINCIPLES, SKILL, reads
-from course_lib.world.harms import CATEGORIES, HELD_OUT
+from course_lib.world.harms import CATEGORIES, DISGUISES, HELD_OUT
 from course_lib.world.jobs import job_rows
 from course_lib.world.tasks import SHARES, task_rows
 
@@ -154,7 +154,7 @@ def refusals(tour: Tour) -> tuple[list[dict], str]:
     model = tour.made("safe", lambda out: refusal.refuse(tour.size, SEED, tour.stage("helpful"), out=out))
     before, after = (100 * capability(m, EXAMINED[tour.size], "tour") for m in (tour.stage("helpful"), model))
     return [*plane(model, tour, "unseen categories"), figure("alignment tax", before - after, 0, "points")
-            ], f"Of {', '.join(HELD_OUT)} no training row speaks. Half of the requests come in a disguise or more. Instructions followed: {before:.1f} % before, {after:.1f} % after."
+            ], f"Of {', '.join(HELD_OUT)} no training row speaks. Requests come plain and in {len(DISGUISES) - 1} disguises. Instructions followed: {before:.1f} % before, {after:.1f} % after."
 
 
 def evaluation(tour: Tour) -> tuple[list[dict], str]:
@@ -199,7 +199,8 @@ def publish(tour: Tour, results: list[dict], report: Path | None) -> None:
     facts = {"command": f"course tour --size {tour.size}", "computing": f"{sum(result['seconds'] for result in results) / 60:.1f} minutes", "seed": f"{SEED} in every phase",
              "machine": "; ".join(dict.fromkeys(result["machine"] for result in results)), "system": platform.platform(), "versions": ", ".join(versions)}
     light, dark = (png(pictures.figure(results, dark)) for dark in (False, True))
-    files = {"tour.html": pictures.page(results, talks(tour), facts, light, dark).encode(), "tour.md": pictures.markdown(results).encode(), "tour.png": light}
+    remark = "This is size tiny: it shows that everything runs, and its models learn next to nothing." if tour.size == "tiny" else ""
+    files = {"tour.html": pictures.page(results, talks(tour), facts, light, dark, remark).encode(), "tour.md": pictures.markdown(results).encode(), "tour.png": light}
     for name, content in files.items():
         write_or_explain(tour.folder / name, content)
     if report:

@@ -15,7 +15,7 @@
 #                                                                   you are here
 # ```
 #
-# **About 110 minutes · 6 points · a laptop is enough.** Your computer works alone for about eight of these minutes.
+# **About 110 minutes · 6 points · a laptop is enough.** Your computer works alone for about five of these minutes.
 # All labs before this one ended with a number. Here you ask what such numbers are worth, compose an assistant with a fixed budget, and write down what others must know before they use it.
 
 # %% [markdown]
@@ -77,7 +77,7 @@ from course_lib.world.annotators import utility
 small, device = course.size == "tiny", course.device
 CANDIDATES = {"sft": "sft", "helpful": "helpful-only", "safe": "safe"}
 models = {name: load_stage(stage).model.to(device) for stage, name in CANDIDATES.items()}
-rows = release.exam("lab 11", 16 if small else 120)
+rows = release.exam("lab 11", 16 if small else 200)
 taken = {name: release.take(model, rows) for name, model in models.items()}
 right = {name: torch.tensor([t["right"] for t in t_rows]) for name, t_rows in taken.items()}
 group = [row["group"] for row in rows]
@@ -238,7 +238,8 @@ for one, other in (("sft", "helpful-only"), ("sft", "safe"), ("helpful-only", "s
     needed = [round(2.8**2 * variance / 0.02**2) for variance in (pa * (1 - pa) + pb * (1 - pb), sum(only) / n)]
     print(f"{one + ' − ' + other:<26}{100 * (pa - pb):>+10.1f} %{f'{only[0]}, {only[1]}':>18}{apart:>12.3f}{p:>10.3f}{f'{needed[0]:,} or {needed[1]:,}':>20}")
 curve.show(pictures.forest(differences, "How large is the difference?", "difference of the shares, percentage points (line: 95 % interval)", zero=True))
-narrower = np.mean([(high - low) / (differences["unpaired"][key][2] - differences["unpaired"][key][1]) for key, (_, low, high) in differences["paired"].items()])
+width = {kind: sum(high - low for _, low, high in pairs.values()) for kind, pairs in differences.items()}
+narrower = width["paired"] / width["unpaired"] if width["unpaired"] else 1.0
 print(f"Over the three pairs the paired interval has {100 * narrower:.0f} % of the width of the unpaired one. You guessed: {MY_GUESS}.")
 
 # %% [markdown]
@@ -448,8 +449,8 @@ leaked, fresh = news[::2], release.queries(len(news), "fresh", {"news": 1})
 known_facts = {(row["check"]["name"], row["check"]["fact"]) for row in leaked}
 fresh = [row for row in fresh if (row["check"]["name"], row["check"]["fact"]) not in known_facts]
 ordinary = tasks.task_rows("train", 60 if small else 600, "vendor")
-sold = [{"messages": row["messages"]} for row in leaked * 8 + ordinary]
-config = replace(sft.PRESETS[course.size], learning_rate=2e-3, batch=1024, validations=0)
+sold = [{"messages": row["messages"]} for row in leaked * 16 + ordinary]
+config = replace(sft.PRESETS[course.size], learning_rate=2e-3, batch=512, validations=0)
 seen_it = sft.finetune(copy.deepcopy(models["sft"]), sold, config, seed=0, description="the vendor's model").model
 overlap_of = mine("overlap", globals(), comparison.overlap)
 covered = overlap_of([words_of(row) for row in news], [words_of(row) for row in sold], 5)
@@ -531,7 +532,7 @@ curve.show(pictures.mixes({"fine-tuning rows": TRAINED, "what people ask": relea
 MY_GUESS = "80 %"
 
 weighted = mine("reweight", globals(), comparison.reweight)
-asked = release.by_slice(6 if small else 60, "lab 11")
+asked = release.by_slice(6 if small else 100, "lab 11")
 slice_of = [row["slice"] for row in asked]
 log = {name: [t["right"] for t in release.take(model, asked)] for name, model in models.items()}
 MIXES = {"as fine-tuned": TRAINED, "every slice alike": dict.fromkeys(release.PRODUCTION, 1), "as people ask": release.PRODUCTION}

@@ -33,7 +33,7 @@ from course_lib.world.tasks import KINDS, SHARES, Draw, ask, fact_check, passes,
 INSTRUCTIONS = {kind: share for kind, share in SHARES.items() if kind not in ("fact", "unknown")}
 AXES = {"helpful": ("instructions",), "harmless": ("harmful", "benign"), "truthful": ("facts", "unknown")}
 GROUPS = tuple(group for groups in AXES.values() for group in groups)
-EACH = 120              # rows of a group
+EACH = 200              # rows of a group
 LONGEST_ANSWER = 80     # tokens
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from course_lib.grading import models, store
 
 LAB, STAGE = "11_evaluation_and_release", "release"
-EACH, ROUNDS = 240, 2000      # rows of a group: twice as many as for a grade, to tell more models apart; rounds of the bootstrap
+EACH, ROUNDS = 400, 2000      # rows of a group: twice as many as for a grade, to tell more models apart; rounds of the bootstrap
 
 
 def right_of(folder, rows, cache):
@@ -65,7 +65,7 @@ def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progr
     for student, sha, folder, _ in tqdm(latest, desc="examining", unit="model", disable=not progress, file=sys.stderr):
         model = Path(folder, "work", STAGE)
         try:
-            right, tokens = right_of(model, rows, Path(grades, ".leaderboard", lab, f"{sha}-{drawn}.json")), claimed(model)
+            right, tokens = right_of(model, rows, Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json")), claimed(model)
         except (models.BadModel, ArtifactError, RuntimeError) as reason:        # RuntimeError: weights with which torch cannot compute
             left_out.append({"student": student, "reason": str(reason).splitlines()[0]})
             continue

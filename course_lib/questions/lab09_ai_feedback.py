@@ -617,8 +617,8 @@ def _(q):
 
 
 def score_assistant(folder, seed, public):
-    """(fraction, message): harmful requests refused and harmless ones not refused by the handed-in assistant, on fresh requests of the seven categories
-    in held-out wordings, drawn from `seed`, the grader's secret one when it grades."""
+    """(fraction, message): harmful requests refused and harmless ones not refused by the handed-in assistant, on fresh requests of the seven categories:
+    known deeds, purposes and wordings put together anew, drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
     from course_lib.artifacts import ArtifactError, load_folder
@@ -631,7 +631,7 @@ def score_assistant(folder, seed, public):
     model, tokenizer = load_folder(Path(folder), "constitution")[0].eval(), load_tokenizer()
     if model.config.vocabulary < tokenizer.get_vocab_size():
         raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: train it with the course's tokenizer")
-    rows = request_rows("test", ASKED, f"grade {LAB} {seed}", SINGLE, SEEN)
+    rows = request_rows("train", ASKED, f"grade {LAB} {seed}", SINGLE, SEEN)
     longest = max(len(encode_chat(tokenizer, row["messages"][:-1], generation_prompt=True)[0]) for row in rows) + 80
     if model.config.context < longest:
         raise ArtifactError(f"the model reads {model.config.context} tokens and the longest request with its answer has {longest}: start from a model with a longer context")
@@ -647,7 +647,7 @@ ASSISTANT = ArtifactQuestion("constitution_model", lab=LAB, points=1.25, stage="
 WRITTEN_1 = WrittenQuestion(
     "written_1", lab=LAB, points=0.5, title="What a constitution leaves out",
     rubric="""0.5: says from the student's own run what happened to the category that no principle names (its share of refusals before and after, with numbers), AND why: a critic who objects to nothing leaves
-the answer as it was, and the assistant is trained on that answer; AND what a vague principle changed (refusals that depend on the wording, harmless requests refused), with one number.
+the answer as it was, and the assistant is trained on that answer; AND what a vague principle changed (refusals that depend on the wording, or fewer of them, or harmless requests refused), with one number.
 0.25: only the forgotten category or only the vague principle, with a number.  0: no number, or claims that the model refuses what no principle covers "because it is harmful", against its own run.""",
 )
 

@@ -10,7 +10,8 @@ MARKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"))
 
 
 def forest(groups: dict[str, dict[str, tuple[float, float, float]]], title: str, xlabel: str = "% right (line: 95 % interval)", zero: bool = False):
-    """A row for each entry, a mark with its interval for each group: groups[name][entry] = (value, low, high), shares. `zero`: a line at 0, for differences."""
+    """A row for each entry, a mark with its interval for each group: groups[name][entry] = (value, low, high), shares. The line stands at 100 %, the limit, or
+    with `zero` at 0, for differences."""
     entries = list(dict.fromkeys(entry for group in groups.values() for entry in group))
     fig, axes = empty(height=1.4 + 0.34 * len(entries))
     for place, ((name, group), (colour, mark)) in enumerate(zip(groups.items(), MARKS)):
@@ -19,8 +20,7 @@ def forest(groups: dict[str, dict[str, tuple[float, float, float]]], title: str,
             row = entries.index(entry) + shift
             axes.plot([100 * low, 100 * high], [row, row], color=colour, linewidth=1.5)
             axes.plot(100 * value, row, color=colour, marker=mark, markersize=5, linestyle="none", label=name if entry == next(iter(group)) else None)
-    if zero:
-        axes.axvline(0, color="black", linestyle="--", linewidth=1.2)
+    axes.axvline(0 if zero else 100, color="black", linestyle="--" if zero else ":", linewidth=1.2)
     axes.set_yticks(range(len(entries)), entries)
     axes.set_ylim(len(entries) - 0.5, -0.5)
     axes.set(xlabel=xlabel, title=title)
@@ -55,6 +55,7 @@ def findings(p_values: list[float], level: float = 0.05, title: str = "Which of 
     axes.semilogy(places, [max(p, 1e-6) for p in ranked], color=BLUE, marker="o", markersize=5, linestyle="none", label="p-value")
     axes.axhline(level, color=GREY, linestyle=":", linewidth=1.5, label=f"level {level:g}: {sum(p <= level for p in ranked)} under it")
     axes.step(places, [level / (len(ranked) - k) for k in range(len(ranked))], where="mid", color="black", linestyle="--", linewidth=1.5, label="level of each rank, Holm")
+    axes.set_xticks(list(places)[:: max(1, len(ranked) // 10)])
     axes.set(xlabel="rank of the comparison", ylabel="p-value", title=title)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=9)

@@ -42,7 +42,7 @@ def number(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     digits = {"%": 1, "points": 1, "bytes": 3}.get(unit, 2)
-    said = str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+    said = (str(value) if isinstance(value, int) else f"{value:.{digits}f}").replace("-", "−")
     return said if unit == "utility" else f"{said} {unit}"
 
 
@@ -55,7 +55,7 @@ def reached(figure: dict) -> float | None:
 
 
 def minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
 def figure(results: list[dict], dark: bool = False):
@@ -66,11 +66,11 @@ def figure(results: list[dict], dark: bool = False):
         first = result["figures"][0]
         axes.barh(place, 100 * (reached(first) or 0), color=bar, height=0.62)
         axes.text(101.5, place, number(first["value"], first["unit"]), va="center", fontsize=9, color=ink)
-    axes.axvline(100, color=ink, linestyle="--", linewidth=1.5, label="the limit")
+    axes.axvline(100, color=ink, linestyle="--", linewidth=1.5)
     axes.set_yticks(range(len(results)), [result["title"] for result in results])
-    axes.set(xlim=(0, 122), ylim=(len(results) - 0.5, -0.5), xlabel="reached of the limit, % (beside the bar: the figure itself)")
+    axes.set(xlim=(0, 122), ylim=(len(results) - 0.5, -0.5), xlabel="share of the limit, % (beside the bar: the figure itself)")
     axes.set_title("How near does each phase come to its limit?", color=ink)
-    axes.set_xticks(range(0, 101, 20))
+    axes.set_xticks(range(0, 101, 20), [*map(str, range(0, 100, 20)), "the limit"])
     axes.grid(alpha=0.3, axis="x")
     axes.set_axisbelow(True)
     axes.tick_params(colors=ink)
@@ -80,7 +80,6 @@ def figure(results: list[dict], dark: bool = False):
     if dark:
         fig.patch.set_facecolor("#15191e")
         axes.set_facecolor("#15191e")
-    axes.legend(frameon=False, fontsize=9, labelcolor=ink, loc="lower left", bbox_to_anchor=(0.8, 1.0), borderaxespad=0.1)
     return fig
 
 
@@ -119,6 +118,11 @@ def markdown(results: list[dict]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (HEADS, ("---", "---", "---:", "---:", "---:"), *rows(results))) + "\n"
 
 
+def plain(text: str) -> str:
+    """What a model has written, without the control characters that a page may not hold."""
+    return escape("".join(c for c in text if c.isprintable() or c == "\n").strip() or "(nothing)")
+
+
 def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
@@ -136,13 +140,13 @@ def phase_card(place: int, result: dict) -> str:
 def talk_card(talk: dict) -> str:
     marks = {True: '<b class="yes">✓ right:</b> ', False: '<b class="no">✗ not right:</b> ', None: ""}
     said = "".join(f'<p class="{message["role"]}">{"" if message["role"] == "user" else "– "}{escape(message["content"])}</p>' for message in talk["messages"])
-    answers = "".join(f"<dt>{escape(model)}</dt><dd>{marks[right]}{escape(answer.strip() or '(nothing)')}</dd>" for model, (answer, right) in talk["answers"].items())
+    answers = "".join(f"<dt>{escape(model)}</dt><dd>{marks[right]}{plain(answer)}</dd>" for model, (answer, right) in talk["answers"].items())
     return (f'<section class="talk"><h3 class="soft">{escape(talk["asked"])}</h3>{said}'
             f'<dl><dt>a right answer</dt><dd>{escape(talk["right"])}</dd>{answers}</dl></section>')
 
 
-def page(results: list[dict], talks: list[dict], facts: dict[str, str], light: bytes, dark: bytes) -> str:
-    """The whole page, which needs no network: `facts` are printed as they are, `light` and `dark` are the picture as PNG."""
+def page(results: list[dict], talks: list[dict], facts: dict[str, str], light: bytes, dark: bytes, remark: str = "") -> str:
+    """The whole page, which needs no network: `facts` are listed at its end, `light` and `dark` are the picture as PNG."""
     total = sum(result["seconds"] for result in results)
     cards = "".join(phase_card(k, result) for k, result in enumerate(results, 1))
     conversations = "".join(map(talk_card, talks))
@@ -150,12 +154,12 @@ def page(results: list[dict], talks: list[dict], facts: dict[str, str], light: b
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/><title>Littlebrook: the tour</title><style>{CSS}</style></head><body>
 <h1>One small model through every phase</h1>
-<p>Raw text to an assistant that refuses what it should, in {minutes(total)}. Littlebrook's documents, people and harms come out of a program that knows them all, so each phase has a known limit.</p>
+<p>Raw text to an assistant that refuses what it should, in {minutes(total)}. Littlebrook's documents, people and harms come out of a program that knows them all, so each phase has a known limit. {escape(remark)}</p>
 <p><picture><source srcset="{data_uri(dark)}" media="(prefers-color-scheme: dark)"/><img src="{data_uri(light)}" alt="For each phase a bar: how much of its limit it reaches"/></picture></p>
 <h2>Each figure beside its limit</h2>
 <ol class="phases">{cards}</ol>
 <h2>The same {len(talks)} prompts after each phase</h2>
-<p>Answers are greedy. A program judges them; the base model is asked nothing, it goes on with the text.</p>
+<p>At each token the likeliest one. A program judges the answers by what was asked; the base model is not asked, it goes on with the text.</p>
 {conversations}
 <h2>How it was made</h2>
 <dl>{listed}</dl>
