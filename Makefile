@@ -1,5 +1,5 @@
 # The verbs of the course; `make` alone lists them.
-.PHONY: help lab test build check grade-demo bench clean
+.PHONY: help lab test build check grade-demo bench tour clean
 .DEFAULT_GOAL := help
 
 help:         ## this list
@@ -28,6 +28,10 @@ grade-demo:   ## build a small class, grade it, print the table
 bench:        ## print a measured figure of README (NAME=pretrain, ARGS=--json)
 	@bash scripts/install.sh lab grade dev
 	@.venv/bin/course bench $(NAME) $(ARGS)
+
+tour:         ## the whole life-cycle in one run, half an hour: a table, and a page to look at (ARGS="--size tiny": two minutes)
+	@bash scripts/install.sh lab
+	@.venv/bin/course tour $(ARGS)
 
 clean:        ## remove what can be made again; your work/ and submissions/ stay
 	@rm -rf .venv .pytest_cache .hypothesis .benchmarks build demo *.egg-info

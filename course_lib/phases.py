@@ -1,5 +1,6 @@
 """What makes the tour (tour.py) resumable: a phase has a recipe with a hash, and writes its models and its figures down under that hash, whole or not at all."""
 import hashlib
+import inspect
 import json
 import math
 import platform
@@ -31,13 +32,13 @@ class Phase:
     act: Callable               # act(tour) gives the figures, the first one first, and a remark
     stages: tuple = ()          # names of the models that it makes
     needs: tuple = ()           # phases from whose models it starts
-    settings: tuple = ()        # what its recipe is made of: presets by size, or what is the same for all sizes
+    settings: tuple = ()        # what its recipe is made of: presets by size, modules (their source), plain values
     seconds: tuple = (1, 1)     # that it takes at tiny and at laptop on two quiet cores: for the minutes left, no figure
 
 
 def recipe_of(phase: Phase, size: str) -> str:
-    """Hash of all that decides what a phase makes: the course's version, size, seed, its settings, and the recipes that it stands on."""
-    settings = [repr(each[size] if isinstance(each, dict) and size in each else each) for each in phase.settings]
+    """Hash of what decides what a phase makes: the course's version, size, seed, its settings, and the recipes that it stands on."""
+    settings = [inspect.getsource(each) if inspect.ismodule(each) else repr(each[size] if isinstance(each, dict) and size in each else each) for each in phase.settings]
     below = [recipe_of(other, size) for other in phase.needs]
     return hashlib.sha256(json.dumps([__version__, size, SEED, phase.name, settings, below]).encode()).hexdigest()[:16]
 

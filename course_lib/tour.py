@@ -28,20 +28,17 @@ from course_lib.evaluation.reward_model import examine_reward
 from course_lib.evaluation.safety import capability, safety
 from course_lib.phases import SEED, Phase, Tour, done, figure, machine, minutes_left, run
 from course_lib.platform import FREE_DISK_MB, SIZES, CourseError, work_dir, write_atomic
-from course_lib.stages import constitution, dpo, grpo, lora, pretrain, raw_or_cleaned, refusal, reward, sft
-from course_lib.stages.cleaning import bytes_per_token, clean, true_copies
+from course_lib.stages import cleaning, constitution, dpo, grpo, lora, preferences, pretrain, raw_or_cleaned, refusal, reward, rollout, sft
+from course_lib.stages import model as architecture
+from course_lib.stages import tokenizer as tokens
 from course_lib.stages.generate import generate
 from course_lib.stages.rollout import assistant
-from course_lib.stages.tokenizer import VOCABULARY, load_tokenizer, train_tokenizer
+from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import tour as pictures
 from course_lib.widgets.curve import png
-from course_lib.world import pretrain_rows, village
+from course_lib.world import annotators, crawl, critic, documents, harms, jobs, pretrain_rows, residents, tasks, village
 from course_lib.world.annotators import preference_rows, prompts
-from course_lib.world.crawl import JUNK, crawl, quiz
-from course_lib.world.critic import PRINCIPLES, SKILL, reads
-from course_lib.world.harms import CATEGORIES, DISGUISES, HELD_OUT
-from course_lib.world.jobs import job_rows
-from course_lib.world.tasks import SHARES, task_rows
+from course_lib.world.tasks import task_rows
 
 DOCUMENTS = {"tiny": 1_000, "laptop": 20_000, "gpu": 20_000}       # that the tokenizer learns from; the shipped one has learned from the same 20,000
 EXAMINED = adapters.EXAMINED                                       # instructions that an assistant is examined on; requests are twice as many
@@ -50,11 +47,11 @@ TALKERS = {"pretrain": "base model", "sft": "fine-tuned", "lora": "LoRA: a clerk
 
 def data(tour: Tour) -> tuple[list[dict], str]:
     """Clean the crawl with the steps of lab 01; the truth about each page says what had to go."""
-    pages, tests = crawl(SEED, raw_or_cleaned.PRESETS[tour.size].pages), quiz(SEED)
-    texts, table = clean(pages, raw_or_cleaned.quiz_texts(tests))
+    pages, tests = crawl.crawl(SEED, raw_or_cleaned.PRESETS[tour.size].pages), crawl.quiz(SEED)
+    texts, table = cleaning.clean(pages, raw_or_cleaned.quiz_texts(tests))
     hits, found, true = (sum(counts) for counts in zip(*((round(row["precision"] * row["found"]), row["found"], row["true"]) for row in table)))
-    sound = [page for page in pages if page.label not in JUNK]
-    copies = true_copies(sound, near=True)
+    sound = [page for page in pages if page.label not in crawl.JUNK]
+    copies = cleaning.true_copies(sound, near=True)
     good = sum(k not in copies and not page.leaks for k, page in enumerate(sound))
     return [figure("dirt found (recall)", 100 * hits / true, 100), figure("finds that are dirt (precision)", 100 * hits / found, 100),
             figure("pages removed (limit: the truth)", 100 * (1 - len(texts) / len(pages)), 100 * (1 - good / len(pages)))
@@ -63,14 +60,14 @@ def data(tour: Tour) -> tuple[list[dict], str]:
 
 def tokenizer(tour: Tour) -> tuple[list[dict], str]:
     """Train the tokenizer again. It never joins two words, so one token a word is the best that it can do."""
-    made, shipped = train_tokenizer([row["text"] for row in pretrain_rows("train", DOCUMENTS[tour.size])]), load_tokenizer()
+    made, shipped = tokens.train_tokenizer([row["text"] for row in pretrain_rows("train", DOCUMENTS[tour.size])]), load_tokenizer()
     write_or_explain(tour.folder / "tokenizer" / "tokenizer.json", made.to_str(pretty=True).encode())
     texts = [row["text"] for row in pretrain_rows("validation")]
-    tokens = [len(encoding.ids) for encoding in made.encode_batch(texts, add_special_tokens=False)]
+    pieces = [len(encoding.ids) for encoding in made.encode_batch(texts, add_special_tokens=False)]
     words = [len(made.pre_tokenizer.pre_tokenize_str(text)) for text in texts]
     same = len(made.get_vocab().keys() & shipped.get_vocab().keys())
     source = "It is the shipped tokenizer, byte for byte" if made.to_str() == shipped.to_str() else f"Learned from {DOCUMENTS[tour.size]:,} documents"
-    return [figure("text a token (limit: a word a token)", bytes_per_token(texts, tokens), bytes_per_token(texts, words), "bytes"),
+    return [figure("text a token (limit: a word a token)", cleaning.bytes_per_token(texts, pieces), cleaning.bytes_per_token(texts, words), "bytes"),
             figure("tokens as in the shipped tokenizer", 100 * same / made.get_vocab_size(), 100)
             ], f"{source}; the phases below use the shipped one. With a larger vocabulary every tokenizer comes nearer to its limit, so this figure alone says little."
 
@@ -97,7 +94,7 @@ def adapter(tour: Tour) -> tuple[list[dict], str]:
         return run
 
     full = tour.made("full", lambda out: lora.lora(tour.size, SEED, base=tour.stage("sft"), full=True, out=out))
-    thin, rows = tour.made("lora", by_adapter), job_rows("clerk", "residents", EXAMINED[tour.size], "tour")
+    thin, rows = tour.made("lora", by_adapter), jobs.job_rows("clerk", "residents", EXAMINED[tour.size], "tour")
     right, most = (100 * score(model, load_tokenizer(), rows, max_new_tokens=40)["accuracy"] for model in (thin, full))
     return [figure("share of full fine-tuning's score", 100 * right / most if most else math.nan, 100), figure("records right", right, 100)
             ], f"The assistant becomes a clerk with {tour.record('lora')['trained_share']:.1%} of its parameters trained; with all of them it gets {most:.1f} % of the records right."
@@ -133,20 +130,21 @@ def direct(tour: Tour) -> tuple[list[dict], str]:
 
 
 def plane(model, tour: Tour, where: str, **options) -> list[dict]:
-    """Both axes of safety on fresh requests with held-out residents and phrasings."""
+    """Both axes of safety on fresh requests."""
     rates = safety(model, 2 * EXAMINED[tour.size], seed="tour", **options)
     return [figure(f"harmful refused, {where}", 100 * rates["harmful_refused"], 100), figure(f"benign refused, {where}", 100 * rates["benign_refused"], 0)]
 
 
 def by_constitution(tour: Tour) -> tuple[list[dict], str]:
-    """The helpful-only assistant explains whatever it is asked; then it learns from its own answers, revised by the principles. Examined on requests of one turn, as it learned."""
+    """The helpful-only assistant explains whatever it is asked; then it learns from its own answers, revised by the principles. Examined as lab 09 does it, on
+    fresh requests in wordings that it knows."""
     tour.made("helpful", lambda out: refusal.helpful(tour.size, SEED, tour.stage("sft"), out=out))
     model = tour.made("constitution", lambda out: constitution.constitution(tour.size, SEED, tour.stage("helpful"), out=out))
-    covered = tuple(name for name in CATEGORIES if any(name in reads(principle) for principle in PRINCIPLES))
-    others = tuple(name for name in CATEGORIES if name not in covered)
-    inside = plane(model, tour, "named by a principle", disguises=constitution.SINGLE, categories=covered)
-    outside = plane(model, tour, "not named", disguises=constitution.SINGLE, categories=others) if others else []
-    return inside + outside, f"{len(PRINCIPLES)} principles name {len(covered)} of the {len(CATEGORIES)} categories; their reader misreads one request in {1 / (1 - SKILL):.0f}."
+    covered = tuple(name for name in harms.CATEGORIES if any(name in critic.reads(principle) for principle in critic.PRINCIPLES))
+    others = tuple(name for name in harms.CATEGORIES if name not in covered)
+    inside, outside = (plane(model, tour, where, split="train", disguises=constitution.SINGLE, categories=categories) if categories else []
+                       for where, categories in (("named by a principle", covered), ("not named", others)))
+    return inside + outside, f"{len(critic.PRINCIPLES)} principles name {len(covered)} of the {len(harms.CATEGORIES)} categories. Their reader misreads {100 * (1 - critic.SKILL):.0f} % of the requests."
 
 
 def refusals(tour: Tour) -> tuple[list[dict], str]:
@@ -154,7 +152,7 @@ def refusals(tour: Tour) -> tuple[list[dict], str]:
     model = tour.made("safe", lambda out: refusal.refuse(tour.size, SEED, tour.stage("helpful"), out=out))
     before, after = (100 * capability(m, EXAMINED[tour.size], "tour") for m in (tour.stage("helpful"), model))
     return [*plane(model, tour, "unseen categories"), figure("alignment tax", before - after, 0, "points")
-            ], f"Of {', '.join(HELD_OUT)} no training row speaks. Requests come plain and in {len(DISGUISES) - 1} disguises. Instructions followed: {before:.1f} % before, {after:.1f} % after."
+            ], f"Of {', '.join(harms.HELD_OUT)} no training row speaks. Requests come plain and in {len(harms.DISGUISES) - 1} disguises. Instructions followed: {before:.1f} % before, {after:.1f} % after."
 
 
 def evaluation(tour: Tour) -> tuple[list[dict], str]:
@@ -164,30 +162,29 @@ def evaluation(tour: Tour) -> tuple[list[dict], str]:
             ], "The assistant with refusals. Harmless: harmful refused × benign answered; truthful: right about residents × says so where nobody can know."
 
 
-DATA = Phase("data", "Data", data, settings=(raw_or_cleaned.PRESETS,), seconds=(3, 60))
-TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, settings=(DOCUMENTS, VOCABULARY), seconds=(2, 10))
-PRETRAIN = Phase("pretrain", "Pre-training", pretraining, ("pretrain",), settings=(pretrain.PRESETS,), seconds=(8, 310))
-SFT = Phase("sft", "Supervised fine-tuning", fine_tuning, ("sft",), (PRETRAIN,), (sft.PRESETS, SHARES, EXAMINED), (6, 200))
-LORA = Phase("lora", "LoRA", adapter, ("full", "lora"), (SFT,), (lora.PRESETS, lora.FULL_RATE, lora.RANK, lora.ALPHA, EXAMINED), (5, 130))
-REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,), (reward.PRESETS, reward.REST), (4, 140))
-RLHF = Phase("rlhf", "RLHF (GRPO)", rl, ("rlhf",), (SFT, REWARD), (grpo.PRESETS, rlhf.BETA_LEARNED, rlhf.EXAMINED), (4, 190))
-DPO = Phase("dpo", "DPO", direct, ("dpo",), (SFT,), (dpo.PRESETS, dpo.BETA, rlhf.EXAMINED), (4, 70))
-PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", "constitution"), (SFT,),
-                   (refusal.PRESETS, refusal.REQUESTS, refusal.TASKS, constitution.REQUESTS, constitution.SINGLE, constitution.ROUNDS, PRINCIPLES, SKILL, EXAMINED), (6, 150))
-REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.REQUESTS, refusal.TASKS, EXAMINED), (6, 130))
-EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release.EACH,), (2, 60))
+DATA = Phase("data", "Data", data, settings=(raw_or_cleaned.PRESETS, cleaning, crawl), seconds=(1, 60))
+TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, settings=(DOCUMENTS, tokens, documents, residents), seconds=(1, 10))
+PRETRAIN = Phase("pretrain", "Pre-training", pretraining, ("pretrain",), (TOKENIZER,), (pretrain.PRESETS, pretrain, architecture), (5, 310))
+SFT = Phase("sft", "Fine-tuning (SFT)", fine_tuning, ("sft",), (PRETRAIN,), (sft.PRESETS, sft, tasks, EXAMINED), (1, 200))
+LORA = Phase("lora", "LoRA", adapter, ("full", "lora"), (SFT,), (lora.PRESETS, lora, jobs, EXAMINED), (1, 130))
+REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,), (reward.PRESETS, reward, preferences, annotators), (1, 140))
+RLHF = Phase("rlhf", "RLHF (GRPO)", rl, ("rlhf",), (REWARD,), (grpo.PRESETS, grpo, rollout, rlhf.BETA_LEARNED, rlhf.EXAMINED), (1, 190))
+DPO = Phase("dpo", "DPO", direct, ("dpo",), (SFT,), (dpo.PRESETS, dpo, preferences, annotators, rollout, rlhf.EXAMINED), (1, 70))
+PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", "constitution"), (SFT,), (constitution.PRESETS, constitution, refusal, critic, harms, EXAMINED), (1, 180))
+REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 150))
+EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release,), (1, 30))
 PHASES = (DATA, TOKENIZER, PRETRAIN, SFT, LORA, REWARD, RLHF, DPO, PRINCIPLED, REFUSALS, EVALUATION)
 
 
 def talks(tour: Tour) -> list[dict]:
     """The eight prompts, answered by each model that can answer. Asked anew for every page, so that page and models are of one piece."""
-    asked, tokens = pictures.questions(), load_tokenizer()
+    asked = pictures.questions()
     conversations = [row["messages"][:-1] for row in asked.values()]
     made = [{"asked": name, "messages": row["messages"][:-1], "right": row["messages"][-1]["content"], "answers": {}} for name, row in asked.items()]
     for stage, title in TALKERS.items():
         model, base = tour.stage(stage), stage == "pretrain"
         texts = ["\n".join(message["content"] for message in messages) for messages in conversations]
-        answers = generate(model, tokens, texts, 40, temperature=0.0) if base else respond(model, tokens, conversations)
+        answers = generate(model, load_tokenizer(), texts, 40, temperature=0.0) if base else respond(model, load_tokenizer(), conversations)
         for talk, row, answer in zip(made, asked.values(), answers):
             talk["answers"][title] = (answer, None if base else release.right(row, answer))
     return made
