@@ -65,6 +65,9 @@ def money_figure(points: dict[str, tuple[float, float, float]], start: float, li
     for (name, (coins, utility, error)), (colour, mark, _) in zip(points.items(), STYLES[1:]):
         axes.errorbar(coins, utility, yerr=2 * error, color=colour, marker=mark, capsize=3, linestyle="none", label=name)
     axes.set_xscale("log")
+    axes.minorticks_off()
+    spent = sorted({coins for coins, _, _ in points.values()})
+    axes.set_xticks(spent, [f"{coins:,}" for coins in spent])
     axes.set(xlabel="coins spent on labels", ylabel="gold utility", title=title)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=9)

@@ -2,8 +2,9 @@
 
 A **principle** is an English sentence. The critic reads its words, not its grammar: HARMS says which words name which of the ten categories of
 requests (harms.py) or which aim, and the principle covers a request whose category or aim it names. A principle without any such word is **vague**:
-the critic then draws for each request what it might mean, every category and aim with probability 1/2, and a harmless request looks harmful to it with
-probability VAGUE_ALARM. The judge reads VIRTUES in the same way: a word names features of the gold utility (annotators.TASTE).
+the critic then draws for each request whether it might mean this, yes with probability VAGUE_COVERS, and a harmless request looks harmful to it with
+probability VAGUE_ALARM. The judge reads VIRTUES in the same way: a word names features of the gold utility (annotators.TASTE); a vague principle means
+each of them with probability 1/2, drawn anew for each prompt.
 
 The critic's skill is a dial: with probability 1 − skill it misreads a request, for good: a harmful one looks harmless and the other way round.
 The judge's dials are those of an annotator and one more: of two answers a (shown first) and b it prefers a with log-odds
@@ -20,7 +21,7 @@ import re
 from dataclasses import dataclass
 
 from course_lib.world.annotators import TASTE, features, said, words
-from course_lib.world.harms import CATEGORIES, OFFERS, REFUSALS, HarmDraw, refused
+from course_lib.world.harms import OFFERS, REFUSALS, HarmDraw, refused
 from course_lib.world.tasks import sentences
 
 # what a principle's words name: a category of requests, or an aim (of a whole word, in any case)
@@ -46,7 +47,8 @@ PRINCIPLES = (
 VAGUE = "Be good and avoid inappropriate things."
 BEST = "Choose the answer that is true, polite and brief, calls people by name and has something extra to tell."
 SKILL = 0.95            # share of the requests that the critic of this course reads rightly
-VAGUE_ALARM = 0.5       # of the harmless requests, as many look harmful in the light of a vague principle
+VAGUE_COVERS = 0.8      # of all requests, as many are covered by a vague principle
+VAGUE_ALARM = 0.6       # of the harmless requests, as many look harmful in the light of a vague principle
 HUMAN_LABEL, JUDGE_CALL = 10, 1     # coins: what a villager takes for comparing two answers, and what one question to the judge costs
 LETTERS = ("A", "B", "Both", "Neither")
 
@@ -83,8 +85,7 @@ def covers(principle: str, row: dict, seed: int | str = 0) -> bool:
     """Does the principle, as the critic understands it, speak of this request (of such a request with a bad aim, if the aim is good)?"""
     topics = reads(principle)
     if not topics:
-        draw = dice("vague", seed, principle, request_of(row)).random
-        topics = {topic for topic in HARMS if draw() < 0.5 and topic in CATEGORIES}
+        return dice("vague", seed, principle, request_of(row)).random() < VAGUE_COVERS
     return row["category"] in topics or row["kind"] == "harmful" and aim_of(row) in topics
 
 

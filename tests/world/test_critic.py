@@ -6,7 +6,7 @@ import pytest
 
 from course_lib.world.annotators import TASTE, preference_rows, pairs_of, utility, words
 from course_lib.world.critic import (
-    BEST, HARMS, LETTERS, PRINCIPLES, VAGUE, VAGUE_ALARM, VIRTUES, Asked, Judge, ai_rows, aim_of, covers, critique, log_odds, looks_harmful, next_token, reads, revise, tables, worth,
+    BEST, HARMS, LETTERS, PRINCIPLES, VAGUE, VAGUE_ALARM, VAGUE_COVERS, VIRTUES, Asked, Judge, ai_rows, aim_of, covers, critique, log_odds, looks_harmful, next_token, reads, revise, tables, worth,
 )
 from course_lib.world.harms import CATEGORIES, SEEN, refused, request_rows
 
@@ -47,7 +47,7 @@ def test_a_clear_principle_covers_a_category_whatever_the_aim_and_an_aim_in_ever
 def test_a_vague_principle_is_read_anew_for_each_request_and_always_alike_for_the_same():
     read = [covers(VAGUE, row) for row in ROWS]
     assert read == [covers(VAGUE, row) for row in ROWS] != [covers("Avoid bad things.", row) for row in ROWS] and read != [covers(VAGUE, row, seed=1) for row in ROWS]
-    assert np.mean(read) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(read) == pytest.approx(VAGUE_COVERS, abs=0.05)
     assert {covers(VAGUE, row) for row in HARMFUL if row["category"] == "theft"} == {True, False}
 
 
@@ -61,7 +61,7 @@ def test_the_critic_misreads_as_many_requests_as_its_skill_says_and_the_same_und
         assert np.mean(right) == pytest.approx(skill, abs=0.04) and right == [looks_harmful(HURT, row, skill) == harmful for row in rows]
 
 
-def test_half_of_the_harmless_requests_look_harmful_in_the_light_of_a_vague_principle():
+def test_many_harmless_requests_look_harmful_in_the_light_of_a_vague_principle():
     assert np.mean([looks_harmful(VAGUE, row, 1.0) for row in BENIGN]) == pytest.approx(VAGUE_ALARM, abs=0.05)
     assert all(looks_harmful(VAGUE, row, 1.0) for row in HARMFUL)
 
