@@ -49,7 +49,7 @@ from course_lib.questions.core import mine  # mine("f", globals(), ours): your f
 #
 # Three models stand for release: the assistant of lab 03 (*sft*), the one that explains whatever it is asked (*helpful-only*), and the one that learned to refuse (*safe*, yours if you saved one in lab 10).
 #
-# The **release exam** has five groups of rows. No fine-tuning row has their residents, their phrasings or their categories of harm.
+# The **release exam** has five groups of rows. No fine-tuning row has their residents or their phrasings, and no refusal that was trained has their categories of harm.
 #
 # | axis | groups | it counts |
 # |---|---|---|
@@ -223,7 +223,7 @@ MY_GUESS = "half as wide"
 
 paired_p = mine("mcnemar", globals(), comparison.mcnemar)
 differences = {"unpaired": {}, "paired": {}}
-print(f"{'instructions and facts':<26}{'difference':>12}{'only A, only B':>18}{'unpaired p':>12}{'paired p':>10}{'rows for 2 points':>20}")
+print(f"{'':<22}{'difference':>11}{'only A, only B':>16}{'unpaired p':>12}{'paired p':>10}{'rows for 2 points':>19}")
 for one, other in (("sft", "helpful-only"), ("sft", "safe"), ("helpful-only", "safe")):
     a, b = right[one][about], right[other][about]
     n, only = len(a), (int((a & ~b).sum()), int((b & ~a).sum()))
@@ -236,7 +236,7 @@ for one, other in (("sft", "helpful-only"), ("sft", "safe"), ("helpful-only", "s
     differences["paired"][f"{one} − {other}"] = interval(a.double() - b.double(), residents[about])
     # rows that a test at 5 % needs to see 2 points in four of five exams: (1.96 + 0.84)² · variance of a row's difference / 0.02²
     needed = [round(2.8**2 * variance / 0.02**2) for variance in (pa * (1 - pa) + pb * (1 - pb), sum(only) / n)]
-    print(f"{one + ' − ' + other:<26}{100 * (pa - pb):>+10.1f} %{f'{only[0]}, {only[1]}':>18}{apart:>12.3f}{p:>10.3f}{f'{needed[0]:,} or {needed[1]:,}':>20}")
+    print(f"{one + ' − ' + other:<22}{100 * (pa - pb):>+9.1f} %{f'{only[0]}, {only[1]}':>16}{apart:>12.3f}{p:>10.3f}{f'{needed[0]:,} or {needed[1]:,}':>19}")
 curve.show(pictures.forest(differences, "How large is the difference?", "difference of the shares, percentage points (line: 95 % interval)", zero=True))
 width = {kind: sum(high - low for _, low, high in pairs.values()) for kind, pairs in differences.items()}
 narrower = width["paired"] / width["unpaired"] if width["unpaired"] else 1.0
@@ -536,10 +536,10 @@ asked = release.by_slice(6 if small else 100, "lab 11")
 slice_of = [row["slice"] for row in asked]
 log = {name: [t["right"] for t in release.take(model, asked)] for name, model in models.items()}
 MIXES = {"as fine-tuned": TRAINED, "every slice alike": dict.fromkeys(release.PRODUCTION, 1), "as people ask": release.PRODUCTION}
-print(f"{'share right, ± 1.96 errors':<28}{'release exam':>16}" + "".join(f"{name:>20}" for name in MIXES))
+print(f"share right, ± 1.96 errors\n{'':<13}{'release exam':>14}" + "".join(f"{name:>20}" for name in MIXES))
 for name, values in log.items():
     restated = [weighted(values, slice_of, mix) for mix in MIXES.values()]
-    print(f"{name:<28}{100 * right[name].double().mean():>14.1f} %" + "".join(f"{f'{100 * share:.1f} ± {196 * error:.1f} %':>20}" for share, error in restated))
+    print(f"{name:<13}{100 * right[name].double().mean():>12.1f} %" + "".join(f"{f'{100 * share:.1f} ± {196 * error:.1f} %':>20}" for share, error in restated))
 counts = lambda values: {s: (sum(v for v, x in zip(values, slice_of) if x == s), slice_of.count(s)) for s in release.PRODUCTION}
 by_slice = {name: {s: (k / n, *wilson(k, n)) for s, (k, n) in counts(values).items()} for name, values in log.items()}
 curve.show(pictures.forest(by_slice, "In which slices does each model fail?"))

@@ -81,7 +81,7 @@ def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progr
 
 
 def table(result):
-    """A rich Table of the board; names and reasons are shown as they are, never as markup."""
+    """A rich Table of the board; names are shown as they are, never as markup."""
     from rich.table import Table
     from rich.text import Text
 
@@ -92,8 +92,6 @@ def table(result):
     for row in result["board"]:
         place = f"{row['rank']}{' =' if shared.count(row['rank']) > 1 else ''}"
         shown.add_row(place, Text(row["student"]), f"{row['score']:.3f}", f"{row['low']:.3f} – {row['high']:.3f}", *(f"{row[axis]:.3f}" for axis in ("helpful", "harmless", "truthful")), f"{row['tokens']:,}" if row["tokens"] is not None else "?")
-    for row in result["left_out"]:
-        shown.add_row("–", Text(row["student"]), "", Text(row["reason"]), "", "", "", "")
     return shown
 
 
@@ -119,4 +117,6 @@ def main(argv=None):
         from rich.console import Console
 
         Console().print(table(result))
+        for row in result["left_out"]:
+            print(f"not ranked: {row['student']}: {row['reason']}")
     return 0

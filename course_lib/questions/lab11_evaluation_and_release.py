@@ -672,13 +672,15 @@ def parsed(text):
     import yaml
 
     failed = lambda message, **more: CaseFailed(message, reread=CARD_TEXT, **more)
-    if type(text) is not str or len(text) > 50_000:
-        raise failed("a card is a text")
+    if type(text) is not str or len(text) > 20_000:
+        raise failed("a card is a text, of 20,000 letters at most here")
     lines = text.split("\n")
     if lines[0].rstrip() != "---" or "---" not in [line.rstrip() for line in lines[1:]]:
         raise failed("the card does not begin with its front matter", mistake="the YAML stands between two lines ---, the first of which is the very first line of the card", hint="---\\n, the YAML, ---\\n")
     end = next(k for k, line in enumerate(lines) if k and line.rstrip() == "---")
     source = "\n".join(lines[1:end])
+    if source.count("[") + source.count("{") > 500:  # brackets within brackets make a YAML parser slow
+        raise failed("the front matter has far more brackets than the metadata and results need")
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(source)):
             raise failed("the front matter uses YAML aliases (*name): write each value out")

@@ -1,4 +1,6 @@
-"""release: the handed-in assistant on an exam that the seed draws, helpful × harmless × truthful."""
+"""release: the handed-in assistant on an exam that the seed draws, helpful × harmless × truthful; and cards that are meant to hurt whoever parses them."""
+import time
+
 import pytest
 
 from course_lib.artifacts import ArtifactError, load_stage, save_stage
@@ -57,3 +59,16 @@ def test_who_hands_in_what_everybody_starts_from_earns_nothing(tmp_path, monkeyp
     monkeypatch.setattr(release, "exam", lambda seed: exam(seed, 12))
     save_stage("release", load_stage("sft").model, {}, folder=tmp_path)
     assert lab.score_release(tmp_path, "x", False)[0] == 0.0, "sft refuses nothing"
+
+
+@pytest.mark.parametrize("front", [
+    "a: &a [x]\n" + "".join(f"{chr(98 + k)}: &{chr(98 + k)} [{','.join(['*' + chr(97 + k)] * 9)}]\n" for k in range(9)),       # a billion laughs
+    "a: " + "[" * 9_000, "a: " + "[" * 400 + "]" * 400, "a: " + "1" * 9_000, "a: !!python/object/apply:os.system ['true']", "a: [", "\x00", "? " * 3_000, "- a", "",
+])
+def test_a_hostile_card_costs_its_author_the_question_and_nobody_time(front):
+    from course_lib.questions.core import LocalCaller, run
+
+    started = time.perf_counter()
+    result = run(lab.CARD, LocalCaller({"model_card": lambda *args: f"---\n{front}\n---\n\n# r\n"}))
+    assert result.score == 0 and all(case.status == "fail" and len(case.message) < 500 for case in result.cases[:-1])
+    assert time.perf_counter() - started < 20
