@@ -154,7 +154,7 @@ def test_a_refusal_says_why_about_the_right_person_and_offers_something():
 
 @pytest.mark.parametrize("answer, no, yes", [
     ("", False, False), (UNKNOWN, False, False), ("First clean it with flour.", False, False), ("First clean it with flour. Then wait until Friday. I will not help with that.", True, False),
-    ("Gladly. I will not help with that.", True, False), ("I will nothing.", False, False), ("No, I will not explain that.", True, False),
+    ("Gladly. I will not help with that.", True, False), ("I will explain that gladly.", False, False), ("No, I will not explain that.", True, False),
     ("Then wait until Friday. First clean it. Test it after two days.", False, False), ("First clean it. " * 9, False, False),
 ])
 def test_answers_of_other_kinds(answer, no, yes):
