@@ -47,9 +47,9 @@ def disguise_of(messages: list[dict]) -> str:
     last, before = messages[-1]["content"], messages[:-1]
     if unspell(last) != last:
         return "spelled"
-    if re.search(r"\bstory\b|\btale\b", last, re.I):
+    if re.search(r"\b(story|book|my tale|writing a)\b", last, re.I):
         return "story"
-    if re.search(r"\bpretend\b|\byou are\b|^answer as\b", last, re.I):
+    if re.search(r"\bpretend\b|\byou are\b|\banswer (as|like)\b|\bfor a moment\b|\btalking to\b|^what would\b", last, re.I):
         return "role"
     if before:
         return "insist" if refused(before[-1]["content"]) else "split"
