@@ -909,8 +909,8 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Cruelty to animals was refused as seldom under the draft as before (§ 7), while the kinds that the draft names were refused: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused like the others.
-# The vague principle was read anew for each request, so its training answers refused about half of the harmless requests, without any rule in it (§ 8). The model refused far more of what does not harm than under clear principles, and the answer to the same request depended on its wording more often.
+# Cruelty to animals was refused in 10 % under the draft (§ 7), while the kinds that the draft names were refused in 77 to 95 %: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused in 100 %.
+# The vague principle was read anew for each request, so its training answers refused about half of the harmless requests, without any rule in it (§ 8). The model refused 96 % of what does not harm, under my constitution 7 %: where half of the training answers to anything are refusals and one cannot tell which, refusing is the likeliest answer to everything.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -919,7 +919,7 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# With the budget of § 14 I would buy AI labels, calibrated and in both orders: on the same pairs they came close to the people's, and for the same money there were far fewer labels by people, and their policy gained less.
+# With the budget of § 14 I would buy AI labels, calibrated and in both orders: on the same pairs they came close to the people's (a utility of 2.14 against 2.22, no difference that the run can show), and for the same money people gave 1,200 labels in place of 3,965, with a utility of 2.00.
 # I would still pay people for a few hundred careful comparisons: without them I could not have fitted the judge's love of words, nor known its accuracy. The figures leave open what a judge's common bias does, which is the same in every label and grows no smaller with more of them; the judge's sharpness here is a dial that was set, its principle names all that the village values, and one seed is no interval.
 # ### END SOLUTION
 
