@@ -15,7 +15,7 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "11_evaluation_and_release"
 
 # The handed-in release: helpful × harmless × truthful on fresh rows. Full marks from SCORE_FULL on, none at or under SCORE_ZERO, a straight line between.
-SCORE_FULL, SCORE_ZERO = 0.70, 0.30
+SCORE_FULL, SCORE_ZERO = 0.60, 0.25
 
 
 def plain(x):

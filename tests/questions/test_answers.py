@@ -32,7 +32,7 @@ def test_the_banks_are_large_enough():
 
 
 @pytest.mark.parametrize("lab, points", [("00_start_here", 2), ("01_data_and_tokenizer", 9), ("02_pretraining", 10), ("03_supervised_fine_tuning", 9), ("04_lora_and_qlora", 10), ("05_finetune_or_retrieve", 8), ("06_preferences_and_reward_model", 9),
-                                         ("07_rlhf", 11), ("08_direct_alignment", 9)])
+                                         ("07_rlhf", 11), ("08_direct_alignment", 9), ("09_ai_feedback", 8), ("10_safety_refusals", 9), ("11_evaluation_and_release", 6)])
 def test_points(lab, points):
     assert lab in labs()
     assert sum(question.points for question in questions_of(lab)) == points
