@@ -68,7 +68,8 @@ def rates_figure(groups: dict[str, dict[str, tuple[int, int]]], xlabel: str, tit
     axes.set_ylim(max(1, len(kinds)) - 0.5, -0.5)
     axes.set(xlabel=f"{xlabel} (bar: 95 % interval)", xlim=(-2, 102), title=title)
     axes.grid(alpha=0.25, axis="x")
-    fig.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=min(3, len(groups) + (limit is not None)))
+    if groups:
+        fig.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=min(3, len(groups) + (limit is not None)))
     return fig
 
 
