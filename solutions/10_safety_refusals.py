@@ -493,7 +493,7 @@ for name, right in able.items():
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
-# **What to notice.** In brackets is the 95 % interval; a tax whose interval holds 0 has not been shown. The last column is how wide it would be with other tasks before and after. Look at the naive model, too: over-refusal of *requests* need not show in tasks that are none.
+# **What to notice.** In brackets is the 95 % interval; a tax whose interval holds 0 has not been shown. The last column is how wide it would be with other tasks before and after. Look at the naive model, too: it learned to refuse *requests*. Did that stay there, or does it cost tasks that are none?
 
 # %% [markdown]
 # ## § 11 How it refuses
@@ -925,8 +925,8 @@ print(f"I predicted: {MY_PREDICTION}\n{HEAD}\n{line('before DPO', final_safe)}\n
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
 # The helpful-only assistant does about as many of lab 03's instructions right as the safe one (table of § 10) and refuses nothing that harms, so the ability to follow instructions says nothing about which ones should be followed.
-# After the naive data nearly everything was refused, the benign requests, too (§ 3): on the plane this is a step along the diagonal. The data held requests of this form with refusals only, so the form was enough to predict the answer. With twins in every cell only the aim
-# still predicts it, and the point leaves the diagonal: much less of the benign is refused, while most of the harm still is (§ 4, § 8).
+# After the naive data 95 % of the harmful requests were refused and 94 % of the benign ones (§ 3): on the plane this is a step along the diagonal. The data held requests of this form with refusals only, so the form was enough to predict the answer.
+# With twins only the aim still predicts it, and the point leaves the diagonal: 0.3 % of the benign are refused. Plain twins alone catch 22 % of what harms, most of which comes in disguise; with twins in every disguise it is 98.7 %, and 2.3 % of the benign.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -935,8 +935,8 @@ print(f"I predicted: {MY_PREDICTION}\n{HEAD}\n{line('before DPO', final_safe)}\n
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# At 20 for a miss and 1 for a false alarm I take whichever column of § 13 is lowest at my base rate, which I guess to be 1 in 100: there the guard's own false alarms are most of its cost, so I would release the model alone and let the guard only log, and switch it on if harmful requests become frequent (at 1 in 2 the guard pays).
-# What still gets through stands in § 14 by disguise, and the intervals reach further than the points. The exams cannot show disguises that nobody thought of; the base rate is a guess; and an aim that is not told cannot be refused.
+# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the guard alone is cheapest (18.5 for 1,000 requests; the model 25.8, both 24.8): false alarms are most of the cost there, and it has the fewest. I would release both, with the guard's threshold at 0.53: that costs 6 more now, and if harm becomes as frequent as 1 in 10, both together cost half of either.
+# Spelled words still get through the model (93 % refused, 86 to 97), and 2.3 % of the benign are turned away. The exams cannot show disguises that nobody thought of; the base rate is a guess; and an aim that is not told cannot be refused.
 # ### END SOLUTION
 
 # %% [markdown]
