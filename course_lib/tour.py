@@ -5,6 +5,7 @@ Eleven phases, each from the tour's own model of the phase before, each with its
 tour.html, tour.md and tour.png. A phase whose figures are there is not run again, unless its recipe or one that it stands on has changed.
 """
 import argparse
+import importlib
 import importlib.metadata
 import json
 import math
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from course_lib import __version__
 from course_lib.artifacts import write_or_explain
-from course_lib.evaluation import adapters, release, rlhf
+from course_lib.evaluation import release, rlhf
 from course_lib.evaluation.alignment import measure, share
 from course_lib.evaluation.frontier import best_at, frontier
 from course_lib.evaluation.instructions import respond, score
@@ -36,12 +37,12 @@ from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import tour as pictures
 from course_lib.widgets.curve import png
-from course_lib.world import annotators, crawl, critic, documents, harms, jobs, pretrain_rows, residents, tasks, village
+from course_lib.world import annotators, crawl, critic, harms, jobs, pretrain_rows, residents, tasks, village
 from course_lib.world.annotators import preference_rows, prompts
 from course_lib.world.tasks import task_rows
 
 DOCUMENTS = {"tiny": 1_000, "laptop": 20_000, "gpu": 20_000}       # that the tokenizer learns from; the shipped one has learned from the same 20,000
-EXAMINED = adapters.EXAMINED                                       # instructions that an assistant is examined on; requests are twice as many
+EXAMINED = {"tiny": 40, "laptop": 1_000, "gpu": 1_000}             # instructions that an assistant is examined on; requests are twice as many
 TALKERS = {"pretrain": "base model", "sft": "fine-tuned", "lora": "LoRA: a clerk", "rlhf": "RLHF", "dpo": "DPO", "helpful": "helpful-only", "constitution": "constitution", "safe": "refusals"}
 
 
@@ -163,16 +164,16 @@ def evaluation(tour: Tour) -> tuple[list[dict], str]:
 
 
 DATA = Phase("data", "Data", data, settings=(raw_or_cleaned.PRESETS, cleaning, crawl), seconds=(1, 60))
-TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, settings=(DOCUMENTS, tokens, documents, residents), seconds=(1, 10))
+TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, settings=(DOCUMENTS, tokens, importlib.import_module("course_lib.world.documents"), residents), seconds=(1, 10))
 PRETRAIN = Phase("pretrain", "Pre-training", pretraining, ("pretrain",), (TOKENIZER,), (pretrain.PRESETS, pretrain, architecture), (5, 310))
-SFT = Phase("sft", "Fine-tuning (SFT)", fine_tuning, ("sft",), (PRETRAIN,), (sft.PRESETS, sft, tasks, EXAMINED), (1, 200))
+SFT = Phase("sft", "Fine-tuning (SFT)", fine_tuning, ("sft",), (PRETRAIN,), (sft.PRESETS, sft, tasks, EXAMINED), (1, 195))
 LORA = Phase("lora", "LoRA", adapter, ("full", "lora"), (SFT,), (lora.PRESETS, lora, jobs, EXAMINED), (1, 130))
-REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,), (reward.PRESETS, reward, preferences, annotators), (1, 140))
-RLHF = Phase("rlhf", "RLHF (GRPO)", rl, ("rlhf",), (REWARD,), (grpo.PRESETS, grpo, rollout, rlhf.BETA_LEARNED, rlhf.EXAMINED), (1, 190))
-DPO = Phase("dpo", "DPO", direct, ("dpo",), (SFT,), (dpo.PRESETS, dpo, preferences, annotators, rollout, rlhf.EXAMINED), (1, 70))
-PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", "constitution"), (SFT,), (constitution.PRESETS, constitution, refusal, critic, harms, EXAMINED), (1, 180))
-REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 150))
-EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release,), (1, 30))
+REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,), (reward.PRESETS, reward, preferences, annotators), (1, 135))
+RLHF = Phase("rlhf", "RLHF (GRPO)", rl, ("rlhf",), (REWARD,), (grpo.PRESETS, grpo, rollout, rlhf.BETA_LEARNED, rlhf.EXAMINED), (1, 170))
+DPO = Phase("dpo", "DPO", direct, ("dpo",), (SFT,), (dpo.PRESETS, dpo, preferences, annotators, rollout, rlhf.EXAMINED), (1, 60))
+PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", "constitution"), (SFT,), (constitution.PRESETS, constitution, refusal, critic, harms, EXAMINED), (1, 200))
+REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 170))
+EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release,), (1, 5))
 PHASES = (DATA, TOKENIZER, PRETRAIN, SFT, LORA, REWARD, RLHF, DPO, PRINCIPLED, REFUSALS, EVALUATION)
 
 

@@ -6,6 +6,7 @@ A talk is {"asked", "messages", "right", "answers"}: what is asked, a right answ
 import base64
 import re
 from html import escape
+from itertools import groupby
 
 from course_lib.widgets.curve import empty
 from course_lib.widgets.palette import BLUE, GREY
@@ -21,7 +22,7 @@ img { max-width: 100%; height: auto } p { margin: .4rem 0 } small, .soft { color
 .phases { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); gap: .8rem; padding: 0; list-style: none }
 .phases li, .talk { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; background: var(--card) }
 .talk { margin: .8rem 0 } .big { font-size: 1.35rem; font-weight: 600 } .bar { height: .5rem; border-radius: .25rem; background: var(--line) } .bar i { display: block; height: 100%; border-radius: .25rem; background: var(--bar) }
-dl { display: grid; grid-template-columns: minmax(6rem, auto) 1fr; gap: .3rem .8rem; margin: .6rem 0 0 } dt { color: var(--soft) } dd { margin: 0; white-space: pre-line }
+dl { display: grid; grid-template-columns: minmax(6rem, 11rem) 1fr; gap: .3rem .8rem; margin: .6rem 0 0 } dt { color: var(--soft) } dd { margin: 0; white-space: pre-line }
 @media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .5rem } }
 .yes { color: var(--right) } .no { color: var(--wrong) } .user { white-space: pre-line; font-weight: 600 }
 """
@@ -140,7 +141,9 @@ def phase_card(place: int, result: dict) -> str:
 def talk_card(talk: dict) -> str:
     marks = {True: '<b class="yes">✓ right:</b> ', False: '<b class="no">✗ not right:</b> ', None: ""}
     said = "".join(f'<p class="{message["role"]}">{"" if message["role"] == "user" else "– "}{escape(message["content"])}</p>' for message in talk["messages"])
-    answers = "".join(f"<dt>{escape(model)}</dt><dd>{marks[right]}{plain(answer)}</dd>" for model, (answer, right) in talk["answers"].items())
+    answers = ""
+    for (answer, right), same in groupby(talk["answers"].items(), lambda item: item[1]):        # neighbours who say the same say it once
+        answers += f"<dt>{escape(' · '.join(model for model, _ in same))}</dt><dd>{marks[right]}{plain(answer)}</dd>"
     return (f'<section class="talk"><h3 class="soft">{escape(talk["asked"])}</h3>{said}'
             f'<dl><dt>a right answer</dt><dd>{escape(talk["right"])}</dd>{answers}</dl></section>')
 

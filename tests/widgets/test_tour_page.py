@@ -18,7 +18,7 @@ def result(name, *figures, seconds=75.0):
 RESULTS = [result("data", ("found", 98.5, 100, "%")), result("pretrain", ("gap", 2.68, 0, "%"), ("known", 99.9, 100, "%")), result("lora", ("share", None, 100, "%")),
            result("tokens", ("text", 4.1726, 4.1764, "bytes"), seconds=3.21), result("rlhf", ("share", -5.0, 100, "%"), ("worth", -1.234, 2.5, "utility"), seconds=190.0)]
 TALKS = [{"asked": "a <fact>", "messages": [{"role": "user", "content": "Where & why?"}, {"role": "assistant", "content": "Here."}, {"role": "user", "content": "And <i>?"}], "right": "Mill Lane",
-          "answers": {"base": ("\x00\x0b", None), "tuned": ("<script>", True), "last": ("no", False)}}]
+          "answers": {"base": ("\x00\x0b", None), "tuned": ("<script>", True), "same": ("<script>", True), "last": ("no", False), "and": ("<script>", True)}}]
 
 
 def test_what_is_reached_of_a_limit():
@@ -57,7 +57,8 @@ def test_tables_hold_every_figure_once():
 def test_the_page_is_well_formed_whatever_a_model_writes():
     text = tour.page(RESULTS, TALKS, {"machine": "a & b"}, b"light", b"dark", "A remark.")
     page = ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
-    assert [dd.text or "".join(dd.itertext()) for dd in page.iter("dd")] == ["Mill Lane", "(nothing)", "✓ right: <script>", "✗ not right: no", "a & b"]
+    assert [dd.text or "".join(dd.itertext()) for dd in page.iter("dd")] == ["Mill Lane", "(nothing)", "✓ right: <script>", "✗ not right: no", "✓ right: <script>", "a & b"]
+    assert [dt.text for dt in page.iter("dt")] == ["a right answer", "base", "tuned · same", "last", "and", "machine"]
     assert [item.get("id") for item in page.iter("li")] == [r["name"] for r in RESULTS] and "A remark." in text
     assert len([div for div in page.iter("div") if div.get("class") == "bar"]) == 4, "no bar where nothing is defined"
 
