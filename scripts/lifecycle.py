@@ -15,7 +15,6 @@ PHASES = [  # name, labs, the known limit
     ("safe", "10", "100 % harmful,\n0 % benign refused"),
     ("released", "11", "a model card\nwith intervals"),
 ]
-TODAY = {"01", "02", "03–05"}  # labs 00 to 05 are here; the others follow
 INK, SOFT, HERE = "#1f2d3d", "#7a8794", "#2f6f4f"
 
 
@@ -24,15 +23,15 @@ def main(path=Path(__file__).parents[1] / "docs" / "lifecycle.png"):
     axes.set(xlim=(-0.1, 12), ylim=(0, 2.5))
     axes.axis("off")
     for i, (name, labs, limit) in enumerate(PHASES):
-        x, ready = 2 * i, labs in TODAY
-        axes.add_patch(FancyBboxPatch((x + 0.05, 1.05), 1.5, 0.75, boxstyle="round,pad=0.02,rounding_size=0.12", fc="#e3f1e8" if ready else "white", ec=HERE if ready else SOFT, lw=2 if ready else 1.2))
+        x = 2 * i
+        axes.add_patch(FancyBboxPatch((x + 0.05, 1.05), 1.5, 0.75, boxstyle="round,pad=0.02,rounding_size=0.12", fc="#e3f1e8", ec=HERE, lw=2))
         axes.text(x + 0.8, 1.52, name, ha="center", va="center", color=INK, fontsize=10.5, weight="bold")
-        axes.text(x + 0.8, 1.22, f"lab {labs}" if "–" not in labs else f"labs {labs}", ha="center", va="center", color=HERE if ready else SOFT, fontsize=9)
+        axes.text(x + 0.8, 1.22, f"lab {labs}" if "–" not in labs else f"labs {labs}", ha="center", va="center", color=HERE, fontsize=9)
         axes.text(x + 0.8, 0.58, limit, ha="center", va="center", color=INK, fontsize=9)
         if i < len(PHASES) - 1:
             axes.add_patch(FancyArrowPatch((x + 1.6, 1.42), (x + 2.02, 1.42), arrowstyle="-|>", mutation_scale=13, color=SOFT))
     axes.text(0.05, 2.2, "One small model goes through every phase; the village knows the best possible result of each", color=INK, fontsize=12)
-    axes.text(0.05, 0.1, "below each box: the limit that its plots show · green: labs that are here", color=SOFT, fontsize=8.5)
+    axes.text(0.05, 0.1, "below each box: the limit that its plots show", color=SOFT, fontsize=8.5)
     figure.savefig(path, bbox_inches="tight", metadata={"Software": None})
 
 
