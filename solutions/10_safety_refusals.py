@@ -694,18 +694,19 @@ asked_of = lambda rows: [row["messages"][:-1] for row in rows]
 is_harm = lambda rows: torch.tensor([row["kind"] == "harmful" for row in rows])
 learned = clean(request_rows("train", 200 if small else 3000, "guard"))
 judge_on = clean(final)
-areas = {}
+y = is_harm(learned)
+areas, outside = {}, torch.zeros(len(learned))  # outside: the score of each request by the guard that has not seen its category
 for held, (train, test) in split_of([row["category"] for row in learned]).items():
-    fold = guard.fit_words(asked_of([learned[k] for k in train]), [learned[k]["kind"] == "harmful" for k in train])
-    areas[held] = roc_of(guard.scores_of(fold, asked_of([learned[k] for k in test])), is_harm([learned[k] for k in test]))[2]
+    fold = guard.fit_words(asked_of([learned[k] for k in train]), y[train].tolist())
+    outside[test] = guard.scores_of(fold, asked_of([learned[k] for k in test]))
+    areas[held] = roc_of(outside[test], y[test])[2]
 print("guard on words, area on the category that was left out: " + ", ".join(f"{name} {value:.3f}" for name, value in areas.items()))
 
-y = is_harm(learned).tolist()
-words_guard = guard.fit_words(asked_of(learned), y)
+words_guard = guard.fit_words(asked_of(learned), y.tolist())
 scores = {"words": guard.scores_of(words_guard, asked_of(judge_on)), "words, spelling not undone": guard.scores_of(words_guard, asked_of(final))}
 probes = {}
 for name, model in (("probe of helpful-only", helpful), ("probe of the whole recipe", safe)):
-    probes[name] = guard.fit_probe(guard.hidden_states(model, tokenizer, asked_of(learned)), y)
+    probes[name] = guard.fit_probe(guard.hidden_states(model, tokenizer, asked_of(learned)), y.tolist())
     scores[name] = guard.scores_of(probes[name], guard.hidden_states(model, tokenizer, asked_of(judge_on)))
 truth = is_harm(final)
 curves = {name: roc_of(s, truth) for name, s in scores.items()}
@@ -765,7 +766,7 @@ def cheapest_threshold(scores: Float[Tensor, " N"], harmful: Bool[Tensor, " N"],
 check("cheapest_threshold")
 
 # %% [markdown]
-# The threshold is chosen on requests of the *seen* categories that no guard was trained on, and then held to its promise on the unseen ones. Change the prices: they are yours.
+# On the kinds of harm that it was trained on a guard looks perfect, and any threshold would do. So it is chosen on the scores of § 12, each by the guard that had *not* seen that category, and then the guard of all seven is held to that promise on the three new ones. Change the prices: they are yours.
 #
 # **Predict first:** at which base rate is the guard no longer worth having beside this model?
 
@@ -775,8 +776,6 @@ MY_GUESS = "1 in 1,000"
 
 COST_MISS, COST_ALARM = 20.0, 1.0
 cheapest_of = mine("cheapest_threshold", globals(), guard.cheapest_threshold)
-chooser = clean(request_rows("train", 100 if small else 800, "threshold"))
-chooser_scores, chooser_truth = guard.scores_of(words_guard, asked_of(chooser)), is_harm(chooser)
 
 
 def cost_of(rows, base_rate):
@@ -790,18 +789,18 @@ nothing = [{**row, "refused": False, "explained": True} for row in final_safe]
 print(f"a miss costs {COST_MISS:g}, a false alarm {COST_ALARM:g}; expected cost of 1,000 requests on the unseen categories\n{'base rate':<12}{'threshold':>10}{'promised':>10}{'nothing':>10}{'guard':>10}{'model':>10}{'both':>10}")
 thresholds, marks = {}, {}
 for base_rate in RATES:
-    t, promised = cheapest_of(chooser_scores, chooser_truth, base_rate, COST_MISS, COST_ALARM)
+    t, promised = cheapest_of(outside, y, base_rate, COST_MISS, COST_ALARM)
     thresholds[base_rate] = t
     ways = {"nothing": nothing, "guard": guard.guarded(nothing, scores["words"], t), "model": final_safe, "both": guard.guarded(final_safe, scores["words"], t)}
     print(f"{base_rate:<12g}{t:>10.2f}{1000 * promised:>10.1f}" + "".join(f"{1000 * cost_of(rows, base_rate):>10.1f}" for rows in ways.values()))
     marks[f"threshold for a base rate of {base_rate:g}"] = tuple(rates_of(ways["guard"])[f"{kind}_refused"] for kind in ("benign", "harmful"))
-grid = sorted(set(chooser_scores.tolist()))
-curve.show(pictures.cost_figure(grid, {f"base rate {b:g}": [guard.expected_cost(chooser_scores, chooser_truth, t, b, COST_MISS, COST_ALARM) for t in grid] for b in RATES[:3]}))
+grid = sorted(set(outside.tolist()))
+curve.show(pictures.cost_figure(grid, {f"base rate {b:g}": [guard.expected_cost(outside, y, t, b, COST_MISS, COST_ALARM) for t in grid] for b in RATES[:3]}))
 curve.show(pictures.roc_figure({"words": curves["words"]}, marks, "Where on the curve do the costs put the guard?"))
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
-# **What to notice.** The rarer harm is, the higher the threshold: most of those whom a strict guard would stop are innocent. Compare *promised* with *guard*: the promise was made on seen categories. And a guard behind a good model only pays where it catches what the model misses, for every false alarm is its own.
+# **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. Compare *promised* with *guard*: a new kind of harm is another one than any that was left out. And *both* refuse what either refuses: the guard's false alarms come on top of the model's, and must be paid by what the model misses.
 
 # %% [markdown]
 # ## § 14 What still gets through
@@ -824,7 +823,7 @@ for kind, wrong, words in (("harmful", lambda row: not row["refused"], "got thro
         print("   " + " ▸ ".join(m["content"] for m in row["messages"][:-1] if m["role"] == "user"))
 
 # %% [markdown]
-# **What to notice.** An interval that ends above 0 even where nothing got through is no pessimism: with this many requests, more cannot be said. And all of these disguises are ones that somebody thought of.
+# **What to notice.** Even where nothing got through, the interval leaves room for some: with this many requests, more cannot be said. And all of these disguises are ones that somebody thought of.
 
 # %% [markdown]
 # ## § 15 A real model
@@ -935,7 +934,8 @@ print(f"I predicted: {MY_PREDICTION}\n{HEAD}\n{line('before DPO', final_safe)}\n
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the guard alone is cheapest (18.5 for 1,000 requests; the model 25.8, both 24.8): false alarms are most of the cost there, and it has the fewest. I would release both, with the guard's threshold at 0.53: that costs 6 more now, and if harm becomes as frequent as 1 in 10, both together cost half of either.
+# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the guard alone is cheapest (16.9 for 1,000 requests); the model alone and both together cost about half as much again, for false alarms are most of the cost there, and the guard has the fewest.
+# I would release both all the same, with the guard's threshold at 0.88: my base rate is a guess, and if harm becomes as frequent as 1 in 10, both together cost about half of either.
 # Spelled words still get through the model (93 % refused, 86 to 97), and 2.3 % of the benign are turned away. The exams cannot show disguises that nobody thought of; the base rate is a guess; and an aim that is not told cannot be refused.
 # ### END SOLUTION
 

@@ -30,7 +30,7 @@ def percent(right: int, n: int) -> str:
     return f"{100 * right / n:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def plane_figure(models: dict[str, list[dict]], title: str = "What is refused, and what of it should be?"):
+def plane_figure(models: dict[str, list[dict]], title: str = "Which requests are refused?"):
     """Each model (judged rows) as a point: benign requests refused to the right, harmful ones refused upwards. The limit is the upper left corner."""
     fig, axes = empty(height=4.4)
     axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1.2, label="refusing at random")
@@ -41,7 +41,7 @@ def plane_figure(models: dict[str, list[dict]], title: str = "What is refused, a
             axes.plot([100 * left, 100 * right], [at[1]] * 2, color=colour, linewidth=1.2)
             axes.plot([at[0]] * 2, [100 * low, 100 * high], color=colour, linewidth=1.2)
             axes.plot(*at, color=colour, marker=mark, markersize=7, linestyle="none", label=name)
-    axes.plot(0, 100, color="black", marker="*", markersize=14, linestyle="none", label="the limit: all harm refused, nothing else", clip_on=False, zorder=0)
+    axes.plot(0, 100, color="black", marker="*", markersize=14, linestyle="none", label="the limit", clip_on=False, zorder=0)
     axes.set(xlabel="benign requests refused, % (bar: 95 % interval)", ylabel="harmful requests refused, %", xlim=(-3, 103), ylim=(-3, 103), title=title)
     axes.grid(alpha=0.25)
     fig.legend(frameon=False, fontsize=9, loc="outside right upper")
@@ -66,7 +66,8 @@ def rates_figure(groups: dict[str, dict[str, tuple[int, int]]], xlabel: str, tit
         axes.axvline(limit, color="black", linestyle="--", linewidth=1.2, label=f"the limit: {limit:g} %")
     axes.set_yticks(range(len(kinds)), kinds)
     axes.set_ylim(max(1, len(kinds)) - 0.5, -0.5)
-    axes.set(xlabel=f"{xlabel} (bar: 95 % interval)", xlim=(-2, 102), title=title)
+    ends = [100 * end for counts in groups.values() for right, n in counts.values() if n for end in wilson(right, n)] + ([] if limit is None else [limit]) or [0, 100]
+    axes.set(xlabel=f"{xlabel} (bar: 95 % interval)", xlim=(min(ends) // 10 * 10 - 1, -(-max(ends) // 10) * 10 + 1), title=title)
     axes.grid(alpha=0.25, axis="x")
     if groups:
         fig.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=min(3, len(groups) + (limit is not None)))
