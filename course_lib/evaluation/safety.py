@@ -38,7 +38,7 @@ def capability(model, n: int = 1000, seed: int | str = "exam") -> float:
 def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False):
     """(Run of `helpful`, Run of `refuse`, figures) of lab 10's recipe with one seed: rates on held-out categories, people, phrasings and disguises with
     their 95 % intervals, the alignment tax in points, minutes."""
-    n, tasks = (60, 60) if size == "tiny" else (2000, 1000)
+    n, tasks = (60, 60) if size == "tiny" else (2000, 4000)      # 1,000 tasks leave an error of the tax of about half a point
     sft = base or load_stage("sft").model
     before = helpful(size, seed, copy.deepcopy(sft), progress=progress)
     skill = capability(before.model, tasks)
