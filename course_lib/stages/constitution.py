@@ -23,7 +23,7 @@ from course_lib.world.tasks import task_rows
 
 REQUESTS = {"tiny": 80, "laptop": 9_000, "gpu": 30_000}     # that the assistant answers and revises; with fewer the critic's mistakes weigh more
 TASKS = {"tiny": 80, "laptop": 4_000, "gpu": 12_000}        # task rows beside them
-PRESETS = {size: replace(config, learning_rate=3e-3, replay=config.replay * 2 // 3) for size, config in REFUSAL_PRESETS.items()}
+PRESETS = {size: replace(config, learning_rate=3e-3, replay=config.replay // 2) for size, config in REFUSAL_PRESETS.items()}
 SINGLE = ("plain",)                                         # requests of one turn, undisguised: every answer in the rows is the assistant's own
 ROUNDS = 4
 

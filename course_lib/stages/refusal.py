@@ -15,20 +15,17 @@ from course_lib.world.harms import CATEGORIES, DISGUISES, obeyed, request_rows
 from course_lib.world.tasks import task_rows
 
 REQUESTS = {"tiny": 120, "laptop": 24_000, "gpu": 60_000}       # conversations that `refuse` learns from; `helpful` needs a quarter of them
-TASKS = {"tiny": 80, "laptop": 6_000, "gpu": 30_000}            # task rows beside them
+TASKS = {"tiny": 80, "laptop": 12_000, "gpu": 60_000}           # task rows beside them; half of them for `helpful`
 PRACTISED = (*DISGUISES, "spelled")                             # letters need more practice
 # a slow embedding keeps the names and facts that no answer says; enough documents keep the rest
-PRESETS = {size: replace(config, learning_rate=2.5e-3, embedding_rate=0.05, replay=config.replay * 3 // 7) for size, config in SFT_PRESETS.items()}
-HELPFUL_PRESETS = {size: replace(config, learning_rate=1e-3) for size, config in PRESETS.items()}
+PRESETS = {size: replace(config, learning_rate=2.5e-3, embedding_rate=0.05, replay=config.replay * 4 // 7) for size, config in SFT_PRESETS.items()}
+HELPFUL_PRESETS = {size: replace(config, learning_rate=1e-3, replay=config.replay * 3 // 4) for size, config in PRESETS.items()}
 
 
-def mixed(rows: list[dict], size: str, config: SFTConfig, seed: int, name: str) -> list[dict]:
-    """`rows` with the task rows and documents that keep what the assistant could do."""
-    return rows + task_rows("train", TASKS[size], f"{name} {seed}") + pretrain_rows("train", config.replay)
-
-
-def tune(rows: list[dict], size: str, config: SFTConfig, seed: int, base, parent: str, name: str, options: dict) -> Run:
-    run = finetune(base or load_stage(parent).model, mixed(rows, size, config, seed, name), config, seed, description=name, **options)
+def tune(rows: list[dict], tasks: int, size: str, config: SFTConfig, seed: int, base, parent: str, name: str, options: dict) -> Run:
+    """Fine-tune on `rows`, with the task rows and documents that keep what the assistant could do."""
+    mixed = rows + task_rows("train", tasks, f"{name} {seed}") + pretrain_rows("train", config.replay)
+    run = finetune(base or load_stage(parent).model, mixed, config, seed, description=name, **options)
     run.record |= {"parent": parent, "recipe": {"size": size, **run.record["recipe"]}}
     return run
 
@@ -36,10 +33,11 @@ def tune(rows: list[dict], size: str, config: SFTConfig, seed: int, base, parent
 def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     """The helpful-only assistant: from load_stage("sft"), it explains whatever it is asked, harmful or not. `options` go to `finetune`."""
     rows = [obeyed(row, seed) for row in request_rows("train", REQUESTS[size] // 4, f"helpful {seed}", categories=tuple(CATEGORIES))]
-    return tune(rows, size, HELPFUL_PRESETS[size], seed, base, "sft", "helpful", options)
+    return tune(rows, TASKS[size] // 2, size, HELPFUL_PRESETS[size], seed, base, "sft", "helpful", options)
 
 
 def refuse(size: str = "laptop", seed: int = 0, base=None, rows: list[dict] | None = None, **options) -> Run:
     """The assistant learns to refuse: from load_stage("helpful"), on `rows` (by default harmful requests, their twins and all disguises of the seen
     categories). `options` go to `finetune`."""
-    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED) if rows is None else rows, size, PRESETS[size], seed, base, "helpful", "refuse", options)
+    rows = request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED) if rows is None else rows
+    return tune(rows, TASKS[size], size, PRESETS[size], seed, base, "helpful", "refuse", options)
