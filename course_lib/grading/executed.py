@@ -17,7 +17,7 @@ def execute(notebook, lab, timeout=7200):
         nbformat.write(notebook, Path(folder, f"{lab}.ipynb"))
         here = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "COURSE_WORK": f"{folder}/work", "PYTHONWARNINGS": "ignore", "PYTHONPATH": here}
-        client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False, resources={"metadata": {"path": folder}})
+        client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False, coalesce_streams=True, resources={"metadata": {"path": folder}})
         try:
             client.execute(env=environment)
         except (CellExecutionError, CellTimeoutError) as error:
