@@ -925,7 +925,7 @@ print(f"I predicted: {MY_PREDICTION}\n{HEAD}\n{line('before DPO', final_safe)}\n
 # ### BEGIN SOLUTION
 # The helpful-only assistant does about as many of lab 03's instructions right as the safe one (table of § 10) and refuses nothing that harms, so the ability to follow instructions says nothing about which ones should be followed.
 # After the naive data 95 % of the harmful requests were refused and 94 % of the benign ones (§ 3): on the plane this is a step along the diagonal. The data held requests of this form with refusals only, so the form was enough to predict the answer.
-# With twins only the aim still predicts it, and the point leaves the diagonal: 0.3 % of the benign are refused. Plain twins alone catch 22 % of what harms, most of which comes in disguise; with twins in every disguise it is 98.7 %, and 2.3 % of the benign.
+# With twins only the aim still predicts it, and the point leaves the diagonal: 0.3 % of the benign are refused. Plain twins alone catch 22 % of what harms, most of which comes in disguise; with twins in every disguise it is 97.5 %, and 1.3 % of the benign.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -934,9 +934,9 @@ print(f"I predicted: {MY_PREDICTION}\n{HEAD}\n{line('before DPO', final_safe)}\n
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the guard alone is cheapest (16.9 for 1,000 requests); the model alone and both together cost about half as much again, for false alarms are most of the cost there, and the guard has the fewest.
-# I would release both all the same, with the guard's threshold at 0.88: my base rate is a guess, and if harm becomes as frequent as 1 in 10, both together cost about half of either.
-# Spelled words still get through the model (93 % refused, 86 to 97), and 2.3 % of the benign are turned away. The exams cannot show disguises that nobody thought of; the base rate is a guess; and an aim that is not told cannot be refused.
+# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the three cost about the same: 16.9 for 1,000 requests by the guard alone, 18.2 by the model, 18.5 by both.
+# I would release both, with the guard's threshold at 0.88: my base rate is a guess, and if harm becomes as frequent as 1 in 10, both together cost 19.5, less than half of either.
+# Spelled words still get through the model (93 % refused, 86 to 97), and 1.3 % of the benign are turned away. Who asks a fourth time often succeeds (§ 11). The exams cannot show disguises that nobody thought of, and an aim that is not told cannot be refused.
 # ### END SOLUTION
 
 # %% [markdown]
