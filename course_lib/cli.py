@@ -1,8 +1,12 @@
 """The command `course`. Each sub-command imports what it needs when it runs."""
 
 import argparse
+import importlib
 import os
 import sys
+
+# commands with options of their own: their module's `main` reads them
+OWN_OPTIONS = {"build": "course_lib.grading.build", "bench": "course_lib.bench", "ship": "course_lib.ship", "tour": "course_lib.tour", "leaderboard": "course_lib.grading.leaderboard"}
 
 
 def main(argv=None):
@@ -35,26 +39,8 @@ def main(argv=None):
     export.add_argument("-o", "--output", help="file to write (default: standard output)")
 
     argv = sys.argv[1:] if argv is None else list(argv)
-    if argv[:1] == ["build"]:  # these have their own options
-        from course_lib.grading import build
-
-        return build.main(argv[1:])
-    if argv[:1] == ["bench"]:
-        from course_lib import bench
-
-        return bench.main(argv[1:])
-    if argv[:1] == ["ship"]:
-        from course_lib import ship
-
-        return ship.main(argv[1:])
-    if argv[:1] == ["tour"]:
-        from course_lib import tour
-
-        return tour.main(argv[1:])
-    if argv[:1] == ["leaderboard"]:
-        from course_lib.grading import leaderboard
-
-        return leaderboard.main(argv[1:])
+    if argv[:1] and argv[0] in OWN_OPTIONS:
+        return importlib.import_module(OWN_OPTIONS[argv[0]]).main(argv[1:])
     args = parser.parse_args(argv)
     try:
         return globals()[f"run_{args.command.replace('-', '_')}"](args) or 0

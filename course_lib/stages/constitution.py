@@ -14,12 +14,10 @@ from course_lib.artifacts import load_stage
 from course_lib.evaluation.instructions import respond
 from course_lib.stages.pretrain import Run
 from course_lib.stages.refusal import PRESETS as REFUSAL_PRESETS
-from course_lib.stages.sft import finetune
+from course_lib.stages.refusal import tune
 from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.world import pretrain_rows
 from course_lib.world.critic import PRINCIPLES, SKILL, tables
 from course_lib.world.harms import FRAMES, request_rows
-from course_lib.world.tasks import task_rows
 
 REQUESTS = {"tiny": 80, "laptop": 9_000, "gpu": 30_000}     # that the assistant answers and revises; with fewer the critic's mistakes weigh more
 TASKS = {"tiny": 80, "laptop": 4_000, "gpu": 12_000}        # task rows beside them
@@ -74,9 +72,9 @@ def learn(rows: list[dict], size: str, seed: int = 0, base=None, **options) -> R
     what it could do. `options` go to `finetune`."""
     share = len(rows) / REQUESTS[size]
     config = replace(PRESETS[size], replay=round(share * PRESETS[size].replay))
-    mixed = rows + task_rows("train", round(share * TASKS[size]), f"constitution {seed}") + pretrain_rows("train", config.replay)
-    run = finetune(copy.deepcopy(base or load_stage("helpful").model), mixed, config, seed, description="constitution", **options)
-    run.record |= {"parent": "helpful", "recipe": {"size": size, **run.record["recipe"]}, "revised": sum(row["revised"] for row in rows)}
+    model = copy.deepcopy(base or load_stage("helpful").model)
+    run = tune(rows, round(share * TASKS[size]), size, config, seed, model, "helpful", "constitution", options)
+    run.record["revised"] = sum(row["revised"] for row in rows)
     return run
 
 

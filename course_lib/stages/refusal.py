@@ -36,8 +36,7 @@ def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     return tune(rows, TASKS[size] // 2, size, HELPFUL_PRESETS[size], seed, base, "sft", "helpful", options)
 
 
-def refuse(size: str = "laptop", seed: int = 0, base=None, rows: list[dict] | None = None, **options) -> Run:
-    """The assistant learns to refuse: from load_stage("helpful"), on `rows` (by default harmful requests, their twins and all disguises of the seen
-    categories). `options` go to `finetune`."""
-    rows = request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED) if rows is None else rows
-    return tune(rows, TASKS[size], size, PRESETS[size], seed, base, "helpful", "refuse", options)
+def refuse(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
+    """The assistant learns to refuse: from load_stage("helpful"), on harmful requests, their twins and all disguises of the seen categories.
+    `options` go to `finetune`."""
+    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED), TASKS[size], size, PRESETS[size], seed, base, "helpful", "refuse", options)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course_lib.platform import CourseError
 from course_lib.widgets import journal
-from course_lib.widgets.curve import has_front_end
+from course_lib.widgets.curve import show_widget
 from course_lib.world import village
 from course_lib.world.annotators import ANNOTATORS, chance, prefers, said
 from course_lib.world.source import Source
@@ -144,14 +144,4 @@ class Annotator:
 
 def annotate(queue: list[dict], path: Path | str) -> Annotator | None:
     """Show the widget and return it; None without a front end or without ipywidgets."""
-    if not has_front_end():
-        return None
-    try:
-        widget = Annotator(queue, path)
-    except ImportError:
-        print("ipywidgets is not installed here: run this lab where it is, or go on with the recorded labels.")
-        return None
-    from IPython.display import display
-
-    display(widget.box)
-    return widget
+    return show_widget(lambda: Annotator(queue, path), "run this lab where it is, or go on with the recorded labels.")

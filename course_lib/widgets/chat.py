@@ -11,7 +11,7 @@ from pathlib import Path
 from course_lib.platform import CourseError
 from course_lib.widgets import journal
 from course_lib.widgets.annotate import box, digest
-from course_lib.widgets.curve import has_front_end
+from course_lib.widgets.curve import show_widget
 from course_lib.world.annotators import said
 
 THUMBS = {"+": True, "-": False}
@@ -90,14 +90,4 @@ class Chat:
 
 def chat(answer: Callable[[list[dict]], str], path: Path | str) -> Chat | None:
     """Show the widget and return it; None without a front end or without ipywidgets."""
-    if not has_front_end():
-        return None
-    try:
-        widget = Chat(answer, path)
-    except ImportError:
-        print("ipywidgets is not installed here: go on with the recorded thumbs.")
-        return None
-    from IPython.display import display
-
-    display(widget.box)
-    return widget
+    return show_widget(lambda: Chat(answer, path), "go on with the recorded thumbs.")

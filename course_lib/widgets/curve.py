@@ -177,3 +177,18 @@ def has_front_end() -> bool:
     except ImportError:
         return False
     return getattr(get_ipython(), "kernel", None) is not None
+
+
+def show_widget(make, instead: str):
+    """Make a widget (its front is `.box`), show it and return it; None without a front end, or without ipywidgets, which is said with what to do `instead`."""
+    if not has_front_end():
+        return None
+    try:
+        widget = make()
+    except ImportError:
+        print(f"ipywidgets is not installed here: {instead}")
+        return None
+    from IPython.display import display
+
+    display(widget.box)
+    return widget

@@ -13,7 +13,7 @@ from course_lib.platform import CourseError
 from course_lib.stages.guard import unspell
 from course_lib.widgets import journal
 from course_lib.widgets.annotate import box, digest
-from course_lib.widgets.curve import has_front_end
+from course_lib.widgets.curve import show_widget
 from course_lib.world import village
 from course_lib.world.harms import refused
 from course_lib.world.tasks import held_out
@@ -159,14 +159,4 @@ class Console:
 
 def console(answer: Callable[[list[dict]], str], path: Path | str) -> Console | None:
     """Show the widget and return it; None without a front end or without ipywidgets."""
-    if not has_front_end():
-        return None
-    try:
-        widget = Console(answer, path)
-    except ImportError:
-        print("ipywidgets is not installed here: go on with the recorded attempts.")
-        return None
-    from IPython.display import display
-
-    display(widget.box)
-    return widget
+    return show_widget(lambda: Console(answer, path), "go on with the recorded attempts.")

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from course_lib.stages import constitution as ca
+from course_lib.stages import refusal
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.world.critic import PRINCIPLES, critique
 from course_lib.world.harms import SEEN, refused
@@ -84,13 +85,13 @@ def test_the_model_is_not_shown_the_right_answer(monkeypatch):
 
 def test_the_mix_keeps_its_proportions_and_the_base_its_weights(monkeypatch):
     seen = {}
-    original = ca.finetune
+    original = refusal.finetune
 
     def watched(model, rows, config, seed, **options):
         seen.update(requests=sum("revised" in row for row in rows), tasks=sum("messages" in row and "revised" not in row for row in rows), documents=sum("text" in row for row in rows), rate=config.learning_rate)
         return original(model, rows[:4], config, seed, **options)
 
-    monkeypatch.setattr(ca, "finetune", watched)
+    monkeypatch.setattr(refusal, "finetune", watched)
     base = Llama(SMALL)
     before = {name: w.clone() for name, w in base.state_dict().items()}
     half = len(ROWS) // 2
