@@ -1,5 +1,6 @@
 """`course collect LAB FILES…`: what came by mail or from the LMS into submissions/LAB/STUDENT/SHA/. Every attempt is kept, nothing is executed."""
 
+import argparse
 import csv
 import json
 import re
@@ -152,3 +153,14 @@ def collect(lab, paths, roster=None, submitted=store.SUBMISSIONS, say=print):
         except OSError as error:
             raise store.StoreError(f"cannot write to {submitted}: {error.strerror or error}; nothing of {shown} was kept, run collect again") from None
     return taken, rejected
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="course collect", description=__doc__)
+    parser.add_argument("lab")
+    parser.add_argument("files", nargs="+", help="zips, notebooks, or folders of them")
+    parser.add_argument("--roster", help="CSV with the columns student and, where file names differ, match")
+    arguments = parser.parse_args(argv)
+    taken, rejected = collect(arguments.lab, arguments.files, arguments.roster)
+    print(f"{taken} taken, {rejected} rejected")
+    return 1 if rejected else 0

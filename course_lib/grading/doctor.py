@@ -1,5 +1,6 @@
 """`course doctor`: is the border real on this machine? Each promise of the sandbox is tried from inside, and each failure says its fix."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -114,8 +115,9 @@ def examine():
     return checks
 
 
-def main():
+def main(argv=None):
     """Prints the lines; 0 if all is well."""
+    argparse.ArgumentParser(prog="course doctor", description=__doc__).parse_args(argv)
     try:
         checks = examine()
     except sandbox.NoSandbox as reason:

@@ -1,7 +1,9 @@
 """`course export LAB --to csv`: one row a student, safe to open in a spreadsheet."""
 
+import argparse
 import csv
 import io
+import sys
 
 from course_lib.grading import store
 
@@ -46,3 +48,17 @@ def to_csv(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
     for row in rows:
         writer.writerow([neutral(row.get(c)) for c in fixed + questions + last])
     return out.getvalue()
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="course export", description=__doc__)
+    parser.add_argument("lab")
+    parser.add_argument("--to", choices=["csv"], default="csv")
+    parser.add_argument("-o", "--output", help="file to write (default: standard output)")
+    arguments = parser.parse_args(argv)
+    text = to_csv(arguments.lab)
+    if arguments.output:
+        store.write_atomic(arguments.output, text.encode())
+    else:
+        sys.stdout.write(text)
+    return 0

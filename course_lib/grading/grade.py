@@ -1,155 +1,16 @@
-"""`course grade LAB` and the unit of work behind it, `course grade-one JOB OUT`: idempotent, one atomic result file, resumable by looking."""
+"""`course grade LAB`: grades what is not graded yet, one process a submission, resumable by looking at what is on disk."""
 
-import dataclasses
-import json
+import argparse
 import os
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from course_lib.grading import store
+from course_lib.grading.grade_one import clean
 
 ATTEMPTS = 3
 JOB_SECONDS = 600
-
-
-def grade_one(job_path, out_path):
-    """Grades the submission that the job file names and writes the result to out_path. Returns the result.
-
-    A result that is there and validates is left alone. What goes wrong on this side becomes status infra_error, never a score.
-    """
-    started = time.time()
-    job = json.loads(Path(job_path).read_text())
-    done = store.read_result(out_path)
-    if done is not None and done["status"] != "infra_error" and done["spec_sha"] == job["spec_sha"]:
-        return done
-    result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")}
-    result |= {"schema": store.SCHEMA, "seed": job["seed"][:12] + "…", "host": socket.gethostname(), "tier": "bubblewrap", "attempt": job.get("attempt", 1), "started": round(started, 3)}
-    result |= {"questions": [], "flags": [], "log_tail": ""}
-    from course_lib.grading.notebooks import Ungradable
-    from course_lib.grading.sandbox import NoSandbox
-
-    try:
-        if store.spec_sha(job["lab"]) != job["spec_sha"]:
-            raise RuntimeError("this machine's course_lib differs from the one that made the job: update it")
-        result |= grade_submission(job)
-    except Ungradable as reason:
-        result |= {"status": "ungradable", "reason": str(reason)}
-    except NoSandbox as reason:
-        result |= {"status": "infra_error", "reason": str(reason)}
-    except Exception as error:  # a bug or a sick host: a person sees it, nobody loses a point
-        result |= {"status": "infra_error", "reason": f"{type(error).__name__}: {error}"[:1000], "questions": []}
-    result["seconds"] = round(time.time() - started, 3)
-    result = store.validate(clean(result))
-    store.write_json(out_path, result)
-    return result
-
-
-def clean(value):
-    """Without lone surrogates and control characters, which a student's text may carry into JSON, CSV and terminals."""
-    if isinstance(value, str):
-        return "".join(c if c in "\n\t" or (c.isprintable() and not 0xD800 <= ord(c) < 0xE000) else "\N{REPLACEMENT CHARACTER}" for c in value)
-    if isinstance(value, dict):
-        return {clean(k): clean(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [clean(v) for v in value]
-    return value
-
-
-def grade_submission(job):
-    """The graded part of a result. The sandbox boots while this process reads the notebook and imports torch."""
-    from course_lib.grading import notebooks
-    from course_lib.grading.box import Box
-
-    folder = Path(job["folder"])
-    if not folder.is_dir():
-        raise RuntimeError(f"{folder} is gone")
-    cells = notebooks.read_cells(folder / "notebook.ipynb")
-    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()])
-    try:
-        from course_lib.questions import core  # torch: a second and a half, beside the sandbox's own
-
-        questions = core.questions_of(job["lab"])
-        refuse_other_lab(cells, job["lab"], core)
-        flags = notebooks.static_flags(cells, [q.id for q in questions if not isinstance(q, core.WrittenQuestion)])
-        flags += notebooks.forbidden_flags(cells, [q for q in questions if isinstance(q, core.Question)])
-        answers = notebooks.written_answers(cells)
-        box.load_early()
-        graded = {q.id: grade_artifact(q, folder, job, flags) for q in questions if isinstance(q, core.ArtifactQuestion)}
-        for question in questions:
-            if isinstance(question, core.WrittenQuestion):
-                graded[question.id] = written(question, answers.get(question.id))
-            elif isinstance(question, core.Question):
-                graded[question.id] = dataclasses.asdict(core.run(question, box, job["seed"]))
-        stopped = box.stopped
-    finally:
-        box.stop()
-    rows = [rounded(graded[q.id]) for q in questions]
-    unfinished = any("not run: the submission" in c["message"] or "not run: your code has stopped" in c["message"] for q in rows for c in q["cases"])
-    return {
-        "status": "partial" if unfinished else "graded",
-        "questions": rows,
-        "flags": flags + box.flags,
-        "cells_stopped": stopped,
-        "restarts": box.restarts,
-        "log_tail": box.log[-4000:].decode("utf-8", "replace"),
-    }
-
-
-def rounded(question):
-    for part in [question, *question["cases"]]:
-        for key in ("score", "max"):
-            if part.get(key) is not None:
-                part[key] = round(float(part[key]), 6)
-    return question
-
-
-def refuse_other_lab(cells, lab, core):
-    from course_lib.grading import notebooks
-
-    ids = {name: [q.id for q in core.questions_of(name)] for name in core.labs()}
-    found = notebooks.lab_of(cells, ids)
-    if found != lab:
-        raise notebooks.Ungradable(f"{found or 'a notebook of no lab of this course'} was handed in for {lab}")
-
-
-def written(question, answer):
-    """A question read by a person: no score, the text, and what is suggested where nothing was written."""
-    from course_lib.grading.notebooks import STUB_ANSWER
-
-    text = (answer or "").strip()
-    suggestion = "nothing was written: 0 suggested" if text in ("", STUB_ANSWER) else ""
-    return {"id": question.id, "score": None, "max": question.points, "status": "needs_review", "cases": [], "message": suggestion, "answer": text, "flags": []}
-
-
-def grade_artifact(question, folder, job, flags):
-    """The handed-in model's part of the result; a bad file costs this question only."""
-    from course_lib.artifacts import ArtifactError
-    from course_lib.grading import models
-
-    started, model = time.perf_counter(), folder / "work" / question.stage
-    fraction, status, message = 0.0, "fail", ""
-    if not (model / "model.safetensors").exists():
-        status, message = "missing", f"no {question.stage} model was handed in"
-    else:
-        try:
-            weights = models.check_model(model, question.stage)
-            fraction, message = question.score(str(model), job["seed"], False)
-            if not (isinstance(fraction, (int, float)) and 0 <= fraction <= 1):
-                raise RuntimeError(f"{question.id}: the score function gave {fraction}, outside 0 … 1")
-            status = "pass" if fraction >= 1 else "fail"
-            others = [(student, Path(where) / "work" / question.stage) for student, where in job.get("others", [])]
-            flags += models.similarity_flags(weights, question.stage, model, others)
-        except (models.BadModel, ArtifactError) as bad:
-            status, message = "error", str(bad)
-    case = {"name": "the handed-in model", "status": status, "score": question.points * fraction, "max": question.points, "message": message, "mistake": None, "hint": None, "reread": None}
-    case["seconds"] = round(time.perf_counter() - started, 4)
-    return {"id": question.id, "score": question.points * fraction, "max": question.points, "status": status, "cases": [case], "message": message, "flags": []}
-
-
-# ---- a whole lab ------------------------------------------------------------------------------------------------------
 
 
 def jobs_of(lab, grades, submitted, spec=None):
@@ -236,3 +97,15 @@ def table(lab, results):
             row = [f"{score:.2f}", f"{most:g}", f"{100 * score / most:.0f}" if most else "", f"{pending:g}", result["status"], f"{result.get('seconds', 0):.1f}", remarks]
         shown.add_row(Text(student), *(Text(cell) for cell in row))
     return shown
+
+
+def main(argv=None):
+    from rich.console import Console
+
+    parser = argparse.ArgumentParser(prog="course grade", description=__doc__)
+    parser.add_argument("lab")
+    parser.add_argument("-j", "--jobs", type=int, default=None, help="submissions at a time (default: half the cores)")
+    arguments = parser.parse_args(argv)
+    results = grade(arguments.lab, arguments.jobs)
+    Console().print(table(arguments.lab, results))
+    return 1 if any(r is None or r["status"] == "infra_error" for r in results.values()) else 0

@@ -135,3 +135,64 @@ def totals(result):
     scored = [q for q in result["questions"] if q["score"] is not None]
     pending = sum(q["max"] for q in result["questions"] if q["score"] is None)
     return round(sum(q["score"] for q in scored), 4), round(sum(q["max"] for q in scored), 4), round(pending, 4)
+
+
+# ---- what people add: marks of written answers, append-only --------------------------------------------------------------
+
+
+def marks_path(lab, grades=GRADES):
+    return Path(grades, lab, "marks.jsonl")
+
+
+def append_mark(lab, mark, grades=GRADES):
+    """Appends one mark {"student", "submission_sha", "question", "score" (None takes the mark back), "comment", "by", "at"} and is on disk when it returns.
+
+    Raises StoreError where nothing could be written.
+    """
+    line = json.dumps(mark, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
+    path = marks_path(lab, grades)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            size = os.fstat(fd).st_size
+            if size and os.pread(fd, 1, size - 1) != b"\n":     # a kill or a full disk cut the last line: it stays, alone
+                line = b"\n" + line
+            if os.write(fd, line) != len(line):
+                raise OSError("the disk is full")
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StoreError(f"the mark was not kept: cannot write {path} ({error.strerror or error})") from None
+
+
+def marks(lab, grades=GRADES):
+    """{(student, submission_sha, question): the last mark}. Lines that were cut off are passed over; a mark that was taken back is not there."""
+    found = {}
+    try:
+        lines = marks_path(lab, grades).read_bytes().splitlines()
+    except FileNotFoundError:
+        return found
+    for line in lines:
+        try:
+            mark = json.loads(line)
+            key = (mark["student"], mark["submission_sha"], mark["question"])
+            score = mark["score"]
+        except (ValueError, TypeError, KeyError):
+            continue
+        found.pop(key, None)
+        if type(score) in (int, float) and math.isfinite(score) and score >= 0:
+            found[key] = mark
+    return found
+
+
+def with_marks(result, given):
+    """A copy of a result whose written questions carry their marks (never more than the question's points), `given` as from `marks`."""
+    if result is None or not result["questions"]:
+        return result
+    questions = []
+    for question in result["questions"]:
+        mark = given.get((result["student"], result["submission_sha"], question["id"])) if question["status"] == "needs_review" else None
+        questions.append(question if mark is None else {**question, "score": min(float(mark["score"]), question["max"]), "status": "marked", "message": mark.get("comment", "")})
+    return {**result, "questions": questions}

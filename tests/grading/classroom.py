@@ -52,13 +52,13 @@ def hand_in(root, student, text, model=None, lab=LAB):
 
 def grade_here(root, student, text, model=None, lab=LAB):
     """Grades one submission in this process: the result."""
-    from course_lib.grading import grade, store
+    from course_lib.grading import grade, grade_one, store
 
     folder = hand_in(root, student, text, model, lab)
     for job, job_path, out in grade.jobs_of(lab, Path(root, "grades"), Path(root, "submissions")):
         if job["student"] == student:
             store.write_json(job_path, job)
-            result = grade.grade_one(job_path, out)
+            result = grade_one.grade_one(job_path, out)
             assert store.read_result(out) == result, folder
             return result
 
