@@ -10,6 +10,8 @@ fp32 matmul rate in the same run and prints it beside its figures.
   rlhf        PPO and GRPO against the reward-KL frontier; over-optimisation and collapse, over seeds                    (~ 40 minutes)
   dpo         DPO, IPO and KTO on recorded labels against the same frontier, over seeds                                   (~ 20 minutes)
   safety      lab 10's refusals on held-out categories: harmful and benign refused, alignment tax, over seeds             (~ 25 minutes)
+  constitution   lab 09's supervised phase: requests of the known categories done right, over seeds                     (~ 15 minutes)
+  release     lab 11's capstone with the solution's mix: helpful × harmless × truthful on fresh exams, over seeds           (~ 20 minutes)
   retrieval   lab 05's five ways of answering on every day; each seed another draw of questions                      (~ 10 minutes)
   grade       seconds to grade one submission of lab 02, cold
   questions   wrong answers caught and right alternatives accepted, all questions
@@ -239,6 +241,37 @@ def bench_safety(arguments) -> dict:
             "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
 
 
+def bench_constitution(arguments) -> dict:
+    from course_lib.evaluation.safety import constitution_run
+
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(constitution_run(arguments.size, seed, progress=not arguments.json))
+        print("seed {seed}: {right:.1%} right, {harmful_refused:.1%} of what harms refused, {benign_refused:.1%} of what does not, {minutes:.1f} minutes".format(**runs[-1]), file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **spread(runs, "right"), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
+
+
+def solution_of(lab: str, name: str):
+    """The function that the solution of an exercise defines, from solutions/LAB.py."""
+    source = (ROOT / "solutions" / f"{lab}.py").read_text()
+    names = {}
+    exec(source.split(f"# EXERCISE {name}\n")[1].split("\n# %%")[0], names)
+    return names[name]
+
+
+def bench_release(arguments) -> dict:
+    from course_lib.artifacts import load_stage
+    from course_lib.evaluation import release
+
+    divide, runs = solution_of("11_evaluation_and_release", "release_mix"), []
+    for seed in range(arguments.seeds):
+        plan = divide(release.BUDGET[arguments.size], release.prices())
+        run = release.spend(load_stage("sft").model, plan, release.BUDGET[arguments.size], 2.5e-3, arguments.size, seed, progress=not arguments.json)
+        runs.append({"seed": seed, **release.axes(release.take(run.model, release.exam(f"bench {seed}", 20 if arguments.size == "tiny" else release.EACH))), "minutes": run.record["minutes"]})
+        print("seed {seed}: helpful {helpful:.3f} × harmless {harmless:.3f} × truthful {truthful:.3f} = {score:.3f}, {minutes:.1f} minutes".format(**runs[-1]), file=sys.stderr)
+    return {"size": arguments.size, "seeds": len(runs), **spread(runs, "score", *release.AXES), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
+
+
 def bench_questions(arguments) -> dict:
     sys.path.insert(0, str(ROOT))
     from tests.questions.tally import tally
@@ -252,7 +285,8 @@ def bench_grade(arguments) -> dict:
     return {**cold_seconds(), "matmul_gflops": matmul_rate()}
 
 
-BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "reward": bench_reward, "rlhf": bench_rlhf, "dpo": bench_dpo, "safety": bench_safety, "grade": bench_grade, "questions": bench_questions}
+BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "reward": bench_reward, "rlhf": bench_rlhf, "dpo": bench_dpo, "safety": bench_safety, "constitution": bench_constitution,
+           "release": bench_release, "grade": bench_grade, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,9 +4,10 @@ import copy
 from course_lib.artifacts import load_stage
 from course_lib.evaluation.instructions import respond, score
 from course_lib.evaluation.intervals import wilson
+from course_lib.stages.constitution import SINGLE, constitution
 from course_lib.stages.refusal import helpful, refuse
 from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.world.harms import explained, refused, request_rows
+from course_lib.world.harms import SEEN, explained, refused, request_rows
 from course_lib.world.tasks import task_rows
 
 
@@ -33,6 +34,14 @@ def safety(model, n: int = 1200, split: str = "test", seed: int | str = "exam", 
 def capability(model, n: int = 1000, seed: int | str = "exam") -> float:
     """Share of held-out instructions that the model follows: the alignment tax is what this loses."""
     return score(model, load_tokenizer(), task_rows("residents", n, seed))["accuracy"]
+
+
+def constitution_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
+    """Figures of lab 09's supervised phase with one seed: "right" is the mean of harmful refused and benign not refused, on fresh requests of the categories
+    that training rows may know, in known wordings put together anew; minutes."""
+    run = constitution(size, seed, progress=progress)
+    found = rates(judged(run.model, request_rows("train", 60 if size == "tiny" else 2000, f"exam {seed}", SINGLE, SEEN)))
+    return {"seed": seed, "right": (found["harmful_refused"] + 1 - found["benign_refused"]) / 2, **found, "minutes": run.record["minutes"]}
 
 
 def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False):

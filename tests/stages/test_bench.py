@@ -24,7 +24,8 @@ def test_json_and_nothing_else(arguments, keys):
 
 
 @pytest.mark.parametrize("name, keys", [("reward", {"share_of_bayes_worst"}), ("rlhf", {"grpo_share_median", "ppo_share_worst", "over_optimised", "collapsed"}),
-                                        ("dpo", {"dpo_utility_median", "kto_kl_median", "ipo_share_median"}), ("safety", {"harmful_refused_worst", "benign_refused_worst", "tax_points_median"})])
+                                        ("dpo", {"dpo_utility_median", "kto_kl_median", "ipo_share_median"}), ("safety", {"harmful_refused_worst", "benign_refused_worst", "tax_points_median"}), ("constitution", {"right_median", "right_worst"}),
+                                        ("release", {"score_median", "harmless_worst"})])
 def test_the_benches_of_alignment_run_at_tiny(name, keys):
     result = bench.BENCHES[name](argparse.Namespace(size="tiny", seeds=1, json=True))
     assert keys <= set(result) and len(result["runs"]) == 1
