@@ -7,6 +7,7 @@ Optimiser: see `optimizers`. Left out against the real thing: gradient accumulat
 Run by hand: `python -m course_lib.cli bench pretrain --size tiny`.
 """
 import json
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -50,7 +51,16 @@ PRESETS = {
 class Run:
     model: Llama
     history: list[dict]     # one row a step: step, tokens, train_loss (nats/token), lr, seconds; val_loss where it was measured
-    record: dict            # recipe, seed, data hash, metrics: what save_stage writes beside the weights
+    record: dict            # recipe, seed, data hash, metrics, log: what save_stage writes beside the weights
+
+    def __post_init__(self):
+        self.record = {"made_on": f"torch {torch.__version__}, {next(self.model.parameters()).device.type}, {platform.machine()}", "log": short_log(self.history), **self.record}
+
+
+def short_log(history: list[dict]) -> list[list[float]]:
+    """[[step, train_loss, or reward where there is no loss]] of the first 20 steps and of about 50 later ones: what a replay from the seed is compared with."""
+    every = max(1, len(history) // 50)
+    return [[row["step"], round(row.get("train_loss", row.get("reward")), 6)] for k, row in enumerate(history) if k < 20 or k % every == 0]
 
 
 def next_token_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
