@@ -1,13 +1,14 @@
-"""`course grade LAB`: grades what is not graded yet, one process a submission, resumable by looking at what is on disk."""
+"""`course grade LAB`: grades what is not graded yet, on a few long-lived workers here or on a Dask cluster. Resumable by looking at what is on disk."""
 
 import argparse
 import os
-import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from course_lib.grading import store
 from course_lib.grading.grade_one import clean
+from course_lib.grading.worker import DiskTrouble, Trouble, Worker
 
 ATTEMPTS = 3
 JOB_SECONDS = 600
@@ -18,59 +19,140 @@ def jobs_of(lab, grades, submitted, spec=None):
     key, spec = store.secret(grades), spec or store.spec_sha(lab)
     latest, jobs = store.latest(lab, submitted), []
     for student, sha, folder, _ in latest:
-        out = store.result_path(lab, student, sha, spec, grades)
-        done = store.read_result(out)
+        done = store.standing(lab, student, sha, spec, grades)
         if done is not None and done["status"] != "infra_error":
             continue
         others = [(s, str(f.absolute())) for s, other, f, _ in latest if s != student]
         job = {"lab": lab, "student": student, "submission_sha": sha, "spec_sha": spec, "folder": str(folder.absolute()), "seed": store.seed_for(key, lab, sha), "others": others}
-        jobs.append((job, Path(grades, ".jobs", lab, f"{store.safe_name(student)}-{sha}.json"), out))
+        jobs.append((job, Path(grades, ".jobs", lab, f"{store.safe_name(student)}-{sha}.json"), store.result_path(lab, student, sha, spec, grades)))
     return jobs
 
 
-def run_job(job, job_path, out):
-    """One job in a process of its own, tried again on infra_error. A killed or hung process is an infra_error, too."""
-    for attempt in range(1, ATTEMPTS + 1):
-        store.write_json(job_path, job | {"attempt": attempt})
-        os.chmod(job_path, 0o600)  # it holds the seed
-        env = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "PYTHONPATH": os.pathsep.join(p for p in (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")) if p)}
+def write_job(job_path, job):
+    """The job file, for its owner only: it holds the seed."""
+    job_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        store.write_json(job_path, job)
+        os.chmod(job_path, 0o600)
+    except OSError as error:
+        raise DiskTrouble(f"cannot write {job_path} ({error.strerror or error})") from None
+
+
+def failed(job, trouble):
+    """The result of a job whose process failed again and again: no score, tried again by the next run."""
+    result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "infra_error", "questions": [], "flags": []}
+    return clean(result | {"reason": f"the grading process failed {ATTEMPTS} times: {trouble}"})
+
+
+def run_job(job, job_path, out, worker=None):
+    """One job on a worker (a fresh one of its own without), tried again on infra_error; a killed or hung worker is one, too. Returns the result.
+
+    Raises DiskTrouble where nothing can be written, StoreError where the questions themselves are at fault.
+    """
+    own = Worker(cold=True) if worker is None else None
+    try:
+        for attempt in range(1, ATTEMPTS + 1):
+            write_job(job_path, job | {"attempt": attempt})
+            try:
+                (worker or own).grade(job_path, out, JOB_SECONDS)
+                result = store.read_result(out)
+                trouble = "the result is not on disk" if result is None else result.get("reason")
+                if result is not None and result["status"] != "infra_error":
+                    job_path.unlink(missing_ok=True)
+                    return result
+            except Trouble as reason:
+                trouble, result = str(reason), None
+                if worker is not None and worker.closed:
+                    raise
+            except DiskTrouble:
+                raise
+            except store.StoreError as error:  # every submission would meet it
+                raise store.StoreError(f"the questions of {job['lab']} are at fault ({error}): mend course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for {job['student']}") from None
+        if result is None:
+            try:
+                result = store.keep_result(out, failed(job, trouble))
+            except OSError as error:
+                raise DiskTrouble(f"cannot write {out} ({error.strerror or error})") from None
+        return result
+    finally:
+        if own:
+            own.stop()
+
+
+def run_here(jobs, workers, done):
+    """Runs jobs on so many workers of this machine; done(result) is called as each is finished. What ends it early leaves the finished ones on disk."""
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    # a zygote boots for two seconds: not worth it for one submission
+    pool = [Worker(cold=len(jobs) < 2 * workers) for _ in range(min(workers, len(jobs)))]
+    free, lock = list(pool), threading.Lock()
+
+    def next_job(job):
+        with lock:
+            worker = free.pop()
         try:
-            done = subprocess.run([sys.executable, "-m", "course_lib.cli", "grade-one", str(job_path), str(out)], env=env, capture_output=True, timeout=JOB_SECONDS)
-            trouble = done.stderr.decode(errors="replace").strip()[-300:] or f"exit status {done.returncode}"
-        except subprocess.TimeoutExpired:
-            trouble = f"no result within {JOB_SECONDS} s"
-        result = store.read_result(out)
-        if result is not None and result["status"] != "infra_error":
-            return result
-    if result is None:
-        result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "infra_error", "reason": f"the grading process failed {ATTEMPTS} times: {trouble}", "questions": [], "flags": []}
-        store.write_json(out, store.validate(clean(result)))
-    return result
+            return run_job(*job, worker)
+        finally:
+            with lock:
+                free.append(worker)
+
+    threads = ThreadPoolExecutor(max_workers=max(1, len(pool)))
+    try:
+        for future in as_completed([threads.submit(next_job, job) for job in jobs]):
+            done(future.result())
+    finally:
+        for worker in pool:
+            worker.close()
+        threads.shutdown(cancel_futures=True)
+        for worker in pool:
+            worker.stop()
+    return pool
 
 
-def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True):
-    """Grades what is not graded yet. Returns {student: result} of the latest submissions. Raises NoSandbox before touching anything."""
-    from concurrent.futures import ThreadPoolExecutor
+def run(lab, jobs, workers=None, scheduler=None, progress=True, words="grading"):
+    """Runs jobs, here or on a Dask cluster, with a bar that tells how long it will take. Raises StoreError, one line, where it cannot go on."""
+    from tqdm import tqdm
 
-    from course_lib.grading import doctor
+    workers, count = max(1, workers or (os.cpu_count() or 2) // 2), [0]
+    with tqdm(total=len(jobs), desc=f"{words} {lab}", unit="submission", disable=not progress or not jobs, file=sys.stderr, smoothing=0.1) as bar:
 
-    doctor.require_sandbox()
+        def done(result):
+            count[0] += 1
+            bar.update()
+
+        try:
+            if scheduler is not None:
+                from course_lib.grading import cluster
+
+                cluster.run(jobs, scheduler, done)
+            elif jobs:
+                run_here(jobs, workers, done)
+        except DiskTrouble as trouble:
+            raise store.StoreError(f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: make room, then run the same command again") from None
+        except Trouble as trouble:
+            raise store.StoreError(f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: run the same command again to go on") from None
+
+
+def check_lab(lab, submitted):
+    """Raises StoreError for a lab that is not there or has no submissions."""
     known = [p.stem.removeprefix("lab") for p in sorted((Path(__file__).resolve().parents[1] / "questions").glob("lab*.py"))]
     if lab not in known:
         raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
     if not store.submissions(lab, submitted):
         raise store.StoreError(f"no submissions in {submitted}/{lab}: run `course collect {lab} FILES…` first")
-    spec = store.spec_sha(lab)
-    jobs = jobs_of(lab, grades, submitted, spec)
-    pool = ThreadPoolExecutor(max_workers=max(1, workers or max(1, (os.cpu_count() or 2) // 2)))
-    try:
-        from tqdm import tqdm
 
-        for _ in tqdm(pool.map(lambda j: run_job(*j), jobs), total=len(jobs), desc=f"grading {lab}", unit="submission", disable=not progress or not jobs, file=sys.stderr):
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return {student: store.read_result(store.result_path(lab, student, sha, spec, grades)) for student, sha, _, _ in store.latest(lab, submitted)}
+
+def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True, scheduler=None):
+    """Grades what is not graded yet. Returns {student: result} of the latest submissions. Raises NoSandbox before touching anything."""
+    from course_lib.grading import doctor
+
+    if scheduler is None:
+        doctor.require_sandbox()
+    check_lab(lab, submitted)
+    spec = store.spec_sha(lab)
+    with store.locked(lab, grades):
+        run(lab, jobs_of(lab, grades, submitted, spec), workers, scheduler, progress)
+    return {student: store.standing(lab, student, sha, spec, grades) for student, sha, _, _ in store.latest(lab, submitted)}
 
 
 def table(lab, results):
@@ -105,7 +187,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="course grade", description=__doc__)
     parser.add_argument("lab")
     parser.add_argument("-j", "--jobs", type=int, default=None, help="submissions at a time (default: half the cores)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786: its workers grade, and see this folder under the same path")
     arguments = parser.parse_args(argv)
-    results = grade(arguments.lab, arguments.jobs)
+    results = grade(arguments.lab, arguments.jobs, scheduler=arguments.scheduler)
     Console().print(table(arguments.lab, results))
     return 1 if any(r is None or r["status"] == "infra_error" for r in results.values()) else 0

@@ -11,8 +11,8 @@ from pathlib import Path
 from course_lib.grading import store
 
 
-def grade_one(job_path, out_path):
-    """Grades the submission that the job file names and writes the result to out_path. Returns the result.
+def grade_one(job_path, out_path, spawn=None):
+    """Grades the submission that the job file names and writes the result to out_path. Returns the result. `spawn` starts a warm sandbox (worker.py); default cold.
 
     A result that is there and validates is left alone. What goes wrong on this side becomes status infra_error, never a score.
     """
@@ -30,7 +30,7 @@ def grade_one(job_path, out_path):
     try:
         if store.spec_sha(job["lab"]) != job["spec_sha"]:
             raise RuntimeError("this machine's course_lib differs from the one that made the job: update it")
-        result |= grade_submission(job)
+        result |= grade_submission(job, spawn)
     except Ungradable as reason:
         result |= {"status": "ungradable", "reason": str(reason)}
     except NoSandbox as reason:
@@ -38,9 +38,7 @@ def grade_one(job_path, out_path):
     except Exception as error:  # a bug or a sick host: a person sees it, nobody loses a point
         result |= {"status": "infra_error", "reason": f"{type(error).__name__}: {error}"[:1000], "questions": []}
     result["seconds"] = round(time.time() - started, 3)
-    result = store.validate(clean(result))
-    store.write_json(out_path, result)
-    return result
+    return store.keep_result(out_path, clean(result))
 
 
 def clean(value):
@@ -54,7 +52,7 @@ def clean(value):
     return value
 
 
-def grade_submission(job):
+def grade_submission(job, spawn=None):
     """The graded part of a result. The sandbox boots while this process reads the notebook and imports torch."""
     from course_lib.grading import notebooks
     from course_lib.grading.box import Box
@@ -63,7 +61,7 @@ def grade_submission(job):
     if not folder.is_dir():
         raise RuntimeError(f"{folder} is gone")
     cells = notebooks.read_cells(folder / "notebook.ipynb")
-    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()])
+    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], **({"spawn": spawn} if spawn else {}))
     try:
         from course_lib.questions import core  # torch: a second and a half, beside the sandbox's own
 

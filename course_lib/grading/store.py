@@ -4,12 +4,16 @@
     grades/LAB/STUDENT/SUBMISSION_SHA/SPEC_SHA.json
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
 import math
 import os
+import socket
+import time
 import unicodedata
+import uuid
 from pathlib import Path
 
 from course_lib.platform import write_atomic
@@ -39,12 +43,20 @@ def secret(grades=GRADES):
     if os.environ.get("COURSE_SECRET"):
         return os.environ["COURSE_SECRET"].encode()
     path = Path(grades) / ".secret"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(os.urandom(32).hex() + "\n")
-    except FileExistsError:
-        pass
+    if not path.exists():
+        fresh = path.with_name(f".secret.{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(os.urandom(32).hex() + "\n")
+                file.flush(), os.fsync(file.fileno())
+            os.link(fresh, path)  # the whole secret or none, and never over another one
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise StoreError(f"cannot write {path} ({error.strerror or error}): grades are kept in the folder {grades}, make it writable") from None
+        finally:
+            fresh.unlink(missing_ok=True)
     value = path.read_text().strip()
     if len(value) < 32:
         raise StoreError(f"{path} is damaged: put back the copy you keep, or remove it and grade everything again (hidden inputs change).")
@@ -106,11 +118,11 @@ def validate(result):
     for key in ("lab", "student", "submission_sha", "spec_sha"):
         need(type(result.get(key)) is str and result[key], key)
     need(result.get("status") in STATUSES, "status")
-    need(type(result.get("questions")) is list, "questions")
+    need(type(result.get("questions")) is list and all(type(q) is dict for q in result["questions"]), "questions")
     if result["status"] in ("ungradable", "infra_error"):
         need(not result["questions"] and result.get("reason"), "a result without a grade has a reason and no scores")
     for question in result["questions"]:
-        need(type(question) is dict and type(question.get("id")) is str, "question id")
+        need(type(question.get("id")) is str and [q.get("id") for q in result["questions"]].count(question["id"]) == 1, f"question id {question.get('id')!r}")
         score, most = question.get("score"), question.get("max")
         need(type(most) in (int, float) and math.isfinite(most) and most >= 0, f"{question['id']}: max")
         if question.get("status") == "needs_review":
@@ -126,6 +138,51 @@ def read_result(path):
         return validate(json.loads(Path(path).read_text()))
     except (OSError, ValueError, StoreError):
         return None
+
+
+def standing(lab, student, sha, spec, grades=GRADES):
+    """The result that counts for a submission under a spec: valid, and of this very submission and spec. None if there is none."""
+    result = read_result(result_path(lab, student, sha, spec, grades))
+    mine = result is not None and (result["lab"], result["student"], result["submission_sha"], result["spec_sha"]) == (lab, student, sha, spec)
+    return result if mine else None
+
+
+def keep_result(path, result):
+    """Writes a result, unless one with a grade is there: the first valid one wins. Returns the one that stands. Raises StoreError (not valid), OSError (not written)."""
+    there, result = read_result(path), validate(result)
+    if there is not None and there["status"] != "infra_error" and (there["submission_sha"], there["spec_sha"]) == (result["submission_sha"], result["spec_sha"]):
+        return there
+    write_json(path, result)
+    return result
+
+
+@contextlib.contextmanager
+def locked(lab, grades=GRADES):
+    """One writer of a lab's results at a time. The lock goes with its process, also after kill -9. Raises StoreError if it is taken, or the store cannot be written.
+
+    Without it nothing would be wrong (results are whole files, equal by their seed), only done twice; so a file system that knows no locks is no obstacle.
+    """
+    import fcntl  # not on Windows, where students import this module
+
+    folder = Path(grades, ".jobs", lab)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # job files hold seeds
+        fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(f"cannot write to {folder} ({error.strerror or error}): grades are kept in the folder {grades}, make it writable") from None
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"{lab} is being graded already ({os.pread(fd, 200, 0).decode(errors='replace').strip() or 'just started'}): wait for it, or stop it") from None
+        except OSError:
+            pass
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M')}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)
 
 
 def totals(result):
@@ -144,13 +201,9 @@ def marks_path(lab, grades=GRADES):
     return Path(grades, lab, "marks.jsonl")
 
 
-def append_mark(lab, mark, grades=GRADES):
-    """Appends one mark {"student", "submission_sha", "question", "score" (None takes the mark back), "comment", "by", "at"} and is on disk when it returns.
-
-    Raises StoreError where nothing could be written.
-    """
-    line = json.dumps(mark, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
-    path = marks_path(lab, grades)
+def append_line(path, value):
+    """Appends one JSON line, on disk when it returns. Raises StoreError where nothing could be written; what was there stays."""
+    line, path = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n", Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -164,24 +217,40 @@ def append_mark(lab, mark, grades=GRADES):
         finally:
             os.close(fd)
     except OSError as error:
-        raise StoreError(f"the mark was not kept: cannot write {path} ({error.strerror or error})") from None
+        raise StoreError(f"cannot write {path} ({error.strerror or error})") from None
+
+
+def read_lines(path):
+    """The whole JSON lines of a file of `append_line`; those that were cut off are passed over."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in Path(path).read_bytes().splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+    return [value for value in found if type(value) is dict]
+
+
+def append_mark(lab, mark, grades=GRADES):
+    """Appends one mark {"student", "submission_sha", "question", "score" (None takes the mark back), "comment", "by", "at"} and is on disk when it returns.
+
+    Raises StoreError where nothing could be written.
+    """
+    try:
+        append_line(marks_path(lab, grades), mark)
+    except StoreError as error:
+        raise StoreError(f"the mark was not kept: {error}") from None
 
 
 def marks(lab, grades=GRADES):
     """{(student, submission_sha, question): the last mark}. Lines that were cut off are passed over; a mark that was taken back is not there."""
     found = {}
-    try:
-        lines = marks_path(lab, grades).read_bytes().splitlines()
-    except FileNotFoundError:
-        return found
-    for line in lines:
+    for mark in read_lines(marks_path(lab, grades)):
         try:
-            mark = json.loads(line)
             key = (mark["student"], mark["submission_sha"], mark["question"])
             score = mark["score"]
-        except (ValueError, TypeError, KeyError):
+            found.pop(key, None)
+        except (TypeError, KeyError):
             continue
-        found.pop(key, None)
         if type(score) in (int, float) and math.isfinite(score) and score >= 0:
             found[key] = mark
     return found
