@@ -111,12 +111,15 @@ def no_input(*_):
 
 
 class Shell:
-    """What get_ipython() gives here: every method does nothing."""
+    """What get_ipython() gives here: every attribute is there and every call does nothing."""
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return lambda *args, **kwargs: None
+        return Shell()
+
+    def __call__(self, *args, **kwargs):
+        return None
 
 
 def neutralise(namespace):
@@ -178,12 +181,19 @@ def run_cells(cells, skip, seconds, namespace, report):
 # ---- the loop --------------------------------------------------------------------------------------------------------
 
 
-def answer(request, namespace, report):
-    from course_lib.questions.invoke import LocalCaller, CallFailed
+def answer(request, namespace, report, state):
+    """The reply to a request. state: of questions/ambient.py, put back where another question begins."""
+    from course_lib.questions import ambient
+    from course_lib.questions.invoke import CallFailed, LocalCaller
 
     if request["do"] == "cells":
-        return {"stopped": run_cells(request["cells"], dict(request["skip"]), request["seconds"], namespace, report)}
+        stopped = run_cells(request["cells"], dict(request["skip"]), request["seconds"], namespace, report)
+        ambient.mark(state, namespace)
+        return {"stopped": stopped}
     try:
+        if state.get("question") != request["name"]:
+            ambient.restore(state, namespace)
+            state["question"] = request["name"]
         caller = LocalCaller(namespace)
         return {"status": "ok", "reply": caller.call(request["name"], request["args"], request["kwargs"], request["options"], request["timeout"])}
     except CallFailed as failure:
@@ -197,13 +207,14 @@ def main():
     sys.path[:] = [p for p in sys.path if p not in ("", "/box")]
     import torch
 
-    from course_lib.questions import wire
+    from course_lib.questions import ambient, wire
 
     torch.set_num_threads(1)
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     namespace = module.__dict__
     neutralise(namespace)
+    state = ambient.remember()
     while True:
         try:
             call_id, payload = read_frame(requests)
@@ -213,7 +224,7 @@ def main():
             os._exit(PIPE_CLOSED)
         report = lambda number: write_frame(replies, call_id, wire.encode({"at": number}))
         try:
-            reply = wire.encode(answer(wire.decode(payload), namespace, report))
+            reply = wire.encode(answer(wire.decode(payload), namespace, report, state))
         except MemoryError:
             reply = wire.encode({"status": "oom", "message": "it ran out of memory", "hint": None})
         except BaseException as error:

@@ -30,6 +30,11 @@ class Timeout(BaseException):
     """Not an Exception, so that a student's `except Exception` does not swallow it."""
 
 
+def plain_name(name):
+    """rms_norm for what torch calls rms_norm.default or _fused_rms_norm."""
+    return name.split(".")[0].lstrip("_").removeprefix("fused_")
+
+
 class ForbidTorch(TorchFunctionMode):
     """Raises Forbidden when one of the named torch functions is called, under whatever name it was reached."""
 
@@ -38,7 +43,7 @@ class ForbidTorch(TorchFunctionMode):
         self.names = {d.rsplit(".", 1)[-1] for d in dotted}
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        name = getattr(func, "__name__", "")
+        name = plain_name(getattr(func, "__name__", ""))
         if name in self.names:
             raise Forbidden(f"{name} is what you are asked to write: this exercise may not call it")
         return func(*args, **(kwargs or {}))
@@ -47,20 +52,50 @@ class ForbidTorch(TorchFunctionMode):
 COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-@typing.no_type_check      # called at every event of the answer: the type check of the tests would make each a hundred times as slow
-def watch(frame, event, argument):
-    if event == "call" and frame.f_code.co_filename.startswith(COURSE) and frame.f_code.co_filename != __file__:
-        raise Forbidden(f"this calls course_lib's own {frame.f_code.co_name}: write it out yourself")
+def watcher(found, names):
+    """A profile function that raises Forbidden, and notes why in `found`, where course_lib or a torch function of one of the names is entered."""
+    own, torch_code = __file__, os.path.dirname(torch.__file__) + os.sep
+
+    @typing.no_type_check      # called at every event of the answer: the type check of the tests would make each a hundred times as slow
+    def watch(frame, event, argument):
+        if event == "call":
+            code = frame.f_code
+            if code.co_filename.startswith(COURSE) and code.co_filename != own:
+                found.append(f"this calls course_lib's own {code.co_name}: write it out yourself")
+            elif code.co_name in names and code.co_filename.startswith(torch_code):
+                found.append(f"{code.co_name} is what you are asked to write: this exercise may not call it")
+            else:
+                return
+        elif event == "c_call" and names and plain_name(argument.__name__) in names and (argument.__module__ or "torch").startswith("torch"):
+            found.append(f"{argument.__name__} is what you are asked to write: this exercise may not call it")
+        else:
+            return
+        raise Forbidden(found[-1])
+
+    return watch
 
 
 @contextlib.contextmanager
-def without_course_code():
-    """Raises Forbidden when what runs inside enters a function of course_lib: the student's answer may not be the course's own."""
-    before = sys.getprofile()
+def only_own_code(forbid=()):
+    """Raises Forbidden when what runs inside, or in a thread it starts, enters a function of course_lib or one of the forbidden torch functions.
+
+    Also when the answer has caught that exception, or has switched this off. It makes a shortcut hard, not impossible:
+    it runs beside the student's code. What goes round it stands in the flags (grading/notebooks.py).
+    """
+    found, before = [], sys.getprofile()
+    watch = watcher(found, {d.rsplit(".", 1)[-1] for d in forbid})
+    threading.setprofile(watch)
     sys.setprofile(watch)
     try:
-        yield
+        try:
+            yield
+        finally:
+            if found:      # also where the answer has caught it, or fails for want of what a thread of its own should have brought
+                raise Forbidden(found[0]) from None
+        if sys.getprofile() is not watch:
+            raise Forbidden("your function calls sys.setprofile: write it without")
     finally:
+        threading.setprofile(None)
         sys.setprofile(before)
 
 
@@ -77,7 +112,7 @@ def invoke(fn, args, kwargs, wrt=(), cotangent=None, forbid=(), inputs_back=Fals
         where[place] = where[place].detach().clone().requires_grad_(True)
     leaves = [(kwargs if isinstance(place, str) else args)[place] for place in wrt]
     given = [list(args), dict(kwargs)]
-    with without_course_code(), ForbidTorch(forbid) if forbid else contextlib.nullcontext():
+    with only_own_code(forbid), ForbidTorch(forbid) if forbid else contextlib.nullcontext():
         value = fn(*args, **kwargs)
     reply = {"value": None}
     if wrt:
