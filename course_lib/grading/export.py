@@ -1,64 +1,109 @@
-"""`course export LAB --to csv`: one row a student, safe to open in a spreadsheet."""
+"""`course export LAB --to csv|canvas|moodle|gradescope`: grades in the form that others read. A missing grade stays empty, it is never a 0.
+
+  csv         one row a student with all there is, safe to open in a spreadsheet
+  canvas      --into FILE, your own export of Canvas's gradebook: the lab's column is filled, nothing else changes
+  moodle      --into FILE, Moodle's grading worksheet or gradebook export: the same
+  gradescope  -o FILE.zip, an autograder that runs nothing: it shows each submission the grade that was given here
+"""
 
 import argparse
 import csv
 import io
+import json
+import re
 import sys
+from pathlib import Path
 
-from course_lib.grading import store
+from course_lib.grading import gradebook, store, worksheet
+
+FIXED = ["student", "name", "email", "lab", "score", "max", "percent", "to_review", "late_days", "penalty", "final", "attempts", "status", "reason"]
+LAST = ["flags", "notes", "submission", "spec"]
+FORMULA = "=+-@|%＝＋－＠"  # what a spreadsheet, an old one or an East Asian one, may take for the start of a formula
 
 
 def neutral(value):
-    """A cell that no spreadsheet takes for a formula. Numbers stay numbers."""
+    """A cell that no spreadsheet takes for a formula. Numbers stay numbers; a text keeps its words, in one line."""
     if value is None:
         return ""
     if isinstance(value, (int, float)):
         return value
     text = " ".join(str(value).split())
-    return "'" + text if text.lstrip("'\"")[:1] in ("=", "+", "-", "@", "|", "%", "\t") else text
+    # a spreadsheet that splits at another separator than ours starts a cell in the middle of a text
+    text = re.sub(rf"""([,;\t]["'\s]*)([{re.escape(FORMULA)}])""", r"\1'\2", text)
+    return "'" + text if text.lstrip("'\"")[:1] in tuple(FORMULA) else text
+
+
+def notes_of(folder):
+    """What collect remarked on a submission."""
+    try:
+        return json.loads((folder / "meta.json").read_text())["notes"] if folder else []
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
 
 
 def rows_of(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
-    """[{column: value}] of the latest submissions; score is empty, never 0, where there is no grade."""
+    """[{column: value}] of the class; score and final are empty, never 0, where there is no grade."""
     spec, rows = store.spec_sha(lab), []
-    for student, sha, _, meta in store.latest(lab, submitted):
-        result = store.read_result(store.result_path(lab, student, sha, spec, grades))
-        score, most, pending = store.totals(result)
-        row = {"student": student, "lab": lab, "score": score, "max": most, "percent": round(100 * score / most, 2) if most else None, "to_review": pending}
-        row |= {"status": result["status"] if result else "not graded", "reason": (result or {}).get("reason", "")}
-        for question in (result or {}).get("questions", []):
-            row[question["id"]] = question["score"]
-        row["flags"] = "; ".join(sorted({f["kind"] for f in (result or {}).get("flags", [])}))
-        row |= {"notes": "; ".join(meta.get("notes", [])), "submission": sha, "spec": spec}
-        rows.append(row)
+    for book in gradebook.rows(lab, grades, submitted):
+        result, score, most = book["result"] or {}, book["score"], book["max"]
+        row = {c: book[c] for c in ("student", "name", "email", "score", "max", "late_days", "penalty", "final", "attempts", "status", "reason")}
+        row |= {"lab": lab, "percent": round(100 * score / most, 2) if most else None, "to_review": book["pending"]}
+        row |= {question["id"]: question["score"] for question in result.get("questions", [])}
+        row["flags"] = "; ".join(sorted({f["kind"] for f in result.get("flags", [])}))
+        notes = [*notes_of(book["folder"]), *result.get("notes", [])]
+        rows.append(row | {"notes": "; ".join(map(str, notes)), "submission": book["sha"], "spec": spec if book["sha"] else None})
     return rows
 
 
 def to_csv(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
     """The CSV text. StoreError where nothing was collected."""
     rows = rows_of(lab, grades, submitted)
-    if not rows:
+    if not any(row["submission"] for row in rows):
         raise store.StoreError(f"no submissions of {lab}: run `course collect {lab} FILES…` first")
-    fixed = ["student", "lab", "score", "max", "percent", "to_review", "status", "reason"]
-    last = ["flags", "notes", "submission", "spec"]
-    questions = list(dict.fromkeys(k for row in rows for k in row if k not in fixed + last))
+    questions = list(dict.fromkeys(k for row in rows for k in row if k not in FIXED + LAST))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(fixed + questions + last)
+    writer.writerow(FIXED + questions + LAST)
     for row in rows:
-        writer.writerow([neutral(row.get(c)) for c in fixed + questions + last])
+        writer.writerow([neutral(row.get(c)) for c in FIXED + questions + LAST])
     return out.getvalue()
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="course export", description=__doc__)
+    parser = argparse.ArgumentParser(prog="course export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lab")
-    parser.add_argument("--to", choices=["csv"], default="csv")
-    parser.add_argument("-o", "--output", help="file to write (default: standard output)")
+    parser.add_argument("--to", choices=["csv", "canvas", "moodle", "gradescope"], default="csv")
+    parser.add_argument("--into", metavar="FILE", help="canvas, moodle: your own export, which is read and not changed")
+    parser.add_argument("--column", help="canvas, moodle: the column to fill, where the lab's name does not tell")
+    parser.add_argument("--scale", action="store_true", help="canvas, moodle: convert to the points that the column is out of")
+    parser.add_argument("--skip-unmatched", action="store_true", help="canvas, moodle: leave out students who are not in the file, and list them")
+    parser.add_argument("-o", "--output", metavar="FILE", help="file to write (default: standard output)")
     arguments = parser.parse_args(argv)
-    text = to_csv(arguments.lab)
-    if arguments.output:
-        store.write_atomic(arguments.output, text.encode())
+    lab, notes = arguments.lab, []
+    into = arguments.to in ("canvas", "moodle")
+    if into != bool(arguments.into):
+        raise store.StoreError(f"--to {arguments.to} " + (f"needs your own export: --into FILE ({'Grades → Export' if arguments.to == 'canvas' else 'View all submissions → Download grading worksheet'})" if into else "takes no --into"))
+    if arguments.to == "gradescope":
+        from course_lib.grading import gradescope
+
+        if not arguments.output:
+            raise store.StoreError("--to gradescope writes a zip: give it a name with -o FILE.zip")
+        data, notes = gradescope.shown_grades(lab, gradebook.rows(lab))
+    elif into:
+        if arguments.output and Path(arguments.output).resolve() == Path(arguments.into).resolve():
+            raise store.StoreError("-o is the file of --into: give another name, so that your own export stays")
+        data, notes = worksheet.fill(arguments.into, lab, arguments.to, gradebook.rows(lab), arguments.column, arguments.scale, arguments.skip_unmatched)
     else:
-        sys.stdout.write(text)
+        data = to_csv(lab).encode()
+    if arguments.output:
+        try:
+            store.write_atomic(arguments.output, data)
+        except OSError as error:
+            raise store.StoreError(f"cannot write {arguments.output}: {error.strerror or error}") from None
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    for note in notes:
+        print(note, file=sys.stderr)
     return 0
