@@ -42,14 +42,23 @@ def leftover(fd):
         return b""
 
 
-class Box:
-    """A caller (see questions.core) that runs the notebook's cells in a sandbox and calls its functions there."""
+def cold_agent():
+    """A new interpreter in a new box."""
+    return sandbox.spawn([sandbox.python(), "-s", "-P", "-m", "course_lib.grading.agent"])
 
-    def __init__(self, cells=None):
+
+class Box:
+    """A caller (see questions.core) that runs the notebook's cells in a sandbox and calls its functions there.
+
+    spawn: starts an agent, as zygote.Zygote.spawn does; OSError where it cannot.
+    """
+
+    def __init__(self, cells=None, spawn=None):
         self.cells, self.skip, self.stopped = cells, {}, {}  # [(number, source)], {number: why}, {number: why}
         self.flags, self.log, self.restarts = [], b"", 0
         self.process, self.loaded, self.began = None, False, time.monotonic()
         self.early, self.failure = None, None
+        self.spawn = spawn or cold_agent
         self.start()
 
     # -- the process
@@ -57,7 +66,7 @@ class Box:
     def start(self):
         self.killed_for = None
         try:
-            self.process = sandbox.spawn([sandbox.python(), "-s", "-P", "-m", "course_lib.grading.agent"])
+            self.process = self.spawn()
         except OSError as error:
             raise Infra(f"the sandbox did not start: {error}") from None
         self.loaded = self.spoke = False

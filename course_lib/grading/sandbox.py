@@ -16,10 +16,16 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 INSIDE = "/course"  # where the filtered course_lib is seen inside
-AGENT_FILES = ("__init__.py", "agent.py")  # of grading/; the rest stays outside
+AGENT_FILES = ("__init__.py", "agent.py", "agent_fork.py")  # of grading/; the rest stays outside
 LIMITS = {"address_space": 8 * 2**30, "cpu": 300, "file": 200_000_000, "files": 256, "processes": 96}
 MEMORY = 4 * 2**30  # resident, all processes of one box together; watched from outside
 TMP_BYTES, BOX_BYTES, SHM_BYTES = 64 * 2**20, 256 * 2**20, 16 * 2**20
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8", "PYTHONPATH": INSIDE, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+    "PYTHONHASHSEED": "0",  # another order of a set may be another result: a regrade and another machine must agree
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
+    "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "COURSE_MIN_FREE_MB": "1", "COURSE_SIZE": "tiny",
+}  # fmt: skip
 
 NO_BWRAP = "No sandbox: bubblewrap (bwrap) is not installed, and nothing is graded without it. Install it: sudo apt-get install bubblewrap"
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
@@ -27,6 +33,12 @@ APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 
 class NoSandbox(Exception):
     """Grading must not go on; one line that says what to do."""
+
+
+def tier():
+    """Which sandbox is used here: "bubblewrap". Raises NoSandbox where there is none."""
+    find_bwrap()
+    return "bubblewrap"
 
 
 def find_bwrap():
@@ -106,59 +118,105 @@ def seccomp_program():
     return b"".join(program + [step(answer, 0, 0, allow)])
 
 
-def command(argv, seccomp_fd=None):
-    """The whole command line that runs argv in a box. Raises NoSandbox without bwrap."""
+def box_uid():
+    """A uid for one box. RLIMIT_NPROC counts by real uid, so as root each box gets one of its own."""
+    return random.randrange(61000, 64000) if os.geteuid() == 0 else 65534
+
+
+def read_only():
+    """[(path outside, path inside)] of all that a box can read, in the order of mounting; what is not there is left out."""
+    binds = [("/usr", "/usr")]
+    binds += [(f"/{name}", f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}")]
+    binds += [(path, path) for path in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime") if os.path.exists(path)]
+    binds += [(str(folder), str(folder)) for folder in python_folders()]
+    datasets = PACKAGE.parent / "datasets" / "littlebrook"
+    return binds + course_files() + ([(str(datasets), f"{INSIDE}/datasets/littlebrook")] if datasets.is_dir() else [])
+
+
+def root_links():
+    """{name: target} of /bin, /lib … where they are links."""
+    return {name: os.readlink(f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.islink(f"/{name}")}
+
+
+def parents():
+    """Folders above the read-only ones. bwrap makes them 0700 by itself, which the given-away uid cannot enter."""
+    found = {p for folder in python_folders() for p in folder.parents} | {Path("/etc")} | {Path(INSIDE, part) for part in ("", "course_lib", "course_lib/questions", "course_lib/grading", "datasets")}
+    return sorted(found - {Path("/"), Path("/tmp")})
+
+
+def installed():
+    """Is this course_lib inside one of the folders that are shown? Then its questions must be hidden there."""
+    return any(PACKAGE.is_relative_to(folder) for folder in [*python_folders(), "/usr"])
+
+
+def bubblewrap(seccomp_fd=None, capabilities=None):
+    """The bwrap command line up to the program. capabilities: names that the zygote keeps; None for a box, which keeps none."""
     as_root = os.geteuid() == 0
-    uid = str(random.randrange(61000, 64000) if as_root else 65534)  # RLIMIT_NPROC counts by real uid: one of its own for each box
     line = [find_bwrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"]
     if as_root:
-        line += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
+        line += ["--cap-drop", "ALL"]
+        capabilities = capabilities or ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]  # for setpriv, which drops them with the uid
     else:
-        line += ["--unshare-user", "--disable-userns", "--uid", uid, "--gid", uid]
+        line += ["--unshare-user", "--uid", str(box_uid()), "--gid", str(box_uid())] + ([] if capabilities else ["--disable-userns"])
+    for name in capabilities or []:
+        line += ["--cap-add", name]
     if seccomp_fd is not None:
         line += ["--seccomp", str(seccomp_fd)]
     # tmpfs before the binds: the checkout or the interpreter may live under /tmp
     line += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp", "--perms", "1777", "--size", str(BOX_BYTES), "--tmpfs", "/box"]
-    line += ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        if os.path.islink(f"/{name}"):
-            line += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
-        elif os.path.isdir(f"/{name}"):
-            line += ["--ro-bind", f"/{name}", f"/{name}"]
-    for path in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime"):
-        line += ["--ro-bind-try", path, path]
-    folders = python_folders()
-    # parents that bwrap makes by itself are 0700, which the given-away uid cannot enter
-    parents = {p for folder in folders for p in folder.parents} | {Path("/etc")} | {Path(INSIDE, part) for part in ("", "course_lib", "course_lib/questions", "course_lib/grading", "datasets")}
-    for parent in sorted(parents - {Path("/"), Path("/tmp")}):
+    for name, target in root_links().items():
+        line += ["--symlink", target, f"/{name}"]
+    for parent in parents():
         line += ["--perms", "0755", "--dir", str(parent)]
-    for folder in folders:
-        line += ["--ro-bind", str(folder), str(folder)]
-    if any(PACKAGE.is_relative_to(folder) for folder in [*folders, "/usr"]):  # installed, not a checkout: its questions must not show
-        line += ["--size", "4096", "--tmpfs", str(PACKAGE), "--remount-ro", str(PACKAGE)]
-    for outside, inside in course_files():
+    course = dict(course_files())
+    for outside, inside in read_only():
+        if outside == next(iter(course)) and installed():  # not a checkout: its questions must not show
+            line += ["--size", "4096", "--tmpfs", str(PACKAGE), "--remount-ro", str(PACKAGE)]
         line += ["--ro-bind", outside, inside]
-    datasets = PACKAGE.parent / "datasets" / "littlebrook"
-    line += ["--ro-bind-try", str(datasets), f"{INSIDE}/datasets/littlebrook"]
     line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/"]
-    environment = {
-        "PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8", "PYTHONPATH": INSIDE, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-        "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
-        "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "COURSE_MIN_FREE_MB": "1", "COURSE_SIZE": "tiny",
-    }
-    for key, value in environment.items():
+    for key, value in ENVIRONMENT.items():
         line += ["--setenv", key, value]
-    line += ["--chdir", "/box"]
-    if as_root:
+    return [*line, "--chdir", "/box"]
+
+
+def limits():
+    """The command that limits what follows it."""
+    return ["prlimit", f"--as={LIMITS['address_space']}", f"--cpu={LIMITS['cpu']}", f"--fsize={LIMITS['file']}", f"--nofile={LIMITS['files']}", f"--nproc={LIMITS['processes']}", "--core=0"]
+
+
+def command(argv, seccomp_fd=None):
+    """The whole command line that runs argv in a box. Raises NoSandbox where there is no sandbox."""
+    if tier() == "podman":
+        return podman.command(argv)
+    line = bubblewrap(seccomp_fd)
+    if os.geteuid() == 0:
+        uid = str(box_uid())
         line += ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
-    line += ["prlimit", f"--as={LIMITS['address_space']}", f"--cpu={LIMITS['cpu']}", f"--fsize={LIMITS['file']}", f"--nofile={LIMITS['files']}", f"--nproc={LIMITS['processes']}", "--core=0"]
-    return line + list(argv)
+    return [*line, *limits(), *argv]
+
+
+def zygote_command(argv):
+    """The command line of a zygote: the same box, but its one process may make namespaces and mounts for others (agent_fork.py). No student's code runs in it."""
+    return bubblewrap(capabilities=["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP", *(["CAP_SETUID", "CAP_SETGID"] if os.geteuid() == 0 else [])]) + list(argv)
+
+
+def job_settings(program):
+    """What agent_fork.py must know to give a job the same borders that command() gives. program: seccomp_program()."""
+    names = {"address_space": "RLIMIT_AS", "cpu": "RLIMIT_CPU", "file": "RLIMIT_FSIZE", "files": "RLIMIT_NOFILE", "processes": "RLIMIT_NPROC"}
+    return {
+        "root": os.geteuid() == 0,
+        "uid": box_uid(),
+        "seccomp": program.hex(),
+        "limits": {name: LIMITS[key] for key, name in names.items()} | {"RLIMIT_CORE": 0},
+        "tmpfs": {"/tmp": TMP_BYTES, "/box": BOX_BYTES, "/dev/shm": SHM_BYTES},
+        "keep": [str(folder) for folder in python_folders() if folder.is_relative_to("/tmp")],
+    }
 
 
 def spawn(argv, **pipes):
     """A subprocess.Popen of argv in a box. Its stdin, stdout and stderr are pipes unless `pipes` says otherwise."""
     program, seccomp = seccomp_program(), None
-    if program is not None:
+    if program is not None and tier() == "bubblewrap":
         seccomp = tempfile.TemporaryFile()
         seccomp.write(program)
         seccomp.seek(0)

@@ -1,0 +1,148 @@
+"""Warm start, the trusted side: one box with torch imported (agent_fork.py), out of which each submission's agent is forked in milliseconds.
+
+    with Zygote() as zygote:
+        box = Box(cells, zygote.spawn)
+
+Same namespaces, limits, filter and read-only view as the cold path (sandbox.py); the same escape tests run on both.
+"""
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+
+from course_lib.grading import sandbox
+
+BOOT = 120.0  # seconds for torch to load on a busy machine
+ANSWER = 30.0  # seconds for a fork
+# What agents and labs' cells import. Importing must not compute and must start no thread.
+MODULES = (
+    "torch", "safetensors.torch", "course_lib.questions.wire", "course_lib.questions.invoke", "course_lib.questions.core", "course_lib.questions.notebook", "course_lib.grading.agent",
+)  # fmt: skip
+
+
+class Agent:
+    """A running agent, with those parts of subprocess.Popen that box.py uses. wait and poll may be called from several threads."""
+
+    def __init__(self, stdin, stdout, stderr, report, pidfd):
+        self.stdin, self.stdout, self.stderr = (os.fdopen(fd, mode, buffering=0) for fd, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb")))
+        self.report, self.pidfd, self.returncode, self.lock = report, pidfd, None, threading.Lock()
+        found = re.search(r"^Pid:\s*(-?\d+)", open(f"/proc/self/fdinfo/{pidfd}").read(), re.M)
+        self.pid = int(found.group(1))  # as seen here, outside; -1 if it has ended already
+
+    def fileno(self):
+        """Readable once the process has ended."""
+        return self.pidfd
+
+    def poll(self):
+        """The exit status (128 + number where a signal ended the agent, negative where one ended the whole job), or None while it runs."""
+        with self.lock:
+            if self.returncode is None:
+                try:
+                    told = self.report.recv(64, socket.MSG_DONTWAIT)
+                    self.returncode = int(told) if told else -signal.SIGKILL  # the zygote is gone, and its jobs with it
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self.returncode = -signal.SIGKILL
+            return self.returncode
+
+    def wait(self, timeout=None):
+        if self.poll() is None:
+            select.select([self.report], [], [], timeout)
+            if self.poll() is None:
+                raise subprocess.TimeoutExpired("agent", timeout)
+        return self.returncode
+
+    def kill(self):
+        """Ends the first process of the job's pid namespace, and so every process in it."""
+        try:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def __del__(self):
+        self.report.close()
+        os.close(self.pidfd)
+
+
+class Zygote:
+    """Boots in the constructor: OSError or NoSandbox, with one line, where no warm start is possible. Boot it from a thread that lives on: it dies with that thread.
+
+    spawn() raises OSError if the zygote has died; the next spawn() boots another.
+    """
+
+    def __init__(self, modules=MODULES):
+        self.modules, self.process = modules, None
+        self.boot()
+
+    def boot(self):
+        program = sandbox.seccomp_program()
+        if sandbox.tier() != "bubblewrap":
+            raise OSError("warm start needs bubblewrap")
+        if program is None:
+            raise OSError("warm start needs the system-call filter, which this machine type has not")
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.log = tempfile.TemporaryFile()
+        with theirs:
+            line = sandbox.zygote_command([sandbox.python(), "-s", "-P", "-m", "course_lib.grading.agent_fork", str(theirs.fileno())])
+            self.process = subprocess.Popen(line, pass_fds=(theirs.fileno(),), env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")}, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.channel.settimeout(BOOT)
+        try:
+            self.channel.send(json.dumps(sandbox.job_settings(program) | {"modules": self.modules}).encode())
+            said = self.channel.recv(1000).decode(errors="replace")
+        except OSError as error:
+            said = str(error)
+        if said != "ready":
+            self.log.seek(0)
+            said = said or self.log.read().decode(errors="replace").strip()[-300:] or "it ended at once"
+            self.close()
+            raise OSError(f"no warm start: {said}")
+        self.channel.settimeout(ANSWER)
+
+    def spawn(self):
+        """An Agent in fresh namespaces. OSError if the zygote is gone."""
+        if self.process is None:
+            self.boot()
+        pipes = [os.pipe() for _ in range(3)]
+        inside, ours = (pipes[0][0], pipes[1][1], pipes[2][1]), (pipes[0][1], pipes[1][0], pipes[2][0])
+        report, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        report.settimeout(ANSWER)
+        try:
+            socket.send_fds(self.channel, [json.dumps({"uid": sandbox.box_uid()}).encode()], [*inside, theirs.fileno()])
+            theirs.close()
+            said, fds, _, _ = socket.recv_fds(report, 64, 1)
+            if not fds:
+                raise OSError("the zygote has died")
+            agent = Agent(*ours, report, fds[0])
+            os.write(ours[0], b"!")
+            return agent
+        except OSError:
+            theirs.close(), report.close()
+            for fd in ours:
+                os.close(fd)
+            self.close()
+            raise OSError("the zygote has died; the next job gets another") from None
+        finally:
+            for fd in inside:
+                os.close(fd)
+
+    def close(self):
+        """Ends the zygote and every agent that still runs."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.channel.close()
+            self.log.close()
+            self.process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
