@@ -28,7 +28,7 @@ def zipped(path, members, **infos):
 def take(tmp_path, *paths, roster=None):
     lines = []
     counts = collect.collect(LAB, paths, roster, tmp_path / "submissions", lines.append)
-    return counts, "\n".join(lines), store.submissions(LAB, tmp_path / "submissions")
+    return (counts["taken"] + counts["already here"], counts["rejected"] + counts["not matched"]), "\n".join(lines), store.submissions(LAB, tmp_path / "submissions")
 
 
 def test_zip_of_submit(tmp_path):
@@ -182,7 +182,7 @@ def test_csv_neutralises_formulas_and_keeps_numbers(tmp_path):
     for name in ("=HYPERLINK(1)", "+1", "-2", "@x", "Ann, \"A\"\nB"):
         folder = tmp_path / "submissions" / LAB / store.safe_name(name) / ("a" * 16)
         store.write_json(folder / "meta.json", {"received": 1, "notes": [name]})
-    store.write_json(store.result_path(LAB, store.safe_name("@x"), "a" * 16, store.spec_sha(LAB), tmp_path / "grades"), result(student="x"))
+    store.write_json(store.result_path(LAB, store.safe_name("@x"), "a" * 16, store.spec_sha(LAB), tmp_path / "grades"), result(student="@x"))
     rows = list(csv.DictReader(io.StringIO(export.to_csv(LAB, tmp_path / "grades", tmp_path / "submissions"))))
     assert len(rows) == 5 and not any(v[:1] in "=+-@" for row in rows for v in row.values() if v)
     graded = [r for r in rows if r["status"] == "graded"][0]

@@ -29,7 +29,7 @@ def test_zip_receipt_and_the_way_to_collect(here, capsys):
     said = capsys.readouterr().out
     assert path.name.startswith(LAB) and hashlib.sha256(path.read_bytes()).hexdigest() in said
     assert sorted(zipfile.ZipFile(path).namelist()) == [f"{LAB}.ipynb", "manifest.json", "work/pretrain/model.safetensors", "work/pretrain/record.json"]
-    assert collect.collect(LAB, [path], submitted=here / "in", say=lambda line: None) == (1, 0) and (here / "in" / LAB / "Ann Ö").is_dir()
+    assert collect.collect(LAB, [path], submitted=here / "in", say=lambda line: None)["taken"] == 1 and (here / "in" / LAB / "Ann Ö").is_dir()
 
 
 def test_a_missing_model_and_unwritten_exercises_are_told(here, capsys):

@@ -1,0 +1,303 @@
+"""What came from an LMS or by mail, as hand-ins: one dict a student's file or folder, with what the LMS says about it. Nothing is written, nothing is executed.
+
+    Canvas      submissions.zip: doejane_LATE_12345_67890_file.zip         name, user id, attachment id; LATE, but not how late
+    Moodle      Jane Doe_1234567_assignsubmission_file/file.zip            name, participant number; flat: …_assignsubmission_file_file.zip
+    Gradescope  assignment_9_export/submission_123/… (unpacked)            submission_metadata.yml lists submitters and times
+    else        a folder: each file, each sub-folder is a hand-in; a zip is one
+"""
+
+import datetime
+import io
+import os
+import re
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from course_lib.grading import store
+
+MAX_MEMBERS = 2000  # of one hand-in
+MAX_CONTAINER = 200_000  # members of an LMS's zip
+MAX_METADATA = 256 * 2**20
+SOURCES = ("canvas", "moodle", "gradescope", "files")
+CANVAS = re.compile(r"(?:(?P<name>(?!LATE_|anon_)\w+?)_|(?=(?:LATE_)?anon_))(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[^\W_]+)_(?:(?P<attachment>\d+)_(?P<file>.+)|(?:text|link)\.html)", re.S)
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?(?P<file>.*)", re.S)      # the first such part is Moodle's, the rest the student's
+JUNK = re.compile(r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$")
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, AttributeError)
+
+
+class Rejected(Exception):
+    """A file that is not taken: one line that says why."""
+
+
+class Entry(NamedTuple):
+    name: str  # path in its container, with /
+    size: int  # bytes, as the container says: it may lie
+    when: str  # time of the file by the student's clock, "2026-11-20 17:58:02"; sorts
+    bad: str  # why it may not be read, or ""
+    read: Callable  # (limit) -> at most limit bytes; raises one of DAMAGE
+
+
+def entries_of_zip(archive, most=MAX_MEMBERS):
+    """[Entry] of an open zip without folders and junk. Raises Rejected where there are too many."""
+    members = archive.infolist()
+    if len(members) > most:
+        raise Rejected(f"the zip has {len(members)} members, at most {most} are read")
+    found = []
+    for member in members:
+        name, bad = member.filename.replace("\\", "/"), ""
+        if not member.flag_bits & 0x800:      # macOS packs UTF-8 names and does not say so
+            try:
+                name = name.encode("cp437").decode("utf-8")
+            except UnicodeError:
+                pass
+        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
+            bad = f"the zip wants to write outside its folder ({store.safe_name(name)}): refused whole"
+        elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            bad = f"the zip holds a link or device ({store.safe_name(name)}): refused whole"
+        elif member.flag_bits & 1:
+            bad = "the zip is protected by a password"
+        if bad or not (member.is_dir() or JUNK.search(name)):
+            when = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*member.date_time)
+            found.append(Entry(name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)))
+    return found
+
+
+def read_member(archive, member, limit):
+    with archive.open(member) as file:  # the size in the header may lie: read with a cap
+        return file.read(limit)
+
+
+def entries_of_folder(root):
+    """[Entry] of all files under a folder. Links and devices are named, not followed."""
+    found = []
+    for folder, below, names in os.walk(root):
+        below.sort()
+        for name in sorted(names) + [b for b in below if Path(folder, b).is_symlink()]:
+            path = Path(folder, name)
+            short = path.relative_to(root).as_posix()
+            if JUNK.search(short) or name.startswith("."):
+                continue
+            found.append(entry_of_file(path, short))
+    return found
+
+
+def entry_of_file(path, name):
+    try:
+        status = path.lstat()
+    except OSError:
+        return Entry(name, 0, "", "there is no such file", None)
+    when = f"{datetime.datetime.fromtimestamp(status.st_mtime):%Y-%m-%d %H:%M:%S}"
+    bad = "" if stat.S_ISREG(status.st_mode) else "not a file"
+    return Entry(name, status.st_size, when, bad, lambda limit: read_file(path, limit))
+
+
+def read_file(path, limit):
+    with open(path, "rb") as file:
+        return file.read(limit)
+
+
+def is_zip(entry):
+    return not entry.bad and entry.size > 3 and entry.read(4)[:2] == b"PK"
+
+
+# ---- which LMS ------------------------------------------------------------------------------------------------------------
+
+
+def layout(names):
+    """("canvas" | "moodle" | "gradescope" | "files", length of the common folder that is in front of all names)."""
+    tops = {n.split("/", 1)[0] for n in names}
+    for cut in (0, len(next(iter(tops))) + 1) if len(tops) == 1 and all("/" in n for n in names) else (0,):
+        short = [n[cut:] for n in names]
+        if "submission_metadata.yml" in short:
+            return "gradescope", cut
+        if short and all(MOODLE.fullmatch(n.split("/", 1)[0]) for n in short):
+            return "moodle", cut
+        if short and all("/" not in n and CANVAS.fullmatch(n) for n in short):
+            return "canvas", cut
+    return "files", 0
+
+
+def hand_ins(paths, source=None, named=lambda text: False):
+    """Yields the hand-ins of files and folders: {"shown", "source", "entries", "hints", "lms", "received" (epoch s or None), "late" (True, False, None), "ids", "name", "email", "others"}.
+
+    source: one of SOURCES, or None: told by content. named(text) -> whether a file's name names a student: his zip is never taken for an LMS's, whatever is in it.
+    "rejected" instead of "entries" where a container cannot be read; the others go on.
+    """
+    loose = []
+    for path in map(Path, paths):
+        if path.is_dir() and not path.is_symlink():
+            yield from of_folder(path, source, named)
+        else:
+            loose.append(path)
+    for path in loose:
+        yield from of_file(path, source, named)
+
+
+def of_folder(path, source, named):
+    entries = entries_of_folder(path)
+    kind, cut = layout([e.name for e in entries]) if source is None else (source, layout([e.name for e in entries])[1])
+    if kind != "files":
+        yield from of_lms(kind, [e._replace(name=e.name[cut:]) for e in entries], path.name)
+        return
+    folders = {}
+    for entry in entries:
+        top, _, rest = entry.name.partition("/")
+        if rest:
+            folders.setdefault(top, []).append(entry._replace(name=rest))
+        else:
+            yield from of_file(path / top, source, named)
+    for top, inside in folders.items():
+        yield from parts(inside, hand_in(top, f"{path.name}/{top}"))
+
+
+def of_file(path, source, named):
+    entry = entry_of_file(path, path.name)
+    plain = hand_in(path.name, path.name)
+    if entry.bad:
+        yield plain | {"rejected": entry.bad}
+        return
+    try:
+        if source == "files" or not is_zip(entry) or (source is None and named(path.name)):
+            yield plain | {"entries": [entry]}
+            return
+        archive = zipfile.ZipFile(path)      # stays open as long as one of its entries is there
+        entries = entries_of_zip(archive, MAX_CONTAINER)
+        kind, cut = layout([e.name for e in entries])
+        if (source or kind) == "files":
+            yield plain | {"entries": [entry]}
+        else:
+            yield from of_lms(source or kind, [e._replace(name=e.name[cut:]) for e in entries], path.name)
+    except Rejected as why:
+        yield plain | {"rejected": str(why)}
+    except DAMAGE as error:
+        yield plain | {"rejected": f"the zip is damaged ({str(error)[:80]}): hand it in again"}
+
+
+def hand_in(shown, source, **changes):
+    return {"shown": store.safe_name(shown), "source": store.safe_name(source.replace("/", " "), 160), "entries": [], "hints": [("file name", shown)], "lms": None} | {
+        "received": None, "late": None, "ids": {}, "name": "", "email": "", "others": []} | changes
+
+
+def of_lms(kind, entries, container):
+    """The hand-ins of a recognised download, oldest attachment first."""
+    made, groups = {"canvas": canvas, "moodle": moodle, "gradescope": gradescope}[kind](entries)
+    for key, inside in groups.items():
+        about = made.get(key)
+        base = hand_in(str(key), f"{container}/{key}", lms=kind)
+        if about is None or any(e.bad for e in inside):
+            yield base | {"rejected": next((e.bad for e in inside if e.bad), f"its name is none that {kind.capitalize()} gives")}
+        else:
+            yield from parts(inside, base | about)
+
+
+def parts(entries, about):
+    """A student's folder as hand-ins: what lies there loose, then each zip, which counts more: it has the model, too."""
+    if bad := next((e.bad for e in entries if e.bad), None):
+        yield about | {"rejected": bad}
+        return
+    zips = [e for e in entries if e.name.lower().endswith(".zip") or is_zip(e)]
+    rest = [e for e in entries if e not in zips]
+    if not zips or any(".ipynb" in e.name.lower() for e in rest):
+        yield about | {"entries": rest}
+    for entry in zips:
+        yield about | {"entries": [entry]}
+
+
+def canvas(entries):
+    made, groups = {}, {}
+    for entry in sorted(entries, key=lambda e: int(m["attachment"] or 0) if (m := CANVAS.fullmatch(e.name)) else 0):
+        found = CANVAS.fullmatch(entry.name)
+        if found and not found["attachment"]:      # a text or a link that was handed in
+            continue
+        key = f"{found['name'] or ''}_{found['id']}".strip("_") if found else entry.name
+        groups.setdefault(key, []).append(entry._replace(name=found["file"]) if found and not entry.bad else entry)
+        if found:
+            hints = [("canvas_id", found["id"]), ("name", found["name"]), ("file name", key)]
+            made[key] = {"hints": hints, "ids": {"canvas_id": found["id"]}, "name": found["name"] or "", "late": bool(found["late"]), "alone": key}
+    return made, groups
+
+
+def moodle(entries):
+    made, groups = {}, {}
+    for entry in entries:
+        top, _, rest = entry.name.partition("/")
+        found = MOODLE.fullmatch(top)
+        if found and found["kind"] != "file":      # onlinetext, comments
+            continue
+        key = f"{found['name']} {found['id']}" if found else top
+        groups.setdefault(key, []).append(entry._replace(name="/".join(filter(None, (found["file"], rest)))) if found and not entry.bad else entry)
+        if found:
+            hints = [("name", found["name"]), ("moodle_id", found["id"]), ("file name", found["name"])]
+            made[key] = {"hints": hints, "ids": {"moodle_id": found["id"]}, "name": found["name"], "alone": found["name"]}
+    return made, groups
+
+
+def gradescope(entries):
+    metadata = next((e for e in entries if e.name == "submission_metadata.yml"), None)
+    if metadata is None:
+        raise Rejected("there is no submission_metadata.yml: export the submissions from Gradescope again")
+    told, made, groups = read_metadata(metadata), {}, {}
+    for entry in entries:
+        top, _, rest = entry.name.partition("/")
+        if rest:
+            groups.setdefault(top, []).append(entry._replace(name=rest) if not entry.bad else entry)
+    for top in groups:
+        about = told.get(top)
+        people = [{k.lstrip(":"): str(v or "").strip() for k, v in p.items()} for p in (about or {}).get(":submitters") or [] if isinstance(p, dict)]
+        if not people:
+            continue
+        everybody = [{"hints": [("email", p.get("email")), ("id", p.get("sid")), ("name", p.get("name")), ("file name", " ".join(filter(None, (p.get("email"), p.get("name"), p.get("sid")))))],
+                      "ids": {"sis_id": p["sid"]} if p.get("sid") else {}, "name": p.get("name", ""), "email": p.get("email", ""), "alone": p.get("email") or p.get("name") or p.get("sid") or top} for p in people]
+        made[top] = everybody[0] | {"received": epoch(about.get(":created_at")), "others": everybody[1:]}
+    return made, groups
+
+
+def read_metadata(entry):
+    """submission_metadata.yml as a dict. Ruby's own tags are read as what they hold."""
+    try:
+        import yaml
+    except ImportError:
+        raise store.StoreError("a Gradescope export needs pyyaml: pip install 'littlebrook-course[grade]'") from None
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        pass
+
+    def plain(loader, suffix, node):
+        if isinstance(node, yaml.ScalarNode):
+            return loader.construct_scalar(node)
+        return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else loader.construct_sequence(node, deep=True)
+
+    Loader.add_multi_constructor("", plain)
+    data = entry.read(MAX_METADATA + 1)
+    try:
+        told = yaml.load(data, Loader=Loader) if len(data) <= MAX_METADATA else None
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        raise Rejected(f"submission_metadata.yml is damaged ({' '.join(str(error).split())[:80]}): export again") from None
+    if not isinstance(told, dict):
+        raise Rejected("submission_metadata.yml is empty or too long: export again")
+    return {str(k): v for k, v in told.items() if isinstance(v, dict)}
+
+
+def epoch(value):
+    """Seconds of a time in submission_metadata.yml (UTC where it names no zone), or None."""
+    if isinstance(value, str):
+        try:
+            value = datetime.datetime.fromisoformat(value.strip().replace(" UTC", "+00:00"))
+        except ValueError:
+            return None
+    if not isinstance(value, datetime.datetime):
+        return None
+    return (value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)).timestamp()
+
+
+def open_zip(entry, limit):
+    """An open ZipFile of an entry's bytes, held in memory. Raises Rejected."""
+    if entry.bad:
+        raise Rejected(entry.bad)
+    data = entry.read(limit + 1)
+    if len(data) > limit:
+        raise Rejected(f"{len(data) >> 20} MB are more than the {limit >> 20} MB that are read")
+    return zipfile.ZipFile(io.BytesIO(data))
