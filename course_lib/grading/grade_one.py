@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import re
 import socket
 import sys
 import time
@@ -54,21 +55,24 @@ def clean(value):
 
 def grade_submission(job, spawn=None):
     """The graded part of a result. The sandbox boots while this process reads the notebook and imports torch."""
-    from course_lib.grading import notebooks
+    from course_lib.grading import notebooks, signs
     from course_lib.grading.box import Box
 
     folder = Path(job["folder"])
     if not folder.is_dir():
         raise RuntimeError(f"{folder} is gone")
-    cells = notebooks.read_cells(folder / "notebook.ipynb")
+    meta = store.read_meta(folder)
+    if meta.get("ungradable"):
+        raise notebooks.Ungradable(str(meta["ungradable"]))
+    cells, passed, notes = notebooks.read_book(folder / "notebook.ipynb")
     box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], **({"spawn": spawn} if spawn else {}))
     try:
         from course_lib.questions import core  # torch: a second and a half, beside the sandbox's own
 
         questions = core.questions_of(job["lab"])
         refuse_other_lab(cells, job["lab"], core)
-        flags = notebooks.static_flags(cells, [q.id for q in questions if not isinstance(q, core.WrittenQuestion)])
-        flags += notebooks.forbidden_flags(cells, [q for q in questions if isinstance(q, core.Question)])
+        asked = [q for q in questions if isinstance(q, core.Question)]
+        flags = signs.archive_flags(meta.get("notes", [])) + signs.static_flags(cells, [q.id for q in questions if not isinstance(q, core.WrittenQuestion)]) + signs.forbidden_flags(cells, asked)
         answers = notebooks.written_answers(cells)
         box.load_early()
         graded = {q.id: grade_artifact(q, folder, job, flags) for q in questions if isinstance(q, core.ArtifactQuestion)}
@@ -81,11 +85,15 @@ def grade_submission(job, spawn=None):
     finally:
         box.stop()
     rows = [rounded(graded[q.id]) for q in questions]
+    if reason := signs.needs_gpu(rows):
+        raise notebooks.Ungradable(reason)
+    changed, doubtful = signs.stale(rows, passed)
     unfinished = any("not run: the submission" in c["message"] or "not run: your code has stopped" in c["message"] for q in rows for c in q["cases"])
     return {
         "status": "partial" if unfinished else "graded",
         "questions": rows,
-        "flags": flags + box.flags,
+        "flags": flags + box.flags + doubtful,
+        "notes": notes + signs.double_notes(cells, [q.id for q in asked]) + changed,
         "cells_stopped": stopped,
         "restarts": box.restarts,
         "log_tail": box.log[-4000:].decode("utf-8", "replace"),
@@ -111,10 +119,16 @@ def refuse_other_lab(cells, lab, core):
 
 def written(question, answer):
     """A question read by a person: no score, the text, and what is suggested where nothing was written."""
-    from course_lib.grading.notebooks import STUB_ANSWER
+    from course_lib.grading.notebooks import MAX_ANSWER, STUB_ANSWER
 
     text = (answer or "").strip()
-    suggestion = "nothing was written: 0 suggested" if text in ("", STUB_ANSWER) else ""
+    suggestion = ""
+    if text in ("", STUB_ANSWER):
+        suggestion = "nothing was written: 0 suggested"
+    elif re.fullmatch(r"(?:!\[[^\]]*\]\([^)]*\)|<img[^>]*>|\s)+", text):
+        suggestion = "only an image was pasted: look into the notebook"
+    elif len(text) >= MAX_ANSWER:
+        suggestion = f"cut after {MAX_ANSWER} characters: the rest is in the notebook"
     return {"id": question.id, "score": None, "max": question.points, "status": "needs_review", "cases": [], "message": suggestion, "answer": text, "flags": []}
 
 

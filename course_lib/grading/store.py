@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import functools
 import hashlib
 import hmac
 import json
@@ -71,10 +72,19 @@ def seed_for(key, lab, submission_sha):
 def spec_sha(lab):
     """What a grade depends on besides the submission: the lab's questions, the comparison, the scoring. 16 hex digits."""
     package = Path(__file__).resolve().parent.parent
-    files = [package / "questions" / f"lab{lab}.py", *(package / "questions" / f"{n}.py" for n in ("core", "compare", "invoke", "wire")), *sorted((package / "evaluation").glob("*.py"))]
+    files = [package / "questions" / f"lab{lab}.py", *(package / "questions" / f"{n}.py" for n in ("core", "compare", "invoke", "ambient", "wire")), *sorted((package / "evaluation").glob("*.py"))]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0" + (file.read_bytes() if file.exists() else b"") + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def code_sha():
+    """Of all the course's Python, as it was when first asked: two machines that grade one class have the same. 16 hex digits."""
+    package, digest = Path(__file__).resolve().parent.parent, hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -86,15 +96,19 @@ def submission_sha(files):
     return digest.hexdigest()[:16]
 
 
+def read_meta(folder):
+    """meta.json of a submission's folder: a dict with "received" and "notes" at least."""
+    try:
+        return {"received": 0, "notes": []} | json.loads(Path(folder, "meta.json").read_text())
+    except (OSError, ValueError, TypeError):
+        return {"received": 0, "notes": ["meta.json cannot be read"]}
+
+
 def submissions(lab, root=SUBMISSIONS):
     """[(student, sha, folder, meta)] of a lab, by student, the oldest first."""
     found = []
     for meta_path in sorted(Path(root, lab).glob("*/*/meta.json")):
-        try:
-            meta = json.loads(meta_path.read_text())
-        except (OSError, ValueError):
-            meta = {"received": 0, "notes": ["meta.json cannot be read"]}
-        found.append((meta_path.parent.parent.name, meta_path.parent.name, meta_path.parent, meta))
+        found.append((meta_path.parent.parent.name, meta_path.parent.name, meta_path.parent, read_meta(meta_path.parent)))
     return sorted(found, key=lambda s: (s[0], s[3].get("received", 0)))
 
 
