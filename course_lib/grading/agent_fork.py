@@ -73,7 +73,7 @@ def give_up(settings, uid):
     """
     if uid is not None and not settings["root"]:
         done(LIBC.unshare(NEWUSER), "unshare user")
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {settings['uid']} 1"), ("gid_map", f"{uid} {settings['uid']} 1")):
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} 0 1"), ("gid_map", f"{uid} 0 1")):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
     for capability in range(64):

@@ -23,12 +23,13 @@ def grade_one(job_path, out_path, spawn=None):
     if done is not None and done["status"] != "infra_error" and done["spec_sha"] == job["spec_sha"]:
         return done
     result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")}
-    result |= {"schema": store.SCHEMA, "seed": job["seed"][:12] + "…", "host": socket.gethostname(), "tier": "bubblewrap", "attempt": job.get("attempt", 1), "started": round(started, 3)}
+    result |= {"schema": store.SCHEMA, "seed": job["seed"][:12] + "…", "host": socket.gethostname(), "attempt": job.get("attempt", 1), "started": round(started, 3)}
     result |= {"questions": [], "flags": [], "log_tail": ""}
     from course_lib.grading.notebooks import Ungradable
-    from course_lib.grading.sandbox import NoSandbox
+    from course_lib.grading.sandbox import NoSandbox, tier
 
     try:
+        result["tier"] = tier()
         if store.spec_sha(job["lab"]) != job["spec_sha"]:
             raise RuntimeError("this machine's course_lib differs from the one that made the job: update it")
         result |= grade_submission(job, spawn)

@@ -157,7 +157,8 @@ def bubblewrap(seccomp_fd=None, capabilities=None):
         line += ["--cap-drop", "ALL"]
         capabilities = capabilities or ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]  # for setpriv, which drops them with the uid
     else:
-        line += ["--unshare-user", "--uid", str(box_uid()), "--gid", str(box_uid())] + ([] if capabilities else ["--disable-userns"])
+        inner = "0" if capabilities else str(box_uid())  # with another uid than 0 bwrap nests a second user namespace, which does not own its process ids
+        line += ["--unshare-user", "--uid", inner, "--gid", inner] + (["--cap-drop", "ALL"] if capabilities else ["--disable-userns"])
     for name in capabilities or []:
         line += ["--cap-add", name]
     if seccomp_fd is not None:
@@ -197,7 +198,8 @@ def command(argv, seccomp_fd=None):
 
 def zygote_command(argv):
     """The command line of a zygote: the same box, but its one process may make namespaces and mounts for others (agent_fork.py). No student's code runs in it."""
-    return bubblewrap(capabilities=["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP", *(["CAP_SETUID", "CAP_SETGID"] if os.geteuid() == 0 else [])]) + list(argv)
+    more = ["CAP_SETUID", "CAP_SETGID"] if os.geteuid() == 0 else ["CAP_SETFCAP"]  # the last: to give a job a user namespace (Linux 5.12)
+    return bubblewrap(capabilities=["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP", *more]) + list(argv)
 
 
 def job_settings(program):
@@ -205,7 +207,6 @@ def job_settings(program):
     names = {"address_space": "RLIMIT_AS", "cpu": "RLIMIT_CPU", "file": "RLIMIT_FSIZE", "files": "RLIMIT_NOFILE", "processes": "RLIMIT_NPROC"}
     return {
         "root": os.geteuid() == 0,
-        "uid": box_uid(),
         "seccomp": program.hex(),
         "limits": {name: LIMITS[key] for key, name in names.items()} | {"RLIMIT_CORE": 0},
         "tmpfs": {"/tmp": TMP_BYTES, "/box": BOX_BYTES, "/dev/shm": SHM_BYTES},

@@ -99,10 +99,8 @@ class Zygote:
         except OSError as error:
             said = str(error)
         if said != "ready":
-            self.log.seek(0)
-            said = said or self.log.read().decode(errors="replace").strip()[-300:] or "it ended at once"
-            self.close()
-            raise OSError(f"no warm start: {said}")
+            words = self.last_words()
+            raise OSError(f"no warm start: {said or words or 'it ended at once'}")
         self.channel.settimeout(ANSWER)
 
     def spawn(self):
@@ -114,23 +112,29 @@ class Zygote:
         report, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         report.settimeout(ANSWER)
         try:
-            socket.send_fds(self.channel, [json.dumps({"uid": sandbox.box_uid()}).encode()], [*inside, theirs.fileno()])
-            theirs.close()
+            with theirs:
+                socket.send_fds(self.channel, [json.dumps({"uid": sandbox.box_uid()}).encode()], [*inside, theirs.fileno()])
             said, fds, _, _ = socket.recv_fds(report, 64, 1)
             if not fds:
-                raise OSError("the zygote has died")
-            agent = Agent(*ours, report, fds[0])
-            os.write(ours[0], b"!")
-            return agent
-        except OSError:
-            theirs.close(), report.close()
+                raise OSError("no answer")
+        except OSError as error:
+            report.close()
             for fd in ours:
                 os.close(fd)
-            self.close()
-            raise OSError("the zygote has died; the next job gets another") from None
+            raise OSError(f"the zygote has died ({self.last_words() or error})") from None
         finally:
             for fd in inside:
                 os.close(fd)
+        agent = Agent(*ours, report, fds[0])
+        agent.stdin.write(b"!")
+        return agent
+
+    def last_words(self):
+        """The last line that it wrote; it is closed then."""
+        self.log.seek(0)
+        said = self.log.read().decode(errors="replace").strip()
+        self.close()
+        return said.split("\n")[-1][-300:]
 
     def close(self):
         """Ends the zygote and every agent that still runs."""
