@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from course_lib.grading import store
+from course_lib.grading import gradebook, store
 from course_lib.grading.grade_one import clean
 from course_lib.grading.worker import DiskTrouble, Trouble, Worker
 
@@ -15,10 +15,10 @@ JOB_SECONDS = 600
 
 
 def jobs_of(lab, grades, submitted, spec=None):
-    """[(job, job path, out path)] of the latest submissions that have no valid result yet."""
-    key, spec = store.secret(grades), spec or store.spec_sha(lab)
-    latest, jobs = store.latest(lab, submitted), []
-    for student, sha, folder, _ in latest:
+    """[(job, job path, out path)] of the attempts that count (policy.yaml) and have no valid result yet."""
+    key, spec, jobs = store.secret(grades), spec or store.spec_sha(lab), []
+    latest = store.latest(lab, submitted)
+    for student, sha, folder, _ in gradebook.attempts_to_grade(lab, submitted):
         done = store.standing(lab, student, sha, spec, grades)
         if done is not None and done["status"] != "infra_error":
             continue
@@ -143,7 +143,7 @@ def check_lab(lab, submitted):
 
 
 def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True, scheduler=None):
-    """Grades what is not graded yet. Returns {student: result} of the latest submissions. Raises NoSandbox before touching anything."""
+    """Grades what is not graded yet. Returns {student: result, or None} of those who handed in. Raises NoSandbox before touching anything."""
     from course_lib.grading import doctor
 
     if scheduler is None:
@@ -152,7 +152,7 @@ def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, p
     spec = store.spec_sha(lab)
     with store.locked(lab, grades):
         run(lab, jobs_of(lab, grades, submitted, spec), workers, scheduler, progress)
-    return {student: store.standing(lab, student, sha, spec, grades) for student, sha, _, _ in store.latest(lab, submitted)}
+    return {row["student"]: row["result"] for row in gradebook.rows(lab, grades, submitted) if row["sha"] is not None}
 
 
 def table(lab, results):
