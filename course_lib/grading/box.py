@@ -58,6 +58,7 @@ class Box:
         self.flags, self.log, self.restarts = [], b"", 0
         self.process, self.loaded, self.began = None, False, time.monotonic()
         self.early, self.failure = None, None
+        self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
         self.spawn = spawn or cold_agent
         self.start()
 
@@ -68,7 +69,8 @@ class Box:
         try:
             self.process = self.spawn()
         except OSError as error:
-            raise Infra(f"the sandbox did not start: {error}") from None
+            self.infra = Infra(f"the sandbox did not start: {error}")
+            raise self.infra from None
         self.loaded = self.spoke = False
         for pipe in (self.process.stdin, self.process.stdout):
             os.set_blocking(pipe.fileno(), False)
@@ -143,12 +145,13 @@ class Box:
             return Died("oom", f"your code used more than {sandbox.MEMORY / 2**30:g} GiB of memory and was stopped")
         if code == PIPE_CLOSED:
             return Died("protocol", "your code closed the grader's pipe")
-        if code < 0 or code > 128:
-            number = -code if code < 0 else code - 128
+        if code < 0:  # the box itself, which no student's code can reach: what dies in it gives 128 + the signal
+            self.infra = Infra(f"the sandbox was killed from outside (signal {-code})")
+        if code > 128:
             try:
-                name = signal.Signals(number).name
+                name = signal.Signals(code - 128).name
             except ValueError:
-                name = f"signal {number}"
+                name = f"signal {code - 128}"
             return Died("killed", f"the process died ({name})")
         return Died("killed", f"the process died (exit status {code})")
 
@@ -221,14 +224,14 @@ class Box:
         except Died as died:
             number = at[0]
             if not self.spoke and died.status != "protocol":
-                self.failure = Infra(f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}")
+                self.failure = self.infra = Infra(f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}")
             elif type(number) is not int or number in self.skip or number not in dict(self.cells):
                 self.flag("forged reply", "the cells' progress makes no sense")
                 self.failure = died
             else:
                 self.skip[number] = f"{died.status}: {died.message}"
         except Exception as error:  # ours: must not get lost in a thread
-            self.failure = Infra(f"{type(error).__name__}: {error}")
+            self.failure = self.infra = Infra(f"{type(error).__name__}: {error}")
 
     def call(self, name, args, kwargs, options, timeout):
         from course_lib.questions.invoke import CallFailed

@@ -66,7 +66,7 @@ def grade_submission(job, spawn=None):
     if meta.get("ungradable"):
         raise notebooks.Ungradable(str(meta["ungradable"]))
     cells, passed, notes = notebooks.read_book(folder / "notebook.ipynb")
-    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], **({"spawn": spawn} if spawn else {}))
+    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], spawn)
     try:
         from course_lib.questions import core  # torch: a second and a half, beside the sandbox's own
 
@@ -85,6 +85,8 @@ def grade_submission(job, spawn=None):
         stopped = box.stopped
     finally:
         box.stop()
+    if box.infra:
+        raise box.infra
     rows = [rounded(graded[q.id]) for q in questions]
     if reason := signs.needs_gpu(rows):
         raise notebooks.Ungradable(reason)
