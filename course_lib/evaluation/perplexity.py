@@ -8,9 +8,10 @@ from course_lib.stages.tokenizer import PAD, encode_documents
 
 
 @torch.no_grad()
-def document_losses(model, ids: list[list[int]], batch: int = 8192) -> list[float]:
+def document_losses(model, ids: list[list[int]], batch: int | None = None) -> list[float]:
     """−log p of each document under the model, nats, summed over its tokens after BOS. `batch`: tokens a forward pass."""
     device = next(model.parameters()).device
+    batch = batch or (1024 if device.type == "cpu" else 8192)                # what fits a CPU's cache is nearly twice as fast there
     losses = [0.0] * len(ids)
     order = sorted(range(len(ids)), key=lambda k: len(ids[k]))
     while order:
