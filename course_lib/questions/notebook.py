@@ -1,6 +1,7 @@
 """check() and mine(): the questions as a student meets them in the notebook. Practice with teaching messages, never a grade."""
 
 import difflib
+import os
 import sys
 
 from course_lib.questions import core
@@ -41,12 +42,17 @@ class Verdict(int):
         pass
 
 
+def verdict(score, passed):
+    """What check() gives back. nbgrader takes the value of a check's cell as its points, and a cell without a value for full marks: under it, the points."""
+    return round(float(score), 6) if os.environ.get("NBGRADER_EXECUTION") else Verdict(passed)
+
+
 def check(question_id, namespace=None):
     """Runs the question on public inputs and prints a card. True if all of it passes; never raises for a student's error."""
     question, near = find(question_id)
     if question is None:
         print(f"There is no question {question_id!r}. Did you mean: {', '.join(near)}?")
-        return Verdict(False)
+        return verdict(0.0, False)
     if isinstance(question, core.WrittenQuestion):
         print(f"{question.id}: read by a person after you hand in ({question.points:g} points).")
         return Verdict(True)
@@ -57,12 +63,11 @@ def check(question_id, namespace=None):
     else:
         result = core.run(question, LocalCaller(notebook_namespace() if namespace is None else namespace))
     show(result)
-    return Verdict(result.status == "pass")
+    return verdict(result.score, result.status == "pass")
 
 
 def artifact_result(question, folder, seed, public):
     """QuestionResult of a model folder; a bad or missing file is a failed case with one line."""
-    import os
     import time
 
     from course_lib.artifacts import ArtifactError
