@@ -56,6 +56,7 @@ class Box:
     def __init__(self, cells=None, spawn=None):
         self.cells, self.skip, self.stopped = cells, {}, {}  # [(number, source)], {number: why}, {number: why}
         self.flags, self.log, self.restarts = [], b"", 0
+        self.cell_log = b""  # what the cells printed, before any hidden input was in the box: a student may see it
         self.process, self.loaded, self.began = None, False, time.monotonic()
         self.early, self.failure = None, None
         self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
@@ -79,17 +80,21 @@ class Box:
 
     def watch(self, process):
         """Drains what the student prints, and kills the box if its memory grows beyond the limit. Ends with the process."""
+        printed, ended = process.stderr.fileno(), os.dup(process.fileno()) if hasattr(process, "fileno") else os.pidfd_open(process.pid)
+        readers, look = [printed, ended], 0.0
         while process.poll() is None:
-            if sandbox.resident_bytes(process.pid) > sandbox.MEMORY:
-                self.killed_for = "oom"
-                process.kill()
-            until = time.monotonic() + 0.1
-            while (left := until - time.monotonic()) > 0 and select.select([process.stderr], [], [], left)[0]:
-                part = os.read(process.stderr.fileno(), 65536)
-                if not part:
-                    time.sleep(left)
+            if time.monotonic() >= look:
+                look = time.monotonic() + 0.1
+                if sandbox.resident_bytes(process.pid) > sandbox.MEMORY:
+                    self.killed_for = "oom"
+                    process.kill()
+            if printed in select.select(readers, [], [], 0.1)[0]:
+                part = os.read(printed, 65536)
                 self.log = (self.log + part)[-LOG_TAIL:]
-        self.log = (self.log + leftover(process.stderr.fileno()))[-LOG_TAIL:]
+                if not part:  # closed, but the process lives on
+                    readers.remove(printed)
+        os.close(ended)
+        self.log = (self.log + leftover(printed))[-LOG_TAIL:]
 
     def stop(self):
         if self.process is not None:
@@ -220,6 +225,7 @@ class Box:
         try:
             stopped = self.exchange(request, lambda: limit[0], event).get("stopped")
             self.stopped = {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
+            self.cell_log = self.cell_log or self.drained()
             self.loaded = True
         except Died as died:
             number = at[0]
@@ -232,6 +238,13 @@ class Box:
                 self.skip[number] = f"{died.status}: {died.message}"
         except Exception as error:  # ours: must not get lost in a thread
             self.failure = self.infra = Infra(f"{type(error).__name__}: {error}")
+
+    def drained(self):
+        """The log, once the watcher has taken what was printed so far; it needs a moment at most."""
+        until, pipe = time.monotonic() + 1.0, self.process.stderr.fileno()
+        while time.monotonic() < until and select.select([pipe], [], [], 0)[0]:
+            time.sleep(0.001)
+        return self.log
 
     def call(self, name, args, kwargs, options, timeout):
         from course_lib.questions.invoke import CallFailed

@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # another order of a set may be another result: a regrade and another machine must agree
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
     "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "COURSE_MIN_FREE_MB": "1", "COURSE_SIZE": "tiny",
+    "PYTORCH_JIT": "0",  # torch.jit.script would hide what a function calls from the check for forbidden ones; honest code stays as it is
 }  # fmt: skip
 
 NO_BWRAP = "No sandbox: bubblewrap (bwrap) is not installed, and nothing is graded without it. Install it: sudo apt-get install bubblewrap"

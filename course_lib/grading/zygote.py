@@ -22,7 +22,8 @@ BOOT = 120.0  # seconds for torch to load on a busy machine
 ANSWER = 30.0  # seconds for a fork
 # What agents and labs' cells import. Importing must not compute and must start no thread.
 MODULES = (
-    "torch", "safetensors.torch", "course_lib.questions.wire", "course_lib.questions.invoke", "course_lib.questions.core", "course_lib.questions.notebook", "course_lib.grading.agent",
+    "torch", "safetensors.torch", "course_lib.questions.wire", "course_lib.questions.invoke", "course_lib.questions.core", "course_lib.questions.notebook",
+    "course_lib.questions.ambient", "course_lib.grading.agent",
 )  # fmt: skip
 
 
@@ -32,19 +33,20 @@ class Agent:
     def __init__(self, stdin, stdout, stderr, report, pidfd):
         self.stdin, self.stdout, self.stderr = (os.fdopen(fd, mode, buffering=0) for fd, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb")))
         self.report, self.pidfd, self.returncode, self.lock = report, pidfd, None, threading.Lock()
+        report.setblocking(False)
         found = re.search(r"^Pid:\s*(-?\d+)", open(f"/proc/self/fdinfo/{pidfd}").read(), re.M)
         self.pid = int(found.group(1))  # as seen here, outside; -1 if it has ended already
 
     def fileno(self):
         """Readable once the process has ended."""
-        return self.pidfd
+        return self.report.fileno()
 
     def poll(self):
         """The exit status (128 + number where a signal ended the agent, negative where one ended the whole job), or None while it runs."""
         with self.lock:
             if self.returncode is None:
                 try:
-                    told = self.report.recv(64, socket.MSG_DONTWAIT)
+                    told = self.report.recv(64)
                     self.returncode = int(told) if told else -signal.SIGKILL  # the zygote is gone, and its jobs with it
                 except BlockingIOError:
                     pass
