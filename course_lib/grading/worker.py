@@ -79,11 +79,38 @@ def sandboxes(cold):
     except (OSError, sandbox.NoSandbox) as reason:  # slower, not wrong
         print(f"{reason}: every submission starts a sandbox of its own", file=sys.stderr, flush=True)
         zygote = contextlib.nullcontext()
+
+    def spawn():
+        try:
+            return warm.spawn()
+        except OSError:  # it has died: the next call boots another
+            return warm.spawn()
+
     with zygote as warm:
-        yield warm and warm.spawn
+        yield warm and spawn
 
 
-def serve(cold=False):
+def prepare(spawn):
+    """Imports what grading needs. Returns the function of (job path, out path) that grades one job."""
+    import torch
+
+    from course_lib.grading.grade_one import grade_one
+
+    torch.set_num_threads(1)
+    initial_seed, loaded = torch.initial_seed(), {}
+
+    def grade(job_path, out):
+        lab = json.loads(Path(job_path).read_text())["lab"]
+        if loaded.setdefault(lab, store.spec_sha(lab)) != store.spec_sha(lab):
+            sys.exit("the questions have changed since this process has read them")
+        check_questions(lab)
+        fresh_state(initial_seed)
+        return grade_one(job_path, out, spawn)
+
+    return grade
+
+
+def serve(cold=False, prepare=prepare):
     requests, replies = os.dup(0), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what a scoring function prints is no answer
@@ -91,25 +118,14 @@ def serve(cold=False):
     lines = queue.SimpleQueue()
     threading.Thread(target=read_lines, args=(requests, lines), daemon=True).start()
     with sandboxes(cold) as spawn:
-        import torch
-
-        from course_lib.grading.grade_one import grade_one
-
-        torch.set_num_threads(1)
-        initial_seed, loaded = torch.initial_seed(), {}
+        grade = prepare(spawn)
         while True:
             try:
                 request = lines.get(timeout=IDLE)
             except queue.Empty:
                 return
             try:
-                lab = json.loads(Path(request["job"]).read_text())["lab"]
-                spec = store.spec_sha(lab)
-                if loaded.setdefault(lab, spec) != spec:
-                    raise SystemExit("the questions have changed since this process has read them")
-                check_questions(lab)
-                fresh_state(initial_seed)
-                answer = {"status": grade_one(request["job"], request["out"], spawn=spawn)["status"]}
+                answer = {"status": grade(request["job"], request["out"])["status"]}
             except store.StoreError as error:
                 answer = {"spec": str(error)}
             except OSError as error:
@@ -124,6 +140,8 @@ def serve(cold=False):
 class Worker:
     """One such process, started when it is needed and replaced when it died, hung, or has grown."""
 
+    program = (sys.executable, "-m", "course_lib.grading.worker")
+
     def __init__(self, cold=False):
         self.cold, self.process, self.jobs, self.closed, self.most = cold, None, 0, False, 0
 
@@ -132,7 +150,7 @@ class Worker:
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
         env = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
         self.log = tempfile.TemporaryFile()
-        line = [sys.executable, "-m", "course_lib.grading.worker", *(["--cold"] if self.cold else [])]
+        line = [*self.program, *(["--cold"] if self.cold else [])]
         self.process, self.jobs = subprocess.Popen(line, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0), 0
 
     def stop(self):
