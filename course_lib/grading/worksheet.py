@@ -10,6 +10,7 @@ import unicodedata
 from pathlib import Path
 
 from course_lib.grading import store
+from course_lib.grading.page import visible
 
 IDENTITY = {"student", "name", "full name", "id", "sis user id", "sis login id", "integration id", "identifier", "id number", "username", "email address", "email"}
 FIRST, LAST = ("first name",), ("last name", "surname")
@@ -40,12 +41,12 @@ def read(path):
 def fields(text, delimiter):
     """[[(start, end)]]: where the fields of each row stand in the text, their quotes included. Raises StoreError."""
     plain = rf"[^{re.escape(delimiter)}\r\n]*"
-    one = re.compile(rf'(?:"[^"]*(?:""[^"]*)*"{plain}|(?!"){plain})(\r\n|[\r\n]|{re.escape(delimiter)}|\Z)')
+    one = re.compile(rf'(?:"[^"]*(?:""[^"]*)*"|(?!"){plain})(\r\n|[\r\n]|{re.escape(delimiter)}|\Z)')
     rows, row, at = [], [], int(text.startswith("\ufeff"))
     while True:
         found = one.match(text, at)
         if not found:
-            raise store.StoreError(f"the CSV's row {len(rows) + 1} has a quote that is not closed: export it anew")
+            raise store.StoreError(f"the CSV's row {len(rows) + 1} has quotes that do not pair: export it anew")
         row.append((at, found.start(1)))
         at = found.end()
         if found[1] != delimiter:
@@ -57,7 +58,7 @@ def fields(text, delimiter):
 
 def value(text, span):
     raw = text[span[0] : span[1]]
-    return raw[1 : raw.rindex('"')].replace('""', '"') if raw.startswith('"') else raw
+    return raw[1:-1].replace('""', '"') if raw.startswith('"') else raw
 
 
 def table(text):
@@ -137,7 +138,7 @@ def number(text):
 
 
 def few(names):
-    names = [store.safe_name(n) for n in names]
+    names = [visible(n, 60) for n in names]
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
