@@ -59,7 +59,7 @@ def unpacked(entries, lab):
         name = entry.name.rsplit("/", 1)[-1]
         book, model = NOTEBOOK.search(name), WANTED.search(entry.name)
         kept = model and f"work/{model[1]}/{model[2]}"
-        guess = len(entries) == 1 and Path(name).suffix.lower() in (".json", ".txt", "") and entry.read(1) in (b"{", b"\xef")
+        guess = not book and len(entries) == 1 and Path(name).suffix.lower() in (".json", ".txt", "") and entry.read(1) in (b"{", b"\xef")
         if not (book or model or guess or name == "manifest.json") or kept in files:
             notes.append(f"ignored: {store.safe_name(entry.name)}")
             continue
@@ -233,7 +233,7 @@ def meta_of(about, manifest, notes, settle, now, received, order):
 
 def overview(found):
     """One line for each LMS download that was recognised."""
-    seen = collections.Counter((about["lms"], about["source"].split(" ")[0]) for about in found if about["lms"])
+    seen = collections.Counter((about["lms"], about["container"]) for about in found if about["lms"])
     return [f"{container}: a download of {lms.capitalize()} with {n} hand-in{'s' if n > 1 else ''}" for (lms, container), n in seen.items()]
 
 

@@ -107,15 +107,16 @@ def is_zip(entry):
 
 
 def layout(names):
-    """("canvas" | "moodle" | "gradescope" | "files", length of the common folder that is in front of all names)."""
+    """("canvas" | "moodle" | "gradescope" | "files", length of the common folder that is in front of all names). An LMS's are most of the notebooks and zips, if not all."""
     tops = {n.split("/", 1)[0] for n in names}
     for cut in (0, len(next(iter(tops))) + 1) if len(tops) == 1 and all("/" in n for n in names) else (0,):
         short = [n[cut:] for n in names]
         if "submission_metadata.yml" in short:
             return "gradescope", cut
-        if short and all(MOODLE.fullmatch(n.split("/", 1)[0]) for n in short):
+        work = [n for n in short if re.search(r"\.ipynb|\.zip$", n, re.I)] or short
+        if sum(MOODLE.fullmatch(n.split("/", 1)[0]) is not None for n in work) > len(work) / 2:
             return "moodle", cut
-        if short and all("/" not in n and CANVAS.fullmatch(n) for n in short):
+        if sum("/" not in n and CANVAS.fullmatch(n) is not None for n in work) > len(work) / 2:
             return "canvas", cut
     return "files", 0
 
@@ -185,12 +186,13 @@ def of_lms(kind, entries, container):
     """The hand-ins of a recognised download, oldest attachment first."""
     made, groups = {"canvas": canvas, "moodle": moodle, "gradescope": gradescope}[kind](entries)
     for key, inside in groups.items():
-        about = made.get(key)
-        base = hand_in(str(key), f"{container}/{key}", lms=kind)
-        if about is None or any(e.bad for e in inside):
-            yield base | {"rejected": next((e.bad for e in inside if e.bad), f"its name is none that {kind.capitalize()} gives")}
-        else:
-            yield from parts(inside, base | about)
+        base = hand_in(key, f"{container}/{key}")
+        if key in made:
+            yield from parts(inside, base | {"lms": kind, "container": store.safe_name(container)} | made[key])
+        elif kind == "gradescope":
+            yield base | {"rejected": "submission_metadata.yml does not name its student"}
+        else:  # the instructor put it there, with a name of his own
+            yield from parts(inside, base)
 
 
 def parts(entries, about):
@@ -283,6 +285,8 @@ def read_metadata(entry):
 
 def epoch(value):
     """Seconds of a time in submission_metadata.yml (UTC where it names no zone), or None."""
+    if isinstance(value, dict):      # a Ruby object of a time with its zone
+        value = value.get("utc")
     if isinstance(value, str):
         try:
             value = datetime.datetime.fromisoformat(value.strip().replace(" UTC", "+00:00"))

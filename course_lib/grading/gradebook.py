@@ -27,8 +27,12 @@ def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
         row = counted_row(graded, late_policy.of_lab(rules, lab)["counts"]) if graded else not_handed_in(lab, rules, student)
         if students and not line:
             row["reason"] = "; ".join(filter(None, (row["reason"], "not in the roster")))
-        meta = row.pop("meta", {})
-        found.append(row | {"name": line.get("name") or meta.get("name", ""), "email": line.get("email") or meta.get("email", ""), "ids": meta.get("ids", {}) | line.get("ids", {})})
+        told = {}      # what the LMS said, where the roster says nothing
+        for *_, meta in by_student.get(student, []):
+            told |= {k: v for k, v in {**meta.get("ids", {}), "name": meta.get("name"), "email": meta.get("email")}.items() if v}
+        name, email = line.get("name") or told.pop("name", ""), line.get("email") or told.pop("email", "")
+        ids = {k: v for k, v in told.items() if k not in ("name", "email")} | {k: v or told.get(k, "") for k, v in line.get("ids", {}).items()}
+        found.append(row | {"name": name, "email": email, "ids": ids})
     return found
 
 
@@ -75,7 +79,7 @@ def graded_attempt(lab, attempt, rules, spec, given, grades):
         status, why = "older questions", f"graded with older questions ({older[0]:g} of {older[1]:g}): run course grade {lab}"
     penalty = None if score is None else round(score * (1 - kept), 4)
     row = {"student": student, "sha": sha, "folder": folder, "received": meta.get("received"), "status": status, "result": result, "score": score, "max": most, "pending": pending, "late_days": days}
-    row |= {"penalty": penalty, "final": None if score is None else round(score - penalty, 4), "attempts": 1, "meta": meta}
+    row |= {"penalty": penalty, "final": None if score is None else round(score - penalty, 4), "attempts": 1}
     return row | {"reason": "; ".join(filter(None, (why, "" if words == "no deadline" else words)))}
 
 
@@ -109,5 +113,5 @@ def counted_row(graded, counts):
 def not_handed_in(lab, rules, student):
     rule = late_policy.of_lab(rules, lab)
     due = rule["extensions"].get(student, rule["deadline"])
-    row = dict.fromkeys(("sha", "folder", "received", "result", "score", "max", "pending", "penalty", "final")) | {"student": student, "status": "not handed in", "late_days": 0, "attempts": 0}
-    return row | {"reason": f"nothing was handed in (deadline {due:%Y-%m-%d %H:%M})" if due else "nothing was handed in"}
+    row = {"student": student, **dict.fromkeys(("sha", "folder", "received")), "status": "not handed in", **dict.fromkeys(("result", "score", "max", "pending")), "late_days": 0, "penalty": None, "final": None}
+    return row | {"attempts": 0, "reason": f"nothing was handed in (deadline {due:%Y-%m-%d %H:%M})" if due else "nothing was handed in"}

@@ -146,7 +146,7 @@ def find(roster, hints):
     who = store.safe_name(known.get("name") or known.get("email") or known.get("file name") or known.get("canvas_id") or "")
     add = column and f"add the column {'sis_id' if column == 'id' else column} with {store.safe_name(known[column])}"
     if narrowed:
-        both = ", ".join(s["student"] for s in among[:-1][:4]) + f" and {among[-1]['student']}"
+        both = ", ".join(s["student"] for s in among[:-1][:4]) + f" or {among[-1]['student']}"
         raise NotMatched(f"{who} may be {both}: " + (f"{add} to the line of the one who is meant" if column else "rename the file, or write what tells them apart into the column match"))
     if column:
         raise NotMatched(f"no student of the roster is {who}: {add} to the line of the one who is meant")
