@@ -60,8 +60,8 @@ def per_question(lab, name, graded):
             "mistakes": mistakes.most_common(3), "errors": errors.most_common(3), "seconds": middle(seconds), "slowest": max(seconds, default=None), "timeouts": sum(any(c["status"] == "timeout" for c in q["cases"]) for _, q in found)}
 
 
-# timeouts: students with a call that was stopped at its time limit; s: seconds of a question's cases, median
-COLUMNS = ("question", "passed", "%", "95 %", "mean %", "discr.", "todo", "timeouts", "s", "max s", "most common")
+# r: discrimination; stopped: students with a call that was stopped at its time limit; s: seconds of a question's cases, median
+COLUMNS = ("question", "passed", "%", "95 %", "mean %", "r", "todo", "stopped", "s", "max s", "most common")
 
 
 def lines_of(found):
@@ -145,10 +145,10 @@ def main(argv=None):
     found = summary(arguments.lab, page.rows_of(arguments.lab, store.GRADES, store.SUBMISSIONS))
     if not found["graded"]:
         page.not_graded(arguments.lab)
-    shown = Table(title=headline(arguments.lab, found))
+    console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    console.print(Text(headline(arguments.lab, found)))
     for column in COLUMNS[:-1]:
-        shown.add_column(column, justify="left" if column == "question" else "right", overflow="fold")
-    console, lines = Console(), lines_of(found)
+        shown.add_column(column, justify="left" if column == "question" else "right", overflow="fold", no_wrap=column != "question")
     for line in lines:
         shown.add_row(*map(Text, line[:-1]))
     console.print(shown)
