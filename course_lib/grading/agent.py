@@ -13,6 +13,7 @@ import linecache
 import os
 import re
 import sys
+import time
 import types
 
 MAX_FRAME = 68 * 2**20
@@ -214,7 +215,7 @@ def main():
     sys.modules["__main__"] = module
     namespace = module.__dict__
     neutralise(namespace)
-    state = ambient.remember()
+    state, clock = ambient.remember(), time.perf_counter
     while True:
         try:
             call_id, payload = read_frame(requests)
@@ -224,7 +225,8 @@ def main():
             os._exit(PIPE_CLOSED)
         report = lambda number: write_frame(replies, call_id, wire.encode({"at": number}))
         try:
-            reply = wire.encode(answer(wire.decode(payload), namespace, report, state))
+            request, began = wire.decode(payload), clock()
+            reply = wire.encode({**answer(request, namespace, report, state), "seconds": clock() - began})
         except MemoryError:
             reply = wire.encode({"status": "oom", "message": "it ran out of memory", "hint": None})
         except BaseException as error:

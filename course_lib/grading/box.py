@@ -56,7 +56,8 @@ class Box:
     def __init__(self, cells=None, spawn=None):
         self.cells, self.skip, self.stopped = cells, {}, {}  # [(number, source)], {number: why}, {number: why}
         self.flags, self.log, self.restarts = [], b"", 0
-        self.cell_log = b""  # what the cells printed, before any hidden input was in the box: a student may see it
+        self.cell_log = None  # what the cells printed, before any hidden input was in the box: a student may see it
+        self.inside = 0.0  # seconds that the agent says it spent in the student's code: for measuring, never for a grade
         self.process, self.loaded, self.began = None, False, time.monotonic()
         self.early, self.failure = None, None
         self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
@@ -183,6 +184,8 @@ class Box:
                 if type(reply) is not dict:
                     raise Died("protocol", "the reply is not what the grader's agent sends")
                 if "at" not in reply:
+                    seconds = reply.get("seconds")
+                    self.inside += seconds if type(seconds) is float and 0 <= seconds < TOTAL else 0.0
                     return reply
                 on_event(reply["at"])
         except Died as died:
@@ -225,7 +228,7 @@ class Box:
         try:
             stopped = self.exchange(request, lambda: limit[0], event).get("stopped")
             self.stopped = {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
-            self.cell_log = self.cell_log or self.drained()
+            self.cell_log = self.drained() if self.cell_log is None else self.cell_log
             self.loaded = True
         except Died as died:
             number = at[0]

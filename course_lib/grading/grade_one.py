@@ -72,6 +72,7 @@ def grade_submission(job, spawn=None):
 
         questions = core.questions_of(job["lab"])
         refuse_other_lab(cells, job["lab"], core)
+        questions = [q for q in questions if q.id in job.get("only", [q.id])]  # regrade.py
         asked = [q for q in questions if isinstance(q, core.Question)]
         flags = signs.archive_flags(meta.get("notes", [])) + signs.static_flags(cells, [q.id for q in questions if not isinstance(q, core.WrittenQuestion)]) + signs.forbidden_flags(cells, asked)
         answers = notebooks.written_answers(cells)
@@ -99,7 +100,9 @@ def grade_submission(job, spawn=None):
         "notes": notes + signs.double_notes(cells, [q.id for q in asked]) + changed,
         "cells_stopped": stopped,
         "restarts": box.restarts,
+        "student_seconds": round(box.inside, 3),
         "log_tail": box.log[-4000:].decode("utf-8", "replace"),
+        "log_cells": (box.cell_log or b"")[-4000:].decode("utf-8", "replace"),
     }
 
 

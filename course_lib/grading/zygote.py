@@ -20,10 +20,10 @@ from course_lib.grading import sandbox
 
 BOOT = 120.0  # seconds for torch to load on a busy machine
 ANSWER = 30.0  # seconds for a fork
-# What agents and labs' cells import. Importing must not compute and must start no thread.
+# What agents need, and what labs' cells and students import. Importing must not compute and must start no thread.
 MODULES = (
-    "torch", "safetensors.torch", "course_lib.questions.wire", "course_lib.questions.invoke", "course_lib.questions.core", "course_lib.questions.notebook",
-    "course_lib.questions.ambient", "course_lib.grading.agent",
+    "torch", "numpy.random", "safetensors.torch", "transformers", "asyncio", "pdb", "statistics", "yaml", "numpy.ctypeslib", "course_lib.artifacts", "course_lib.platform", "course_lib.stages.model", "course_lib.stages.tokenizer", "course_lib.world",
+    "course_lib.questions.wire", "course_lib.questions.invoke", "course_lib.questions.core", "course_lib.questions.notebook", "course_lib.questions.ambient", "course_lib.grading.agent",
 )  # fmt: skip
 
 
@@ -68,9 +68,9 @@ class Agent:
         except ProcessLookupError:
             pass
 
-    def __del__(self):
+    def __del__(self, close=os.close):
         self.report.close()
-        os.close(self.pidfd)
+        close(self.pidfd)
 
 
 class Zygote:
