@@ -1,5 +1,5 @@
 # The verbs of the course; `make` alone lists them.
-.PHONY: help lab test build check grade-demo bench tour clean
+.PHONY: help lab test build check grade-demo bench tour site clean
 .DEFAULT_GOAL := help
 
 help:         ## this list
@@ -10,7 +10,7 @@ lab:          ## install what is needed and open JupyterLab in labs/ (ARGS="--po
 	@bash scripts/lab.sh $(ARGS)
 
 test:         ## install what the tests need and run them all (ARGS="-k tokenizer" go to pytest)
-	@bash scripts/install.sh lab grade dev
+	@bash scripts/install.sh lab grade dev site cluster
 	@bash scripts/test.sh $(ARGS)
 
 build:        ## make labs/*.ipynb and solutions/*.ipynb from solutions/*.py (ARGS="02_pretraining --force")
@@ -32,6 +32,10 @@ bench:        ## print a measured figure of README (NAME=pretrain, ARGS=--json)
 tour:         ## the whole life-cycle in one run, half an hour: a table, and a page to look at (ARGS="--size tiny": two minutes)
 	@bash scripts/install.sh lab
 	@.venv/bin/course tour $(ARGS)
+
+site:         ## the course as pages in build/site: labs without solutions, glossary, guides, the library
+	@bash scripts/install.sh lab site
+	@.venv/bin/python scripts/make_site.py $(ARGS)
 
 clean:        ## remove what can be made again; your work/ and submissions/ stay
 	@rm -rf .venv .pytest_cache .hypothesis .benchmarks build demo *.egg-info
