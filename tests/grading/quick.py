@@ -29,7 +29,7 @@ def prepare(spawn):
         if does == "disk":
             raise OSError(28, "No space left on device")
         result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "graded", "flags": [], "started": time.time()}
-        points = {i: 9.0 if does == "faulty" else int(job["seed"][:2], 16) / 256 for i in ("entropy", "kl")}
+        points = {i: 9.0 if does == "faulty" else int(job["seed"][:2], 16) / 256 for i in ("surprise", "entropy")}
         rows = [{"id": i, "score": score, "max": 1.0, "status": "fail", "cases": [], "message": ""} for i, score in points.items() if i in job.get("only", points)]
         return store.keep_result(out, grade_one.clean(result | {"questions": rows}))
 

@@ -175,7 +175,7 @@ def test_a_result_that_cannot_be_believed_is_graded_anew(tmp_path, monkeypatch, 
     quick.hand_in(tmp_path, "fine")
     jobs = lambda: grade.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")
     ((job, job_path, out),) = jobs()
-    question = {"id": "entropy", "score": 1.0, "max": 1.0, "status": "pass", "cases": [], "message": ""}
+    question = {"id": "surprise", "score": 1.0, "max": 1.0, "status": "pass", "cases": [], "message": ""}
     good = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "graded", "flags": [], "questions": [question]}
     store.keep_result(out, good)
     assert jobs() == []
