@@ -183,7 +183,7 @@ def run_cells(cells, skip, seconds, namespace, report):
 
 
 def answer(request, namespace, report, state):
-    """The reply to a request. state: of questions/ambient.py, put back where another question begins."""
+    """The reply to a request. state: of questions/ambient.py, put back before each call."""
     from course_lib.questions import ambient
     from course_lib.questions.invoke import CallFailed, LocalCaller
 
@@ -192,9 +192,7 @@ def answer(request, namespace, report, state):
         ambient.mark(state, namespace)
         return {"stopped": stopped}
     try:
-        if state.get("question") != request["name"]:
-            ambient.restore(state, namespace)
-            state["question"] = request["name"]
+        ambient.restore(state, namespace, request["name"])
         caller = LocalCaller(namespace)
         return {"status": "ok", "reply": caller.call(request["name"], request["args"], request["kwargs"], request["options"], request["timeout"])}
     except CallFailed as failure:

@@ -135,8 +135,8 @@ def written(question, answer):
         suggestion = "nothing was written: 0 suggested"
     elif re.fullmatch(r"(?:!\[[^\]]*\]\([^)]*\)|<img[^>]*>|\s)+", text):
         suggestion = "only an image was pasted: look into the notebook"
-    elif len(text) >= MAX_ANSWER:
-        suggestion = f"cut after {MAX_ANSWER} characters: the rest is in the notebook"
+    elif len(text) > MAX_ANSWER:
+        text, suggestion = text[:MAX_ANSWER], f"cut after {MAX_ANSWER} characters: the rest is in the notebook"
     return {"id": question.id, "score": None, "max": question.points, "status": "needs_review", "cases": [], "message": suggestion, "answer": text, "flags": []}
 
 

@@ -48,7 +48,9 @@ def read_book(path):
             continue
         source = text_of(cell.get("source", cell.get("input", "")))
         if source is not None and cell.get("cell_type") in ("code", "markdown", "heading"):
-            found.append((number, "code" if cell["cell_type"] == "code" else "markdown", source.replace("\r\n", "\n").replace("\r", "\n")))
+            kind = "code" if cell["cell_type"] == "code" else "markdown"
+            source = source if kind == "code" else PASTED.sub("pasted-image", source)
+            found.append((number, kind, source.replace("\r\n", "\n").replace("\r", "\n")))
             passed |= passed_in(cell.get("outputs"))
     if not found:
         raise Ungradable("the notebook has no cells with text in them")
@@ -85,6 +87,7 @@ def text_of(source):
     return source if type(source) is str else None
 
 
+PASTED = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]*+")  # Colab puts a pasted picture into the text, megabytes of it
 OUTPUTS = re.compile(rb'"outputs"\s*:\s*(?=\[)')  # outside a JSON text these bytes are a key, and within one its quotes are escaped
 TO_BRACKET = re.compile(rb'(?:[^"\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.S)
 
@@ -140,5 +143,5 @@ def written_answers(cells):
     for _, kind, source in cells:
         found = re.match(r"\s*<!--\s*WRITTEN\s+(\w+)\s*-->\s*", source)
         if kind == "markdown" and found:
-            answers[found.group(1)] = source[found.end() :].strip()[:MAX_ANSWER]
+            answers[found.group(1)] = source[found.end() :].strip()
     return answers

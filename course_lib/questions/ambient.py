@@ -1,11 +1,11 @@
-"""What one exercise leaves behind must not touch the next: the process's own settings, put back between questions.
+"""What one call leaves behind must not touch the next: the process's own settings, put back before each.
 
-    state = remember()          after the libraries are loaded, before any student's code
-    mark(state, namespace)      after the notebook's cells
-    restore(state, namespace)   before the first call of each question
+    state = remember()              after the libraries are loaded, before any student's code
+    mark(state, namespace)          after the notebook's cells
+    restore(state, namespace, id)   before each call of a question
 
 For the clumsy, not the hostile: a default dtype of float64, a deleted builtin, `del torch`, warnings as errors. The global random generators are
-seeded, so that an answer with unseeded dropout gets the same verdict in every regrade.
+seeded where a question begins, so that an answer with unseeded dropout gets the same verdict in every regrade, and other noise in each call.
 """
 
 import builtins
@@ -28,7 +28,7 @@ def remember():
     return {
         "builtins": dict(vars(builtins)), "environment": dict(os.environ), "folder": os.getcwd(), "path": list(sys.path), "filters": list(warnings.filters),
         "recursion": sys.getrecursionlimit(), "numpy": np.geterr(), "dtype": torch.get_default_dtype(), "threads": torch.get_num_threads(),
-        "torch": {name: getattr(torch, name) for name in TORCH}, "signals": {number: signal.getsignal(number) for number in SIGNALS}, "names": {},
+        "torch": {name: getattr(torch, name) for name in TORCH}, "signals": {number: signal.getsignal(number) for number in SIGNALS}, "names": {}, "question": None,
     }
 
 
@@ -37,8 +37,8 @@ def mark(state, namespace):
     state["names"] = {name: value for name, value in namespace.items() if isinstance(value, (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type))}
 
 
-def restore(state, namespace):
-    """Puts the settings back and seeds the global random generators."""
+def restore(state, namespace, question):
+    """Puts the settings back, and seeds the global random generators where another question begins."""
     builtins.__dict__.update(state["builtins"])     # first, and by no name of theirs: they may be gone
     for name, function in state["torch"].items():
         setattr(torch, name, function)
@@ -56,4 +56,6 @@ def restore(state, namespace):
     torch.set_default_device(None)
     torch.set_grad_enabled(True)
     torch.set_num_threads(state["threads"])
-    random.seed(0), np.random.seed(0), torch.manual_seed(0)
+    if state["question"] != question:
+        state["question"] = question
+        random.seed(0), np.random.seed(0), torch.manual_seed(0)

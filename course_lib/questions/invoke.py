@@ -54,13 +54,13 @@ COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 def watcher(found, names):
     """A profile function that raises Forbidden, and notes why in `found`, where course_lib or a torch function of one of the names is entered."""
-    own, torch_code = __file__, os.path.dirname(torch.__file__) + os.sep
+    own, torch_code = (__file__, COURSE + "grading"), os.path.dirname(torch.__file__) + os.sep     # grading: the agent's stand-ins for input() and display()
 
     @typing.no_type_check      # called at every event of the answer: the type check of the tests would make each a hundred times as slow
     def watch(frame, event, argument):
         if event == "call":
             code = frame.f_code
-            if code.co_filename.startswith(COURSE) and code.co_filename != own:
+            if code.co_filename.startswith(COURSE) and not code.co_filename.startswith(own):
                 found.append(f"this calls course_lib's own {code.co_name}: write it out yourself")
             elif code.co_name in names and code.co_filename.startswith(torch_code):
                 found.append(f"{code.co_name} is what you are asked to write: this exercise may not call it")
@@ -149,7 +149,8 @@ def explain(error):
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "course_lib" not in f.filename and "site-packages" not in f.filename]
     where = f" (line {own[-1].lineno}: {(own[-1].line or '').strip()[:80]})" if own and own[-1].line else ""
-    return "error", f"{type(error).__name__}: {str(error)[:300]}{where}", None
+    hint = "The files of your own machine are not here when your notebook is graded: use load_stage, or what your own cells make." if isinstance(error, FileNotFoundError) else None
+    return "error", f"{type(error).__name__}: {str(error)[:300]}{where}", hint
 
 
 def stop(signum, frame):

@@ -1,0 +1,159 @@
+"""Runs one row of the table and says what is not as the row expects."""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+
+import classroom
+
+from bad.make import Files, Handed
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]")
+
+
+@contextlib.contextmanager
+def impatience(lab):
+    """Short deadlines, so that what hangs for ever hangs for two seconds."""
+    from course_lib.grading import box
+    from course_lib.questions import core
+
+    questions = [q for q in core.questions_of(lab) if isinstance(q, core.Question)]
+    before = box.CELL, box.GRACE, [q.timeout for q in questions]
+    box.CELL, box.GRACE = 1.5, 1.0
+    for question in questions:
+        question.timeout = 1.5
+    try:
+        yield
+    finally:
+        box.CELL, box.GRACE = before[:2]
+        for question, timeout in zip(questions, before[2]):
+            question.timeout = timeout
+
+
+def grade(place, student, made, lab, spawn=None):
+    """The result of a notebook or Handed, graded in this process as `course grade` does it, `spawn` starting its sandbox."""
+    from course_lib.grading import grade_one, store
+
+    made = made if isinstance(made, Handed) else Handed(made)
+    folder = classroom.hand_in(place, student, made.text, made.model, lab)
+    if made.change:
+        made.change(folder)
+    return grade_folder(place, student, folder, lab, spawn, made.others)
+
+
+def grade_folder(place, student, folder, lab, spawn=None, others=()):
+    from course_lib.grading import grade_one, store
+
+    spec = store.spec_sha(lab)
+    job = {"lab": lab, "student": student, "submission_sha": folder.name, "spec_sha": spec, "folder": str(folder), "seed": store.seed_for(store.secret(place / "grades"), lab, folder.name)}
+    out = store.result_path(lab, student, folder.name, spec, place / "grades")
+    store.write_json(place / "job.json", job | {"others": [(s, str(f)) for s, f in others]})
+    return grade_one.grade_one(place / "job.json", out, spawn)
+
+
+def seen_in(*results):
+    """What came of it: outcome, points, flags, statuses, all the words. Several results count together."""
+    from course_lib.grading import store
+
+    letters = {"graded": "G", "partial": "G", "ungradable": "U", "infra_error": "infra_error"}
+    seen = {"outcome": "".join(sorted({letters[r["status"]] for r in results})), "points": None, "flags": set(), "statuses": {}, "text": "", "trouble": []}
+    for result in results:
+        if result["questions"]:
+            seen["points"] = (seen["points"] or 0.0) + store.totals(result)[0]
+        seen["flags"] |= {f["kind"] for f in result["flags"]}
+        seen["statuses"] |= {q["id"]: q["status"] for q in result["questions"]}
+        seen["text"] += json.dumps(result, ensure_ascii=False)
+        # true of every result, whatever was handed in
+        if len(result.get("log_tail", "")) > 4000:
+            seen["trouble"].append("the log is not capped")
+        if CONTROL.search(str(list(strings(result)))):
+            seen["trouble"].append("control characters in the result")
+    return seen
+
+
+def strings(value):
+    if isinstance(value, str):
+        yield value.replace("\n", " ").replace("\t", " ")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from strings(key)
+            yield from strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings(each)
+
+
+def collect_and_grade(place, made, lab, spawn=None):
+    """seen_in of files that go through `course collect` and, where they are taken, through the grader. R where nothing was taken."""
+    from course_lib.grading import collect, store
+
+    inbox, lines = place / "inbox", []
+    inbox.mkdir()
+    for name, data in made.files.items():
+        (inbox / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    roster = None
+    if made.roster:
+        roster = place / "roster.csv"
+        roster.write_text(made.roster)
+    before = {p for p in place.rglob("*")}
+    collect.collect(lab, [inbox], roster, place / "submissions", lines.append)
+    kept = store.submissions(lab, place / "submissions")
+    seen = seen_in(*(grade_folder(place, student, folder, lab, spawn) for student, _, folder, _ in kept)) if kept else {"outcome": "R", "points": None, "flags": set(), "statuses": {}, "text": "", "trouble": []}
+    seen["text"] += "\n".join(lines) + str([meta for *_, meta in kept])
+    seen["kept"] = [student for student, *_ in kept]
+    stray = [p for p in set(place.rglob("*")) - before if not p.is_relative_to(place / "submissions") and not p.is_relative_to(place / "grades") and p.name != "job.json"]
+    links = [p for p in (place / "submissions").rglob("*") if p.is_symlink()] if (place / "submissions").exists() else []
+    odd = [p for p in (place / "submissions").rglob("*") if re.search(r"[;\u202e$`|<>\n]", p.name)] if (place / "submissions").exists() else []
+    if stray or links or odd:
+        seen["trouble"].append(f"written where or how it must not be: {[str(p) for p in [*stray, *links, *odd]][:3]}")
+    if any(line.count("\n") for line in lines) or CONTROL.search("".join(lines)):
+        seen["trouble"].append("a message of collect is not one clean line")
+    return seen
+
+
+def run(bad, place, spawn=None):
+    """What came of one row."""
+    place = Path(place)
+    with impatience(bad.lab) if bad.impatient else contextlib.nullcontext():
+        made = bad.make(place)
+        if isinstance(made, dict):
+            return {"outcome": "G", "points": None, "flags": set(), "statuses": {}, "text": "", "trouble": []} | made
+        if isinstance(made, Files):
+            return collect_and_grade(place, made, bad.lab, spawn)
+        return seen_in(grade(place, "eve", made, bad.lab, spawn))
+
+
+def complaints(bad, seen):
+    """[what is not as the row says]; empty if all is."""
+    found = list(seen["trouble"])
+    graded = bad.outcome.removesuffix("F") in ("G", "Q0")
+    wanted = "G" if graded else bad.outcome[0]
+    if seen["outcome"] != wanted:
+        found.append(f"outcome {seen['outcome']}, expected {wanted}: {seen['text'][:300]}")
+    if (seen["points"] is None) != (bad.points is None) or (bad.points is not None and abs(seen["points"] - bad.points) > 1e-6):
+        found.append(f"{seen['points']} points, deserved {bad.points}: {seen['statuses']}")
+    if missing := set(bad.flags) - seen["flags"]:
+        found.append(f"no flag {missing}, only {seen['flags']}")
+    if not bad.flags and bad.outcome == "G" and seen["flags"]:
+        found.append(f"flags on an honest submission: {seen['flags']}")
+    for name, status in bad.statuses.items():
+        if seen["statuses"].get(name) not in ((status,) if isinstance(status, str) else status):
+            found.append(f"{name} is {seen['statuses'].get(name)}, expected {status}")
+    if bad.says and not re.search(bad.says, seen["text"], re.S):
+        found.append(f"nothing says {bad.says!r}: {seen['text'][-600:]}")
+    if bad.never and (said := re.search(bad.never, seen["text"], re.S)):
+        found.append(f"it says {said.group(0)[:80]!r}")
+    if bad.after and (wrong := bad.after()):
+        found.append(wrong)
+    return found
+
+
+def points_off(bad, seen):
+    """(undeserved, lost) points of one row. A score where there must be none is undeserved, or, being 0, lost in full: it counts as one point."""
+    got, deserved = seen["points"], bad.points
+    if deserved is None:
+        return (got or 1.0, 0.0) if got is not None else (0.0, 0.0)
+    if got is None:
+        return 0.0, deserved
+    return max(0.0, round(got - deserved, 6)), max(0.0, round(deserved - got, 6))
