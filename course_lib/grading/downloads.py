@@ -11,6 +11,7 @@ import io
 import os
 import re
 import stat
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
@@ -22,7 +23,7 @@ MAX_MEMBERS = 2000  # of one hand-in
 MAX_CONTAINER = 200_000  # members of an LMS's zip
 MAX_METADATA = 256 * 2**20
 SOURCES = ("canvas", "moodle", "gradescope", "files")
-CANVAS = re.compile(r"(?:(?P<name>(?!LATE_|anon_)\w+?)_|(?=(?:LATE_)?anon_))(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[^\W_]+)_(?:(?P<attachment>\d+)_(?P<file>.+)|(?:text|link)\.html)", re.S)
+CANVAS = re.compile(r"(?:(?P<name>(?!LATE_|anon_)[^\s/]+?)_|(?=(?:LATE_)?anon_))(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[^\W_]+)_(?:(?P<attachment>\d+)_(?P<file>.+)|(?:text|link)\.html)", re.S)
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?(?P<file>.*)", re.S)      # the first such part is Moodle's, the rest the student's
 JUNK = re.compile(r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$")
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, AttributeError)
@@ -60,6 +61,7 @@ def entries_of_zip(archive, most=MAX_MEMBERS):
         elif member.flag_bits & 1:
             bad = "the zip is protected by a password"
         if bad or not (member.is_dir() or JUNK.search(name)):
+            name = unicodedata.normalize("NFC", name)
             when = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*member.date_time)
             found.append(Entry(name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)))
     return found
@@ -77,7 +79,7 @@ def entries_of_folder(root):
         below.sort()
         for name in sorted(names) + [b for b in below if Path(folder, b).is_symlink()]:
             path = Path(folder, name)
-            short = path.relative_to(root).as_posix()
+            short = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
             if JUNK.search(short) or name.startswith("."):
                 continue
             found.append(entry_of_file(path, short))
@@ -141,7 +143,7 @@ def of_folder(path, source, named):
     entries = entries_of_folder(path)
     kind, cut = layout([e.name for e in entries]) if source is None else (source, layout([e.name for e in entries])[1])
     if kind != "files":
-        yield from of_lms(kind, [e._replace(name=e.name[cut:]) for e in entries], path.name)
+        yield from of_lms(kind, [e._replace(name=e.name[cut:]) for e in entries], path.name, unpacked=True)
         return
     folders = {}
     for entry in entries:
@@ -182,17 +184,17 @@ def hand_in(shown, source, **changes):
         "received": None, "late": None, "ids": {}, "name": "", "email": "", "others": []} | changes
 
 
-def of_lms(kind, entries, container):
-    """The hand-ins of a recognised download, oldest attachment first."""
+def of_lms(kind, entries, container, unpacked=False):
+    """The hand-ins of a recognised download, oldest attachment first. unpacked: it is a folder, in which people may have put more."""
     made, groups = {"canvas": canvas, "moodle": moodle, "gradescope": gradescope}[kind](entries)
     for key, inside in groups.items():
         base = hand_in(key, f"{container}/{key}")
         if key in made:
             yield from parts(inside, base | {"lms": kind, "container": store.safe_name(container)} | made[key])
-        elif kind == "gradescope":
-            yield base | {"rejected": "submission_metadata.yml does not name its student"}
-        else:  # the instructor put it there, with a name of his own
+        elif kind != "gradescope" and unpacked:  # the instructor put it there, by a name of his own
             yield from parts(inside, base)
+        else:
+            yield base | {"rejected": "submission_metadata.yml does not name its student" if kind == "gradescope" else f"its name is none that {kind.capitalize()} gives: collect it by itself"}
 
 
 def parts(entries, about):

@@ -1,6 +1,7 @@
 """The class list: a CSV with the column student, and as it likes match, name, email and ids (canvas_id, sis_id, moodle_id …)."""
 
 import csv
+import functools
 import io
 import itertools
 import re
@@ -64,14 +65,11 @@ def read(path):
 # ---- comparing names: order, case, accents and their encoding do not matter ----------------------------------------------
 
 
+@functools.lru_cache(maxsize=20_000)
 def words(text):
-    """The words of a name or file name, folded: "Müller, José-Maria" -> ["muller", "jose", "maria"]."""
-    text = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c) and c not in "'’‘`´")
-    return re.findall(r"[^\W_]+", text)
-
-
-def squashed(text):
-    return "".join(words(text))
+    """The words of a name or file name, folded: "Müller, José-Maria" -> ("muller", "jose", "maria"). Vowel signs of other scripts are letters, Latin accents are not."""
+    plain = (c for c in unicodedata.normalize("NFKD", text.casefold()) if not ("\u0300" <= c <= "\u036f" or c in "'’‘`´"))
+    return tuple("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in plain).split())
 
 
 def same_name(student, name):
@@ -86,7 +84,15 @@ def same_name(student, name):
 
 
 def bounded(needle, text):
-    return bool(needle) and re.search(rf"(?<![^\W_]){re.escape(needle.casefold())}(?![^\W_])", text.casefold()) is not None
+    """Whether needle stands in text, both folded, and is not a part of a longer word."""
+    needle, text = needle.casefold(), text.casefold()
+    at = text.find(needle) if needle else -1
+    while at >= 0:
+        end = at + len(needle)
+        if not (at and text[at - 1].isalnum()) and not (end < len(text) and text[end].isalnum()):
+            return True
+        at = text.find(needle, at + 1)
+    return False
 
 
 def by_text(roster, text):

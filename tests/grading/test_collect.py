@@ -3,12 +3,20 @@
 import csv
 import io
 import json
+import os
+import re
+import signal
 import stat
+import subprocess
+import sys
+import time
+import unicodedata
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from course_lib.grading import collect, export, store
+from course_lib.grading import collect, export, roster, store
 
 LAB = "02_pretraining"
 BOOK = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1", "outputs": [], "execution_count": None}]})
@@ -123,6 +131,429 @@ def test_unwritable_folder_is_one_line(tmp_path):
     (tmp_path / "submissions").write_text("a file where the folder should be")
     with pytest.raises(store.StoreError, match="cannot write"):
         take(tmp_path, tmp_path / "ann.ipynb")
+
+
+# ---- downloads of an LMS
+
+ROSTER = """student,name,email,canvas_id,sis_id
+jane,Jane Doe,jane@uni.edu,12345,990001
+jose,"García Márquez, José",jose@uni.edu,,
+bob,Bob Smith,bob@uni.edu,,990003
+anne,Anne-Marie Müller,anne@uni.edu,,
+li1,Jun Li,,,
+li2,Li Jun,,,
+"""
+
+
+def book(text, lab=LAB):
+    return BOOK.replace("x = 1", f"setup('{lab}') # {text}")
+
+
+def handed_in(text, student="", lab=LAB):
+    """The bytes of a zip of submit()."""
+    packed = io.BytesIO()
+    zipped(packed, {f"{lab}.ipynb": book(text), "work/pretrain/model.safetensors": text, "work/pretrain/record.json": "{}", "manifest.json": json.dumps({"lab": lab, "student": student})})
+    return packed.getvalue()
+
+
+def lms(tmp_path, name, members, roster=ROSTER, **options):
+    """Collects a download with these members: ({student: [text of the notebook]}, lines, counts)."""
+    if roster and not (tmp_path / "roster.csv").exists():
+        (tmp_path / "roster.csv").write_text(roster, encoding="utf-8")
+    lines = []
+    counts = collect.collect(LAB, [zipped(tmp_path / name, members) if members else tmp_path / name], None, tmp_path / "submissions", lines.append, **options)
+    found = {}
+    for student, _, folder, _ in store.submissions(LAB, tmp_path / "submissions"):
+        found.setdefault(student, []).append(re.search(r"# ([^\"\\]*)", (folder / "notebook.ipynb").read_text())[1])
+    return found, "\n".join(lines), dict(counts)
+
+
+def metas(tmp_path, student):
+    return [m for s, _, _, m in store.submissions(LAB, tmp_path / "submissions") if s == student]
+
+
+CANVAS = {
+    "doejane_12345_67890_02_pretraining_ab.zip": handed_in("jane"),
+    "garcíamárquezjosé_LATE_12346_67891_02_pretraining-1.ipynb": book("jose"),
+    "smithbob_12347_67892_02_pretraining_ff.zip": handed_in("bob's zip"),
+    "smithbob_12347_67899_02_pretraining.ipynb": book("bob's notebook"),
+    "mülleranne-marie_12348_67893_jane.ipynb".replace("-", ""): book("anne"),
+    "texttom_12353_text.html": "<p>hi",
+}
+
+
+def test_canvas(tmp_path):
+    found, said, counts = lms(tmp_path, "submissions.zip", CANVAS)
+    assert found == {"jane": ["jane"], "jose": ["jose"], "bob": ["bob's notebook", "bob's zip"], "anne": ["anne"]}, said  # the zip counts, it has the model
+    assert counts == {"taken": 5, "already here": 0, "not matched": 0, "rejected": 0} and "submissions.zip: a download of Canvas with 5 hand-ins" in said and "jose (" in said
+    assert [(m["late"], m["ids"], m["received_from"]) for m in metas(tmp_path, "jose") + metas(tmp_path, "jane")] == [(True, {"canvas_id": "12346"}, "collected"), (False, {"canvas_id": "12345"}, "collected")]
+    assert len(list((tmp_path / "submissions" / LAB / "bob").glob("*/work/pretrain/model.safetensors"))) == 1
+    assert metas(tmp_path, "jane")[0]["clock"] == "2026-01-02 03:04:06"  # the student's clock is noted and decides nothing
+
+
+def test_canvas_unpacked_or_packed_again_by_a_mac_is_the_same(tmp_path):
+    lms(tmp_path, "submissions.zip", CANVAS)
+    with zipfile.ZipFile(tmp_path / "submissions.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert lms(tmp_path, "unpacked", None)[2] == {"taken": 0, "already here": 5, "not matched": 0, "rejected": 0}
+    names = {f"submissions/{unicodedata.normalize('NFD', n)}": d for n, d in CANVAS.items()}
+    (tmp_path / "mac.zip").write_bytes(unflagged(names | {f"__MACOSX/submissions/._{n}": "x" for n in CANVAS}))
+    assert lms(tmp_path, "mac.zip", None)[2] == {"taken": 0, "already here": 5, "not matched": 0, "rejected": 0}
+
+
+def unflagged(members):
+    """The bytes of a zip with UTF-8 names that does not say so."""
+    packed = io.BytesIO()
+    zipped(packed, members)
+    data = bytearray(packed.getvalue())
+    for mark, at in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+        for found in re.finditer(re.escape(mark), bytes(data)):
+            data[found.start() + at] &= ~0x08
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", ["นฤมลสุขใจ", "कुमारराज", "o'brien", "李俊", "nguyễnvăn", "łukasz"])
+def test_canvas_names_of_any_script(tmp_path, name):
+    found, said, _ = lms(tmp_path, "submissions.zip", {f"{name}_1_2_jane.ipynb": book("x"), "smithbob_5_6_jane.ipynb": book("bob")}, f"student,name\njane,Jane Doe\nme,{name}\nbob,Bob Smith\n")
+    assert found == {"me": ["x"], "bob": ["bob"]}, said
+
+
+def test_what_an_instructor_put_into_an_unpacked_download(tmp_path):
+    (tmp_path / "in").mkdir()
+    for file in ("doejane_12345_1_a.ipynb", "smithbob_5_6_a.ipynb", "anne mailed this.ipynb", "grades.csv"):
+        (tmp_path / "in" / file).write_text(book(file))
+    (tmp_path / "roster.csv").write_text(ROSTER)
+    found, said, _ = lms(tmp_path, "in", None)
+    assert found == {"jane": ["doejane_12345_1_a.ipynb"], "bob": ["smithbob_5_6_a.ipynb"], "anne": ["anne mailed this.ipynb"]} and "grades.csv: REJECTED, neither" in said
+    found, said, _ = lms(tmp_path, "c.zip", {"doejane_12345_1_a.ipynb": book("1"), "smithbob_5_6_a.ipynb": book("2"), "anne.ipynb": book("3")})
+    assert "anne" not in [s for s in found if len(found[s]) > 1] and "anne.ipynb: REJECTED, its name is none that Canvas gives" in said
+
+
+def test_nobody_takes_anothers_place_by_a_name_he_chooses(tmp_path):
+    members = {
+        "smithbob_12347_1_doejane_12345_2_x.ipynb": book("bob 1"),  # his file is called like hers
+        "smithbob_12347_2_jane.zip": handed_in("bob 2", student="jane"),
+        "doejane_99999_3_x.ipynb": book("another Jane Doe"),  # the roster's has another number
+    }
+    found, said, _ = lms(tmp_path, "submissions.zip", members)
+    assert found == {"bob": ["bob 1", "bob 2"]} and "the zip says it is jane's" in said and "add the column canvas_id with 99999" in said
+    flat = {"Bob Smith_7_assignsubmission_file_Jane Doe_8_assignsubmission_file_x.ipynb": book("bob 3")}
+    assert lms(tmp_path, "moodle.zip", flat)[0] == {"bob": ["bob 1", "bob 2", "bob 3"]}
+
+
+def test_a_students_zip_is_no_download_of_an_lms(tmp_path):
+    fake = {"Jane Doe_7_assignsubmission_file/x.ipynb": book("by bob")}
+    assert lms(tmp_path, "bob_lab.zip", fake)[0] == {"bob": ["by bob"]}
+    assert lms(tmp_path, "moodle.zip", {"Jane Doe_7_assignsubmission_file/x.ipynb": book("by bob, too")}, source="files")[0] == {"bob": ["by bob"]}
+
+
+MOODLE = {
+    "Jane Doe_1234567_assignsubmission_file/02_pretraining_ab.zip": handed_in("jane"),
+    "José García Márquez_1234568_assignsubmission_file/02_pretraining.ipynb": book("jose"),
+    "Bob Smith_1234569_assignsubmission_onlinetext/onlinetext.html": "<p>",
+    "Bob Smith_1234569_assignsubmission_file_/deep/er/02 (1).ipynb": book("bob"),  # older Moodles end in _
+}
+
+
+def test_moodle(tmp_path):
+    found, said, counts = lms(tmp_path, "CS7-Lab 2-4411.zip", MOODLE)
+    assert found == {"jane": ["jane"], "jose": ["jose"], "bob": ["bob"]} and counts["taken"] == 3 and "a download of Moodle with 3" in said
+    assert metas(tmp_path, "jane")[0]["ids"] == {"moodle_id": "1234567"} and metas(tmp_path, "jane")[0]["late"] is None
+    flat = {re.sub("file_?/(deep/er/)?", "file_", name).replace("text/", "text_"): data for name, data in MOODLE.items()}
+    assert lms(tmp_path, "flat.zip", flat)[2] == {"taken": 0, "already here": 3, "not matched": 0, "rejected": 0}
+
+
+def test_moodle_blind_by_the_number_of_the_participant(tmp_path):
+    roster = "student,moodle_id\nann,Participant 71\nbob,72\n"
+    members = {"Teilnehmer_71_assignsubmission_file/a.ipynb": book("a"), "Teilnehmer_72_assignsubmission_file/a.ipynb": book("b"), "Teilnehmer_73_assignsubmission_file/a.ipynb": book("c")}
+    found, said, _ = lms(tmp_path, "m.zip", members, roster)
+    assert found == {"ann": ["a"], "bob": ["b"]} and "add the column moodle_id with 73" in said
+
+
+METADATA = """---
+submission_501:
+  :submitters:
+  - :name: Jane Doe
+    :sid: '990001'
+    :email: JANE@uni.edu
+  :created_at: 2026-11-20 17:58:01.5 Z
+  :history: []
+submission_502:
+  :submitters:
+  - :name: Robert Smith
+    :sid: '990003'
+    :email: bob@gmail.com
+  - :name: Anne-Marie Müller
+    :sid:
+    :email:
+  :created_at: !ruby/object:ActiveSupport::TimeWithZone
+    utc: 2026-11-20 23:30:00 Z
+submission_503:
+  :submitters:
+  - :name: Ghost Rider
+    :email: ghost@x.org
+  :created_at: 2026-11-19 10:00:00 -0800
+submission_505:
+  :submitters: []
+"""
+
+
+def gradescope(*numbers, metadata=METADATA):
+    folders = {f"assignment_9_export/submission_{n}/{name}": data for n in numbers for name, data in {"a.ipynb": book(str(n)), "work/pretrain/model.safetensors": str(n), "manifest.json": '{"student": "bob"}'}.items()}
+    return {"assignment_9_export/submission_metadata.yml": metadata, "__MACOSX/assignment_9_export/._submission_1": "x", **folders}
+
+
+def test_gradescope(tmp_path):
+    found, said, counts = lms(tmp_path, "export.zip", gradescope(501, 502, 503, 504, 505))
+    assert found == {"jane": ["501"], "bob": ["502"], "anne": ["502"]} and counts == {"taken": 3, "already here": 0, "not matched": 1, "rejected": 2}, said
+    assert "no student of the roster is Ghost Rider: add the column email with ghost@x.org" in said and "submission_504: REJECTED, submission_metadata.yml does not name its student" in said
+    jane, anne = metas(tmp_path, "jane")[0], metas(tmp_path, "anne")[0]
+    assert (round(jane["received"], 1), jane["received_from"], round(anne["received"])) == (1795197481.5, "gradescope", 1795217400) and "handed in by a group of 2" in anne["notes"]
+    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert lms(tmp_path, "unpacked", None)[2]["already here"] == 3
+
+
+@pytest.mark.parametrize("metadata, why", [("a: [", "damaged"), ("", "empty"), ("- 1", "empty"), ("!!python/object/apply:os.system ['touch owned']", "empty"), ("\x00", "damaged")])
+def test_gradescope_with_damaged_metadata_is_one_line(tmp_path, metadata, why):
+    found, said, counts = lms(tmp_path, "export.zip", gradescope(501, metadata=metadata))
+    assert found == {} and counts["rejected"] == 1 and why in said and "\n" not in said and not Path("owned").exists()
+
+
+def test_two_students_of_one_name_hold_nobody_up(tmp_path):
+    members = {"lijun_1_1_a.ipynb": book("a"), "doejane_12345_2_a.ipynb": book("jane"), "lijun_2_3_a.ipynb": book("b")}
+    found, said, counts = lms(tmp_path, "submissions.zip", members)
+    assert found == {"jane": ["jane"]} and counts["not matched"] == 2 and "lijun_1: NOT MATCHED, lijun may be li1 or li2: add the column canvas_id with 1 to the line of the one who is meant" in said
+    (tmp_path / "roster.csv").write_text(ROSTER.replace("Jun Li,,,", "Jun Li,,1,").replace("Li Jun,,,", "Li Jun,,2,"))
+    assert lms(tmp_path, "submissions.zip", None)[0] == {"jane": ["jane"], "li1": ["a"], "li2": ["b"]}
+
+
+def test_without_a_roster_the_lms_names_the_students(tmp_path):
+    assert set(lms(tmp_path, "submissions.zip", CANVAS, roster=None)[0]) == {"doejane_12345", "garcíamárquezjosé_12346", "smithbob_12347", "mülleranne-marie_12348".replace("-", "")}
+    assert set(lms(tmp_path, "export.zip", gradescope(501, 502), roster=None)[0]) >= {"JANE@uni.edu", "bob@gmail.com", "Anne-Marie Müller"}
+    members = MOODLE | {"Jane Doe_99_assignsubmission_file/x.ipynb": book("the other Jane")}
+    found, said, _ = lms(tmp_path, "m.zip", members, roster=None)
+    assert found["Jane Doe"] == ["jane"] and "two students are called Jane Doe" in said
+
+
+def test_a_folder_of_folders_and_files(tmp_path):
+    for name in ("Jane_Doe_lab02.ipynb", "bob lab02 (1).ipynb", "anne/a.ipynb", "anne/.ipynb_checkpoints/a-checkpoint.ipynb", "anne/__MACOSX/._a.ipynb", "Garcia Marquez Jose.ipynb", "stranger;rm -rf ~.ipynb", ".DS_Store"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(book(path.name))
+    os.mkfifo(tmp_path / "in" / "fifo.ipynb")
+    (tmp_path / "in" / "anne" / "link").symlink_to("/etc")
+    found, said, counts = lms(tmp_path, "in", None)
+    assert found == {"jane": ["Jane_Doe_lab02.ipynb"], "bob": ["bob lab02 (1).ipynb"], "jose": ["Garcia Marquez Jose.ipynb"]} and counts["not matched"] == 1, said
+    assert "fifo.ipynb: REJECTED, not a file" in said and "anne: REJECTED, not a file" in said
+    (tmp_path / "in" / "anne" / "link").unlink()
+    assert lms(tmp_path, "in", None)[0]["anne"] == ["a.ipynb"]
+
+
+# ---- hostile and clumsy archives
+
+
+def test_one_zip_in_the_lmss_zip_is_opened_and_no_more(tmp_path):
+    inner = zipped(io.BytesIO(), {"inner.zip": handed_in("x")})
+    deeper = zipped(io.BytesIO(), {"inner.zip": inner.getvalue()})
+    members = {"doejane_12345_1_a.zip": inner.getvalue(), "smithbob_1_2_a.zip": handed_in("bob")}
+    found, said, _ = lms(tmp_path, "submissions.zip", members)
+    assert found == {"bob": ["bob"]} and "a zip in a zip in a zip" in said
+    (tmp_path / "jane.zip").write_bytes(inner.getvalue())
+    assert lms(tmp_path, "jane.zip", None)[0]["jane"] == ["x"]
+    (tmp_path / "jane.zip").write_bytes(deeper.getvalue())
+    assert "a zip in a zip in a zip" in lms(tmp_path, "jane.zip", None)[1]
+
+
+def test_one_bad_zip_in_a_download_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "MAX_TOTAL", 2**20)
+    bad = {
+        "slip": zipped(io.BytesIO(), {"../../evil.ipynb": BOOK}).getvalue(),
+        "link": zipped(io.BytesIO(), {"a.ipynb": "/etc/passwd"}, external_attr=(stat.S_IFLNK | 0o777) << 16).getvalue(),
+        "device": zipped(io.BytesIO(), {"a.ipynb": ""}, external_attr=(stat.S_IFBLK | 0o777) << 16).getvalue(),
+        "bomb": zipped(io.BytesIO(), {"a.ipynb": bytes(3 * 2**20)}).getvalue(),
+        "many": zipped(io.BytesIO(), {f"{i}.txt": "" for i in range(2001)}).getvalue(),
+        "cut": handed_in("x")[:200],
+        "empty": zipped(io.BytesIO(), {}).getvalue(),
+        "password": locked(handed_in("x")),
+        "lies": handed_in("x").replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x08\x00", b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x63\x00"),  # a method that does not exist
+        "zips": zipped(io.BytesIO(), {"a.zip": handed_in("x"), "b.zip": handed_in("y")}).getvalue(),
+        "code": zipped(io.BytesIO(), {"a.py": "1"}).getvalue(),
+        "large": b"PK" + bytes(2**20),
+    }
+    roster = "student,name\njane,Jane Doe\n" + "".join(f"{k},Eve {k}\n" for k in bad)
+    found, said, counts = lms(tmp_path, "submissions.zip", {"doejane_1_1_a.zip": handed_in("jane")} | {f"{k}eve_{i}_{i}_a.zip": data for i, (k, data) in enumerate(bad.items(), 2)}, roster)
+    assert found == {"jane": ["jane"]} and counts == {"taken": 1, "already here": 0, "not matched": 0, "rejected": len(bad)}, said
+    words = dict(zip(bad, [line.split("REJECTED, ")[1] for line in said.splitlines() if "REJECTED" in line]))
+    for key, why in {"slip": "outside its folder", "link": "link or device", "device": "link or device", "bomb": "unpacks to more", "many": "members", "cut": "damaged", "empty": "no notebook", "password": "password", "lies": "damaged", "zips": "2 zips in one", "code": "a Python script", "large": "MB are more"}.items():
+        assert why in words[key], (key, words[key])
+    assert not list(tmp_path.rglob("evil*")) and [p.name for p in (tmp_path / "submissions").iterdir()] == [LAB]
+
+
+def locked(data):
+    """A zip whose members claim to be encrypted."""
+    data = bytearray(data)
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        for found in re.finditer(re.escape(mark), bytes(data)):
+            data[found.start() + at] |= 1
+    return bytes(data)
+
+
+def test_two_notebooks(tmp_path):
+    old, new = (2026, 1, 1, 0, 0, 0), (2026, 1, 2, 0, 0, 0)
+
+    def chosen(*members):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, text, when in members:
+                archive.writestr(zipfile.ZipInfo(name, when), text)
+        (tmp_path / "jane.zip").write_bytes(packed.getvalue())
+        found, said, _ = lms(tmp_path, "jane.zip", None)
+        meta = max(metas(tmp_path, "jane"), key=lambda m: m["received"])
+        return said, meta
+
+    assert "taken is b.ipynb" in chosen(("a.ipynb", book("1"), old), ("b.ipynb", book("2"), new))[0]
+    assert "taken is a.ipynb" in chosen(("a.ipynb", book("3"), old), ("b.ipynb", book("4")[:99], new))[0]  # cut off
+    assert "taken is a.ipynb" in chosen(("a.ipynb", book("5"), old), ("b.ipynb", book("6", "03_supervised_fine_tuning"), new))[0]
+    said, meta = chosen(("a.ipynb", book("7"), new), ("b.ipynb", book("8"), new))
+    assert "ask which one counts" in meta["ungradable"] and "a.ipynb, b.ipynb" in meta["ungradable"]
+    said, meta = chosen(("a.ipynb", book("9"), new), (".ipynb_checkpoints/a-checkpoint.ipynb", book("10"), new), ("copy/a.ipynb", book("9"), old), ("__MACOSX/._a.ipynb", "x", new))
+    assert "ungradable" not in meta and "notebooks" not in said
+    many = zipped(io.BytesIO(), {f"student{i}.ipynb": book(str(i)) for i in range(30)}).getvalue()
+    (tmp_path / "jane.zip").write_bytes(many)
+    assert "unpack it and collect the folder" in lms(tmp_path, "jane.zip", None)[1]
+
+
+# ---- time, again, and killed
+
+
+def test_received_sets_the_time_now_or_later(tmp_path):
+    lms(tmp_path, "moodle.zip", MOODLE)
+    assert time.time() - metas(tmp_path, "jane")[0]["received"] < 60
+    _, said, counts = lms(tmp_path, "moodle.zip", None, received=1000.0)
+    assert counts["already here"] == 3 and [(int(m["received"]), m["received_from"]) for s in ("jane", "jose", "bob") for m in metas(tmp_path, s)] == [(1000, "given")] * 3
+    lms(tmp_path, "moodle.zip", None)  # what is known is not guessed again
+    assert int(metas(tmp_path, "jane")[0]["received"]) == 1000
+    lms(tmp_path, "export.zip", gradescope(501))
+    lms(tmp_path, "export.zip", None, received=2000.0)
+    assert [int(m["received"]) for m in metas(tmp_path, "jane")] == [1000, 2000]
+
+
+def test_late_only_by_the_time_of_collecting_is_said(tmp_path):
+    (tmp_path / "policy.yaml").write_text("timezone: UTC\nlabs: {02_pretraining: {deadline: 2020-01-01 18:00}}")
+    assert "3 of them count as late only because nobody told" in lms(tmp_path, "moodle.zip", MOODLE)[1]
+    assert "count as late" not in lms(tmp_path, "submissions.zip", CANVAS)[1]
+    assert collect.when_of("2020-01-01T18:00", LAB, tmp_path / "submissions") == 1577901600
+    for text in ("yesterday", "2020-01-01", "2999-01-01T00:00"):
+        with pytest.raises(store.StoreError, match="--received"):
+            collect.when_of(text, LAB, tmp_path / "submissions")
+
+
+def test_twice_changes_nothing(tmp_path):
+    lms(tmp_path, "submissions.zip", CANVAS)
+    lms(tmp_path, "export.zip", gradescope(501, 502))
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in (tmp_path / "submissions").rglob("*")}
+    assert lms(tmp_path, "submissions.zip", None)[2]["already here"] == 5 and lms(tmp_path, "export.zip", None)[2]["already here"] == 3
+    assert before == {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in (tmp_path / "submissions").rglob("*")}
+
+
+def test_killed_in_the_middle_leaves_nothing_half_done(tmp_path):
+    zipped(tmp_path / "submissions.zip", {f"s{i:03}x_{i}_{i}_a.zip": handed_in(f"{i} " + "y" * 20_000) for i in range(100)})
+    run = [sys.executable, "-m", "course_lib.cli", "collect", LAB, "submissions.zip"]
+    process = subprocess.Popen(run, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    for _ in range(20):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
+    kept = store.submissions(LAB, tmp_path / "submissions")
+    assert 10 < len(kept) < 100 and all(sorted(p.name for p in folder.iterdir()) == ["meta.json", "notebook.ipynb", "work"] for _, _, folder, _ in kept)
+    assert len(list((tmp_path / "submissions" / LAB).glob("*/*"))) == len(kept)
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and len(store.submissions(LAB, tmp_path / "submissions")) == 100 and done.stdout.count("already here (") == len(kept), done.stderr
+    assert re.search(rf"{100 - len(kept)} │ +{len(kept)} │ +0 │ +0 │", done.stdout), done.stdout[-600:]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    written = []
+
+    def full(path, data):
+        written.append(path)
+        if len(written) > 5:
+            raise OSError(28, "No space left on device")
+        path.write_bytes(data)
+
+    monkeypatch.setattr(collect, "synced", full)
+    with pytest.raises(store.StoreError, match="No space left on device; nothing of .* was kept, run collect again"):
+        lms(tmp_path, "submissions.zip", CANVAS)
+    assert len(store.submissions(LAB, tmp_path / "submissions")) == 1 and not list((tmp_path / "submissions" / ".incoming").iterdir())
+
+
+# ---- the class list
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("name\nann\n", "column named student; it has name"),
+        ("", "column named student"),
+        ("student\n", "column named student"),
+        ("student\nann\nANN\n", "ann and ANN have the same student"),
+        ("student,email\nann,A@x.org\nbob,a@x.org\n", "ann and bob have the same email"),
+        ("student,canvas_id\nann,7\nbob,7\n", "ann and bob have the same canvas_id \\(7\\)"),
+        ("student,name\nann,Ann\n,Bob\n", "line 3: the column student is empty \\(Bob\\)"),
+        ("student\na/b\na_b\n", "a_b and a_b have the same student"),
+    ],
+)
+def test_a_roster_with_a_slip_is_one_line(tmp_path, text, why):
+    (tmp_path / "roster.csv").write_text(text)
+    with pytest.raises(store.StoreError, match=why):
+        roster.read(tmp_path / "roster.csv")
+
+
+@pytest.mark.parametrize("encoding, separator", [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("cp1252", ";")])
+def test_a_roster_as_spreadsheets_write_it(tmp_path, encoding, separator):
+    (tmp_path / "r.csv").write_bytes(f'Student{separator}Name{separator}Matriculation Number\r\nann{separator}"Müller\n, Änne"{separator}0123\r\n{separator}{separator}\r\n'.encode(encoding))
+    assert roster.read(tmp_path / "r.csv") == [{"student": "ann", "match": "ann", "name": "Müller\n, Änne", "email": "", "ids": {"Matriculation Number": "0123"}}]
+
+
+def test_canvas_own_gradebook_is_a_roster(tmp_path):
+    text = 'Student,ID,SIS User ID,SIS Login ID,Section,Lab 2 (88)\n    Points Possible,,,,,10.00\n"Doe, Jane",12345,990001,jane@uni.edu,A,\n"Smith, Bob",12347,,bob,A,10.00\n'
+    found, said, _ = lms(tmp_path, "submissions.zip", {"doejane_12345_1_a.ipynb": book("jane"), "smithbob_5_2_10.00.ipynb": book("bob")}, text)
+    assert found == {"Doe_ Jane": ["jane"], "Smith_ Bob": ["bob"]}, said
+
+
+@pytest.mark.parametrize(
+    "mine, theirs, same",
+    [
+        ("Jane Doe", "Doe, Jane", True),
+        ("Jane Doe", "doejane", True),
+        ("José García Márquez", "Garcia Marquez Jose", True),
+        ("José", unicodedata.normalize("NFD", "JOSÉ"), True),
+        ("Anne-Marie Müller", "mullerannemarie", True),
+        ("Sinéad O’Brien", "o'brien sinead", True),
+        ("Großmann, Uwe", "UWE GROSSMANN", True),
+        ("李 俊", "李俊", True),
+        ("Jane Doe", "Jane Roe", False),
+        ("Jane Doe", "Jane Mary Doe", False),
+        ("Jane Doe", "", False),
+        ("", "", False),
+        ("!", "?", False),
+    ],
+)
+def test_names(mine, theirs, same):
+    assert roster.same_name({"student": "", "name": mine}, theirs) is same
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    zipped(tmp_path / "submissions.zip", CANVAS | {"ghostgus_5_5_x.ipynb": book("g")})
+    (tmp_path / "class.csv").write_text(ROSTER)
+    assert collect.main([LAB, "submissions.zip", "--roster", "class.csv", "--received", "2026-01-01T18:00"]) == 1
+    said = capsys.readouterr().out
+    assert re.search("taken.*already here.*not matched.*rejected", said) and re.search(r"5 │ +0 │ +1 │ +0 │", said) and metas(tmp_path, "jane")[0]["received_from"] == "given"
+    (tmp_path / "roster.csv").write_text(ROSTER + "gus,Gus Ghost,,,\n")  # found beside submissions/
+    assert collect.main([LAB, "submissions.zip"]) == 0 and re.search(r"1 │ +5 │ +0 │ +0 │", capsys.readouterr().out)
 
 
 # ---- store and export
