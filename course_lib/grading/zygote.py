@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from pathlib import Path
 
 from course_lib.grading import sandbox
 
@@ -34,7 +35,7 @@ class Agent:
         self.stdin, self.stdout, self.stderr = (os.fdopen(fd, mode, buffering=0) for fd, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb")))
         self.report, self.pidfd, self.returncode, self.lock = report, pidfd, None, threading.Lock()
         report.setblocking(False)
-        found = re.search(r"^Pid:\s*(-?\d+)", open(f"/proc/self/fdinfo/{pidfd}").read(), re.M)
+        found = re.search(r"^Pid:\s*(-?\d+)", Path(f"/proc/self/fdinfo/{pidfd}").read_text(), re.M)
         self.pid = int(found.group(1))  # as seen here, outside; -1 if it has ended already
 
     def fileno(self):
