@@ -1,8 +1,10 @@
 """Text from a language model, one token at a time, left to right.
 
-What is left out compared with a production engine: beam search, repetition penalties, paged memory, and streaming.
+What is left out compared with a production engine: beam search, repetition penalties, and paged memory.
 Top-p ("nucleus") sampling: Holtzman et al. 2020, https://arxiv.org/abs/1904.09751
 """
+
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
@@ -50,7 +52,19 @@ def generate_ids(
     model, prompts: list[list[int]], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0, stop: int = EOS
 ) -> list[list[int]]:
     """The new ids for each prompt (without the prompt, without `stop`). Row i draws from its own generator, seeded seed + i, so a text does not
-    depend on its neighbours in the batch (but for rounding).
+    depend on its neighbours in the batch (but for rounding)."""
+    new: list[list[int]] = [[] for _ in prompts]
+    for tokens in token_steps(model, prompts, max_new_tokens, temperature, top_p, seed, stop):
+        for row, token in tokens.items():
+            new[row].append(token)
+    return new
+
+
+@torch.no_grad()
+def token_steps(
+    model, prompts: list[list[int]], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0, stop: int = EOS
+) -> Iterator[dict[int, int]]:
+    """What `generate_ids` collects, a step at a time, for whoever shows a text while it grows: {row: its next token} of the rows that go on.
 
     Prompts of different lengths are padded on the RIGHT: attention is causal, so nothing a row reads is to the right of its last token.
     Our Llama keeps keys and values in a cache and computes one token a row and step; any other model(ids) reads the whole prefix again.
@@ -64,7 +78,6 @@ def generate_ids(
     for row, prompt in enumerate(prompts):
         ids[row, : len(prompt)] = torch.tensor(prompt)
     uniform = torch.stack([torch.rand(max_new_tokens, generator=torch.Generator().manual_seed(seed + row), dtype=torch.float64) for row in range(len(prompts))])
-    new: list[list[int]] = [[] for _ in prompts]
     rows = torch.arange(len(prompts))                                 # the rows that still run
     cache = model.new_cache(len(prompts), longest + max_new_tokens) if hasattr(model, "cached") else None
     for step in range(max_new_tokens):
@@ -76,9 +89,7 @@ def generate_ids(
             at = (ends[rows] - 1)[:, None]
             logits = model.cached(ids[rows[:, None], at].to(device), at.to(device), cache, torch.zeros_like(rows, device=device))
         tokens = sample_rows(logits.float(), temperature, top_p, uniform[rows, step].to(device)).cpu()
-        for row, token in zip(rows.tolist(), tokens.tolist()):
-            if token != stop:
-                new[row].append(token)
+        yield {row: token for row, token in zip(rows.tolist(), tokens.tolist()) if token != stop}
         ids[rows, ends[rows]] = tokens
         ends[rows] += 1
         going = tokens != stop
@@ -87,7 +98,6 @@ def generate_ids(
             if not len(rows):
                 break
             cache = cache and [(keys[going.to(device)], values[going.to(device)]) for keys, values in cache]
-    return new
 
 
 def generate(

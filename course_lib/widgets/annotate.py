@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course_lib.platform import CourseError
 from course_lib.widgets import journal
-from course_lib.widgets.curve import show_widget
+from course_lib.widgets.front import box, note, show_widget
 from course_lib.world import village
 from course_lib.world.annotators import ANNOTATORS, chance, prefers, said
 from course_lib.world.source import Source
@@ -98,17 +98,12 @@ def labels_or_recorded(path: Path | str, queue: list[dict], least: int = 20, ann
 def render(state: dict, problem: str = "") -> str:
     """The card as HTML. It shows the question and the two answers, and nothing that tells whose they are."""
     item = state["item"]
-    head = f'<div style="opacity:.75">{state["done"]} of {state["of"]} done, {state["skipped"]} skipped</div>'
-    note = f'<div role="alert" style="margin-top:6px"><b>Not kept:</b> {escape(problem)}</div>' if problem else ""
+    head = f'<div>{state["done"]} of {state["of"]} done, {state["skipped"]} skipped</div>'
     if item is None:
-        return box(head + f"<p>All pairs are done: {state['labels']} labels are on disk. Go on to the next cell (or press u to take the last one back).</p>" + note)
+        return box(head + f"<p>All pairs are done: {state['labels']} labels are on disk. Go on to the next cell (or press u to take the last one back).</p>" + note(problem), "status")
     answers = "".join(f'<div style="flex:1;border:1px solid currentColor;border-radius:6px;padding:8px 12px"><b>{n}</b><br>{escape(text) or "<i>(no answer)</i>"}</div>' for n, text in ((1, item["first"]), (2, item["second"])))
     question = escape(item["row"]["messages"][-1]["content"])
-    return box(f'{head}<p><b>Question:</b> {question}</p><div style="display:flex;gap:12px">{answers}</div>{note}')
-
-
-def box(inside: str) -> str:
-    return f'<div style="color:inherit;background:transparent;max-width:780px;line-height:1.4">{inside}</div>'
+    return box(f'{head}<p><b>Question:</b> {question}</p><div style="display:flex;gap:12px">{answers}</div>{note(problem)}', "status", "pair to compare")
 
 
 class Annotator:
@@ -120,7 +115,7 @@ class Annotator:
         self.queue, self.path = queue, Path(path)
         self.html = ipywidgets.HTML()
         self.buttons = {key: ipywidgets.Button(description=f"{key} · {words}", layout=ipywidgets.Layout(width="auto"), tooltip=f"key {key}") for key, words in KEYS.items()}
-        self.keys = ipywidgets.Text(placeholder="click here once, then press 1, 2, s or u", layout=ipywidgets.Layout(width="300px"))
+        self.keys = ipywidgets.Text(description="Keys:", placeholder="click here once, then press 1, 2, s or u", layout=ipywidgets.Layout(width="380px"), style={"description_width": "initial"})
         for key, button in self.buttons.items():
             button.on_click(lambda _, key=key: self.press(key))
         self.keys.observe(self.typed, "value")
@@ -144,4 +139,4 @@ class Annotator:
 
 def annotate(queue: list[dict], path: Path | str) -> Annotator | None:
     """Show the widget and return it; None without a front end or without ipywidgets."""
-    return show_widget(lambda: Annotator(queue, path), "run this lab where it is, or go on with the recorded labels.")
+    return show_widget(lambda: Annotator(queue, path), render(state_of(queue, journal.read(path))), "run this lab where it is, or go on with the recorded labels.")

@@ -1,16 +1,20 @@
 """The live training curve: loss against tokens seen, with the limit as a line.
 
 `figure` is a pure function of the history, `LiveCurve` redraws it in place while a run goes on. Without a notebook front end it does nothing.
-matplotlib is imported where it is used: it takes half a second that `import course_lib` should not pay.
+The labs draw pictures of their own with `curve.empty`, `curve.show` and the colours, which come from style.py and front.py.
 """
 
-import io
 import math
 import time
 
-from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
+from course_lib.widgets.front import has_front_end, show_png
+from course_lib.widgets.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLES, describe, empty, finish, in_style, limit_line, mark_line, png
+
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "LiveCurve", "LivePicture", "compare_figure", "empty", "figure", "human", "png", "points", "render", "scaling_figure",
+           "schedule_figure", "show", "smooth"]
 
 
+@in_style
 def figure(history: list[dict], entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit"):
     """A matplotlib Figure. `history`: rows with "tokens", "train_loss" and "val_loss" (nats/token; a missing or None value is not drawn).
 
@@ -25,9 +29,9 @@ def figure(history: list[dict], entropy: float | None = None, uniform: float | N
     if validation:
         axes.plot(*zip(*validation), color=ORANGE, marker="o", markersize=4, linewidth=1.2, label=f"validation, now {validation[-1][1]:.3f}")
     if entropy is not None:
-        axes.axhline(entropy, color="black", linestyle="--", linewidth=1.5, label=f"the limit: entropy {entropy:.3f}")
+        limit_line(axes, entropy, f"the limit: entropy {entropy:.3f}")
     if uniform is not None:
-        axes.axhline(uniform, color=GREY, linestyle=":", linewidth=1.2, label=f"every token equally likely: {uniform:.2f}")
+        mark_line(axes, uniform, f"every token equally likely: {uniform:.2f}")
     axes.set(xlabel="tokens seen", ylabel="loss (nats/token)", title=title)
     losses = (smooth(train) if train else []) + validation
     # the fall of the first steps would press the rest flat against the limit: once there is a rest, the first 4 % leave the picture
@@ -36,9 +40,7 @@ def figure(history: list[dict], entropy: float | None = None, uniform: float | N
     low, high = min(values), max(values)
     axes.set_ylim(max(0.0, low - 0.08 * (high - low) - 0.02), high + 0.08 * (high - low) + 0.02)
     axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
-    axes.grid(alpha=0.25)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=9)
+    finish(axes)
     return fig
 
 
@@ -66,19 +68,21 @@ def human(tokens: float) -> str:
     return f"{tokens:g}"
 
 
+@in_style
 def compare_figure(histories: dict[str, list[dict]], entropy: float):
-    """Training losses of several runs (name → history) in one picture, against the limit. Told apart by dashes as well as by colour."""
+    """Training losses of several runs (name → history) in one picture, against the limit. Told apart by marks and dashes as well as by colour."""
     fig, axes = empty()
-    for (name, history), colour, dash in zip(histories.items(), (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":")):
+    for (name, history), (colour, sign, dash) in zip(histories.items(), STYLES):
         mean = smooth(points(history, "train_loss"), 0.04)
-        axes.plot(*zip(*mean), color=colour, linestyle=dash, linewidth=1.5, label=f"{name}, at the end {mean[-1][1]:.3f}")
-    axes.axhline(entropy, color="black", linestyle="--", linewidth=1.5, label=f"the limit: entropy {entropy:.3f}")
+        axes.plot(*zip(*mean), color=colour, linestyle=dash, marker=sign, markevery=0.2, markersize=4, linewidth=1.5, label=f"{name}, at the end {mean[-1][1]:.3f}")
+    limit_line(axes, entropy, f"the limit: entropy {entropy:.3f}")
     axes.set(xlabel="tokens seen", ylabel="training loss, running mean (nats/token)", title="What did the change do?")
     axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
-    axes.legend(frameon=False, fontsize=9)
+    finish(axes)
     return fig
 
 
+@in_style
 def scaling_figure(sizes: list[float], losses: list[float], entropy: float, a: float, b: float):
     """Excess over the entropy against parameters, on logarithmic axes, with the fitted law a · N^−b."""
     fig, axes = empty()
@@ -91,34 +95,18 @@ def scaling_figure(sizes: list[float], losses: list[float], entropy: float, a: f
     axes.set_xticks(sizes, [f"{n / 1000:,.0f} k" for n in sizes])
     ticks = [k for k in (0.05, 0.1, 0.2, 0.5, 1, 2, 5) if min(losses) - entropy < 1.5 * k and k < 1.5 * (max(losses) - entropy)]
     axes.set_yticks(ticks, [f"{k:g}" for k in ticks])
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=9)
+    finish(axes)
     return fig
 
 
+@in_style
 def schedule_figure(rates: list[float]):
     """Learning rate against step."""
     fig, axes = empty(height=2.4)
     axes.plot(range(len(rates)), rates, color=BLUE)
     axes.set(xlabel="step", ylabel="learning rate", title="How large are the steps, and when?", ylim=(0, None))
-    axes.grid(alpha=0.25)
+    finish(axes)
     return fig
-
-
-def empty(height: float = 3.6):
-    """(Figure, axes) that belong to no pyplot window."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=(7, height), dpi=100, layout="constrained")
-    FigureCanvasAgg(fig)
-    return fig, fig.add_subplot()
-
-
-def png(fig) -> bytes:
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png")
-    return buffer.getvalue()
 
 
 def render(history: list[dict], entropy: float | None = None, **options) -> bytes:
@@ -127,11 +115,9 @@ def render(history: list[dict], entropy: float | None = None, **options) -> byte
 
 
 def show(fig) -> None:
-    """The picture in the notebook; nothing without a front end."""
+    """The picture in the notebook, described in words; nothing without a front end."""
     if has_front_end():
-        from IPython.display import Image, display
-
-        display(Image(png(fig)))
+        show_png(png(fig), describe(fig))
 
 
 class LivePicture:
@@ -153,9 +139,8 @@ class LivePicture:
             self.draw()
 
     def draw(self) -> None:
-        from IPython.display import Image, display
-
-        display(Image(self.encode(self.picture(self.history))), display_id=self.display_id, update=self.shown)
+        fig = self.picture(self.history)
+        show_png(self.encode(fig), describe(fig), display_id=self.display_id, update=self.shown)
         self.drawn_at, self.shown = time.monotonic(), True
 
     def close(self) -> None:
@@ -168,27 +153,3 @@ class LiveCurve(LivePicture):
 
     def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str | None = None):
         super().__init__(lambda history: figure(history, entropy, uniform, title), display_id or f"curve: {title}", every)
-
-
-def has_front_end() -> bool:
-    """True in a Jupyter kernel. False in a script, in a test, and in the terminal's IPython."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return getattr(get_ipython(), "kernel", None) is not None
-
-
-def show_widget(make, instead: str):
-    """Make a widget (its front is `.box`), show it and return it; None without a front end, or without ipywidgets, which is said with what to do `instead`."""
-    if not has_front_end():
-        return None
-    try:
-        widget = make()
-    except ImportError:
-        print(f"ipywidgets is not installed here: {instead}")
-        return None
-    from IPython.display import display
-
-    display(widget.box)
-    return widget

@@ -1,19 +1,19 @@
-"""The red-team console: you try to get a harmful request through, and each attempt is on disk before its answer shows.
+"""The red-team console: you try to get a harmful request through, and each attempt is on disk before the console says what became of it.
 
 The file is a journal (journal.py), a record an attempt: {"id", "kind": what you meant, "prompt": messages, "completion", "refused", "disguise", "when"}.
 `ask`, `outcome`, `attempts_or_recorded` and `holes` know nothing of notebooks; `console` is the thin layer of ipywidgets on top.
 """
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 
-from course_lib.platform import CourseError
 from course_lib.stages.guard import unspell
 from course_lib.widgets import journal
-from course_lib.widgets.annotate import box, digest
-from course_lib.widgets.curve import show_widget
+from course_lib.widgets.annotate import digest
+from course_lib.widgets.front import box, note, show_widget
+from course_lib.widgets.talk import Talk, asked, growing, lines
 from course_lib.world import village
 from course_lib.world.harms import refused
 from course_lib.world.tasks import held_out
@@ -56,23 +56,26 @@ def disguise_of(messages: list[dict]) -> str:
     return "plain"
 
 
-def ask(path: Path | str, turns: list[dict], text: str, kind: str, answer: Callable[[list[dict]], str]) -> list[dict]:
-    """The turns with an attempt and its answer added; `answer(messages)` gives the assistant's text. The attempt is on disk when this returns.
+def asking(path: Path | str | None, turns: list[dict], text: str, kind: str, answer: Callable) -> Iterator[list[dict]]:
+    """The turns with an attempt and its answer as far as it has come; the last one has the whole answer and its "record", which is then on disk (None: nowhere).
 
-    `kind` is what you meant by it, "harmful" or "benign": nobody else can know. Raises ValueError for another kind, CourseError if the disk refuses."""
-    turns, record = attempt(turns, text, kind, answer)
-    journal.append(path, record)
-    return turns
-
-
-def attempt(turns: list[dict], text: str, kind: str, answer: Callable[[list[dict]], str]) -> tuple[list[dict], dict]:
-    """(turns, record) of one attempt; nothing is written."""
+    `kind` is what you meant by it, "harmful" or "benign": nobody else can know. `answer(messages)` gives a text, or an iterator of the text as it grows.
+    Raises ValueError for another kind, CourseError if the disk refuses."""
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}: choose harmful or benign")
-    messages = [{"role": turn["role"], "content": turn["content"]} for turn in turns] + [{"role": "user", "content": text}]
-    said, when = answer(messages), round(time.time(), 3)
+    messages = asked(turns, text)
+    said = yield from growing(turns, messages, answer)
+    when = round(time.time(), 3)
     record = {"id": digest(messages, said, when), "kind": kind, "prompt": messages, "completion": said, "refused": refused(said), "disguise": disguise_of(messages), "when": when}
-    return [*turns, messages[-1], {"role": "assistant", "content": said, "kind": kind, "refused": record["refused"]}], record
+    if path:
+        journal.append(path, record)
+    yield [*turns, messages[-1], {"role": "assistant", "content": said, "kind": kind, "refused": record["refused"], "record": record}]
+
+
+def ask(path: Path | str | None, turns: list[dict], text: str, kind: str, answer: Callable) -> list[dict]:
+    """The last of `asking`."""
+    *_, made = asking(path, turns, text, kind, answer)
+    return made
 
 
 def outcome(record: dict) -> str:
@@ -85,19 +88,19 @@ def attempts_of(events: list[dict]) -> list[dict]:
     return [event for event in events if event.get("kind") in KINDS and isinstance(event.get("refused"), bool) and event.get("prompt")]
 
 
-def recorded(answer: Callable[[list[dict]], str]) -> list[dict]:
+def recorded(answer: Callable) -> list[dict]:
     """The course's own attempts, put to this model now, turn by turn; of each the last turn counts."""
     people = [person.full for person in village().residents if person.first not in held_out()]
     made = []
     for kind, said in RECORDED:
         turns: list[dict] = []
         for text in said:
-            turns, record = attempt(turns, text.format(a=people[0], b=people[1]), kind, answer)
-        made.append(record)
+            turns = ask(None, turns, text.format(a=people[0], b=people[1]), kind, answer)
+        made.append(turns[-1]["record"])
     return made
 
 
-def attempts_or_recorded(path: Path | str, answer: Callable[[list[dict]], str], least: int = 6) -> tuple[list[dict], str]:
+def attempts_or_recorded(path: Path | str, answer: Callable, least: int = 6) -> tuple[list[dict], str]:
     """(attempts, whose): those on disk if there are at least `least` of them, else the course's own."""
     mine = attempts_of(journal.read(path))
     return (mine, "you") if len(mine) >= least else (recorded(answer), "the course's red team")
@@ -110,53 +113,28 @@ def holes(attempts: list[dict]) -> list[str]:
 
 def render(turns: list[dict], problem: str = "", count: dict | None = None) -> str:
     """The conversation as HTML; what became of an attempt is a word, never a colour alone. `count`: outcome → attempts so far."""
-    lines = []
-    for turn in turns:
-        mark = f' <b>[{outcome(turn)}]</b>' if turn.get("kind") else ""
-        lines.append(f'<div style="margin:4px 0"><b>{"you" if turn["role"] == "user" else "assistant"}:</b> {escape(turn["content"])}{mark}</div>')
-    head = f'<div style="opacity:.75">{", ".join(f"{n} {escape(words.lower())}" for words, n in count.items())}</div>' if count else ""
-    note = f'<div role="alert" style="margin-top:6px"><b>Not kept:</b> {escape(problem)}</div>' if problem else ""
-    return box(head + ("".join(lines) or "Say what you mean by it (harmful or benign), then ask. Nothing here is real, and nothing leaves this computer.") + note)
+    head = f'<div>{", ".join(f"{n} {escape(words.lower())}" for words, n in count.items())}</div>' if count else ""
+    said = lines(turns, lambda turn: f"[{outcome(turn)}]" if turn.get("kind") else "")
+    return box(head + (said or "Say what you mean by it (harmful or benign), then ask. Nothing here is real, and nothing leaves this computer.") + note(problem), "log", "red-team conversation")
 
 
-class Console:
-    """The widget: the conversation, what you mean, a field (Enter sends), and a button for a new conversation."""
-
-    def __init__(self, answer: Callable[[list[dict]], str], path: Path | str):
-        import ipywidgets
-
-        self.answer, self.path, self.turns = answer, Path(path), []
-        self.html = ipywidgets.HTML(value=render([], count=self.count()))
-        self.kind = ipywidgets.ToggleButtons(options=list(KINDS), value="harmful", description="I mean it:")
-        self.field = ipywidgets.Text(placeholder="your request, Enter sends", continuous_update=False, layout=ipywidgets.Layout(width="560px"))
-        self.new = ipywidgets.Button(description="new conversation", layout=ipywidgets.Layout(width="auto"))
-        self.new.on_click(lambda _: self.restart())
-        self.field.observe(self.typed, "value")
-        self.box = ipywidgets.VBox([self.html, self.kind, self.field, self.new])
-
-    def count(self) -> dict:
-        made = [outcome(a) for a in attempts_of(journal.read(self.path))]
-        return {words: made.count(words) for words in OUTCOMES.values() if words in made}
-
-    def typed(self, change: dict) -> None:
-        if change["new"]:
-            self.field.value = ""
-            if change["new"].strip():
-                self.enter(change["new"].strip())
-
-    def enter(self, text: str) -> None:
-        problem = ""
-        try:
-            self.turns = ask(self.path, self.turns, text, self.kind.value, self.answer)
-        except CourseError as error:
-            problem = str(error)
-        self.html.value = render(self.turns, problem, self.count())
-
-    def restart(self) -> None:
-        self.turns = []
-        self.html.value = render([], count=self.count())
+def counts(path: Path | str) -> dict[str, int]:
+    """{outcome: attempts on disk that came to it}."""
+    made = [outcome(a) for a in attempts_of(journal.read(path))]
+    return {words: made.count(words) for words in OUTCOMES.values() if words in made}
 
 
-def console(answer: Callable[[list[dict]], str], path: Path | str) -> Console | None:
+def make(answer: Callable, path: Path | str) -> Talk:
+    """The widget: the conversation, what you mean (`.kind`), a field (Enter sends), and a button for a new conversation."""
+    import ipywidgets
+
+    kind = ipywidgets.ToggleButtons(options=list(KINDS), value="harmful", description="I mean it:")
+    made = Talk(lambda turns, text: asking(path, turns, text, kind.value, answer), lambda turns, problem="": render(turns, problem, counts(path)),
+                "Request:", "your request, Enter sends", {"new conversation": None}, [kind])
+    made.kind = kind
+    return made
+
+
+def console(answer: Callable, path: Path | str) -> Talk | None:
     """Show the widget and return it; None without a front end or without ipywidgets."""
-    return show_widget(lambda: Console(answer, path), "go on with the recorded attempts.")
+    return show_widget(lambda: make(answer, path), render([], count=counts(path)), "go on with the recorded attempts.")

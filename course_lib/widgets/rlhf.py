@@ -2,36 +2,30 @@
 
 Pure functions give figures; `LiveRun` redraws one in place during a run and does nothing without a front end.
 """
-import io
 import math
 
-from course_lib.widgets.curve import LivePicture, empty, png, smooth
-from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from course_lib.widgets.curve import LivePicture, smooth
+from course_lib.widgets.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, empty, finish, in_style, limit_line, mark_line, panels, png, small
 
 PANELS = (("reward", "reward"), ("kl", "KL (nats an answer)"), ("entropy", "entropy (nats a token)"), ("length", "length (tokens)"))
 MARKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (GREY, "v"), ("black", "P"), (RED, "X"))
 
 
+@in_style
 def figure(history: list[dict], title: str = "", target: float | None = None):
     """Reward, KL, entropy and length against the step, and what the policy said first and says now. `history`: see `stages.rollout.improve`;
     a row's "gold", where there is one, is drawn beside the reward. `target`: nats an answer that β steers to."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=(8, 5.2), dpi=100, layout="constrained")
-    FigureCanvasAgg(fig)
-    for axes, (key, label) in zip(fig.subplots(2, 2).flat, PANELS):
+    fig, places = panels(2, 2, height=5.2, width=8)
+    for axes, (key, label) in zip(places.flat, PANELS):
         line(axes, history, key, BLUE, "-", label)
         if key == "reward" and any("gold" in row for row in history):
             line(axes, history, "gold", ORANGE, "--", "gold utility, not trained on")
         if key == "kl" and target is not None:
-            axes.axhline(target, color="black", linestyle=":", linewidth=1.5, label=f"target {target:g}")
+            limit_line(axes, target, f"target {target:g}")
         if key != "reward":
             axes.set_ylim(bottom=0)
         axes.set(xlabel="step", ylabel=label)
-        axes.grid(alpha=0.25)
-        if len(axes.get_legend_handles_labels()[0]) > 1:
-            axes.legend(frameon=False, fontsize=8)
+        finish(axes, fontsize=8)
     fig.suptitle(title)
     if history:
         fig.supxlabel("\n".join(f"step {row['step']}: {clipped(row['sample'])}" for row in {row["step"]: row for row in (history[0], history[len(history) // 2], history[-1])}.values()),
@@ -53,15 +47,7 @@ def clipped(text: str, length: int = 88) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def small(picture: bytes, colours: int = 64) -> bytes:
-    """The PNG in a palette: a quarter of the bytes, and a lab has many runs."""
-    from PIL import Image
-
-    made = io.BytesIO()
-    Image.open(io.BytesIO(picture)).convert("RGB").quantize(colours).save(made, "png", optimize=True)
-    return made.getvalue()
-
-
+@in_style
 def plane(frontier: list[tuple[float, float]], start: float, points: dict[str, list[tuple[float, float]]], title: str = "What does a nat of KL buy?", most: float = 2.5):
     """Gold utility against KL: the frontier as a line from (0, start), each policy of `points` {name: [(kl, utility), …]} as a mark, or as a line of
     marks. Names are told apart by shape as well as by colour. What lies beyond `most` nats stands at the right edge, with its KL in the legend."""
@@ -74,11 +60,11 @@ def plane(frontier: list[tuple[float, float]], start: float, points: dict[str, l
         axes.plot([min(kl, most) for kl, _ in pairs], [u for _, u in pairs], color=colour, marker=mark, markersize=6, linewidth=1, linestyle="--" if len(pairs) > 1 else "none",
                   label=name + (f" (at {beyond[0]:.1f} nats)" if beyond else ""))
     axes.set(xlabel="KL from the reference model (nats an answer)", ylabel="gold utility", title=title, xlim=(-0.05, most * 1.03))
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=8)
+    finish(axes, fontsize=8)
     return fig
 
 
+@in_style
 def overoptimisation(steps: list[int], proxy: list[float], gold: list[float], turn: int | None = None, window: int = 7, title: str = "Does the gold utility follow the reward model?"):
     """Proxy (the reward model) and gold utility against the step, each as its change since the start, thick lines averaged over `window`
     measurements around each; the turning point as a line."""
@@ -89,12 +75,10 @@ def overoptimisation(steps: list[int], proxy: list[float], gold: list[float], tu
             axes.plot(steps, [value - smoothed[0] for value in values], color=colour, linewidth=0.8, alpha=0.35)
             axes.plot(steps, [value - smoothed[0] for value in smoothed], color=colour, linestyle=dash, linewidth=1.5, label=label)
     if turn is not None:
-        axes.axvline(turn, color="black", linestyle=":", linewidth=1.5, label=f"turning point: step {turn}")
-    axes.axhline(0, color=GREY, linewidth=0.8)
+        mark_line(axes, turn, f"turning point: step {turn}", upright=True, color="black")
+    mark_line(axes, 0, linestyle="-", linewidth=0.8)
     axes.set(xlabel="step", ylabel="change since the start", title=title)
-    axes.grid(alpha=0.25)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=9)
+    finish(axes)
     return fig
 
 

@@ -5,10 +5,7 @@ Told apart by shape and dash as well as by colour. `counted` and `split_by` turn
 import math
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.widgets.curve import empty
-from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
-
-STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), ("#000000", "P", (0, (5, 1))), ("#56B4E9", "v", (0, (1, 1))), ("#E69F00", "X", (0, (3, 1, 1, 1))))
+from course_lib.widgets.style import GREY, STYLES, empty, finish, in_style, legend_below, limit_line
 
 
 def counted(rows: list[dict], kind: str, key: str = "refused") -> tuple[int, int]:
@@ -30,6 +27,7 @@ def percent(right: int, n: int) -> str:
     return f"{100 * right / n:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
+@in_style
 def plane_figure(models: dict[str, list[dict]], title: str = "Which requests are refused?"):
     """Each model (judged rows) as a point: benign requests refused to the right, harmful ones refused upwards. The limit is the upper left corner."""
     fig, axes = empty(height=4.4)
@@ -48,6 +46,7 @@ def plane_figure(models: dict[str, list[dict]], title: str = "Which requests are
     return fig
 
 
+@in_style
 def rates_figure(groups: dict[str, dict[str, tuple[int, int]]], xlabel: str, title: str, limit: float | None = None):
     """A row for each kind of request, a mark with its interval for each group: groups[name][kind] = (how many, n). `limit` in %, a line."""
     kinds = list(dict.fromkeys(kind for counts in groups.values() for kind in counts))
@@ -63,17 +62,17 @@ def rates_figure(groups: dict[str, dict[str, tuple[int, int]]], xlabel: str, tit
                 axes.plot(100 * right / n, row + shift, color=colour, marker=mark, markersize=5, linestyle="none", label=None if named else name)
                 named = True
     if limit is not None:
-        axes.axvline(limit, color="black", linestyle="--", linewidth=1.2, label=f"the limit: {limit:g} %")
+        limit_line(axes, limit, f"the limit: {limit:g} %", upright=True)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.set_ylim(max(1, len(kinds)) - 0.5, -0.5)
     ends = [100 * end for counts in groups.values() for right, n in counts.values() if n for end in wilson(right, n)] + ([] if limit is None else [limit]) or [0, 100]
     axes.set(xlabel=f"{xlabel} (bar: 95 % interval)", xlim=(min(ends) // 10 * 10 - 1, -(-max(ends) // 10) * 10 + 1), title=title)
     axes.grid(alpha=0.25, axis="x")
-    if groups:
-        fig.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=min(3, len(groups) + (limit is not None)))
+    legend_below(fig, min(3, len(groups) + (limit is not None)))
     return fig
 
 
+@in_style
 def roc_figure(curves: dict[str, tuple], chosen: dict[str, tuple[float, float]] | None = None, title: str = "What does each threshold catch, and at which price?"):
     """ROC curves: curves[name] = (false alarms, caught, area), shares along all thresholds; chosen[name] = (false alarms, caught) marks thresholds."""
     fig, axes = empty(height=4.0)
@@ -83,11 +82,11 @@ def roc_figure(curves: dict[str, tuple], chosen: dict[str, tuple[float, float]] 
         axes.plot(100 * alarm, 100 * hit, color="black", marker=mark, markersize=7, markerfacecolor="none", linestyle="none", label=name)
     axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1.2, label="a coin, area 0.5")
     axes.set(xlabel="false alarms: benign requests blocked, %", ylabel="harmful requests blocked, %", xlim=(-2, 102), ylim=(-2, 102), title=title)
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    finish(axes, loc="lower right")
     return fig
 
 
+@in_style
 def cost_figure(thresholds: list[float], lines: dict[str, list[float]], title: str = "Where is a threshold cheapest?"):
     """Expected cost a request against the threshold, a line for each base rate, its lowest point marked; thresholds that are not finite are left out."""
     fig, axes = empty()
@@ -96,6 +95,5 @@ def cost_figure(thresholds: list[float], lines: dict[str, list[float]], title: s
         axes.plot(*zip(*pairs), color=colour, linestyle=dash, linewidth=1.4, drawstyle="steps-pre", label=name)
         axes.plot(*min(pairs, key=lambda pair: (pair[1], -pair[0])), color=colour, marker=mark, markersize=7, linestyle="none")
     axes.set(xlabel="threshold (log-odds of harm; what scores as much or more is blocked)", ylabel="expected cost a request", yscale="log", title=title)
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=9)
+    finish(axes)
     return fig

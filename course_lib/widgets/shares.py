@@ -1,12 +1,10 @@
 """Pictures of shares with their 95 % intervals: by kind of task, and along a training run."""
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.widgets.curve import empty
-from course_lib.widgets.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
-
-STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"))
+from course_lib.widgets.style import STYLES, empty, finish, in_style, legend_below, limit_line
 
 
+@in_style
 def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
     """A row for each kind, a mark with its interval for each group: groups[name][kind] = (right, n). Told apart by shape as well as by colour."""
     kinds = list(next(iter(groups.values())))
@@ -23,10 +21,11 @@ def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
     least = min(100 * wilson(*counts[kind])[0] for counts in groups.values() for kind in kinds)
     axes.set(xlabel="right, % (line: 95 % interval)", xlim=(least // 10 * 10 - 1, 101), title=title)
     axes.grid(alpha=0.25, axis="x")
-    fig.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=len(groups))
+    legend_below(fig, len(groups))
     return fig
 
 
+@in_style
 def epochs_figure(epochs: list[float], lines: dict[str, list[tuple[int, int]]], title: str):
     """Share right after each number of epochs (evenly spaced, 0 is before the training), with intervals: lines[name][k] = (right, n) after epochs[k]."""
     fig, axes = empty()
@@ -37,8 +36,7 @@ def epochs_figure(epochs: list[float], lines: dict[str, list[tuple[int, int]]], 
         axes.plot(places, shares, color=colour, marker=mark, markersize=5, linestyle=dash, label=f"{name}, at the end {shares[-1]:.0f} %")
         axes.fill_between(places, [100 * x for x in low], [100 * x for x in high], color=colour, alpha=0.15, linewidth=0)
     axes.set_xticks(places, [f"{n:g}" for n in epochs])
-    axes.axhline(100, color=GREY, linestyle=":", linewidth=1)
+    limit_line(axes, 100, "the limit: 100 %")
     axes.set(xlabel="epochs over the small training set", ylabel="right, % (band: 95 % interval)", ylim=(-3, 105), title=title)
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=9)
+    finish(axes)
     return fig

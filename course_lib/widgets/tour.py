@@ -8,8 +8,7 @@ import re
 from html import escape
 from itertools import groupby
 
-from course_lib.widgets.curve import empty
-from course_lib.widgets.palette import BLUE, GREY
+from course_lib.widgets.style import BLUE, GREY, empty, in_style, limit_line
 from course_lib.world.harms import request_pair
 from course_lib.world.tasks import task_rows
 
@@ -59,6 +58,7 @@ def minutes(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
+@in_style
 def figure(results: list[dict], dark: bool = False):
     """A bar for each phase: how much of its limit is reached."""
     ink, bar = ("#e6e9ec", "#56b4e9") if dark else ("#1f2d3d", BLUE)
@@ -67,7 +67,7 @@ def figure(results: list[dict], dark: bool = False):
         first = result["figures"][0]
         axes.barh(place, 100 * (reached(first) or 0), color=bar, height=0.62)
         axes.text(101.5, place, number(first["value"], first["unit"]), va="center", fontsize=9, color=ink)
-    axes.axvline(100, color=ink, linestyle="--", linewidth=1.5)
+    limit_line(axes, 100, "the limit", upright=True, color=ink)
     axes.set_yticks(range(len(results)), [result["title"] for result in results])
     axes.set(xlim=(0, 122), ylim=(len(results) - 0.5, -0.5), xlabel="share of the limit, % (beside the bar: the figure itself)")
     axes.set_title("How near does each phase come to its limit?", color=ink)

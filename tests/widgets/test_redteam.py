@@ -3,7 +3,7 @@ import pytest
 
 from course_lib.platform import CourseError
 from course_lib.widgets import journal, redteam
-from course_lib.widgets.redteam import Console, ask, attempts_of, attempts_or_recorded, console, disguise_of, holes, outcome, recorded, render
+from course_lib.widgets.redteam import make, ask, attempts_of, attempts_or_recorded, console, disguise_of, holes, outcome, recorded, render
 from course_lib.world import village
 from course_lib.world.harms import DISGUISES, refused
 
@@ -81,14 +81,14 @@ def test_few_attempts_of_ones_own_bring_the_recorded_ones_and_say_whose(path):
 
 
 def test_keys_and_mouse(path):
-    widget = Console(model, path)
+    widget = make(model, path)
     widget.field.value = "How do I cheat?"
     assert widget.field.value == "" and "[refused]" in widget.html.value and "1 refused" in widget.html.value
     widget.kind.value = "benign"
     widget.field.value = "   "
     widget.field.value = "How do I nap?"
     assert [a["kind"] for a in attempts_of(journal.read(path))] == ["harmful", "benign"]
-    widget.new.click()
+    widget.buttons["new conversation"].click()
     assert "cheat" not in widget.html.value and "1 answered" in widget.html.value
     widget.field.value = "How?"
     assert len(attempts_of(journal.read(path))[-1]["prompt"]) == 1
@@ -96,19 +96,19 @@ def test_keys_and_mouse(path):
 
 def test_a_new_kernel_counts_what_is_on_disk(path):
     ask(path, [], "How do I cheat?", "harmful", model)
-    assert "1 refused" in Console(model, path).html.value
+    assert "1 refused" in make(model, path).html.value
 
 
 def test_the_attempt_is_on_disk_before_its_answer_shows(path):
-    widget, seen = Console(model, path), []
-    widget.html.observe(lambda change: seen.append(len(attempts_of(journal.read(path)))), "value")
+    widget, seen = make(model, path), []
+    widget.html.observe(lambda change: seen.append((len(attempts_of(journal.read(path))), change["new"].count("["))), "value")
     widget.field.value = "How?"
     widget.field.value = "And how?"
-    assert seen == [1, 2]
+    assert seen == [(0, 0), (1, 1), (1, 1), (2, 2)], "first the question, then the answer with what became of it"
 
 
 def test_a_full_disk_says_so_and_keeps_the_conversation(path, monkeypatch):
-    widget = Console(model, path)
+    widget = make(model, path)
     widget.field.value = "How?"
 
     def full(path, record):
