@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import contextlib
 import datetime
 import json
 import os
@@ -13,131 +14,28 @@ import time
 from pathlib import Path
 
 from course_lib.grading import downloads, policy, roster, store
-from course_lib.grading.downloads import DAMAGE, Rejected
-from course_lib.grading.notebooks import MAX_FILE, Ungradable, lab_of
+from course_lib.grading.archives import Rejected, contents
 
-MAX_TOTAL = 512 * 2**20  # bytes unpacked from one submission
-MAX_NOTEBOOKS = 20
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
-NOTEBOOK = re.compile(r"\.ipynb(?:\.txt|\.json)?(?: ?\(\d+\))?$", re.I)  # also what browsers and mail programs make of the name
-WANTED = re.compile(r"(?:^|/)work/([\w-]{1,40})/(model\.safetensors|record\.json)$")
 ORDER = {"collected": 0, "gradescope": 1, "given": 2}  # what is known better replaces what was guessed
 
 
-def contents(entries, lab, zips=1):
-    """({name: bytes} of the notebook and models, manifest, notes, what a person must settle or "") of a hand-in's entries. Raises Rejected; nothing is written.
-
-    zips: how many zips, one in the other, may be opened. Two are what an LMS makes of submit(): its own zip around the student's. Deeper is refused.
-    """
-    if bad := next((e.bad for e in entries if e.bad), None):
-        raise Rejected(bad)
-    try:
-        if len(entries) == 1 and downloads.is_zip(entries[0]):
-            if zips == 0:
-                raise Rejected("a zip in a zip in a zip: hand in the zip that submit() wrote, as it is")
-            with downloads.open_zip(entries[0], MAX_TOTAL) as archive:
-                inside = downloads.entries_of_zip(archive)
-                packed = [e for e in inside if e.name.lower().endswith(".zip")]
-                if not packed or any(NOTEBOOK.search(e.name) for e in inside):
-                    return unpacked(inside, lab)
-                if len(packed) > 1:
-                    raise Rejected(f"{len(packed)} zips in one: unpack it and collect the folder")
-                return contents(packed, lab, zips - 1)
-        return unpacked(entries, lab)
-    except DAMAGE as error:
-        raise Rejected(f"the zip is damaged ({str(error)[:80]}): hand it in again") from None
-
-
-def unpacked(entries, lab):
-    """`contents` of entries that are no zips."""
-    if len(entries) > downloads.MAX_MEMBERS:
-        raise Rejected(f"{len(entries)} files, at most {downloads.MAX_MEMBERS} are read")
-    if bad := next((e.bad for e in entries if e.bad), None):
-        raise Rejected(bad)
-    files, books, notes, manifest, total = {}, [], [], {}, 0
-    for entry in sorted(entries, key=lambda e: (e.name.count("/"), e.name)):
-        name = entry.name.rsplit("/", 1)[-1]
-        book, model = NOTEBOOK.search(name), WANTED.search(entry.name)
-        kept = model and f"work/{model[1]}/{model[2]}"
-        guess = not book and len(entries) == 1 and Path(name).suffix.lower() in (".json", ".txt", "") and entry.read(1) in (b"{", b"\xef")
-        if not (book or model or guess or name == "manifest.json") or kept in files:
-            notes.append(f"ignored: {store.safe_name(entry.name)}")
-            continue
-        data = entry.read(min(MAX_FILE, MAX_TOTAL - total) + 1)
-        total += len(data)
-        if len(data) > MAX_FILE or total > MAX_TOTAL:
-            raise Rejected(f"it unpacks to more than {MAX_TOTAL >> 20} MB")
-        if book or guess:
-            books.append((entry.when, entry.name, data))
-            notes += ["taken for a notebook by its content"] if guess else []
-        elif model:
-            files[kept] = data
-        elif len(data) < 100_000:
-            manifest = read_manifest(data)
-    if not books:
-        raise Rejected(no_notebook(entries))
-    files["notebook.ipynb"], note, settle = choose(books, lab)
-    if manifest.get("lab") not in (None, "", lab):
-        note = [*note, f"the zip says it is of lab {store.safe_name(manifest['lab'])}"]
-    return files, manifest, (note + notes)[:20], settle
-
-
-def no_notebook(entries):
-    if len(entries) != 1:
-        return "there is no notebook (.ipynb) in it" + (", only Python scripts: hand in the notebook" if any(e.name.endswith(".py") for e in entries) else "")
-    return "a Python script: hand in the notebook (.ipynb)" if entries[0].name.lower().endswith(".py") else "neither a notebook (.ipynb) nor a zip from submit(): there is no notebook in it"
-
-
-def choose(books, lab):
-    """(bytes, notes, what a person must settle or "") of the notebooks of one hand-in [(time, name, bytes)]: one that can be read before one that cannot, this lab's before others, then the newest."""
-    if len(books) > MAX_NOTEBOOKS:
-        raise Rejected(f"{len(books)} notebooks in one: if these are a class's, unpack it and collect the folder")
-    books = list({data: (when, name, data) for when, name, data in sorted(books)}.values())
-    if len(books) == 1:
-        return books[0][2], [], ""
-    ranked = sorted(((*value_of(data, lab), when, name, data) for when, name, data in books), key=lambda b: b[:3])
-    best = [b for b in ranked if b[:3] == ranked[-1][:3]]
-    shown = ", ".join(store.safe_name(b[3]) for b in best[:4])
-    if len(best) > 1:
-        return best[0][4], [f"{len(books)} notebooks, none is newer"], f"two different notebooks of the same time ({shown}): ask which one counts"
-    return best[0][4], [f"{len(books)} notebooks, taken is {shown}"], ""
-
-
-def value_of(data, lab):
-    """(can be read, is this lab's) of a notebook's bytes."""
-    from course_lib.grading.submit import cells_of
-
-    try:
-        cells = cells_of(data)
-    except Ungradable:
-        return False, False
-    return True, lab_of(cells, {}) == lab
-
-
-def read_manifest(data):
-    try:
-        manifest = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return {k: v for k, v in manifest.items() if type(v) is str and len(v) < 200} if type(manifest) is dict else {}
-
-
 def student_of(about, manifest, students, lab):
-    """(student as in the roster or made from the name, his line of the roster or {}, notes). Raises roster.NotMatched."""
+    """(student as in the roster or made from the name, notes). Raises roster.NotMatched."""
     claimed = store.safe_name(manifest["student"]) if manifest.get("student") else None
     if students:
         # what a student can write himself, the name of the file and the manifest, counts only where no LMS tells who it was
         hints = about["hints"] if about["lms"] else [*about["hints"], ("manifest", claimed)]
         found, note = roster.find(students, hints)
         notes = [note] if note else [f"the zip says it is {claimed}'s"] if claimed and claimed != found["student"] else []
-        return found["student"], found, notes
+        return found["student"], notes
     if about["lms"]:
-        return store.safe_name(about["alone"]), {}, []
+        return store.safe_name(about["alone"]), []
     if claimed:
-        return claimed, {}, ["the student is named by the zip's own manifest only"]
+        return claimed, ["the student is named by the zip's own manifest only"]
     stem = re.sub(r"(\.ipynb|\.zip|\.txt|\s*\(\d+\))+$", "", about["hints"][0][1], flags=re.I)
     stem = re.sub(rf"[_\- ]*{re.escape(lab)}[_\- ]*", "", stem) or stem
-    return store.safe_name(stem), {}, []
+    return store.safe_name(stem), []
 
 
 def keep(folder, files, meta, incoming):
@@ -160,9 +58,14 @@ def keep(folder, files, meta, incoming):
         synced(temporary / "meta.json", json.dumps(meta, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         os.chmod(temporary, 0o755)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():  # without meta.json: half of it, of an older version
+        if folder.exists() and not (folder / "meta.json").exists():  # half of it, of an older version
             shutil.rmtree(folder)
-        os.rename(temporary, folder)
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            if (folder / "meta.json").exists():  # another collect was faster
+                return False
+            raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True
@@ -180,6 +83,7 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
 
     received: epoch seconds of all of them, else the LMS's own time, else now. source: one of downloads.SOURCES, else told by content.
     """
+    policy.known_lab(lab)
     students, counts = roster.beside(submitted, roster_path), collections.Counter(dict.fromkeys(OUTCOMES, 0))
     named = lambda text: bool(students) and len(roster.by_text(students, text)) == 1  # noqa: E731
     incoming, now, guessed, namesakes = Path(submitted, ".incoming"), time.time(), [], {}
@@ -194,7 +98,7 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
                 if "rejected" in person:
                     raise Rejected(person["rejected"])
                 files, manifest, notes, settle = contents(person["entries"], lab, zips=1 if person["lms"] else 2)
-                student, line, more = student_of(person, manifest, students, lab)
+                student, more = student_of(person, manifest, students, lab)
                 if not students and person["lms"] == "moodle" and namesakes.setdefault(student, person["ids"]) != person["ids"]:
                     raise roster.NotMatched(f"two students are called {student}: collect with a roster that has the column moodle_id")
                 meta = meta_of(person, manifest, notes + more, settle, now, received, order) | {"student": student}
@@ -215,7 +119,8 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
                 say(f"{shown}: NOT MATCHED, {why}")
             except OSError as error:
                 raise store.StoreError(f"cannot write to {submitted}: {error.strerror or error}; nothing of {shown} was kept, run collect again") from None
-    shutil.rmtree(incoming, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another collect may be at work in it
+        incoming.rmdir()
     if warning := late_by_guess(lab, submitted, guessed):
         say(warning)
     return counts

@@ -7,102 +7,18 @@
 """
 
 import datetime
-import io
-import os
 import re
-import stat
-import unicodedata
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Callable, NamedTuple
 
 from course_lib.grading import store
+from course_lib.grading.archives import DAMAGE, Rejected, entries_of_folder, entries_of_zip, entry_of_file, is_zip
 
-MAX_MEMBERS = 2000  # of one hand-in
 MAX_CONTAINER = 200_000  # members of an LMS's zip
 MAX_METADATA = 256 * 2**20
 SOURCES = ("canvas", "moodle", "gradescope", "files")
 CANVAS = re.compile(r"(?:(?P<name>(?!LATE_|anon_)[^\s/]+?)_|(?=(?:LATE_)?anon_))(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[^\W_]+)_(?:(?P<attachment>\d+)_(?P<file>.+)|(?:text|link)\.html)", re.S)
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?(?P<file>.*)", re.S)      # the first such part is Moodle's, the rest the student's
-JUNK = re.compile(r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$")
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, AttributeError)
-
-
-class Rejected(Exception):
-    """A file that is not taken: one line that says why."""
-
-
-class Entry(NamedTuple):
-    name: str  # path in its container, with /
-    size: int  # bytes, as the container says: it may lie
-    when: str  # time of the file by the student's clock, "2026-11-20 17:58:02"; sorts
-    bad: str  # why it may not be read, or ""
-    read: Callable  # (limit) -> at most limit bytes; raises one of DAMAGE
-
-
-def entries_of_zip(archive, most=MAX_MEMBERS):
-    """[Entry] of an open zip without folders and junk. Raises Rejected where there are too many."""
-    members = archive.infolist()
-    if len(members) > most:
-        raise Rejected(f"the zip has {len(members)} members, at most {most} are read")
-    found = []
-    for member in members:
-        name, bad = member.filename.replace("\\", "/"), ""
-        if not member.flag_bits & 0x800:      # macOS packs UTF-8 names and does not say so
-            try:
-                name = name.encode("cp437").decode("utf-8")
-            except UnicodeError:
-                pass
-        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
-            bad = f"the zip wants to write outside its folder ({store.safe_name(name)}): refused whole"
-        elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            bad = f"the zip holds a link or device ({store.safe_name(name)}): refused whole"
-        elif member.flag_bits & 1:
-            bad = "the zip is protected by a password"
-        if bad or not (member.is_dir() or JUNK.search(name)):
-            name = unicodedata.normalize("NFC", name)
-            when = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*member.date_time)
-            found.append(Entry(name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)))
-    return found
-
-
-def read_member(archive, member, limit):
-    with archive.open(member) as file:  # the size in the header may lie: read with a cap
-        return file.read(limit)
-
-
-def entries_of_folder(root):
-    """[Entry] of all files under a folder. Links and devices are named, not followed."""
-    found = []
-    for folder, below, names in os.walk(root):
-        below.sort()
-        for name in sorted(names) + [b for b in below if Path(folder, b).is_symlink()]:
-            path = Path(folder, name)
-            short = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
-            if JUNK.search(short) or name.startswith("."):
-                continue
-            found.append(entry_of_file(path, short))
-    return found
-
-
-def entry_of_file(path, name):
-    try:
-        status = path.lstat()
-    except OSError:
-        return Entry(name, 0, "", "there is no such file", None)
-    when = f"{datetime.datetime.fromtimestamp(status.st_mtime):%Y-%m-%d %H:%M:%S}"
-    bad = "" if stat.S_ISREG(status.st_mode) else "not a file"
-    return Entry(name, status.st_size, when, bad, lambda limit: read_file(path, limit))
-
-
-def read_file(path, limit):
-    with open(path, "rb") as file:
-        return file.read(limit)
-
-
-def is_zip(entry):
-    return not entry.bad and entry.size > 3 and entry.read(4)[:2] == b"PK"
 
 
 # ---- which LMS ------------------------------------------------------------------------------------------------------------
@@ -297,13 +213,3 @@ def epoch(value):
     if not isinstance(value, datetime.datetime):
         return None
     return (value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)).timestamp()
-
-
-def open_zip(entry, limit):
-    """An open ZipFile of an entry's bytes, held in memory. Raises Rejected."""
-    if entry.bad:
-        raise Rejected(entry.bad)
-    data = entry.read(limit + 1)
-    if len(data) > limit:
-        raise Rejected(f"{len(data) >> 20} MB are more than the {limit >> 20} MB that are read")
-    return zipfile.ZipFile(io.BytesIO(data))

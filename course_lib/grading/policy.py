@@ -51,13 +51,18 @@ def read(path):
         plain = expect(plain or {}, dict, "the file")
         labs = expect(plain.pop("labs", {}), dict, "labs")
         common = DEFAULTS | settings(plain, DEFAULTS, "the file")
-        known = {p.stem.removeprefix("lab") for p in (Path(__file__).resolve().parents[1] / "questions").glob("lab*.py")}
         for lab in labs:
-            if lab not in known:
-                raise ValueError(f"there is no lab {lab!r}; labs: {', '.join(sorted(known))}")
+            known_lab(lab)
         return {None: common | {"deadline": None, "extensions": {}}, **{lab: lab_policy(lab, given, common) for lab, given in labs.items()}}
-    except ValueError as error:
+    except (ValueError, store.StoreError) as error:
         raise store.StoreError(f"the policy {path}: {error}") from None
+
+
+def known_lab(lab):
+    """Raises StoreError for a name that is no lab's. (The questions themselves are not imported: that costs a second of torch.)"""
+    known = sorted(p.stem.removeprefix("lab") for p in (Path(__file__).resolve().parents[1] / "questions").glob("lab*.py"))
+    if lab not in known:
+        raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
 
 
 def texts(node, path, yaml):

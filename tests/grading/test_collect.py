@@ -1,5 +1,6 @@
 """Files from an LMS or from a hostile hand, to folders and back out as a CSV."""
 
+import concurrent.futures
 import csv
 import io
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.grading import collect, export, roster, store
+from course_lib.grading import archives, collect, export, roster, store
 
 LAB = "02_pretraining"
 BOOK = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1", "outputs": [], "execution_count": None}]})
@@ -60,7 +61,7 @@ def test_symlink_in_a_zip_is_refused(tmp_path):
 
 
 def test_zip_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(collect, "MAX_TOTAL", 2**20)
+    monkeypatch.setattr(archives, "MAX_TOTAL", 2**20)
     counts, said, kept = take(tmp_path, zipped(tmp_path / "ann.zip", {"ok.ipynb": bytes(3 * 2**20)}))
     assert counts == (0, 1) and "unpacks to more" in said and kept == []
 
@@ -366,7 +367,7 @@ def test_one_zip_in_the_lmss_zip_is_opened_and_no_more(tmp_path):
 
 
 def test_one_bad_zip_in_a_download_holds_nobody_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(collect, "MAX_TOTAL", 2**20)
+    monkeypatch.setattr(archives, "MAX_TOTAL", 2**20)
     bad = {
         "slip": zipped(io.BytesIO(), {"../../evil.ipynb": BOOK}).getvalue(),
         "link": zipped(io.BytesIO(), {"a.ipynb": "/etc/passwd"}, external_attr=(stat.S_IFLNK | 0o777) << 16).getvalue(),
@@ -472,6 +473,19 @@ def test_killed_in_the_middle_leaves_nothing_half_done(tmp_path):
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and len(store.submissions(LAB, tmp_path / "submissions")) == 100 and done.stdout.count("already here (") == len(kept), done.stderr
     assert re.search(rf"{100 - len(kept)} │ +{len(kept)} │ +0 │ +0 │", done.stdout), done.stdout[-600:]
+
+
+def test_two_at_once_take_each_file_once(tmp_path):
+    zipped(tmp_path / "submissions.zip", {f"s{i:03}x_{i}_{i}_a.zip": handed_in(f"{i} " + "y" * 20_000) for i in range(60)})
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        counts = list(pool.map(lambda _: collect.collect(LAB, [tmp_path / "submissions.zip"], None, tmp_path / "submissions", lambda line: None), range(3)))
+    assert sum(c["taken"] for c in counts) == 60 and sum(c["already here"] for c in counts) == 120 and len(store.submissions(LAB, tmp_path / "submissions")) == 60
+
+
+def test_a_lab_that_is_none_is_one_line(tmp_path):
+    for lab in ("02_pretrain", "../x", ""):
+        with pytest.raises(store.StoreError, match="there is no lab"):
+            collect.collect(lab, [tmp_path], None, tmp_path / "submissions")
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
