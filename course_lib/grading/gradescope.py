@@ -13,20 +13,11 @@ import json
 import zipfile
 from pathlib import Path
 
-from course_lib.grading import store
+from course_lib.grading import feedback, store
+from course_lib.grading.page import visible
 
 PACKAGE = Path(__file__).resolve().parent.parent
 TEXT = 8000  # characters of one output
-PLAIN = {  # what a student reads where no words of the question's author apply; never what the student's own code said
-    "fail": "wrong",
-    "error": "your code stopped with an error: run check() in the notebook, which shows it",
-    "todo": "not written yet",
-    "timeout": "it took too long and was stopped",
-    "oom": "it ran out of memory",
-    "killed": "the process died",
-    "missing": "there is no such function when all cells have run from top to bottom",
-    "protocol": "no readable answer came back",
-}
 SETUP = """#!/usr/bin/env bash
 # Gradescope runs this once, as root, when it builds the container.
 set -euo pipefail
@@ -57,31 +48,26 @@ exec /autograder/venv/bin/python -P -m course_lib.grading.gradescope_run
 # ---- results.json ---------------------------------------------------------------------------------------------------------
 
 
-def case_line(case):
-    """One case for the student: its name and the author's words. Messages stay here: they hold hidden inputs and what the student's code says."""
-    if case["status"] == "pass":
-        return f"[passed] {case['name']}"
-    words = [f"looks like: {case['mistake']}"] if case.get("mistake") else [PLAIN.get(case["status"], "wrong")]
-    if case["status"] == "fail":
-        words += [f"{word}: {case[key]}" for word, key in (("hint", "hint"), ("read again", "reread")) if case.get(key)]
-    return f"[{'not tried' if case.get('message', '').startswith('not run') else 'failed'}] {case['name']} — " + "; ".join(words)
-
-
-def test_of(question):
-    """One entry of "tests". A question that a person reads carries no score until it has one."""
+def test_of(lab, question, definition):
+    """One entry of "tests", in the words of `course feedback`. A question that a person reads carries no score until it has one."""
     entry = {"name": question["id"], "name_format": "text", "output_format": "text", "visibility": "visible"}
     if question["score"] is None:
         return entry | {"output": f"Read by a person: {question['max']:g} points."}
-    output = question.get("message", "") if question["status"] == "marked" else "\n".join(case_line(case) for case in question["cases"])
-    entry |= {"score": question["score"], "max_score": question["max"], "status": "passed" if question["score"] >= question["max"] else "failed"}
-    return entry | ({"output": output[:TEXT]} if output else {})
+    made = feedback.shown(lab, question, definition)
+    lines = [line for passed, name, notes in made["cases"] for line in (f"[{'passed' if passed else 'not passed'}] {name}", *(f"    {label}: {text}" for label, text in notes))]
+    lines += [f"{label}: {text}" for label, text in made["texts"] if label != "Your answer"]
+    entry |= {"score": question["score"], "max_score": question["max"], "status": "passed" if made["full"] else "failed"}
+    return entry | ({"output": visible("\n".join(lines), TEXT)} if lines else {})
 
 
 def results(result, seconds=None, final=None, remark=""):
     """What results.json holds for a result. final: points after the late policy, where they differ from the sum. Without a grade: ungraded()."""
     if result["status"] not in ("graded", "partial"):
         return ungraded(result["reason"] if result["status"] == "ungradable" else "The grader could not run here.", seconds)
-    tests = [test_of(q) for q in result["questions"]]
+    from course_lib.questions import core
+
+    definitions = {q.id: q for q in core.questions_of(result["lab"])}
+    tests = [test_of(result["lab"], q, definitions.get(q["id"])) for q in result["questions"]]
     waiting = sum(q["max"] for q in result["questions"] if q["score"] is None)
     output = [remark] if remark else []
     if waiting:
@@ -111,11 +97,11 @@ def ungraded(why, seconds=None):
 def packed(files):
     """A zip of {name: bytes or Path} with the scripts executable and at the top, the same bytes for the same contents."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name in sorted(files):
             info = zipfile.ZipInfo(name)
             info.external_attr = (0o100755 if name in ("setup.sh", "run_autograder") else 0o100644) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = zipfile.ZIP_STORED if name.endswith((".safetensors", ".parquet")) else zipfile.ZIP_DEFLATED  # weights hardly shrink
             data = files[name]
             archive.writestr(info, data.read_bytes() if isinstance(data, Path) else data)
     return out.getvalue()
