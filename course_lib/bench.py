@@ -13,7 +13,8 @@ fp32 matmul rate in the same run and prints it beside its figures.
   constitution   lab 09's supervised phase: requests of the known categories done right, over seeds                     (~ 15 minutes)
   release     lab 11's capstone with the solution's mix: helpful × harmless × truthful on fresh exams, over seeds           (~ 20 minutes)
   retrieval   lab 05's five ways of answering on every day; each seed another draw of questions                      (~ 10 minutes)
-  grade       seconds to grade one submission of lab 02, cold
+  grade       seconds a submission, cold and warm; throughput against nbgrader and otter; a class of 300 of lab 04 and a worker's memory   (~ 20 minutes)
+  attacks     the 64 bad submissions: as expected, points that nobody deserved, points that somebody lost                 (~ 3 minutes)
   questions   wrong answers caught and right alternatives accepted, all questions
 """
 import argparse
@@ -280,13 +281,23 @@ def bench_questions(arguments) -> dict:
 
 
 def bench_grade(arguments) -> dict:
-    from course_lib.grading.timing import cold_seconds
+    """cold_s and warm_s first, while the machine is as it was found; then the two other graders on the same lab, then a class of 300."""
+    from course_lib.grading.timing import cold_seconds, warm_seconds
+    from course_lib.grading.timing_class import class_of
+    from course_lib.grading.versus import versus
 
-    return {**cold_seconds(), "matmul_gflops": matmul_rate()}
+    return {**cold_seconds(), **warm_seconds(), **versus(), **class_of(300), "matmul_gflops": matmul_rate()}
+
+
+def bench_attacks(arguments) -> dict:
+    sys.path.insert(0, str(ROOT))
+    from tests.grading.bad.report import attacks_report
+
+    return attacks_report(say=lambda line: print(line, file=sys.stderr))
 
 
 BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "reward": bench_reward, "rlhf": bench_rlhf, "dpo": bench_dpo, "safety": bench_safety, "constitution": bench_constitution,
-           "release": bench_release, "grade": bench_grade, "questions": bench_questions}
+           "release": bench_release, "grade": bench_grade, "attacks": bench_attacks, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:
