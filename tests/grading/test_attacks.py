@@ -1,265 +1,298 @@
-"""A hostile student against the border. Every attack scores 0 on what it did not solve, and the grader goes on."""
+"""A student's code against the border itself, cold and warm: whatever the way an agent was started, the same walls stand.
 
+What attacks do to a grade is in the table of bad submissions (bad/table.py).
+"""
+
+import json
 import os
 import shutil
+import socket
 import time
 
 import pytest
-import torch
-from classroom import grade_here, notebook, right_answers, scores, sources, statuses
-from test_bad_submissions import AUTO, function_points, impatient, one_replaced  # noqa: F401
 
-pytestmark = pytest.mark.usefixtures("box")
+from course_lib.grading import sandbox
+from course_lib.grading.box import Box
 
-
-def attacked(tmp_path, body, **more):
-    """The result where rms_norm is the attack and all else is right."""
-    text = "def rms_norm(x, weight, eps=1e-6):\n    " + "\n    ".join(body.strip("\n").split("\n"))
-    return grade_here(tmp_path, "eve", notebook(sources(one_replaced("rms_norm", text), **more)))
+WAYS = ("cold", "warm")
 
 
-MEMORY = {
-    "one huge tensor": "import torch\nreturn torch.zeros(10**11)",
-    "a view of 10 TB": "import torch\nreturn torch.zeros(1).expand(10**12)",
-    "an honest 3 GB": "import torch\nreturn torch.zeros(8 * 10**8)",
-    "children that eat": "import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        b = [bytearray(2**20) for _ in range(1500)]\n        time.sleep(30)\ntime.sleep(30)",
-    "slow leak": "b = []\nwhile True:\n    b.append(bytearray(2**24))",
-    "a list of a billion": "return [0] * 10**9",
-    "a deep list": "y = []\nfor _ in range(10**5):\n    y = [y]\nreturn y",
-    "a number with 10^6 digits": "return 1 << 4_000_000",
-    "a number beyond floats": "return 10**1000",
-}
+@pytest.fixture(scope="module")
+def start(zygote):
+    """start(way, source): a Box that has run these cells; stopped at the end."""
+    boxes = []
+
+    def begin(way, *cells):
+        boxes.append(Box(list(enumerate(cells)), zygote.spawn if way == "warm" else None))
+        boxes[-1].load()
+        return boxes[-1]
+
+    yield begin
+    for box in boxes:
+        box.stop()
 
 
-TENSOR_FIRST = ("causal_attention", "rms_norm", "apply_rope", "next_token_loss", "top_p_probs", "distance_to_limit")
+def call(box, name, *arguments, timeout=20):
+    return box.call(name, list(arguments), {}, {}, timeout)["value"]
 
 
-def six_attacks(tmp_path, bodies):
-    """The result of one submission with up to six attacks, each in the place of a function whose first argument is a tensor, and the names attacked."""
-    answers, names = right_answers(), TENSOR_FIRST[: len(bodies)]
-    for name, body in zip(names, bodies):
-        answers[name] = f"def {name}(x, *args, **kwargs):\n    " + "\n    ".join(body.split("\n"))
-    result = grade_here(tmp_path, "eve", notebook(sources(answers)))
-    worth = {q["id"]: q["max"] for q in result["questions"]}
-    assert function_points(result) == AUTO - sum(worth[n] for n in names), statuses(result)
-    return result, names
+TRIED = """
+import ctypes, errno, glob, json, os, platform, resource, signal, socket, stat, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
 
-
-@pytest.mark.parametrize("group", [0, 1])
-def test_memory(tmp_path, group, impatient):  # noqa: F811
-    before = shutil.disk_usage("/").free
-    result, names = six_attacks(tmp_path, list(MEMORY.values())[5 * group : 5 * group + 5])
-    assert {statuses(result)[n] for n in names} <= {"oom", "fail", "killed", "timeout", "error"}, statuses(result)
-    assert before - shutil.disk_usage("/").free < 2**30
-
-
-PROCESSES = {
-    "fork bomb": "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
-    "orphans": "import os, subprocess\nfor _ in range(5):\n    subprocess.Popen(['setsid', 'sleep', '4712'])\nos._exit(0)",
-    "threads": "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
-    "kills everybody": "import os, signal\nos.kill(-1, signal.SIGKILL)",
-    "kills the first process": "import os, signal\nfor p in (1, 2):\n    try:\n        os.kill(p, signal.SIGKILL)\n    except OSError:\n        pass\nreturn x",
-}
-
-
-@pytest.mark.parametrize("attack", PROCESSES)
-def test_processes(tmp_path, attack, impatient):  # noqa: F811
-    result = attacked(tmp_path, PROCESSES[attack])
-    assert function_points(result) == AUTO - 1 and result["status"] == "graded"
-    time.sleep(0.3)
-    left = [p for p in os.listdir("/proc") if p.isdigit() and b"4712" in cmdline(p)]
-    assert left == []
-
-
-def cmdline(pid):
+def tried(what):
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
+        return repr(what())
+    except BaseException as error:
+        return errno.errorcode.get(getattr(error, "errno", None), type(error).__name__)
 
+def c(name, *arguments):
+    def now():
+        ctypes.set_errno(0)
+        if libc[name](*arguments) < 0:
+            raise OSError(ctypes.get_errno(), name)
+        return "done"
+    return tried(now)
 
-DISK = """
-import os
-for place in ("/tmp", "/box", "/dev/shm", ".", "/", "/course", "/usr", "/var", os.path.expanduser("~")):
+def reach(family, address):
+    def now():
+        with socket.socket(family, socket.SOCK_STREAM) as s:
+            s.settimeout(2)
+            s.connect(address)
+        return "reached"
+    return tried(now)
+
+def write(path):
+    with open(path, "wb") as file:
+        file.write(b"x")
+    return "written"
+
+def own_loopback():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), 2):
+        return "itself"
+
+def fill(folder):
+    size = 0
     try:
-        with open(place + "/fill", "wb") as file:
-            for _ in range(1000):
-                file.write(bytes(2**20))
-    except OSError as error:
-        print(place, error.errno)
-for i in range(20000):
-    try:
-        open(f"/tmp/{i}", "w").close()
-    except OSError:
-        break
-"""
-
-
-def test_disk_is_capped_and_the_rest_is_graded(tmp_path):
-    before = shutil.disk_usage("/").free
-    result = grade_here(tmp_path, "eve", notebook(sources(right_answers(), before=[DISK])))
-    assert function_points(result) == AUTO and before - shutil.disk_usage("/").free < 2**28
-
-
-LOUD = {
-    "one line of 2 GB": "for _ in range(2000):\n    print('x' * 10**6, end='')",
-    "a million lines": "for i in range(10**6):\n    print(i)",
-    "noise on the descriptors": "import os\nfor _ in range(100):\n    os.write(1, os.urandom(10**5)); os.write(2, b'\\x1b[2J\\x00\\xff' * 1000)",
-}
-
-
-@pytest.mark.parametrize("attack", LOUD)
-def test_output_is_capped(tmp_path, attack):
-    result = grade_here(tmp_path, "eve", notebook(sources(right_answers(), before=[LOUD[attack]])))
-    assert function_points(result) == AUTO and len(result["log_tail"]) <= 4000
-    assert all(c.isprintable() or c in "\n\t" for c in result["log_tail"])
-
-
-def test_stderr_never_fails_anything(tmp_path):
-    noisy = "import sys, warnings, logging\nfrom tqdm import tqdm\nfor _ in tqdm(range(3)): pass\nwarnings.warn('careful')\nlogging.error('oh')\nprint('hm', file=sys.stderr)"
-    assert function_points(grade_here(tmp_path, "ann", notebook(sources(right_answers(), before=[noisy])))) == AUTO
-
-
-READS = """
-import glob, os
-FOUND = []
-for pattern in ("/course/course_lib/questions/lab*", "/course/course_lib/grading/[b-z]*", "/work/**/solutions*", "/work/**/grades*", "/work/**/lab*.py", "/course/**/*solution*", "/home/*", "/etc/passwd",
-                "/root/*", "/var/*", "/proc/1/environ", "/proc/1/root/etc/shadow", "/proc/1/cwd/*"):
-    FOUND += glob.glob(pattern, recursive=True)
-for path in ("/proc/1/environ", "/proc/1/mem", "/proc/self/environ"):
-    try:
-        FOUND += [line for line in open(path, "rb").read().split(b"\\0") if b"SECRET" in line]
+        with open(folder + "/fill", "wb", buffering=0) as file:
+            while size < 2**30:
+                size += file.write(bytes(2**20))
     except OSError:
         pass
-try:
-    import course_lib.questions.lab02_pretraining
-    FOUND.append("questions")
-except ImportError:
-    pass
-FOUND = [f for f in FOUND if f not in ("/proc/1/environ",)]
-print("FOUND", FOUND)
+    os.unlink(folder + "/fill")
+    return size
+
+def status(*names):
+    lines = dict(line.split(":\\t") for line in open("/proc/self/status").read().split("\\n") if ":\\t" in line)
+    return {name: lines[name].strip() for name in names}
+
+def attempt(port, name):
+    number = {"x86_64": {"ptrace": 101, "clone": 56, "clone3": 435, "setns": 308, "pidfd_open": 434, "pidfd_getfd": 438, "open_tree": 428, "mount_setattr": 442, "bpf": 321, "io_uring_setup": 425, "keyctl": 250, "memfd_create": 319},
+              "aarch64": {"ptrace": 117, "clone": 220, "clone3": 435, "setns": 268, "pidfd_open": 434, "pidfd_getfd": 438, "open_tree": 428, "mount_setattr": 442, "bpf": 280, "io_uring_setup": 425, "keyctl": 219, "memfd_create": 279}}[platform.machine()]
+    call = lambda name, *arguments: c("syscall", number[name], *arguments)
+    descriptors = sorted({os.readlink(f"/proc/self/fd/{n}").split(":")[0] for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")})
+    pidfd = libc.syscall(number["pidfd_open"], 1, 0)
+    return {
+        "internet": reach(socket.AF_INET, ("1.1.1.1", 53)), "host": reach(socket.AF_INET, ("127.0.0.1", port)), "abstract socket": reach(socket.AF_UNIX, "\\0" + name), "itself": tried(own_loopback),
+        "write": {path: tried(lambda: write(path)) for path in ("/x", "/usr/x", "/course/x", "/course/course_lib/x", "/etc/x", "/dev/x", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/1/oom_score_adj", "/dev/pts/x")},
+        "of the first process": {name: tried(lambda: open(f"/proc/1/{name}", "rb").read(10)) for name in ("environ", "mem", "maps", "auxv", "stack")} | {"fd": tried(lambda: os.listdir("/proc/1/fd")), "root": tried(lambda: os.listdir("/proc/1/root")), "cwd": tried(lambda: os.readlink("/proc/1/cwd"))},
+        "system calls": {
+            "setuid": tried(lambda: os.setuid(0)), "setresuid": tried(lambda: os.setresuid(0, 0, 0)), "setgroups": tried(lambda: os.setgroups([0])), "chroot": tried(lambda: os.chroot("/tmp")), "nice": tried(lambda: os.setpriority(os.PRIO_PROCESS, 0, -20)),
+            "unshare user": c("unshare", 0x10000000), "unshare mounts": c("unshare", 0x20000), "clone user": call("clone", 0x10000011, 0, 0, 0, 0), "clone3": call("clone3", ctypes.create_string_buffer(64), 64),
+            "mount": c("mount", b"none", b"/tmp", b"tmpfs", 0, None), "remount": c("mount", None, b"/", None, 32 | 4096, None), "umount": c("umount2", b"/tmp", 2), "open_tree": call("open_tree", -100, b"/", 1), "mount_setattr": call("mount_setattr", -100, b"/", 0, 0, 0),
+            "setns": call("setns", pidfd, 0x20000000), "steal a descriptor": call("pidfd_getfd", pidfd, 0, 0), "ptrace": call("ptrace", 16, 1, 0, 0), "traced": call("ptrace", 0, 0, 0, 0), "process_vm_readv": c("process_vm_readv", 1, 0, 0, 0, 0, 0), "signal to the first": tried(lambda: os.kill(1, signal.SIGINT)) if os.getuid() != 65534 else "EPERM",
+            "shmget": c("shmget", 4711, 4096, 0o1666), "keyctl": call("keyctl", 0, -3, 0), "bpf": call("bpf", 0, 0, 0), "io_uring": call("io_uring_setup", 1, 0), "memfd": call("memfd_create", b"x", 0), "mknod": tried(lambda: os.mknod("/tmp/m", 0o600 | stat.S_IFBLK, os.makedev(8, 0))),
+        },
+        "limits lifted": [name for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_CORE") if tried(lambda: resource.setrlimit(getattr(resource, name), (-1, -1))) == "None"],
+        "filled": {folder: fill(folder) for folder in ("/tmp", "/box", "/dev/shm")},
+        "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
+        "descriptors": descriptors,
+    }
+
+def attempts(port, name):
+    return json.dumps(attempt(port, name))
+
+def world():
+    import random, torch
+    mounts = sorted({(f[4], f[f.index("-") + 1], f[5]) for f in map(str.split, open("/proc/self/mountinfo"))})
+    random.seed(5), torch.manual_seed(5)
+    draws = [random.random(), torch.rand(3).tolist(), torch.nn.Linear(3, 2).weight.tolist()]
+    return json.dumps({
+        "mounts": mounts, "status": status("Groups", "NoNewPrivs", "Seccomp", "Seccomp_filters", "SigBlk", "SigIgn", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "Threads"), "root user": 0 in os.getresuid() + os.getresgid(), "environ": dict(os.environ),
+        "limits": {n: resource.getrlimit(getattr(resource, n)) for n in sorted(dir(resource)) if n.startswith("RLIMIT_")}, "folders": {d: sorted(os.listdir(d)) for d in ("/", "/dev", "/dev/pts", "/dev/shm", "/tmp", "/box", "/course", "/course/course_lib/grading")},
+        "python": [sys.argv, sys.path, list(sys.flags), os.getcwd(), os.umask(0o022), os.getpid(), os.getsid(0) == os.getpid(), os.nice(0), os.sched_getscheduler(0), time.tzname], "torch": [torch.get_num_threads(), torch.initial_seed(), str(torch.get_default_dtype())],
+        "draws": draws, "hash": hash("village"), "network": sorted(n for _, n in socket.if_nameindex()), "dumpable": libc.prctl(3, 0, 0, 0, 0),
+    })
 """
 
 
-def test_nothing_of_the_grader_can_be_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_SECRET", "the secret of this course, 32 characters or more")
-    result = grade_here(tmp_path, "eve", notebook(sources(right_answers(), before=[READS])))
-    assert "FOUND []" in result["log_tail"], result["log_tail"]
-    assert "reaches for the grader" in {f["kind"] for f in result["flags"]}
+@pytest.fixture(scope="module")
+def listeners():
+    """(TCP port, abstract name) on which this machine listens, outside."""
+    name = f"littlebrook-{os.getpid()}"
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("\0" + name)
+        unix.listen()
+        yield tcp.getsockname()[1], name
 
 
-FRAMES = """
-import sys, gc, json
-seen, frame = [], sys._getframe()
-while frame:
-    seen += [str(k) for k in frame.f_locals if "expected" in str(k) or "seed" in str(k) or "secret" in str(k)]
-    frame = frame.f_back
-print("SEEN", seen)
-return x
-"""
+@pytest.fixture(scope="module")
+def seen(start, listeners):
+    """{way: (what the world looks like inside, what came of every attempt)}"""
+    boxes = {way: start(way, TRIED) for way in WAYS}
+    return {way: (json.loads(call(box, "world")), json.loads(call(box, "attempts", *listeners, timeout=60))) for way, box in boxes.items()}
 
 
-def test_walking_the_frames_finds_nothing(tmp_path):
-    result = attacked(tmp_path, FRAMES)
-    assert "SEEN []" in result["log_tail"] and scores(result)["rms_norm"] == 0
+NO = ("EPERM", "EACCES", "EROFS", "ENOSYS", "ENOENT", "ESRCH", "EINVAL", "EBADF", "ENETUNREACH", "ECONNREFUSED", "PermissionError")
 
 
-KNOWN_ID = """
-import os, sys
-frame = sys._getframe()
-while "call_id" not in frame.f_locals:
-    frame = frame.f_back
-agent = frame.f_globals
-for fake in ({"status": "ok", "reply": {"value": 1.0}, "score": 100, "pass": True}, {"at": 10**9}, {"stopped": {}}, {"status": "pass"}):
-    agent["write_frame"](frame.f_locals["replies"], frame.f_locals["call_id"], frame.f_locals["wire"].encode(fake))
-agent["write_frame"] = lambda *a: None
-return x
-"""
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_out_is_shut(seen, way):
+    _, attempts = seen[way]
+    assert {attempts[k] for k in ("internet", "host", "abstract socket")} <= {"ENETUNREACH", "ECONNREFUSED"}, attempts
+    assert attempts["itself"] == "'itself'"  # its own loopback is there, and nobody else's
+    for group in ("write", "of the first process", "system calls"):
+        open_ones = {what: came for what, came in attempts[group].items() if came not in NO}
+        assert open_ones == {}, f"{way}: {group}"
+    assert attempts["limits lifted"] == [] and attempts["processes"] == [1, 2]
+    assert set(attempts["descriptors"]) == {"pipe", "/dev/null"}, attempts["descriptors"]
+    assert all(0 < attempts["filled"][folder] <= most for folder, most in (("/tmp", sandbox.TMP_BYTES), ("/box", sandbox.BOX_BYTES), ("/dev/shm", sandbox.SHM_BYTES)))
 
 
-def test_a_reply_with_the_stolen_id_is_only_an_answer(tmp_path, impatient):  # noqa: F811
-    result = attacked(tmp_path, KNOWN_ID)
-    assert scores(result)["rms_norm"] == 0 and function_points(result) == AUTO - 1
-    assert result["flags"]
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_inside(seen, way):
+    world, _ = seen[way]
+    assert {world["status"][k] for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16} and world["status"]["NoNewPrivs"] == "1" and world["status"]["Seccomp"] == "2"
+    assert not world["root user"] and world["status"]["Threads"] == "1" and world["network"] == ["lo"]
+    assert world["environ"] == sandbox.ENVIRONMENT | {k: world["environ"][k] for k in world["environ"] if k in ("PWD", "PYTHONBREAKPOINT", "GOMP_SPINCOUNT", "LC_CTYPE")}
+    writable = {place for place, kind, options in world["mounts"] if "ro" not in options.split(",")}
+    assert {place for place in writable if not place.startswith(("/proc", "/dev/"))} == {"/tmp", "/box"}, writable
+    assert world["folders"]["/course/course_lib/grading"] == ["__init__.py", "agent.py", "agent_fork.py"] and "home" not in world["folders"]["/"]
+    assert world["folders"]["/dev/pts"] == ["ptmx"] and world["folders"]["/tmp"] == world["folders"]["/box"] == world["folders"]["/dev/shm"] == []
+    names = {"RLIMIT_AS": "address_space", "RLIMIT_CPU": "cpu", "RLIMIT_FSIZE": "file", "RLIMIT_NOFILE": "files", "RLIMIT_NPROC": "processes"}
+    assert {name: world["limits"][name] for name in names} == {name: [sandbox.LIMITS[key]] * 2 for name, key in names.items()} and world["limits"]["RLIMIT_CORE"] == [0, 0]
 
 
-def test_an_agent_taken_over_gains_nothing(tmp_path, impatient):  # noqa: F811
-    cell = "import sys\nframe = sys._getframe()\nwhile 'requests' not in frame.f_locals:\n    frame = frame.f_back\nframe.f_globals['answer'] = lambda *a: {'status': 'ok', 'reply': {'value': 1.0, 'grads': [None], 'inputs': []}, 'score': 9}"
-    result = grade_here(tmp_path, "eve", notebook(sources(right_answers(), after=[cell])))
-    assert function_points(result) == 0 and result["status"] == "graded"
+def test_warm_looks_as_cold_does(seen):
+    """The same mounts, limits, signals, environment, arguments and random numbers: a result cannot depend on how the agent was started."""
+    (cold, _), (warm, _) = seen["cold"], seen["warm"]
+    different = {k: (cold[k], warm[k]) for k in cold if cold[k] != warm[k]}
+    assert different == {}
 
 
-TRICKS = {
-    "__torch_function__": "import torch\nclass T(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, t, a=(), k=None):\n        return True\nreturn x.as_subclass(T)",
-    "__eq__": "class E:\n    def __eq__(self, o): return True\n    __bool__ = __eq__\n    shape = dtype = property(lambda s: s)\nreturn E()",
-    "__del__": "import os\nclass D:\n    def __del__(self): os._exit(0)\nd = D()\nreturn x",
-    "sparse": "return x.to_sparse()",
-    "meta": "return x.to('meta')",
-    "nan": "return x * float('nan')",
-    "inf": "return x * float('inf')",
-    "float64": "return x.double()",
-    "complex": "return x + 0j",
-    "dict subclass": "class M(dict): pass\nreturn M()",
-    "a generator": "return (i for i in range(10**9))",
-    "module": "import os\nreturn os",
-    "bytes": "return b'x' * 100",
-    "exception with a hostile text": "class B(Exception):\n    def __str__(self): raise SystemExit\nraise B()",
-    "BaseException": "class B(BaseException): pass\nraise B()",
-    "an exception of 10 MB": "raise ValueError('x' * 10**7)",
-    "KeyboardInterrupt": "raise KeyboardInterrupt",
-    "GeneratorExit": "raise GeneratorExit",
-    "recursion": "f = lambda a: f(a)\nreturn f(x)",
-    "bidi and escapes": "raise ValueError('\\u202e\\x1b[31m\\ud800<script>')",
-}
-
-
-@pytest.mark.parametrize("group", range(4))
-def test_tricks_of_the_answer(tmp_path, group, impatient):  # noqa: F811
-    result, names = six_attacks(tmp_path, list(TRICKS.values())[5 * group : 5 * group + 5])
-    assert {scores(result)[n] for n in names} == {0}
-    assert "\u202e" not in str(result) and "\x1b" not in str(result)
-
-
-LEAKS = {
-    "default dtype": "import torch\ntorch.set_default_dtype(torch.float64)",
-    "no grad": "import torch\ntorch.set_grad_enabled(False)",
-    "builtins": "import builtins\ndel builtins.print\nbuiltins.len = lambda x: 0",
-    "time": "import time\ntime.time = time.monotonic = lambda: 0\ntime.sleep = lambda s: None",
-    "limits": "import resource\nfor r in (resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_CPU):\n    try:\n        resource.setrlimit(r, (-1, -1))\n        print('LIFTED')\n    except (ValueError, OSError):\n        pass",
-    "clash of names": "open('torch.py', 'w').write('raise SystemExit')\nopen('course_lib.py', 'w').write('raise SystemExit')\nopen('/tmp/sitecustomize.py', 'w').write('raise SystemExit')",
-}
-
-
-@pytest.mark.parametrize("attack", LEAKS)
-def test_global_state(tmp_path, attack, impatient):  # noqa: F811
-    """Nothing to gain; and what harms the student's own process is at most the student's own loss."""
-    wrong = {n: f"def {n}(*args, **kwargs):\n    return args[0]" for n in right_answers()}
-    result = grade_here(tmp_path, "eve", notebook(sources(wrong, before=[LEAKS[attack]])))
-    assert function_points(result) == 0 and "LIFTED" not in result["log_tail"]
-
-
-EVIL_SYNTAX = ["-" * 90_000 + "1", "(" * 90_000, "a" + ".a" * 40_000, " " * 90_000 + "!", "x" + " " * 90_000 + "!", "\n" * 90_000 + "!", "\x00", "\ud800", "%%bash\nrm -rf /", "x = !ls\n%timeit 1\n?x\nawait None"]
-
-
-def test_cells_that_hurt_a_parser(tmp_path):
-    began = time.monotonic()
-    result = grade_here(tmp_path, "eve", notebook(sources(right_answers(), before=EVIL_SYNTAX)))
-    assert function_points(result) == AUTO and time.monotonic() - began < 60
-
-
-def test_a_notebook_of_one_endless_cell_is_for_a_person(tmp_path):
-    result = grade_here(tmp_path, "eve", notebook(["x = 1\n" * 10**6]))
-    assert result["status"] == "ungradable" and "far longer" in result["reason"]
-
-
-def test_the_question_that_calls_for_more_than_one_gradient_mode_is_safe():
-    """A student's no_grad() in one call does not disable gradients in the next."""
-    from course_lib.questions.invoke import invoke
-
-    torch.set_grad_enabled(False)
+LEAVES = """
+import os, socket, time
+def leave(name):
+    for folder in ("/tmp", "/box", "/dev/shm"):
+        open(f"{folder}/{name}", "w").write("my answers")
+    global kept
+    kept = socket.socket(socket.AF_UNIX); kept.bind("\\0" + name); kept.listen()
+    global tty
+    tty = os.openpty()
+    return True
+def find(name):
+    found = [p for p in os.listdir("/proc") if p.isdigit() and p not in ("1", str(os.getpid()))]
+    for folder in ("/tmp", "/box", "/dev/shm"):
+        found += os.listdir(folder)
+    found += [p for p in os.listdir("/dev/pts") if p != "ptmx"]
+    found += [line for line in open("/proc/net/unix") if name in line]
     try:
-        reply = invoke(lambda x: x * 2, [torch.ones(2)], {}, wrt=(0,))
-    finally:
-        torch.set_grad_enabled(True)
-    assert reply["grads"][0].tolist() == [2.0, 2.0]
+        s = socket.socket(socket.AF_UNIX); s.connect("\\0" + name); found.append("connected")
+    except OSError:
+        pass
+    return [str(f) for f in found] + ["uid"] * (os.getuid() == 0)
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_jobs_side_by_side_do_not_see_each_other(start, way):
+    one, other = start(way, LEAVES), start(way, LEAVES)
+    assert call(one, "leave", "mailbox") is True
+    assert call(other, "find", "mailbox") == []
+    one.stop()
+    assert call(start(way, LEAVES), "find", "mailbox") == []  # nor what one left behind
+
+
+VIOLENT = """
+import os, signal, subprocess, threading, time
+def kill_all():
+    child = subprocess.Popen(["sleep", "60"])
+    os.kill(-1, signal.SIGKILL)
+    return child.wait()
+def forks():
+    children = []
+    try:
+        while len(children) < 1000:
+            pid = os.fork()
+            if pid == 0:
+                time.sleep(60); os._exit(0)
+            children.append(pid)
+    except OSError:
+        pass
+    return len(children)
+def orphans():
+    for _ in range(3):
+        subprocess.Popen(["setsid", "sleep", "4713.5"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execv("/usr/bin/sleep", ["sleep", "4713.5"])
+        os._exit(0)
+    time.sleep(0.2)
+    return True
+def leave():
+    os._exit(7)
+def eat():
+    for _ in range(5):
+        if os.fork() == 0:
+            mine = bytearray(os.urandom(2**20)) * 1000
+            time.sleep(60)
+    time.sleep(60)
+def huge():
+    return len(bytearray(100 * 2**30))
+"""
+
+
+def sleepers(words):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                found += [pid] if words in file.read() else []
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_violence_stays_inside(start, way, monkeypatch):
+    from course_lib.questions.invoke import CallFailed
+
+    before = shutil.disk_usage("/").free
+    box = start(way, VIOLENT)
+    assert call(box, "kill_all") == -9 and call(box, "orphans") is True and len(sleepers(b"4713.5")) == 4
+    with pytest.raises(CallFailed) as failure:
+        call(box, "huge")
+    assert failure.value.status == "oom"
+    assert 0 < call(box, "forks") <= sandbox.LIMITS["processes"]
+    with pytest.raises(CallFailed, match="exit status 7"):
+        call(box, "leave")
+    until = time.monotonic() + 5
+    while sleepers(b"4713.5") and time.monotonic() < until:
+        time.sleep(0.05)
+    assert sleepers(b"4713.5") == []  # the first process of the namespace ended with the agent, and all others with it
+    monkeypatch.setattr(sandbox, "MEMORY", 2**30)
+    with pytest.raises(CallFailed, match="of memory"):
+        call(box, "eat")
+    assert before - shutil.disk_usage("/").free < 2**28
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_deaths_have_the_same_names(start, way):
+    from course_lib.questions.invoke import CallFailed
+
+    box = start(way, "import ctypes, os, signal\ndef die(n): os.kill(os.getpid(), n)\ndef crash(): ctypes.string_at(0)\ndef close(): [os.close(n) for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}')]")
+    for name, arguments, words in (("die", [9], "SIGKILL"), ("die", [6], "SIGABRT"), ("crash", [], "SIGSEGV"), ("close", [], "closed the grader's pipe")):
+        with pytest.raises(CallFailed, match=words):
+            call(box, name, *arguments)
+    assert box.restarts == 3

@@ -29,7 +29,7 @@ MEMORY = {
     "a tensor of 10 GB": "import torch\nreturn torch.empty(10**10 // 4)",
     "a list of a billion": "return [0] * 10**9",
     "a deep list": "y = []\nfor _ in range(10**5):\n    y = [y]\nreturn y",
-    "a text of 1 GB": "return 'x' * 10**9",
+    "a text of 100 MB": "return 'x' * 10**8",
 }
 LEAK = "b = []\nwhile True:\n    b.append(b'x' * 2**26)"
 DISK = """

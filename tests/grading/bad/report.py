@@ -35,7 +35,7 @@ def attacks_report(rows=None, say=None):
     """{"as_expected", "total", "fixtures_as_expected", "fixtures", "undeserved_points", "lost_points", "rows"} over the table.
 
     total counts the numbers of the list (1 to 64); a number is as expected when all its rows are. Points are summed over all rows, those beyond
-    the list among them. rows: [{"number", "what", "label", "outcome", "points", "as_expected", "complaints"}]. Raises NoSandbox.
+    the list among them. rows: [{"number", "what", "label", "outcome", "points", "as_expected", "complaints"}]; say gets a line for each. Raises NoSandbox.
     """
     from bad import table
     from bad.run import complaints, points_off, run
@@ -52,16 +52,16 @@ def attacks_report(rows=None, say=None):
             undeserved, lost = undeserved + off[0], lost + off[1]
             told.append({"number": bad.number, "what": table.NUMBERS[bad.number], "label": bad.label, "outcome": bad.outcome, "points": seen["points"], "as_expected": not wrong, "complaints": wrong})
             if say:
-                say(told[-1])
+                say(f"{'ok ' if not wrong else 'BAD'} {bad.number:2} {table.NUMBERS[bad.number]}: {bad.label}" + "".join(f"; {w[:900]}" for w in wrong))
     listed = range(1, 65) if rows is None else sorted({r["number"] for r in told})
     fine = [n for n in listed if any(r["number"] == n for r in told) and all(r["as_expected"] for r in told if r["number"] == n)]
     counts = {"as_expected": len(fine), "total": len(listed), "fixtures_as_expected": sum(r["as_expected"] for r in told), "fixtures": len(told)}
     return counts | {"undeserved_points": round(undeserved, 6), "lost_points": round(lost, 6), "rows": told}
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":      # python tests/grading/bad/report.py [NUMBER…]
     from bad import table
 
     wanted = [int(a) for a in sys.argv[1:]]
-    counts = attacks_report([b for b in table.ROWS if b.number in wanted] if wanted else None, lambda r: print(("ok  " if r["as_expected"] else "BAD ") + f"{r['number']:2} {r['what']}: {r['label']} {'; '.join(r['complaints'])[:900]}", flush=True))
+    counts = attacks_report([b for b in table.ROWS if b.number in wanted] if wanted else None, lambda line: print(line, flush=True))
     print({k: v for k, v in counts.items() if k != "rows"})
