@@ -166,7 +166,8 @@ def gradescope(entries):
             groups.setdefault(top, []).append(entry._replace(name=rest) if not entry.bad else entry)
     for top in groups:
         about = told.get(top)
-        people = [{k.lstrip(":"): str(v or "").strip() for k, v in p.items()} for p in (about or {}).get(":submitters") or [] if isinstance(p, dict)]
+        people = (about or {}).get(":submitters")
+        people = [{str(k).lstrip(":"): str(v or "").strip() for k, v in p.items()} for p in (people if isinstance(people, list) else []) if isinstance(p, dict)]
         if not people:
             continue
         everybody = [{"hints": [("email", p.get("email")), ("id", p.get("sid")), ("name", p.get("name")), ("file name", " ".join(filter(None, (p.get("email"), p.get("name"), p.get("sid")))))],
