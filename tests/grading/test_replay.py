@@ -1,0 +1,138 @@
+"""Training done again from a record: honest logs replay, made-up ones are flagged with the step, hostile recipes train nothing."""
+
+import json
+
+import pytest
+import torch
+
+from course_lib.artifacts import save_stage
+from course_lib.grading import replay, store
+from course_lib.stages.model import ModelConfig
+from course_lib.stages.pretrain import PretrainConfig
+from course_lib.stages.pretrain import pretrain as train
+from course_lib.world import pretrain_rows, rows_hash
+
+LAB = "02_pretraining"
+SMALL = PretrainConfig(ModelConfig(hidden=32, intermediate=96, layers=1, heads=2), documents=500, batch=512, validations=2)
+
+
+@pytest.fixture(scope="module")
+def run():
+    torch.set_num_threads(1)
+    return train("tiny", seed=3, config=SMALL, progress=False)
+
+
+def hand_in(root, student, model, record, lab=LAB, stage="pretrain"):
+    folder = root / "submissions" / lab / student / "0123456789abcdef"
+    save_stage(stage, model, record, folder / "work" / stage)
+    store.write_atomic(folder / "notebook.ipynb", b"{}")
+    store.write_json(folder / "meta.json", {"student": student, "received": 1.0, "notes": []})
+
+
+def outcomes(root, lab=LAB, **options):
+    return {r["student"]: r for r in replay.replay_lab(lab, grades=root / "grades", submitted=root / "submissions", progress=False, **options)}
+
+
+def changed(record, **changes):
+    return {**json.loads(json.dumps(record)), **changes}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, run):
+    """A class, replayed: (folder, rows)."""
+    root, record = tmp_path_factory.mktemp("lab"), run.record
+    forged = [[step, loss + (0.3 if step >= 7 else 0)] for step, loss in record["log"]]
+    late = [[step, loss - (0.3 if step >= 20 else 0)] for step, loss in record["log"]]
+    nudged = [[step, loss + 0.02] for step, loss in record["log"]]
+    students = {
+        "ada": record, "forger": changed(record, log=forged), "late": changed(record, log=late), "old": {k: v for k, v in record.items() if k != "log"},
+        "elsewhere": changed(record, log=nudged, made_on="torch 9, cuda, arm64"), "nudger": changed(record, log=nudged),
+        "greedy": changed(record, recipe={**record["recipe"], "documents": 10**9}), "own rows": changed(record, data="0" * 64), "seedless": changed(record, recipe={**record["recipe"], "seed": "x"}),
+        "gaps": changed(record, log=record["log"][3:]), "noise": changed(record, log="many"),
+    }  # fmt: skip
+    for student, entry in students.items():
+        hand_in(root, student, run.model, entry)
+    return root, outcomes(root)
+
+
+def test_the_record_holds_a_log_of_its_first_steps(run):
+    assert [step for step, _ in run.record["log"]][:20] == list(range(20)) and len(run.history) > 20
+
+
+def test_an_honest_log_replays(lab):
+    assert lab[1]["ada"]["outcome"] == "replays" and lab[1]["ada"]["evidence"] == "20 losses agree"
+
+
+@pytest.mark.parametrize("student, words", [("forger", "step 7, loss "), ("nudger", "step 0, loss "), ("gaps", "the log has no step 0")])
+def test_a_log_that_does_not_replay_is_flagged_with_its_step(lab, student, words):
+    row = lab[1][student]
+    assert row["outcome"] == "differs" and words in row["evidence"]
+    (flag,) = [x for x in store.read_lines(lab[0] / "grades" / LAB / "replay.jsonl") if x["student"] == student]
+    assert flag["kind"] == "log does not replay" and flag["evidence"] == row["evidence"] and flag["submission_sha"] == "0123456789abcdef"
+
+
+def test_another_machine_may_differ_a_little(lab):
+    assert lab[1]["elsewhere"]["outcome"] == "replays"
+
+
+@pytest.mark.parametrize("student, words", [
+    ("old", "older course_lib"), ("greedy", "documents = 1000000000 is outside the course's"), ("own rows", "other data"), ("seedless", "seed = x is no sensible number"), ("noise", "makes no sense"),
+])  # fmt: skip
+def test_what_cannot_be_replayed_says_why_and_is_not_flagged(lab, student, words):
+    assert lab[1][student]["outcome"] == "no replay" and words in lab[1][student]["evidence"]
+    assert student not in {x["student"] for x in store.read_lines(lab[0] / "grades" / LAB / "replay.jsonl")}
+
+
+def test_no_score_is_touched(lab):
+    assert not list((lab[0] / "grades" / LAB).glob("*/*/*.json"))
+
+
+def test_a_full_replay_finds_what_comes_after_the_first_steps(lab):
+    assert lab[1]["late"]["outcome"] == "replays", "the first 20 steps are honest"
+    row = outcomes(lab[0], student="late")["late"]
+    assert (row["outcome"], row["steps"]) == ("differs", "all") and "step 20" in row["evidence"]
+    assert outcomes(lab[0], student="ada")["ada"]["steps"] == "all"
+
+
+def test_the_sample_is_drawn_from_the_secret(lab, monkeypatch):
+    monkeypatch.setattr(replay, "replay", lambda record, folder, who, submitted, steps, known: {"outcome": "replays", "evidence": ""})
+    drawn = lambda: {who for who, row in outcomes(lab[0], sample=3).items() if row["steps"] == "all"}
+    first = drawn()
+    assert len(first) == 3 and drawn() == first
+    monkeypatch.setenv("COURSE_SECRET", "another")
+    assert drawn() != first or (monkeypatch.setenv("COURSE_SECRET", "a third") or drawn() != first)
+
+
+def test_a_student_without_a_model_and_a_lab_without_models_are_one_line(lab, tmp_path):
+    with pytest.raises(store.StoreError, match="bob has handed in no model"):
+        outcomes(lab[0], student="bob")
+    folder = tmp_path / "submissions" / "00_start_here" / "a" / "0"
+    store.write_json(folder / "meta.json", {})
+    with pytest.raises(store.StoreError, match="no model is handed in for 00_start_here"):
+        outcomes(tmp_path, lab="00_start_here")
+
+
+def test_fine_tuning_is_replayed_from_the_shipped_parent_or_the_students_own(tmp_path, run):
+    """The first step tells the parent: one that nobody has handed in is unknown, not a flag."""
+    from course_lib.artifacts import load_stage
+    from course_lib.stages import sft
+    from course_lib.world.tasks import SHARES, task_rows
+
+    def tuned(base):
+        config = sft.SFTConfig(examples=250, replay=50, batch=512, validations=0)
+        rows = task_rows("train", config.examples, "pretrain", SHARES) + pretrain_rows("train", config.replay)
+        return sft.finetune(base, rows, config, 1, progress=False)
+
+    shipped, own = tuned(load_stage("pretrain").model), tuned(train("tiny", seed=3, config=SMALL, progress=False).model)
+    hand_in(tmp_path, "ada", shipped.model, shipped.record, "03_supervised_fine_tuning", "sft")
+    hand_in(tmp_path, "bea", own.model, own.record, "03_supervised_fine_tuning", "sft")
+    hand_in(tmp_path, "cy", own.model, own.record, "03_supervised_fine_tuning", "sft")
+    hand_in(tmp_path, "bea", run.model, run.record)  # lab 02
+    rows = outcomes(tmp_path, "03_supervised_fine_tuning")
+    assert (rows["ada"]["outcome"], rows["bea"]["outcome"], rows["cy"]["outcome"]) == ("replays", "replays", "unknown start")
+    assert "from the shipped model" in rows["ada"]["evidence"] and "from the student's own" in rows["bea"]["evidence"]
+    assert not (tmp_path / "grades" / "03_supervised_fine_tuning" / "replay.jsonl").exists()
+
+
+def test_data_of_the_recipe_is_what_the_record_says(run):
+    assert run.record["data"] == rows_hash(pretrain_rows("train", SMALL.documents))
