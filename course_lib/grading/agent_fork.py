@@ -91,7 +91,8 @@ def give_up(settings, uid):
     filters = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer)))
     prctl(SET_SECCOMP, 2, ctypes.addressof(filters))
     prctl(SET_DUMPABLE, 1 if uid is not None else 0)
-    held = dict(line.split(":\t") for line in open("/proc/self/status").read().split("\n") if ":\t" in line)
+    with open("/proc/self/status") as file:
+        held = dict(line.split(":\t") for line in file.read().split("\n") if ":\t" in line)
     if any(int(held[k], 16) for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")) or held["NoNewPrivs"] != "1" or held["Seccomp"] != "2":
         raise OSError("privileges are left")
 
@@ -109,7 +110,6 @@ def first_process(settings, uid):
     agent = os.fork()
     if agent == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.setsid()
         for name, limit in settings["limits"].items():
             resource.setrlimit(getattr(resource, name), (limit, limit))
         give_up(settings, uid)

@@ -7,6 +7,7 @@ uid is 0, whatever uid it shows inside, so as root the mounts are made first and
 import os
 import platform
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -251,11 +252,18 @@ def processes(pid):
 
 
 def resident_bytes(pid):
-    """Resident memory of pid and its descendants together; shared pages count once a process."""
-    total = 0
-    for p in processes(pid):
-        try:
-            total += int(Path(f"/proc/{p}/statm").read_text().split()[1]) * 4096
-        except (OSError, IndexError):
-            pass
+    """Resident memory of pid and its descendants together. Forks share pages: where the plain sum is beyond MEMORY, each page counts by its share, which is slower to learn."""
+    found = processes(pid)
+    total = sum(field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096 for p in found)
+    if total > MEMORY:
+        total = sum(field(f"/proc/{p}/smaps_rollup", r"Pss:\s+(\d+) kB") * 1024 or field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096 for p in found)
     return total
+
+
+def field(path, pattern):
+    """A number out of a file of /proc; 0 where the process has gone or the file may not be read."""
+    try:
+        found = re.search(pattern, Path(path).read_text())
+        return int(found.group(1)) if found else 0
+    except OSError:
+        return 0

@@ -8,7 +8,6 @@ Same namespaces, limits, filter and read-only view as the cold path (sandbox.py)
 
 import json
 import os
-import re
 import select
 import signal
 import socket
@@ -35,8 +34,7 @@ class Agent:
         self.stdin, self.stdout, self.stderr = (os.fdopen(fd, mode, buffering=0) for fd, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb")))
         self.report, self.pidfd, self.returncode, self.lock = report, pidfd, None, threading.Lock()
         report.setblocking(False)
-        found = re.search(r"^Pid:\s*(-?\d+)", Path(f"/proc/self/fdinfo/{pidfd}").read_text(), re.M)
-        self.pid = int(found.group(1))  # as seen here, outside; -1 if it has ended already
+        self.pid = sandbox.field(f"/proc/self/fdinfo/{pidfd}", r"Pid:\s+(\d+)")  # as seen here, outside; 0 if it has ended already
 
     def fileno(self):
         """Readable once the process has ended."""
