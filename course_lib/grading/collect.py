@@ -110,15 +110,16 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
                 if new and meta["received_from"] == "collected" and meta["late"] is None:
                     guessed.append((student, meta["received"]))
                 late = ", late" if meta["late"] else ""
-                say(f"{shown}: {student} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"]) if new else f"{shown}: already here ({student}, {sha})")
+                line = f"{shown}: {student} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"]) if new else f"{shown}: already here ({student}, {sha})"
             except Rejected as why:
                 counts["rejected"] += 1
-                say(f"{shown}: REJECTED, {why}")
+                line = f"{shown}: REJECTED, {why}"
             except roster.NotMatched as why:
                 counts["not matched"] += 1
-                say(f"{shown}: NOT MATCHED, {why}")
+                line = f"{shown}: NOT MATCHED, {why}"
             except OSError as error:
                 raise store.StoreError(f"cannot write to {submitted}: {error.strerror or error}; nothing of {shown} was kept, run collect again") from None
+            say(line)
     with contextlib.suppress(OSError):  # another collect may be at work in it
         incoming.rmdir()
     if warning := late_by_guess(lab, submitted, guessed):
