@@ -128,6 +128,7 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
 
 
 def meta_of(about, manifest, notes, settle, now, received, order):
+    """meta.json of a hand-in. received_from says how far "received" is to be trusted: given by the instructor, the LMS's own, or only the time of collecting."""
     if received is not None:
         when, told = received, "given"
     else:
