@@ -90,8 +90,8 @@ def render(tokens: list[str], weights: Float[Tensor, "L H T T"], layer: int = 0,
     for t, token in enumerate(tokens):
         cells = "".join(f'<td style="background:rgba(0,114,178,{0.6 * share:.2f})">{100 * share:.0f}</td>' if share >= 0.005 else "<td></td>" for share in one[t, : t + 1].tolist())
         rows += f'<tr><th scope="row" tabindex="0" title="{escape(reads(tokens, one[t], t))}">{escape(token)}</th>{cells}</tr>'
-    return box(f'<style>{CSS}</style><div>{escape(summary(tokens, weights, layer, head))}</div><div class="lb-att"><table><caption style="text-align:left">Rows read, columns are read; weights in %, nothing under 0.5 %</caption>'
-               f'<tr><td></td>{columns}</tr>{rows}</table></div>')
+    return box(f'<style>{CSS}</style><div>{escape(summary(tokens, weights, layer, head))}</div><div>Rows read, columns are read; weights in %, nothing under 0.5 %.</div>'
+               f'<div class="lb-att"><table aria-label="attention weights in %: rows read, columns are read"><tr><td></td>{columns}</tr>{rows}</table></div>')
 
 
 @in_style

@@ -150,11 +150,12 @@ def svg(phases: list[dict], here: str | None = None) -> str:
 
 def table(phases: list[dict]) -> str:
     """The same as a table, for where no SVG shows."""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(phase["name"])}</th><td>{phase["labs"]}</td><td>{escape(phase["limit"])}</td>'
-        + "<td>" + "<br>".join(f"{SIGNS[s['origin']]} {s['name']}: {WORDS[s['origin']]}" + "".join(f", {escape(in_words(f))}" for f in s["figures"]) for s in phase["stages"]) + "</td></tr>"
-        for phase in phases)
-    return f'<table><tr><th scope="col">phase</th><th scope="col">labs</th><th scope="col">limit</th><th scope="col">on disk</th></tr>{rows}</table>'
+    made = lambda tag, text, more="": f'<{tag}{more} style="text-align:left">{text}</{tag}>'
+    rows = ""
+    for phase in phases:
+        stages = "<br>".join(f"{SIGNS[s['origin']]} {s['name']}: {WORDS[s['origin']]}" + "".join(f", {escape(in_words(f))}" for f in s["figures"]) for s in phase["stages"])
+        rows += "<tr>" + made("th", escape(phase["name"]), ' scope="row"') + "".join(made("td", text) for text in (phase["labs"], escape(phase["limit"]), stages)) + "</tr>"
+    return "<table><tr>" + "".join(made("th", head, ' scope="col"') for head in ("phase", "labs", "limit", "on disk")) + f"</tr>{rows}</table>"
 
 
 def render(phases: list[dict], here: str | None = None) -> str:

@@ -73,17 +73,17 @@ class Playground:
         import ipywidgets
 
         self.models, self.tokenizer, self.settings, self.clicks, self.texts = models, tokenizer, settings, 0, {}
-        wide, style = ipywidgets.Layout(width="420px"), {"description_width": "110px"}
+        narrow, style = ipywidgets.Layout(width="220px"), {"description_width": "110px"}     # fields, no sliders: those of ipywidgets have no name for a screen reader
         self.prompt = ipywidgets.Text(value=settings.prompt, description="Prompt:", layout=ipywidgets.Layout(width="640px"), style=style, continuous_update=False)
         self.chat = ipywidgets.ToggleButtons(options=[("start of a text", False), ("question", True)], value=settings.chat, description="It is a:", style={**style, "button_width": "auto"})
-        self.temperature = ipywidgets.FloatSlider(value=settings.temperature, min=0, max=2, step=0.1, description="Temperature:", layout=wide, style=style)
-        self.top_p = ipywidgets.FloatSlider(value=settings.top_p, min=0, max=1, step=0.05, description="Top-p:", layout=wide, style=style)
-        self.seed = ipywidgets.BoundedIntText(value=settings.seed, min=0, max=10**6, description="Seed:", layout=ipywidgets.Layout(width="220px"), style=style)
-        self.longest = ipywidgets.IntSlider(value=settings.max_new_tokens, min=1, max=200, description="Most tokens:", layout=wide, style=style)
+        self.temperature = ipywidgets.BoundedFloatText(value=settings.temperature, min=0, max=5, step=0.1, description="Temperature:", layout=narrow, style=style)
+        self.top_p = ipywidgets.BoundedFloatText(value=settings.top_p, min=0, max=1, step=0.05, description="Top-p:", layout=narrow, style=style)
+        self.seed = ipywidgets.BoundedIntText(value=settings.seed, min=0, max=10**6, description="Seed:", layout=narrow, style=style)
+        self.longest = ipywidgets.BoundedIntText(value=settings.max_new_tokens, min=1, max=200, description="Most tokens:", layout=narrow, style=style)
         self.button = ipywidgets.Button(description="sample", button_style="primary", tooltip="write with these settings")
         self.button.on_click(lambda _: self.sample())
         self.html = ipywidgets.HTML(value=render(settings, dict.fromkeys(models, "")))
-        self.box = ipywidgets.VBox([self.prompt, self.chat, self.temperature, self.top_p, self.seed, self.longest, self.button, self.html])
+        self.box = ipywidgets.VBox([self.prompt, self.chat, ipywidgets.HBox([self.temperature, self.top_p]), ipywidgets.HBox([self.seed, self.longest]), self.button, self.html])
 
     def sample(self) -> None:
         self.clicks += 1
