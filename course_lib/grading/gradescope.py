@@ -31,7 +31,8 @@ for name in python3.13 python3.12 python3.11 python3; do
 done
 [ -n "$python" ] || {{ echo "Littlebrook needs Python 3.11, 3.12 or 3.13: choose Ubuntu 24.04 as the base image." >&2; exit 1; }}
 {install}
-chmod -R go-rwx /autograder/source
+chmod -R a+rX,go-w /autograder/source  # a sandbox is shown some of these files one by one …
+chmod 700 /autograder/source           # … and nobody but root gets to the rest
 """
 FULL = """"$python" -m venv /autograder/venv
 /autograder/venv/bin/pip install -q --disable-pip-version-check -c constraints.txt --extra-index-url https://download.pytorch.org/whl/cpu torch numpy
@@ -54,7 +55,7 @@ def test_of(lab, question, definition):
     if question["score"] is None:
         return entry | {"output": f"Read by a person: {question['max']:g} points."}
     made = feedback.shown(lab, question, definition)
-    lines = [line for passed, name, notes in made["cases"] for line in (f"[{'passed' if passed else 'not passed'}] {name}", *(f"    {label}: {text}" for label, text in notes))]
+    lines = [line for word, name, notes in made["cases"] for line in (f"[{word}] {name}", *(f"    {label}: {text}" for label, text in notes))]
     lines += [f"{label}: {text}" for label, text in made["texts"] if label != "Your answer"]
     entry |= {"score": question["score"], "max_score": question["max"], "status": "passed" if made["full"] else "failed"}
     return entry | ({"output": visible("\n".join(lines), TEXT)} if lines else {})

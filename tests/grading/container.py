@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def unpack(folder, data, submission):
 
 def command(folder, argv, privileged):
     """argv in a root of its own: this machine's programs, an empty /tmp, the folder as /autograder. privileged: with all capabilities, else with docker's."""
-    line = ["bwrap", "--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "HOME", "/root", "--unshare-pid", "--die-with-parent", "--cap-drop", "ALL"]
+    line = ["bwrap", "--clearenv", "--setenv", "PATH", f"{Path(sys.base_prefix).resolve()}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "HOME", "/root", "--unshare-pid", "--die-with-parent", "--cap-drop", "ALL"]
     for name in ["ALL"] if privileged else [f"CAP_{c}" for c in DOCKER]:
         line += ["--cap-add", name]
     line += ["--perms", "1777", "--tmpfs", "/tmp", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc"]
@@ -50,10 +51,18 @@ def command(folder, argv, privileged):
     return [*line, "--bind", str(folder), "/autograder", "--chdir", "/autograder", *argv]
 
 
+def build(folder):
+    """What happens once, when the container is built: setup.sh. This machine's venv stands for the one that it would fill from the network."""
+    setup = folder / "source" / "setup.sh"
+    text = setup.read_text()
+    if "/pip install" in text:
+        setup.write_text("\n".join(line for line in text.split("\n") if "/venv" not in line))
+        (folder / "venv").symlink_to(Path(sandbox.python()).parent.parent)
+    done = subprocess.run(command(folder, ["bash", "/autograder/source/setup.sh"], True), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout.decode()
+
+
 def run(folder, privileged=True, timeout=300):
-    """What the harness does: ./run_autograder in /autograder, its output caught. Returns (exit status, stdout)."""
-    venv = folder / "venv"
-    if not venv.is_symlink():
-        venv.symlink_to(Path(sandbox.python()).parent.parent)
+    """What the harness does for a submission: ./run_autograder in /autograder, its output caught. Returns (exit status, stdout)."""
     done = subprocess.run(command(folder, ["/autograder/run_autograder"], privileged), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
     return done.returncode, done.stdout.decode(errors="replace")

@@ -52,6 +52,7 @@ def zips():
 
 def harness(tmp_path, data, submission, privileged):
     place = container.unpack(tmp_path / "autograder", data, submission)
+    container.build(place)
     code, said = container.run(place, privileged)
     path = place / "results" / "results.json"
     assert code == 0 and path.exists(), said
