@@ -19,7 +19,7 @@ def source_lines(cells, evidence):
     if source is None:
         return []
     lines = list(enumerate(source.split("\n"), 1))
-    words = [found.group(2).strip()] + sorted(re.findall(r"\w{3,}", found.group(2)), key=len, reverse=True)
+    words = [found.group(2).strip()] + sorted(re.findall(r"[\w.]{3,}", found.group(2)) + re.findall(r"\w{3,}", found.group(2)), key=len, reverse=True)
     meant = next((hits for word in words if word and (hits := [(n, text) for n, text in lines if word in text])), None)
     return [(int(found.group(1)), n, text) for n, text in (meant or [(n, text) for n, text in lines if text.strip()])[:LINES]]
 

@@ -99,7 +99,7 @@ def explained(question):
 
 
 def sheet(lab, row, questions):
-    """What a student sees, as plain data: {"title", "head": [lines], "questions": [{"title", "points", "cases": [(passed, name, [(label, text)])], "texts": [(label, text)]}], "after": [(title, text)]}.
+    """What a student sees, as plain data: {"title", "head": [lines], "questions": [{"title", "points", "cases": [("passed" | "not passed" | "not run", name, [(label, text)])], "texts": [(label, text)]}], "after": [(title, text)]}.
 
     `questions`: {id: question object}. Texts are a student's or the instructor's own: escape them."""
     result, head, after = row["result"], [], []
@@ -109,8 +109,8 @@ def sheet(lab, row, questions):
         head.append(f"{row['score']:g} of {row['max']:g} points" + (f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""))
         if row["penalty"]:
             head.append(f"Late by {row['late_days']:g} days: {row['penalty']:g} points are taken off. It counts with {row['final']:g}.")
-    if row["reason"] and row["status"] != "ungradable":
-        head.append(row["reason"])
+    if row["status"] in ("graded", "partial"):      # elsewhere the reason speaks to the instructor
+        head += [reason for reason in row["reason"].split("; ") if reason and reason != "not in the roster"]
     made = [shown(lab, q, questions.get(q["id"])) for q in (result or {}).get("questions", [])]
     if stopped := (result or {}).get("cells_stopped"):
         after.append(("Cells that stopped when your notebook was run from the top", "\n".join(f"cell {number}: {why}" for number, why in list(stopped.items())[:20])))
@@ -134,8 +134,15 @@ def shown(lab, question, definition):
         made["texts"] = [("What was measured", case["message"]) for case in question["cases"] if case["message"]]
     else:
         why = explained(question)
-        made["cases"] = [(case["status"] == "pass", case["name"], told(case, lab) if any(case is each for each in why) else []) for case in question["cases"]]
+        made["cases"] = [(word(case), case["name"], told(case, lab) if any(case is each for each in why) else []) for case in question["cases"]]
     return made
+
+
+def word(case):
+    return "passed" if case["status"] == "pass" else "not run" if (case["message"] or "").startswith("not run") else "not passed"
+
+
+SIGNS = {"passed": ("good", "✓"), "not run": ("soft", "○"), "not passed": ("bad", "✗")}
 
 
 def as_html(made):
@@ -144,10 +151,10 @@ def as_html(made):
         body.append(f'<section><h2>{page.escape(question["title"], 200)} <span class="{"good" if question["full"] else "soft"}">· {page.escape(question["points"], 80)}</span></h2>')
         if question["cases"]:
             rows = []
-            for passed, name, lines in question["cases"]:
-                mark = '<span class="good" aria-hidden="true">✓</span>' if passed else '<span class="bad" aria-hidden="true">✗</span>'
+            for state, name, lines in question["cases"]:
+                mark = '<span class="{}" aria-hidden="true">{}</span>'.format(*SIGNS[state])
                 notes = "".join(f"<div><b>{label}:</b> {page.escape(text, CAPS['line'])}</div>" for label, text in lines)
-                rows.append(f"<li>{mark} {page.escape(name, 300)}: <b>{'passed' if passed else 'not passed'}</b>{notes}</li>")
+                rows.append(f"<li>{mark} {page.escape(name, 300)}: <b>{state}</b>{notes}</li>")
             body.append(f'<ul class="cases">{"".join(rows)}</ul>')
         body += [f'<h3>{label}</h3><div class="text" dir="auto">{page.escape(text, CAPS["answer"])}</div>' for label, text in question["texts"]]
         body.append("</section>")
@@ -161,8 +168,8 @@ def as_text(made):
     lines = [made["title"], *made["head"]]
     for question in made["questions"]:
         lines += ["", f"{question['title']} · {question['points']}"]
-        for passed, name, notes in question["cases"]:
-            lines += [f"  {'✓' if passed else '✗'} {name}"] + [f"      {label}: {text}" for label, text in notes]
+        for state, name, notes in question["cases"]:
+            lines += [f"  {SIGNS[state][1]} {name}: {state}"] + [f"      {label}: {text}" for label, text in notes]
         lines += [f"  {label}: {text}" for label, text in question["texts"]]
     for title, text in made["after"]:
         lines += ["", title, *("  " + line for line in text.splitlines())]

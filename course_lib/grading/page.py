@@ -57,21 +57,13 @@ def table(columns, rows, numeric=()):
 
 def rows_of(lab, grades, submitted):
     """The gradebook's rows of a lab, those with a submission. StoreError with one line for an unknown lab and where nothing was handed in."""
-    from course_lib.grading import gradebook, store
-    from course_lib.questions import core
+    from course_lib.grading import gradebook, policy, store
 
-    if lab not in core.labs():
-        raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(core.labs())}")
+    policy.known_lab(lab)
     found = [row for row in gradebook.rows(lab, grades=grades, submitted=submitted) if row["sha"]]
     if not found:
         raise store.StoreError(f"no submissions of {lab}: run `course collect {lab} FILES…` first")
     return found
-
-
-def graded_rows(lab, grades, submitted):
-    """Those of rows_of whose questions have a result. StoreError where nothing is graded."""
-    found = [row for row in graded_or_broken(lab, grades, submitted) if row["result"]["questions"]]
-    return found or not_graded(lab)
 
 
 def graded_or_broken(lab, grades, submitted):

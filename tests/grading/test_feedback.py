@@ -84,7 +84,7 @@ def test_a_page_says_what_failed_why_and_where_to_read(tmp_path):
     assert "STOLEN" not in text and "expected 2" not in text and "[2, 3]" not in text
     assert text.count("Hint:") == 1, "while the first case fails, the others' hints mislead"
     plain = path.with_suffix(".txt").read_text()
-    assert "✗ the sum of log n over the choices" in plain and "Comment: well put & short" in plain
+    assert "✗ the sum of log n over the choices, in nats: not passed" in plain and "Comment: well put & short" in plain
 
 
 def test_hostile_text_is_escaped_and_capped(tmp_path):
