@@ -1,0 +1,32 @@
+import pytest
+
+from course_lib.grading import versus
+from course_lib.platform import CourseError
+
+
+def test_one_line_says_how_to_install(monkeypatch):
+    monkeypatch.setattr(versus.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CourseError, match="pip install -c constraints.txt nbgrader otter-grader"):
+        versus.versus()
+
+
+def test_all_get_the_same_cells_without_training():
+    books = versus.hand_ins(4)
+    texts = {student: [versus.code(c) for c in book["cells"]] for student, book in books.items()}
+    assert len({str(t) for t in texts.values()}) == 4 and not any(line.startswith("# LONG") for t in texts.values() for line in t)
+    stubs = {student: sum("raise NotImplementedError()" in line for line in t) for student, t in texts.items()}
+    assert stubs["student0"] == 0 < stubs["student3"]
+    assert not any(c.get("outputs") for book in books.values() for c in book["cells"])
+
+
+def test_other_points_compare_nothing(monkeypatch):
+    monkeypatch.setattr(versus, "PACKAGES", {})
+    monkeypatch.setattr(versus.doctor, "require_sandbox", lambda: None)
+    monkeypatch.setattr(versus, "ours", lambda folder, books, turn, jobs: (2.0, dict.fromkeys(books, 8.0)))
+    monkeypatch.setattr(versus, "nbgrader", lambda folder, books: (8.0, dict.fromkeys(books, 8.0)))
+    monkeypatch.setattr(versus, "otter", lambda folder, books: (12.0, dict.fromkeys(books, 8.0)))
+    found = versus.versus(students=8)
+    assert (found["vs_nbgrader"], found["vs_otter"], found["otter_s"]) == (4.0, 8.0, 2.0)
+    monkeypatch.setattr(versus, "otter", lambda folder, books: (12.0, dict.fromkeys(books, 7.0)))
+    with pytest.raises(CourseError, match="compares nothing"):
+        versus.versus(students=8)
