@@ -57,10 +57,12 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False):
     if type(expected) in (int, float):
         if type(got) not in (int, float):
             return f"{kind(got)} came back, a number was expected"
-        if math.isnan(expected) or math.isnan(got) or math.isinf(expected) or math.isinf(got):
-            equal = got == expected or (math.isnan(got) and math.isnan(expected))
-        else:
-            equal = abs(got - expected) <= tol * (1 + abs(expected))
+        equal = got == expected or (got != got and expected != expected)
+        if not equal:
+            try:
+                equal = math.isfinite(got) and math.isfinite(expected) and abs(got - expected) <= tol * (1 + abs(expected))
+            except OverflowError:  # a whole number beyond all floats is near to nothing
+                pass
         return None if equal else f"yours is {number(got)}, expected {number(expected)}"
     if type(got) is not type(expected):
         return f"{kind(got)} came back, {kind(expected)} was expected"
@@ -102,7 +104,7 @@ def kind(value):
 
 
 def number(x):
-    return str(x) if isinstance(x, (int, bool)) else f"{x:.6g}"
+    return short(x) if isinstance(x, int) else f"{x:.6g}"
 
 
 def short(value):
