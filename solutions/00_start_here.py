@@ -9,15 +9,6 @@
 # %% [markdown]
 # # Lab 00 — Start here
 #
-# ```
-#  raw text ──▶ base model ──▶ assistant ──▶ preferred ──▶ safe ──▶ released
-#  01 data      02 pre-train   03 SFT        06 reward     10       11
-#                              04 LoRA       07 RLHF       refuse   evaluate
-#                              05 retrieve   08 DPO
-#                                            09 AI feedback
-#  └──────────────── 00: you are here, and you see all of it from above ────────┘
-# ```
-#
 # **About 10 minutes · 2 points · any machine**
 
 # %% [markdown]
@@ -38,6 +29,16 @@ import math
 # %% [markdown]
 # ## § 1 The course on one page
 #
+# The next cell shows the map of the course, how far you have come, and a **finished assistant** to talk to: this is where the labs lead. Come back to this cell whenever you like.
+# Ask it what somebody in Littlebrook does, how to mend a fence, or for something that would hurt somebody.
+
+# %%
+# LONG
+from course_lib.widgets import start
+
+assistant = start.page(here="00")
+
+# %% [markdown]
 # Every lab works on one small fictional village. A program writes its texts, and that program knows the probability of everything it writes.
 # So the best possible result of each phase is *known*, and you always see how far your own model is from it.
 #
@@ -110,7 +111,7 @@ check("surprise")
 
 # %% [markdown]
 # **What to notice.** The card says what passed and what to do next. While the cell is a stub it says *to do*. A wrong answer gets the name of its mistake:
-# try `math.log2` and run the check again. You may check as often as you like; nobody records it.
+# try `math.log2` and run the check again. You may check as often as you like: only your own start page keeps count, in `work/progress.jsonl`.
 
 # %% [markdown]
 # ## § 4 Entropy, the limit
@@ -195,7 +196,7 @@ print(f"{'the limit':<20} entropy       {limit:.4f} nats")
 # %% [markdown]
 # ## § 5 Talk to the model
 #
-# This is the model that lab 02 trains. Be warned: it *completes* text, because that is all that pre-training teaches. The assistant that answers and obeys comes with lab 03.
+# The assistant of § 1 began as this model, the one that lab 02 trains. Be warned: it *completes* text, because that is all that pre-training teaches. It learns to answer in lab 03.
 # **Predict first:** will it know the resident of § 2? Change the openings and run the cell again.
 
 # %%

@@ -4,7 +4,11 @@
 Everything that comes from a result is escaped: messages quote the student's own code.
 """
 
+import json
+import os
+import re
 from html import escape
+from pathlib import Path
 
 from course_lib.widgets.palette import GREEN, GREY, ORANGE
 
@@ -54,7 +58,12 @@ def failures(result) -> list:
 def facts(case) -> list[tuple[str, str]]:
     """(label, text) lines that explain a failed case."""
     lines = [("What went wrong", case.message), ("This looks like", case.mistake), ("Hint", case.hint), ("Re-read", case.reread)]
-    return [(label, str(text)) for label, text in lines if text]
+    return [(label, shortened(str(text))) for label, text in lines if text]
+
+
+def shortened(text: str, most: int = 1200) -> str:
+    """A message may quote what a student's function gave back, however long: its beginning and its end are kept."""
+    return text if len(text) <= most else f"{text[:most - 300]} … {text[-300:]}"
 
 
 def plain(result) -> str:
@@ -71,36 +80,54 @@ def plain(result) -> str:
     return "\n".join(lines)
 
 
-def render(result) -> str:
-    """HTML that takes its text colour from the page, so that it reads in light and dark themes."""
+def marked_up(text: str) -> str:
+    """Escaped, with what stands between backticks as code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text))
+
+
+def linked(label: str, text: str, places: dict[str, str]) -> str:
+    """The text of a line; a section to re-read is a link to its heading where that is known."""
+    section = re.match(r"§ \d+", text)
+    place = places.get(section[0]) if section and label == "Re-read" else None
+    return f'<a href="{escape(place)}">{escape(text)}</a>' if place else marked_up(text)
+
+
+def render(result, places: dict[str, str] | None = None) -> str:
+    """HTML that takes its colours from the page, so that it reads in light and dark themes. `places`: "§ 3" → address of that section."""
     colour = {"pass": GREEN, "todo": GREY}.get(result.status, ORANGE)
-    mark = MARKS.get(result.status, "✗")
-    body = [f'<div style="font-weight:600"><span aria-hidden="true" style="color:{colour}">{mark}</span> {escape(headline(result))}</div>']
+    body = [f'<div style="font-weight:600"><span aria-hidden="true">{MARKS.get(result.status, "✗")}</span> {marked_up(headline(result))}</div>']
     if result.status == "pass" and len(result.cases) == 1 and result.cases[0].message:
-        body.append(f"<div>{escape(result.cases[0].message)}</div>")
+        body.append(f"<div>{marked_up(shortened(result.cases[0].message))}</div>")
     if result.status not in ("pass", "todo"):
         explained = failures(result)
         rows = []
         for case in result.cases:
-            row = f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span> {escape(case.name)}: {escape(WORDS.get(case.status, case.status))}'
+            row = f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span> {marked_up(case.name)}: {escape(WORDS.get(case.status, case.status))}'
             told = facts(case) if any(case is each for each in explained) else []
-            notes = "".join(f'<div style="margin-left:1.4em"><b>{escape(label)}:</b> {escape(text)}</div>' for label, text in told)
+            notes = "".join(f'<div style="margin-left:1.4em"><b>{label}:</b> {linked(label, text, places or {})}</div>' for label, text in told)
             rows.append(f'<li style="list-style:none;margin:.15em 0">{row}{notes}</li>')
         body.append(f'<ul style="margin:.4em 0;padding-left:.4em">{"".join(rows)}</ul>')
-    body.append(f'<div><b>Next:</b> {escape(next_step(result))}</div>')
+    body.append(f"<div><b>Next:</b> {marked_up(next_step(result))}</div>")
     return (
-        f'<div role="status" style="border:1px solid rgba(128,128,128,.45);border-left:6px solid {colour};border-radius:4px;padding:.5em .8em;'
-        f'margin:.3em 0;line-height:1.45;color:inherit;background:transparent;max-width:60em">{"".join(body)}</div>'
+        f'<div role="status" style="border:1px solid rgba(128,128,128,.55);border-left:6px solid {colour};border-radius:4px;padding:.5em .8em;margin:.3em 0;line-height:1.45;'
+        f'color:var(--jp-ui-font-color0,inherit);background:transparent;max-width:60em;overflow-wrap:anywhere;white-space:pre-wrap">{"".join(body)}</div>'
     )
+
+
+def headings() -> dict[str, str]:
+    """{"§ 3": address of the cell with the heading of § 3}, for JupyterLab, which goes there; {} where the notebook is no file beside the kernel."""
+    path = Path(Path(os.environ.get("JPY_SESSION_NAME") or "none").name)
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        found = [(re.match(r"#+ (§ \d+)", "".join(cell["source"])), cell.get("id")) for cell in cells if cell["cell_type"] == "markdown"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {heading[1]: f"{path.name}#cell-id={place}" for heading, place in found if heading and place}
 
 
 def show(result) -> None:
     """The card in a notebook (with the plain text beside it, for viewers without HTML), the plain text elsewhere."""
-    from course_lib.widgets.curve import has_front_end
+    from course_lib.widgets.front import show_html
 
-    if not has_front_end():
-        print(plain(result))
-        return
-    from IPython.display import display
-
-    display({"text/html": render(result), "text/plain": plain(result)}, raw=True)
+    reread = any(case.reread for case in result.cases)
+    show_html(render(result, headings() if reread else {}), plain(result))

@@ -3,7 +3,7 @@
 import pytest
 
 from course_lib.questions.core import CaseResult, LocalCaller, QuestionResult, questions_of, run
-from course_lib.widgets.card import plain, render
+from course_lib.widgets.card import headings, plain, render
 
 
 def result(status="fail", **case):
@@ -42,10 +42,41 @@ def test_a_stub_is_to_do_and_nothing_else():
 
 
 def test_the_card_takes_its_colours_from_the_page():
-    assert "color:inherit" in render(result()) and "background:transparent" in render(result())
+    assert "color:var(--jp-ui-font-color0,inherit)" in render(result()) and "background:transparent" in render(result())
 
 
 def test_while_the_core_fails_only_the_core_is_explained():
     cases = [CaseResult("the core", "fail", 0, 0.5, "core message"), CaseResult("gradient", "fail", 0, 0.5, "other message", hint="a hint that would mislead")]
     for text in (plain(QuestionResult("x", 0, 1, "fail", cases)), render(QuestionResult("x", 0, 1, "fail", cases))):
         assert "core message" in text and "gradient: not right yet" in text and "mislead" not in text
+
+
+def test_code_in_a_message_is_code_and_stays_escaped():
+    shown = render(result(message="use `x < <b>y</b>` here", hint="`a``b`"))
+    assert "use <code>x &lt; &lt;b&gt;y&lt;/b&gt;</code> here" in shown and "<b>y" not in shown
+
+
+def test_what_a_function_gave_back_is_cut_in_the_middle():
+    text = plain(result(message="begin " + "x" * 100_000 + " end"))
+    assert "begin xxx" in text and text.count("x") < 1500 and "xxx end" in text and len(render(result(message="y" * 100_000))) < 5000
+
+
+def test_long_words_wrap_and_line_breaks_stay():
+    assert "overflow-wrap:anywhere" in render(result(message="a\nb")) and "white-space:pre-wrap" in render(result(message="a\nb")) and "a\nb" in render(result(message="a\nb"))
+
+
+def test_the_section_to_reread_is_a_link_where_it_is_known(tmp_path, monkeypatch):
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Lab 02", id="aaaa"), nbformat.v4.new_markdown_cell("## § 4 RoPE: where a token stands\n\ntext", id="bbbb")])
+    nbformat.write(notebook, tmp_path / "02_x.ipynb")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JPY_SESSION_NAME", "/somewhere/labs/02_x.ipynb")
+    assert headings() == {"§ 4": "02_x.ipynb#cell-id=bbbb"}
+    assert '<b>Re-read:</b> <a href="02_x.ipynb#cell-id=bbbb">§ 4 RoPE</a>' in render(result(reread="§ 4 RoPE"), headings())
+    assert "<a " not in render(result(reread="§ 5 The loss"), headings()) and "<a " not in render(result(message="§ 4", hint="§ 4"), headings())
+    for broken in (b"", b"[]", b'{"cells": 3}', b'{"cells": [{}]}', b"\xff"):
+        (tmp_path / "02_x.ipynb").write_bytes(broken)
+        assert headings() == {}
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    assert headings() == {}
