@@ -98,6 +98,7 @@ def main(argv=None):
     if arguments.output:
         try:
             store.write_atomic(arguments.output, data)
+            Path(arguments.output).chmod(0o600)  # grades
         except OSError as error:
             raise store.StoreError(f"cannot write {arguments.output}: {error.strerror or error}") from None
     else:

@@ -134,7 +134,7 @@ def shown_grades(lab, rows):
     grades, without = {}, []
     for row in rows:
         if row["final"] is None:
-            without.append(row["student"])
+            without += [row["student"]] if row["sha"] else []
             continue
         late = f"{row['penalty']:g} points are taken off: {row['late_days']} days late." if row["penalty"] else ""
         grades.setdefault(row["sha"], []).append({"email": row["email"], "name": row["name"] or row["student"], "results": results(row["result"], final=row["final"], remark=late)})
@@ -142,7 +142,7 @@ def shown_grades(lab, rows):
         raise store.StoreError(f"nobody has a grade in {lab} yet: run `course grade {lab}` first")
     light = sources(lambda p: p.suffix == ".py" and (p.parent == PACKAGE or p.parent.name == "grading"))
     files = light | {"setup.sh": SETUP.format(install=BARE), "run_autograder": RUN, "autograder.json": json.dumps({"lab": lab, "grades": grades})}
-    notes = [f"{sum(map(len, grades.values()))} grades. On Gradescope: Configure Autograder → upload, then Manage Submissions → Regrade All Submissions"]
+    notes = [f"{sum(map(len, grades.values()))} grades, for Gradescope only. There: Configure Autograder → upload, then Manage Submissions → Regrade All Submissions"]
     if without:
         notes.append(f"{len(without)} without a grade, they see that: {', '.join(store.safe_name(s) for s in without[:12])}")
     return packed(files), notes

@@ -196,7 +196,7 @@ def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False
         new = f"{after:.2f}".rstrip("0").rstrip(".").replace(".", "," if comma else ".")
         start, end = spans[index][place]
         edits.append((start, end, f'"{new}"' if delimiter in new or text[start:end].startswith('"') else new))
-    notes.append(f"{headers[place]}: {len(edits)} cells filled" + (f", {replaced} of them had another number" if replaced else "") + (f"; out of {out_of:g}" if out_of != most else ""))
+    notes.append(f"{headers[place]}: {len(edits)} cell{'' if len(edits) == 1 else 's'} filled" + (f", {replaced} of them had another number" if replaced else "") + (f"; out of {out_of:g}" if out_of != most else ""))
     without = [g["student"] for g in found.values() if g["final"] is None]
     for names, what in ((without, "without a grade, their cells are left as they are"), (kept, "left as they are, as they hold a word"), (lost, "not in the file, left out"),
                         ([values[i][0] for i in nobody], "rows of the file that are no student of ours, left as they are")):

@@ -5,6 +5,8 @@ import io
 
 import people
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from course_lib.grading import export, store, worksheet
 
@@ -66,6 +68,15 @@ def test_moodle_gradebook_with_a_decimal_comma_in_another_locale(tmp_path):
         assert out == text.replace(";-;", ";8,5;").replace(";2,00;", ";10;").encode(encoding)
     commas = text.replace(",", "|").replace(";", ",").replace("|", ",").replace("7,50", '"7,50"').replace("2,00", '"2,00"').replace("8,00", '"8,00"')
     assert b',"8,5",' in fill(tmp_path, commas.encode(), "moodle")[0]
+
+
+@given(st.lists(st.lists(st.text(st.sampled_from('ab,;\t" \n\r=0é')), min_size=2, max_size=4), min_size=1, max_size=4), st.sampled_from(",;\t"), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_fields_are_read_as_the_csv_module_reads_them(rows, delimiter, end, bom):
+    out, returns = io.StringIO(), any("\r" in cell for row in rows for cell in row)  # which Python's writer does not always quote
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL).writerows(rows)
+    text = "\ufeff" * bom + out.getvalue()
+    spans = [row for row in worksheet.fields(text, delimiter) if row[0][0] != row[-1][1]]
+    assert [[worksheet.value(text, span) for span in row] for row in spans] == rows
 
 
 def test_names_are_the_last_resort_and_must_be_unique(tmp_path):
@@ -150,7 +161,7 @@ def test_the_commands(graded, tmp_path, monkeypatch, capfdbinary):
     worksheet_file.write_bytes(b"Student,ID,Lab 00 (7)\nada,1,\n")
     assert export.main([people.LAB, "--to", "canvas", "--into", str(worksheet_file)]) == 0
     out, err = capfdbinary.readouterr()
-    assert out == b"Student,ID,Lab 00 (7)\nada,1,0.25\n" and b"1 cells filled" in err
+    assert out == b"Student,ID,Lab 00 (7)\nada,1,0.25\n" and b"1 cell filled" in err
     for arguments, words in ((["--to", "canvas"], "--into"), (["--into", "x"], "takes no --into"), (["--to", "gradescope"], "-o FILE.zip"), (["--to", "moodle", "--into", "nothing.csv"], "cannot be read"),
                              (["--to", "canvas", "--into", str(worksheet_file), "-o", str(worksheet_file)], "another name"), (["-o", "/proc/nothing/x.csv"], "cannot write")):
         with pytest.raises(store.StoreError, match=words):
