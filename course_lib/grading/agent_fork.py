@@ -19,6 +19,8 @@ import socket
 import struct
 import sys
 
+from course_lib.grading.agent import reap
+
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 NOSUID, NODEV, NOEXEC, READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 2, 4, 8, 1, 32, 4096, 16384, 1 << 18
 PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, CAPBSET_DROP, SET_NO_NEW_PRIVS, CAP_AMBIENT = 1, 4, 22, 24, 38, 47
@@ -99,7 +101,6 @@ def give_up(settings, uid):
 
 def first_process(settings, uid):
     """pid 1 of a job: makes its world, forks the agent, reaps. Returns only in the agent; when this process ends, the kernel kills all that is left of the job."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # for pid 1 of a namespace that is: ignored
     os.setsid()
     prctl(PDEATHSIG, signal.SIGKILL)
     done(LIBC.unshare(NEWNS | NEWNET | NEWIPC | NEWUTS | NEWCGROUP), "unshare")
@@ -109,20 +110,12 @@ def first_process(settings, uid):
         os._exit(SETUP_FAILED)
     agent = os.fork()
     if agent == 0:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         for name, limit in settings["limits"].items():
             resource.setrlimit(getattr(resource, name), (limit, limit))
         give_up(settings, uid)
         return
-    for fd in (0, 1, 2):
-        os.dup2(os.open("/dev/null", os.O_RDWR), fd)
-    os.closerange(3, 2**16)
     give_up(settings, None)
-    while True:
-        pid, status = os.wait()
-        if pid == agent:
-            code = os.waitstatus_to_exitcode(status)
-            os._exit(128 - code if code < 0 else code)
+    reap(agent)
 
 
 def start_job(settings, uid, fds, report, own):

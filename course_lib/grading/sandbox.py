@@ -154,7 +154,7 @@ def installed():
 def bubblewrap(seccomp_fd=None, capabilities=None):
     """The bwrap command line up to the program. capabilities: names that the zygote keeps; None for a box, which keeps none."""
     as_root = os.geteuid() == 0
-    line = [find_bwrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"]
+    line = [find_bwrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "box"]
     if as_root:
         line += ["--cap-drop", "ALL"]
         capabilities = capabilities or ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]  # for setpriv, which drops them with the uid
@@ -195,6 +195,9 @@ def command(argv, seccomp_fd=None):
     if os.geteuid() == 0:
         uid = str(box_uid())
         line += ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
+    else:
+        # bwrap's own first process would have the student's uid, none of these limits and no wall before its memory: the agent makes another (agent.py)
+        line += ["--as-pid-1"]
     return [*line, *limits(), *argv]
 
 
