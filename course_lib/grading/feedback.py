@@ -185,7 +185,7 @@ def write(lab, folder, text=False, grades=store.GRADES, submitted=store.SUBMISSI
 
     rows = page.rows_of(lab, grades, submitted)
     if all(row["result"] is None for row in rows):
-        page.not_graded(lab)
+        page.not_graded(lab, rows)
     key, questions, made = store.secret(grades), {q.id: q for q in core.questions_of(lab)}, []
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")

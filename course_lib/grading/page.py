@@ -18,7 +18,7 @@ a { color: var(--link); } .soft { color: var(--soft); } .good { color: var(--goo
 section, .panel { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .2rem 1rem .8rem; margin: .8rem 0; }
 pre, .text { white-space: pre-wrap; margin: .4rem 0; } pre, code, kbd { font-family: ui-monospace, monospace; font-size: .92em; } pre { background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; overflow-x: auto; }
 kbd { border: 1px solid var(--line); border-radius: .2rem; padding: 0 .3em; background: var(--paper); } mark { background: var(--mark); color: var(--on-mark); } bdi, .text, pre { unicode-bidi: isolate; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); } td.n, th.n { text-align: right; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); } td.n, th.n { text-align: right; white-space: nowrap; } table { overflow-wrap: break-word; }
 ul.cases { list-style: none; padding: 0; margin: .3rem 0; } ul.cases > li { margin: .35rem 0; padding-left: 1.4rem; text-indent: -1.4rem; } ul.cases div { text-indent: 0; }
 button, input, textarea, select { font: inherit; max-width: 100%; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .35rem .7rem; } textarea { width: 100%; min-height: 4.5rem; }
 button[aria-pressed=true] { outline: 2px solid var(--link); font-weight: 650; } :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
@@ -68,10 +68,12 @@ def rows_of(lab, grades, submitted):
 
 def graded_or_broken(lab, grades, submitted):
     """Those of rows_of that were graded or found ungradable. StoreError where there are none."""
-    return [row for row in rows_of(lab, grades, submitted) if row["result"] is not None and row["result"]["status"] != "infra_error"] or not_graded(lab)
+    rows = rows_of(lab, grades, submitted)
+    return [row for row in rows if row["result"] is not None and row["result"]["status"] != "infra_error"] or not_graded(lab, rows)
 
 
-def not_graded(lab):
+def not_graded(lab, rows):
     from course_lib.grading import store
 
-    raise store.StoreError(f"nothing of {lab} is graded yet: run `course grade {lab}` first")
+    older = any(row["status"] == "older questions" for row in rows)
+    raise store.StoreError(f"{lab} was graded with older questions: run `course grade {lab}` again" if older else f"nothing of {lab} is graded yet: run `course grade {lab}` first")

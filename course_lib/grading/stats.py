@@ -125,6 +125,7 @@ def as_html(lab, found):
     described = f"Histogram of the totals in bins of ten percent: {', '.join(map(str, bars(found['totals'])))}; and the pass rates of the table below."
     body = [f"<h1>{page.escape(headline(lab, found))}</h1>", f'<img alt="{page.escape(described)}" src="data:image/png;base64,{base64.b64encode(png(figure(lab, found))).decode()}">']
     body.append(page.table(COLUMNS, lines_of(found), numeric=COLUMNS[1:-1]))
+    body.append('<p class="soft">r: correlation of the question\'s points with all other points. stopped: students with a call that ran into its time limit. s, max s: seconds of grading a question, median and slowest.</p>')
     for q in found["questions"]:
         common = "".join(f"<li>{n} × {page.escape(text, 500)}</li>" for text, n in q["mistakes"] + q["errors"])
         if common:
@@ -142,9 +143,10 @@ def main(argv=None):
     parser.add_argument("lab")
     parser.add_argument("--html", metavar="FILE", help="a page with the pictures, or the pictures alone where FILE ends with .png")
     arguments = parser.parse_args(argv)
-    found = summary(arguments.lab, page.rows_of(arguments.lab, store.GRADES, store.SUBMISSIONS))
+    rows = page.rows_of(arguments.lab, store.GRADES, store.SUBMISSIONS)
+    found = summary(arguments.lab, rows)
     if not found["graded"]:
-        page.not_graded(arguments.lab)
+        page.not_graded(arguments.lab, rows)
     console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     console.print(Text(headline(arguments.lab, found)))
     for column in COLUMNS[:-1]:
