@@ -42,13 +42,23 @@ def entries(labs=tuple(BANKS)):
 
 
 def tally(seeds=SEEDS):
-    """{"wrong_caught", "wrong_total", "right_accepted", "right_total"}: an answer counts when it does so on every seed."""
+    """{"wrong_caught", "wrong_total", "right_accepted", "right_total", "labs": [the same for each lab, with its name and questions]}: an answer counts when it does so on every seed."""
     counts = {"wrong_caught": 0, "wrong_total": 0, "right_accepted": 0, "right_total": 0}
+    labs = {lab: {"lab": lab, "questions": len(bank(lab)), **counts} for lab in BANKS}
     for question, kind, _, source, _ in entries():
         passes = [verdict(question, source, seed).status == "pass" for seed in seeds]
-        counts[f"{kind}_total"] += 1
-        if kind == "wrong":
-            counts["wrong_caught"] += not any(passes)
-        else:
-            counts["right_accepted"] += all(passes)
-    return counts
+        for row in (counts, labs[question.lab]):
+            row[f"{kind}_total"] += 1
+            if kind == "wrong":
+                row["wrong_caught"] += not any(passes)
+            else:
+                row["right_accepted"] += all(passes)
+    return counts | {"labs": list(labs.values())}
+
+
+def markdown(counts):
+    """README's table of what tally gives."""
+    lines = ["| lab | questions | wrong answers caught | right alternatives accepted |", "|---|---:|---:|---:|"]
+    for row in [*counts["labs"], counts | {"lab": "**all**", "questions": sum(row["questions"] for row in counts["labs"])}]:
+        lines.append(f"| {row['lab']} | {row['questions']} | {row['wrong_caught']} of {row['wrong_total']} | {row['right_accepted']} of {row['right_total']} |")
+    return "\n".join(lines)

@@ -221,13 +221,18 @@ for place in ("/box", "/tmp", "/dev/shm"):
 
 # ---- the shortcut instead of the work --------------------------------------------------------------------------------
 
-SHORTCUTS = {  # of rms_norm, which may not call torch's
-    "directly": "import torch.nn.functional as F\nreturn F.rms_norm(x, (x.shape[-1],), args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))",
-    "by getattr": "import torch\nreturn getattr(torch, 'rms' + '_norm')(x, (x.shape[-1],), args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))",
-    "by importlib": "import importlib\nreturn getattr(importlib.import_module('torch.nn.functional'), 'rms_norm')(x, (x.shape[-1],), args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))",
-    "in a thread": "import threading, torch\ngot = []\nt = threading.Thread(target=lambda: got.append(torch.rms_norm(x, (x.shape[-1],), args[1], 1e-6)))\nt.start()\nt.join()\nreturn got[0]",
-    "torch.ops": "import torch\nreturn torch.ops.aten.rms_norm.default(x, [x.shape[-1]], args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))",
-    "the mode switched off": "import torch\nwith torch._C.DisableTorchFunction():\n    return torch.rms_norm(x, (x.shape[-1],), args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))",
+NORM = "(x, (x.shape[-1],), args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))"  # what torch's own rms_norm is called with
+NAMED = {  # in place of rms_norm, which may not call torch's
+    "directly": "import torch.nn.functional as F\nreturn F.rms_norm" + NORM,
+    "by importlib": "import importlib\nreturn getattr(importlib.import_module('torch.nn.functional'), 'rms_norm')" + NORM,
+}
+HIDDEN = {
+    "by getattr": "import torch\nreturn getattr(torch, 'rms' + '_norm')" + NORM,
+    "in a thread": "import threading, torch\ngot = []\nt = threading.Thread(target=lambda: got.append(getattr(torch, 'rms' + '_norm')" + NORM + "))\nt.start()\nt.join()\nreturn got[0]",
+}
+ROUND = {
+    "torch.ops": "import torch\nreturn torch.ops.aten.rms_norm.default" + NORM,
+    "the mode switched off": "import torch\nwith torch._C.DisableTorchFunction():\n    return torch.rms_norm" + NORM,
 }
 SCRIPTED = "import torch\nimport torch.nn.functional as F\ndef _norm(x: torch.Tensor, w: torch.Tensor, eps: float):\n    return F.rms_norm(x, [x.shape[-1]], w, eps)\nscripted = torch.jit.script(_norm)\ndef rms_norm(x, weight, eps=1e-6):\n    return scripted(x, weight, eps)"
 COURSE_CODE = {
@@ -236,6 +241,26 @@ COURSE_CODE = {
     "in a thread": "import threading\nfrom course_lib.stages.pretrain import next_token_loss as f\ngot = []\nt = threading.Thread(target=lambda: got.append(f(*args, **kwargs)))\nt.start()\nt.join()\nreturn got[0]",
     "with the check switched off": "import sys\nfrom course_lib.stages.pretrain import next_token_loss as f\nsys.setprofile(None)\nreturn f(*args, **kwargs)",
 }
+
+LIMITS = """
+import time, signal, resource
+time.time = time.monotonic = lambda: 0
+time.sleep = lambda s: None
+signal.alarm = signal.setitimer = lambda *a: 0
+for r in (resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_CPU):
+    try:
+        resource.setrlimit(r, (-1, -1))
+        print('LIFTED')
+    except (ValueError, OSError):
+        pass
+"""
+SPOILS = """
+def causal_attention(*args, **kwargs):
+    global torch, rms_norm
+    y = attention(*args, **kwargs)
+    torch = rms_norm = None
+    return y
+"""
 
 # ---- clumsy, and right -----------------------------------------------------------------------------------------------
 

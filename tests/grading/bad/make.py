@@ -16,8 +16,8 @@ TENSORS = ("causal_attention", "rms_norm", "apply_rope", "next_token_loss", "top
 class Bad:
     """One bad submission and what must become of it.
 
-    make(place) builds it in the empty folder `place` and returns a notebook (text or bytes), a Handed, a Files, or, for a scene, what came of it
-    as a dict with the keys of run.py's `seen`. outcome: G graded, Q0 graded with nothing for the question attacked, U for a person and no score,
+    make(place) builds it in the empty folder `place` and returns a notebook (text or bytes), a Handed or a Files. A scene's make(place, start) plays
+    it and returns what came of it (host.trouble). outcome: G graded, Q0 graded with nothing for the question attacked, U for a person and no score,
     R rejected at collect; with F flags must be there. points: the automatic points it deserves, None where there must be no score.
     """
 
@@ -31,6 +31,7 @@ class Bad:
     says: str = ""  # a pattern to be found in what the grader says
     never: str = ""  # a pattern not to be found there
     lab: str = SMALL
+    scene: bool = False
     impatient: bool = False  # run with short deadlines
     after: object = None  # called after it; a text if something is wrong on the host
 

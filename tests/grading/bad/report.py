@@ -11,8 +11,6 @@ sys.path[:0] = [p for p in (str(Path(__file__).parents[1]), str(Path(__file__).p
 @contextlib.contextmanager
 def sandboxes():
     """The function that starts sandboxes: a zygote's where one can be had, else None, a new one each time."""
-    from bad import scenes
-
     from course_lib.grading import doctor
 
     doctor.require_sandbox()
@@ -24,11 +22,17 @@ def sandboxes():
         except (OSError, ImportError) as error:
             print(f"no warm start ({error}): a new sandbox for each submission", file=sys.stderr)
             start = None
-        scenes.spawn.now = start
-        try:
-            yield start
-        finally:
-            scenes.spawn.now = None
+        yield start
+
+
+def points_off(bad, seen):
+    """(undeserved, lost) points of one row. A score where there must be none is undeserved, or, being 0, lost in full: it counts as one point."""
+    got, deserved = seen["points"], bad.points
+    if deserved is None:
+        return (got or 1.0, 0.0) if got is not None else (0.0, 0.0)
+    if got is None:
+        return 0.0, deserved
+    return max(0.0, round(got - deserved, 6)), max(0.0, round(deserved - got, 6))
 
 
 def attacks_report(rows=None, say=None):
@@ -38,7 +42,7 @@ def attacks_report(rows=None, say=None):
     the list among them. rows: [{"number", "what", "label", "outcome", "points", "as_expected", "complaints"}]; say gets a line for each. Raises NoSandbox.
     """
     from bad import table
-    from bad.run import complaints, points_off, run
+    from bad.run import complaints, run
 
     told, undeserved, lost = [], 0.0, 0.0
     with sandboxes() as start:
@@ -50,7 +54,8 @@ def attacks_report(rows=None, say=None):
                 except Exception as error:  # ours: the row counts as not as expected
                     seen, wrong, off = {"outcome": "?", "points": None}, [f"{type(error).__name__}: {error}"[:500]], (0.0, bad.points or 0.0)
             undeserved, lost = undeserved + off[0], lost + off[1]
-            told.append({"number": bad.number, "what": table.NUMBERS[bad.number], "label": bad.label, "outcome": bad.outcome, "points": seen["points"], "as_expected": not wrong, "complaints": wrong})
+            row = {"number": bad.number, "what": table.NUMBERS[bad.number], "label": bad.label, "outcome": bad.outcome}
+            told.append(row | {"points": seen["points"], "as_expected": not wrong, "complaints": wrong})
             if say:
                 say(f"{'ok ' if not wrong else 'BAD'} {bad.number:2} {table.NUMBERS[bad.number]}: {bad.label}" + "".join(f"; {w[:900]}" for w in wrong))
     listed = range(1, 65) if rows is None else sorted({r["number"] for r in told})

@@ -11,6 +11,8 @@ from bad.make import Files, Handed
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]")
 
+NOTHING = {"outcome": "G", "points": None, "flags": set(), "statuses": {}, "text": ""}
+
 
 @contextlib.contextmanager
 def impatience(lab):
@@ -33,8 +35,6 @@ def impatience(lab):
 
 def grade(place, student, made, lab, spawn=None):
     """The result of a notebook or Handed, graded in this process as `course grade` does it, `spawn` starting its sandbox."""
-    from course_lib.grading import grade_one, store
-
     made = made if isinstance(made, Handed) else Handed(made)
     folder = classroom.hand_in(place, student, made.text, made.model, lab)
     if made.change:
@@ -99,14 +99,13 @@ def collect_and_grade(place, made, lab, spawn=None):
     before = {p for p in place.rglob("*")}
     collect.collect(lab, [inbox], roster, place / "submissions", lines.append)
     kept = store.submissions(lab, place / "submissions")
-    seen = seen_in(*(grade_folder(place, student, folder, lab, spawn) for student, _, folder, _ in kept)) if kept else {"outcome": "R", "points": None, "flags": set(), "statuses": {}, "text": "", "trouble": []}
+    seen = seen_in(*(grade_folder(place, student, folder, lab, spawn) for student, _, folder, _ in kept)) if kept else NOTHING | {"outcome": "R", "trouble": []}
     seen["text"] += "\n".join(lines) + str([meta for *_, meta in kept])
-    seen["kept"] = [student for student, *_ in kept]
-    stray = [p for p in set(place.rglob("*")) - before if not p.is_relative_to(place / "submissions") and not p.is_relative_to(place / "grades") and p.name != "job.json"]
-    links = [p for p in (place / "submissions").rglob("*") if p.is_symlink()] if (place / "submissions").exists() else []
-    odd = [p for p in (place / "submissions").rglob("*") if re.search(r"[;\u202e$`|<>\n]", p.name)] if (place / "submissions").exists() else []
-    if stray or links or odd:
-        seen["trouble"].append(f"written where or how it must not be: {[str(p) for p in [*stray, *links, *odd]][:3]}")
+    written = set(place.rglob("*")) - before
+    stray = [p for p in written if p.relative_to(place).parts[0] not in ("submissions", "grades", "job.json")]
+    odd = [p for p in written if p.is_symlink() or re.search(r"[;\u202e$`|<>\n]", p.name)]
+    if stray or odd:
+        seen["trouble"].append(f"written where or how it must not be: {[str(p) for p in [*stray, *odd]][:3]}")
     if any(line.count("\n") for line in lines) or CONTROL.search("".join(lines)):
         seen["trouble"].append("a message of collect is not one clean line")
     return seen
@@ -116,9 +115,9 @@ def run(bad, place, spawn=None):
     """What came of one row."""
     place = Path(place)
     with impatience(bad.lab) if bad.impatient else contextlib.nullcontext():
+        if bad.scene:
+            return NOTHING | bad.make(place, spawn)
         made = bad.make(place)
-        if isinstance(made, dict):
-            return {"outcome": "G", "points": None, "flags": set(), "statuses": {}, "text": "", "trouble": []} | made
         if isinstance(made, Files):
             return collect_and_grade(place, made, bad.lab, spawn)
         return seen_in(grade(place, "eve", made, bad.lab, spawn))
@@ -147,13 +146,3 @@ def complaints(bad, seen):
     if bad.after and (wrong := bad.after()):
         found.append(wrong)
     return found
-
-
-def points_off(bad, seen):
-    """(undeserved, lost) points of one row. A score where there must be none is undeserved, or, being 0, lost in full: it counts as one point."""
-    got, deserved = seen["points"], bad.points
-    if deserved is None:
-        return (got or 1.0, 0.0) if got is not None else (0.0, 0.0)
-    if got is None:
-        return 0.0, deserved
-    return max(0.0, round(got - deserved, 6)), max(0.0, round(deserved - got, 6))

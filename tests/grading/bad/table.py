@@ -6,7 +6,7 @@ Lab 00 has 1.5 automatic points (surprise and entropy, 0.75 each), lab 02 has 8 
 
 import json
 
-from bad import attacks, files, scenes
+from bad import attacks, files, host, scenes, scenes_class
 from bad.make import LARGE, Bad, book, function, left_by, notebook, outputs, right_answers, sources, stub, tensors, whole, with_body, with_cell, worth, wrong
 
 NUMBERS = {
@@ -29,8 +29,22 @@ def each(number, made, outcome, points, flags=(), prefix="", **more):
     return [Bad(number, prefix + label, make, outcome, points, flags, **more) for label, make in made.items()]
 
 
+def scene(number, label, play):
+    return Bad(number, label, play, "G", None, scene=True)
+
+
 def bodies(texts, **more):
     return {label: with_body(text, **more) for label, text in texts.items()}
+
+
+def in_place_of(name, texts):
+    """{label: make} of lab 02 with this function's body replaced by each text."""
+    return {label: (lambda place, text=text: book({name: function(name, text)}, LARGE)) for label, text in texts.items()}
+
+
+def forging(text):
+    """make: an answer that does this to the grader's pipes, and nothing else."""
+    return lambda place: book({"entropy": stub("entropy"), "surprise": attacks.FORGE + function("surprise", text + "\nreturn 0.0")})
 
 
 def cells(texts, **more):
@@ -78,6 +92,22 @@ RIGHT = right_answers("00_start_here")
 ZERO = function("surprise", "return 0.0")
 SPLIT = ["import math\ndef helper(n):\n    return math.log(n)", "def surprise(options):\n    return total(map(helper, options))", "def total(values):\n    return sum(values)"]
 
+NO_NOTEBOOKS = {
+    "0 bytes": (b"", "empty"),
+    "blank": (b"  \n", "empty"),
+    "a login page": (b"<!DOCTYPE html><html><body>Please log in</body></html>", "web page"),
+    "truncated": (book()[:300], "broken and seems to be cut off"),
+    "binary": (b"\x00\x01\x02PNG", "broken"),
+    "a list": (b"[1, 2]", "not a notebook"),
+    "a dict": (b'{"a": 1}', "no cells"),
+    "no cells": (b'{"cells": []}', "no cells with text"),
+    "a JSON bomb": (b"[" * 100_000, "broken"),
+    "a number of 10^5 digits": (b'{"cells": [], "n": ' + b"9" * 100_000 + b"}", "broken"),
+}
+DETECTS = attacks.DETECTS + function("surprise", "return 0.0 if GRADING else 1.0")
+PASSED = "✓ surprise: passed, 0.75 of 0.75 points"
+ATTENTION = right_answers(LARGE)["causal_attention"].replace("def causal_attention", "def attention")
+
 ROWS = [
     # ---- the notebook as a document
     Bad(1, "stub", lambda p: book({n: stub(n) for n in RIGHT}, written={"written_1": "YOUR ANSWER HERE"}), "G", 0.0, statuses={"surprise": "todo", "entropy": "todo", "written_1": "needs_review"}, says="0 suggested"),
@@ -97,10 +127,9 @@ ROWS = [
     Bad(8, "nbformat 4.0", rewritten(lambda made: json.dumps({**stripped(made), "nbformat_minor": 0})), "G", ALL),
     Bad(8, "BOM and CRLF", rewritten(crlf), "G", ALL),
     Bad(8, "UTF-16", lambda p: book().encode("utf-16"), "G", ALL),
-    *[Bad(9, label, lambda p, content=content: content, "U", None, says=reason) for label, content, reason in (
-        ("0 bytes", b"", "empty"), ("blank", b"  \n", "empty"), ("a login page", b"<!DOCTYPE html><html><body>Please log in</body></html>", "web page"), ("truncated", book()[:300], "broken and seems to be cut off"),
-        ("binary", b"\x00\x01\x02PNG", "broken"), ("a list", b"[1, 2]", "not a notebook"), ("a dict", b'{"a": 1}', "no cells"), ("no cells", b'{"cells": []}', "no cells with text"), ("a JSON bomb", b"[" * 100_000, "broken"),
-        ("a number of 10^5 digits", b'{"cells": [], "n": ' + b"9" * 100_000 + b"}", "broken"), ("one endless cell", notebook(["x = 1\n" * 10**6]), "far longer"), ("64 MB pasted in", book() .replace('"metadata": {"nb', '"attachments": {"a": "' + "A" * 70_000_000 + '"}, "metadata": {"nb', 1), "without its outputs"))],
+    *[Bad(9, label, lambda p, content=content: content, "U", None, says=reason) for label, (content, reason) in NO_NOTEBOOKS.items()],
+    Bad(9, "one endless cell", lambda p: notebook(["x = 1\n" * 10**6]), "U", None, says="far longer"),
+    Bad(9, "70 MB pasted in", lambda p: book().replace('"metadata": {"nb', '"attachments": {"a": "' + "A" * 70_000_000 + '"}, "metadata": {"nb', 1), "U", None, says="without its outputs"),
     Bad(10, "lab 02 for lab 00", lambda p: notebook(['course_lib.setup("02_pretraining")']), "U", None, says="02_pretraining was handed in for 00_start_here"),
     Bad(10, "of no lab", lambda p: notebook(["x = 1"]), "U", None, says="a notebook of no lab of this course"),
     Bad(11, "80 MB of outputs", rewritten(heavy), "G", ALL, says=r"\d\d MB of stored outputs were left out"),
@@ -124,9 +153,9 @@ ROWS = [
     Bad(19, "threads", with_body(attacks.THREAD_BOMB), "Q0", HALF, impatient=True, statuses={"surprise": ("timeout", "killed", "oom", "error")}),
     Bad(20, "at once", tensors(*list(attacks.MEMORY.values())[::5]), "Q0", left_by(2), lab=LARGE, statuses={"causal_attention": ("oom", "error"), "rms_norm": ("fail", "oom")}),
     Bad(20, "a slow leak", with_body(attacks.LEAK), "Q0", HALF, statuses={"surprise": ("oom", "timeout")}),
-    Bad(21, "all folders", with_cell(attacks.DISK), "G", ALL, says="/tmp 28.*/box 2[78]", never="NEVER FULL", after=scenes.disk_is_free),
+    Bad(21, "all folders", with_cell(attacks.DISK), "G", ALL, says="/tmp 28.*/box 2[78]", never="NEVER FULL", after=host.disk_is_free),
     *each(22, cells(attacks.LOUD), "G", ALL, impatient=True),
-    Bad(23, "setsid, double fork", with_body(attacks.ORPHANS), "Q0F", HALF, ("reaches for the grader",), after=scenes.nobody_sleeps),
+    Bad(23, "setsid, double fork", with_body(attacks.ORPHANS), "Q0F", HALF, ("reaches for the grader",), after=host.nobody_sleeps),
     Bad(24, "filled in after it was returned", lambda p: book({"rms_norm": function("rms_norm", attacks.LATER)}, LARGE), "Q0", left_by(0) - worth("rms_norm"), lab=LARGE),
     # ---- answers that are none
     *each(25, cells(attacks.PATCHES, answers=wrong()), "Q0F", 0.0, ("patched library",)),
@@ -138,7 +167,7 @@ ROWS = [
     Bad(29, "counts down the list", with_body("import math\ntotal = 0.0\nwhile x: total += math.log(x.pop())\nreturn total"), "Q0", HALF * 2 / 3 + HALF, says="changed the inputs in place"),
     Bad(30, "views and lists", tensors(*list(attacks.MEMORY.values())[1:5]), "Q0", left_by(4), lab=LARGE, says="far more than the answer needs"),
     *each(31, {k: with_cell(attacks.FORGE + v, answers={n: stub(n) for n in RIGHT}) for k, v in attacks.FORGERIES.items()}, "Q0F", 0.0, ("forged reply",), prefix="in a cell: ", impatient=True),
-    *each(31, {k: (lambda p, v=v: book({"entropy": stub("entropy"), "surprise": attacks.FORGE + function("surprise", v + "\nreturn 0.0")})) for k, v in attacks.FORGERIES.items()}, "Q0F", 0.0, ("forged reply",), prefix="in a call: ", impatient=True),
+    *each(31, {k: forging(v) for k, v in attacks.FORGERIES.items()}, "Q0F", 0.0, ("forged reply",), prefix="in a call: ", impatient=True),
     Bad(31, "the call's own id", lambda p: book({"surprise": function("surprise", attacks.STOLEN_ID), "entropy": stub("entropy")}), "Q0F", 0.0, ("forged reply",), impatient=True),
     Bad(31, "the agent taken over", lambda p: book(after=[attacks.TAKEN_OVER]), "GF", 0.0, ("reaches for the grader",)),
     # ---- models
@@ -146,49 +175,49 @@ ROWS = [
     # ---- looking for more than the task
     Bad(36, "the public values in a table", scenes.hard_coded, "Q0F", HALF, ("passes only in the notebook",), says="passed in the notebook's stored output"),
     Bad(36, "by the shape", with_body("return {4: 7.2, 1: 0.0, 0: 0.0, 500: 1844.4397270569681}.get(len(x), 0.0)"), "Q0", HALF),
-    *each(37, {k: (lambda p, v=v: book({"rms_norm": function("rms_norm", v)}, LARGE)) for k, v in attacks.SHORTCUTS.items() if k not in ("by getattr", "in a thread", "torch.ops", "the mode switched off")}, "Q0F", left_by(0) - 1, ("forbidden function",), lab=LARGE, says="may not call it"),
-    *each(37, {k: (lambda p, v=v: book({"rms_norm": function("rms_norm", v)}, LARGE)) for k, v in attacks.SHORTCUTS.items() if k in ("by getattr", "in a thread")}, "Q0", left_by(0) - 1, lab=LARGE, says="may not call it"),
-    *each(37, {k: (lambda p, v=v: book({"rms_norm": function("rms_norm", v)}, LARGE)) for k, v in attacks.SHORTCUTS.items() if k in ("torch.ops", "the mode switched off")}, "Q0F", left_by(0) - 1, ("reaches for the grader",), lab=LARGE, says="may not call it"),
+    *each(37, in_place_of("rms_norm", attacks.NAMED), "Q0F", left_by(0) - 1, ("forbidden function",), lab=LARGE, says="may not call it"),
+    *each(37, in_place_of("rms_norm", attacks.HIDDEN), "Q0", left_by(0) - 1, lab=LARGE, says="may not call it"),
+    *each(37, in_place_of("rms_norm", attacks.ROUND), "Q0F", left_by(0) - 1, ("reaches for the grader",), lab=LARGE, says="may not call it"),
     Bad(37, "torch.jit.script", lambda p: book({"rms_norm": attacks.SCRIPTED}, LARGE), "Q0F", left_by(0) - 1, ("reaches for the grader",), lab=LARGE),
-    *each(37, {k: (lambda p, v=v: book({"next_token_loss": function("next_token_loss", v)}, LARGE)) for k, v in attacks.COURSE_CODE.items()}, "Q0", left_by(0) - worth("next_token_loss"), prefix="the course's own code, ", lab=LARGE, says="course_lib's own|sys.setprofile"),
+    *each(37, in_place_of("next_token_loss", attacks.COURSE_CODE), "Q0", left_by(0) - worth("next_token_loss"), prefix="the course's own code, ", lab=LARGE, says="course_lib's own|sys.setprofile"),
     Bad(38, "files, processes, environment", with_cell(attacks.READS), "GF", ALL, ("reaches for the grader",), says=r"FOUND \[\]"),
-    Bad(39, "files and the agent", with_cell(attacks.WRITES, answers=wrong()), "GF", 0.0, ("reaches for the grader",), after=scenes.nothing_written),
+    Bad(39, "files and the agent", with_cell(attacks.WRITES, answers=wrong()), "GF", 0.0, ("reaches for the grader",), after=host.nothing_written),
     Bad(39, "frames", with_body(attacks.FRAMES), "Q0F", HALF, ("reaches for the grader",), says=r"SEEN \[\]"),
     Bad(40, "four ways", with_cell(attacks.NETWORK), "G", ALL, says=r"REACHED \[\]", never="SLOW"),
-    Bad(41, "in exceptions and prints", scenes.exfiltrates, "G", None),
-    Bad(42, "environment, uid, terminal", lambda p: book({"surprise": attacks.DETECTS + function("surprise", "return 0.0 if GRADING else 1.0")}), "Q0", HALF, says=r"VISIBLE \[\]"),
-    Bad(42, "another answer when graded", lambda p: outputs(book({"surprise": attacks.DETECTS + function("surprise", "return 0.0 if GRADING else 1.0")}), surprise="✓ surprise: passed, 0.75 of 0.75 points"), "Q0F", HALF, ("passes only in the notebook",)),
+    scene(41, "in exceptions and prints", scenes.exfiltrates),
+    Bad(42, "environment, uid, terminal", lambda p: book({"surprise": DETECTS}), "Q0", HALF, says=r"VISIBLE \[\]"),
+    Bad(42, "another answer when graded", lambda p: outputs(book({"surprise": DETECTS}), surprise=PASSED), "Q0F", HALF, ("passes only in the notebook",)),
     # ---- what comes in
     *files.ARCHIVES,
     # ---- pages and tables
-    Bad(47, "feedback", scenes.html_in_feedback, "G", None), Bad(47, "review", scenes.html_in_review, "G", None),
-    Bad(48, "names, notes and answers", scenes.csv_injection, "G", None),
+    scene(47, "feedback", scenes.html_in_feedback), scene(47, "review", scenes.html_in_review),
+    scene(48, "names, notes and answers", scenes.csv_injection),
     # ---- clumsy and right
     Bad(49, "tqdm, warnings, logging", with_cell(attacks.NOISY, LARGE), "G", 8.0, lab=LARGE),
-    Bad(50, "drift between machines", scenes.drift, "G", None),
+    scene(50, "drift between machines", scenes.drift),
     Bad(51, "unseeded noise", with_body("import math, random\nreturn sum(math.log(n) for n in x) + random.gauss(0, 0.1)"), "Q0", HALF),
-    Bad(51, "the same verdict every time", scenes.same_verdict, "G", None),
+    scene(51, "the same verdict every time", scenes.same_verdict),
     Bad(52, "0.2 s a call", with_body("import math, time\ntime.sleep(0.2)\nreturn sum(math.log(n) for n in x)"), "G", ALL),
     *each(53, bodies({k: "import math\ntotal = sum(math.log(n) for n in x)\n" + v + "\nreturn total" for k, v in attacks.LEAKS.items()}), "G", ALL, prefix="in an answer: "),
     *each(53, cells(attacks.LEAKS, lab=LARGE), "G", 8.0, prefix="in a cell: ", lab=LARGE),
     Bad(53, "builtins deleted in an answer", with_body("import builtins, math\ntotal = sum(math.log(n) for n in x)\ndel builtins.sum, builtins.print, builtins.set\nreturn total"), "GF", ALL, ("patched library",)),
     Bad(53, "builtins deleted in a cell", with_cell("import builtins\ndel builtins.sum, builtins.print", LARGE), "GF", 8.0, ("patched library",), lab=LARGE),
-    Bad(53, "del torch, and another's answer", lambda p: book({"causal_attention": right_answers(LARGE)["causal_attention"].replace("def causal_attention", "def attention") + "\ndef causal_attention(*a, **k):\n    global torch, rms_norm\n    y = attention(*a, **k)\n    torch = rms_norm = None\n    return y"}, LARGE), "G", 8.0, lab=LARGE),
-    Bad(54, "time and limits", with_cell("import time, signal, resource\ntime.time = time.monotonic = lambda: 0\ntime.sleep = lambda s: None\nsignal.alarm = signal.setitimer = lambda *a: 0\nfor r in (resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_CPU):\n    try:\n        resource.setrlimit(r, (-1, -1))\n        print('LIFTED')\n    except (ValueError, OSError):\n        pass", answers={"surprise": function("surprise", "while True:\n    pass")}), "Q0F", HALF, ("patched library",), never="LIFTED", statuses={"surprise": "timeout"}, impatient=True),
+    Bad(53, "del torch, and another's answer", lambda p: book({"causal_attention": ATTENTION + attacks.SPOILS}, LARGE), "G", 8.0, lab=LARGE),
+    Bad(54, "time and limits", with_cell(attacks.LIMITS, answers={"surprise": function("surprise", "while True:\n    pass")}), "Q0F", HALF, ("patched library",), never="LIFTED", statuses={"surprise": "timeout"}, impatient=True),
     Bad(55, ".cuda()", with_body("import torch\nreturn torch.tensor(x).float().cuda().log().sum().item()"), "U", None, says="surprise needs a GPU"),
     Bad(55, "device='cuda' where there is one", with_body("import torch\ndevice = 'cuda' if torch.cuda.is_available() else 'cpu'\nreturn torch.tensor(x, device=device).double().log().sum().item()"), "G", ALL),
     Bad(56, "in a cell", lambda p: book({"surprise": "import no_such_package\n" + RIGHT["surprise"]}), "Q0", HALF, says="No module named 'no_such_package'"),
     Bad(56, "in the answer", with_body("import no_such_package"), "Q0", HALF, says="No module named 'no_such_package'"),
     Bad(57, "Drive", with_body("return float(open('/content/drive/MyDrive/lab00/x.txt').read())"), "Q0", HALF, says="files of your own machine are not here"),
     Bad(57, "Windows, in a cell", lambda p: book({"surprise": "TABLE = open(r'C:\\Users\\ann\\x.csv').read()\n" + RIGHT["surprise"]}), "Q0", HALF, says="No such file or directory"),
-    Bad(58, "says passed, is the stub", lambda p: outputs(book({"surprise": stub("surprise")}), surprise="✓ surprise: passed, 0.75 of 0.75 points", entropy="✓ entropy: passed, 0.75 of 0.75 points"), "GF", HALF, ("passes only in the notebook",), says="surprise: passed in the notebook's stored output"),
+    Bad(58, "says passed, is the stub", lambda p: outputs(book({"surprise": stub("surprise")}), surprise=PASSED, entropy="✓ entropy: passed, 0.75 of 0.75 points"), "GF", HALF, ("passes only in the notebook",), says="surprise: passed in the notebook's stored output"),
     Bad(58, "says failed, is right", lambda p: outputs(book(), surprise="✗ surprise: not right yet"), "G", ALL),
-    Bad(59, "empty, unchanged, a picture, 20,000 words", scenes.written_answers, "G", None),
+    scene(59, "empty, unchanged, a picture, 20,000 words", scenes.written_answers),
     # ---- the class
-    Bad(60, "late, extended, resubmitted", scenes.late, "G", None), Bad(61, "a mended question, marks kept", scenes.regrade_keeps_marks, "G", None),
-    Bad(62, "kill -9 in mid-run", scenes.killed_grader, "G", None), Bad(62, "disk full", scenes.disk_full, "G", None), Bad(62, "no sandbox", scenes.no_sandbox, "G", None),
-    Bad(63, "the first valid result stays", scenes.two_hosts, "G", None),
-    Bad(64, "more than there is, NaN, negative", scenes.impossible_points, "G", None),
+    scene(60, "late, extended, resubmitted", scenes_class.late), scene(61, "a mended question, marks kept", scenes_class.regrade_keeps_marks),
+    scene(62, "kill -9 in mid-run", scenes_class.killed_grader), scene(62, "disk full", scenes_class.disk_full), scene(62, "no sandbox", scenes_class.no_sandbox),
+    scene(63, "the first valid result stays", scenes_class.two_hosts),
+    scene(64, "more than there is, NaN, negative", scenes_class.impossible_points),
     # ---- beyond the list
     Bad(65, "its own caller, the call's options", with_cell(attacks.OWN_CALLER, LARGE, answers=wrong(LARGE)), "Q0F", 0.0, ("reaches for the grader",), lab=LARGE, says=r"SEES \[\]", never=r"SEES \['"),
     Bad(66, "files that outlive it", lambda p: book({"surprise": attacks.SURVIVES + function("surprise", "import os\nos._exit(0)")}), "Q0", HALF, says=r"LEFT \[\].*LEFT \[\]", never=r"LEFT \['"),
