@@ -42,7 +42,9 @@ def asked(lab, root=Path(__file__).resolve().parents[2]):
     except notebooks.Ungradable:
         return {}
     place = r"\s*<!--\s*WRITTEN\s+(\w+)\s*-->"
-    return {re.match(place, below).group(1): above.replace("**", "") for (_, kind, above), (_, _, below) in zip(cells, cells[1:]) if kind == "markdown" and re.match(place, below)}
+    # of a cell with more in it, what begins with the question's number; without the marks of Markdown
+    only = lambda text: re.sub(r"\*+|(?m:^#+ )", "", re.split(r"\n\n(?=\**\d\.)", text)[-1])
+    return {re.match(place, below).group(1): only(above) for (_, kind, above), (_, _, below) in zip(cells, cells[1:]) if kind == "markdown" and re.match(place, below)}
 
 
 def queue(lab, rows, key, names=False):
