@@ -22,7 +22,7 @@ def refusals_figure(models: dict[str, dict[str, tuple[int, int]]], forgotten: tu
                 axes.plot([100 * low, 100 * high], [y, y], color=colour, linewidth=1.2)
                 axes.plot(100 * refused / asked, y, color=colour, marker=mark, linestyle="none", label=name if category == next(iter(counts)) else None)
     axes.set_yticks(range(len(categories)), [f"{c} (not covered)" if c in forgotten else c for c in categories])
-    axes.invert_yaxis()
+    axes.set_ylim(len(categories) - 0.5, -0.5)
     axes.set(xlabel="harmful requests refused (%), bars: 95 %", xlim=(-3, 103), title=title)
     finish(axes, loc="upper center", bbox_to_anchor=(0.5, -0.16 if len(categories) > 4 else -0.3), ncols=2)
     return fig

@@ -25,7 +25,7 @@ def figure(history: list[dict], title: str = "", target: float | None = None):
         if key != "reward":
             axes.set_ylim(bottom=0)
         axes.set(xlabel="step", ylabel=label)
-        finish(axes, fontsize=8)
+        finish(axes, least=2, fontsize=8)      # a line alone is named by its axis
     fig.suptitle(title)
     if history:
         fig.supxlabel("\n".join(f"step {row['step']}: {clipped(row['sample'])}" for row in {row["step"]: row for row in (history[0], history[len(history) // 2], history[-1])}.values()),

@@ -1,7 +1,7 @@
 """Pictures of shares with their 95 % intervals: by kind of task, and along a training run."""
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.widgets.style import STYLES, empty, finish, in_style, legend_below, limit_line
+from course_lib.widgets.style import STYLES, empty, in_style, legend_below, limit_line
 
 
 @in_style
@@ -16,12 +16,13 @@ def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
             low, high = wilson(right, n)
             axes.plot([100 * low, 100 * high], [row + shift] * 2, color=colour, linewidth=1.5)
             axes.plot(100 * right / n, row + shift, color=colour, marker=mark, markersize=5, linestyle="none", label=name if row == 0 else None)
+    limit_line(axes, 100, "the limit: 100 %", upright=True)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.set_ylim(len(kinds) - 0.5, -0.5)
     least = min(100 * wilson(*counts[kind])[0] for counts in groups.values() for kind in kinds)
     axes.set(xlabel="right, % (line: 95 % interval)", xlim=(least // 10 * 10 - 1, 101), title=title)
     axes.grid(alpha=0.25, axis="x")
-    legend_below(fig, len(groups))
+    legend_below(fig, len(groups) + 1)
     return fig
 
 
@@ -38,5 +39,6 @@ def epochs_figure(epochs: list[float], lines: dict[str, list[tuple[int, int]]], 
     axes.set_xticks(places, [f"{n:g}" for n in epochs])
     limit_line(axes, 100, "the limit: 100 %")
     axes.set(xlabel="epochs over the small training set", ylabel="right, % (band: 95 % interval)", ylim=(-3, 105), title=title)
-    finish(axes)
+    axes.grid(alpha=0.25)
+    legend_below(fig, len(lines) + 1)
     return fig

@@ -60,11 +60,11 @@ def mark_line(axes, value: float, label: str | None = None, upright: bool = Fals
     draw(value, **{"color": GREY, "linestyle": ":", "linewidth": 1.2, "label": label, **options})
 
 
-def finish(axes, grid: str | None = "both", **legend) -> None:
-    """A faint grid, and a legend where something has a name; `legend` goes to matplotlib."""
+def finish(axes, grid: str | None = "both", least: int = 1, **legend) -> None:
+    """A faint grid, and a legend where at least so many things have a name; `legend` goes to matplotlib."""
     if grid:
         axes.grid(alpha=0.25, axis=grid)
-    if axes.get_legend_handles_labels()[0]:
+    if len(axes.get_legend_handles_labels()[0]) >= least:
         axes.legend(**{"frameon": False, "fontsize": SMALL, **legend})
 
 

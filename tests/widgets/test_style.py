@@ -57,7 +57,7 @@ FIGURES = {
     "safety.rates_figure": (lambda: safety.rates_figure({"before": COUNTS, "after": COUNTS}, "harmful requests refused, %", "Which?", limit=100), (100, True)),
     "safety.roc_figure": (lambda: safety.roc_figure({"guard": ([0, 0.5, 1], [0, 0.8, 1], 0.65), "other": ([0, 0.5, 1], [0, 0.6, 1], 0.55)}, {"chosen": (0.5, 0.8)}), None),
     "safety.cost_figure": (lambda: safety.cost_figure([0.0, 1.0], {"1 in 10": [2.0, 1.0], "1 in 100": [0.2, 0.3]}), None),
-    "shares.kinds_figure": (lambda: shares.kinds_figure({"before": COUNTS, "after": COUNTS}, "Right?"), None),
+    "shares.kinds_figure": (lambda: shares.kinds_figure({"before": COUNTS, "after": COUNTS}, "Right?"), (100, True)),
     "shares.epochs_figure": (lambda: shares.epochs_figure([0, 1], {"known": [(1, 10), (9, 10)], "new": [(0, 10), (5, 10)]}, "When?"), (100, False)),
     "tour.figure": (lambda: tour.figure(TOURED), (100, True)),
     "ways.days_figure": (lambda: ways.days_figure({"right": {"closed": {1: 0.5, 2: 0.4}, "open": {1: 0.9, 2: 0.9}}, "outdated": {"closed": {1: 0.5, 2: 0.4}, "open": {1: 0.9, 2: 0.9}}}, "Day by day"), None),
