@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from course_lib.grading import gradebook, store
+from course_lib.grading import gradebook, policy, store
 from course_lib.grading.grade_one import clean
 from course_lib.grading.worker import DiskTrouble, Trouble, Worker
 
@@ -135,9 +135,7 @@ def run(lab, jobs, workers=None, scheduler=None, progress=True, words="grading")
 
 def check_lab(lab, submitted):
     """Raises StoreError for a lab that is not there or has no submissions."""
-    known = [p.stem.removeprefix("lab") for p in sorted((Path(__file__).resolve().parents[1] / "questions").glob("lab*.py"))]
-    if lab not in known:
-        raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
+    policy.known_lab(lab)
     if not store.submissions(lab, submitted):
         raise store.StoreError(f"no submissions in {submitted}/{lab}: run `course collect {lab} FILES…` first")
 

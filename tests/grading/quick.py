@@ -28,7 +28,7 @@ def prepare(spawn):
             os.kill(os.getpid(), signal.SIGKILL)
         if does == "disk":
             raise OSError(28, "No space left on device")
-        result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "graded", "flags": [], "started": time.time()}
+        result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "graded", "flags": [], "started": time.time(), "attempt": job["attempt"]}
         points = {i: 9.0 if does == "faulty" else int(job["seed"][:2], 16) / 256 for i in ("surprise", "entropy")}
         rows = [{"id": i, "score": score, "max": 1.0, "status": "fail", "cases": [], "message": ""} for i, score in points.items() if i in job.get("only", points)]
         return store.keep_result(out, grade_one.clean(result | {"questions": rows}))
@@ -51,7 +51,7 @@ def results(root, lab=LAB):
     for path in sorted(Path(root, "grades", lab).glob("*/*/*")):
         result = None if path.name.startswith(".") else store.read_result(path)
         if not path.name.startswith("."):
-            found[str(path.relative_to(root))] = result and {k: v for k, v in result.items() if k not in ("started", "seconds", "host", "attempt", "tier")}
+            found[str(path.relative_to(root))] = result and {k: v for k, v in result.items() if k not in ("started", "attempt")}
     return found
 
 

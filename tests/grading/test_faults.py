@@ -264,7 +264,7 @@ LOOK = "import os\nassert not any(os.path.exists(f + '/left') for f in ('/tmp', 
 def without_times(path):
     """A result's text, less what differs from run to run."""
     result = json.loads(path.read_text())
-    for key in ("started", "seconds", "attempt"):
+    for key in ("started", "seconds", "student_seconds", "attempt"):
         result.pop(key)
     for question in result["questions"]:
         for case in question["cases"]:
@@ -274,7 +274,7 @@ def without_times(path):
 
 @pytest.fixture(scope="module")
 def real_class(tmp_path_factory):
-    """Real submissions: s0 to be looked at, then others. Graded alone in a fresh process: (folder, the text of s0's result)."""
+    """A real submission, graded first by a fresh worker: (folder, job, out path, its result without times, the worker)."""
     folder = tmp_path_factory.mktemp("real")
     right = classroom.right_answers()
     model = ROOT / "course_lib" / "shipped" / "pretrain"
@@ -282,7 +282,8 @@ def real_class(tmp_path_factory):
     ((job, job_path, out),) = grade.jobs_of(classroom.LAB, folder / "grades", folder / "submissions")
     one = worker.Worker()
     grade.run_job(job, job_path, out, one)
-    return folder, job, out, without_times(out), one
+    yield folder, job, out, without_times(out), one
+    one.stop()
 
 
 def test_a_result_does_not_depend_on_what_the_worker_graded_before(real_class, tmp_path):
@@ -312,7 +313,6 @@ def test_the_sandbox_is_killed_at_random_moments(real_class, tmp_path):
         attempts.append(result["attempt"])
         assert result["status"] == "graded" and without_times(tmp_path / f"{k}.json") == without_times(out)
     assert max(attempts) == 2, attempts
-    one.stop()
 
 
 KILLER = """import os, signal, sys, time

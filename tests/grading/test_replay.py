@@ -1,5 +1,6 @@
 """Training done again from a record: honest logs replay, made-up ones are flagged with the step, hostile recipes train nothing."""
 
+import copy
 import json
 
 import pytest
@@ -43,7 +44,7 @@ def lab(tmp_path_factory, run):
     root, record = tmp_path_factory.mktemp("lab"), run.record
     forged = [[step, loss + (0.3 if step >= 7 else 0)] for step, loss in record["log"]]
     late = [[step, loss - (0.3 if step >= 20 else 0)] for step, loss in record["log"]]
-    nudged = [[step, loss + 0.02] for step, loss in record["log"]]
+    nudged = [[step, loss + 0.005] for step, loss in record["log"]]
     students = {
         "ada": record, "forger": changed(record, log=forged), "late": changed(record, log=late), "old": {k: v for k, v in record.items() if k != "log"},
         "elsewhere": changed(record, log=nudged, made_on="torch 9, cuda, arm64"), "nudger": changed(record, log=nudged),
@@ -123,7 +124,7 @@ def test_fine_tuning_is_replayed_from_the_shipped_parent_or_the_students_own(tmp
         rows = task_rows("train", config.examples, "pretrain", SHARES) + pretrain_rows("train", config.replay)
         return sft.finetune(base, rows, config, 1, progress=False)
 
-    shipped, own = tuned(load_stage("pretrain").model), tuned(train("tiny", seed=3, config=SMALL, progress=False).model)
+    shipped, own = tuned(load_stage("pretrain").model), tuned(copy.deepcopy(run.model))
     hand_in(tmp_path, "ada", shipped.model, shipped.record, "03_supervised_fine_tuning", "sft")
     hand_in(tmp_path, "bea", own.model, own.record, "03_supervised_fine_tuning", "sft")
     hand_in(tmp_path, "cy", own.model, own.record, "03_supervised_fine_tuning", "sft")
