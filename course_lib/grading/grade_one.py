@@ -96,7 +96,7 @@ def grade_submission(job, spawn=None):
     return {
         "status": "partial" if unfinished else "graded",
         "questions": rows,
-        "flags": flags + box.flags + doubtful,
+        "flags": flags + box.flags + signs.shortcuts(rows) + doubtful,
         "notes": notes + signs.double_notes(cells, [q.id for q in asked]) + changed,
         "cells_stopped": stopped,
         "restarts": box.restarts,

@@ -130,6 +130,15 @@ def stale(questions, passed):
     return notes, flags
 
 
+SHORTCUT = re.compile(r"this exercise may not call it$|^this calls course_lib's own|^your function calls sys\.setprofile")  # questions/invoke.py
+
+
+def shortcuts(questions):
+    """Flags for answers that called what they were to write, under whatever name: found while they ran."""
+    found = [(q["id"], case["message"]) for q in questions for case in q["cases"] if case["status"] == "fail" and SHORTCUT.search(case["message"])]
+    return [{"kind": "forbidden function", "evidence": f"{name}: {message[:200]}"} for name, message in dict.fromkeys(found)]
+
+
 NEEDS_GPU = re.compile(r"not compiled with CUDA|Found no NVIDIA driver|No CUDA GPUs|CUDA driver|not linked with support for mps|requires? (?:a )?(?:CUDA|GPU)|No GPU found|FlashAttention only supports", re.I)
 
 
