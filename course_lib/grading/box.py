@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from course_lib.grading import sandbox
+from course_lib.grading import cgroup, sandbox
 
 BOOT = 90.0  # seconds for the interpreter and torch to load on a busy machine
 CELL = 20.0  # seconds a cell
@@ -104,6 +104,7 @@ class Box:
             self.watcher.join()
             for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
                 pipe.close()
+            cgroup.remove(getattr(self.process, "cgroup", None))
             self.process, self.loaded = None, False
 
     def flag(self, kind, evidence):
@@ -147,7 +148,7 @@ class Box:
             code = self.process.wait(2)
         except Exception:  # it closed its pipe but lives on
             return Died("protocol", "your code closed the grader's pipe")
-        if self.killed_for == "oom":
+        if self.killed_for == "oom" or cgroup.ran_out(getattr(self.process, "cgroup", None)):
             return Died("oom", f"your code used more than {sandbox.MEMORY / 2**30:g} GiB of memory and was stopped")
         if code == PIPE_CLOSED:
             return Died("protocol", "your code closed the grader's pipe")

@@ -4,6 +4,7 @@ Two ways in, by who calls. A plain user gets a user namespace. Root must not: RL
 uid is 0, whatever uid it shows inside, so as root the mounts are made first and setpriv then gives the real uid away for good.
 """
 
+import functools
 import os
 import platform
 import random
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from course_lib.grading import cgroup
 
 PACKAGE = Path(__file__).resolve().parent.parent
 INSIDE = "/course"  # where the filtered course_lib is seen inside
@@ -29,7 +32,7 @@ ENVIRONMENT = {
     "PYTORCH_JIT": "0",  # torch.jit.script would hide what a function calls from the check for forbidden ones; honest code stays as it is
 }  # fmt: skip
 
-NO_BWRAP = "No sandbox: bubblewrap (bwrap) is not installed, and nothing is graded without it. Install it: sudo apt-get install bubblewrap"
+NO_BWRAP = "No sandbox: bubblewrap (bwrap) is not installed, and nothing is graded without it. Install it: sudo apt-get install bubblewrap (or podman, which is slower)"
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 
 
@@ -38,16 +41,36 @@ class NoSandbox(Exception):
 
 
 def tier():
-    """Which sandbox is used here: "bubblewrap". Raises NoSandbox where there is none."""
-    find_bwrap()
-    return "bubblewrap"
+    """Which sandbox is used here: "bubblewrap", else "podman". Raises NoSandbox, with the cure of the first, where neither works."""
+    from course_lib.grading import podman
+
+    try:
+        try_bubblewrap(find_bwrap())
+        return "bubblewrap"
+    except NoSandbox as reason:
+        try:
+            podman.variant(shutil.which("podman"))
+            return "podman"
+        except NoSandbox:
+            raise reason from None
+
+
+@functools.cache
+def try_bubblewrap(bwrap):
+    """Raises NoSandbox, with the cure, if a box cannot be made. Success is remembered (0.02 s once a process), failure is not: it may have been the moment."""
+    try:
+        done = subprocess.run([*bubblewrap(), "true"], capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoSandbox(f"No sandbox, so nothing is graded: {error}") from None
+    if done.returncode != 0:
+        raise NoSandbox("No sandbox, so nothing is graded. " + why_not(done.stderr.decode(errors="replace")))
 
 
 def find_bwrap():
     path = shutil.which("bwrap")
     if path is None:
         if sys.platform != "linux":
-            raise NoSandbox(f"No sandbox: grading needs Linux with bubblewrap, and this is {platform.system()}. Grade in a Linux VM, in WSL2 or over ssh (INSTRUCTORS.md).")
+            raise NoSandbox(f"No sandbox: grading needs Linux with bubblewrap, and this is {platform.system()}. Grade in a Linux container or VM, in WSL2 or over ssh (INSTRUCTORS.md).")
         raise NoSandbox(NO_BWRAP)
     return path
 
@@ -188,9 +211,7 @@ def limits():
 
 
 def command(argv, seccomp_fd=None):
-    """The whole command line that runs argv in a box. Raises NoSandbox where there is no sandbox."""
-    if tier() == "podman":
-        return podman.command(argv)
+    """The whole command line that runs argv in a box of bubblewrap's. Raises NoSandbox where there is none."""
     line = bubblewrap(seccomp_fd)
     if os.geteuid() == 0:
         uid = str(box_uid())
@@ -221,15 +242,21 @@ def job_settings(program):
 
 def spawn(argv, **pipes):
     """A subprocess.Popen of argv in a box. Its stdin, stdout and stderr are pipes unless `pipes` says otherwise."""
+    wanted = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
+    if tier() == "podman":
+        from course_lib.grading import podman
+
+        return podman.spawn(argv, **wanted)
     program, seccomp = seccomp_program(), None
-    if program is not None and tier() == "bubblewrap":
+    if program is not None:
         seccomp = tempfile.TemporaryFile()
         seccomp.write(program)
         seccomp.seek(0)
     try:
-        wanted = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
-        fds = (seccomp.fileno(),) if seccomp else ()
-        return subprocess.Popen(command(argv, fds[0] if fds else None), pass_fds=fds, env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")}, bufsize=0, **wanted)
+        fds, group = (seccomp.fileno(),) if seccomp else (), cgroup.make()
+        process = subprocess.Popen(cgroup.entering(group, command(argv, fds[0] if fds else None)), pass_fds=fds, env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")}, bufsize=0, **wanted)
+        process.cgroup = group
+        return process
     finally:
         if seccomp:
             seccomp.close()

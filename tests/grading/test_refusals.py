@@ -46,6 +46,7 @@ def test_a_bwrap_that_cannot_make_namespaces_is_refused_with_the_fix(tmp_path, m
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     fake.chmod(0o755)
+    (tmp_path / "podman").symlink_to(fake)  # and no second tier either
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     settings = tmp_path / "apparmor"
     settings.write_text("1\n")

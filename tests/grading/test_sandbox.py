@@ -1,0 +1,139 @@
+"""The tiers of the sandbox, and the limits that the kernel keeps where it may."""
+
+import os
+import shutil
+import time
+
+import pytest
+import torch
+
+from course_lib.grading import cgroup, doctor, podman, sandbox
+from course_lib.grading.box import Box
+from course_lib.questions.invoke import CallFailed
+
+
+@pytest.fixture
+def no_bwrap(tmp_path, monkeypatch):
+    """A PATH on which bwrap is there and cannot make a box."""
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    yield tmp_path
+    podman.variant.cache_clear()
+
+
+@pytest.fixture
+def real_podman(no_bwrap):
+    """Skips where podman starts no container, and says why."""
+    if shutil.which("podman") is None:
+        pytest.skip("podman is not installed: sudo apt-get install podman")
+    try:
+        return podman.variant(shutil.which("podman"))
+    except sandbox.NoSandbox as reason:
+        pytest.skip(str(reason))
+
+
+def test_podman_has_the_same_borders_on_its_command_line(box, no_bwrap):
+    line = podman.line(podman.variants()[0], ["true"], "name")
+    pairs = set(zip(line, line[1:]))
+    assert {("--network", "none"), ("--cap-drop", "all"), ("--security-opt", "no-new-privileges"), ("--pids-limit", "96"), ("--memory", str(sandbox.MEMORY)), ("--memory-swap", str(sandbox.MEMORY))} <= pairs
+    assert {"--rm", "--read-only", "--read-only-tmpfs=false", "--unsetenv-all", "--rootfs", "prlimit"} <= set(line) and line[-1] == "true"
+    shown = [value.split(":") for option, value in pairs if option == "--volume"]
+    assert sorted(shown) == sorted([outside, inside, "ro"] for outside, inside in sandbox.read_only())
+    assert not [outside for outside, _, _ in shown if "lab0" in outside or outside.endswith(("box.py", "store.py", "solutions"))]
+    assert {(option, value) for option, value in pairs if option == "--env"} == {("--env", f"{k}={v}") for k, v in sandbox.ENVIRONMENT.items()}
+
+
+def test_podman_is_the_second_tier_and_its_container_is_a_box(real_podman, capsys):
+    assert sandbox.tier() == "podman"
+    secret = [str(sandbox.PACKAGE.parent / "solutions"), "/etc/passwd", "/home", f"{sandbox.INSIDE}/course_lib/grading/box.py"]
+    source = (
+        "import os, socket, time, torch\ndef f(x): return x * 2\ndef loop():\n    while True: pass\n"
+        f"def seen(): return [p for p in {secret!r} if os.path.exists(p)] + os.listdir('/sys') + os.listdir('/tmp') + os.listdir('/box') + [k for k in os.environ if 'SECRET' in k]\n"
+        "def out():\n    s = socket.socket(); s.settimeout(2); s.connect(('1.1.1.1', 53))\n"
+        "def write(): open('/course/x', 'w')\ndef ids(): return [*os.getresuid(), os.getpid()]\n"
+    )
+    inside = Box([(0, source)])
+    try:
+        assert inside.call("f", [torch.ones(2)], {}, {}, 20)["value"].tolist() == [2.0, 2.0]
+        assert inside.call("seen", [], {}, {}, 20)["value"] == [] and 0 not in inside.call("ids", [], {}, {}, 20)["value"]
+        for name, words in (("out", "unreachable"), ("write", "Read-only")):
+            with pytest.raises(CallFailed, match=words):
+                inside.call(name, [], {}, {}, 20)
+        name = inside.process.name
+        with pytest.raises(CallFailed, match="too long"):
+            inside.call("loop", [], {}, {}, 1)
+    finally:
+        inside.stop()
+    left = podman.subprocess.run(["podman", "ps", "-aq", "--filter", f"name={name}"], capture_output=True, text=True)
+    assert (left.returncode, left.stdout) == (0, "")
+
+
+def test_where_neither_tier_works_the_first_one_s_cure_is_said(no_bwrap):
+    shutil.copy(no_bwrap / "bwrap", no_bwrap / "podman")
+    with pytest.raises(sandbox.NoSandbox, match="User namespaces are switched off") as error:
+        sandbox.tier()
+    assert "\n" not in str(error.value)
+
+
+def test_a_failure_of_bwrap_is_not_remembered(box, no_bwrap):
+    shutil.copy(no_bwrap / "bwrap", no_bwrap / "podman")
+    with pytest.raises(sandbox.NoSandbox):
+        doctor.require_sandbox()
+    (no_bwrap / "bwrap").write_text("#!/bin/sh\nexit 0\n")
+    doctor.require_sandbox()
+
+
+def a_cgroup(tmp_path, monkeypatch, processes, controllers="cpu memory pids"):
+    """A tree of files like a delegated cgroup v2 (the kernel's own files, not their effects). Returns the scope's folder."""
+    scope = tmp_path / "user.slice" / "run-1.scope"
+    (scope / cgroup.GRADER).mkdir(parents=True)
+    (scope / "cgroup.controllers").write_text(controllers + "\n")
+    (scope / "cgroup.procs").write_text("".join(f"{p}\n" for p in processes))
+    (scope / "cgroup.subtree_control").write_text("")
+    own = tmp_path / "own"
+    own.write_text("4:memory:/elsewhere\n0::/user.slice/run-1.scope\n")
+    monkeypatch.setattr(cgroup, "ROOT", tmp_path)
+    monkeypatch.setattr(cgroup, "OWN", own)
+    return scope
+
+
+def test_a_delegated_cgroup_holds_memory_and_processes(tmp_path, monkeypatch):
+    scope = a_cgroup(tmp_path, monkeypatch, [os.getpid()])
+    assert cgroup.delegated() == scope and (scope / "cgroup.subtree_control").read_text() == "+memory +pids"
+    assert (scope / cgroup.GRADER / "cgroup.procs").read_text() == str(os.getpid())
+    (tmp_path / "own").write_text(f"0::/user.slice/run-1.scope/{cgroup.GRADER}\n")  # where a worker finds itself
+    folder = cgroup.make()
+    assert folder.parent == scope and [(folder / n).read_text() for n in ("memory.max", "memory.oom.group", "pids.max")] == [str(sandbox.MEMORY), "1", "104"]
+    assert cgroup.entering(folder, ["true"])[-2:] == [str(folder / "cgroup.procs"), "true"]
+    (folder / "memory.events").write_text("low 0\noom 1\noom_kill 0\n")
+    assert not cgroup.ran_out(folder)
+    (folder / "memory.events").write_text("low 0\noom 1\noom_kill 3\n")
+    assert cgroup.ran_out(folder) and not cgroup.ran_out(None)
+
+
+def test_a_cgroup_that_is_shared_or_has_no_controllers_is_left_alone(tmp_path, monkeypatch):
+    scope = a_cgroup(tmp_path, monkeypatch, [os.getpid(), os.getppid()])
+    assert cgroup.delegated() is None and (scope / "cgroup.subtree_control").read_text() == ""
+    (scope / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    (scope / "cgroup.controllers").write_text("hugetlb\n")
+    assert cgroup.delegated() is None and cgroup.make() is None
+
+
+def test_a_box_enters_its_cgroup_before_anything_runs_in_it(box, tmp_path, monkeypatch, zygote):
+    """With plain files in the place of the kernel's: both ways write the box into them, and a kill for memory is said to be one, not the host's fault."""
+    scope = a_cgroup(tmp_path, monkeypatch, [os.getpid()])
+    (tmp_path / "own").write_text(f"0::/user.slice/run-1.scope/{cgroup.GRADER}\n")
+    for spawn, written in ((None, lambda b: "0\n"), (zygote.spawn, lambda b: str(b.process.pid))):
+        inside = Box([(0, "def f(): return 1.0")], spawn)
+        assert inside.call("f", [], {}, {}, 30)["value"] == 1.0
+        folder = inside.process.cgroup
+        assert folder.parent == scope and (folder / "cgroup.procs").read_text() == written(inside)
+        (folder / "memory.events").write_text("oom_kill 1\n")
+        inside.process.kill()
+        time.sleep(0.3)  # what runs inside dies a moment after its keeper
+        with pytest.raises(CallFailed, match="of memory"):
+            inside.call("f", [], {}, {}, 30)
+        assert inside.infra is None
+        inside.stop()
