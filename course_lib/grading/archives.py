@@ -55,7 +55,7 @@ def entries_of_zip(archive, most=MAX_MEMBERS):
             bad = f"the zip holds a link or device ({store.safe_name(name)}): refused whole"
         elif member.flag_bits & 1:
             bad = "the zip is protected by a password"
-        if bad or not (member.is_dir() or JUNK.search(name)):
+        if bad or not (not name or name.endswith("/") or JUNK.search(name)):      # zipfile's own is_dir() falls over a name without letters
             name = unicodedata.normalize("NFC", name)
             when = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*member.date_time)
             found.append(Entry(name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)))

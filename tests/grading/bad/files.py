@@ -155,6 +155,7 @@ ARCHIVES = [
     Bad(44, "a password", archive({"ok.ipynb": book()}, secret=True), "R", None, says="password"),
     Bad(44, "zips in zips", lambda place: Files({"ann.zip": nested(40)}), "R", None, says="zip"),
     Bad(44, "3000 members", archive(lambda: {f"{i}.txt": "" for i in range(3000)}), "R", None, says="at most"),
+    Bad(44, "a member without a name", archive(lambda: {"\0": "x", "00_start_here.ipynb": book()}), "G", 1.5),
     Bad(44, "a broken zip", lambda place: Files({"ann.zip": b"PK\x03\x04 broken"}), "R", None, says="damaged"),
     *[Bad(45, ascii(name[:30]), lambda place, name=name: Files({name: book()}), "G", 1.5) for name in NAMES],
     Bad(45, "a script", lambda place: Files({"ann.py": "x = 1"}), "R", None, says="Python script|neither a notebook"),
