@@ -498,6 +498,15 @@ for temperature in (0.2, 1.0, 2.5):
 # **What to notice.** The column *open tokens* says how many tokens the sampler could have drawn, on average. Compare the rows with the highest temperature: how much of the text's sense hangs on top-p there?
 
 # %% [markdown]
+# The same dials by hand, the untrained model beside yours. **Predict first:** at which temperature does your model first say something false about a resident? Only then press *sample*.
+
+# %%
+# LONG
+from course_lib.widgets import attention, playground
+
+dials = playground.play({"untrained": untrained.to(course.device), "trained": model.eval()}, tokenizer, opening)
+
+# %% [markdown]
 # ## § 9 How far from the limit
 #
 # Three numbers, from the documents' mean losses:
@@ -577,6 +586,16 @@ print(f"\nall {known['probes']:,} probes: {100 * known['accuracy']:.1f} %    alw
 
 # %% [markdown]
 # **What to notice.** The limit here is a different one, and chance is far below it. Facts are a small part of the tokens, so the loss alone does not tell you what a model knows. Come back after § 11 and probe `runs[-1].model`, which has read less: does it know as large a share as its loss would make you think?
+
+# %% [markdown]
+# Who reads whom? Each picture is one head of one layer: a row reads, a column is read. The number over it is the entropy of its weights, in nats. Find a head that always reads the token before, and one that looks for a name. (Your function of § 2 makes these weights; the model uses a fused kernel that gives the same to 1e-5.)
+
+# %%
+# LONG
+seen = attention.show(model, tokenizer, f"Meet {world.residents[1].full}. {world.residents[1].first} is a baker.")
+
+# %% [markdown]
+# **What to notice.** Many heads put nearly all weight on one token. A text is copied from where a head looks, so a name that is said a second time is read from where it stood first.
 
 # %% [markdown]
 # ## § 11 A scaling curve

@@ -66,7 +66,7 @@ from course_lib.stages.reward import PRESETS, REST, reward_model_of, rewards_of,
 from course_lib.stages.rollout import assistant
 from course_lib.stages.sft import to_transformers_chat
 from course_lib.stages.tokenizer import PAD, load_tokenizer
-from course_lib.widgets import annotate, chat, curve, journal, judges
+from course_lib.widgets import annotate, chat, curve, journal, judges, stream
 from course_lib.widgets.columns import columns
 from course_lib.world import annotators as world
 from course_lib.world.annotators import ANNOTATORS, TASTE, pairs_of, preference_rows, prompts
@@ -218,10 +218,8 @@ except ImportError:
 
 # %%
 # LONG
-from course_lib.evaluation.instructions import respond
-
 thumbs_file = course.work / "preferences" / "thumbs.jsonl"
-answer_to = lambda messages: respond(writer, tokenizer, [messages], temperature=1.0, seed=len(journal.read(thumbs_file)))[0]
+answer_to = lambda messages: stream.texts(writer, tokenizer, messages, temperature=1.0, seed=len(journal.read(thumbs_file)))
 conversation = chat.chat(answer_to, thumbs_file)
 
 # %%
@@ -480,6 +478,17 @@ unequal = np.flatnonzero(np.abs(gold) >= 1)
 show_pairs(unequal[:2])
 print("─" * 95 + "\nmost sure and most wrong:\n")
 show_pairs(unequal[np.argsort((margins * np.sign(gold))[unequal])[:2]])
+
+# %% [markdown]
+# Where in an answer does the reward come from? The reward head read after every token, by how much each one moves it. It was trained at the last token only, so read the rest as a hint.
+
+# %%
+# LONG
+from course_lib.widgets import heatmap
+
+row, a, b = test_pairs[unequal[0]]
+for answer in (a, b):
+    heatmap.show(*heatmap.reward_so_far(model, tokenizer, row["messages"] + [{"role": "assistant", "content": answer}]), "change")
 
 # %% [markdown]
 # **What to notice.** Between answers of clearly different worth it is seldom wrong. Look at what its surest mistakes are made of: something that looks like what people like, with a flaw that was rare in training. A policy that is trained against it will look for just that.

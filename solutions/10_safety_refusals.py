@@ -66,7 +66,7 @@ from course_lib.stages import guard, refusal
 from course_lib.stages.preferences import PreferenceConfig
 from course_lib.stages.sft import finetune
 from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.widgets import alignment, curve, journal, redteam
+from course_lib.widgets import alignment, curve, journal, redteam, stream
 from course_lib.widgets import safety as pictures
 from course_lib.widgets.curve import LivePicture
 from course_lib.widgets.safety import counted, percent, split_by
@@ -275,7 +275,7 @@ print(f"You guessed: {MY_GUESS}.")
 # %%
 # LONG
 attempts_file = course.work / "safety" / "attempts.jsonl"
-under_attack = lambda messages: respond(twins, tokenizer, [messages])[0]
+under_attack = lambda messages: stream.texts(twins, tokenizer, messages)
 some = [person.full for person in village().residents[:6]]
 print("Some residents: " + ", ".join(some))
 console = redteam.console(under_attack, attempts_file)

@@ -24,7 +24,9 @@ def execute(notebook, lab, timeout=7200):
             plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without IPython's colours
             raise CourseError(f"the solution notebook stops: {plain.strip().splitlines()[-1]}") from error
         for cell in (c for c in notebook.cells if c.cell_type == "code"):
-            # a widget without its live state shows nothing but the bar's first line
+            for output in cell.outputs:  # a widget without its live state shows nothing; the static page that came with it does
+                if "text/html" in output.get("data", {}):
+                    output.data.pop("application/vnd.jupyter.widget-view+json", None)
             kept = [o for o in cell.outputs if o.get("name") != "stderr" and not any("widget-view" in mime for mime in o.get("data", {}))]
             for output in kept:
                 if output.output_type == "stream":
