@@ -15,7 +15,6 @@ import zipfile
 from pathlib import Path
 
 import classroom
-import pytest
 import torch
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
@@ -406,7 +405,5 @@ def test_what_goes_into_a_result_is_clean(value):
     assert text.encode("utf-8") and all(c.isprintable() for c in text.replace("\\n", "").replace("\\t", ""))
 
 
-def test_the_long_run_is_said_to_be_long():
-    assert threading.active_count() < 20, "the fuzzed boxes leave no threads behind"
-    if LONG:
-        pytest.skip(f"{LONG} examples each")
+def test_the_fuzzed_boxes_leave_no_threads():
+    assert threading.active_count() < 20
