@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -49,6 +50,7 @@ def lab(tmp_path_factory, run):
         "ada": record, "forger": changed(record, log=forged), "late": changed(record, log=late), "old": {k: v for k, v in record.items() if k != "log"},
         "elsewhere": changed(record, log=nudged, made_on="torch 9, cuda, arm64"), "nudger": changed(record, log=nudged),
         "greedy": changed(record, recipe={**record["recipe"], "documents": 10**9}), "own rows": changed(record, data="0" * 64), "seedless": changed(record, recipe={**record["recipe"], "seed": "x"}),
+        "huge": changed(record, recipe={**record["recipe"], "model": {**record["recipe"]["model"], "hidden": 1024, "layers": 24, "heads": 16}}), "odd": changed(record, recipe={**record["recipe"], "model": 7}),
         "gaps": changed(record, log=record["log"][3:]), "noise": changed(record, log="many"),
     }  # fmt: skip
     for student, entry in students.items():
@@ -78,6 +80,7 @@ def test_another_machine_may_differ_a_little(lab):
 
 @pytest.mark.parametrize("student, words", [
     ("old", "older course_lib"), ("greedy", "documents = 1000000000 is outside the course's"), ("own rows", "other data"), ("seedless", "seed = x is no sensible number"), ("noise", "makes no sense"),
+    ("huge", "too large to be trained again here"), ("odd", "names no model config"),
 ])  # fmt: skip
 def test_what_cannot_be_replayed_says_why_and_is_not_flagged(lab, student, words):
     assert lab[1][student]["outcome"] == "no replay" and words in lab[1][student]["evidence"]
@@ -133,6 +136,20 @@ def test_fine_tuning_is_replayed_from_the_shipped_parent_or_the_students_own(tmp
     assert (rows["ada"]["outcome"], rows["bea"]["outcome"], rows["cy"]["outcome"]) == ("replays", "replays", "unknown start")
     assert "from the shipped model" in rows["ada"]["evidence"] and "from the student's own" in rows["bea"]["evidence"]
     assert not (tmp_path / "grades" / "03_supervised_fine_tuning" / "replay.jsonl").exists()
+
+
+@pytest.mark.parametrize("four_bits", [False, True])
+def test_an_adapter_is_replayed_from_the_base_in_its_file_or_from_the_assistant(tmp_path, four_bits):
+    from course_lib.artifacts import load_stage
+    from course_lib.stages import lora
+
+    config = replace(lora.PRESETS["tiny"], examples=100, replay=20, batch=512, validations=0)
+    made = lora.lora("tiny", 1, base=load_stage("sft").model, config=config, four_bits=four_bits, progress=False)
+    folder = tmp_path / "submissions" / "04_lora_and_qlora" / "ada" / "0"
+    lora.save_adapter_stage(made.model, made.record, folder=folder / "work" / "lora")
+    store.write_json(folder / "meta.json", {"student": "ada", "received": 1.0, "notes": []})
+    row = outcomes(tmp_path, "04_lora_and_qlora", student="ada")["ada"]
+    assert row["outcome"] == "replays" and ("the shipped model" if four_bits else "the base in the file") in row["evidence"], row
 
 
 def test_data_of_the_recipe_is_what_the_record_says(run):
