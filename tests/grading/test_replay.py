@@ -80,7 +80,7 @@ def test_another_machine_may_differ_a_little(lab):
 
 @pytest.mark.parametrize("student, words", [
     ("old", "older course_lib"), ("greedy", "documents = 1000000000 is outside the course's"), ("own rows", "other data"), ("seedless", "seed = x is no sensible number"), ("noise", "makes no sense"),
-    ("huge", "too large to be trained again here"), ("odd", "names no model config"),
+    ("huge", "another model than the one that was handed in"), ("odd", "names no model config"),
 ])  # fmt: skip
 def test_what_cannot_be_replayed_says_why_and_is_not_flagged(lab, student, words):
     assert lab[1][student]["outcome"] == "no replay" and words in lab[1][student]["evidence"]
