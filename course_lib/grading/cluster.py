@@ -7,7 +7,6 @@ gets no further jobs, and is named once. Dask knows no passwords: its ports belo
 
 import json
 import logging
-import os
 import secrets
 import sys
 import tempfile
