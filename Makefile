@@ -1,5 +1,5 @@
 # The verbs of the course; `make` alone lists them.
-.PHONY: help lab test build check grade-demo bench tour site clean
+.PHONY: help lab test build check grade-demo bench tour site pictures clean
 .DEFAULT_GOAL := help
 
 help:         ## this list
@@ -36,6 +36,10 @@ tour:         ## the whole life-cycle in one run, half an hour: a table, and a p
 site:         ## the course as pages in build/site: labs without solutions, glossary, guides, the library
 	@bash scripts/install.sh lab site
 	@.venv/bin/python scripts/make_site.py $(ARGS)
+
+pictures:     ## README's pictures, from the course's own models and notebooks (needs Chromium)
+	@bash scripts/install.sh lab dev
+	@.venv/bin/python scripts/pictures.py
 
 clean:        ## remove what can be made again; your work/ and submissions/ stay
 	@rm -rf .venv .pytest_cache .hypothesis .benchmarks build demo *.egg-info
