@@ -163,16 +163,16 @@ def evaluation(tour: Tour) -> tuple[list[dict], str]:
             ], "The assistant with refusals. Harmless: harmful refused × benign answered; truthful: right about residents × says so where nobody can know."
 
 
-DATA = Phase("data", "Data", data, settings=(raw_or_cleaned.PRESETS, cleaning, crawl), seconds=(1, 60))
-TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, settings=(DOCUMENTS, tokens, importlib.import_module("course_lib.world.documents"), residents), seconds=(1, 10))
+DATA = Phase("data", "Data", data, settings=(raw_or_cleaned.PRESETS, cleaning, crawl), seconds=(1, 9))
+TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, settings=(DOCUMENTS, tokens, importlib.import_module("course_lib.world.documents"), residents), seconds=(1, 2))
 PRETRAIN = Phase("pretrain", "Pre-training", pretraining, ("pretrain",), (TOKENIZER,), (pretrain.PRESETS, pretrain, architecture), (5, 310))
-SFT = Phase("sft", "Fine-tuning (SFT)", fine_tuning, ("sft",), (PRETRAIN,), (sft.PRESETS, sft, tasks, EXAMINED), (1, 195))
-LORA = Phase("lora", "LoRA", adapter, ("full", "lora"), (SFT,), (lora.PRESETS, lora, jobs, EXAMINED), (1, 130))
-REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,), (reward.PRESETS, reward, preferences, annotators), (1, 135))
-RLHF = Phase("rlhf", "RLHF (GRPO)", rl, ("rlhf",), (REWARD,), (grpo.PRESETS, grpo, rollout, rlhf.BETA_LEARNED, rlhf.EXAMINED), (1, 170))
-DPO = Phase("dpo", "DPO", direct, ("dpo",), (SFT,), (dpo.PRESETS, dpo, preferences, annotators, rollout, rlhf.EXAMINED), (1, 60))
+SFT = Phase("sft", "Fine-tuning (SFT)", fine_tuning, ("sft",), (PRETRAIN,), (sft.PRESETS, sft, tasks, EXAMINED), (1, 120))
+LORA = Phase("lora", "LoRA", adapter, ("full", "lora"), (SFT,), (lora.PRESETS, lora, jobs, EXAMINED), (1, 76))
+REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,), (reward.PRESETS, reward, preferences, annotators), (1, 150))
+RLHF = Phase("rlhf", "RLHF (GRPO)", rl, ("rlhf",), (REWARD,), (grpo.PRESETS, grpo, rollout, rlhf.BETA_LEARNED, rlhf.EXAMINED), (1, 175))
+DPO = Phase("dpo", "DPO", direct, ("dpo",), (SFT,), (dpo.PRESETS, dpo, preferences, annotators, rollout, rlhf.EXAMINED), (1, 65))
 PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", "constitution"), (SFT,), (constitution.PRESETS, constitution, refusal, critic, harms, EXAMINED), (1, 200))
-REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 170))
+REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 205))
 EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release,), (1, 5))
 PHASES = (DATA, TOKENIZER, PRETRAIN, SFT, LORA, REWARD, RLHF, DPO, PRINCIPLED, REFUSALS, EVALUATION)
 
