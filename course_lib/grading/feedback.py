@@ -108,7 +108,7 @@ def sheet(lab, row, questions):
     else:
         head.append(f"{row['score']:g} of {row['max']:g} points" + (f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""))
         if row["penalty"]:
-            head.append(f"Late by {row['late_days']:g} days: {row['penalty']:g} points are taken off. It counts with {row['final']:g}.")
+            head.append(f"Late by {row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}: {row['penalty']:g} points are taken off. It counts with {row['final']:g}.")
     if row["status"] in ("graded", "partial"):      # elsewhere the reason speaks to the instructor
         head += [reason for reason in row["reason"].split("; ") if reason and reason != "not in the roster"]
     made = [shown(lab, q, questions.get(q["id"])) for q in (result or {}).get("questions", [])]
