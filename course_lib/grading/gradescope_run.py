@@ -109,6 +109,8 @@ def graded(settings, files, sha, place):
     for name, data in files.items():
         store.write_atomic(folder / "submission" / name, data)
     job = {"lab": settings["lab"], "student": "student", "submission_sha": sha, "spec_sha": settings["spec_sha"], "folder": str(folder / "submission")}
+    if spawn:
+        job["tier"] = "container"
     store.write_json(folder / "job.json", job | {"seed": store.seed_for(bytes.fromhex(settings["key"]), settings["lab"], sha), "others": []})
     try:
         result = grade_one(folder / "job.json", folder / "result.json", **({"spawn": spawn} if spawn else {}))
