@@ -19,6 +19,7 @@ COURSE_REPO = os.environ.get("COURSE_REPO", "littlebrook-course/littlebrook")
 COURSE_REF = os.environ.get("COURSE_REF", "v0.1.0")
 
 SIZES = ("tiny", "laptop", "gpu")
+DTYPES = ("float32", "float16", "bfloat16")
 OLDEST_PYTHON = (3, 11)
 FREE_DISK_MB = 500  # what one lab writes, with room to spare
 
@@ -92,11 +93,33 @@ def device_and_dtype():
     """(device, dtype, reason), from the compute capability.
 
     `torch.cuda.is_bf16_supported()` says True on a T4, where bf16 is emulated and slow, so we do not ask it.
+    Env COURSE_DEVICE (cpu, cuda) and COURSE_DTYPE (one of DTYPES) come first; CourseError if the machine or the course has no such thing.
     """
     import torch
 
-    if not torch.cuda.is_available():
-        return "cpu", torch.float32, "no CUDA device: fp32 on the CPU"
+    device, asked = os.environ.get("COURSE_DEVICE") or None, os.environ.get("COURSE_DTYPE") or None
+    if device not in (None, "cpu", "cuda"):
+        raise CourseError(f"COURSE_DEVICE is {device!r}: set it to cpu or cuda, or unset it.")
+    if asked not in (None, *DTYPES):
+        raise CourseError(f"COURSE_DTYPE is {asked!r}: set it to one of {', '.join(DTYPES)}, or unset it.")
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        why = "no GPU is visible to it" if torch.version.cuda or torch.version.hip else f"torch {torch.__version__} is a build without CUDA"
+        raise CourseError(f"COURSE_DEVICE is cuda and {why}: install the driver and `COURSE_TORCH=cuda make lab`, on Colab choose a GPU runtime, or unset COURSE_DEVICE.")
+    if device == "cpu" or not there:
+        if asked not in (None, "float32"):
+            raise CourseError(f"COURSE_DTYPE is {asked} and the labs run on the CPU, which is slower in it: unset COURSE_DTYPE.")
+        return "cpu", torch.float32, "COURSE_DEVICE is cpu: fp32" if device else "no CUDA device: fp32 on the CPU"
+    device, dtype, reason = by_capability()
+    if asked == "bfloat16" and dtype != torch.bfloat16:
+        raise CourseError(f"COURSE_DTYPE is bfloat16, and this card only emulates it ({reason}): unset COURSE_DTYPE.")
+    return (device, getattr(torch, asked), f"COURSE_DTYPE is {asked}") if asked else (device, dtype, reason)
+
+
+def by_capability():
+    """(device, dtype, reason) of the first GPU."""
+    import torch
+
     capability = torch.cuda.get_device_capability()
     name = torch.cuda.get_device_name()
     level = f"{name}, compute capability {capability[0]}.{capability[1]}"
@@ -105,6 +128,26 @@ def device_and_dtype():
     if capability >= (7, 0):
         return "cuda", torch.float16, f"{level}: bf16 would be emulated, so fp16 autocast over fp32 weights"
     return "cuda", torch.float32, f"{level}: no tensor cores, so fp32"
+
+
+def share_gpu(device):
+    """Keeps this kernel within COURSE_GPU_FRACTION (above 0, at most 1) of the GPU's memory, where several kernels have one GPU (JupyterHub).
+    torch then raises its own out-of-memory error at that mark, and the neighbours go on. Returns a note, or None. CourseError for a bad fraction."""
+    asked = os.environ.get("COURSE_GPU_FRACTION")
+    if not asked:
+        return None
+    try:
+        fraction = float(asked)
+    except ValueError:
+        fraction = 0.0
+    if not 0 < fraction <= 1:
+        raise CourseError(f"COURSE_GPU_FRACTION is {asked!r}: set it to a number above 0 and at most 1, such as 0.25 for four kernels on one GPU, or unset it.")
+    if device != "cuda":
+        return None
+    import torch
+
+    torch.cuda.set_per_process_memory_fraction(fraction)
+    return f"at most {fraction:.0%} of the GPU's memory is for this kernel (COURSE_GPU_FRACTION)"
 
 
 def keep_large_buffers():
@@ -133,7 +176,7 @@ def hide_old_torchao():
 def setup(lab, seed=0):
     """Seed everything, look at the machine, print one table. Returns a Platform.
 
-    Raises CourseError, one line, for a Python that is too old, an unknown COURSE_SIZE, an unwritable work folder, a full disk.
+    Raises CourseError, one line, for a Python that is too old, an unknown COURSE_SIZE, COURSE_DEVICE, COURSE_DTYPE or COURSE_GPU_FRACTION, an unwritable work folder, a full disk.
     """
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise CourseError(
@@ -151,7 +194,7 @@ def setup(lab, seed=0):
     if free < int(os.environ.get("COURSE_MIN_FREE_MB", FREE_DISK_MB)):
         raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
     use_lab(lab)
-    notes = [note for note in [hide_old_torchao()] if note]
+    notes = [note for note in [hide_old_torchao(), share_gpu(device)] if note]
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft and TRL load it, and it would say in red that a faster kernel is not installed
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
