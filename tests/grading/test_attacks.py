@@ -9,13 +9,12 @@ import socket
 import time
 
 import pytest
+from classroom import under_tmp
 
 from course_lib.grading import sandbox
 from course_lib.grading.box import Box
 
 WAYS = ("cold", "warm")
-# what of the interpreter's own folders shows under /tmp, where a checkout may live
-UNDER_TMP = sorted({folder.relative_to("/tmp").parts[0] for folder in sandbox.python_folders() if folder.is_relative_to("/tmp")})
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +168,7 @@ def test_what_is_inside(seen, way):
     writable = {place for place, kind, options in world["mounts"] if "ro" not in options.split(",")}
     assert {place for place in writable if not place.startswith(("/proc", "/dev/"))} == {"/tmp", "/box"}, writable
     assert world["folders"]["/course/course_lib/grading"] == ["__init__.py", "agent.py", "agent_fork.py"] and "home" not in world["folders"]["/"]
-    assert world["folders"]["/dev/pts"] == ["ptmx"] and world["folders"]["/tmp"] == UNDER_TMP and world["folders"]["/box"] == world["folders"]["/dev/shm"] == []
+    assert world["folders"]["/dev/pts"] == ["ptmx"] and world["folders"]["/tmp"] == under_tmp() and world["folders"]["/box"] == world["folders"]["/dev/shm"] == []
     names = {"RLIMIT_AS": "address_space", "RLIMIT_CPU": "cpu", "RLIMIT_FSIZE": "file", "RLIMIT_NOFILE": "files", "RLIMIT_NPROC": "processes"}
     assert {name: world["limits"][name] for name in names} == {name: [sandbox.LIMITS[key]] * 2 for name, key in names.items()} and world["limits"]["RLIMIT_CORE"] == [0, 0]
 
@@ -181,7 +180,7 @@ def test_warm_looks_as_cold_does(seen):
     assert different == {}
 
 
-LEAVES = f"UNDER_TMP = {UNDER_TMP!r}" + """
+LEAVES = f"UNDER_TMP = {under_tmp()!r}" + """
 import os, socket, time
 def leave(name):
     for folder in ("/tmp", "/box", "/dev/shm"):

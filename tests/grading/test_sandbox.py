@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from classroom import under_tmp
 
 from course_lib.grading import cgroup, doctor, podman, sandbox
 from course_lib.grading.box import Box
@@ -50,7 +51,7 @@ def test_podman_is_the_second_tier_and_its_container_is_a_box(real_podman, capsy
     secret = [str(sandbox.PACKAGE.parent / "solutions"), "/etc/passwd", "/home", f"{sandbox.INSIDE}/course_lib/grading/box.py"]
     source = (
         "import os, socket, time, torch\ndef f(x): return x * 2\ndef loop():\n    while True: pass\n"
-        f"def seen(): return [p for p in {secret!r} if os.path.exists(p)] + os.listdir('/sys') + os.listdir('/tmp') + os.listdir('/box') + [k for k in os.environ if 'SECRET' in k]\n"
+        f"def seen(): return [p for p in {secret!r} if os.path.exists(p)] + os.listdir('/sys') + [n for n in os.listdir('/tmp') if n not in {under_tmp()!r}] + os.listdir('/box') + [k for k in os.environ if 'SECRET' in k]\n"
         "def out():\n    s = socket.socket(); s.settimeout(2); s.connect(('1.1.1.1', 53))\n"
         "def write(): open('/course/x', 'w')\ndef ids(): return [*os.getresuid(), os.getpid()]\n"
     )

@@ -23,8 +23,8 @@ def test_pictures():
     kinds = shares.kinds_figure({"residents": counts, "phrasings": counts}, "How much is right?")
     axes = kinds.axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["fact", "story"] and axes.get_title() == "How much is right?"
-    assert [t.get_text() for t in kinds.legends[0].get_texts()] == ["residents", "phrasings"]
+    assert [t.get_text() for t in kinds.legends[0].get_texts()] == ["residents", "phrasings", "the limit: 100 %"]
     along = shares.epochs_figure([0, 1, 4], {"unseen": [(5, 10), (6, 10), (2, 10)]}, "When is it too much?")
-    assert "at the end 20 %" in along.axes[0].get_legend().get_texts()[0].get_text()
+    assert "at the end 20 %" in along.legends[0].get_texts()[0].get_text()
     assert [t.get_text() for t in along.axes[0].get_xticklabels()] == ["0", "1", "4"]
     assert curve.png(kinds).startswith(b"\x89PNG") and curve.png(along).startswith(b"\x89PNG")
