@@ -22,3 +22,8 @@ from jaxtyping import install_import_hook  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "tests"))
 install_import_hook("course_lib", "typechecker.check")
+
+
+def pytest_collection_modifyitems(items):
+    """The browser's event loop runs until the session ends, and widgets behave otherwise where one runs: those tests come last."""
+    items.sort(key=lambda item: item.path.parent.name == "browser")
