@@ -1,4 +1,4 @@
-"""One set of versions: pyproject's lower bounds, constraints.txt, environment.yml."""
+"""One set of versions: pyproject's lower bounds, constraints.txt, environment.yml, and what Colab has."""
 import re
 import tomllib
 from pathlib import Path
@@ -13,15 +13,6 @@ BASE = [Requirement(line) for line in PROJECT["dependencies"]]
 EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 DIRECT = BASE + [r for extra in EXTRAS.values() for r in extra]
 
-# What Colab's image had (pip-freeze.gpu.txt of googlecolab/backend-info): the oldest runtime that we serve, and the newest we know.
-COLAB = {
-    "2026-01": dict(datasets="4.0.0", ipython="7.34.0", nbformat="5.10.4", numpy="2.0.2", safetensors="0.7.0", tokenizers="0.22.2", torch="2.9.0", tqdm="4.67.1", transformers="4.57.6",
-                    ipykernel="6.17.1", ipywidgets="7.7.1", matplotlib="3.10.0"),
-    "2026-08": dict(datasets="4.0.0", ipython="7.34.0", nbformat="5.11.1", numpy="2.1.3", safetensors="0.8.0", tokenizers="0.22.2", torch="2.11.0", tqdm="4.67.1", transformers="5.15.0",
-                    ipykernel="6.17.1", ipywidgets="7.7.1", matplotlib="3.10.0"),
-}
-
-
 def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -30,6 +21,8 @@ def pins(lines):
     return {canonical(name): version.partition(";")[0].strip() for name, _, version in (line.partition("==") for line in lines) if version}
 
 
+# What Colab's image had: {month: {package: version}}. Only what is known of it, see the files.
+COLAB = {path.stem: pins(path.read_text().splitlines()) for path in sorted((ROOT / "tests/setup/colab").glob("*.txt"))}
 CONSTRAINTS = pins(line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#"))
 
 
@@ -47,9 +40,15 @@ def test_conda_has_the_same_pins():
 
 @pytest.mark.parametrize("runtime", COLAB)
 def test_colab_has_all_but_jaxtyping(runtime):
-    versions = COLAB[runtime]
-    assert [r.name for r in BASE if r.name not in versions] == ["jaxtyping"]
-    assert [r for r in BASE + EXTRAS["lab"] if r.name in versions and not r.specifier.contains(versions[r.name])] == []
+    versions, known = COLAB[runtime], set().union(*COLAB.values())
+    assert [r.name for r in BASE if r.name not in known] == ["jaxtyping"]
+    assert [str(r) for r in BASE + EXTRAS["lab"] if r.name in versions and not r.specifier.contains(versions[r.name])] == []
+
+
+def test_the_freezes_tell_what_an_install_must_not_move():
+    assert list(COLAB) == ["2026-01", "2026-04", "2026-08"]
+    for versions in COLAB.values():
+        assert {"torch", "numpy", "transformers", "ipywidgets", "ipython", "ipykernel", "datasets", "pyarrow", "peft", "torchao"} <= set(versions)
 
 
 def test_the_environment_is_the_tested_one():
