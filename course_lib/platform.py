@@ -21,6 +21,7 @@ COURSE_REF = os.environ.get("COURSE_REF", "v0.1.0")
 SIZES = ("tiny", "laptop", "gpu")
 DTYPES = ("float32", "float16", "bfloat16")
 OLDEST_PYTHON = (3, 11)
+DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts a student's Drive
 FREE_DISK_MB = 500  # what one lab writes, with room to spare
 
 
@@ -47,6 +48,21 @@ def in_colab():
     return "google.colab" in sys.modules
 
 
+def drive_mounted():
+    """Has the student mounted a Drive on Colab? Mounting it is how they say that they want their work there; the course never asks."""
+    return in_colab() and DRIVE.is_dir()
+
+
+def colab_note(work):
+    """What to do so that work outlives a Colab machine, or None where nothing need be done."""
+    before = Path("work").absolute()
+    if in_colab() and work.is_relative_to(DRIVE) and {path.name for path in before.glob("[!.]*")} - {path.name for path in work.iterdir()}:
+        return f"what you trained before you mounted the Drive is in {before}: copy it with `!cp -rn {before}/. {work}`"
+    if not in_colab() or work.is_relative_to(DRIVE):
+        return None
+    return f"this machine forgets {work} when it ends: mount your Drive (folder sign on the left) and run this cell again, or keep files with google.colab.files.download(path)"
+
+
 def size(device=None):
     """The dial of every stage: `tiny` (seconds), `laptop` (minutes on 2 cores), `gpu`. Env COURSE_SIZE, else by device."""
     chosen = os.environ.get("COURSE_SIZE") or ("gpu" if (device or device_and_dtype()[0]) == "cuda" else "laptop")
@@ -56,8 +72,10 @@ def size(device=None):
 
 
 def work_dir():
-    """Folder of what the student has trained: env COURSE_WORK, else ./work. Made if absent. Raises CourseError if unwritable."""
-    folder = Path(os.environ.get("COURSE_WORK") or "work").expanduser().absolute()
+    """Folder of what the student has trained: env COURSE_WORK, else littlebrook/work in the student's own Drive if Colab has that mounted,
+    else ./work. Made if absent. Raises CourseError if unwritable."""
+    own = "work" if not drive_mounted() else DRIVE / "littlebrook" / "work"
+    folder = Path(os.environ.get("COURSE_WORK") or own).expanduser().absolute()
     probe = folder / f".probe-{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +103,8 @@ def write_atomic(path, data):
         temporary.unlink(missing_ok=True)
     if os.name == "posix":  # the new name, too, must be on disk
         folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
+        with contextlib.suppress(OSError):  # a Drive on Colab may not know how; the file is there all the same
+            os.fsync(folder)
         os.close(folder)
 
 
@@ -194,7 +213,7 @@ def setup(lab, seed=0):
     if free < int(os.environ.get("COURSE_MIN_FREE_MB", FREE_DISK_MB)):
         raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
     use_lab(lab)
-    notes = [note for note in [hide_old_torchao(), share_gpu(device)] if note]
+    notes = [note for note in [hide_old_torchao(), share_gpu(device), colab_note(work)] if note]
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft and TRL load it, and it would say in red that a faster kernel is not installed
     random.seed(seed)
     numpy.random.seed(seed % 2**32)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from course_lib.grading.notebooks import Ungradable, lab_of, read_cells
 from course_lib.grading.store import safe_name, write_atomic
+from course_lib.platform import work_dir
 
 MAX_MODEL = 64 * 2**20
 
@@ -93,7 +94,7 @@ def submit(notebook=None, student=None, out="submissions", namespace=None):
     questions = core.questions_of(lab)
     notes = missing(cells, [q for q in questions if isinstance(q, core.Question)])
     files = {f"{lab}.ipynb": data}
-    work = Path(os.environ.get("COURSE_WORK") or (path.parent / "work" if path else "work"))
+    work = Path(os.environ.get("COURSE_WORK") or (path.parent / "work" if path else work_dir()))  # on Colab there is no file, and a Drive perhaps
     for question in questions:
         if isinstance(question, core.ArtifactQuestion):
             notes += add_model(files, work / question.stage, question.stage)
