@@ -1,5 +1,5 @@
 # The verbs of the course; `make` alone lists them.
-.PHONY: help lab test build check grade-demo bench tour site pictures clean
+.PHONY: help lab test build check grade-demo bench tour site pictures colab-mirror drift clean
 .DEFAULT_GOAL := help
 
 help:         ## this list
@@ -40,6 +40,13 @@ site:         ## the course as pages in build/site: labs without solutions, glos
 pictures:     ## README's pictures, from the course's own models and notebooks (needs Chromium)
 	@bash scripts/install.sh lab dev
 	@.venv/bin/python scripts/pictures.py
+
+colab-mirror: ## a venv with Colab's versions, all labs at size tiny in it (5 GB, by hand)
+	@bash scripts/colab_mirror.sh $(ARGS)
+
+drift:        ## all labs with the newest releases of transformers, trl, peft, datasets, ipywidgets, jupyterlab
+	@bash scripts/install.sh lab grade dev
+	@bash scripts/drift.sh $(ARGS)
 
 clean:        ## remove what can be made again; your work/ and submissions/ stay
 	@rm -rf .venv .pytest_cache .hypothesis .benchmarks build demo *.egg-info

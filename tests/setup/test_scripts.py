@@ -126,7 +126,7 @@ def test_no_notebooks_is_one_line(course):
 
 def test_make_lists_its_verbs(course):
     done = subprocess.run(["make"], cwd=course, capture_output=True, text=True)
-    assert [line.split()[1] for line in done.stdout.splitlines()] == ["help", "lab", "test", "build", "check", "grade-demo", "bench", "tour", "site", "pictures", "clean"]
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["help", "lab", "test", "build", "check", "grade-demo", "bench", "tour", "site", "pictures", "colab-mirror", "drift", "clean"]
 
 
 def test_clean_keeps_what_students_made(course):
