@@ -37,7 +37,7 @@ from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_toke
 from course_lib.platform import SIZES, CourseError, keep_large_buffers, work_dir
 from course_lib.stages import pretrain, sft
 from course_lib.stages.model import Llama
-from course_lib.stages.muon import Muon, orthogonalise
+from course_lib.stages.muon import Muon
 from course_lib.stages.pretrain import PretrainConfig, Run, batches, learning_rate, optimizers, restore, save_checkpoint
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
@@ -120,18 +120,11 @@ class ShardedMuon(Muon):
     the updates are gathered, one all-gather for the matrices of a shape, and each process orthogonalises them whole and keeps its rows; momentum stays
     in shards. That computes the same N times. At scale the matrices are dealt out to the processes instead (Liu et al. 2025, § 2.3); here it costs less than sending them back."""
 
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            of_shape: dict[tuple, list] = {}
-            for p in group["params"]:
-                mean = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                mean.lerp_(p.grad, 1 - group["momentum"])
-                of_shape.setdefault(tuple(p.shape), []).append((p, p.grad.lerp(mean, group["momentum"])))
-            for shape, pairs in of_shape.items():
-                scale = 0.2 * max(shape) ** 0.5
-                for (p, _), update in zip(pairs, orthogonalise(whole(torch.stack([update for _, update in pairs])))):
-                    p.add_(rows_of(update, p), alpha=-group["lr"] * scale)
+    def gathered(self, updates: Tensor) -> Tensor:
+        return whole(updates)
+
+    def own_rows(self, update: Tensor, p: DTensor) -> DTensor:
+        return rows_of(update, p)
 
 
 def spread(model: Llama, optimiser: list, shard: str) -> tuple[torch.nn.Module, list]:

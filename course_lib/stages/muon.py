@@ -40,5 +40,13 @@ class Muon(torch.optim.Optimizer):
                 of_shape.setdefault(tuple(p.shape), []).append((p, p.grad.lerp(mean, group["momentum"])))   # Nesterov
             for shape, pairs in of_shape.items():
                 scale = 0.2 * max(shape) ** 0.5
-                for (p, _), update in zip(pairs, orthogonalise(torch.stack([update for _, update in pairs]))):
-                    p.add_(update, alpha=-group["lr"] * scale)
+                for (p, _), update in zip(pairs, orthogonalise(self.gathered(torch.stack([update for _, update in pairs])))):
+                    p.add_(self.own_rows(update, p), alpha=-group["lr"] * scale)
+
+    def gathered(self, updates: Tensor) -> Tensor:
+        """The updates as whole matrices, which is what orthogonalising needs: here they are (train.py has shards)."""
+        return updates
+
+    def own_rows(self, update: Tensor, p: Tensor) -> Tensor:
+        """What of a whole update belongs to `p`: here all of it."""
+        return update
