@@ -152,6 +152,15 @@ def spread(runs: list[dict], *keys: str) -> dict:
     return {f"{key}_{name}": of(run[key] for run in runs) for key in keys for name, of in (("median", statistics.median), ("worst", min))}
 
 
+def over_seeds(arguments, measure, words) -> list[dict]:
+    """[measure(seed)] of all seeds; words(run) is printed as each is done."""
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(measure(seed))
+        print(f"seed {seed}: {words(runs[-1])}", file=sys.stderr)
+    return runs
+
+
 def bench_sft(arguments) -> dict:
     from course_lib.stages.sft import sft
 
@@ -202,10 +211,7 @@ def bench_retrieval(arguments) -> dict:
 def bench_reward(arguments) -> dict:
     from course_lib.evaluation.reward_model import reward_run
 
-    runs = []
-    for seed in range(arguments.seeds):
-        runs.append(reward_run(arguments.size, seed, progress=not arguments.json)[1])
-        print(f"seed {seed}: {runs[-1]['share_of_bayes']:.1%} of the Bayes limit, {runs[-1]['minutes']:.1f} minutes", file=sys.stderr)
+    runs = over_seeds(arguments, lambda seed: reward_run(arguments.size, seed, progress=not arguments.json)[1], "{share_of_bayes:.1%} of the Bayes limit, {minutes:.1f} minutes".format_map)
     return {"size": arguments.size, "seeds": len(runs), **spread(runs, "share_of_bayes"), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
 
 
@@ -234,10 +240,8 @@ def bench_dpo(arguments) -> dict:
 def bench_safety(arguments) -> dict:
     from course_lib.evaluation.safety import safety_run
 
-    runs = []
-    for seed in range(arguments.seeds):
-        runs.append(safety_run(arguments.size, seed, progress=not arguments.json)[2])
-        print("seed {seed}: {harmful_refused:.1%} of what harms refused, {benign_refused:.1%} of what does not, tax {tax_points:.1f} points, {minutes:.1f} minutes".format(**runs[-1]), file=sys.stderr)
+    runs = over_seeds(arguments, lambda seed: safety_run(arguments.size, seed, progress=not arguments.json)[2],
+                      "{harmful_refused:.1%} of what harms refused, {benign_refused:.1%} of what does not, tax {tax_points:.1f} points, {minutes:.1f} minutes".format_map)
     return {"size": arguments.size, "seeds": len(runs), **spread(runs, "harmful_refused"), **{f"{key}_{name}": of(run[key] for run in runs) for key in ("benign_refused", "tax_points") for name, of in (("median", statistics.median), ("worst", max))},
             "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
 
@@ -245,10 +249,8 @@ def bench_safety(arguments) -> dict:
 def bench_constitution(arguments) -> dict:
     from course_lib.evaluation.safety import constitution_run
 
-    runs = []
-    for seed in range(arguments.seeds):
-        runs.append(constitution_run(arguments.size, seed, progress=not arguments.json))
-        print("seed {seed}: {right:.1%} right, {harmful_refused:.1%} of what harms refused, {benign_refused:.1%} of what does not, {minutes:.1f} minutes".format(**runs[-1]), file=sys.stderr)
+    runs = over_seeds(arguments, lambda seed: constitution_run(arguments.size, seed, progress=not arguments.json),
+                      "{right:.1%} right, {harmful_refused:.1%} of what harms refused, {benign_refused:.1%} of what does not, {minutes:.1f} minutes".format_map)
     return {"size": arguments.size, "seeds": len(runs), **spread(runs, "right"), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
 
 
@@ -264,12 +266,14 @@ def bench_release(arguments) -> dict:
     from course_lib.artifacts import load_stage
     from course_lib.evaluation import release
 
-    divide, runs = solution_of("11_evaluation_and_release", "release_mix"), []
-    for seed in range(arguments.seeds):
-        plan = divide(release.BUDGET[arguments.size], release.prices())
-        run = release.spend(load_stage("sft").model, plan, release.BUDGET[arguments.size], 2.5e-3, arguments.size, seed, progress=not arguments.json)
-        runs.append({"seed": seed, **release.axes(release.take(run.model, release.exam(f"bench {seed}", 20 if arguments.size == "tiny" else release.EACH))), "minutes": run.record["minutes"]})
-        print("seed {seed}: helpful {helpful:.3f} × harmless {harmless:.3f} × truthful {truthful:.3f} = {score:.3f}, {minutes:.1f} minutes".format(**runs[-1]), file=sys.stderr)
+    budget = release.BUDGET[arguments.size]
+    plan = solution_of("11_evaluation_and_release", "release_mix")(budget, release.prices())
+
+    def measure(seed):
+        run = release.spend(load_stage("sft").model, plan, budget, 2.5e-3, arguments.size, seed, progress=not arguments.json)
+        return {"seed": seed, **release.axes(release.take(run.model, release.exam(f"bench {seed}", 20 if arguments.size == "tiny" else release.EACH))), "minutes": run.record["minutes"]}
+
+    runs = over_seeds(arguments, measure, "helpful {helpful:.3f} × harmless {harmless:.3f} × truthful {truthful:.3f} = {score:.3f}, {minutes:.1f} minutes".format_map)
     return {"size": arguments.size, "seeds": len(runs), **spread(runs, "score", *release.AXES), "minutes_median": statistics.median(run["minutes"] for run in runs), "runs": runs}
 
 
