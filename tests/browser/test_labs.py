@@ -4,18 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from clock import ANSWER, patience
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted(path.stem for path in (ROOT / "labs").glob("[0-9][0-9]_*.ipynb"))
 pytestmark = pytest.mark.slow
-
-# milliseconds from a click to the first change of what is shown, measured by the page itself
-ANSWER = """async ([button, shown]) => {
-    const seen = new Promise(done => new MutationObserver((_, all) => { all.disconnect(); done(performance.now()) }).observe(shown, {childList: true, subtree: true, characterData: true}));
-    const started = performance.now();
-    button.click();
-    return await seen - started;
-}"""
 
 
 def handles(*locators):
@@ -67,13 +60,6 @@ def test_start_page_map_progress_and_a_chat(open_lab, server, record_property):
     assert lab.accessible(".jp-OutputArea-output") == []
     assert lab.save() < 1_000_000
     assert lab.ours() == [] and lab.outside == []
-
-
-def patience() -> float:
-    """How many times slower than a quiet machine this one may be just now: the load per core."""
-    import os
-
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 WRONG = '# EXERCISE surprise\ndef surprise(options: list[int]) -> float:\n    return sum(math.log2(n) for n in options)'

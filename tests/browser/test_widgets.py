@@ -3,6 +3,7 @@ import os
 
 import nbformat
 import pytest
+from clock import ANSWER, patience
 
 pytestmark = pytest.mark.slow
 
@@ -23,14 +24,6 @@ talk = [{"role": "user", "content": "Where does Amelia Barlow live?"}, {"role": 
     "map": "lifecycle.show('06')",
 }
 
-# milliseconds from a click to the first change of what is shown, by the page's own clock
-ANSWER = """async ([button, shown]) => {
-    const seen = new Promise(done => new MutationObserver((_, all) => { all.disconnect(); done(performance.now()) }).observe(shown, {childList: true, subtree: true, characterData: true}));
-    const started = performance.now();
-    button.click();
-    return await seen - started;
-}"""
-
 # from Enter to the first letter of an answer; started before the key is pressed, read after
 WATCH = """shown => {
     window.firstLetter = new Promise(done => {
@@ -40,11 +33,6 @@ WATCH = """shown => {
         watch.observe(shown, {childList: true, subtree: true, characterData: true});
     });
 }"""
-
-
-def patience() -> float:
-    """How many times slower than a quiet machine this one may be just now: the load per core."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def answered(lab, button, shown) -> float:
