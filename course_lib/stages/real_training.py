@@ -1,0 +1,79 @@
+"""A real model (course_lib.stages.real) in the hands of the labs: encode a conversation, train on batches, read answers.
+
+These three stand for what the course's own loops do with the village's model: a pretrained one brings its own tokenizer, chat template and
+`generate` with a KV cache. Losses, labels and adapters stay those of the labs.
+"""
+from collections.abc import Callable, Iterable
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from tqdm import tqdm
+
+from course_lib.platform import CourseError
+
+IGNORE = -100       # a label that no loss counts
+AT_ONCE = 32        # conversations in a batch of `answers`: their KV caches share the memory
+
+
+def encode(words, messages: list[dict], context: int = 512) -> tuple[Int[Tensor, " T"], Int[Tensor, " T"]]:
+    """(ids, labels) of a conversation by the model's own chat template; labels are −100 off what the assistant says and the token that ends its turn.
+
+    Raises CourseError for a tokenizer without a chat template, a conversation where nobody answers, and one of more than `context` tokens."""
+    ids = tokens_of(words, messages)
+    labels = [IGNORE] * len(ids)
+    for k in (k for k, message in enumerate(messages) if message["role"] == "assistant"):
+        start, end = len(tokens_of(words, messages[:k], True)), len(tokens_of(words, messages[: k + 1]))
+        while end > start and words.eos_token_id in ids[start:end] and ids[end - 1] != words.eos_token_id:
+            end -= 1  # the newline after <|im_end|> is the template's, nobody says it
+        labels[start:end] = ids[start:end]
+    if not any(label != IGNORE for label in labels):
+        raise CourseError("nobody answers in this conversation, so there is nothing to train on: add an assistant's message")
+    if len(ids) > context:
+        raise CourseError(f"the conversation has {len(ids)} tokens and the limit is {context}: shorten it, or leave it out")
+    return torch.tensor(ids), torch.tensor(labels)
+
+
+def tokens_of(words, messages, generation_prompt=False):
+    if not words.chat_template:
+        raise CourseError("this model's tokenizer has no chat template: take a model that was taught to answer, such as SmolLM2-135M-Instruct")
+    return words.apply_chat_template(messages, add_generation_prompt=generation_prompt, return_dict=False)
+
+
+@torch.no_grad()
+def answers(model, words, conversations: list[list[dict]], tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    """The model's answers, of at most `tokens` tokens each, to conversations that end with a user's message; greedy at temperature 0.
+
+    A batch is padded on the left, so that every answer begins right after its prompt; the KV cache is that of `generate`."""
+    how = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
+    pad, said = words.eos_token_id if words.pad_token_id is None else words.pad_token_id, []
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for first in range(0, len(conversations), AT_ONCE):
+            rows = [tokens_of(words, messages, True) for messages in conversations[first : first + AT_ONCE]]
+            width = max(map(len, rows))
+            ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=model.device)
+            real = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
+            new = model.generate(ids, attention_mask=real, max_new_tokens=tokens, pad_token_id=pad, eos_token_id=words.eos_token_id, **how)[:, width:]
+            said += [text.strip() for text in words.batch_decode(new, skip_special_tokens=True)]
+    return said
+
+
+def train(model, batches: Iterable, loss_of: Callable, learning_rate: float = 1e-3, description: str = "real model") -> list[float]:
+    """AdamW on the parameters that require a gradient, one step a batch, gradients clipped at norm 1. `loss_of(batch)` → a scalar. Returns the losses.
+
+    Changes `model`. Raises CourseError where nothing requires a gradient, and where the loss is no number."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
+        raise CourseError("no parameter of the model requires a gradient: call add_lora(model, rank, alpha) first")
+    adam, losses = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0), []
+    for batch in tqdm(batches, desc=description):
+        loss = loss_of(batch)
+        if not torch.isfinite(loss):
+            raise CourseError(f"the loss is {loss.item()} after {len(losses)} steps: lower learning_rate, which is {learning_rate:g}")
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        adam.step()
+        losses.append(loss.item())
+    return losses

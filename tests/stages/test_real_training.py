@@ -1,0 +1,66 @@
+"""Encode, answer and train with a real model's tokenizer and template; a tiny model stands in."""
+import types
+
+import pytest
+import torch
+from tiny_smollm2 import write
+
+from course_lib.platform import CourseError
+from course_lib.stages import lora, real, real_training
+from course_lib.stages.sft import response_loss
+
+TALK = [{"role": "user", "content": "What do bees make?"}, {"role": "assistant", "content": "Honey."}]
+LONGER = [{"role": "system", "content": "Be kind."}, *TALK, {"role": "user", "content": "And what do cows give, if somebody asks them kindly?"}, {"role": "assistant", "content": "Milk."}]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return real.smollm2(write(tmp_path_factory.mktemp("real_training") / "model"))
+
+
+def test_labels_are_what_the_assistant_says_and_its_end(tiny):
+    for messages, said in ((TALK, "Honey.<|im_end|>"), (LONGER, "Honey.<|im_end|>Milk.<|im_end|>")):
+        ids, labels = real_training.encode(tiny[1], messages)
+        assert tiny[1].decode(ids) == tiny[1].apply_chat_template(messages, tokenize=False)
+        assert tiny[1].decode(labels[labels != -100]) == said and torch.equal(ids[labels != -100], labels[labels != -100])
+
+
+def test_what_cannot_be_encoded_is_said_in_one_line(tiny):
+    with pytest.raises(CourseError, match="nobody answers"):
+        real_training.encode(tiny[1], TALK[:1])
+    with pytest.raises(CourseError, match="the limit is 10"):
+        real_training.encode(tiny[1], TALK, context=10)
+    with pytest.raises(CourseError, match="no chat template"):
+        real_training.encode(types.SimpleNamespace(chat_template=None), TALK)
+
+
+def test_a_batch_answers_as_each_alone(tiny, monkeypatch):
+    asked = [TALK[:1], LONGER[:-1], [{"role": "user", "content": "Hm?"}]]
+    alone = [real_training.answers(*tiny, [one], 12)[0] for one in asked]
+    assert real_training.answers(*tiny, asked, 12) == alone and len(set(alone)) > 1
+    monkeypatch.setattr(real_training, "AT_ONCE", 2)
+    assert real_training.answers(*tiny, asked, 12) == alone
+
+
+def test_a_seed_says_what_is_drawn_and_leaves_the_dice(tiny):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    draws = [real_training.answers(*tiny, [TALK[:1]] * 3, 12, temperature=1.0, seed=s) for s in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2] and len(set(draws[0])) == 3 and torch.equal(torch.rand(1), expected)
+
+
+def test_training_moves_the_adapter_and_nothing_else(tiny):
+    model, words = tiny
+    ids, labels = (x[None] for x in real_training.encode(words, TALK))
+    loss = lambda batch: response_loss(model(batch[0]).logits, batch[1])
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    model.requires_grad_(False)
+    with pytest.raises(CourseError, match="requires a gradient"):
+        real_training.train(model, [(ids, labels)], loss)
+    lora.add_lora(model, rank=4, alpha=8)
+    losses = real_training.train(model, [(ids, labels)] * 20, loss, 1e-2)
+    assert len(losses) == 20 and losses[-1] < losses[0] - 0.1
+    assert all(torch.equal(p, before[name.replace(".base.", ".")]) for name, p in model.named_parameters() if "lora_" not in name)
+    with pytest.raises(CourseError, match="the loss is nan after 0 steps: lower learning_rate"):
+        real_training.train(model, [0], lambda _: next(p for p in model.parameters() if p.requires_grad).sum() * float("nan"))
