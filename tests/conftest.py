@@ -18,9 +18,12 @@ ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 sys.path.insert(0, str(ROOT))
 
-from jaxtyping import install_import_hook  # noqa: E402
-
 sys.path.insert(0, str(ROOT / "tests"))
+
+from jaxtyping import install_import_hook  # noqa: E402
+from tiny_smollm2 import write  # noqa: E402
+
+os.environ["COURSE_SMOLLM"] = os.environ.get("COURSE_SMOLLM") or str(write(f"{scratch.name}/smollm2"))  # the labs' real-model sections run, on a stand-in
 install_import_hook("course_lib", "typechecker.check")
 
 
