@@ -37,11 +37,14 @@ pip install -qq -c "$venv/freeze.txt" ${index[@]+"${index[@]}"} $names nbclient 
 # 3. The course, as the set-up cell of a notebook does it: what is there is a constraint. Then nothing of the image may have moved.
 "$venv/bin/python" -m pip list --format=freeze > "$venv/live.txt"
 rm -rf "$venv/course" && mkdir "$venv/course" && cp -r pyproject.toml README.md LICENSE course_lib "$venv/course" # pip leaves its own build/ where it builds
+SECONDS=0
 (cd "$venv/course" && "$venv/bin/python" -m pip --disable-pip-version-check install -qq -c ../live.txt .) || stop "pip failed (see above)."
+took=$SECONDS
 "$venv/bin/python" -m pip list --format=freeze | grep -v '^littlebrook-course==' > "$venv/after.txt"
 moved=$(grep -vxFf "$venv/after.txt" "$venv/live.txt" || true)
 [ -z "$moved" ] || stop "installing the course moved: $(echo $moved)"
-echo "Littlebrook: installing the course added $(grep -vxFf "$venv/live.txt" "$venv/after.txt" | tr '\n' ' ')and moved nothing."
+added=$(grep -vxFf "$venv/live.txt" "$venv/after.txt" | tr '\n' ' ' || true)
+echo "Littlebrook: installing the course took $took s, added ${added:-nothing new }and moved nothing."
 "$venv/bin/python" -m pip uninstall -qq -y littlebrook-course # the labs run on this checkout
 
 # 4. The labs.

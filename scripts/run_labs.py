@@ -25,12 +25,16 @@ def where(traceback):
     return ":".join(frames[-1]) if frames else ""
 
 
+def first_line(cell):
+    return cell.source.strip().splitlines()[0][:60]
+
+
 def stopped(notebook):
     """(number of the cell, its first line, exception, frame) of the cell with an error."""
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                return number, cell.source.strip().splitlines()[0][:60], f"{output.ename}: {output.evalue}".splitlines()[0][:200], where(output.traceback)
+                return number, first_line(cell), f"{output.ename}: {output.evalue}".splitlines()[0][:200], where(output.traceback)
     return None
 
 
@@ -51,7 +55,8 @@ def run(path):
             number, first, error, frame = stopped(notebook)
             return f"cell {number - bool(roots)} ({first}): {error}" + (f" at course_lib/{frame}" if frame else "")
         except (CellTimeoutError, DeadKernelError) as error:
-            return f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            number = max(k for k, cell in enumerate(notebook.cells) if k == 0 or cell.metadata.get("execution"))  # nbclient notes when each began
+            return f"cell {number - bool(roots)} ({first_line(notebook.cells[number])}): {type(error).__name__}: {str(error).splitlines()[0][:200]}"
     return None
 
 

@@ -27,3 +27,7 @@ def test_what_moved_is_named(tmp_path):
     assert said == "cell 2 (math.sqroot(4)): AttributeError: module 'math' has no attribute 'sqroot'"
     said = run_labs.run(lab(tmp_path, "from course_lib import platform\nplatform.write_atomic(3, b'')"))
     assert "TypeError" in said and "at course_lib/platform.py:" in said
+
+
+def test_a_kernel_that_dies(tmp_path):
+    assert run_labs.run(lab(tmp_path, "x = 1", "import os\nos._exit(1)")) == "cell 1 (import os): DeadKernelError: Kernel died"
