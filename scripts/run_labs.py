@@ -48,14 +48,15 @@ def run(path):
         environment.setdefault("COURSE_SIZE", "tiny")
         if roots:  # Colab has loaded its own package before the first cell
             notebook.cells.insert(0, nbformat.v4.new_code_cell("import google.colab"))
-        client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}})
+        began = []
+        client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}}, on_cell_execute=lambda cell, cell_index: began.append(cell_index))
         try:
             client.execute(env=environment)
         except CellExecutionError:
             number, first, error, frame = stopped(notebook)
             return f"cell {number - bool(roots)} ({first}): {error}" + (f" at course_lib/{frame}" if frame else "")
         except (CellTimeoutError, DeadKernelError) as error:
-            number = max(k for k, cell in enumerate(notebook.cells) if k == 0 or cell.metadata.get("execution"))  # nbclient notes when each began
+            number = began[-1]
             return f"cell {number - bool(roots)} ({first_line(notebook.cells[number])}): {type(error).__name__}: {str(error).splitlines()[0][:200]}"
     return None
 
