@@ -18,6 +18,7 @@ from course_lib.artifacts import load_folder, save_stage, write_or_explain
 from course_lib.bench import matmul_rate
 from course_lib.evaluation import rlhf
 from course_lib.evaluation.alignment import reference_utilities
+from course_lib.platform import device_and_dtype
 from course_lib.stages.pretrain import Run
 from course_lib.stages.rollout import assistant
 from course_lib.world.annotators import prompts
@@ -84,7 +85,7 @@ class Tour:
 
 
 def device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return device_and_dtype()[0]
 
 
 def figure(metric: str, value: float, limit: float | None, unit: str = "%") -> dict:

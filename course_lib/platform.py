@@ -126,8 +126,8 @@ def device_and_dtype():
         why = "no GPU is visible to it" if torch.version.cuda or torch.version.hip else f"torch {torch.__version__} is a build without CUDA"
         raise CourseError(f"COURSE_DEVICE is cuda and {why}: install the driver and `COURSE_TORCH=cuda make lab`, on Colab choose a GPU runtime, or unset COURSE_DEVICE.")
     if device == "cpu" or not there:
-        if asked not in (None, "float32"):
-            raise CourseError(f"COURSE_DTYPE is {asked} and the labs run on the CPU, which is slower in it: unset COURSE_DTYPE.")
+        if asked:       # slower on most CPUs; it is how the way of a GPU is tried without one
+            return "cpu", getattr(torch, asked), f"COURSE_DTYPE is {asked}"
         return "cpu", torch.float32, "COURSE_DEVICE is cpu: fp32" if device else "no CUDA device: fp32 on the CPU"
     device, dtype, reason = by_capability()
     if asked == "bfloat16" and dtype != torch.bfloat16:

@@ -8,8 +8,8 @@ Shares differ in tokens, so each is weighted by its real tokens: the sum over pr
 
 `ddp`: each process holds the whole model; gradients are averaged. `fsdp` (FSDP2): each holds 1/N of the rows of every parameter, of its gradient and
 of its optimiser states, and gathers a block's weights for as long as it computes with them. For validation, checkpoints and the result process 0 gathers
-the whole model, which therefore has to fit on one device; for one that does not, use torch.distributed.checkpoint. Everything is fp32, as in the stages.
-Left out against the real thing: tensor, pipeline and context parallelism, gradient accumulation, mixed precision.
+the whole model, which therefore has to fit on one device; for one that does not, use torch.distributed.checkpoint. The forward pass runs in bf16 where the cards have it, else in fp32:
+fp16 would need one scale of the loss for all shards. Left out against the real thing: tensor, pipeline and context parallelism, gradient accumulation.
 """
 import argparse
 import contextlib
@@ -34,11 +34,12 @@ from tqdm import tqdm
 
 from course_lib.artifacts import load_stage, save_stage
 from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token
-from course_lib.platform import SIZES, CourseError, keep_large_buffers, work_dir
+from course_lib.platform import SIZES, CourseError, device_and_dtype, keep_large_buffers, work_dir
 from course_lib.stages import pretrain, sft
 from course_lib.stages.model import Llama
 from course_lib.stages.muon import Muon
 from course_lib.stages.pretrain import PretrainConfig, Run, batches, learning_rate, optimizers, restore, save_checkpoint
+from course_lib.stages.step import forward_dtype, out_of_memory, prepare
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import SHARES, task_rows
@@ -133,9 +134,11 @@ def spread(model: Llama, optimiser: list, shard: str) -> tuple[torch.nn.Module, 
     ddp: they are the model's own. fsdp: those of a copy in shards, each block a unit, what is left (embedding, last norm) another."""
     device = next(model.parameters()).device
     if shard == "ddp":
+        prepare(model)
         return DistributedDataParallel(Loss(model), device_ids=[device] if device.type == "cuda" else None), optimiser
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     module = Loss(copy.deepcopy(model))
+    prepare(module.model)
     for block in module.model.model.layers:
         fully_shard(block, mesh=mesh)
     fully_shard(module, mesh=mesh)
@@ -189,11 +192,11 @@ def train(stage: str, size: str = "laptop", seed: int = 0, shard: str = "ddp", c
             raise CourseError(f"{what} is {value!r}: choose one of {', '.join(known)}")
     keep_large_buffers()
     rank, world = dist.get_rank(), dist.get_world_size()
-    device = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+    device = torch.device("cuda", torch.cuda.current_device()) if device_and_dtype()[0] == "cuda" else torch.device("cpu")
     with contextlib.redirect_stdout(io.StringIO()) if rank else contextlib.nullcontext():
         job = STAGES[stage](size, seed, config)
     model, config, plan = job.model.to(device), job.config, job.plan
-    checkpoint = work_dir() / stage / "checkpoint.safetensors"
+    checkpoint, half = work_dir() / stage / "checkpoint.safetensors", forward_dtype(device.type) == torch.bfloat16
     optimiser = optimizers(model, config.learning_rate, job.rest)
     history: list[dict] = restore(checkpoint, model, optimiser, job.recipe) if checkpoint.exists() else []
     begun = [torch.zeros((), dtype=torch.int64, device=device) for _ in range(world)]
@@ -219,16 +222,18 @@ def train(stage: str, size: str = "laptop", seed: int = 0, shard: str = "ddp", c
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
         for group in (g for o in optimiser for g in o.param_groups):
             group["lr"] = lr * group.get("scale", 1.0)
-        loss = module(ids, labels) * (sum(trained[k] for k in mine) / sum(trained[k] for k in part))
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            mean = module(ids, labels)
+        loss = mean * (sum(trained[k] for k in mine) / sum(trained[k] for k in part))
         (loss * world).backward()                   # DDP and FSDP divide the sum of the gradients by the number of processes
         torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip)
         for o in optimiser:
             o.step()
             o.zero_grad()
-        mean = loss.detach().clone()
-        dist.all_reduce(mean)
+        loss = loss.detach().clone()
+        dist.all_reduce(loss)
         tokens = (history[-1]["tokens"] if history else 0) + sum(job.tokens[k] for k in part)
-        row = {"step": step, "tokens": tokens, "train_loss": mean.item(), "lr": lr}
+        row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:
             gather(module, model)
             if model:                               # the others wait for it in the next step
@@ -251,9 +256,9 @@ def train(stage: str, size: str = "laptop", seed: int = 0, shard: str = "ddp", c
 @contextlib.contextmanager
 def processes():
     """Join the group of processes that torchrun has started, or a group of one without it. Raises CourseError if this machine has fewer GPUs than processes."""
-    cuda, here = torch.cuda.is_available(), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    cuda, here = device_and_dtype()[0] == "cuda", int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     if cuda and torch.cuda.device_count() < here:
-        raise CourseError(f"{here} processes were started and this machine has {torch.cuda.device_count()} GPUs: use --nproc-per-node {torch.cuda.device_count()}, or set CUDA_VISIBLE_DEVICES= to train on the CPU")
+        raise CourseError(f"{here} processes were started and this machine has {torch.cuda.device_count()} GPUs: use --nproc-per-node {torch.cuda.device_count()}, or set COURSE_DEVICE=cpu")
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     alone = {} if "RANK" in os.environ else {"store": dist.HashStore(), "rank": 0, "world_size": 1}
@@ -284,10 +289,10 @@ def main(argv: list[str] | None = None) -> int:
     except CourseError as error:        # found by all processes alike
         if rank == 0:
             print(f"train: {error}", file=sys.stderr)
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
             raise
-        print(f"train: process {rank} is out of memory: start more processes (each takes a smaller share of a batch), add --shard fsdp (each holds 1/N of the model), or choose a smaller --size", file=sys.stderr)
+        print(f"train: process {rank} is out of memory: start more processes (each takes a smaller share of a batch), add --shard fsdp (each holds 1/N of the model), set COURSE_CHECKPOINTING=1, or choose a smaller --size", file=sys.stderr)
     return 2
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from course_lib.grading import gradebook, store
 from course_lib.grading.trainers import OWN_CHOICES, TRAINERS, NoReplay
+from course_lib.platform import device_and_dtype
 
 FIRST = 20  # steps
 # Nats by which a loss may differ: made on a machine that says the same of itself, or on another one (GPU, other torch). Measured on CPUs, recipes of labs 02 and 03:
@@ -121,7 +122,7 @@ def replay(record, folder, student, submitted, steps, known):
     handed_in, (train, parent) = log_of(record), TRAINERS[stage]
     if stage == "lora" and record["recipe"].get("four_bits") is True:
         parent = "sft"
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_and_dtype()[0]
     here = f"torch {torch.__version__}, {device}, {platform.machine()}"
     tolerance = SAME if record.get("made_on") == here else OTHER
     starts = []

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from course_lib.stages.tokenizer import PAD
 
@@ -103,7 +104,9 @@ class Decoder(nn.Module):
 
 
 class Llama(nn.Module):
-    """forward(ids) → logits. The output head is the embedding matrix (tied), so the parameter count has it once."""
+    """forward(ids) → logits, fp32. The output head is the embedding matrix (tied), so the parameter count has it once."""
+
+    checkpointing = False       # compute the inside of each block again in the backward pass and do not keep it: `stages.step`
 
     def __init__(self, config: ModelConfig, seed: int = 0):
         super().__init__()
@@ -131,11 +134,11 @@ class Llama(nn.Module):
             visible = (segments[:, None, :, None] == segments[:, None, None, :]) & torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril()
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.model.layers:
-            x = block(x, cos, sin, visible)
+            x = checkpoint(block, x, cos, sin, visible, use_reentrant=False) if self.checkpointing and torch.is_grad_enabled() else block(x, cos, sin, visible)
         return self.model.norm(x)
 
     def head(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch V"]:
-        return F.linear(x, self.model.embed_tokens.weight)
+        return F.linear(x, self.model.embed_tokens.weight).float()       # float: autocast gives half precision, which no loss should see
 
     def forward(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T V"]:
         return self.head(self.hidden(ids, segments))

@@ -101,7 +101,7 @@ class ThroughFrozen(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        return grad @ ctx.module.weight, None
+        return grad @ ctx.module.weight.to(grad.dtype), None      # half precision under autocast
 
 
 class NF4Linear(nn.Module):

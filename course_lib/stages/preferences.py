@@ -17,6 +17,7 @@ from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.pretrain import Run, learning_rate, restore, save_checkpoint
 from course_lib.stages.rollout import roll_out
 from course_lib.stages.sft import collate, encode_chat
+from course_lib.stages.step import Step, explains_memory
 from course_lib.world import rows_hash
 
 
@@ -80,6 +81,7 @@ def steps_of(n: int, config: PreferenceConfig, seed: int) -> list[list[int]]:
     return [order[start:start + config.batch] for order in orders for start in range(0, n, config.batch)]
 
 
+@explains_memory
 def train(
     model, examples: list, batch_loss: Callable[[list[int]], tuple[Tensor, dict]], optimiser: list[torch.optim.Optimizer], config: PreferenceConfig, seed: int = 0,
     on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True, progress: bool = True,
@@ -90,25 +92,19 @@ def train(
     History rows: step, rows, train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint."""
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
-    trained = [p for p in model.parameters() if p.requires_grad]
     warmup = max(1, round(config.warmup * len(plan)))
     recipe = {"seed": seed, "data": rows_hash([{"text": str(example)} for example in examples]), **asdict(config), "rows": len(examples)}
     history: list[dict] = []
     checkpoint = Path(out) / "checkpoint.safetensors" if out else None
     if checkpoint and resume and checkpoint.exists():
         history = restore(checkpoint, model, optimiser, recipe)
+    update = Step(model, optimiser, config.clip, torch.float32)
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
     for step in bar:
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
-        for group in (g for o in optimiser for g in o.param_groups):
-            group["lr"] = lr * group.get("scale", 1.0)
         loss, metrics = batch_loss(plan[step])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, config.clip)
-        for o in optimiser:
-            o.step()
-            o.zero_grad()
+        update(loss, lr)
         rows = (history[-1]["rows"] if history else 0) + len(plan[step])
         history.append({"step": step, "rows": rows, "train_loss": loss.item(), "lr": lr, **metrics, "seconds": time.perf_counter() - started})
         if on_step:

@@ -3,7 +3,7 @@
 A row of a batch is one document from its first token: the entropy that we compare with is that of whole documents, and a
 window cut out of the middle would have lost the context that the entropy counts on. Rows of similar length share a batch,
 so about 1 % of the tokens are padding.
-Optimiser: see `optimizers`. Left out against the real thing: gradient accumulation, several GPUs, mixed precision (later labs).
+Optimiser: see `optimizers`. Mixed precision and memory: `stages.step`. Left out against the real thing: gradient accumulation; several GPUs are in course_lib/train.py.
 Run by hand: `python -m course_lib.cli bench pretrain --size tiny`.
 """
 import json
@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
 from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token
-from course_lib.platform import keep_large_buffers
+from course_lib.platform import device_and_dtype, keep_large_buffers
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
+from course_lib.stages.step import Step, explains_memory
 from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
 
@@ -133,6 +134,7 @@ def restore(path: Path, model: Llama, optimiser: list, recipe: dict) -> list[dic
     return metadata["history"]
 
 
+@explains_memory
 def pretrain(
     size: str = "laptop",
     seed: int = 0,
@@ -156,7 +158,7 @@ def pretrain(
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     config = config or PRESETS[size]
     keep_large_buffers()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_and_dtype()[0]
     tokenizer, validation = load_tokenizer(), pretrain_rows("validation")
     rows = pretrain_rows("train", config.documents) if rows is None else rows
     if not rows:
@@ -176,18 +178,15 @@ def pretrain(
     seconds = history[-1]["seconds"] if history else 0.0
     started = time.perf_counter() - seconds
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
+    update = Step(model, optimiser, config.clip)
     bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc="pre-training", unit="step", disable=not progress)
     for step in bar:
         batch = collate([ids[k] for k in plan[step]]).to(device)
         lr = schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
-        for group in (g for o in optimiser for g in o.param_groups):
-            group["lr"] = lr * group.get("scale", 1.0)
-        loss = loss_fn(model(batch), batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        for o in optimiser:
-            o.step()
-            o.zero_grad()
+        with update.forward():
+            logits = model(batch)
+        loss = loss_fn(logits, batch)
+        update(loss, lr)
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:

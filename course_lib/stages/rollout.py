@@ -18,6 +18,7 @@ from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.generate import generate_ids
 from course_lib.stages.pretrain import Run, learning_rate, restore, save_checkpoint
 from course_lib.stages.sft import encode_chat
+from course_lib.stages.step import explains_memory, prepare
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
 
 LONGEST = 48        # tokens of an answer; a longer one is cut
@@ -92,6 +93,7 @@ def entropies(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Floa
     return spread(-(p.exp() * p).sum(-1), mask)
 
 
+@explains_memory
 def improve(
     policy, reference, optimiser: torch.optim.Optimizer, reward: Callable[[list[dict], list[str]], Tensor], prompts: list[dict], config, update: Callable,
     seed: int = 0, name: str = "policy", on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True,
@@ -105,6 +107,7 @@ def improve(
     With `out` a killed run goes on from its checkpoint and gives the same numbers. Raises CourseError for too few prompts and rewards that
     are not finite."""
     keep_large_buffers()
+    prepare(policy)
     if len(prompts) < config.prompts:
         raise CourseError(f"{len(prompts)} prompts are too few for steps of {config.prompts}: make more of them")
     tokenizer = load_tokenizer()

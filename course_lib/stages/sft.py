@@ -2,7 +2,7 @@
 
 A conversation is rendered by the chat template (ChatML); only what the assistant says, and the <|im_end|> that ends it, is trained.
 The loop trains whatever parameters have `requires_grad`, with the optimisers of pre-training. Left out against the real thing: packing (lab 03 shows it; rows of
-similar length waste few tokens here), gradient accumulation, several GPUs, mixed precision.
+similar length waste few tokens here), gradient accumulation. Several GPUs are in course_lib/train.py.
 """
 import time
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from course_lib.artifacts import load_stage
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers, restore, save_checkpoint
+from course_lib.stages.step import Step, explains_memory
 from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import READING, SHARES, task_rows
@@ -153,6 +154,7 @@ def response_loss_of(model, examples: list[tuple[list[int], list[int]]], batch: 
     return total / count
 
 
+@explains_memory
 def finetune(
     model,
     rows: list[dict],
@@ -179,7 +181,6 @@ def finetune(
     examined = encode_rows(tokenizer, validation, model.config.context) if validation else None
     lengths = [len(ids) for ids, _ in examples]
     plan = [part for epoch in range(config.epochs) for part in batches(lengths, config.batch, 1000 * seed + epoch)]
-    trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = optimizers(model, config.learning_rate, config.embedding_rate)
     warmup = max(1, round(config.warmup * len(plan)))
     data = rows_hash([{"text": str(row.get("messages") or row["text"])} for row in rows])
@@ -190,18 +191,15 @@ def finetune(
         history = restore(checkpoint, model, optimiser, recipe)
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
+    update = Step(model, optimiser, config.clip)
     bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
     for step in bar:
         ids, labels = (t.to(device) for t in collate([examples[k] for k in plan[step]]))
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
-        for group in (g for o in optimiser for g in o.param_groups):
-            group["lr"] = lr * group.get("scale", 1.0)
-        loss = loss_fn(*trained_logits(model, ids, labels))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, config.clip)
-        for o in optimiser:
-            o.step()
-            o.zero_grad()
+        with update.forward():
+            logits, targets = trained_logits(model, ids, labels)
+        loss = loss_fn(logits, targets)
+        update(loss, lr)
         tokens = (history[-1]["tokens"] if history else 0) + sum(lengths[k] for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if examined and (step + 1) % measure == 0:
@@ -214,7 +212,7 @@ def finetune(
             save_checkpoint(checkpoint, model, optimiser, recipe, history)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
-    record = {"recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
+    record = {"recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in update.trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
     return Run(model, history, record)
 
 

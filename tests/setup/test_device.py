@@ -50,8 +50,6 @@ def test_no_such_device_or_dtype(monkeypatch):
 
 
 def test_a_dtype_that_the_machine_is_slow_in(monkeypatch, card):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert "on the CPU" in line(monkeypatch, DTYPE="float16")
     card(7, 5)
     assert "only emulates it" in line(monkeypatch, DTYPE="bfloat16")
 
@@ -63,6 +61,8 @@ def test_settings_are_obeyed(monkeypatch, card):
     assert platform.device_and_dtype() == ("cuda", torch.float32, "COURSE_DTYPE is float32")
     monkeypatch.setenv("COURSE_DEVICE", "cpu")
     assert platform.device_and_dtype()[:2] == ("cpu", torch.float32)
+    monkeypatch.setenv("COURSE_DTYPE", "float16")
+    assert platform.device_and_dtype() == ("cpu", torch.float16, "COURSE_DTYPE is float16")
 
 
 def test_no_bf16_tensor_is_asked_for_on_a_t4(card):

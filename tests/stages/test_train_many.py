@@ -59,6 +59,9 @@ def in_two_processes(folder: Path) -> dict:
         for shard in many.SHARDS:
             seen[shard] = run(shard, "pretrain", "tiny", 0, shard, CONFIG)
             seen[f"sft-{shard}"] = run(shard, "sft", "tiny", 0, shard, SFT_CONFIG)
+            os.environ |= {"COURSE_DTYPE": "bfloat16", "COURSE_CHECKPOINTING": "1"}
+            seen[f"half-{shard}"] = run(f"half-{shard}", "pretrain", "tiny", 0, shard, CONFIG)
+            del os.environ["COURSE_DTYPE"], os.environ["COURSE_CHECKPOINTING"]
             run(f"stopped-{shard}", "pretrain", "tiny", 0, shard, CONFIG, checkpoint_steps=4, on_step=stop_after(6))     # for one process to go on with
             seen[f"resumed-{shard}"] = run(f"alone-{shard}", "pretrain", "tiny", 0, shard, CONFIG)                      # what one process began
 
@@ -140,6 +143,12 @@ def test_two_halves_of_a_batch_give_the_losses_of_the_whole(alone, two, stage, s
         assert ours["record"]["metrics"] == pytest.approx(theirs.record["metrics"], abs=1e-4)
 
 
+@pytest.mark.parametrize("shard", many.SHARDS)
+def test_bf16_and_checkpointing_give_nearly_the_same(alone, two, shard):
+    ours = losses(two[1][f"half-{shard}"]["history"])
+    assert ours != losses(alone["pretrain"].history) and ours == pytest.approx(losses(alone["pretrain"].history), rel=5e-3)
+
+
 def test_a_process_holds_half_the_parameters_and_half_the_states(two):
     here, all_of_them, states, all_states = two[1]["numel"]
     assert here * 2 == all_of_them and states * 2 == all_states > all_of_them
@@ -194,7 +203,7 @@ def test_without_torchrun_it_says_so_and_bad_input_gets_one_line(group, capfd, a
 def test_fewer_gpus_than_processes_and_no_memory_get_one_line(group, monkeypatch, capfd):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     with monkeypatch.context() as patch:
-        patch.setattr(torch.cuda, "is_available", lambda: True)
+        patch.setattr(many, "device_and_dtype", lambda: ("cuda", torch.bfloat16, "a GPU"))
         patch.setattr(torch.cuda, "device_count", lambda: 2)
         assert many.main(["sft"]) == 2
     assert "4 processes were started and this machine has 2 GPUs: use --nproc-per-node 2" in capfd.readouterr().err
