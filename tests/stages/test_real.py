@@ -51,7 +51,7 @@ def test_nowhere_is_none():
     assert real.smollm2() is None
 
 
-def test_a_folder_by_each_of_its_three_names(folder, tmp_path, monkeypatch):
+def test_a_folder_by_each_of_its_names(folder, tmp_path, monkeypatch):
     model, words = real.smollm2(folder)
     assert words("bees make honey").input_ids == [3, 4, 5] and model.dtype == torch.float32
     ids = torch.tensor([[3, 4, 5]])
@@ -60,7 +60,12 @@ def test_a_folder_by_each_of_its_three_names(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_SMOLLM", str(folder))
     assert torch.equal(real.smollm2()[0](ids).logits, model(ids).logits)
     monkeypatch.delenv("COURSE_SMOLLM")
-    shutil.copytree(folder, tmp_path / "smollm2")
+    for place in ("smollm2", "labs/smollm2"):
+        shutil.copytree(folder, tmp_path / place)
+        assert torch.equal(real.smollm2()[0](ids).logits, model(ids).logits)
+        shutil.rmtree(tmp_path / "smollm2", ignore_errors=True)
+    (tmp_path / "solutions").mkdir()
+    monkeypatch.chdir(tmp_path / "solutions")
     assert torch.equal(real.smollm2()[0](ids).logits, model(ids).logits)
 
 
@@ -135,7 +140,7 @@ def hub(monkeypatch):
     server.server_close()
 
 
-@pytest.mark.parametrize("name, words", [("gated", "is gated: accept its terms"), ("missing", "no open model some/missing"), ("private", "no open model"), ("old", "no revision main"), ("data", "it is no model"), ("broken", "answers 503")])
+@pytest.mark.parametrize("name, words", [("gated", "is gated: accept its terms"), ("missing", "no open some/missing"), ("private", "no open"), ("old", "no revision main"), ("data", "has no config.json"), ("broken", "answers 503")])
 def test_what_the_hub_says(hub, name, words):
     assert words in line(f"some/{name}")
 
@@ -145,10 +150,23 @@ def test_a_hub_that_does_not_answer(hub, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and says nothing
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert "does not answer" in line("some/model")
-        assert real.smollm2() is None  # nobody asked for the Hub, so nobody is told
+        monkeypatch.setattr(real, "in_colab", lambda: True)
+        assert real.smollm2() is None  # nobody named the Hub, so nobody is told
     assert "does not answer" in line("some/model")  # and now nobody takes the call
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert "HF_HUB_OFFLINE is set" in line("some/model")
+
+
+def test_nothing_is_downloaded_unasked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(real, "cached", lambda *_: None)
+    monkeypatch.setattr(real, "ask_hub", lambda name, revision: asked.append(name))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=lambda *_, **__: "nowhere"))
+    monkeypatch.setattr(real, "from_folder", str)
+    assert real.smollm2() is None and asked == []
+    assert real.smollm2("some/model") == "nowhere" and asked == ["some/model"]
+    monkeypatch.setattr(real, "in_colab", lambda: True)
+    assert real.smollm2() == "nowhere" and asked == ["some/model", real.HUB[0]]
 
 
 def test_the_cache_needs_no_hub(folder, tmp_path, monkeypatch):
