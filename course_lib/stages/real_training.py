@@ -6,7 +6,7 @@ These three stand for what the course's own loops do with the village's model: a
 from collections.abc import Callable, Iterable
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 from tqdm import tqdm
 
@@ -40,22 +40,39 @@ def tokens_of(words, messages, generation_prompt=False):
     return words.apply_chat_template(messages, add_generation_prompt=generation_prompt, return_dict=False)
 
 
-@torch.no_grad()
-def answers(model, words, conversations: list[list[dict]], tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
-    """The model's answers, of at most `tokens` tokens each, to conversations that end with a user's message; greedy at temperature 0.
+def collate(examples: list[tuple[Tensor, Tensor]], pad: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+    """(ids, labels, attention mask) of examples of `encode`, padded on the right with `pad`, −100 and 0."""
+    fill = lambda rows, value: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+    ids, labels = zip(*examples)
+    return fill(ids, pad), fill(labels, IGNORE), fill([torch.ones_like(row) for row in ids], 0)
 
-    A batch is padded on the left, so that every answer begins right after its prompt; the KV cache is that of `generate`."""
+
+@torch.no_grad()
+def sample(
+    model, words, conversations: list[list[dict]], tokens: int = 48, temperature: float = 0.0, seed: int = 0
+) -> tuple[Int[Tensor, "B T"], Bool[Tensor, "B T"], Int[Tensor, "B T"]]:
+    """(ids, sampled, attention mask) of one batch: prompt, padded on the left so that each answer begins right after it; at most `tokens` tokens; padding.
+
+    `sampled` is True on the answer and on its end token, if that came. Greedy at temperature 0; the KV cache is that of `generate`."""
     how = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
-    pad, said = words.eos_token_id if words.pad_token_id is None else words.pad_token_id, []
+    rows, pad = [tokens_of(words, messages, True) for messages in conversations], words.eos_token_id if words.pad_token_id is None else words.pad_token_id
+    width = max(map(len, rows))
+    prompt = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=model.device)
+    real = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for first in range(0, len(conversations), AT_ONCE):
-            rows = [tokens_of(words, messages, True) for messages in conversations[first : first + AT_ONCE]]
-            width = max(map(len, rows))
-            ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=model.device)
-            real = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
-            new = model.generate(ids, attention_mask=real, max_new_tokens=tokens, pad_token_id=pad, eos_token_id=words.eos_token_id, **how)[:, width:]
-            said += [text.strip() for text in words.batch_decode(new, skip_special_tokens=True)]
+        ids = model.generate(prompt, attention_mask=real, max_new_tokens=tokens, pad_token_id=pad, eos_token_id=words.eos_token_id, **how)
+    ends = (ids[:, width:] == words.eos_token_id).long()
+    new = ends.cumsum(1) - ends == 0  # pad may be the end token too: all after the first one is padding
+    return ids, torch.cat((torch.zeros_like(real, dtype=torch.bool), new), 1), torch.cat((real, new.long()), 1)
+
+
+def answers(model, words, conversations: list[list[dict]], tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    """The model's answers as text, as `sample` draws them."""
+    said = []
+    for first in range(0, len(conversations), AT_ONCE):
+        ids, sampled, _ = sample(model, words, conversations[first : first + AT_ONCE], tokens, temperature, seed + first)
+        said += [words.decode(row[mask], skip_special_tokens=True).strip() for row, mask in zip(ids, sampled)]
     return said
 
 

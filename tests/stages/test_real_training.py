@@ -42,6 +42,26 @@ def test_a_batch_answers_as_each_alone(tiny, monkeypatch):
     assert real_training.answers(*tiny, asked, 12) == alone
 
 
+def test_what_was_sampled_is_marked(tiny, monkeypatch):
+    model, words = tiny
+    asked = [TALK[:1], LONGER[:-1]]
+    ids, sampled, real = real_training.sample(model, words, asked, 6)
+    for row, new, attended, messages in zip(ids, sampled, real, asked):
+        assert words.decode(row[attended.bool() & ~new]) == words.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) and new.sum() == 6
+    drawn = torch.tensor([[40, 2, 2, 2], [41, 42, 43, 44]])  # 2 ends an answer, and pads
+    monkeypatch.setattr(model, "generate", lambda prompt, **_: torch.cat((prompt, drawn), 1))
+    ids, sampled, real = real_training.sample(model, words, asked, 4)
+    assert sampled[:, -4:].tolist() == [[True, True, False, False], [True] * 4] and torch.equal(real[:, -4:].bool(), sampled[:, -4:]) and not sampled[:, :-4].any()
+
+
+def test_a_batch_is_padded_on_the_right(tiny):
+    pair = [real_training.encode(tiny[1], messages) for messages in (TALK, LONGER)]
+    ids, labels, real = real_training.collate(pair, 7)
+    short = len(pair[0][0])
+    assert torch.equal(ids[0, :short], pair[0][0]) and torch.equal(labels[1], pair[1][1]) and (ids[0, short:] == 7).all() and (labels[0, short:] == -100).all()
+    assert real.sum(1).tolist() == [short, ids.shape[1]]
+
+
 def test_a_seed_says_what_is_drawn_and_leaves_the_dice(tiny):
     torch.manual_seed(5)
     expected = torch.rand(1)
