@@ -13,6 +13,8 @@ fp32 matmul rate in the same run and prints it beside its figures.
   constitution   lab 09's supervised phase: requests of the known categories done right, over seeds                     (~ 15 minutes)
   release     lab 11's capstone with the solution's mix: helpful × harmless × truthful on fresh exams, over seeds           (~ 20 minutes)
   retrieval   lab 05's five ways of answering on every day; each seed another draw of questions                      (~ 10 minutes)
+  gpu         size gpu on this card, the whole tour: minutes, peak memory, tokens/s, MFU, the distance to each limit    (a GPU, ~ an hour on a T4)
+  plan        size gpu on paper: steps, FLOP, operations and memory of each stage, counted on this CPU                   (~ 10 minutes)
   grade       seconds a submission, cold and warm; throughput against nbgrader and otter; a class of 300 of lab 04 and a worker's memory   (~ 20 minutes)
   attacks     the 64 bad submissions: as expected, points that nobody deserved, points that somebody lost                 (~ 3 minutes)
   questions   wrong answers caught and right alternatives accepted, all questions
@@ -300,17 +302,30 @@ def bench_attacks(arguments) -> dict:
     return attacks_report(say=lambda line: print(line, file=sys.stderr))
 
 
+def bench_gpu(arguments) -> dict:
+    from course_lib import bench_gpu
+
+    return bench_gpu.bench_gpu(arguments)
+
+
+def bench_plan(arguments) -> dict:
+    from course_lib import bench_gpu
+
+    return bench_gpu.bench_plan(arguments)
+
+
 BENCHES = {"pretrain": bench_pretrain, "throughput": bench_throughput, "data": bench_data, "sft": bench_sft, "lora": bench_lora, "retrieval": bench_retrieval, "reward": bench_reward, "rlhf": bench_rlhf, "dpo": bench_dpo, "safety": bench_safety, "constitution": bench_constitution,
-           "release": bench_release, "grade": bench_grade, "attacks": bench_attacks, "questions": bench_questions}
+           "release": bench_release, "gpu": bench_gpu, "plan": bench_plan, "grade": bench_grade, "attacks": bench_attacks, "questions": bench_questions}
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="course bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
-    parser.add_argument("--size", default="laptop", choices=("tiny", "laptop", "gpu"))
+    parser.add_argument("--size", choices=("tiny", "laptop", "gpu"), help="default: laptop; of gpu and plan: gpu")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args(argv)
+    arguments.size = arguments.size or ("gpu" if arguments.name in ("gpu", "plan") else "laptop")
     with contextlib.redirect_stdout(sys.stderr):
         result = BENCHES[arguments.name](arguments)
     if arguments.json:

@@ -29,7 +29,7 @@ from course_lib.evaluation.reward_model import examine_reward
 from course_lib.evaluation.safety import capability, safety
 from course_lib.phases import SEED, Phase, Tour, done, figure, machine, minutes_left, run
 from course_lib.platform import FREE_DISK_MB, SIZES, CourseError, work_dir, write_atomic
-from course_lib.stages import cleaning, constitution, dpo, grpo, lora, preferences, pretrain, raw_or_cleaned, refusal, reward, rollout, sft
+from course_lib.stages import cleaning, constitution, dpo, grpo, lora, preferences, pretrain, raw_or_cleaned, refusal, reward, rollout, sft, step
 from course_lib.stages import model as architecture
 from course_lib.stages import tokenizer as tokens
 from course_lib.stages.generate import generate
@@ -165,7 +165,7 @@ def evaluation(tour: Tour) -> tuple[list[dict], str]:
 
 DATA = Phase("data", "Data", data, settings=(raw_or_cleaned.PRESETS, cleaning, crawl), seconds=(1, 9))
 TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, settings=(DOCUMENTS, tokens, importlib.import_module("course_lib.world.documents"), residents), seconds=(1, 2))
-PRETRAIN = Phase("pretrain", "Pre-training", pretraining, ("pretrain",), (TOKENIZER,), (pretrain.PRESETS, pretrain, architecture), (5, 310))
+PRETRAIN = Phase("pretrain", "Pre-training", pretraining, ("pretrain",), (TOKENIZER,), (pretrain.PRESETS, pretrain, architecture, step), (5, 310))
 SFT = Phase("sft", "Fine-tuning (SFT)", fine_tuning, ("sft",), (PRETRAIN,), (sft.PRESETS, sft, tasks, EXAMINED), (1, 120))
 LORA = Phase("lora", "LoRA", adapter, ("full", "lora"), (SFT,), (lora.PRESETS, lora, jobs, EXAMINED), (1, 76))
 REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,), (reward.PRESETS, reward, preferences, annotators), (1, 150))
