@@ -33,7 +33,8 @@ def load_tokenizer() -> Tokenizer:
 
 def encode_documents(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids of whole documents, each [BOS, …, EOS]."""
-    return [[BOS, *encoding.ids, EOS] for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    chunks = (texts[start:start + 10_000] for start in range(0, len(texts), 10_000))       # an encoding takes fifty times the memory of its ids
+    return [[BOS, *encoding.ids, EOS] for chunk in chunks for encoding in tokenizer.encode_batch(chunk, add_special_tokens=False)]
 
 
 def to_transformers(tokenizer: Tokenizer):
