@@ -16,7 +16,7 @@ from course_lib.artifacts import load_stage
 from course_lib.stages.grpo import clipped_terms
 from course_lib.stages.model import Llama, ValuePolicy
 from course_lib.stages.pretrain import Run
-from course_lib.stages.rollout import Rollouts, assistant, improve, spread, token_logprobs
+from course_lib.stages.rollout import Rollouts, adamw, assistant, improve, spread, token_logprobs
 
 
 def token_logprobs_and_values(policy: ValuePolicy, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
@@ -104,8 +104,7 @@ def ppo(
     policy = ValuePolicy(reference.config).to(next(reference.parameters()).device)
     policy.load_state_dict(reference.state_dict(), strict=False)
     body = [p for name, p in policy.named_parameters() if not name.startswith("value.")]
-    optimiser = torch.optim.AdamW([{"params": body}, {"params": policy.value.parameters(), "scale": config.value_rate}],
-                                  lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    optimiser = adamw(policy, config.learning_rate, [{"params": body}, {"params": policy.value.parameters(), "scale": config.value_rate}])
 
     def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float) -> dict:
         ids, mask = batch.ids, batch.mask

@@ -11,12 +11,15 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from course_lib.artifacts import load_stage
 from course_lib.platform import CourseError
-from course_lib.stages import lora, nf4, sft, step
+from course_lib.stages import dpo, lora, nf4, preferences, rollout, sft, step
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PRESETS, next_token_loss, optimizers, pretrain
 from course_lib.stages.step import Step, forward_dtype
+from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world import pretrain_rows
+from course_lib.world.annotators import preference_rows
 from course_lib.world.tasks import task_rows
 
 CONFIG = replace(PRESETS["tiny"], documents=60, validations=0)
@@ -108,6 +111,19 @@ def test_adapters_and_a_base_in_four_bits_train_in_half_precision(monkeypatch):
         assert losses[0] != losses[1] and abs(losses[1] / losses[0] - 1) < 0.02
 
 
+def test_what_half_precision_does_to_the_log_probability_of_an_answer():
+    """Why preferences and RLHF train in fp32."""
+    model = rollout.assistant(load_stage("sft").model).eval()
+    batch = preferences.batch_of(preferences.encode_answers(load_tokenizer(), preference_rows("test", 24), ("chosen", "rejected"), 512))
+    with torch.no_grad():
+        exact = dpo.answer_logprobs(model, *batch)[0]
+        off = {}
+        for dtype in (torch.bfloat16, torch.float16):
+            with torch.autocast("cpu", dtype):
+                off[dtype] = (dpo.answer_logprobs(model, *batch)[0] - exact).abs().mean().item()
+    assert 0.01 < off[torch.bfloat16] < 0.1 and off[torch.float16] < 0.01
+
+
 def test_checkpointing_gives_the_same_gradients_and_keeps_less(monkeypatch):
     def kept_and_gradients(setting):
         monkeypatch.setenv("COURSE_CHECKPOINTING", setting)
@@ -147,8 +163,6 @@ def test_out_of_memory_is_one_line_and_frees_what_it_held():
 
 def test_every_loop_explains_it(monkeypatch):
     """The batch that fills the memory: what the loops call first in a step."""
-    from course_lib.stages import preferences, rollout
-
     def full(*args, **options):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
