@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 
-from course_lib.platform import COURSE_REF, COURSE_REPO
+from course_lib.platform import COURSE_REPO
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "docker/Dockerfile").read_text())
@@ -56,8 +57,19 @@ def test_the_settings_of_the_guide_are_read_by_the_course():
 
 def test_the_link_brings_this_repository():
     query = parse_qs(urlsplit(re.search(r"https://HUB/\S+", GUIDE)[0]).query)
-    assert query["repo"] == [f"https://github.com/{COURSE_REPO}"] and query["branch"] == [COURSE_REF]
+    assert query["repo"] == [f"https://github.com/{COURSE_REPO}"]
+    assert query["branch"] == ["main"], "a branch: nbgitpuller clones a tag and fails at the second click"
     assert (ROOT / query["urlpath"][0].removeprefix(f"lab/tree/{COURSE_REPO.split('/')[1]}/")).is_file()
+
+
+def test_the_hub_mounts_the_home_of_the_image_and_fills_it():
+    hub = yaml.safe_load(re.search(r"```yaml\n(.*?)```", GUIDE, re.S)[1])["singleuser"]
+    home = hub["storage"]["homeMountPath"]
+    assert home == steps("WORKDIR")[-1] == f"/home/{steps('USER')[0]}" and hub["extraEnv"]["COURSE_WORK"].startswith(home)
+    hook = hub["lifecycleHooks"]["postStart"]["exec"]["command"][-1]
+    copied = steps("COPY")[-1].split()[-1]
+    assert f"cp -n {copied}/*.ipynb {home}/labs/" in hook and hub["defaultUrl"] == "/lab/tree/labs/00_start_here.ipynb"
+    assert "apt-get install -y -q --no-install-recommends git " in steps("RUN")[0], "nbgitpuller runs git, which a slim image has not"
 
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="a read-only system without a network is made with bubblewrap")
