@@ -39,7 +39,7 @@ def test_what_is_copied_is_there_and_no_more():
 
 def test_its_python_and_its_extra_are_ours():
     version = re.match(r"python:(\d\.\d+)-", steps("FROM")[0])[1]
-    assert version in ("3.11", "3.12", "3.13") and f"/usr/local/lib/python{version}/" in DOCKERFILE
+    assert version in ("3.11", "3.12", "3.13")
     assert '".[lab]"' in DOCKERFILE and DOCKERFILE.count("-c constraints.txt") == 2
 
 
