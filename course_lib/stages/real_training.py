@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.platform import CourseError
+from course_lib.platform import CourseError, keep_large_buffers
 
 IGNORE = -100       # a label that no loss counts
 AT_ONCE = 32        # conversations in a batch of `answers`: their KV caches share the memory
@@ -83,6 +83,7 @@ def train(model, batches: Iterable, loss_of: Callable, learning_rate: float = 1e
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise CourseError("no parameter of the model requires a gradient: call add_lora(model, rank, alpha) first")
+    keep_large_buffers()  # the logits alone are 49,152 numbers a token: without this a step takes twice as long
     adam, losses = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0), []
     for batch in tqdm(batches, desc=description):
         loss = loss_of(batch)
