@@ -9,14 +9,17 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from course_lib.platform import CourseError
+from course_lib.stages.real import NOT_HERE
+
+ROOT = Path(__file__).parents[2]
 
 
 def execute(notebook, lab, timeout=7200):
     """Runs a solution notebook in a folder of its own and keeps what is the same in every run: no clock of ours, no progress bars, no paths."""
     with tempfile.TemporaryDirectory() as folder:
         nbformat.write(notebook, Path(folder, f"{lab}.ipynb"))
-        here = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-        environment = {**os.environ, "COURSE_WORK": f"{folder}/work", "PYTHONWARNINGS": "ignore", "PYTHONPATH": here}
+        here = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "COURSE_WORK": f"{folder}/work", "PYTHONWARNINGS": "ignore", "PYTHONPATH": here, **real_model()}
         client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False, coalesce_streams=True, resources={"metadata": {"path": folder}})
         try:
             client.execute(env=environment)
@@ -36,6 +39,13 @@ def execute(notebook, lab, timeout=7200):
     return notebook
 
 
+def real_model():
+    """What a notebook that runs in a folder of its own needs for the real-model sections: where the model is, no network, the course's own data."""
+    named, fetched = os.environ.get("COURSE_SMOLLM") or "", ROOT / "labs" / "smollm2"
+    place = str(Path(named).expanduser().absolute()) if named and Path(named).expanduser().exists() else named or (str(fetched) if fetched.is_dir() else "")
+    return {"COURSE_SMOLLM": place, "HF_HUB_OFFLINE": "1", "COURSE_DATA": ""}
+
+
 def source_cells(notebook):
     """What of a notebook comes from its source: everything but outputs."""
     return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells], {k: v for k, v in notebook.metadata.items()}
@@ -51,4 +61,6 @@ def is_current(path, wanted):
     code = [c for c in have.cells if c.cell_type == "code"]
     if not all(c.execution_count for c in code) or any(o.output_type == "error" for c in code for o in c.outputs):
         return f"{path.name} was not executed to the end without an error: run `course build --force`"
+    if any(NOT_HERE.split(",")[0] in o.get("text", "") for c in code for o in c.outputs):
+        return f"{path.name} was executed without the real model: run `course smollm2`, then `course build {path.stem} --force`"
     return None

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from lint import lint
 
-from course_lib.grading import build
+from course_lib.grading import build, executed
 from course_lib.grading.executed import execute, is_current
 from course_lib.grading.gate import gate
 from course_lib.platform import CourseError
@@ -145,7 +145,21 @@ def test_check_sees_edits_and_age(course, tmp_path):
     assert any("not what its source gives" in p for p in checked(labs_ipynb=[("YOUR CODE HERE", "return x + x")]))
     assert any("older than its source" in p for p in checked(solutions_py=[("A toy", "A small toy")]))
     assert any("older than its source" in p for p in checked(solutions_ipynb=[("twice_as_much = x + x", "twice_as_much = 2 * x")]))
+    assert any("without the real model" in p for p in checked(solutions_ipynb=[("[0, 2, 4]", "SmolLM2 is not here, and so on")]))
     assert any("not executed" in p for p in checked(solutions_ipynb=[('"execution_count": 3', '"execution_count": null')]))
+
+
+def test_a_notebook_runs_on_the_real_model_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(executed, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COURSE_SMOLLM", raising=False)
+    assert executed.real_model() == {"COURSE_SMOLLM": "", "HF_HUB_OFFLINE": "1", "COURSE_DATA": ""}
+    (tmp_path / "labs" / "smollm2").mkdir(parents=True)
+    (tmp_path / "own").mkdir()
+    assert executed.real_model()["COURSE_SMOLLM"] == str(tmp_path / "labs" / "smollm2")
+    for named, place in (("own", str(tmp_path / "own")), ("owner/name", "owner/name")):
+        monkeypatch.setenv("COURSE_SMOLLM", named)
+        assert executed.real_model()["COURSE_SMOLLM"] == place
 
 
 WRONG = {
