@@ -823,7 +823,55 @@ for name, counts, m in (("as before", lines, over), ("changed", new_lines, chang
           + f"; facts known when a document is continued: {100 * knowledge(m, tokenizer, world)['accuracy']:.0f} %")
 
 # %% [markdown]
-# ## § 14 Summary
+# ## § 14 A real model
+#
+# Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) has a hundred times the parameters of yours and has read much of the web. 48 hand-written answers in the manner of the town crier teach it a style, through small matrices beside its frozen weights (**LoRA**, lab 04).
+# Labels, batch and loss are your functions; only the template is its own. It takes 75 seconds of one CPU core and 2.4 GB of memory.
+#
+# **Predict first:** 24 steps on 48 answers. In how many of 24 *other* questions will it answer as the crier does? And will it still know what it knew?
+
+# %%
+# LONG
+MY_GUESS = "half of them, and it forgets a quarter"
+
+from course_lib.stages.lora import add_lora, lora_parameters
+from course_lib.stages.real import NOT_HERE, smollm2
+from course_lib.stages.real_training import answers, train as train_real
+from course_lib.world.real_style import crier_questions, crier_rows, in_style, is_right
+
+found = smollm2()
+if found is None:
+    print(NOT_HERE)
+else:
+    real, words = found[0].to(device), found[1]
+    asked, header = crier_questions()[: 4 if small else None], words.encode("<|im_start|>assistant\n", add_special_tokens=False)
+    said = {"before": answers(real, words, [row["messages"] for row in asked], 40)}
+    rows = [torch.tensor(words.apply_chat_template(row["messages"], return_dict=False)) for row in crier_rows()]
+    lessons = [{"input_ids": ids.tolist(), "labels": label(ids, header, words.eos_token_id).tolist()} for ids in rows]
+    order = [int(k) for epoch in range(2) for k in torch.randperm(len(lessons), generator=torch.Generator().manual_seed(epoch))]
+    batches = [batch_of([lessons[k] for k in order[i : i + 4]], words.pad_token_id) for i in range(0, len(order), 4)][: 2 if small else None]
+    add_lora(real, rank=8, alpha=16)
+
+    def loss_of(batch):
+        batch = {name: tensor.to(device) for name, tensor in batch.items()}
+        return loss_fn(real(batch["input_ids"], attention_mask=batch["attention_mask"]).logits, batch["labels"])
+
+    losses = train_real(real, batches, loss_of, learning_rate=1e-3, description="the crier's manner")
+    print(f"{sum(p.numel() for p in lora_parameters(real)):,} parameters trained in {len(losses)} steps; loss of the first {losses[0]:.2f}, of the last {losses[-1]:.2f} nats/token")
+    said["after"] = answers(real, words, [row["messages"] for row in asked], 40)
+    for when, texts in said.items():
+        for what, right in (("in the crier's manner", sum(map(in_style, texts))), ("names what is right", sum(is_right(text, row["right"]) for text, row in zip(texts, asked)))):
+            low, high = wilson(right, len(asked))
+            print(f"{when:<8}{what:<24}{right:>3} of {len(asked)}, {100 * right / len(asked):.0f} % ({100 * low:.0f} to {100 * high:.0f} %)")
+    print(f"You guessed: {MY_GUESS}.\n")
+    for row, *both in list(zip(asked, *said.values()))[:6]:
+        print(f"» {row['messages'][0]['content']}\n" + columns(list(said), both) + "\n")
+
+# %% [markdown]
+# **What to notice.** 24 steps changed the manner of every answer, on questions that were never taught. What the model knows was in its weights before, and is there about as often (24 questions cannot tell a small loss from none). It said seven days a week before and five days now, and it found Rome: a wrong answer comes in the same festive voice as a right one. You taught a style, and no facts; lab 05 asks what it takes to teach those.
+
+# %% [markdown]
+# ## § 15 Summary
 #
 # You wrote a chat template, the labels, the collator and the loss, and TRL computes the same to the last digit that counts. You packed rows without letting them read each other, chose a learning rate, and trained an assistant.
 # You measured it on people and in words that it had not met, and you measured what it forgot. In lab 04 the same training changes a few per cent of the weights only.
@@ -851,7 +899,7 @@ for name, counts, m in (("as before", lines, over), ("changed", new_lines, chang
 # ### END SOLUTION
 
 # %% [markdown]
-# ## § 15 Hand in
+# ## § 16 Hand in
 #
 # Save the notebook (Ctrl + S), then run the last cell. It packs the notebook and your model into one zip file and prints a receipt.
 
