@@ -87,7 +87,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_losses(tmp_path):
     straight = losses(tmp_path / "a")
     assert len(losses(tmp_path / "b", kill_after=5)) == 5
     rest = losses(tmp_path / "b")
-    assert 0 < len(rest) < len(straight), "it began anew"
+    assert 0 < len(rest) <= len(straight) - 3, "at most checkpoint_steps are lost"
     assert rest == straight[-len(rest):]
 
 
