@@ -62,7 +62,7 @@ from course_lib.widgets.columns import columns
 from course_lib.world import pretrain_rows
 from course_lib.world.jobs import job_rows
 
-tokenizer, base = load_tokenizer(), load_stage("sft").model
+tokenizer, base = load_tokenizer(), load_stage("sft").model.to(course.device)
 clerk = job_rows("clerk", "residents", 60)  # about residents whom no fine-tuning row mentions
 asked = [next(row for row in clerk if row["kind"] == kind) for kind in ("one", "two", "nobody")]
 before = respond(base, tokenizer, [row["messages"][:-1] for row in asked], max_new_tokens=40)
@@ -89,7 +89,7 @@ def measured_memory(model, ids):
     return {**parts, "total": sum(parts.values())}
 
 
-ids = sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 16), base.config.context))[0]
+ids = sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 16), base.config.context))[0].to(course.device)
 full_bytes = measured_memory(copy.deepcopy(base), ids)
 n = base.parameter_count()
 for part, size in full_bytes.items():
@@ -508,10 +508,10 @@ try:
     config = LoraConfig(r=library.RANK, lora_alpha=library.ALPHA, target_modules=list(library.ALL_LINEAR), lora_dropout=0.0, task_type="CAUSAL_LM")
     frozen = copy.deepcopy(base)
     frozen.load_state_dict(library.base_state(adapted))
-    theirs = get_peft_model(to_transformers(frozen), config)
+    theirs = get_peft_model(to_transformers(frozen), config).to(course.device)
     set_peft_model_state_dict(theirs, library.to_peft_state(library.adapter_state(adapted)))
     theirs.train()
-    batch, labels = sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 8), base.config.context))
+    batch, labels = (tensor.to(course.device) for tensor in sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 8), base.config.context)))
     ours_loss, their_loss = sft.response_loss(adapted(batch), labels), theirs(batch, labels=labels).loss
     ours_loss.backward()
     their_loss.backward()
@@ -575,7 +575,7 @@ def their_quantize(x, code, block):
 
 
 quantize = mine("quantize_blockwise", globals(), their_quantize)
-example = base.model.layers[1].mlp.up_proj.weight.detach()
+example = base.model.layers[1].mlp.up_proj.weight.detach().cpu()
 print("share of each code, from −1 to 1: ▁ is rare")
 for name, code in (("NF4", nf4.NF4_CODE), ("16 equal steps", torch.linspace(-1, 1, 16))):
     codes, absmax = quantize(example.flatten(), code, 64)
@@ -681,7 +681,7 @@ check("double_quantize")
 # %%
 # LONG
 double = mine("double_quantize", globals(), lambda absmax, code, block: nf4.quantize_absmax(absmax, block))
-weights = base.model.embed_tokens.weight.detach().flatten()
+weights = base.model.embed_tokens.weight.detach().flatten().cpu()
 codes, absmax = quantize(weights, nf4.NF4_CODE, 64)
 whole = len(absmax) // 256 * 256
 small, scale, offset = double(absmax[:whole], nf4.DYNAMIC_CODE, 256)

