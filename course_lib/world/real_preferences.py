@@ -164,4 +164,4 @@ def directness(answer: str) -> float:
 
 def names_it(row: dict, answer: str) -> bool:
     """Has the answer a word that a right one must have? Coarse: a wrong answer may have it, too."""
-    return re.search(rf"\b({row['right']})", answer, re.IGNORECASE) is not None
+    return re.search(rf"\b({row['right']})(?!\d)", answer, re.IGNORECASE) is not None
