@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -103,7 +104,8 @@ class Operations(TorchDispatchMode):
 
 
 def from_scratch(stage: str, size: str, options: dict) -> None:
-    """Run a stage at its size from an untrained model of that size. Its answers never end, so RLHF is counted at its longest."""
+    """Run a stage at its size from an untrained model of that size. Its answers never end, so RLHF is counted at its longest. On pairs only two steps' worth of them."""
+    pairs = lambda config: (preference_rows("train", 2 * config.batch), replace(config, rows=2 * config.batch), base)
     base = rollout.assistant(Llama(pretrain.PRESETS[size].model))
     asked, judge = prompts("train", 2_000), learned_reward(reward.reward_model_of(base).eval())
     stages: dict[str, Callable] = {
@@ -111,8 +113,8 @@ def from_scratch(stage: str, size: str, options: dict) -> None:
         "sft": lambda: sft.sft(size, base=base, **options),
         "lora": lambda: lora.lora(size, base=base, **options),
         "qlora": lambda: lora.lora(size, base=base, four_bits=True, **options),
-        "reward": lambda: reward.train_reward(preference_rows("train", reward.PRESETS[size].rows), reward.PRESETS[size], base, **options),
-        "dpo": lambda: dpo.dpo(preference_rows("train", dpo.PRESETS[size].rows), dpo.PRESETS[size], base, **options),
+        "reward": lambda: reward.train_reward(*pairs(reward.PRESETS[size]), **options),
+        "dpo": lambda: dpo.dpo(*pairs(dpo.PRESETS[size]), **options),
         "ppo": lambda: ppo.ppo(judge, asked, ppo.PRESETS[size], base, **options),
         "grpo": lambda: grpo.grpo(judge, asked, grpo.PRESETS[size], base, **options),
     }
@@ -144,16 +146,19 @@ def on_paper(stage: str, size: str) -> dict:
     counting = contextlib.ExitStack()
     with contextlib.suppress(Enough):
         from_scratch(stage, size, {"on_step": on_step, "progress": False})
+    on_pairs = {"reward": reward, "dpo": dpo}.get(stage)
+    in_all = -(-on_pairs.PRESETS[size].rows // on_pairs.PRESETS[size].batch) if on_pairs else steps[0]
     arithmetic = flop.get_total_flops() / (T4_SHARE * 1e12 * PEAKS["T4"][stage not in IN_HALF])
-    return {"stage": stage, "dtype": str(forward_dtype("cpu") if stage in IN_HALF else torch.float32).removeprefix("torch."), "steps": steps[0], "tflop_a_step": flop.get_total_flops() / 1e12,
+    return {"stage": stage, "dtype": str(forward_dtype("cpu") if stage in IN_HALF else torch.float32).removeprefix("torch."), "steps": in_all, "tflop_a_step": flop.get_total_flops() / 1e12,
             "operations_a_step": operations.count, "process_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-            "t4_minutes": steps[0] * (arithmetic + LAUNCH_SECONDS * operations.count) / 60}
+            "t4_minutes": in_all * (arithmetic + LAUNCH_SECONDS * operations.count) / 60}
 
 
 def bench_plan(arguments) -> dict:
     """Two steps of every stage on this CPU, counted, each in a process of its own: no figure of a GPU, but the reason to expect one.
 
-    t4_minutes supposes T4_SHARE of a T4's peak and LAUNCH_SECONDS an operation, one after the other; process_gib has Python and its libraries in it (about 0.6)."""
+    t4_minutes supposes T4_SHARE of a T4's peak and LAUNCH_SECONDS an operation, one after the other; process_gib has Python and its libraries in it (about 0.6).
+    Not in it: making and encoding the data, evaluations, and DPO's pass of the reference model, a third of its training."""
     os.environ.update(COURSE_DEVICE="cpu", COURSE_DTYPE="bfloat16")        # as many bytes as fp16, and faster on a CPU
     rows = []
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:

@@ -38,7 +38,8 @@ from course_lib.platform import SIZES, CourseError, device_and_dtype, keep_large
 from course_lib.stages import pretrain, sft
 from course_lib.stages.model import Llama
 from course_lib.stages.muon import Muon
-from course_lib.stages.pretrain import PretrainConfig, Run, batches, learning_rate, optimizers, restore, save_checkpoint
+from course_lib.stages.checkpoint import restore, save_checkpoint
+from course_lib.stages.pretrain import PretrainConfig, Run, batches, learning_rate, optimizers
 from course_lib.stages.step import forward_dtype, out_of_memory, prepare
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash

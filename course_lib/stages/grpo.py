@@ -62,7 +62,7 @@ class GRPOConfig:
 PRESETS = {
     "tiny": GRPOConfig(steps=3, prompts=4, each=2),
     "laptop": GRPOConfig(),
-    "gpu": GRPOConfig(prompts=128),
+    "gpu": GRPOConfig(prompts=128, minibatches=8),      # of 128 answers, as at laptop
 }
 
 

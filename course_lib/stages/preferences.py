@@ -14,7 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
-from course_lib.stages.pretrain import Run, learning_rate, restore, save_checkpoint
+from course_lib.stages.checkpoint import Checkpoints
+from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.rollout import roll_out
 from course_lib.stages.sft import collate, encode_chat
 from course_lib.stages.step import Step, explains_memory
@@ -85,19 +86,17 @@ def steps_of(n: int, config: PreferenceConfig, seed: int) -> list[list[int]]:
 def train(
     model, examples: list, batch_loss: Callable[[list[int]], tuple[Tensor, dict]], optimiser: list[torch.optim.Optimizer], config: PreferenceConfig, seed: int = 0,
     on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True, progress: bool = True,
-    description: str = "training", checkpoint_steps: int = 100,
+    description: str = "training", checkpoint_steps: int = 25,
 ) -> Run:
     """Train `model` on rows of `examples`; `batch_loss(row numbers)` gives (loss, {metric: number}).
 
-    History rows: step, rows, train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint."""
+    History rows: step, rows, train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint, and one that has ended is not trained again."""
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
     warmup = max(1, round(config.warmup * len(plan)))
     recipe = {"seed": seed, "data": rows_hash([{"text": str(example)} for example in examples]), **asdict(config), "rows": len(examples)}
-    history: list[dict] = []
-    checkpoint = Path(out) / "checkpoint.safetensors" if out else None
-    if checkpoint and resume and checkpoint.exists():
-        history = restore(checkpoint, model, optimiser, recipe)
+    checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, batch_loss))
+    history = checkpoints.history
     update = Step(model, optimiser, config.clip, torch.float32)
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
@@ -109,8 +108,6 @@ def train(
         history.append({"step": step, "rows": rows, "train_loss": loss.item(), "lr": lr, **metrics, "seconds": time.perf_counter() - started})
         if on_step:
             on_step(history)
-        if checkpoint and (step + 1) % checkpoint_steps == 0:
-            save_checkpoint(checkpoint, model, optimiser, recipe, history)
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+        checkpoints.save(history)
+    checkpoints.finish(history, on_step)
     return Run(model, history, {"recipe": recipe, "data": recipe["data"], "minutes": history[-1]["seconds"] / 60})

@@ -6,7 +6,6 @@ so about 1 % of the tokens are padding.
 Optimiser: see `optimizers`. Mixed precision and memory: `stages.step`. Left out against the real thing: gradient accumulation; several GPUs are in course_lib/train.py.
 Run by hand: `python -m course_lib.cli bench pretrain --size tiny`.
 """
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -19,9 +18,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
 from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token
 from course_lib.platform import device_and_dtype, keep_large_buffers
+from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
 from course_lib.stages.step import Step, explains_memory
@@ -109,31 +108,6 @@ def optimizers(model: torch.nn.Module, learning_rate: float, rest: float = 1.0) 
     return made + ([torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)] if others[0]["params"] else [])
 
 
-def save_checkpoint(path: Path, model: Llama, optimiser: list, recipe: dict, history: list[dict]) -> None:
-    """Weights, optimiser states and history in one file, so that a kill at any moment leaves the old one or the new one."""
-    tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
-    for k, o in enumerate(optimiser):
-        for index, state in o.state_dict()["state"].items():
-            tensors |= {f"optimiser.{k}.{index}.{name}": t for name, t in state.items()}
-    write_tensors(path, tensors, {"recipe": recipe, "history": history})
-
-
-def restore(path: Path, model: Llama, optimiser: list, recipe: dict) -> list[dict]:
-    """Load a checkpoint into model and optimiser. Returns its history. Raises ArtifactError if it is damaged or of another recipe."""
-    tensors, metadata = read_tensors(path)
-    if metadata.get("recipe") != json.loads(json.dumps(recipe)):
-        raise ArtifactError(f"{path} belongs to another run (other size, seed or configuration): delete it, or pass resume=False to overwrite it")
-    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
-    for k, o in enumerate(optimiser):
-        state: dict[int, dict] = {}
-        for name, t in tensors.items():
-            if name.startswith(f"optimiser.{k}."):
-                _, _, index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = t
-        o.load_state_dict({"state": state, "param_groups": o.state_dict()["param_groups"]})
-    return metadata["history"]
-
-
 @explains_memory
 def pretrain(
     size: str = "laptop",
@@ -151,7 +125,7 @@ def pretrain(
     """Train a model from scratch. `loss_fn(logits, ids)` and `schedule_fn(step, total, warmup, peak, floor)` may be the student's.
 
     With `out`, a checkpoint is written there every `checkpoint_steps` steps, and a run that was killed goes on from it and
-    reaches the same losses. `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
+    reaches the same losses; one that has ended is not trained again (`stages.checkpoint`). `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
     Raises ArtifactError for a damaged checkpoint or one of another recipe, ValueError for another size or no rows.
     """
     if size not in PRESETS:
@@ -171,10 +145,8 @@ def pretrain(
     optimiser = optimizers(model, config.learning_rate)
     recipe = {"size": size, "seed": seed, **asdict(config), "documents": len(rows)}
 
-    history: list[dict] = []
-    checkpoint = Path(out) / "checkpoint.safetensors" if out else None
-    if checkpoint and resume and checkpoint.exists():
-        history = restore(checkpoint, model, optimiser, recipe)
+    checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (loss_fn, schedule_fn, rows_hash(rows)))
+    history = checkpoints.history
     seconds = history[-1]["seconds"] if history else 0.0
     started = time.perf_counter() - seconds
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
@@ -197,11 +169,9 @@ def pretrain(
         history.append({**row, "seconds": time.perf_counter() - started})
         if on_step:
             on_step(history)
-        if checkpoint and (step + 1) % checkpoint_steps == 0:
-            save_checkpoint(checkpoint, model, optimiser, recipe, history)
+        checkpoints.save(history)
+    checkpoints.finish(history, on_step)
     metrics = distance_to_limit(model, tokenizer, validation)
     record = {"recipe": recipe, "data": rows_hash(rows), "parent": None, "parameters": model.parameter_count(),
               "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60, "metrics": metrics}
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
     return Run(model, history, record)

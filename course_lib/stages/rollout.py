@@ -15,8 +15,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
+from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.generate import generate_ids
-from course_lib.stages.pretrain import Run, learning_rate, restore, save_checkpoint
+from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.sft import encode_chat
 from course_lib.stages.step import explains_memory, prepare
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
@@ -97,14 +98,14 @@ def entropies(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Floa
 def improve(
     policy, reference, optimiser: torch.optim.Optimizer, reward: Callable[[list[dict], list[str]], Tensor], prompts: list[dict], config, update: Callable,
     seed: int = 0, name: str = "policy", on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True,
-    progress: bool = True, checkpoint_steps: int = 20,
+    progress: bool = True, checkpoint_steps: int = 5,
 ) -> Run:
     """The loop that PPO and GRPO share: sample, score, `update(batch, scores, generator, beta)`, measure.
 
     `reward(rows, answers)` gives a number an answer, [B]. `config` has steps, prompts, each, learning_rate, beta, and kl_target (nats an answer,
     or None for a fixed beta). History rows: step, reward, kl (exact, nats an answer, after the update), entropy (nats a token), length
     (tokens), tied (share of the prompts whose answers all got one reward), beta, what `update` returns, sample, seconds.
-    With `out` a killed run goes on from its checkpoint and gives the same numbers. Raises CourseError for too few prompts and rewards that
+    With `out` a killed run goes on from its checkpoint and gives the same numbers, and one that has ended is not trained again. Raises CourseError for too few prompts and rewards that
     are not finite."""
     keep_large_buffers()
     prepare(policy)
@@ -112,10 +113,8 @@ def improve(
         raise CourseError(f"{len(prompts)} prompts are too few for steps of {config.prompts}: make more of them")
     tokenizer = load_tokenizer()
     recipe = {"seed": seed, "name": name, "prompts_in_all": len(prompts), **asdict(config)}
-    history: list[dict] = []
-    checkpoint = Path(out) / "checkpoint.safetensors" if out else None
-    if checkpoint and resume and checkpoint.exists():
-        history = restore(checkpoint, policy, [optimiser], recipe)
+    checkpoints = Checkpoints(out, resume, policy, [optimiser], recipe, checkpoint_steps, (policy, reference, reward, update, prompts))
+    history = checkpoints.history
     beta = history[-1]["next_beta"] if history else config.beta
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     bar = tqdm(range(len(history), config.steps), initial=len(history), total=config.steps, desc=name, unit="step", disable=not progress)
@@ -138,10 +137,8 @@ def improve(
         bar.set_postfix(reward=f"{scores.mean():.2f}", kl=f"{kl:.2f}")
         if on_step:
             on_step(history)
-        if checkpoint and (step + 1) % checkpoint_steps == 0:
-            save_checkpoint(checkpoint, policy, [optimiser], recipe, history)
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+        checkpoints.save(history)
+    checkpoints.finish(history, on_step)
     return Run(policy, history, {"recipe": recipe, "parent": "sft", "minutes": history[-1]["seconds"] / 60})
 
 

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from course_lib.artifacts import load_stage
 from course_lib.platform import CourseError, keep_large_buffers
-from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers, restore, save_checkpoint
+from course_lib.stages.checkpoint import Checkpoints
+from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers
 from course_lib.stages.step import Step, explains_memory
 from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, rows_hash
@@ -166,7 +167,7 @@ def finetune(
     resume: bool = True,
     progress: bool = True,
     validation: list[dict] | None = None,
-    checkpoint_steps: int = 200,
+    checkpoint_steps: int = 100,
     description: str = "fine-tuning",
 ) -> Run:
     """Train the parameters of `model` that have requires_grad on rows {"messages": […]}. `loss_fn(logits, labels)` may be the student's.
@@ -185,10 +186,8 @@ def finetune(
     warmup = max(1, round(config.warmup * len(plan)))
     data = rows_hash([{"text": str(row.get("messages") or row["text"])} for row in rows])
     recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}
-    history: list[dict] = []
-    checkpoint = Path(out) / "checkpoint.safetensors" if out else None
-    if checkpoint and resume and checkpoint.exists():
-        history = restore(checkpoint, model, optimiser, recipe)
+    checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, loss_fn, validation))
+    history = checkpoints.history
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
     update = Step(model, optimiser, config.clip)
@@ -208,10 +207,8 @@ def finetune(
         history.append({**row, "seconds": time.perf_counter() - started})
         if on_step:
             on_step(history)
-        if checkpoint and (step + 1) % checkpoint_steps == 0:
-            save_checkpoint(checkpoint, model, optimiser, recipe, history)
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+        checkpoints.save(history)
+    checkpoints.finish(history, on_step)
     record = {"recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in update.trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
     return Run(model, history, record)
 

@@ -148,7 +148,9 @@ LOOK = r"""async () => {
     };
     for (let next = 0; next < cells.length; next++) {
         if (seen.has(next)) continue;
-        if (!await until(() => cells[next].node.isConnected, 20000)) { found.add(`cell ${next} is not on the page`); continue }
+        // JupyterLab draws what is near; where a busy machine has lost the place, a little further down is
+        for (let tries = 0; tries < 20 && !await until(() => cells[next].node.isConnected, 1000); tries++) box.scrollTop += 100;
+        if (!cells[next].node.isConnected) { found.add(`cell ${next} is not on the page`); continue }
         cells[next].node.scrollIntoView({block: 'start'});
         await wait(60);
         const edge = box.getBoundingClientRect();

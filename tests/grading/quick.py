@@ -16,7 +16,7 @@ from course_lib import cli
 from course_lib.grading import grade, grade_one, store, worker
 
 LAB = "00_start_here"
-SECONDS = 0.05  # a submission
+SECONDS = float(os.environ.get("QUICK_SECONDS", 0.05))  # a submission
 
 
 def prepare(spawn):

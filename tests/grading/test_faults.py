@@ -112,7 +112,7 @@ def test_a_worker_that_hangs_is_killed_at_the_deadline(tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(store_of, undisturbed):
-    process = command(store_of, "grade", quick.LAB, "-j", "2")
+    process = command(store_of, "grade", quick.LAB, "-j", "2", QUICK_SECONDS="0.5")     # so slow that it is not done before the key is pressed
     while not quick.results(store_of) and process.poll() is None:
         time.sleep(0.02)
     children = below(process.pid)

@@ -74,7 +74,7 @@ def test_the_hub_mounts_the_home_of_the_image_and_fills_it():
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="a read-only system without a network is made with bubblewrap")
 def test_a_lab_trains_with_all_read_only_and_no_network(tmp_path):
-    box = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", str(tmp_path), str(tmp_path), "--unshare-net", "--chdir", str(tmp_path)]
+    box = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--ro-bind", str(ROOT), str(ROOT), "--bind", str(tmp_path), str(tmp_path), "--unshare-net", "--chdir", str(tmp_path)]
     if subprocess.run([*box, "true"], capture_output=True).returncode:
         pytest.skip("bubblewrap cannot make a sandbox here")
     code = """

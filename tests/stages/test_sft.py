@@ -109,7 +109,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path):
     assert [row["train_loss"] for row in rest] == pytest.approx([row["train_loss"] for row in whole], rel=1e-5)
     assert not (tmp_path / "checkpoint.safetensors").exists()
     with pytest.raises(Killed):
-        finetune(Llama(SMALL, seed=2), ROWS, CONFIG, seed=1, progress=False, out=tmp_path, on_step=kill, checkpoint_steps=2)
+        finetune(Llama(SMALL, seed=2), ROWS, CONFIG, seed=1, progress=False, out=tmp_path, on_step=kill, checkpoint_steps=2, resume=False)
     with pytest.raises(ArtifactError, match="another run"):
         finetune(Llama(SMALL, seed=2), ROWS[:50], CONFIG, seed=1, progress=False, out=tmp_path)
 

@@ -1,0 +1,137 @@
+"""A run that was stopped goes on from its checkpoint, and one that has ended is not trained again as long as nothing that it is made of has changed.
+
+Both are files in the folder `out` of a training loop: checkpoint.safetensors (weights, optimisers, history) while it trains, finished.safetensors (weights, history) afterwards.
+"""
+import contextlib
+import functools
+import hashlib
+import inspect
+import json
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType
+
+import torch
+
+from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
+
+
+def save_checkpoint(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict, history: list[dict], made_of: str | None = None) -> None:
+    """Weights, optimiser states and history in one file, so that a kill at any moment leaves the old one or the new one."""
+    tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
+    for k, o in enumerate(optimiser):
+        for index, state in o.state_dict()["state"].items():
+            tensors |= {f"optimiser.{k}.{index}.{name}": t for name, t in state.items()}
+    write_tensors(path, tensors, {"recipe": recipe, "history": history, "made_of": made_of})
+
+
+def restore(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict, made_of: str | None = None) -> list[dict]:
+    """Load a checkpoint into model and optimiser. Returns its history. Raises ArtifactError if it is damaged or of another run."""
+    tensors, metadata = read_tensors(path)
+    if not same(metadata, recipe, made_of):
+        raise ArtifactError(f"{path} belongs to another run (other size, seed, configuration, functions or starting weights): delete it, or pass resume=False to overwrite it")
+    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+    for k, o in enumerate(optimiser):
+        state: dict[int, dict] = {}
+        for name, t in tensors.items():
+            if name.startswith(f"optimiser.{k}."):
+                _, _, index, key = name.split(".")
+                state.setdefault(int(index), {})[key] = t
+        o.load_state_dict({"state": state, "param_groups": o.state_dict()["param_groups"]})
+    return metadata["history"]
+
+
+def same(metadata: dict, recipe: dict, made_of: str | None) -> bool:
+    """Is a file of this run? One that course_lib.train wrote does not say what it is made of: its recipe decides."""
+    return metadata.get("recipe") == json.loads(json.dumps(recipe)) and (None in (made_of, metadata.get("made_of")) or made_of == metadata["made_of"])
+
+
+class Checkpoints:
+    """What a loop does with the folder `out`, or nothing where that is None. `history` is what an earlier run has done; it is in model and optimiser already.
+
+    made_of: what the run depends on beside its recipe: the student's functions, models, data (see `fingerprint`), as they are before the first step."""
+
+    def __init__(self, out: Path | str | None, resume: bool, model: torch.nn.Module, optimiser: list, recipe: dict, steps: int, made_of: tuple):
+        self.folder, self.model, self.optimiser, self.recipe, self.steps = Path(out) if out else None, model, optimiser, recipe, steps
+        self.history: list[dict] = []
+        self.begun = 0
+        if self.folder is None:
+            return
+        self.made_of, self.path, self.finished = fingerprint(made_of), self.folder / "checkpoint.safetensors", self.folder / "finished.safetensors"
+        if resume and self.path.exists():
+            self.history = restore(self.path, model, optimiser, recipe, self.made_of)
+        elif resume and self.finished.exists() and same(read_tensors(self.finished)[1], recipe, self.made_of):
+            self.history = restore(self.finished, model, [], recipe, self.made_of)
+            self.begun = len(self.history)
+            print(f"trained before with the same functions, data and settings: taken from {self.folder} (delete that folder to train again)")
+
+    def save(self, history: list[dict]) -> None:
+        """Every `steps` steps."""
+        if self.folder and len(history) % self.steps == 0:
+            save_checkpoint(self.path, self.model, self.optimiser, self.recipe, history, self.made_of)
+
+    def finish(self, history: list[dict], on_step=None) -> None:
+        """Keep the run. One that was taken as it is is shown to `on_step` once."""
+        if on_step and history and self.begun == len(history):
+            on_step(history)
+        if self.folder and self.begun < len(history):
+            save_checkpoint(self.finished, self.model, [], self.recipe, history, self.made_of)
+            self.path.unlink(missing_ok=True)
+
+
+def fingerprint(thing) -> str:
+    """sha256 of what a run is made of. Models and tensors count by their values, a function by its code, its defaults and what it has enclosed; one of the notebook also by the
+    globals that it names, so that a helper or a constant that was changed is seen. Of any other object only the class counts."""
+    digest, seen = hashlib.sha256(), {}        # the objects themselves are kept, as the id of one that is gone is given again
+
+    def add(x):
+        if isinstance(x, FunctionType) and x.__module__ != "__main__":
+            x = inspect.unwrap(x)       # the tests check the types of the course's functions, and a run that they killed is the same run
+        if isinstance(x, (torch.nn.Module, FunctionType, MethodType, list, dict)):
+            if id(x) in seen:
+                return
+            seen[id(x)] = x
+        digest.update(type(x).__qualname__.encode())
+        if isinstance(x, torch.Tensor):
+            digest.update(str(tuple(x.shape)).encode() + x.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        elif isinstance(x, torch.nn.Module):
+            add(dict(x.state_dict()))
+        elif isinstance(x, MethodType):
+            add((x.__func__, x.__self__))
+        elif isinstance(x, functools.partial):
+            add((x.func, x.args, x.keywords))
+        elif isinstance(x, FunctionType):
+            add((x.__code__, x.__defaults__, x.__kwdefaults__, enclosed(x)))
+            if x.__module__ == "__main__":
+                add({name: x.__globals__[name] for name in sorted(names(x.__code__)) if name in x.__globals__})
+        elif isinstance(x, CodeType):
+            add((x.co_code, x.co_names, x.co_consts))
+        elif isinstance(x, dict):
+            add([*x.items()])
+        elif isinstance(x, (list, tuple)):
+            if all(type(y) is int for y in x):      # token ids, millions of them
+                digest.update(repr(x).encode())
+            else:
+                for y in x:
+                    add(y)
+        elif isinstance(x, (set, frozenset)):
+            add(sorted(map(repr, x)))
+        elif isinstance(x, (str, bytes, int, float, bool, type(None), torch.dtype, torch.device)) or is_dataclass(x):
+            digest.update(repr(x).encode())
+
+    add(thing)
+    return digest.hexdigest()
+
+
+def names(code: CodeType) -> set[str]:
+    """Global names that a function or one inside it uses."""
+    return {*code.co_names, *(name for part in code.co_consts if isinstance(part, CodeType) for name in names(part))}
+
+
+def enclosed(function: FunctionType) -> list:
+    """What a function has enclosed, in order; without the names that have no value yet."""
+    found = []
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):
+            found.append(cell.cell_contents)
+    return found
