@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from course_lib.platform import CourseError, work_dir, write_atomic
+from course_lib.platform import CourseError, device_and_dtype, work_dir, write_atomic
 from course_lib.stages.model import Llama, ModelConfig, RewardModel
 
 SHIPPED = Path(__file__).resolve().parent / "shipped"
@@ -87,13 +87,13 @@ def load_folder(folder: Path, stage: str) -> tuple[Llama, dict]:
 
 
 def load_stage(stage: str) -> Stage:
-    """The student's own artefact of a stage if there is one, else the shipped one; says which. Raises ArtifactError if neither is."""
+    """The student's own artefact of a stage if there is one, else the shipped one, on the course's device; says which. Raises ArtifactError if neither is."""
     mine = work_dir() / stage
     for folder, origin in ((mine, "yours"), (SHIPPED / stage, "shipped")):
         if (folder / "model.safetensors").exists():
             model, record = load_folder(folder, stage)
             where = f"your own, from {folder}" if origin == "yours" else "the one that comes with the course (you have not saved your own yet)"
             print(f"stage {stage!r}: {where}, {model.parameter_count():,} parameters")
-            return Stage(stage, model.eval(), record, origin)
+            return Stage(stage, model.to(device_and_dtype()[0]).eval(), record, origin)
     known = sorted(p.parent.name for p in SHIPPED.glob("*/model.safetensors"))
     raise ArtifactError(f"there is no stage {stage!r}: neither in {mine} nor among the shipped ones ({', '.join(known) or 'none'})")
