@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What will break next? A second venv with the tested torch and the newest releases of what does not depend on it; all labs at size tiny; a table of what moved.
 # Labs can be named: scripts/drift.sh 03_supervised_fine_tuning. --dry-run: only say which releases are newer than the tested ones.
-# Settings: DRIFT (the venv's folder, build/drift), DRIFT_PYTHON (else .venv's), DRIFT_PACKAGES (else those below).
+# Settings: DRIFT (the venv's folder, build/drift), DRIFT_PYTHON (else .venv's), DRIFT_PACKAGES (else those below; "transformers==4.57.6 trl" tries a version of your choice).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 stop() { echo "Littlebrook: $*" >&2; exit 1; }
@@ -17,19 +17,20 @@ grep -E '^(torch|numpy)==' constraints.txt > "$venv/stays.txt"
 index=()
 "$python" -c "import urllib.request as u; u.urlopen('https://download.pytorch.org/whl/cpu/torch/', timeout=5)" 2>/dev/null && index=(--extra-index-url https://download.pytorch.org/whl/cpu)
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@" || stop "pip failed (see above): two of the newest releases may not go together."; }
-newest() { # the table: tested, newest
+table() { # tested, found
     "$venv/bin/python" - "$1" $packages <<'PY'
 import json, re, sys
 tested = dict(line.strip().split("==") for line in open("constraints.txt") if "==" in line)
-found = {re.sub(r"[-_.]+", "-", i["metadata"]["name"]).lower(): i["metadata"]["version"] for i in json.load(open(sys.argv[1]))["install"]}
-for name in sys.argv[2:]:
-    print(f"{name:16} tested {tested.get(name, '?'):12} newest {found.get(name, '?'):12}" + ("" if tested.get(name) == found.get(name) else " moved"))
-others = sum(version != tested.get(name, version) for name, version in found.items() if name not in sys.argv[2:])
-print(f"and {others} of {len(found)} packages that they bring")
+found = {re.sub(r"[-_.]+", "-", i["metadata"]["name"]).lower(): i["metadata"]["version"].partition("+")[0] for i in json.load(open(sys.argv[1]))["install"]}
+names = [re.match(r"[\w.-]+", asked)[0] for asked in sys.argv[2:]] # also of transformers==4.57.6
+for name in names:
+    print(f"{name:16} tested {tested.get(name, '?'):12} found {found.get(name, '?'):12}" + ("" if tested.get(name) == found.get(name) else " moved"))
+others = sorted(f"{name} {tested[name]} -> {version}" for name, version in found.items() if name not in names and tested.get(name, version) != version)
+print(f"and of the {len(found) - len(names)} packages that they bring: {', '.join(others) or 'none moved'}")
 PY
 }
 pip install -qq --dry-run --ignore-installed --report "$venv/report.json" -c "$venv/stays.txt" ${index[@]+"${index[@]}"} torch $packages
-newest "$venv/report.json"
+table "$venv/report.json"
 [ "${1:-}" != --dry-run ] || exit 0
 
 # 2. Install: the newest of these, then the course's other libraries at their lower bounds or above.
