@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
+from course_lib.stages.step import explains_memory, flag
 
 IGNORE = -100       # a label that no loss counts
 AT_ONCE = 32        # conversations in a batch of `answers`: their KV caches share the memory
@@ -47,6 +48,7 @@ def collate(examples: list[tuple[Tensor, Tensor]], pad: int) -> tuple[Int[Tensor
     return fill(ids, pad), fill(labels, IGNORE), fill([torch.ones_like(row) for row in ids], 0)
 
 
+@explains_memory
 @torch.no_grad()
 def sample(
     model, words, conversations: list[list[dict]], tokens: int = 48, temperature: float = 0.0, seed: int = 0
@@ -76,6 +78,7 @@ def answers(model, words, conversations: list[list[dict]], tokens: int = 48, tem
     return said
 
 
+@explains_memory
 def train(model, batches: Iterable, loss_of: Callable, learning_rate: float = 1e-3, description: str = "real model") -> list[float]:
     """AdamW on the parameters that require a gradient, one step a batch, gradients clipped at norm 1. `loss_of(batch)` → a scalar. Returns the losses.
 
@@ -83,6 +86,10 @@ def train(model, batches: Iterable, loss_of: Callable, learning_rate: float = 1e
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise CourseError("no parameter of the model requires a gradient: call add_lora(model, rank, alpha) first")
+    if flag("COURSE_CHECKPOINTING"):
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable  # transformers 5 renames it
+        enable({"use_reentrant": False})
+    model.train()  # without dropout it computes what eval() does; checkpointing asks for it
     keep_large_buffers()  # the logits alone are 49,152 numbers a token: without this a step takes twice as long
     adam, losses = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0), []
     for batch in tqdm(batches, desc=description):
@@ -94,4 +101,5 @@ def train(model, batches: Iterable, loss_of: Callable, learning_rate: float = 1e
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         adam.step()
         losses.append(loss.item())
+    model.eval()
     return losses

@@ -82,5 +82,22 @@ def test_training_moves_the_adapter_and_nothing_else(tiny):
     losses = real_training.train(model, [(ids, labels)] * 20, loss, 1e-2)
     assert len(losses) == 20 and losses[-1] < losses[0] - 0.1
     assert all(torch.equal(p, before[name.replace(".base.", ".")]) for name, p in model.named_parameters() if "lora_" not in name)
+    with pytest.raises(CourseError, match="take a smaller batch"):
+        real_training.train(model, [0], lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")))
     with pytest.raises(CourseError, match="the loss is nan after 0 steps: lower learning_rate"):
         real_training.train(model, [0], lambda _: next(p for p in model.parameters() if p.requires_grad).sum() * float("nan"))
+
+
+def test_checkpointing_changes_no_gradient(tmp_path, monkeypatch):
+    ends = []
+    for on in ("0", "1"):
+        monkeypatch.setenv("COURSE_CHECKPOINTING", on)
+        model, words = real.smollm2(write(tmp_path / on))
+        lora.add_lora(model, rank=4, alpha=8)
+        ids, labels, mask = real_training.collate([real_training.encode(words, TALK), real_training.encode(words, LONGER)], words.pad_token_id)
+        runs = []
+        model.model.layers[0].self_attn.register_forward_hook(lambda *_: runs.append(1))
+        losses = real_training.train(model, [0, 1, 2], lambda _: response_loss(model(ids, attention_mask=mask).logits, labels), 1e-2)
+        assert len(runs) == (6 if on == "1" else 3) and not model.training  # computed a second time, or not
+        ends.append((losses, real_training.answers(model, words, [TALK[:1]], 8)))
+    assert ends[0] == ends[1]
