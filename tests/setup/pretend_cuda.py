@@ -14,6 +14,7 @@ A tensor made before it was entered is on the CPU.
 from contextlib import ExitStack
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -66,7 +67,8 @@ def refuse_index(target: Tensor, index, value=None) -> None:
     """RuntimeError for an index on the GPU into the CPU (the other way is allowed), and for `target[index] = value` with numbers from elsewhere; slices copy, they take any."""
     indices = [t for t in tree_leaves(index) if isinstance(t, Tensor) and t.dim()]
     elsewhere = isinstance(value, Tensor) and value.dim() > 0 and marked(value) != marked(target)
-    if not marked(target) and any(map(marked, indices)) or indices and elsewhere:
+    lists = [i for i in (index if isinstance(index, tuple) else (index,)) if isinstance(i, (list, np.ndarray))]
+    if not marked(target) and any(map(marked, indices)) or (indices or lists) and elsewhere:
         raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
 
 

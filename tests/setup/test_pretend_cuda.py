@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from pretend_cuda import PretendCuda, marked
 
+from course_lib.artifacts import load_stage, save_stage
 from course_lib.evaluation.alignment import measure
 from course_lib.evaluation.instructions import score
 from course_lib.evaluation.memorised import completes
@@ -68,6 +69,7 @@ MISTAKES = {
     "an index on the GPU into the CPU": (lambda a, b: b[torch.tensor([0]).cuda()], INDEX),
     "writing at an index on the GPU": (lambda a, b: put(b, a > 0, 0.0), INDEX),
     "numbers of the CPU by a mask": (lambda a, b: put(a, a > 0, b[b > 0]), INDEX),
+    "numbers of the GPU by a list": (lambda a, b: put(b, [0, 1], a[:2]), INDEX),
     "a generator": (lambda a, b: torch.multinomial(a.softmax(-1), 1, generator=torch.Generator()), "generator"),
     "a generator of new numbers": (lambda a, b: torch.randn(3, device="cuda", generator=torch.Generator()), "generator"),
     "a product of whole numbers": (lambda a, b: (a > 0).long() @ (a > 0).long().T, "addmm_cuda"),
@@ -121,6 +123,7 @@ def test_fine_tuning_killed_and_resumed_and_what_reads_it(gpu, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sft.finetune(small(), TASKS, on_step=kill, **options)
     model = sft.finetune(small(), TASKS, **options).model
+    save_stage("sft", model, {}, tmp_path / "sft")
     score(model, TOKENIZER, TASKS[:2], max_new_tokens=3)
     document_losses(model, [[1, 5, 6], [1, 7]])
     knowledge(model, TOKENIZER, village(), residents=village().residents[:2])
@@ -131,11 +134,17 @@ def test_fine_tuning_killed_and_resumed_and_what_reads_it(gpu, tmp_path):
 
 
 @pytest.mark.parametrize("four_bits", [False, True])
-def test_adapters(gpu, four_bits):
+def test_adapters(gpu, four_bits, tmp_path):
     model = lora.add_lora(nf4.quantize_base(small()) if four_bits else small(), 2, 4.0)
     sft.finetune(model, TASKS, sft.SFTConfig(batch=512, validations=0), progress=False)
+    lora.save_adapter_stage(model, {}, folder=tmp_path)
+    lora.load_adapter(model, lora.adapter_state(model))
     lora.merge_and_unload(nf4.dequantize_base(model))
     assert marked(model(torch.tensor([[1, 5]], device="cuda")))
+
+
+def test_a_stage_is_loaded_onto_the_gpu(gpu):
+    assert all(map(marked, load_stage("sft").model.state_dict().values()))
 
 
 @pytest.mark.parametrize("temperature, top_p", [(0.0, 1.0), (1.0, 1.0), (0.8, 0.9)])
