@@ -791,7 +791,72 @@ for name, (model, m) in (("as before", noise["DPO", "as they are"]), ("changed",
         print(f"    {where_from}: {100 * (r[:, 0] > r[:, 1]).float().mean():.1f} % as labelled; log-ratio of the chosen {r[:, 0].mean():+.2f}, of the rejected {r[:, 1].mean():+.2f} nats")
 
 # %% [markdown]
-# ## § 14 Summary
+# ## § 14 A real model
+#
+# Optional. DPO on SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), through small trained matrices beside its frozen weights (LoRA, lab 04). Forty everyday questions, each with a short and direct answer, written by hand: chosen. Rejected is what the model itself says, which is mostly longer.
+# `answer_logprobs` and `dpo_loss` are **yours**, twenty other questions examine it. The reference costs no second model: LoRA starts as no change at all. It takes about two minutes of one core and 3.8 GB of memory.
+#
+# **Predict first:** ten steps on forty pairs. How many words will an answer have afterwards? And will as many answers name what is right?
+
+# %%
+# LONG
+MY_GUESS = "half as many, and as often right"
+
+from course_lib.evaluation.intervals import wilson
+from course_lib.stages import lora, real_training
+from course_lib.stages.real import NOT_HERE, smollm2
+from course_lib.world import real_preferences as taste
+
+loaded = smollm2()
+if loaded is None:
+    print(NOT_HERE)
+else:
+    real, their_words = loaded[0].to(device), loaded[1]
+    PRICE = 0.5  # of a nat: β
+    teach, exam = (taste.preference_rows(split)[: 4 if small else None] for split in ("train", "test"))
+    lora.add_lora(real, rank=8, alpha=16)
+    wanted = [real_training.encode(their_words, row["prompt"] + row["chosen"]) for row in teach + exam]
+    own = []  # (ids, labels) of what the model says by itself; an answer that is cut off has no end token, and none is trained
+    for part in torch.arange(len(teach + exam)).split(20):
+        drawn = real_training.sample(real, their_words, [(teach + exam)[k]["prompt"] for k in part], 40)
+        own += [(row[real_token.bool()].cpu(), row.masked_fill(~sampled, -100)[real_token.bool()].cpu()) for row, sampled, real_token in zip(*drawn)]
+
+    def real_logprobs(part):
+        """log π of the chosen and of the rejected answers, [2 N]."""
+        both, tokens, _ = real_training.collate([wanted[k] for k in part] + [own[k] for k in part], their_words.eos_token_id)
+        return logprobs_of(real(both.to(device)).logits, tokens.to(device)).view(2, -1)
+
+    def all_logprobs(which):
+        with torch.no_grad():
+            return torch.cat([real_logprobs(part) for part in which.split(4)], 1)
+
+    held = torch.tensor([k for k in range(len(teach), len(own)) if own[k][1][own[k][1] != -100].tolist() != wanted[k][1][wanted[k][1] != -100].tolist()])
+    anchor, held_anchor = all_logprobs(torch.arange(len(teach))), all_logprobs(held)
+    spoken = {"before": [their_words.decode(tokens[tokens != -100], skip_special_tokens=True) for _, tokens in own[len(teach) :]]}
+    batches = torch.randperm(len(teach), generator=torch.Generator().manual_seed(0)).split(4)
+    losses = real_training.train(real, batches, lambda part: loss_fn(*real_logprobs(part), *anchor[:, part], beta=PRICE), learning_rate=2e-4, description="DPO")
+    spoken["after"] = real_training.answers(real, their_words, [row["prompt"] for row in exam], 40)
+
+    now = all_logprobs(held)
+    margin = reward_of(now[0], held_anchor[0], PRICE) - reward_of(now[1], held_anchor[1], PRICE)
+    right = int((margin > 0).sum())
+    print(f"{len(losses)} steps. {len(held)} held-out pairs (the others say the same twice): loss {loss_fn(*held_anchor, *held_anchor, beta=PRICE):.3f} → {loss_fn(*now, *held_anchor, beta=PRICE):.3f}, mean margin 0 → {margin.mean():.2f}, "
+          f"log-ratio of the chosen {(now - held_anchor)[0].mean():+.1f}, of the rejected {(now - held_anchor)[1].mean():+.1f} nats")
+    print("the implicit reward prefers the direct answer in {} of {}, {:.0f} % ({:.0f} to {:.0f} %)".format(right, len(held), *(100 * x for x in (right / len(held), *wilson(right, len(held))))))
+    for when, texts in spoken.items():
+        names = sum(map(taste.names_it, exam, texts))
+        print("{:<8}{:>5.1f} words, {:.2f} hedges an answer; {} of {} name what is right ({:.0f} to {:.0f} %)".format(
+            when, sum(map(taste.words_of, texts)) / len(exam), sum(map(taste.hedges_of, texts)) / len(exam), names, len(exam), *(100 * x for x in wilson(names, len(exam)))))
+    print(f"You guessed: {MY_GUESS}.\n")
+    for row, *both in list(zip(exam, *spoken.values()))[:8]:
+        print(f"» {row['prompt'][0]['content']}\n" + columns(["SmolLM2", "after DPO"], both) + "\n")
+
+# %% [markdown]
+# **What to notice.** The loss is content: all 18 held-out pairs stand in the order that was asked for, and an answer has less than half its words. Now read the answers. Fewer name what is right, though in every pair the chosen answer was the right one.
+# The loss asked for a *difference* (§ 6). Its cheapest way is down: the chosen answers became 2 nats likelier, the model's own 12 nats less likely, and what was right in those went along. Margins and the accuracy on pairs do not show it; look at what the model says. Try `PRICE = 0.1`: the nats get cheaper.
+
+# %% [markdown]
+# ## § 15 Summary
 #
 # The best policy hides its reward in its log-ratio to the reference. You turned that into losses on pairs (DPO, cDPO, IPO) and on thumbs (KTO), equal to TRL's to the last digit that counts, and trained a policy with no reward model and no sampling.
 # You saw what the loss does not ask for: that chosen answers become likelier, and that a label's bias stays out. In lab 09 the labels come from a model.
@@ -818,7 +883,7 @@ for name, (model, m) in (("as before", noise["DPO", "as they are"]), ("changed",
 # ### END SOLUTION
 
 # %% [markdown]
-# ## § 15 Hand in
+# ## § 16 Hand in
 #
 # Save the notebook (Ctrl + S), then run the last cell. It packs the notebook and your model into one zip file and prints a receipt.
 
