@@ -872,7 +872,7 @@ else:
         print(f"» {row['messages'][0]['content']}\n" + columns(list(said), both) + "\n")
 
 # %% [markdown]
-# **What to notice.** Before, it helped with everything. 24 steps put it into the habit of declining, harmful or not: both rates rose, their intervals overlap, and even teaching a card game is "harm" now. On the plane of § 2 that is mostly a step along the diagonal, though every pair was a twin: 16 pairs are too few for this model to read the aim behind the words; § 4 took thousands of rows. A rule that looks for phrases judged here, and it misses some refusals: read the answers, too.
+# **What to notice.** Before, it helped with everything. 24 steps put it into the habit of declining, harmful or not: both rates rose, their intervals overlap, and even teaching a card game is "harm" now. On the plane of § 2 that is mostly a step along the diagonal, though every pair was a twin: 16 pairs are too few for this model to read the aim behind the words; § 4 took thousands of rows. More steps do not help: after 48, the twins side by side in each batch, it was 94 and 81 %, with the pairs known by heart. A rule that looks for phrases judged here, and it misses some refusals: read the answers, too.
 
 # %% [markdown]
 # ## § 16 Change one thing
