@@ -719,7 +719,77 @@ for name, m in (("as before", fewer[sizes[-1]]), ("changed", changed)):
     print(f"{name:<10} accuracy {100 * value:.1f} % ± {200 * error:.1f} ({100 * value / limit:.1f} % of the limit), ECE {float(ece_of(torch.tensor(m).sigmoid(), won, 10)):.3f}, mean size of a margin {np.abs(m).mean():.2f}")
 
 # %% [markdown]
-# ## § 13 Summary
+# ## § 13 A real model
+#
+# Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) as a reward model: a frozen body, small trained matrices beside its weights (LoRA, lab 04) and a new head. Forty hand-written everyday questions teach it one plain taste: short and direct rather than long-winded and hedging.
+# Reward head and loss are **your** functions, twenty other questions examine it, and with it the best of four of SmolLM2's own answers is chosen. It takes two and a half minutes of one core and 3.0 GB of memory.
+# (With the environment variable `COURSE_DATA=hub` the pairs are public ones, from UltraFeedback, at a pinned revision. They are longer, and so are the minutes.)
+#
+# **Predict first:** it was told which of two *true* answers people prefer. Will it prefer a true answer to the answer to another question?
+
+# %%
+# LONG
+MY_GUESS = "nearly always: it can read"
+
+from course_lib.evaluation.intervals import wilson
+from course_lib.stages import lora, real_training
+from course_lib.stages.real import NOT_HERE, smollm2
+from course_lib.stages.real_data import hub_rows
+from course_lib.world import real_preferences as taste
+
+loaded = smollm2()
+if loaded is None:
+    print(NOT_HERE)
+else:
+    real, their_words = loaded[0].to(device), loaded[1]
+    public = [{"prompt": row["messages"], **{side: [{"role": "assistant", "content": row[side]}] for side in ("chosen", "rejected")}} for row in hub_rows(60) or []]
+    teach, exam = (rows[: 4 if small else None] for rows in ((public[:40], public[40:]) if public else map(taste.preference_rows, ("train", "test"))))
+    own = [real_training.answers(real, their_words, [row["prompt"] for row in exam], 40, temperature=0.7, seed=seed) for seed in range(4)]  # for best of 4, before it is changed
+    lora.add_lora(real, rank=8, alpha=16)
+    real.score = torch.nn.Linear(real.config.hidden_size, 1, bias=False, device=device)
+    torch.nn.init.zeros_(real.score.weight)
+
+    def real_rewards(rows, texts):
+        """The reward of each answer, [N]."""
+        ids, _, _ = real_training.collate([real_training.encode(their_words, row["prompt"] + [{"role": "assistant", "content": text}]) for row, text in zip(rows, texts)], PAD)
+        return head(real.model(ids.to(device)).last_hidden_state.cpu(), ids, real.score.weight[0].cpu(), PAD)
+
+    @torch.no_grad()
+    def judged(texts):
+        return torch.cat([real_rewards(exam[k : k + 10], texts[k : k + 10]) for k in range(0, len(exam), 10)])
+
+    def pair_loss(part):
+        rows = [teach[k] for k in part]
+        return loss_fn(*real_rewards(rows * 2, [row[side][0]["content"] for side in ("chosen", "rejected") for row in rows]).chunk(2))
+
+    chosen, rejected = ([row[side][0]["content"] for row in exam] for side in ("chosen", "rejected"))
+    before = judged(chosen) - judged(rejected)
+    batches = [part for epoch in range(2) for part in torch.randperm(len(teach), generator=torch.Generator().manual_seed(epoch)).split(4)]
+    losses = real_training.train(real, batches, pair_loss, learning_rate=3e-4, description="reward head")
+    print(f"{len(losses)} steps, loss {losses[0]:.3f} → {losses[-1]:.3f} nats a pair; held-out margins before: all {before.abs().max():.0f}, a coin\n")
+    elsewhere = chosen[1:] + chosen[:1]  # what was chosen at the next question
+    r_chosen, r_rejected, r_hedged, r_elsewhere = (judged(texts) for texts in (chosen, rejected, [f"Perhaps. {text}" for text in chosen], elsewhere))
+    for name, margin in (("chosen over rejected, as it was taught", r_chosen - r_rejected), ("chosen over the same with a hedge, 'Perhaps.'", r_chosen - r_hedged),
+                         ("chosen over what is chosen at another question", r_chosen - r_elsewhere), ("rejected over what is chosen at another question", r_rejected - r_elsewhere)):  # fmt: skip
+        right = int((margin > 0).sum())
+        low, high = wilson(right, len(exam))
+        print(f"{name:<50}{right:>3} of {len(exam)}, {100 * right / len(exam):.0f} % ({100 * low:.0f} to {100 * high:.0f} %), mean margin {margin.mean():+.1f}")
+    print(f"You guessed: {MY_GUESS}.\n")
+
+    picked = torch.stack([judged(texts) for texts in own]).argmax(0).tolist()
+    best_of_four = [own[n][k] for k, n in enumerate(picked)]
+    for name, texts in (("SmolLM2's first answer", own[0]), ("the best of four", best_of_four)):
+        names = "" if public else f"; {sum(map(taste.names_it, exam, texts))} of {len(exam)} name what is right"
+        print(f"{name:<26}{sum(map(taste.words_of, texts)) / len(texts):>5.1f} words, {sum(map(taste.hedges_of, texts)) / len(texts):.1f} hedges{names}")
+    for row, *both in list(zip(exam, own[0], best_of_four))[:5]:
+        print(f"\n» {row['prompt'][0]['content']}\n" + columns(["its first answer", "the best of four"], both))
+
+# %% [markdown]
+# **What to notice.** The first two lines are what the labels spoke of, and forty pairs were enough for it, a single hedge included. The last two no label spoke of, for both answers of a pair were true: between the right answer and one to another question the model throws a coin, and every right answer that is long-winded loses to a short one that is beside the point.
+# So the best of four has fewer words and hedges, and is no more often right. No label asked it to hold the answer against the question. A reward model learns what its labels tell apart.
+
+# %% [markdown]
+# ## § 14 Summary
 #
 # You labelled pairs, and saw how far people agree, with themselves and with others. You computed the best accuracy that any judge of such labels can reach, wrote the loss and the head of a reward model that transformers and TRL compute in the same way, and came near the limit.
 # You looked at what the accuracy hides: calibration, and a taste for length. In lab 07 a policy is trained against this model, and it will find whatever you have left in it.
@@ -746,7 +816,7 @@ for name, m in (("as before", fewer[sizes[-1]]), ("changed", changed)):
 # ### END SOLUTION
 
 # %% [markdown]
-# ## § 14 Hand in
+# ## § 15 Hand in
 #
 # Save the notebook (Ctrl + S), then run the last cell. It packs the notebook and your model into one zip file and prints a receipt.
 
