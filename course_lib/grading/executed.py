@@ -42,7 +42,8 @@ def execute(notebook, lab, timeout=7200):
 def real_model():
     """What a notebook that runs in a folder of its own needs for the real-model sections: where the model is, no network, the course's own data."""
     named, fetched = os.environ.get("COURSE_SMOLLM") or "", ROOT / "labs" / "smollm2"
-    place = str(Path(named).expanduser().absolute()) if named and Path(named).expanduser().exists() else named or (str(fetched) if fetched.is_dir() else "")
+    own = Path(named).expanduser()
+    place = str(own.absolute()) if named and own.exists() else named or (str(fetched) if fetched.is_dir() else "")
     return {"COURSE_SMOLLM": place, "HF_HUB_OFFLINE": "1", "COURSE_DATA": ""}
 
 

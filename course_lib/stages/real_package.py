@@ -33,7 +33,8 @@ ORIGIN = """# SmolLM2-135M-Instruct
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="course smollm2", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("labs/smollm2" if Path("labs").is_dir() else "smollm2"), help="where to put it (%(default)s, where the labs look)")
+    place = Path("labs/smollm2" if Path("labs").is_dir() else "smollm2")
+    parser.add_argument("folder", nargs="?", type=Path, default=place, help="where to put it (%(default)s, where the labs look)")
     folder = parser.parse_args(argv).folder.expanduser()
     if folder.is_dir() and real.fault(folder) is None:
         print(f"SmolLM2 is in {folder} already.")
@@ -47,7 +48,8 @@ def main(argv=None):
         with tempfile.TemporaryDirectory(prefix=".smollm2-", dir=folder.parent) as scratch:
             convert(fetch(Path(scratch)), Path(scratch)).rename(folder)
     except (OSError, SafetensorError) as error:  # disk full, a folder that cannot be written
-        raise CourseError(f"{folder} could not be written ({getattr(error, 'strerror', None) or real.first_line(error)}): it takes 1 GB on the way and 0.5 GB in the end; name another folder.") from None
+        why = getattr(error, "strerror", None) or real.first_line(error)
+        raise CourseError(f"{folder} could not be written ({why}): it takes 1 GB on the way and 0.5 GB in the end; name another folder.") from None
     print(f"SmolLM2 is in {folder}. The labs find it there." if folder in map(Path, real.PLACES) else f"SmolLM2 is in {folder}: set COURSE_SMOLLM={folder.absolute()}")
     return 0
 

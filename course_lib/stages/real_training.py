@@ -1,6 +1,6 @@
 """A real model (course_lib.stages.real) in the hands of the labs: encode a conversation, train on batches, read answers.
 
-These three stand for what the course's own loops do with the village's model: a pretrained one brings its own tokenizer, chat template and
+They stand for what the course's own loops do with the village's model: a pretrained one brings its own tokenizer, chat template and
 `generate` with a KV cache. Losses, labels and adapters stay those of the labs.
 """
 from collections.abc import Callable, Iterable
