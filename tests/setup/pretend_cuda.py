@@ -9,7 +9,7 @@ It sees what goes through `__torch_function__` on the thread that entered it. It
 - other threads and processes, DataLoader workers, kernels written for CUDA (bitsandbytes), `torch.Generator("cuda")`, device meshes, streams;
 - memory, speed, rounding, results that differ between runs, dtypes or sizes that only CUDA refuses (but for matrix products of integers, which it does raise);
 - autocast beyond the commonest operations that CUDA's keeps in fp32 (FP32).
-A tensor made before it was entered is on the CPU.
+A tensor made before it was entered is on the CPU. Import PEFT and TRL before, too: with a GPU "there", bitsandbytes looks for functions that a build without CUDA has not.
 """
 from contextlib import ExitStack
 from unittest.mock import patch
@@ -76,8 +76,7 @@ class Autocast(torch.autocast):
     """CUDA's autocast, done by the CPU's."""
 
     def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
-        if device_type == "cuda" and enabled:
-            dtype = dtype or torch.float16
+        dtype = dtype or (torch.float16 if device_type == "cuda" else torch.bfloat16)
         super().__init__("cpu", dtype if enabled else torch.bfloat16, enabled=enabled, cache_enabled=cache_enabled)
 
 
@@ -143,4 +142,5 @@ class PretendCuda(TorchFunctionMode):
             raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
         if gpu and name in FP32 and torch.is_autocast_enabled("cpu"):
             args = tree_map(lambda a: a.float() if isinstance(a, Tensor) and a.dtype in (torch.float16, torch.bfloat16) else a, args)
-        return mark(func(*args, **kwargs), gpu)
+        made = func(*args, **kwargs)
+        return moved(made, gpu) if me is not None and made is me else mark(made, gpu)

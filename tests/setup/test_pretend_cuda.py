@@ -92,6 +92,7 @@ def test_what_a_gpu_allows_passes(gpu):
     assert all(map(marked, (a[torch.tensor([0])], a[b > 0], a + torch.tensor(1.0), a.new_zeros(2), torch.ones_like(a), a.max(1).values, b.to(a), b.to("cuda", torch.float64))))
     put(a, 0, b[0]), put(a, torch.tensor([1]), torch.tensor(2.0)), b.copy_(a)
     assert not any(map(marked, (b, b[a.argmin()], a.cpu(), a.to("cpu"), torch.tensor([a.sum(), a.mean()]), torch.as_tensor(a.tolist()))))
+    assert marked(torch.as_tensor(b, device="cuda")) and not marked(b)
     assert b[1, 0] == 2 and a.cpu().numpy().sum() == float(a.sum()) and marked(torch.nn.Parameter(a)) and a.to("cuda") is a
     assert device_and_dtype()[:2] == ("cuda", torch.bfloat16)
 
