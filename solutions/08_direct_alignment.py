@@ -302,8 +302,6 @@ try:
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
     datasets.disable_progress_bars()
-    if "activation_checkpointing" not in DPOConfig.__dataclass_fields__:  # it had another name before
-        raise ImportError(name="trl 1.16")
 except ImportError as error:
     DPOTrainer = None
     print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
