@@ -178,18 +178,26 @@ def keep_large_buffers():
         libc.mallopt(-1, 2**31 - 1)     # M_TRIM_THRESHOLD, bytes
 
 
-def hide_old_torchao():
-    """Make a torchao that peft refuses (Colab ships 0.10, peft wants 0.16) look absent. Returns a note, or None."""
-    if "torchao" in sys.modules:
+# Packages that may be too old on Colab: the oldest version that will do, and why
+OLDEST = {
+    "torchao": ((0, 16), "peft needs 0.16 or later, the course needs none"),  # the image has 0.10, and peft raises
+    "trl": ((1, 16), "the labs compare with 1.16 or later and go on without it"),  # the newest that fits the image is 0.29
+}
+
+
+def hide_old(package):
+    """Make a package of OLDEST that is too old look absent. Returns a note, or None."""
+    oldest, why = OLDEST[package]
+    if package in sys.modules:
         return None
     try:
-        version = importlib.metadata.version("torchao")
+        version = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-    if tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2]) >= (0, 16):
+    if tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2]) >= oldest:
         return None
-    sys.modules["torchao"] = None  # find_spec("torchao") now returns None, which is what peft and transformers ask
-    return f"torchao {version} is hidden (peft needs 0.16 or later, the course needs none)"
+    sys.modules[package] = None  # find_spec now returns None, which is what peft and transformers ask; an import raises ImportError
+    return f"{package} {version} is hidden ({why})"
 
 
 def setup(lab, seed=0):
@@ -213,7 +221,7 @@ def setup(lab, seed=0):
     if free < int(os.environ.get("COURSE_MIN_FREE_MB", FREE_DISK_MB)):
         raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
     use_lab(lab)
-    notes = [note for note in [hide_old_torchao(), share_gpu(device), colab_note(work)] if note]
+    notes = [note for note in [*map(hide_old, OLDEST), share_gpu(device), colab_note(work)] if note]
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft and TRL load it, and it would say in red that a faster kernel is not installed
     random.seed(seed)
     numpy.random.seed(seed % 2**32)

@@ -112,23 +112,28 @@ def test_wrong_python_and_full_disk_give_one_line(tmp_path, monkeypatch):
     assert "make lab" in one_line(error)
 
 
-@pytest.mark.parametrize("version, hidden", [("0.10.0", True), ("0.15.1+git", True), ("0.16.0", False), ("1.0", False)])
-def test_old_torchao_is_hidden(tmp_path, monkeypatch, version, hidden):
-    monkeypatch.setitem(sys.modules, "torchao", None)
-    del sys.modules["torchao"]
-    info = tmp_path / f"torchao-{version}.dist-info"
+@pytest.mark.parametrize("package, version, hidden", [("torchao", "0.10.0", True), ("torchao", "0.15.1+git", True), ("torchao", "0.16.0", False), ("torchao", "1.0", False),
+                                                      ("trl", "0.29.1", True), ("trl", "1.15.2", True), ("trl", "1.16.0", False), ("trl", "2.0", False)])
+def test_an_old_package_is_hidden(tmp_path, monkeypatch, package, version, hidden):
+    monkeypatch.setitem(sys.modules, package, None)
+    del sys.modules[package]
+    info = tmp_path / f"{package}-{version}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torchao\nVersion: {version}\n")
-    (tmp_path / "torchao").mkdir()
-    (tmp_path / "torchao" / "__init__.py").write_text(f"__version__ = '{version}'\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(f"__version__ = '{version}'\n")
     monkeypatch.syspath_prepend(tmp_path)
-    note = platform.hide_old_torchao()
-    assert bool(note) == hidden and (importlib.util.find_spec("torchao") is None) == hidden
-    if version != "0.10.0":
+    note = platform.hide_old(package)
+    assert bool(note) == hidden and (importlib.util.find_spec(package) is None) == hidden
+    if hidden:
+        assert f"{package} {version} is hidden" in note
+        with pytest.raises(ImportError):
+            __import__(package)
+    if (package, version) != ("torchao", "0.10.0"):
         return
     # what peft asks, in its own words: the one module alone, since all of peft takes seconds to import
     code = (
-        "import importlib.util as u, course_lib.platform as p, pathlib; note = p.hide_old_torchao(); "
+        "import importlib.util as u, course_lib.platform as p, pathlib; note = p.hide_old('torchao'); "
         "path = pathlib.Path(u.find_spec('peft').origin).with_name('import_utils.py'); "
         "spec = u.spec_from_file_location('peft_import_utils', path); peft = u.module_from_spec(spec); spec.loader.exec_module(peft); "
         "print(bool(note), peft.is_torchao_available())"
