@@ -785,7 +785,7 @@ else:
         print(f"\n» {row['prompt'][0]['content']}\n" + columns(["its first answer", "the best of four"], both))
 
 # %% [markdown]
-# **What to notice.** The first two lines are what the labels spoke of, and forty pairs were enough for it, a single hedge included. The last two no label spoke of, for both answers of a pair were true: between the right answer and one to another question the model throws a coin, and every right answer that is long-winded loses to a short one that is beside the point.
+# **What to notice.** Forty pairs were enough for the first line. The second is luck: with another seed it was 12 of 20, for no pair had a hedge in a short answer, so length explains the labels as well. Of the last two no label spoke, since both answers of a pair were true: between the right answer and one to another question the model throws a coin, and every right answer that is long-winded loses to a short one that is beside the point.
 # So the best of four has fewer words and hedges, and is no more often right. No label asked it to hold the answer against the question. A reward model learns what its labels tell apart.
 
 # %% [markdown]
