@@ -17,6 +17,7 @@ from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_ans
 from course_lib.stages.pretrain import Run
 from course_lib.stages.rollout import adamw, assistant, token_logprobs
 from course_lib.stages.sft import IGNORE
+from course_lib.stages.step import beside
 from course_lib.stages.tokenizer import load_tokenizer
 
 # AdamW, not Muon: Muon moves every direction of a matrix alike, which costs KL and buys no utility
@@ -97,7 +98,8 @@ def dpo(
         logprobs, tokens = answer_logprobs(policy, ids, labels)
         chosen, rejected = logprobs.chunk(2)
         extra = dict(zip(("lengths_chosen", "lengths_rejected"), tokens.chunk(2))) if lengths else {}
-        loss = loss_fn(chosen, rejected, *fixed[part].T, beta=beta, **extra)
+        with beside(logprobs):
+            loss = loss_fn(chosen, rejected, *fixed[part].T, beta=beta, **extra)
         ratios = (logprobs.view(2, -1).T - fixed[part]).detach()
         margin = beta * (ratios[:, 0] - ratios[:, 1])
         return loss, {"accuracy": (margin > 0).float().mean().item(), "margin": margin.mean().item(),
@@ -126,7 +128,9 @@ def kto(rows: list[dict], config: PreferenceConfig, base: Llama | None = None, s
             kl = (answer_logprobs(policy, *batch_of([mismatched[k] for k in part]))[0] - fixed_mismatched[part]).mean().clamp(min=0)
         logprobs = answer_logprobs(policy, *batch_of([examples[k] for k in part]))[0]
         ratio = (logprobs - fixed[part]).detach()
-        return loss_fn(logprobs, fixed[part], up[part], kl, beta=beta), {
+        with beside(logprobs):
+            loss = loss_fn(logprobs, fixed[part], up[part], kl, beta=beta)
+        return loss, {
             "liked": ratio[up[part]].mean().item() if up[part].any() else None, "disliked": ratio[~up[part]].mean().item() if not up[part].all() else None, "kl": kl.item()}
 
     run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="KTO", **options)

@@ -88,7 +88,7 @@ class PPOConfig:
 PRESETS = {
     "tiny": PPOConfig(steps=3, prompts=4, each=2),
     "laptop": PPOConfig(),
-    "gpu": PPOConfig(prompts=128, steps=200, minibatches=8),      # of 128 answers, as at laptop
+    "gpu": PPOConfig(prompts=128, minibatches=8),      # of 128 answers, as at laptop
 }
 
 

@@ -23,7 +23,7 @@ from course_lib.platform import device_and_dtype, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
-from course_lib.stages.step import Step, explains_memory
+from course_lib.stages.step import Step, beside, explains_memory
 from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
 
@@ -157,7 +157,8 @@ def pretrain(
         lr = schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
         with update.forward():
             logits = model(batch)
-        loss = loss_fn(logits, batch)
+        with beside(logits):
+            loss = loss_fn(logits, batch)
         update(loss, lr)
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}

@@ -10,6 +10,7 @@ from course_lib.artifacts import load_stage
 from course_lib.stages.model import Llama, RewardModel
 from course_lib.stages.pretrain import Run, optimizers
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
+from course_lib.stages.step import beside
 from course_lib.stages.tokenizer import load_tokenizer
 
 PRESETS = {
@@ -43,7 +44,8 @@ def train_reward(
         ids, _ = batch_of([examples[k] for k in part])
         rewards = model(ids.to(model.score.weight.device))
         chosen, rejected = rewards.chunk(2)
-        loss = loss_fn(chosen, rejected)
+        with beside(rewards):
+            loss = loss_fn(chosen, rejected)
         return loss, {"accuracy": (chosen > rejected).float().mean().item()}
 
     optimiser = optimizers(model, config.learning_rate, REST)

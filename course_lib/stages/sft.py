@@ -19,7 +19,7 @@ from course_lib.artifacts import load_stage
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers
-from course_lib.stages.step import Step, explains_memory
+from course_lib.stages.step import Step, beside, explains_memory
 from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import READING, SHARES, task_rows
@@ -197,7 +197,8 @@ def finetune(
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
         with update.forward():
             logits, targets = trained_logits(model, ids, labels)
-        loss = loss_fn(logits, targets)
+        with beside(logits):
+            loss = loss_fn(logits, targets)
         update(loss, lr)
         tokens = (history[-1]["tokens"] if history else 0) + sum(lengths[k] for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}

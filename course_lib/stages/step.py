@@ -8,6 +8,7 @@ Preferences and RLHF train in fp32: their losses are made of differences between
 Settings, read when a loop begins: COURSE_CHECKPOINTING=1 computes the inside of each block a second time in the backward pass and does not keep it (Chen et al. 2016,
 1604.06174), COURSE_COMPILE=1 compiles the blocks (a T4 gains nothing by it, a CPU needs a C++ compiler).
 """
+import contextlib
 import functools
 import gc
 import os
@@ -41,6 +42,11 @@ def prepare(model: torch.nn.Module) -> None:
     if flag("COURSE_COMPILE"):
         for block in model.model.layers:        # block by block: they are alike, so one is compiled; lengths differ from step to step
             block.compile(dynamic=True)
+
+
+def beside(t: Tensor):
+    """Context in which a student's function makes its own tensors where `t` is: on a GPU `torch.arange(3)` would else stay on the CPU."""
+    return contextlib.nullcontext() if t.device.type == "cpu" else torch.device(t.device)
 
 
 class Step:

@@ -169,3 +169,17 @@ def test_preferences_and_reinforcement(gpu):
     measure(policy, base, asked, each=2, reward=learned)
     heatmap.per_token(policy, TOKENIZER, CHAT, base, learned)
     heatmap.reward_so_far(judge, TOKENIZER, CHAT)
+
+
+def test_a_students_loss_may_make_its_tensors_without_naming_a_device(gpu, monkeypatch):
+    """`check` tries it on the CPU, where nobody needs to."""
+    monkeypatch.setattr(pretrain, "pretrain_rows", lambda split, n=None: pretrain_rows(split, n)[:12])
+
+    def careless(loss):
+        return lambda first, *rest, **options: loss(first * torch.ones(first.shape), *rest, **options)
+
+    pretrain.pretrain(config=pretrain.PretrainConfig(model=SMALL, documents=12, batch=256, validations=0), loss_fn=careless(pretrain.next_token_loss), progress=False)
+    sft.finetune(small(), TASKS, sft.SFTConfig(batch=512, validations=0), loss_fn=careless(sft.response_loss), progress=False)
+    reward.train_reward(PAIRS, PREFERENCES, small(), loss_fn=careless(reward.bradley_terry_loss), progress=False)
+    dpo.dpo(PAIRS, PREFERENCES, small(), loss_fn=careless(dpo.dpo_loss), progress=False)
+    dpo.kto(thumbs(pairs_of(PAIRS)), PREFERENCES, small(), loss_fn=careless(dpo.kto_loss), progress=False)
