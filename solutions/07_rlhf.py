@@ -581,8 +581,6 @@ try:
         import transformers
         import trl
 
-        if "activation_checkpointing" not in trl.GRPOConfig.__dataclass_fields__:  # it had another name before
-            raise ImportError(name="trl 1.16")
         from course_lib.stages.model import to_transformers
         from course_lib.stages.sft import to_transformers_chat
 
