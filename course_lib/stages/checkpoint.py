@@ -25,11 +25,11 @@ def save_checkpoint(path: Path, model: torch.nn.Module, optimiser: list, recipe:
     write_tensors(path, tensors, {"recipe": recipe, "history": history, "made_of": made_of})
 
 
-def restore(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict, made_of: str | None = None) -> list[dict]:
-    """Load a checkpoint into model and optimiser. Returns its history. Raises ArtifactError if it is damaged or of another run."""
+def restore(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict) -> list[dict]:
+    """Load a checkpoint into model and optimiser. Returns its history. Raises ArtifactError if it is damaged or of another recipe."""
     tensors, metadata = read_tensors(path)
-    if not same(metadata, recipe, made_of):
-        raise ArtifactError(f"{path} belongs to another run (other size, seed, configuration, functions or starting weights): delete it, or pass resume=False to overwrite it")
+    if not same(metadata, recipe):
+        raise ArtifactError(f"{path} belongs to another run (other size, seed or configuration): delete it, or pass resume=False to overwrite it")
     model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
     for k, o in enumerate(optimiser):
         state: dict[int, dict] = {}
@@ -41,9 +41,8 @@ def restore(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict, m
     return metadata["history"]
 
 
-def same(metadata: dict, recipe: dict, made_of: str | None) -> bool:
-    """Is a file of this run? One that course_lib.train wrote does not say what it is made of: its recipe decides."""
-    return metadata.get("recipe") == json.loads(json.dumps(recipe)) and (None in (made_of, metadata.get("made_of")) or made_of == metadata["made_of"])
+def same(metadata: dict, recipe: dict) -> bool:
+    return metadata.get("recipe") == json.loads(json.dumps(recipe))
 
 
 class Checkpoints:
@@ -59,9 +58,15 @@ class Checkpoints:
             return
         self.made_of, self.path, self.finished = fingerprint(made_of), self.folder / "checkpoint.safetensors", self.folder / "finished.safetensors"
         if resume and self.path.exists():
-            self.history = restore(self.path, model, optimiser, recipe, self.made_of)
-        elif resume and self.finished.exists() and same(read_tensors(self.finished)[1], recipe, self.made_of):
-            self.history = restore(self.finished, model, [], recipe, self.made_of)
+            there = read_tensors(self.path)[1]
+            # somebody stopped a run and mended a function: what was trained with the old one is no beginning. course_lib.train does not say what its runs are made of
+            if same(there, recipe) and there.get("made_of") not in (None, self.made_of):
+                self.path.rename(self.folder / "checkpoint.old.safetensors")
+                print(f"the checkpoint in {self.folder} is of other functions, data or starting weights: it is kept as checkpoint.old.safetensors, and training begins anew")
+            else:
+                self.history = restore(self.path, model, optimiser, recipe)
+        elif resume and self.finished.exists() and same(there := read_tensors(self.finished)[1], recipe) and there.get("made_of") == self.made_of:
+            self.history = restore(self.finished, model, [], recipe)
             self.begun = len(self.history)
             print(f"trained before with the same functions, data and settings: taken from {self.folder} (delete that folder to train again)")
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError
 from course_lib.stages import pretrain as stage
 from course_lib.stages import sft
 from course_lib.stages.checkpoint import fingerprint
@@ -98,7 +97,7 @@ def test_a_change_trains_anew_and_is_kept_in_its_place(tmp_path, change, capsys)
     assert "taken from" in capsys.readouterr().out
 
 
-def test_an_unfinished_run_of_other_functions_is_no_start(tmp_path):
+def test_an_unfinished_run_of_other_functions_is_kept_and_no_start(tmp_path, capsys):
     class Stop(Exception):
         pass
 
@@ -111,8 +110,9 @@ def test_an_unfinished_run_of_other_functions_is_no_start(tmp_path):
     calls = []
     with pytest.raises(Stop):
         run(tmp_path, stopping, checkpoint_steps=2)
-    with pytest.raises(ArtifactError, match="functions"):
-        run(tmp_path)
+    kept = (tmp_path / "checkpoint.safetensors").read_bytes()
+    _, steps = run(tmp_path)
+    assert steps[0] == 1 and "other functions" in capsys.readouterr().out and (tmp_path / "checkpoint.old.safetensors").read_bytes() == kept
 
 
 def test_other_starting_weights_train_anew(tmp_path, capsys):
