@@ -11,6 +11,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 
+import numpy as np
 import torch
 
 from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
@@ -99,6 +100,8 @@ def fingerprint(thing) -> str:
         digest.update(type(x).__qualname__.encode())
         if isinstance(x, torch.Tensor):
             digest.update(str(tuple(x.shape)).encode() + x.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        elif isinstance(x, (np.ndarray, np.generic)) and not x.dtype.hasobject:
+            digest.update(f"{x.dtype}{x.shape}".encode() + x.tobytes())
         elif isinstance(x, torch.nn.Module):
             add(dict(x.state_dict()))
         elif isinstance(x, MethodType):

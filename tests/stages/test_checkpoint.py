@@ -7,6 +7,7 @@ import sys
 import types
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,7 +49,7 @@ def enclosing(value):
 def test_a_function_counts_by_its_code_and_by_what_it_uses():
     assert fingerprint(notebook()) == fingerprint(notebook())
     others = [notebook(), notebook(scale=3), notebook(sign="-"), enclosing(1), enclosing(2), enclosing(torch.ones(2)), enclosing(torch.zeros(2)), enclosing(enclosing(1)),
-              enclosing(Llama(SMALL, seed=0)), enclosing(Llama(SMALL, seed=1)), enclosing([1, 2]), enclosing([2, 1]), enclosing([1, "2"]), functools.partial(enclosing, 1), functools.partial(enclosing, 2), next_token_loss, None]
+              enclosing(np.ones(2)), enclosing(np.zeros(2)), enclosing(np.float64(1)), enclosing(Llama(SMALL, seed=0)), enclosing(Llama(SMALL, seed=1)), enclosing([1, 2]), enclosing([2, 1]), enclosing([1, "2"]), functools.partial(enclosing, 1), functools.partial(enclosing, 2), next_token_loss, None]
     assert len({fingerprint(other) for other in others}) == len(others)
     assert fingerprint(enclosing(Llama(SMALL))) == fingerprint(enclosing(Llama(SMALL)))
 
