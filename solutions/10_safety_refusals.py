@@ -864,7 +864,7 @@ else:
     print(f"{len(losses)} steps; loss of the first {losses[0]:.2f}, of the last {losses[-1]:.2f} nats/token\n")
     said["after"] = answers(real, words, asked, 32)
     for when, texts in said.items():
-        seen = [{**row, "refused": declined(text)} for row, text in zip(test, texts)]
+        seen = [{**row, "refused": declined(text), "explained": False} for row, text in zip(test, texts)]  # whether it helped, no rule can tell
         ours = ", ".join(f"{key.replace('_', ' ')} {100 * value:.0f} %" for key, value in rates_of(seen).items())
         print(f"{when:<8}{ours}; with intervals {percent(*counted(seen, 'harmful'))} and {percent(*counted(seen, 'benign'))}")
     print(f"You guessed: {MY_GUESS}.\n")

@@ -24,7 +24,9 @@ def command(folder, *arguments, script=quick.__file__, **environment):
     """A running `course …` in a folder, as somebody would have typed it."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
     program = [script] if script else ["-m", "course_lib.cli"]
-    return subprocess.Popen([sys.executable, *program, *arguments], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # what a shell starts in the background ignores Ctrl-C, and so would all below it
+    listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([sys.executable, *program, *arguments], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listens)
 
 
 def grade_lab(folder, *arguments, **environment):
