@@ -25,7 +25,7 @@ SETTINGS = {"apputils-extension/notification": {"fetchNews": "false", "checkForU
 # JupyterLab says these of itself, with an empty notebook too; the one of null where a notebook is opened without a kernel
 NOT_OURS = re.compile(r"ERR_INTERNET_DISCONNECTED|GPU stall|Failed to load resource.*(lsp|/api/me|workspaces)|\[vite\]|i18n|"
                       r"Item with index \d+ did not appear|Download the React DevTools|Starting application in workspace|\bLSP\b|findDOMNode|componentWill|reconnecting websocket|Connection lost|"
-                      r"WebSocket connection to .* failed|JupyterLab - |not in 'disabledExtensions'|Canvas2D|Cannot read properties of null \(reading 'kernel'\)|Plugin \S+ .*took [\d.]+ms to activate|Kernel: (connected|connecting|disconnected|idle|restarting)")
+                      r"WebSocket connection to .* failed|Could not restore the debugger state|JupyterLab - |not in 'disabledExtensions'|Canvas2D|Cannot read properties of null \(reading 'kernel'\)|Plugin \S+ .*took [\d.]+ms to activate|Kernel: (connected|connecting|disconnected|idle|restarting)")
 
 
 def chromium() -> str:

@@ -162,7 +162,7 @@ ROWS = [
     Bad(25, "honest answers under a patch", with_cell(attacks.PATCHES["allclose, assert_close, isfinite, equal"], LARGE), "GF", 8.0, ("patched library",), lab=LARGE),
     *each(26, cells(attacks.IPYTHON, answers={"surprise": ZERO}), "Q0F", HALF, ("reaches for the grader",)),
     Bad(27, "five objects", tensors(*attacks.TRICKS.values()), "Q0", left_by(6), lab=LARGE, says="not a plain tensor", statuses={"causal_attention": "fail", "rms_norm": "fail"}),
-    Bad(28, "kinds", tensors(*list(attacks.KINDS.values())[:6]), "Q0", left_by(6), lab=LARGE, says="values are NaN.*yours inf.*the dtype is complex64.*the shape is.*meta device"),
+    Bad(28, "kinds", tensors(*list(attacks.KINDS.values())[:6]), "Q0", left_by(6), lab=LARGE, says="values are NaN.*yours -?inf.*the dtype is complex64.*the shape is.*meta device"),
     Bad(28, "more kinds", tensors(*list(attacks.KINDS.values())[6:]), "Q0", left_by(5), lab=LARGE, says="sparse.*a list came back.*None came back.*NumPy array is not"),
     Bad(29, "counts down the list", with_body("import math\ntotal = 0.0\nwhile x: total += math.log(x.pop())\nreturn total"), "Q0", HALF * 2 / 3 + HALF, says="changed the inputs in place"),
     Bad(30, "views and lists", tensors(*list(attacks.MEMORY.values())[1:5]), "Q0", left_by(4), lab=LARGE, says="far more than the answer needs"),
