@@ -105,7 +105,7 @@ def dpo(
         return loss, {"accuracy": (margin > 0).float().mean().item(), "margin": margin.mean().item(),
                       "chosen": ratios[:, 0].mean().item(), "rejected": ratios[:, 1].mean().item()}
 
-    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="DPO", **options)
+    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="DPO", made_of=(loss_fn, beta, lengths), **options)
     run.record |= {"parent": "sft", "beta": beta}
     return run
 
@@ -133,6 +133,6 @@ def kto(rows: list[dict], config: PreferenceConfig, base: Llama | None = None, s
         return loss, {
             "liked": ratio[up[part]].mean().item() if up[part].any() else None, "disliked": ratio[~up[part]].mean().item() if not up[part].all() else None, "kl": kl.item()}
 
-    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="KTO", **options)
+    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="KTO", made_of=(loss_fn, beta, up), **options)
     run.record |= {"parent": "sft", "beta": beta}
     return run

@@ -86,16 +86,16 @@ def steps_of(n: int, config: PreferenceConfig, seed: int) -> list[list[int]]:
 def train(
     model, examples: list, batch_loss: Callable[[list[int]], tuple[Tensor, dict]], optimiser: list[torch.optim.Optimizer], config: PreferenceConfig, seed: int = 0,
     on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True, progress: bool = True,
-    description: str = "training", checkpoint_steps: int = 25,
+    description: str = "training", checkpoint_steps: int = 25, made_of: tuple = (),
 ) -> Run:
     """Train `model` on rows of `examples`; `batch_loss(row numbers)` gives (loss, {metric: number}).
 
-    History rows: step, rows, train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint, and one that has ended is not trained again."""
+    `made_of`: what `batch_loss` depends on beside `model` and `examples`, for `Checkpoints`. History rows: step, rows, train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint, and one that has ended is not trained again."""
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
     warmup = max(1, round(config.warmup * len(plan)))
     recipe = {"seed": seed, "data": rows_hash([{"text": str(example)} for example in examples]), **asdict(config), "rows": len(examples)}
-    checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, batch_loss))
+    checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, made_of))
     history = checkpoints.history
     update = Step(model, optimiser, config.clip, torch.float32)
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
@@ -110,4 +110,4 @@ def train(
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    return Run(model, history, {"recipe": recipe, "data": recipe["data"], "minutes": history[-1]["seconds"] / 60})
+    return Run(model, history, {"made_on": checkpoints.made_on, "recipe": recipe, "data": recipe["data"], "minutes": history[-1]["seconds"] / 60})

@@ -6,7 +6,6 @@ so about 1 % of the tokens are padding.
 Optimiser: see `optimizers`. Mixed precision and memory: `stages.step`. Left out against the real thing: gradient accumulation; several GPUs are in course_lib/train.py.
 Run by hand: `python -m course_lib.cli bench pretrain --size tiny`.
 """
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token
 from course_lib.platform import device_and_dtype, keep_large_buffers
-from course_lib.stages.checkpoint import Checkpoints
+from course_lib.stages.checkpoint import Checkpoints, made_on
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
 from course_lib.stages.step import Step, beside, explains_memory
@@ -54,7 +53,7 @@ class Run:
     record: dict            # recipe, seed, data hash, metrics, log: what save_stage writes beside the weights
 
     def __post_init__(self):
-        self.record = {"made_on": f"torch {torch.__version__}, {next(self.model.parameters()).device.type}, {platform.machine()}", "log": short_log(self.history), **self.record}
+        self.record = {"made_on": made_on(self.model), "log": short_log(self.history), **self.record}
 
 
 def short_log(history: list[dict]) -> list[list[float]]:
@@ -125,7 +124,7 @@ def pretrain(
     """Train a model from scratch. `loss_fn(logits, ids)` and `schedule_fn(step, total, warmup, peak, floor)` may be the student's.
 
     With `out`, a checkpoint is written there every `checkpoint_steps` steps, and a run that was killed goes on from it and
-    reaches the same losses; one that has ended is not trained again (`stages.checkpoint`). `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
+    reaches the same losses (in fp16 nearly: the scale of the loss begins anew); one that has ended is not trained again (`stages.checkpoint`). `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
     Raises ArtifactError for a damaged checkpoint or one of another recipe, ValueError for another size or no rows.
     """
     if size not in PRESETS:
@@ -173,6 +172,6 @@ def pretrain(
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
     metrics = distance_to_limit(model, tokenizer, validation)
-    record = {"recipe": recipe, "data": rows_hash(rows), "parent": None, "parameters": model.parameter_count(),
+    record = {"made_on": checkpoints.made_on, "recipe": recipe, "data": rows_hash(rows), "parent": None, "parameters": model.parameter_count(),
               "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60, "metrics": metrics}
     return Run(model, history, record)

@@ -49,7 +49,7 @@ def train_reward(
         return loss, {"accuracy": (chosen > rejected).float().mean().item()}
 
     optimiser = optimizers(model, config.learning_rate, REST)
-    return train(model, examples, batch_loss, optimiser, config, seed, description="reward model", **options)
+    return train(model, examples, batch_loss, optimiser, config, seed, description="reward model", made_of=(loss_fn,), **options)
 
 
 @torch.no_grad()

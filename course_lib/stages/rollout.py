@@ -139,7 +139,7 @@ def improve(
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    return Run(policy, history, {"recipe": recipe, "parent": "sft", "minutes": history[-1]["seconds"] / 60})
+    return Run(policy, history, {"made_on": checkpoints.made_on, "recipe": recipe, "parent": "sft", "minutes": history[-1]["seconds"] / 60})
 
 
 def adamw(policy, learning_rate: float, groups: list[dict] | None = None) -> torch.optim.AdamW:

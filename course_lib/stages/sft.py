@@ -210,7 +210,7 @@ def finetune(
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    record = {"recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in update.trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
+    record = {"made_on": checkpoints.made_on, "recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in update.trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
     return Run(model, history, record)
 
 

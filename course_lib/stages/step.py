@@ -18,8 +18,8 @@ from torch import Tensor
 
 from course_lib.platform import CourseError, device_and_dtype
 
-MEMORY = ("out of memory: set COURSE_CHECKPOINTING=1 (`%env COURSE_CHECKPOINTING=1`), take a smaller batch in the configuration, or COURSE_SIZE=laptop, and run this again; "
-          "a run with a checkpoint goes on from there. On a shared GPU, nvidia-smi shows who else is on it.")
+MEMORY = ("out of memory: set COURSE_CHECKPOINTING=1 (`%env COURSE_CHECKPOINTING=1`) and run this again, it goes on from its checkpoint if it has one; or begin anew with a smaller batch "
+          "in the configuration or COURSE_SIZE=laptop. On a shared GPU, nvidia-smi shows who else is on it.")
 
 
 def forward_dtype(device: str) -> torch.dtype:
@@ -70,9 +70,11 @@ class Step:
             self.scaler.unscale_(o)
             for group in o.param_groups:
                 group["lr"] = lr * group.get("scale", 1.0)
-        torch.nn.utils.clip_grad_norm_(self.trained, self.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, self.clip)
+        overflow = self.scaler.is_enabled() and not norm.isfinite()     # it knows of each optimiser alone, and the norm is of all
         for o in self.optimiser:
-            self.scaler.step(o)
+            if not overflow:
+                self.scaler.step(o)
             o.zero_grad()
         self.scaler.update()
 

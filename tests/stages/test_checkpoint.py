@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.stages import checkpoint, lora, sft
 from course_lib.stages import pretrain as stage
-from course_lib.stages import sft
 from course_lib.stages.checkpoint import fingerprint
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PRESETS, learning_rate, next_token_loss, pretrain
@@ -54,6 +54,29 @@ def test_a_function_counts_by_its_code_and_by_what_it_uses():
     assert fingerprint(enclosing(Llama(SMALL))) == fingerprint(enclosing(Llama(SMALL)))
 
 
+def test_a_model_counts_with_what_is_no_weight():
+    def adapted(alpha):
+        return lora.add_lora(Llama(SMALL), 2, alpha)
+
+    models = [Llama(SMALL), Llama(replace(SMALL, heads=4)), Llama(SMALL).requires_grad_(False), adapted(4.0), adapted(16.0)]
+    assert len({fingerprint(model) for model in models}) == len(models) and fingerprint(adapted(4.0)) == fingerprint(adapted(4.0))
+
+
+def test_classes_of_the_notebook_and_names_that_are_no_globals():
+    def loss_class(body, scale):
+        module = types.ModuleType("__main__")
+        exec(f"class Loss:\n    def __init__(self, scale):\n        self.scale = scale\n    def __call__(self, x):\n        return x.mean() * self.scale {body}", vars(module))
+        return module.Loss(scale)
+
+    assert fingerprint(loss_class("+ 1", 2)) == fingerprint(loss_class("+ 1", 2))
+    assert len({fingerprint(each) for each in (loss_class("+ 1", 2), loss_class("- 1", 2), loss_class("+ 1", 3), torch.sum, torch.mean)}) == 5
+    module = types.ModuleType("__main__")
+    exec("def loss(x):\n    return x.mean()", vars(module))
+    before = fingerprint(module.loss)
+    module.mean = 3         # an attribute of x is no global
+    assert fingerprint(module.loss) == before
+
+
 def test_what_refers_to_itself_and_a_name_without_a_value():
     def again(n):
         return again(n - 1) if n else later
@@ -86,6 +109,19 @@ def test_a_run_that_has_ended_is_taken_as_it_is(tmp_path, capsys):
     assert "taken from" in capsys.readouterr().out and not (tmp_path / "checkpoint.safetensors").exists()
     assert json.dumps(again.history) == json.dumps(first.history) and again.record["log"] == first.record["log"] and again.record["metrics"] == first.record["metrics"]
     assert all(torch.equal(t, again.model.state_dict()[name]) for name, t in first.model.state_dict().items())
+
+
+def test_a_run_that_was_stopped_does_not_hide_one_that_has_ended(tmp_path, capsys):
+    first, _ = run(tmp_path)
+    (tmp_path / "checkpoint.safetensors").write_bytes((tmp_path / "finished.safetensors").read_bytes()[:50])      # of whatever was begun since
+    again, _ = run(tmp_path)
+    assert "taken from" in capsys.readouterr().out and again.history == first.history
+
+
+def test_the_record_says_where_each_part_was_made(tmp_path, monkeypatch):
+    assert run(tmp_path)[0].record["made_on"] == run(tmp_path)[0].record["made_on"]
+    monkeypatch.setattr(checkpoint, "made_on", lambda model: "torch 9, cuda, x86_64")
+    assert run(tmp_path)[0].record["made_on"].endswith("; torch 9, cuda, x86_64")
 
 
 @pytest.mark.parametrize("change", [{"loss_fn": lambda logits, ids: 2 * next_token_loss(logits, ids)}, {"seed": 1}, {"rows": 31}, {"resume": False},

@@ -93,6 +93,14 @@ def test_a_step_whose_gradients_overflow_is_left_out():
         logits = model(IDS)
     update(next_token_loss(logits, IDS), 1e-3)
     assert not torch.equal(model.state_dict()["model.norm.weight"], before["model.norm.weight"])
+    before = copy.deepcopy(model.state_dict())
+    for bad in (float("inf"), float("nan")):        # in a matrix of one optimiser: the other one must not move either
+        hook = model.model.layers[0].self_attn.q_proj.weight.register_hook(lambda grad: grad * bad)
+        with update.forward():
+            logits = model(IDS)
+        update(next_token_loss(logits, IDS), 1e-3)
+        hook.remove()
+        assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
 
 
 def test_adapters_and_a_base_in_four_bits_train_in_half_precision(monkeypatch):
