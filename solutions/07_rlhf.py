@@ -449,7 +449,8 @@ parts = {
 def train(title, algorithm, reward, config, **options):
     """(run, its history with the gold utility of the sampled answers as "gold"): `algorithm` is ppo or grpo."""
     gold = []  # `watched` notes it beside the training, which never sees it
-    beside = lambda history: [{**row, "gold": worth} for row, worth in zip(history[-len(gold) :], gold)] if gold else history
+    known = lambda history: len(history) - len(gold)  # a run that goes on from its checkpoint has steps that were not watched
+    beside = lambda history: history[: known(history)] + [{**row, "gold": worth} for row, worth in zip(history[known(history) :], gold)]
     live = rlhf.LiveRun(title)
     run = algorithm(watched(reward, gold), train_prompts, config, base=reference, on_step=lambda history: live(beside(history)), progress=False, **options)
     live.close()
