@@ -18,8 +18,8 @@ from torch import Tensor
 
 from course_lib.platform import CourseError, device_and_dtype
 
-MEMORY = ("out of memory: set COURSE_CHECKPOINTING=1 (`%env COURSE_CHECKPOINTING=1`) and run this again, it goes on from its checkpoint if it has one; or begin anew with a smaller batch "
-          "in the configuration or COURSE_SIZE=laptop. On a shared GPU, nvidia-smi shows who else is on it.")
+MEMORY = ("out of memory: set COURSE_CHECKPOINTING=1 (`%env COURSE_CHECKPOINTING=1`) and run this again, it goes on from its checkpoint if it has one; or take a smaller batch "
+          "in the configuration, or COURSE_SIZE=laptop, and begin anew. On a shared GPU, nvidia-smi shows who else is on it.")
 
 
 def forward_dtype(device: str) -> torch.dtype:
