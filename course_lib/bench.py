@@ -32,17 +32,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def matmul_rate(seconds: float = 2.0, n: int = 1024) -> float:
-    """This machine's fp32 matmul rate right now, GFLOP/s: n × n · n × n again and again. The mean over the time and not the best
+def matmul_rate(seconds: float = 2.0, n: int = 1024, device: str = "cpu", dtype=None) -> float:
+    """This machine's matmul rate right now, GFLOP/s, in fp32 unless `dtype` says else: n × n · n × n again and again. The mean over the time and not the best
     moment, as what it is compared with is a mean over time, too."""
     import torch
 
-    a, b = torch.randn(n, n), torch.randn(n, n)
+    a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     for _ in range(4):
         a @ b
+    wait()
     count, start = 0, time.perf_counter()
     while time.perf_counter() < start + seconds:
         a @ b
+        wait()
         count += 1
     return count * 2 * n**3 / (time.perf_counter() - start) / 1e9
 

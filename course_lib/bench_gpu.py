@@ -4,7 +4,6 @@ import os
 import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -17,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from course_lib.artifacts import load_folder
+from course_lib.bench import matmul_rate
 from course_lib.evaluation.rlhf import learned_reward
 from course_lib.phases import Tour, machine, run
 from course_lib.platform import CourseError, device_and_dtype
@@ -37,23 +37,6 @@ def peak(card: str, dtype: torch.dtype) -> float | None:
     return found[0] if found else None
 
 
-def card_rate(device: str, dtype: torch.dtype, seconds: float = 2.0) -> float:
-    """TFLOP/s of large matrix products on this device right now."""
-    n = 8192 if device == "cuda" else 512
-    a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    for _ in range(3):
-        a @ b
-    wait()
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() < start + seconds:
-        for _ in range(10):
-            a @ b
-        wait()
-        count += 10
-    return count * 2 * n**3 / (time.perf_counter() - start) / 1e12
-
-
 def rate_of(folder: Path, stage: str) -> dict:
     """{"tokens_per_second", "tflops"} of a stage whose record counts tokens, else {}. FLOP a token: 2 a parameter forward, 2 for the gradients of what flows through, 2 for those
     of each trained parameter (Kaplan et al. 2020, § 2.1); attention's products, under 5 % here, are left out. Too much for fine-tuning, which computes the head (11 % of the
@@ -71,7 +54,7 @@ def bench_gpu(arguments) -> dict:
     if device != "cuda" and arguments.size == "gpu":
         raise CourseError("size gpu needs a GPU and there is none here: `course bench plan` counts it on paper, `--size tiny` tries this bench itself")
     card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    measured, sheet, phases = card_rate(device, dtype), peak(card, dtype), {}
+    measured, sheet, phases = matmul_rate(n=8192 if device == "cuda" else 512, device=device, dtype=dtype) / 1e3, peak(card, dtype), {}
     with tempfile.TemporaryDirectory() as scratch:
         tour = Tour(arguments.size, Path(scratch), machine())
         for phase in PHASES:

@@ -142,9 +142,9 @@ def pretrain(
     warmup = max(1, round(config.warmup * len(plan)))
     model = Llama(config.model, seed).to(device)
     optimiser = optimizers(model, config.learning_rate)
-    recipe = {"size": size, "seed": seed, **asdict(config), "documents": len(rows)}
+    recipe, data = {"size": size, "seed": seed, **asdict(config), "documents": len(rows)}, rows_hash(rows)
 
-    checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (loss_fn, schedule_fn, rows_hash(rows)))
+    checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (loss_fn, schedule_fn, data))
     history = checkpoints.history
     seconds = history[-1]["seconds"] if history else 0.0
     started = time.perf_counter() - seconds
@@ -172,6 +172,6 @@ def pretrain(
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
     metrics = distance_to_limit(model, tokenizer, validation)
-    record = {"made_on": checkpoints.made_on, "recipe": recipe, "data": rows_hash(rows), "parent": None, "parameters": model.parameter_count(),
+    record = {"made_on": checkpoints.made_on, "recipe": recipe, "data": data, "parent": None, "parameters": model.parameter_count(),
               "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60, "metrics": metrics}
     return Run(model, history, record)

@@ -11,9 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
+from course_lib.stages.sft import IGNORE
 from course_lib.stages.step import explains_memory, flag
 
-IGNORE = -100       # a label that no loss counts
 AT_ONCE = 32        # conversations in a batch of `answers`: their KV caches share the memory
 
 
