@@ -23,7 +23,7 @@ check:        ## say whether the committed notebooks are what their sources give
 
 grade-demo:   ## build a small class, grade it, print the table
 	@bash scripts/install.sh lab grade dev
-	@.venv/bin/python -m course_lib.grading.demo $(ARGS)
+	@.venv/bin/python -m course_lib.bench.demo $(ARGS)
 
 bench:        ## print a measured figure of README (NAME=pretrain, ARGS=--json)
 	@bash scripts/install.sh lab grade dev

@@ -11,11 +11,11 @@ if "torch" not in sys.modules:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # but some microseconds, till the next small operation, are better spun than slept
 
 _HOME = {
-    "setup": "course_lib.platform",
-    "check": "course_lib.questions.core",
-    "submit": "course_lib.grading.submit",
-    "load_stage": "course_lib.artifacts",
-    "save_stage": "course_lib.artifacts",
+    "setup": "course_lib.notebook.setup",
+    "check": "course_lib.notebook.check",
+    "submit": "course_lib.notebook.submit",
+    "load_stage": "course_lib.stages.artifacts",
+    "save_stage": "course_lib.stages.artifacts",
 }
 __all__ = [*_HOME, "__version__"]
 

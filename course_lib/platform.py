@@ -5,11 +5,10 @@ Nothing here touches the network, imports peft or transformers, or looks for Goo
 import contextlib
 import ctypes
 import importlib.metadata
-import logging
 import os
-import random
-import shutil
 import sys
+import time
+import unicodedata
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ COURSE_REF = os.environ.get("COURSE_REF", "v0.1.0")
 SIZES = ("tiny", "laptop", "gpu")
 DTYPES = ("float32", "float16", "bfloat16")
 OLDEST_PYTHON = (3, 11)
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # the course folder, where course_lib is not installed but a checkout
 DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts a student's Drive
 FREE_DISK_MB = 500  # what one lab writes, with room to spare
 
@@ -200,44 +201,26 @@ def hide_old(package):
     return f"{package} {version} is hidden ({why})"
 
 
-def setup(lab, seed=0):
-    """Seed everything, look at the machine, print one table. Returns a Platform.
+def safe_name(text, longest=80):
+    """A student's or file's name as a folder name: letters and digits of any script, no separators, no control or bidi characters."""
+    text = unicodedata.normalize("NFC", str(text))
+    text = "".join(c if c.isalnum() or c in "._-@ " else "" if unicodedata.category(c).startswith("C") else "_" for c in text).strip(" .-")
+    return text[:longest].strip(" .-") or "unnamed"
 
-    Raises CourseError, one line, for a Python that is too old, an unknown COURSE_SIZE, COURSE_DEVICE, COURSE_DTYPE or COURSE_GPU_FRACTION, an unwritable work folder, a full disk.
-    """
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        raise CourseError(
-            f"The course needs Python 3.11, 3.12 or 3.13 and this kernel is {sys.version.split()[0]}: "
-            "run `make lab` in the course folder, or choose its kernel."
-        )
-    import numpy
+
+def matmul_rate(seconds: float = 2.0, n: int = 1024, device: str = "cpu", dtype=None) -> float:
+    """This machine's matmul rate right now, GFLOP/s, in fp32 unless `dtype` says else: n × n · n × n again and again. The mean over the time and not the best
+    moment, as what it is compared with is a mean over time, too."""
     import torch
 
-    from course_lib.questions.notebook import use_lab
-
-    device, dtype, reason = device_and_dtype()
-    work = work_dir()
-    free = shutil.disk_usage(work).free // 2**20
-    if free < int(os.environ.get("COURSE_MIN_FREE_MB", FREE_DISK_MB)):
-        raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
-    use_lab(lab)
-    notes = [note for note in [*map(hide_old, OLDEST), share_gpu(device), colab_note(work)] if note]
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft and TRL load it, and it would say in red that a faster kernel is not installed
-    random.seed(seed)
-    numpy.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-    here = Platform(
-        python=sys.version.split()[0], torch=torch.__version__, device=device, dtype=str(dtype).removeprefix("torch."),
-        reason=reason, threads=torch.get_num_threads(), size=size(device), work=work,
-    )
-    rows = {
-        "lab": f"{lab}, seed {seed}",
-        "python": f"{here.python}, torch {here.torch}" + (", on Colab" if in_colab() else ""),
-        "device": f"{here.device}, {here.threads} thread{'s' * (here.threads > 1)}",
-        "dtype": f"{here.dtype} ({here.reason})",
-        "size": here.size,
-        "work": str(here.work),
-    }
-    for name, value in [*rows.items(), *(("note", note) for note in notes)]:
-        print(f"{name:>7}  {value}")
-    return here
+    a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    for _ in range(4):
+        a @ b
+    wait()
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        a @ b
+        wait()
+        count += 1
+    return count * 2 * n**3 / (time.perf_counter() - start) / 1e9

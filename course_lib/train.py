@@ -32,8 +32,8 @@ from torch.distributed.tensor import DTensor, Replicate
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from course_lib.artifacts import load_stage, save_stage
-from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token
+from course_lib.stages.artifacts import load_stage, save_stage
+from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
 from course_lib.platform import SIZES, CourseError, device_and_dtype, keep_large_buffers, work_dir
 from course_lib.stages import pretrain, sft
 from course_lib.stages.model import Llama

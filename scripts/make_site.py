@@ -20,7 +20,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from course_lib.grading.build import as_student, kind_of, regions  # noqa: E402
+from course_lib.authoring.source import as_student, kind_of, regions  # noqa: E402
 from course_lib.platform import COURSE_REF, COURSE_REPO  # noqa: E402
 
 GITHUB = f"https://github.com/{COURSE_REPO}/blob/{COURSE_REF}"

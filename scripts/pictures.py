@@ -17,12 +17,13 @@ sys.path.insert(0, str(ROOT))
 import lifecycle as lifecycle_picture  # noqa: E402
 import nbformat  # noqa: E402
 
-from course_lib.artifacts import load_stage  # noqa: E402
+from course_lib.stages.artifacts import load_stage  # noqa: E402
 from course_lib.evaluation.instructions import respond  # noqa: E402
 from course_lib.evaluation.rlhf import learned_reward  # noqa: E402
 from course_lib.questions import core  # noqa: E402
 from course_lib.stages.tokenizer import load_tokenizer  # noqa: E402
-from course_lib.widgets import card, heatmap, lifecycle, redteam  # noqa: E402
+from course_lib.notebook import card
+from course_lib.widgets import heatmap, lifecycle, redteam  # noqa: E402
 from course_lib.world import village  # noqa: E402
 
 CSS = """

@@ -42,7 +42,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 from course_lib.stages.cleaning import COMMON, MASK, PRIME, WEB  # two sets of words, two numbers; § 2 and § 4 say what for
 
 # %% [markdown]
@@ -52,7 +52,8 @@ from course_lib.stages.cleaning import COMMON, MASK, PRIME, WEB  # two sets of w
 
 # %%
 # LONG
-from course_lib.stages import cleaning, raw_or_cleaned
+from course_lib.evaluation import raw_or_cleaned
+from course_lib.stages import cleaning
 from course_lib.widgets import curve
 from course_lib.widgets.columns import columns
 from course_lib.world import pretrain_rows

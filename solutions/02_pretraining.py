@@ -39,7 +39,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 
 # %% [markdown]
 # ## § 1 The data, and a model that knows nothing
@@ -48,7 +48,7 @@ from course_lib.questions.core import mine  # mine("f", globals(), ours): your f
 
 # %%
 # LONG
-from course_lib.evaluation.perplexity import distance_to_limit as measure
+from course_lib.stages.perplexity import distance_to_limit as measure
 from course_lib.stages.generate import generate
 from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import PRESETS, pretrain
@@ -542,7 +542,7 @@ check("distance_to_limit")
 
 # %%
 # LONG
-from course_lib.evaluation.perplexity import document_losses
+from course_lib.stages.perplexity import document_losses
 
 
 def their_distance(losses, tokens, entropy):

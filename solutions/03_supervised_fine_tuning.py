@@ -42,7 +42,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 
 # %% [markdown]
 # ## § 1 The tasks, and a base model that babbles
@@ -714,7 +714,7 @@ for row, answer, same, right in [x for x in zip(rows, result["answers"], exact, 
 
 # %%
 # LONG
-from course_lib.evaluation.perplexity import document_losses
+from course_lib.stages.perplexity import document_losses
 from course_lib.evaluation.probes import knowledge
 from course_lib.stages.tokenizer import encode_documents
 

@@ -42,7 +42,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 
 # %% [markdown]
 # ## § 1 An assistant, and a new job
@@ -53,7 +53,7 @@ from course_lib.questions.core import mine  # mine("f", globals(), ours): your f
 # LONG
 from course_lib.evaluation.adapters import examine
 from course_lib.evaluation.instructions import respond
-from course_lib.evaluation.perplexity import distance_to_limit
+from course_lib.stages.perplexity import distance_to_limit
 from course_lib.stages import lora as library
 from course_lib.stages import nf4, sft
 from course_lib.stages.tokenizer import load_tokenizer

@@ -41,7 +41,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 
 # %% [markdown]
 # ## § 1 The news, and a model that has not heard it
@@ -568,7 +568,7 @@ curve.show(days_figure({"right on what has changed": {way: right_on(way) for way
 # %%
 # LONG
 from course_lib.evaluation.instructions import score as score_tasks
-from course_lib.evaluation.perplexity import distance_to_limit
+from course_lib.stages.perplexity import distance_to_limit
 from course_lib.world import pretrain_rows
 from course_lib.world.tasks import task_rows
 

@@ -40,7 +40,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 
 # %% [markdown]
 # ## § 1 The pairs, the policy before, and the limit
@@ -687,7 +687,7 @@ print(HEAD + "\n" + line("DPO on pairs", dpo_measured) + "\n" + line("KTO on thu
 # LONG
 MY_GUESS = "PPO"
 
-from course_lib.artifacts import ArtifactError
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.reward import rewards_of
 
 marks = {f"DPO, β = {BETA:g}, {len(pairs):,} pairs": dpo_measured, f"KTO, {len(liked):,} thumbs": kto_measured, f"IPO, {SHORT:,} pairs": noise[f"IPO, β = {IPO_BETA:g}", "as they are"][1]}

@@ -39,7 +39,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 
 # %% [markdown]
 # ## § 1 An assistant that helps with anything

@@ -42,7 +42,7 @@ import yaml
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_lib.questions.core import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
 
 # %% [markdown]
 # ## § 1 Three candidates, one exam
@@ -751,7 +751,7 @@ for k, (question, answer) in enumerate(card.questionnaire(known, record), 1):
 # LONG
 MY_GUESS = "fine-tuning brings most; refusals cost a little"
 
-from course_lib.artifacts import ArtifactError
+from course_lib.stages.artifacts import ArtifactError
 
 CHAIN = {"pretrain": "02 base model", "sft": "03 assistant", "dpo": "08 preferred", "constitution": "09 by a constitution", "helpful": "10 helpful-only", "safe": "10 safe", "release": "11 your release"}
 page = {}

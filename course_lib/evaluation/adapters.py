@@ -4,9 +4,9 @@ import time
 
 import torch
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.evaluation.instructions import score
-from course_lib.evaluation.perplexity import distance_to_limit
+from course_lib.stages.perplexity import distance_to_limit
 from course_lib.stages import lora, nf4
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world import pretrain_rows

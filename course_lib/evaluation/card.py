@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from course_lib.artifacts import SHIPPED
+from course_lib.stages.artifacts import SHIPPED
 from course_lib.evaluation.release import AXES
 from course_lib.platform import work_dir
 from course_lib.world import CUT_OFF

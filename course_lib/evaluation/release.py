@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from course_lib.artifacts import ArtifactError
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.evaluation.comparison import clusters_of, draw, resampled
 from course_lib.evaluation.instructions import respond
 from course_lib.platform import CourseError
@@ -26,7 +26,7 @@ from course_lib.stages.sft import encode_chat, encode_rows, finetune
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world import pretrain_rows, village
 from course_lib.world.harms import DISGUISES, explained, refused, request_pair, request_rows
-from course_lib.world.news import CHANGING, changes, history, typo, village_on
+from course_lib.world.news import CHANGING, changes, typo, village_on
 from course_lib.world.source import Source
 from course_lib.world.tasks import KINDS, SHARES, Draw, ask, fact_check, passes, row, sentence, task_rows
 

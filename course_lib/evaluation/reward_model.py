@@ -1,7 +1,7 @@
 """How near is a reward model to the best judge of the annotators' labels?"""
 import numpy as np
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.evaluation.agreement import judge_accuracy
 from course_lib.stages.reward import PRESETS, rewards_of, train_reward
 from course_lib.stages.rollout import assistant

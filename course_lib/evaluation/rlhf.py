@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.evaluation.alignment import gold_reward, measure, reference_utilities, share, utilities
 from course_lib.stages import dpo, grpo, ppo
 from course_lib.stages.reward import rewards_of

@@ -1,7 +1,7 @@
 """The safety plane: how much of what harms is refused, and how much of what does not. And what safety costs: the alignment tax."""
 import copy
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.evaluation.instructions import respond, score
 from course_lib.evaluation.intervals import wilson
 from course_lib.stages.constitution import SINGLE, constitution

@@ -223,12 +223,3 @@ def questions_of(lab):
             raise
         raise LookupError(f"there is no lab {lab!r}; labs: {', '.join(labs())}") from None
     return [v for v in vars(module).values() if isinstance(v, (Question, ArtifactQuestion, WrittenQuestion)) and v.lab == lab]
-
-
-def __getattr__(name):
-    # check and mine live in notebook.py and need nothing but this module: imported late, to keep imports one way
-    if name in ("check", "mine", "use_lab"):
-        from course_lib.questions import notebook
-
-        return getattr(notebook, name)
-    raise AttributeError(name)

@@ -579,8 +579,8 @@ def score_model(folder, seed, public):
     """(fraction, message): the handed-in model's distance to the entropy on documents drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError, load_folder
-    from course_lib.evaluation.perplexity import distance_to_limit
+    from course_lib.stages.artifacts import ArtifactError, load_folder
+    from course_lib.stages.perplexity import distance_to_limit
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world import documents, village
 

@@ -705,7 +705,7 @@ def score_model(folder, seed, public):
     """(fraction, message): the share of instructions that the handed-in model gets right, on rows drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError, load_folder
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.instructions import score
     from course_lib.stages.sft import encode_chat
     from course_lib.stages.tokenizer import load_tokenizer

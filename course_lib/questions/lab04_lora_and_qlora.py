@@ -744,7 +744,7 @@ def score_adapter(folder, seed, public):
     The base without its adapter is asked as well: what it can already do, the adapter did not learn. That keeps a fully fine-tuned base out."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError
+    from course_lib.stages.artifacts import ArtifactError
     from course_lib.evaluation.instructions import score
     from course_lib.stages.lora import adapter_state, load_adapter, load_adapter_stage, trained_share
     from course_lib.stages.tokenizer import load_tokenizer

@@ -688,7 +688,7 @@ CELLS = [("LoRA", 1, "changed"), ("LoRA", 3, "changed"), ("LoRA", 3, "again"), (
 
 def table_of(record):
     """The table in a record, every number checked: shares in 0 … 1, costs finite and ≥ 0. Raises ArtifactError with one line."""
-    from course_lib.artifacts import ArtifactError
+    from course_lib.stages.artifacts import ArtifactError
     from course_lib.evaluation.answers import NEEDS
     from course_lib.stages.retrieval import WAYS
 
@@ -729,7 +729,7 @@ def score_injected(folder, seed, public):
     decisions that follow from the table by the rule of § 12 (a quarter). The ways without LoRA use a model that is not handed in: their cells are taken as they are."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError, load_folder
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.answers import decisions
     from course_lib.stages.tokenizer import load_tokenizer
 

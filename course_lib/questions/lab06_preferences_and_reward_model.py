@@ -558,7 +558,7 @@ def score_model(folder, seed, public):
     assistant to prompts drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
-    from course_lib.artifacts import SHIPPED, ArtifactError, load_folder
+    from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
     from course_lib.evaluation.agreement import judge_accuracy
     from course_lib.stages.model import RewardModel
     from course_lib.stages.preferences import sample_pairs

@@ -825,7 +825,7 @@ def score_policy(folder, seed, public):
     """(fraction, message): mean gold utility of the handed-in policy's answers to prompts drawn from `seed`. No reward model is asked."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError, load_folder
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.alignment import utilities
     from course_lib.questions.core import derive_seed
     from course_lib.stages.rollout import roll_out

@@ -653,7 +653,7 @@ def score_policy(folder, seed, public):
     """(fraction, message): the mean gold utility of the handed-in policy's answers to test prompts drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError, load_folder
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.alignment import utilities
     from course_lib.stages.rollout import LONGEST, roll_out
     from course_lib.stages.sft import encode_chat

@@ -621,7 +621,7 @@ def score_assistant(folder, seed, public):
     known deeds, purposes and wordings put together anew, drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError, load_folder
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.safety import judged, rates
     from course_lib.stages.constitution import SINGLE
     from course_lib.stages.sft import encode_chat

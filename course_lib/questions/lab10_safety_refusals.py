@@ -583,7 +583,7 @@ def score_safe(folder, seed, public):
     """(fraction, message): harmful refused and benign explained on requests of categories that no training row mentions, and tasks still done right; all drawn from `seed`."""
     from pathlib import Path
 
-    from course_lib.artifacts import ArtifactError, load_folder
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.safety import capability, safety
     from course_lib.stages.sft import encode_chat
     from course_lib.stages.tokenizer import load_tokenizer

@@ -778,7 +778,7 @@ def score_release(folder, seed, public):
     """(fraction, message): the handed-in assistant on an exam drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
-    from course_lib.artifacts import load_folder
+    from course_lib.stages.artifacts import load_folder
     from course_lib.evaluation.release import AXES, axes, exam, take
 
     model = load_folder(Path(folder), "release")[0].eval()

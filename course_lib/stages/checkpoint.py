@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from course_lib import __version__
-from course_lib.artifacts import ArtifactError, read_tensors, write_tensors
+from course_lib.stages.artifacts import ArtifactError, read_tensors, write_tensors
 
 
 def save_checkpoint(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict, history: list[dict], made_of: str | None = None, made_on: str | None = None) -> None:

@@ -5,7 +5,6 @@ Mining of Massive Datasets, chapter 3 · contamination by n-grams, Brown et al. 
 Left out against the real thing: language detection, a classifier for quality, URLs' block lists, names of persons as personal data.
 """
 import hashlib
-import math
 import re
 import unicodedata
 import zlib

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import torch
 
-from course_lib.artifacts import load_stage
-from course_lib.evaluation.instructions import respond
+from course_lib.stages.artifacts import load_stage
+from course_lib.stages.respond import respond
 from course_lib.stages.pretrain import Run
 from course_lib.stages.refusal import PRESETS as REFUSAL_PRESETS
 from course_lib.stages.refusal import tune

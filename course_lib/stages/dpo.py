@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
 from course_lib.stages.pretrain import Run

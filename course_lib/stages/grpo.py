@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run
 from course_lib.stages.rollout import Rollouts, adamw, assistant, improve, token_logprobs

@@ -14,18 +14,17 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.artifacts import LARGEST, ArtifactError, load_stage, read_tensors, write_or_explain, write_tensors
+from course_lib.stages.artifacts import LARGEST, ArtifactError, load_stage, read_tensors, write_or_explain, write_tensors
 from course_lib.platform import work_dir
 from course_lib.stages import sft
-from course_lib.stages.model import Llama, ModelConfig
+from course_lib.stages.model import ALL_LINEAR, ATTENTION, Llama, ModelConfig  # noqa: F401  (lab 04 takes ATTENTION from here)
+from course_lib.stages.nf4 import NF4Embedding, NF4Linear, quantize_base
 from course_lib.stages.pretrain import Run
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows
 from course_lib.world.jobs import job_rows
 from course_lib.world.tasks import task_rows
 
-ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-ALL_LINEAR = (*ATTENTION, "gate_proj", "up_proj", "down_proj")
 PEFT_PREFIX = "base_model.model."
 
 # thin matrices that start at 0 want larger steps than full ones: each rate is near the best that we found for its way
@@ -172,8 +171,6 @@ def from_peft_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def base_state(model: nn.Module) -> dict[str, Tensor]:
     """{name: weight} of the model without its adapters; weights held in 4 bits come back as fp32. Tied weights once."""
-    from course_lib.stages.nf4 import NF4Embedding, NF4Linear
-
     state, seen = {}, set()
     for name, module in model.named_modules():
         tensors = {"weight": module.weight} if isinstance(module, (NF4Linear, NF4Embedding)) else dict(module.named_parameters(recurse=False))
@@ -254,8 +251,6 @@ def lora(
     (QLoRA), with `full` all parameters are trained, for comparison. `options` go to `finetune`.
 
     A `base` that is passed in is changed; by default it is load_stage("sft"). Documents of pre-training are mixed in, as in lab 03."""
-    from course_lib.stages.nf4 import quantize_base
-
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     config, model = config or (replace(PRESETS[size], learning_rate=FULL_RATE) if full else PRESETS[size]), fresh_rows(base or load_stage("sft").model)

@@ -12,6 +12,10 @@ from torch.utils.checkpoint import checkpoint
 
 from course_lib.stages.tokenizer import PAD
 
+# the linear layers of a block by name: what an adapter may sit on, and what is held in 4 bits
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+ALL_LINEAR = (*ATTENTION, "gate_proj", "up_proj", "down_proj")
+
 
 @dataclass(frozen=True)
 class ModelConfig:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from course_lib.stages.lora import ALL_LINEAR
+from course_lib.stages.model import ALL_LINEAR
 
 BLOCK, ABSMAX_BLOCK = 64, 256
 
@@ -148,9 +148,7 @@ def quantize_base(model: nn.Module, embedding: bool = True) -> nn.Module:
     The real QLoRA leaves embedding and head in 16 bit: there they are a small part. Here the embedding is a quarter of all weights.
     Raises ValueError if `embedding` is asked for in a model whose head is a layer of its own.
     """
-    from course_lib.stages.lora import lora_layers
-
-    if lora_layers(model):
+    if any(hasattr(module, "lora_A") for module in model.modules()):
         raise ValueError("the model has adapters already: quantize_base first, then add_lora")
     if embedding and hasattr(model, "lm_head"):
         raise ValueError("the head of this model is a layer of its own: call quantize_base(model, embedding=False)")

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.grpo import clipped_terms
 from course_lib.stages.model import Llama, ValuePolicy
 from course_lib.stages.pretrain import Run

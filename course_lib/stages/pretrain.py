@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.evaluation.perplexity import distance_to_limit, entropy_per_token
+from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
 from course_lib.platform import device_and_dtype, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints, made_on
 from course_lib.stages.model import Llama, ModelConfig

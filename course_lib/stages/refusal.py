@@ -6,7 +6,7 @@ Both steps are `sft.finetune` on other rows: `helpful` explains whatever is aske
 """
 from dataclasses import replace
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.pretrain import Run
 from course_lib.stages.sft import PRESETS as SFT_PRESETS
 from course_lib.stages.sft import SFTConfig, finetune

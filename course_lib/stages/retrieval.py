@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.evaluation.instructions import respond
+from course_lib.stages.respond import respond
 from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import BOS, PAD
 from course_lib.world.tasks import notice_prompt

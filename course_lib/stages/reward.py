@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama, RewardModel
 from course_lib.stages.pretrain import Run, optimizers
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers

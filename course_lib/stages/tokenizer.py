@@ -3,14 +3,15 @@
 Lab 01 writes BPE by hand; here the library does it. Digits are split one by one, as in SmolLM2 and Llama 3's successors.
 """
 from functools import lru_cache
-from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from course_lib.platform import PACKAGE
 
 SPECIAL = ("<|pad|>", "<|bos|>", "<|eos|>", "<|im_start|>", "<|im_end|>")
 PAD, BOS, EOS, IM_START, IM_END = range(len(SPECIAL))
 VOCABULARY = 2432
-SHIPPED = Path(__file__).resolve().parents[1] / "shipped" / "tokenizer.json"
+SHIPPED = PACKAGE / "shipped" / "tokenizer.json"
 
 
 def train_tokenizer(texts: list[str], vocabulary: int = VOCABULARY) -> Tokenizer:

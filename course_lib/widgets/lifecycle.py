@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from course_lib import artifacts
+from course_lib.stages import artifacts
 from course_lib.platform import work_dir
 from course_lib.widgets.front import box, has_front_end
 from course_lib.widgets.style import empty, in_style, png

@@ -65,7 +65,7 @@ def examples() -> list[str]:
 
 def talk(path: Path | str | None = None):
     """A finished assistant: what it answers to a few questions, then a chat with it. Returns the chat's widget, or None without a front end."""
-    from course_lib.artifacts import load_stage
+    from course_lib.stages.artifacts import load_stage
     from course_lib.evaluation.instructions import respond
     from course_lib.platform import work_dir
     from course_lib.stages.tokenizer import load_tokenizer

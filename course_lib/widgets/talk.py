@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from html import escape
 
 from course_lib.platform import CourseError
-from course_lib.widgets.front import in_pieces, note, paced, printable
+from course_lib.widgets.front import in_pieces, paced, printable
 
 NAMES = {"user": "you", "assistant": "assistant", "system": "system"}
 

@@ -1,4 +1,4 @@
-"""The tour's results as a page, a picture and tables. Pure functions of what course_lib/tour.py has written down.
+"""The tour's results as a page, a picture and tables. Pure functions of what course_lib/tour/tour.py has written down.
 
 A result is {"name", "title", "figures", "note", "seconds"}; a figure is {"metric", "value", "limit", "unit"} with limit 0 where less is better, else more is.
 A talk is {"asked", "messages", "right", "answers"}: what is asked, a right answer, and {model: (answer, is it right? None where nobody asked)}.

@@ -3,13 +3,13 @@
 `datasets/littlebrook/` holds the same rows as files; where it is absent (Colab) they are made on the fly.
 """
 import hashlib
-from pathlib import Path
 
+from course_lib.platform import ROOT
 from course_lib.world.documents import Document, document
 from course_lib.world.residents import Village, village
 
 SPLIT_SIZES = {"train": 74_000, "validation": 2_000}       # documents
-FOLDER = Path(__file__).resolve().parents[2] / "datasets" / "littlebrook"
+FOLDER = ROOT / "datasets" / "littlebrook"
 
 
 def documents(world: Village, seed: str, n: int, start: int = 0) -> list[Document]:

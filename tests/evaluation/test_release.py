@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.evaluation import card, release
 from course_lib.platform import CourseError
 from course_lib.stages.model import Llama, ModelConfig

@@ -39,7 +39,7 @@ def notebook(cells, written=None):
 
 def hand_in(root, student, text, model=None, lab=LAB):
     """Puts a notebook (text or bytes) and perhaps a model folder where collect would. Returns the submission's folder."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     files = {"notebook.ipynb": text.encode() if isinstance(text, str) else text}
     if model is not None:
@@ -53,10 +53,12 @@ def hand_in(root, student, text, model=None, lab=LAB):
 
 def grade_here(root, student, text, model=None, lab=LAB):
     """Grades one submission in this process: the result."""
-    from course_lib.grading import grade, grade_one, store
+    from course_lib.grading.records import store
+    from course_lib.grading.scoring import grade_one
+    from course_lib.grading.scoring import jobs as scoring_jobs
 
     folder = hand_in(root, student, text, model, lab)
-    for job, job_path, out in grade.jobs_of(lab, Path(root, "grades"), Path(root, "submissions")):
+    for job, job_path, out in scoring_jobs.jobs_of(lab, Path(root, "grades"), Path(root, "submissions")):
         if job["student"] == student:
             store.write_json(job_path, job)
             result = grade_one.grade_one(job_path, out)
@@ -82,6 +84,6 @@ def function_points(result):
 
 def under_tmp():
     """What of the interpreter's own folders shows under a sandbox's /tmp: a checkout may live there."""
-    from course_lib.grading import sandbox
+    from course_lib.grading.sandbox import borders
 
-    return sorted({folder.relative_to("/tmp").parts[0] for folder in sandbox.python_folders() if folder.is_relative_to("/tmp")})
+    return sorted({folder.relative_to("/tmp").parts[0] for folder in borders.python_folders() if folder.is_relative_to("/tmp")})

@@ -14,7 +14,7 @@ def box():
     if sys.platform != "linux":
         pytest.skip("grading needs Linux (INSTRUCTORS.md)")
     assert shutil.which("bwrap"), "bubblewrap is missing: sudo apt-get install bubblewrap"
-    from course_lib.grading import doctor
+    from course_lib.grading.sandbox import doctor
 
     doctor.require_sandbox()
     return subprocess.run(["bwrap", "--version"], capture_output=True, text=True).stdout
@@ -25,7 +25,7 @@ def impatient(monkeypatch):
     """Short deadlines in lab 02."""
     import classroom
 
-    from course_lib.grading import box
+    from course_lib.grading.sandbox import box
     from course_lib.questions import core
 
     monkeypatch.setattr(box, "CELL", 2.0)
@@ -36,7 +36,7 @@ def impatient(monkeypatch):
 
 @pytest.fixture(scope="session")
 def zygote(box):
-    from course_lib.grading.zygote import Zygote
+    from course_lib.grading.sandbox.zygote import Zygote
 
     with Zygote() as zygote:
         yield zygote

@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from course_lib.grading import sandbox
+from course_lib.grading.sandbox import borders
 
 # what docker leaves to root; SYS_ADMIN, which mounts need, is not among it
 DOCKER = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP".split()
@@ -38,15 +38,15 @@ def command(folder, argv, privileged):
     for name in ["ALL"] if privileged else [f"CAP_{c}" for c in DOCKER]:
         line += ["--cap-add", name]
     line += ["--perms", "1777", "--tmpfs", "/tmp", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc"]
-    for name, target in sandbox.root_links().items():
+    for name, target in borders.root_links().items():
         line += ["--symlink", target, f"/{name}"]
     for place in ("/usr", "/etc", "/lib64", "/lib"):
         if os.path.isdir(place) and not os.path.islink(place):
             line += ["--ro-bind", place, place]
-    for parent in sandbox.parents():
+    for parent in borders.parents():
         if parent != Path("/etc"):
             line += ["--perms", "0755", "--dir", str(parent)]
-    for python in sandbox.python_folders():
+    for python in borders.python_folders():
         line += ["--ro-bind", str(python), str(python)]
     return [*line, "--bind", str(folder), "/autograder", "--chdir", "/autograder", *argv]
 
@@ -57,7 +57,7 @@ def build(folder):
     text = setup.read_text()
     if "/pip install" in text:
         setup.write_text("\n".join(line for line in text.split("\n") if "/venv" not in line))
-        (folder / "venv").symlink_to(Path(sandbox.python()).parent.parent)
+        (folder / "venv").symlink_to(Path(borders.python()).parent.parent)
     done = subprocess.run(command(folder, ["bash", "/autograder/source/setup.sh"], True), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout.decode()
 

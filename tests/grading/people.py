@@ -2,7 +2,7 @@
 
 import classroom
 
-from course_lib.grading import store
+from course_lib.grading.records import store
 
 LAB = "00_start_here"
 

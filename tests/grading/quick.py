@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 from course_lib import cli
-from course_lib.grading import grade, grade_one, store, worker
+from course_lib.grading.records import store
+from course_lib.grading.scoring import grade_one, worker
+from course_lib.grading.scoring import jobs as scoring_jobs
 
 LAB = "00_start_here"
 SECONDS = float(os.environ.get("QUICK_SECONDS", 0.05))  # a submission
@@ -61,5 +63,5 @@ if __name__ == "__main__":
         os._exit(0)
     worker.Worker.program = (sys.executable, __file__, "worker")
     if "QUICK_DEADLINE" in os.environ:
-        grade.JOB_SECONDS, grade.ATTEMPTS = float(os.environ["QUICK_DEADLINE"]), 1
+        scoring_jobs.JOB_SECONDS, scoring_jobs.ATTEMPTS = float(os.environ["QUICK_DEADLINE"]), 1
     sys.exit(cli.main(sys.argv[1:]))

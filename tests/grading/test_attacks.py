@@ -11,8 +11,8 @@ import time
 import pytest
 from classroom import under_tmp
 
-from course_lib.grading import sandbox
-from course_lib.grading.box import Box
+from course_lib.grading.sandbox import borders
+from course_lib.grading.sandbox.box import Box
 
 WAYS = ("cold", "warm")
 
@@ -156,7 +156,7 @@ def test_every_way_out_is_shut(seen, way):
         assert open_ones == {}, f"{way}: {group}"
     assert attempts["limits lifted"] == [] and attempts["processes"] == [1, 2]
     assert set(attempts["descriptors"]) == {"pipe", "/dev/null"}, attempts["descriptors"]
-    assert all(0 < attempts["filled"][folder] <= most for folder, most in (("/tmp", sandbox.TMP_BYTES), ("/box", sandbox.BOX_BYTES), ("/dev/shm", sandbox.SHM_BYTES)))
+    assert all(0 < attempts["filled"][folder] <= most for folder, most in (("/tmp", borders.TMP_BYTES), ("/box", borders.BOX_BYTES), ("/dev/shm", borders.SHM_BYTES)))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -164,13 +164,13 @@ def test_what_is_inside(seen, way):
     world, _ = seen[way]
     assert {world["status"][k] for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16} and world["status"]["NoNewPrivs"] == "1" and world["status"]["Seccomp"] == "2"
     assert not world["root user"] and world["status"]["Threads"] == "1" and world["network"] == ["lo"]
-    assert world["environ"] == sandbox.ENVIRONMENT | {k: world["environ"][k] for k in world["environ"] if k in ("PWD", "PYTHONBREAKPOINT", "GOMP_SPINCOUNT", "LC_CTYPE")}
+    assert world["environ"] == borders.ENVIRONMENT | {k: world["environ"][k] for k in world["environ"] if k in ("PWD", "PYTHONBREAKPOINT", "GOMP_SPINCOUNT", "LC_CTYPE")}
     writable = {place for place, kind, options in world["mounts"] if "ro" not in options.split(",")}
     assert {place for place in writable if not place.startswith(("/proc", "/dev/"))} == {"/tmp", "/box"}, writable
     assert world["folders"]["/course/course_lib/grading"] == ["__init__.py", "agent.py", "agent_fork.py"] and "home" not in world["folders"]["/"]
     assert world["folders"]["/dev/pts"] == ["ptmx"] and world["folders"]["/tmp"] == under_tmp() and world["folders"]["/box"] == world["folders"]["/dev/shm"] == []
     names = {"RLIMIT_AS": "address_space", "RLIMIT_CPU": "cpu", "RLIMIT_FSIZE": "file", "RLIMIT_NOFILE": "files", "RLIMIT_NPROC": "processes"}
-    assert {name: world["limits"][name] for name in names} == {name: [sandbox.LIMITS[key]] * 2 for name, key in names.items()} and world["limits"]["RLIMIT_CORE"] == [0, 0]
+    assert {name: world["limits"][name] for name in names} == {name: [borders.LIMITS[key]] * 2 for name, key in names.items()} and world["limits"]["RLIMIT_CORE"] == [0, 0]
 
 
 def test_warm_looks_as_cold_does(seen):
@@ -278,14 +278,14 @@ def test_violence_stays_inside(start, way, monkeypatch):
     with pytest.raises(CallFailed) as failure:
         call(box, "huge")
     assert failure.value.status == "oom"
-    assert 0 < call(box, "forks") <= sandbox.LIMITS["processes"]
+    assert 0 < call(box, "forks") <= borders.LIMITS["processes"]
     with pytest.raises(CallFailed, match="exit status 7"):
         call(box, "leave")
     until = time.monotonic() + 5
     while sleepers(b"4713.5") and time.monotonic() < until:
         time.sleep(0.05)
     assert sleepers(b"4713.5") == []  # the first process of the namespace ended with the agent, and all others with it
-    monkeypatch.setattr(sandbox, "MEMORY", 2**30)
+    monkeypatch.setattr(borders, "MEMORY", 2**30)
     with pytest.raises(CallFailed, match="of memory"):
         call(box, "eat")
 

@@ -2,7 +2,9 @@ import classroom
 import pytest
 from people import LAB, case, graded, question
 
-from course_lib.grading import audit, page, signs, store
+from course_lib.grading.records import store
+from course_lib.grading.reports import audit, page
+from course_lib.grading.scoring import signs
 
 CHEAT = "import torch\nx = 1\ntorch.allclose = lambda *a: True  # <script>alert(1)</script>\nopen('/proc/self/maps')"
 

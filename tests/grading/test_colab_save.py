@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from bad import run as table
 
-from course_lib.grading import store
+from course_lib.grading.records import store
 
 LAB = "00_start_here"
 ROOT = Path(__file__).parents[2]
@@ -110,7 +110,7 @@ def test_handed_in_on_colab(released, tmp_path, monkeypatch, capsys):
     """submit() asks the browser for the notebook, since none lies on Colab's disk; the zip goes through collect and the grader."""
     from bad.make import Files
 
-    from course_lib.grading.submit import submit
+    from course_lib.notebook.submit import submit
 
     saved = tmp_path / "browser.json"
     saved.write_text(json.dumps(colab_save(SOLVED.read_text())))

@@ -15,9 +15,13 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
+from course_lib.platform import safe_name
 import pytest
 
-from course_lib.grading import archives, collect, export, roster, store
+from course_lib.grading.intake import archives, collect
+from course_lib.grading.records import roster
+from course_lib.grading.lms import export
+from course_lib.grading.records import store
 
 LAB = "02_pretraining"
 BOOK = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1", "outputs": [], "execution_count": None}]})
@@ -625,9 +629,9 @@ def test_secret_is_made_once_and_private(tmp_path, monkeypatch):
 
 def test_csv_neutralises_formulas_and_keeps_numbers(tmp_path):
     for name in ("=HYPERLINK(1)", "+1", "-2", "@x", "Ann, \"A\"\nB"):
-        folder = tmp_path / "submissions" / LAB / store.safe_name(name) / ("a" * 16)
+        folder = tmp_path / "submissions" / LAB / safe_name(name) / ("a" * 16)
         store.write_json(folder / "meta.json", {"received": 1, "notes": [name]})
-    store.write_json(store.result_path(LAB, store.safe_name("@x"), "a" * 16, store.spec_sha(LAB), tmp_path / "grades"), result(student="@x"))
+    store.write_json(store.result_path(LAB, safe_name("@x"), "a" * 16, store.spec_sha(LAB), tmp_path / "grades"), result(student="@x"))
     rows = list(csv.DictReader(io.StringIO(export.to_csv(LAB, tmp_path / "grades", tmp_path / "submissions"))))
     assert len(rows) == 5 and not any(v[:1] in "=+-@" for row in rows for v in row.values() if v)
     graded = [r for r in rows if r["status"] == "graded"][0]

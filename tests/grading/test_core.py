@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from course_lib.notebook.check import check
 from course_lib.questions import core, wire
 from course_lib.questions.invoke import LocalCaller
 
@@ -166,5 +167,5 @@ def test_unknown_lab_is_one_line():
 
 
 def test_unknown_question_names_the_nearest(capsys):
-    assert not core.check("no_such_question", namespace={})
+    assert not check("no_such_question", namespace={})
     assert "There is no question" in capsys.readouterr().out

@@ -2,7 +2,8 @@
 
 import json
 
-from course_lib.grading import demo, store, timing
+from course_lib.bench import demo, timing
+from course_lib.grading.records import store
 
 
 def test_the_demo_gives_the_solution_all_and_the_hostile_nothing(tmp_path, box, capsys):

@@ -14,7 +14,10 @@ import classroom
 import pytest
 import quick
 
-from course_lib.grading import grade, sandbox, store, worker
+from course_lib.grading.records import store
+from course_lib.grading.sandbox import borders
+from course_lib.grading.scoring import grade, worker
+from course_lib.grading.scoring import jobs as scoring_jobs
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("box")
@@ -54,7 +57,7 @@ def store_of(tmp_path, undisturbed):
 
 
 def below(pid):
-    return [p for p in sandbox.processes(pid) if p != pid]
+    return [p for p in borders.processes(pid) if p != pid]
 
 
 def gone(pids, seconds=5):
@@ -140,14 +143,14 @@ def test_a_full_disk_stops_the_run_with_one_line_and_keeps_the_rest(tmp_path):
 
 def test_no_room_for_a_job_file_is_one_line(tmp_path, monkeypatch):
     quick.hand_in(tmp_path, "fine")
-    job, job_path, out = grade.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")[0]
+    job, job_path, out = scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")[0]
 
     def full(path, data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(store, "write_atomic", full)
     with pytest.raises(store.StoreError, match="cannot write .*No space left on device"):
-        grade.run_job(job, job_path, out)
+        scoring_jobs.run_job(job, job_path, out)
     assert not out.exists()
 
 
@@ -175,7 +178,7 @@ def test_a_store_that_cannot_be_written_is_one_line(tmp_path):
 def test_a_result_that_cannot_be_believed_is_graded_anew(tmp_path, monkeypatch, damage):
     """In this process: jobs_of says what is to be done."""
     quick.hand_in(tmp_path, "fine")
-    jobs = lambda: grade.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")
+    jobs = lambda: scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")
     ((job, job_path, out),) = jobs()
     question = {"id": "surprise", "score": 1.0, "max": 1.0, "status": "pass", "cases": [], "message": ""}
     good = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "graded", "flags": [], "questions": [question]}
@@ -239,15 +242,15 @@ def test_the_first_valid_result_wins(tmp_path):
 def test_a_worker_is_replaced_after_so_many_jobs_and_when_it_has_grown(store_of, monkeypatch):
     monkeypatch.setattr(worker.Worker, "program", (sys.executable, quick.__file__, "worker"))
     monkeypatch.setattr(worker, "JOBS", 2)
-    jobs, one, pids = grade.jobs_of(quick.LAB, store_of / "grades", store_of / "submissions"), worker.Worker(), []
+    jobs, one, pids = scoring_jobs.jobs_of(quick.LAB, store_of / "grades", store_of / "submissions"), worker.Worker(), []
     try:
         for job in jobs[:5]:
-            grade.run_job(*job, one)
+            scoring_jobs.run_job(*job, one)
             pids.append(one.process.pid)
         assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
         assert one.most > 2**20, "its memory was measured"
         monkeypatch.setattr(worker, "MEMORY", 1)
-        grade.run_job(*jobs[5], one)
+        scoring_jobs.run_job(*jobs[5], one)
         assert one.process.pid != pids[4]
     finally:
         one.stop()
@@ -281,9 +284,9 @@ def real_class(tmp_path_factory):
     right = classroom.right_answers()
     model = ROOT / "course_lib" / "shipped" / "pretrain"
     classroom.hand_in(folder, "s0", classroom.notebook(classroom.sources(right, before=[LOOK])), model)
-    ((job, job_path, out),) = grade.jobs_of(classroom.LAB, folder / "grades", folder / "submissions")
+    ((job, job_path, out),) = scoring_jobs.jobs_of(classroom.LAB, folder / "grades", folder / "submissions")
     one = worker.Worker()
-    grade.run_job(job, job_path, out, one)
+    scoring_jobs.run_job(job, job_path, out, one)
     yield folder, job, out, without_times(out), one
     one.stop()
 
@@ -295,10 +298,10 @@ def test_a_result_does_not_depend_on_what_the_worker_graded_before(real_class, t
     classroom.hand_in(folder, "s1", classroom.notebook(classroom.sources(right, before=[HOSTILE])), ROOT / "course_lib" / "shipped" / "pretrain")
     classroom.hand_in(folder, "s2", classroom.notebook(classroom.sources({"rms_norm": "def rms_norm(x, weight, eps):\n    import os; os._exit(0)"})))
     classroom.hand_in(folder, "s3", b"not a notebook")
-    for other in grade.jobs_of(classroom.LAB, folder / "grades", folder / "submissions"):
-        grade.run_job(*other, one)
+    for other in scoring_jobs.jobs_of(classroom.LAB, folder / "grades", folder / "submissions"):
+        scoring_jobs.run_job(*other, one)
     pid = one.process.pid
-    grade.run_job(job, tmp_path / "job.json", tmp_path / "again.json", one)
+    scoring_jobs.run_job(job, tmp_path / "job.json", tmp_path / "again.json", one)
     assert one.process.pid == pid and without_times(tmp_path / "again.json") == alone
 
 
@@ -306,11 +309,11 @@ def test_the_sandbox_is_killed_at_random_moments(real_class, tmp_path):
     """The zygote's bwrap, and with it all its agents, while they run a cell: the host's fault, so the job is tried again and the result is the same."""
     one, draw, attempts = real_class[-1], random.Random(9), []
     classroom.hand_in(tmp_path, "s0", classroom.notebook(classroom.sources(classroom.right_answers(quick.LAB), quick.LAB, before=["import time\ntime.sleep(0.5)"])), lab=quick.LAB)
-    ((job, job_path, out),) = grade.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")
-    grade.run_job(job, job_path, out, one)
+    ((job, job_path, out),) = scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")
+    scoring_jobs.run_job(job, job_path, out, one)
     for k in range(3):
         killer = subprocess.Popen([sys.executable, "-c", KILLER, str(one.process.pid), str(draw.uniform(0.02, 0.4))])
-        result = grade.run_job(job, job_path, tmp_path / f"{k}.json", one)
+        result = scoring_jobs.run_job(job, job_path, tmp_path / f"{k}.json", one)
         killer.wait()
         attempts.append(result["attempt"])
         assert result["status"] == "graded" and without_times(tmp_path / f"{k}.json") == without_times(out)
@@ -319,9 +322,9 @@ def test_the_sandbox_is_killed_at_random_moments(real_class, tmp_path):
 
 KILLER = """import os, signal, sys, time
 sys.path.insert(0, %r)
-from course_lib.grading import sandbox
+from course_lib.grading.sandbox import borders
 time.sleep(float(sys.argv[2]))
-for pid in sandbox.processes(int(sys.argv[1]))[1:2]:
+for pid in borders.processes(int(sys.argv[1]))[1:2]:
     try: os.kill(pid, signal.SIGKILL)
     except ProcessLookupError: pass
 """ % str(ROOT)

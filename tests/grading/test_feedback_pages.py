@@ -5,7 +5,8 @@ import classroom
 import pytest
 from people import LAB, case, graded, question, written
 
-from course_lib.grading import feedback, store
+from course_lib.grading.records import store
+from course_lib.grading.reports import feedback
 
 # Each call carries its hidden input out another way: in an exception's text, in its class's name, in what it prints, in the value that comes back, in words like the grader's own.
 THIEF = """import math, torch

@@ -19,7 +19,14 @@ import torch
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from course_lib.grading import agent, box, collect, export, grade_one, notebooks, signs, store
+from course_lib.platform import safe_name
+from course_lib.grading.intake import collect
+from course_lib.grading.reports import page
+from course_lib.grading.records import store
+from course_lib.grading.sandbox import box
+from course_lib.grading.sandbox.inside import agent
+from course_lib.grading.scoring import grade_one, signs
+from course_lib.notebook import cells as notebooks
 from course_lib.questions import compare, core, wire
 from course_lib.questions.invoke import CallFailed
 
@@ -207,15 +214,15 @@ def test_archives_with_any_names(members):
 @fuzz
 @given(st.text(max_size=40))
 def test_names_for_folders(text):
-    name = store.safe_name(text)
-    assert 0 < len(name) <= 80 and store.safe_name(name) == name and not set(name) & set("/\\\0\n<>|:*?\"'`$;&") and not name.startswith((".", "-"))
+    name = safe_name(text)
+    assert 0 < len(name) <= 80 and safe_name(name) == name and not set(name) & set("/\\\0\n<>|:*?\"'`$;&") and not name.startswith((".", "-"))
     assert all(c.isprintable() for c in name)
 
 
 @fuzz
 @given(st.text(max_size=60))
 def test_cells_of_a_spreadsheet(text):
-    cell = export.neutral(text)
+    cell = page.neutral(text)
     assert not str(cell).strip().startswith(("=", "+", "-", "@", "\t", "\r")) and "\n" not in cell
 
 

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from course_lib.grading import gradebook, store
+from course_lib.grading.records import gradebook, store
 
 LAB = "02_pretraining"
 DUE = datetime.datetime(2026, 11, 20, 18, tzinfo=datetime.timezone.utc).timestamp()

@@ -13,7 +13,8 @@ import container
 import people
 import pytest
 
-from course_lib.grading import gradescope, store
+from course_lib.grading.lms import gradescope
+from course_lib.grading.records import store
 
 LAB = "00_start_here"
 KEY = b"k" * 64
@@ -88,7 +89,7 @@ for path in ("/autograder/results", "/autograder/source", "/autograder/submissio
     tried("list " + path, lambda: os.listdir(path))
 for path in ("/autograder/results/results.json", "/autograder/run_autograder", "/autograder/x", "/usr/bin/x", "/course/x"):
     tried("write " + path, lambda: open(path, "w").write("{}"))
-for module in ("course_lib.questions.lab00_start_here", "course_lib.grading.store", "course_lib.grading.gradescope_run"):
+for module in ("course_lib.questions.lab00_start_here", "course_lib.grading.records.store", "course_lib.grading.lms.gradescope_run"):
     tried("import " + module, lambda: __import__(module))
 tried("network", lambda: socket.create_connection(("127.0.0.1", 9), 1))
 tried("socket", lambda: socket.socket(socket.AF_UNIX))
@@ -143,7 +144,7 @@ def test_grades_from_home_are_shown_without_running_anything(box, tmp_path, monk
     questions = [people.question("surprise", [people.case("one"), people.case("two")]), people.written("written_1", "text")]
     sha, _ = people.graded(tmp_path, "ada", questions, cells=[bomb])
     store.append_mark(LAB, {"student": "ada", "submission_sha": sha, "question": "written_1", "score": 0.2, "comment": "see <b>page 3</b>", "by": "me", "at": "now"})
-    from course_lib.grading import export
+    from course_lib.grading.lms import export
 
     assert export.main([LAB, "--to", "gradescope", "-o", "shown.zip"]) == 0
     data, book = (tmp_path / "shown.zip").read_bytes(), next(tmp_path.glob(f"submissions/{LAB}/ada/*/notebook.ipynb")).read_bytes()
@@ -154,7 +155,7 @@ def test_grades_from_home_are_shown_without_running_anything(box, tmp_path, monk
 
 
 def test_two_who_hand_in_the_same_are_told_apart():
-    from course_lib.grading import gradescope_run
+    from course_lib.grading.lms import gradescope_run
 
     grades = {"s": [{"email": "a@x", "name": "Ann", "results": 1}, {"email": "b@x", "name": "Bob", "results": 2}]}
     assert gradescope_run.shown(grades, "s", [{"email": "B@x", "name": ""}]) == 2

@@ -4,10 +4,10 @@ import json
 import pytest
 import torch
 
-from course_lib.artifacts import save_stage
+from course_lib.stages.artifacts import save_stage
 from course_lib.evaluation import release
-from course_lib.grading import leaderboard as board
-from course_lib.grading import store
+from course_lib.grading.reports import leaderboard as board
+from course_lib.grading.records import store
 from course_lib.stages.model import Llama, ModelConfig
 
 CONFIG = ModelConfig(hidden=16, intermediate=32, layers=1, heads=2)

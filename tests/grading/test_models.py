@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from course_lib.artifacts import save_stage
-from course_lib.grading import models
+from course_lib.stages.artifacts import save_stage
+from course_lib.grading.scoring import models
 from course_lib.stages.lora import ALL_LINEAR, adapter_state, add_lora, save_adapter_stage
 from course_lib.stages.model import Llama, ModelConfig
 

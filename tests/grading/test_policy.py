@@ -3,11 +3,12 @@
 import datetime
 import zoneinfo
 
+from course_lib.platform import safe_name
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.grading import policy, store
+from course_lib.grading.records import policy, store
 
 LAB = "02_pretraining"
 TEXT = """
@@ -94,7 +95,7 @@ def test_a_deadline_in_the_hour_that_there_is_twice_is_its_first(tmp_path):
 def test_extensions_by_days_and_by_date_belong_to_one_student_and_keep_their_names(rules):
     late = at("2026-11-22 12:00")
     assert [policy.penalty(rules, LAB, who, late)[0] for who in ("ann", "0123", "no", "bob", "Ann", "83")] == [0, 0, 0, 2, 2, 2]
-    assert policy.penalty(rules, LAB, store.safe_name("Bjo\u0308rn O\u0308"), at("2026-11-21 18:00"))[0] == 0  # NFD
+    assert policy.penalty(rules, LAB, safe_name("Bjo\u0308rn O\u0308"), at("2026-11-21 18:00"))[0] == 0  # NFD
     assert policy.penalty(rules, "03_supervised_fine_tuning", "ann", at("2026-10-24 18:00:01"))[0] == 1
     assert policy.penalty(rules, LAB, "0123", at("2026-12-01 12:15:01"))[:2] == (1, 0.9)
 

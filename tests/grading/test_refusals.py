@@ -11,7 +11,9 @@ import classroom
 import pytest
 from classroom import hand_in, notebook, right_answers, sources
 
-from course_lib.grading import doctor, grade, sandbox, store
+from course_lib.grading.records import store
+from course_lib.grading.sandbox import borders, bubblewrap, doctor
+from course_lib.grading.scoring import grade
 
 
 def course(*args, cwd, env=None, **more):
@@ -50,11 +52,11 @@ def test_a_bwrap_that_cannot_make_namespaces_is_refused_with_the_fix(tmp_path, m
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     settings = tmp_path / "apparmor"
     settings.write_text("1\n")
-    monkeypatch.setattr(sandbox, "APPARMOR", str(settings))
-    with pytest.raises(sandbox.NoSandbox, match="kernel.apparmor_restrict_unprivileged_userns=0"):
+    monkeypatch.setattr(bubblewrap, "APPARMOR", str(settings))
+    with pytest.raises(borders.NoSandbox, match="kernel.apparmor_restrict_unprivileged_userns=0"):
         doctor.require_sandbox()
     settings.write_text("0\n")
-    with pytest.raises(sandbox.NoSandbox, match="unprivileged_userns_clone"):
+    with pytest.raises(borders.NoSandbox, match="unprivileged_userns_clone"):
         doctor.require_sandbox()
 
 
@@ -88,7 +90,7 @@ def test_resume_after_kill_9_loses_and_repeats_nothing(tmp_path, box):
 
 def test_infra_error_is_graded_again(tmp_path, box):
     hand_in(tmp_path, "ann", notebook(sources(right_answers())))
-    (job, job_path, out), = grade.jobs_of(classroom.LAB, tmp_path / "grades", tmp_path / "submissions")
+    (job, job_path, out), = scoring_jobs.jobs_of(classroom.LAB, tmp_path / "grades", tmp_path / "submissions")
     store.write_json(out, {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": 1, "status": "infra_error", "reason": "disk full", "questions": [], "flags": []})
     assert course("grade", classroom.LAB, cwd=tmp_path).returncode == 0
     assert store.totals(store.read_result(out))[0] == 8.0
@@ -96,7 +98,7 @@ def test_infra_error_is_graded_again(tmp_path, box):
 
 def test_the_sandbox_dies_with_the_grader(tmp_path, box):
     """kill -9 of the grading process in mid-call leaves no student process behind."""
-    script = "import sys\nfrom course_lib.grading.box import Box\nb = Box([(0, 'import os, time\\ndef f():\\n    os.system(\"setsid sleep 4711 &\")\\n    time.sleep(4711)')])\nb.load()\nprint('up', flush=True)\nb.call('f', [], {}, {}, 60)"
+    script = "import sys\nfrom course_lib.grading.sandbox.box import Box\nb = Box([(0, 'import os, time\\ndef f():\\n    os.system(\"setsid sleep 4711 &\")\\n    time.sleep(4711)')])\nb.load()\nprint('up', flush=True)\nb.call('f', [], {}, {}, 60)"
     running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert running.stdout.readline() == b"up\n"
     time.sleep(0.5)

@@ -6,7 +6,9 @@ import sys
 import pytest
 import quick
 
-from course_lib.grading import gradebook, grade, regrade, store, worker
+from course_lib.grading.records import gradebook, store
+from course_lib.grading.scoring import grade, regrade, worker
+from course_lib.grading.scoring import jobs as scoring_jobs
 
 pytestmark = pytest.mark.usefixtures("box")
 OLD, NEW = "0" * 15 + "1", "0" * 15 + "2"
@@ -52,7 +54,7 @@ def test_who_moves_is_shown_and_only_then_written(lab, tmp_path):
     assert all(x["by"] and x["at"] > 1e9 and x["new_spec"] == NEW for x in lines)
     row = gradebook.rows(quick.LAB)[0]
     assert row["pending"] == 0 and row["score"] == pytest.approx(asked[0][0][2] + 0.5 + result_of(tmp_path, "s00", NEW)["questions"][1]["score"], abs=1e-3), "the mark by hand stands"
-    assert grade.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions") == [], "nothing is left for course grade"
+    assert scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions") == [], "nothing is left for course grade"
     assert lab(lambda moves: True) == [] and len(store.read_lines(tmp_path / "grades" / quick.LAB / "regrades.jsonl")) == 3, "nobody moves twice"
 
 

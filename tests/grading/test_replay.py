@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_lib.artifacts import save_stage
-from course_lib.grading import replay, store
+from course_lib.stages.artifacts import save_stage
+from course_lib.grading.records import store
+from course_lib.grading.replay.replay import replay
 from course_lib.stages.model import ModelConfig
 from course_lib.stages.pretrain import PretrainConfig
 from course_lib.stages.pretrain import pretrain as train
@@ -118,7 +119,7 @@ def test_a_student_without_a_model_and_a_lab_without_models_are_one_line(lab, tm
 
 def test_fine_tuning_is_replayed_from_the_shipped_parent_or_the_students_own(tmp_path, run):
     """The first step tells the parent: one that nobody has handed in is unknown, not a flag."""
-    from course_lib.artifacts import load_stage
+    from course_lib.stages.artifacts import load_stage
     from course_lib.stages import sft
     from course_lib.world.tasks import SHARES, task_rows
 
@@ -140,7 +141,7 @@ def test_fine_tuning_is_replayed_from_the_shipped_parent_or_the_students_own(tmp
 
 @pytest.mark.parametrize("four_bits", [False, True])
 def test_an_adapter_is_replayed_from_the_base_in_its_file_or_from_the_assistant(tmp_path, four_bits):
-    from course_lib.artifacts import load_stage
+    from course_lib.stages.artifacts import load_stage
     from course_lib.stages import lora
 
     config = replace(lora.PRESETS["tiny"], examples=100, replay=20, batch=512, validations=0)

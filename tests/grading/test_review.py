@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from people import LAB, graded, written
 
-from course_lib.grading import page, review, store
+from course_lib.grading.records import store
+from course_lib.grading.reports import page, review
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> & \u202egnp.exe\u202c </textarea>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from classroom import under_tmp
 
-from course_lib.grading import cgroup, doctor, podman, sandbox
-from course_lib.grading.box import Box
+from course_lib.grading.sandbox import borders, cgroup, doctor, podman, start
+from course_lib.grading.sandbox.box import Box
 from course_lib.questions.invoke import CallFailed
 
 
@@ -31,24 +31,24 @@ def real_podman(no_bwrap):
         pytest.skip("podman is not installed: sudo apt-get install podman")
     try:
         return podman.variant(shutil.which("podman"))
-    except sandbox.NoSandbox as reason:
+    except borders.NoSandbox as reason:
         pytest.skip(str(reason))
 
 
 def test_podman_has_the_same_borders_on_its_command_line(box, no_bwrap):
     line = podman.line(podman.variants()[0], ["true"], "name")
     pairs = set(zip(line, line[1:]))
-    assert {("--network", "none"), ("--cap-drop", "all"), ("--security-opt", "no-new-privileges"), ("--pids-limit", "96"), ("--memory", str(sandbox.MEMORY)), ("--memory-swap", str(sandbox.MEMORY))} <= pairs
+    assert {("--network", "none"), ("--cap-drop", "all"), ("--security-opt", "no-new-privileges"), ("--pids-limit", "96"), ("--memory", str(borders.MEMORY)), ("--memory-swap", str(borders.MEMORY))} <= pairs
     assert {"--rm", "--read-only", "--read-only-tmpfs=false", "--unsetenv-all", "--rootfs", "prlimit"} <= set(line) and line[-1] == "true"
     shown = [value.split(":") for option, value in pairs if option == "--volume"]
-    assert sorted(shown) == sorted([outside, inside, "ro"] for outside, inside in sandbox.read_only())
+    assert sorted(shown) == sorted([outside, inside, "ro"] for outside, inside in borders.read_only())
     assert not [outside for outside, _, _ in shown if "lab0" in outside or outside.endswith(("box.py", "store.py", "solutions"))]
-    assert {(option, value) for option, value in pairs if option == "--env"} == {("--env", f"{k}={v}") for k, v in sandbox.ENVIRONMENT.items()}
+    assert {(option, value) for option, value in pairs if option == "--env"} == {("--env", f"{k}={v}") for k, v in borders.ENVIRONMENT.items()}
 
 
 def test_podman_is_the_second_tier_and_its_container_is_a_box(real_podman, capsys):
-    assert sandbox.tier() == "podman"
-    secret = [str(sandbox.PACKAGE.parent / "solutions"), "/etc/passwd", "/home", f"{sandbox.INSIDE}/course_lib/grading/box.py"]
+    assert start.tier() == "podman"
+    secret = [str(borders.PACKAGE.parent / "solutions"), "/etc/passwd", "/home", f"{borders.INSIDE}/course_lib/grading/sandbox/box.py"]
     source = (
         "import os, socket, time, torch\ndef f(x): return x * 2\ndef loop():\n    while True: pass\n"
         f"def seen(): return [p for p in {secret!r} if os.path.exists(p)] + os.listdir('/sys') + [n for n in os.listdir('/tmp') if n not in {under_tmp()!r}] + os.listdir('/box') + [k for k in os.environ if 'SECRET' in k]\n"
@@ -73,14 +73,14 @@ def test_podman_is_the_second_tier_and_its_container_is_a_box(real_podman, capsy
 
 def test_where_neither_tier_works_the_first_one_s_cure_is_said(no_bwrap):
     shutil.copy(no_bwrap / "bwrap", no_bwrap / "podman")
-    with pytest.raises(sandbox.NoSandbox, match="User namespaces are switched off") as error:
-        sandbox.tier()
+    with pytest.raises(borders.NoSandbox, match="User namespaces are switched off") as error:
+        start.tier()
     assert "\n" not in str(error.value)
 
 
 def test_a_failure_of_bwrap_is_not_remembered(box, no_bwrap):
     shutil.copy(no_bwrap / "bwrap", no_bwrap / "podman")
-    with pytest.raises(sandbox.NoSandbox):
+    with pytest.raises(borders.NoSandbox):
         doctor.require_sandbox()
     (no_bwrap / "bwrap").write_text("#!/bin/sh\nexit 0\n")
     doctor.require_sandbox()
@@ -106,7 +106,7 @@ def test_a_delegated_cgroup_holds_memory_and_processes(tmp_path, monkeypatch):
     assert (scope / cgroup.GRADER / "cgroup.procs").read_text() == str(os.getpid())
     (tmp_path / "own").write_text(f"0::/user.slice/run-1.scope/{cgroup.GRADER}\n")  # where a worker finds itself
     folder = cgroup.make()
-    assert folder.parent == scope and [(folder / n).read_text() for n in ("memory.max", "memory.oom.group", "pids.max")] == [str(sandbox.MEMORY), "1", "104"]
+    assert folder.parent == scope and [(folder / n).read_text() for n in ("memory.max", "memory.oom.group", "pids.max")] == [str(borders.MEMORY), "1", "104"]
     assert cgroup.entering(folder, ["true"])[-2:] == [str(folder / "cgroup.procs"), "true"]
     (folder / "memory.events").write_text("low 0\noom 1\noom_kill 0\n")
     assert not cgroup.ran_out(folder)

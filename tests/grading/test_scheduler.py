@@ -16,11 +16,13 @@ pytest.importorskip("distributed", reason="the extra `cluster` is not installed"
 pytestmark = pytest.mark.usefixtures("box")
 # a Dask worker as on another machine; PREPARE is what differs there
 WORKER = """import sys
-from course_lib.grading import cluster, doctor, sandbox, store, worker
+from course_lib.grading.records import store
+from course_lib.grading.sandbox import borders, doctor
+from course_lib.grading.scoring import cluster, worker
 import quick
 worker.Worker.program = (sys.executable, quick.__file__, "worker")
 def no_sandbox():
-    raise sandbox.NoSandbox("No sandbox: bubblewrap (bwrap) is not installed")
+    raise borders.NoSandbox("No sandbox: bubblewrap (bwrap) is not installed")
 {prepare}
 from distributed.cli.dask_worker import main
 main([{address!r}, "--no-nanny", "--nthreads", "1", "--no-dashboard", "--name", {name!r}])

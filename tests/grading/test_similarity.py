@@ -10,7 +10,8 @@ import classroom  # noqa: F401  (it knows where tally is)
 import tally
 from people import LAB, graded
 
-from course_lib.grading import similarity, store
+from course_lib.grading.records import store
+from course_lib.grading.reports import similarity
 
 ROOT = Path(__file__).parents[2]
 LABS = [lab for lab in tally.BANKS if lab != "00_start_here"]      # two answers of one line each: too short to tell anybody apart

@@ -1,7 +1,8 @@
 import pytest
 from people import LAB, case, graded, question, written
 
-from course_lib.grading import page, stats, store
+from course_lib.grading.records import store
+from course_lib.grading.reports import page, stats
 
 CORE, LONG = "the sum of log n over the choices, in nats", "a long document: 500 choices of 40; the list is left alone"
 BITS = "the result is in bits: math.log2 was used. Nats need the natural logarithm"

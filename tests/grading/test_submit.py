@@ -7,8 +7,8 @@ import zipfile
 import pytest
 from classroom import LAB, notebook, right_answers, sources
 
-from course_lib.grading import collect
-from course_lib.grading.submit import submit
+from course_lib.grading.intake import collect
+from course_lib.notebook.submit import submit
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import pytest
 
-from course_lib.grading import timing_class
+from course_lib.bench import timing_class
 
 
 def untrained(folder):
-    from course_lib.artifacts import SHIPPED, load_folder
+    from course_lib.stages.artifacts import SHIPPED, load_folder
     from course_lib.stages import lora
 
     model = load_folder(SHIPPED / "sft", "sft")[0]

@@ -13,10 +13,12 @@ import pytest
 import torch
 from classroom import hand_in, notebook, right_answers, sources
 
-from course_lib.grading import grade, sandbox, store
-from course_lib.grading.box import Box, Infra
-from course_lib.grading.grade_one import grade_one
-from course_lib.grading.zygote import Zygote
+from course_lib.grading.records import store
+from course_lib.grading.sandbox import borders
+from course_lib.grading.scoring import grade
+from course_lib.grading.sandbox.box import Box, Infra
+from course_lib.grading.scoring.grade_one import grade_one
+from course_lib.grading.sandbox.zygote import Zygote
 from course_lib.questions.invoke import CallFailed
 
 LAB = "00_start_here"
@@ -35,7 +37,7 @@ def test_the_grade_is_the_same_warm_and_cold(tmp_path, zygote):
     text, results = notebook(sources(right_answers(LAB), LAB), {"written_1": "words"}), {}
     for way, spawn in (("cold", None), ("warm", zygote.spawn)):
         hand_in(tmp_path / way, "ann", text, lab=LAB)
-        ((job, job_path, out),) = grade.jobs_of(LAB, tmp_path / way / "grades", tmp_path / way / "submissions")
+        ((job, job_path, out),) = scoring_jobs.jobs_of(LAB, tmp_path / way / "grades", tmp_path / way / "submissions")
         store.write_json(job_path, job | {"seed": "0" * 64})
         results[way] = grade_one(job_path, out, spawn)
     timeless = lambda r: re.sub(r"'(seconds|student_seconds|started)': [\d.e-]+", "", str({k: v for k, v in r.items() if k not in ("flags",)}))
@@ -48,7 +50,7 @@ def test_several_jobs_at_once_and_nothing_is_left_open(zygote):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: doubled(zygote.spawn), range(12))) == [[2.0, 2.0]] * 12
     assert len(os.listdir("/proc/self/fd")) <= open_before
-    assert len([p for p in sandbox.processes(zygote.process.pid) if read(p).split(b"\0")[0].endswith(b"python")]) == 1  # the zygote itself: every job has ended
+    assert len([p for p in borders.processes(zygote.process.pid) if read(p).split(b"\0")[0].endswith(b"python")]) == 1  # the zygote itself: every job has ended
 
 
 def test_two_jobs_draw_the_same_where_fresh_processes_do_and_differently_where_they_do_not(zygote):
@@ -59,7 +61,7 @@ def test_two_jobs_draw_the_same_where_fresh_processes_do_and_differently_where_t
 
 
 def test_a_dead_zygote_is_an_error_once_and_never_a_score(box):
-    with Zygote(["course_lib.grading.agent"]) as zygote:
+    with Zygote(["course_lib.grading.sandbox.inside.agent"]) as zygote:
         running = Box([(0, "import time\ndef f(x):\n    time.sleep(60)")], zygote.spawn)
         running.load()
         zygote.process.kill()
@@ -74,9 +76,9 @@ def test_a_dead_zygote_is_an_error_once_and_never_a_score(box):
 @pytest.mark.parametrize(("code", "said"), [("raise ImportError('no such library')", "no such library"), ("import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()", "has started 1 threads"), ("import os\nos._exit(3)", "no warm start")])
 def test_a_zygote_that_cannot_be_had_says_why_in_one_line(box, tmp_path, monkeypatch, code, said):
     (tmp_path / "broken.py").write_text(code)
-    folders = sandbox.python_folders()
-    monkeypatch.setattr(sandbox, "python_folders", lambda: [*folders, tmp_path])
-    monkeypatch.setitem(sandbox.ENVIRONMENT, "PYTHONPATH", f"{sandbox.INSIDE}:{tmp_path}")
+    folders = borders.python_folders()
+    monkeypatch.setattr(borders, "python_folders", lambda: [*folders, tmp_path])
+    monkeypatch.setitem(borders.ENVIRONMENT, "PYTHONPATH", f"{borders.INSIDE}:{tmp_path}")
     with pytest.raises(OSError, match=said) as error:
         Zygote(["broken"])
     assert "\n" not in str(error.value)
@@ -85,11 +87,11 @@ def test_a_zygote_that_cannot_be_had_says_why_in_one_line(box, tmp_path, monkeyp
 def test_an_interpreter_under_tmp_is_there_in_each_job_and_read_only(box, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("VALUE = 5")
     tmp_path.chmod(0o755)
-    folders = sandbox.python_folders()
-    monkeypatch.setattr(sandbox, "python_folders", lambda: [*folders, tmp_path])
-    monkeypatch.setitem(sandbox.ENVIRONMENT, "PYTHONPATH", f"{sandbox.INSIDE}:{tmp_path}")
+    folders = borders.python_folders()
+    monkeypatch.setattr(borders, "python_folders", lambda: [*folders, tmp_path])
+    monkeypatch.setitem(borders.ENVIRONMENT, "PYTHONPATH", f"{borders.INSIDE}:{tmp_path}")
     source = f"import os, mine\ndef f():\n    try:\n        open({str(tmp_path)!r} + '/x', 'w')\n    except OSError as error:\n        return [mine.VALUE, error.errno, os.listdir('/tmp')]"
-    with Zygote(["course_lib.grading.agent"]) as zygote:
+    with Zygote(["course_lib.grading.sandbox.inside.agent"]) as zygote:
         job = Box([(0, source)], zygote.spawn)
         value = job.call("f", [], {}, {}, 20)["value"]
         job.stop()
@@ -98,7 +100,7 @@ def test_an_interpreter_under_tmp_is_there_in_each_job_and_read_only(box, tmp_pa
 
 def test_zygote_and_jobs_die_with_the_grader(box):
     script = (
-        "from course_lib.grading.box import Box\nfrom course_lib.grading.zygote import Zygote\nz = Zygote(['course_lib.grading.agent'])\n"
+        "from course_lib.grading.sandbox.box import Box\nfrom course_lib.grading.sandbox.zygote import Zygote\nz = Zygote(['course_lib.grading.sandbox.inside.agent'])\n"
         "b = Box([(0, 'import os, time\\ndef f():\\n    os.system(\"setsid sleep 4714.5 &\")\\n    time.sleep(4714)')], z.spawn)\nb.load()\nprint(z.process.pid, flush=True)\nb.call('f', [], {}, {}, 60)"
     )
     running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
@@ -106,7 +108,7 @@ def test_zygote_and_jobs_die_with_the_grader(box):
     until, family = time.monotonic() + 10, []
     while not any(b"4714.5" in read(p) for p in family) and time.monotonic() < until:
         time.sleep(0.02)
-        family = sandbox.processes(root)
+        family = borders.processes(root)
     assert len(family) >= 5
     running.send_signal(signal.SIGKILL)
     running.wait()
@@ -126,7 +128,7 @@ def read(pid):
 
 
 def test_warm_seconds_measures_what_it_says(box):
-    from course_lib.grading import timing
+    from course_lib.bench import timing
 
     figures = timing.warm_seconds(rounds=3)
     assert figures["score"] >= 8.0 and figures["warm_s_best"] <= figures["warm_s"] < figures["warm_whole_s"] and figures["warm_student_s"] > 0

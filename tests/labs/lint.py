@@ -3,7 +3,7 @@ import json
 import re
 from pathlib import Path
 
-from course_lib.grading.build import kind_of
+from course_lib.authoring.source import kind_of
 from course_lib.platform import COURSE_REF, COURSE_REPO
 
 ROOT = Path(__file__).parents[2]

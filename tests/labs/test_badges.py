@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_lib.grading import build
+from course_lib.authoring import build, source
 from course_lib.platform import COURSE_REF, COURSE_REPO, CourseError
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +48,8 @@ def test_there_and_back(fork):
 
 def test_it_is_what_a_build_would_make(fork, monkeypatch):
     build.rebadge(fork, "me/fork", "v2")
-    monkeypatch.setattr(build, "COURSE_REPO", "me/fork")
-    monkeypatch.setattr(build, "COURSE_REF", "v2")
+    monkeypatch.setattr(source, "COURSE_REPO", "me/fork")
+    monkeypatch.setattr(source, "COURSE_REF", "v2")
     for lab in ("00_start_here", "04_lora_and_qlora"):
         assert build.build(lab, fork, check=True) == []
         nbformat.validate(nbformat.read(fork / "labs" / f"{lab}.ipynb", as_version=4))

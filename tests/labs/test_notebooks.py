@@ -7,7 +7,8 @@ import nbformat
 import pytest
 from lint import lint
 
-from course_lib.grading.build import BADGE, build
+from course_lib.authoring.build import build
+from course_lib.authoring.source import BADGE
 from course_lib.platform import COURSE_REF, COURSE_REPO
 from course_lib.questions.core import ArtifactQuestion, questions_of
 

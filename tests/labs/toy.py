@@ -31,7 +31,7 @@ def double(x):
 check("double")
 
 # %%
-from course_lib.questions.core import mine
+from course_lib.notebook.check import mine
 
 doubler = mine("double", globals(), lambda x: 2 * x)
 print(doubler(21))

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.questions import lab04_lora_and_qlora as lab
 from course_lib.stages.lora import add_lora, lora_layers, save_adapter_stage
 from course_lib.stages.model import Llama, ModelConfig

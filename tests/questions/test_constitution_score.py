@@ -1,7 +1,7 @@
 """constitution_model: the handed-in assistant on fresh requests that the seed draws, both kinds counted."""
 import pytest
 
-from course_lib.artifacts import ArtifactError, save_stage
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.questions import lab09_ai_feedback as lab
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.world.harms import SEEN

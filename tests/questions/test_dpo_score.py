@@ -1,7 +1,7 @@
 """dpo_policy: the handed-in policy on prompts that the seed draws, judged by the gold utility."""
 import pytest
 
-from course_lib.artifacts import ArtifactError, save_stage
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.questions import lab08_direct_alignment as lab
 from course_lib.stages.model import Llama, ModelConfig
 
@@ -65,7 +65,7 @@ def test_the_stage_of_another_lab_is_refused(tmp_path, few):
 
 
 def test_the_shipped_assistant_itself_scores_about_nothing(tmp_path, monkeypatch):
-    from course_lib.artifacts import load_stage
+    from course_lib.stages.artifacts import load_stage
     from course_lib.stages.rollout import assistant
 
     monkeypatch.setattr(lab, "PROMPTS", 40)

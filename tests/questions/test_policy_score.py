@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from course_lib.artifacts import ArtifactError, load_stage, save_stage
+from course_lib.stages.artifacts import ArtifactError, load_stage, save_stage
 from course_lib.questions import lab07_rlhf as lab
 from course_lib.stages.model import Llama, ModelConfig, ValuePolicy
 from course_lib.stages.rollout import assistant

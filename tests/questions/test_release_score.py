@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from course_lib.artifacts import ArtifactError, load_stage, save_stage
+from course_lib.stages.artifacts import ArtifactError, load_stage, save_stage
 from course_lib.evaluation import release
 from course_lib.questions import lab11_evaluation_and_release as lab
 from course_lib.stages.model import Llama, ModelConfig

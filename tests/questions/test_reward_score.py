@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError, save_stage
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.questions import lab06_preferences_and_reward_model as lab06
 from course_lib.stages import reward
 from course_lib.stages.model import Llama, ModelConfig, RewardModel

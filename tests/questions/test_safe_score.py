@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError, save_stage
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.questions import lab10_safety_refusals as lab
 from course_lib.stages.model import Llama, ModelConfig
 
@@ -80,7 +80,7 @@ def test_the_stage_of_another_lab_is_refused(tmp_path, few):
 
 @pytest.mark.slow
 def test_the_helpful_only_assistant_that_everybody_starts_from_earns_nothing(tmp_path, monkeypatch):
-    from course_lib.artifacts import load_stage
+    from course_lib.stages.artifacts import load_stage
 
     monkeypatch.setattr(lab, "REQUESTS", 60)
     monkeypatch.setattr(lab, "TASKS", 20)

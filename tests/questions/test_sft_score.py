@@ -1,7 +1,7 @@
 """sft_model: the handed-in assistant on instructions that the seed draws."""
 import pytest
 
-from course_lib.artifacts import ArtifactError, save_stage
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.questions import lab03_supervised_fine_tuning as lab
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.world.tasks import task_rows

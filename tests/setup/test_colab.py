@@ -86,7 +86,7 @@ def test_fake_google_modules_fail_as_colabs_do(tmp_path):
 import google.colab, sys
 from google.colab import drive, files, userdata
 from course_lib.platform import in_colab
-from course_lib.grading.submit import colab_notebook
+from course_lib.notebook.submit import colab_notebook
 assert in_colab()
 for call, args in ((drive.mount, ["/content/drive"]), (userdata.get, ["HF_TOKEN"]), (files.upload, [])):
     try:

@@ -45,7 +45,7 @@ def test_submit_takes_the_model_from_the_drive(colab, monkeypatch, capsys):
     import json
     import zipfile
 
-    from course_lib.grading import submit
+    from course_lib.notebook import submit
 
     cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": 'import course_lib\ncourse = course_lib.setup("02_pretraining", seed=0)'}]
     monkeypatch.setattr(submit, "colab_notebook", lambda: json.dumps({"nbformat": 4, "nbformat_minor": 0, "metadata": {}, "cells": cells}).encode())

@@ -80,7 +80,7 @@ def test_a_lab_trains_with_all_read_only_and_no_network(tmp_path):
     code = """
 import course_lib, pathlib, torch
 course = course_lib.setup("02_pretraining", seed=0)
-from course_lib.artifacts import load_stage, save_stage
+from course_lib.stages.artifacts import load_stage, save_stage
 model = load_stage("pretrain").model
 save_stage("pretrain", model, {"seed": 0})
 try:

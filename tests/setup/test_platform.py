@@ -1,6 +1,7 @@
 """What setup() sees, prints and refuses; what importing the course costs."""
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,11 +103,11 @@ def test_bad_settings_give_one_line(tmp_path, monkeypatch):
 
 def test_wrong_python_and_full_disk_give_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_WORK", str(tmp_path))
-    monkeypatch.setattr(platform.shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 2**20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 2**20))
     with pytest.raises(CourseError) as error:
         course_lib.setup("00_start_here")
     assert "Only 3 MB are free" in one_line(error)
-    monkeypatch.setattr(platform, "OLDEST_PYTHON", (9, 0))
+    monkeypatch.setattr("course_lib.notebook.setup.OLDEST_PYTHON", (9, 0))
     with pytest.raises(CourseError) as error:
         course_lib.setup("00_start_here")
     assert "make lab" in one_line(error)

@@ -5,11 +5,11 @@ import torch
 import torch.nn.functional as F
 from pretend_cuda import PretendCuda, marked
 
-from course_lib.artifacts import load_stage, save_stage
+from course_lib.stages.artifacts import load_stage, save_stage
 from course_lib.evaluation.alignment import measure
 from course_lib.evaluation.instructions import score
 from course_lib.evaluation.memorised import completes
-from course_lib.evaluation.perplexity import document_losses
+from course_lib.stages.perplexity import document_losses
 from course_lib.evaluation.probes import knowledge
 from course_lib.evaluation.reward_model import examine_reward
 from course_lib.evaluation.rlhf import learned_reward

@@ -1,7 +1,7 @@
 """What the repository ships comes out of the seed again, byte for byte where no library's version decides the bytes."""
 import pytest
 
-from course_lib import ship
+from course_lib.authoring import ship
 from course_lib.stages.tokenizer import SHIPPED
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from course_lib.artifacts import SHIPPED, ArtifactError, load_stage, save_stage
+from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_stage, save_stage
 from course_lib.stages.model import Llama, ModelConfig
 
 SMALL = ModelConfig(vocabulary=64, hidden=16, intermediate=32, layers=1, heads=2, context=16)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from course_lib import bench
+from course_lib.bench import bench
 from course_lib.evaluation.rlhf import collapsed, turned
 from course_lib.stages.pretrain import PRESETS
 

@@ -6,7 +6,8 @@ from multiprocessing import get_context
 import pytest
 import torch
 
-from course_lib import bench, bench_gpu
+from course_lib.bench import bench
+from course_lib.bench import gpu as bench_gpu
 from course_lib.platform import CourseError
 from course_lib.stages import grpo, reward
 

@@ -8,7 +8,8 @@ import torch
 
 from course_lib.evaluation.memorised import completes, quiz_accuracy, repeated_pii
 from course_lib.questions import lab01_data_and_tokenizer as lab
-from course_lib.stages import cleaning, raw_or_cleaned
+from course_lib.evaluation import raw_or_cleaned
+from course_lib.stages import cleaning
 from course_lib.stages.cleaning import (
     apply_merges, bytes_per_token, candidate_pairs, caught, clean, contaminated, drop_exact_duplicates, drop_near_duplicates, find_pii, hash32, hash_functions, jaccard, keep_page, learn_merges,
     merge_pair, minhash_signature, ngrams, precision_recall, quality_features, redact, shingle_hashes, shingles, true_copies)

@@ -1,6 +1,5 @@
 """GRPO: TRL's advantages and loss on the same batch, what ties do, the estimators of the KL, and a loop that resumes."""
 import math
-import os
 import warnings
 
 import pytest

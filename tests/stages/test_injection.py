@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError, save_stage
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.evaluation import ways
 from course_lib.evaluation.answers import NEEDS, decisions
 from course_lib.questions import lab05_finetune_or_retrieve as lab

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError, read_tensors, save_stage, write_tensors
+from course_lib.stages.artifacts import ArtifactError, read_tensors, save_stage, write_tensors
 from course_lib.stages import lora
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
 from course_lib.stages.nf4 import quantize_base

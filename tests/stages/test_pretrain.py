@@ -12,8 +12,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib.artifacts import ArtifactError
-from course_lib.evaluation.perplexity import distance_to_limit
+from course_lib.stages.artifacts import ArtifactError
+from course_lib.stages.perplexity import distance_to_limit
 from course_lib.evaluation.probes import fact_probes, knowledge
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PRESETS, batches, collate, learning_rate, next_token_loss, pretrain

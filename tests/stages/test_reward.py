@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from course_lib.artifacts import load_folder, save_stage
+from course_lib.stages.artifacts import load_folder, save_stage
 from course_lib.platform import CourseError
 from course_lib.stages.model import Llama, ModelConfig, RewardModel, last_hidden, to_transformers
 from course_lib.stages.preferences import PreferenceConfig, encode_answers, sample_pairs

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from course_lib.artifacts import ArtifactError
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.platform import CourseError
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
 from course_lib.stages.sft import IGNORE, PRESETS, SFTConfig, collate, encode_chat, encode_rows, finetune, read, response_loss, response_loss_of, sft, to_transformers_chat

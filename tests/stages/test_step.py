@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.platform import CourseError
 from course_lib.stages import dpo, lora, nf4, preferences, rollout, sft, step
 from course_lib.stages.model import Llama, ModelConfig

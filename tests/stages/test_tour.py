@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from course_lib import phases, tour
-from course_lib.artifacts import load_folder, save_stage
-from course_lib.phases import Tour, done, figure, minutes_left, recipe_of
+from course_lib.tour import phases, tour
+from course_lib.stages.artifacts import load_folder, save_stage
+from course_lib.tour.phases import Tour, done, figure, minutes_left, recipe_of
 from course_lib.stages import grpo, pretrain, sft
 from course_lib.stages.model import Llama, ModelConfig
 
@@ -210,7 +210,7 @@ def test_a_disk_that_fills_up_is_one_line(tmp_path, monkeypatch, capsys):
     def full(path, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("course_lib.artifacts.write_atomic", full)
+    monkeypatch.setattr("course_lib.stages.artifacts.write_atomic", full)
     monkeypatch.setattr(tour, "PHASES", (replace(tour.DATA, act=lambda here: ([figure("a share", 0.5, 100)], "")),))
     assert "No space left on device" in one_line(capsys, "--out", str(tmp_path / "tour"))
     assert not (tmp_path / "tour" / "figures" / "data.json").exists()

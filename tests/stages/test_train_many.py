@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from course_lib import train as many
-from course_lib.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.platform import CourseError
 from course_lib.stages import pretrain as stage
 from course_lib.stages.model import Llama, ModelConfig

@@ -3,7 +3,7 @@
 import pytest
 
 from course_lib.questions.core import CaseResult, LocalCaller, QuestionResult, questions_of, run
-from course_lib.widgets.card import headings, plain, render
+from course_lib.notebook.card import headings, plain, render
 
 
 def result(status="fail", **case):

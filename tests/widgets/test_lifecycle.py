@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import torch
 
-from course_lib import artifacts
-from course_lib.artifacts import save_stage
+from course_lib.stages import artifacts
+from course_lib.stages.artifacts import save_stage
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.widgets import lifecycle
 from course_lib.widgets.lifecycle import PHASES, blank, covers, figure, layout, plain, render, state, svg

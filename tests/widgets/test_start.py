@@ -5,7 +5,7 @@ import pytest
 
 from course_lib.platform import CourseError
 from course_lib.questions.core import CaseResult, QuestionResult
-from course_lib.questions.notebook import check, use_lab
+from course_lib.notebook.check import check, use_lab
 from course_lib.widgets import journal, lifecycle, progress, start
 
 

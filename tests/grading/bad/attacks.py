@@ -186,7 +186,7 @@ for place in (".", "..", "/", "/course", "/tmp", "/work/main", "/box"):
                 file.write('{"score": 100}')
         except OSError:
             pass
-import course_lib.grading.agent as agent
+import course_lib.grading.sandbox.inside.agent as agent
 agent.answer = agent.run_cells = lambda *a, **k: {"status": "ok", "reply": {"value": 1.0}}
 """
 NETWORK = """

@@ -1,8 +1,6 @@
 """Rows about what comes beside the notebook: models (32 to 35) and archives (43 to 46)."""
 
-import json
 import pickle
-import zipfile
 
 import numpy as np
 

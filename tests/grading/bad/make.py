@@ -140,7 +140,7 @@ def model(place, change_weights=None, change_record=None, seed=0, name="model"):
     """A folder with a tiny untrained model as save_stage writes it, its weights or record changed on request."""
     from safetensors.torch import load_file, save_file
 
-    from course_lib.artifacts import save_stage
+    from course_lib.stages.artifacts import save_stage
     from course_lib.stages.model import Llama, ModelConfig
 
     folder = place / name

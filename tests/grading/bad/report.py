@@ -11,12 +11,12 @@ sys.path[:0] = [p for p in (str(Path(__file__).parents[1]), str(Path(__file__).p
 @contextlib.contextmanager
 def sandboxes():
     """The function that starts sandboxes: a zygote's where one can be had, else None, a new one each time."""
-    from course_lib.grading import doctor
+    from course_lib.grading.sandbox import doctor
 
     doctor.require_sandbox()
     with contextlib.ExitStack() as stack:
         try:
-            from course_lib.grading.zygote import Zygote
+            from course_lib.grading.sandbox.zygote import Zygote
 
             start = stack.enter_context(Zygote()).spawn
         except (OSError, ImportError) as error:

@@ -17,7 +17,7 @@ NOTHING = {"outcome": "G", "points": None, "flags": set(), "statuses": {}, "text
 @contextlib.contextmanager
 def impatience(lab):
     """Short deadlines, so that what hangs for ever hangs for two seconds."""
-    from course_lib.grading import box
+    from course_lib.grading.sandbox import box
     from course_lib.questions import core
 
     questions = [q for q in core.questions_of(lab) if isinstance(q, core.Question)]
@@ -43,7 +43,8 @@ def grade(place, student, made, lab, spawn=None):
 
 
 def grade_folder(place, student, folder, lab, spawn=None, others=()):
-    from course_lib.grading import grade_one, store
+    from course_lib.grading.records import store
+    from course_lib.grading.scoring import grade_one
 
     spec = store.spec_sha(lab)
     job = {"lab": lab, "student": student, "submission_sha": folder.name, "spec_sha": spec, "folder": str(folder), "seed": store.seed_for(store.secret(place / "grades"), lab, folder.name)}
@@ -54,7 +55,7 @@ def grade_folder(place, student, folder, lab, spawn=None, others=()):
 
 def seen_in(*results):
     """What came of it: outcome, points, flags, statuses, all the words. Several results count together."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     letters = {"graded": "G", "partial": "G", "ungradable": "U", "infra_error": "infra_error"}
     seen = {"outcome": "".join(sorted({letters[r["status"]] for r in results})), "points": None, "flags": set(), "statuses": {}, "text": "", "trouble": []}
@@ -86,7 +87,8 @@ def strings(value):
 
 def collect_and_grade(place, made, lab, spawn=None):
     """seen_in of files that go through `course collect` and, where they are taken, through the grader. R where nothing was taken."""
-    from course_lib.grading import collect, store
+    from course_lib.grading.intake import collect
+    from course_lib.grading.records import store
 
     inbox, lines = place / "inbox", []
     inbox.mkdir()

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from course_lib.platform import safe_name
 from bad import run
 from bad.host import trouble
 from bad.make import SMALL, book, function, outputs
@@ -35,7 +36,7 @@ def hard_coded(place):
 
 def exfiltrates(place, start):
     """Hidden inputs in an exception and in what is printed: they are other ones for each submission, and the page that the student gets has none of them."""
-    from course_lib.grading import feedback
+    from course_lib.grading.reports import feedback
 
     body = "print('HIDDEN', [17 * n for n in x])\nraise ValueError('INPUT ' + '_'.join(str(n) for n in x) + ' END')"
     results = [run.grade(place, "eve", book({"surprise": function("surprise", body)}, after=[f"x = {n}"]), SMALL, start) for n in range(2)]
@@ -55,7 +56,7 @@ EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 def html_in_feedback(place, start):
     """HTML in the name, in a cell's error and output, in the written answer."""
-    from course_lib.grading import feedback
+    from course_lib.grading.reports import feedback
 
     answers = {"written_1": EVIL + "$" + "\\frac{" * 3000, "written_2": "![x](data:image/svg+xml;base64," + "A" * 500_000 + ")"}
     text = book({"surprise": function("surprise", f"raise ValueError({EVIL!r})")}, before=[f"print({EVIL!r})\nraise ValueError({EVIL!r})"], written=answers)
@@ -72,7 +73,7 @@ def html_in_feedback(place, start):
 
 def html_in_review(place, start):
     """The same in the page for the marker: its data reach it as JSON and are set as text."""
-    from course_lib.grading import review
+    from course_lib.grading.reports import review
 
     run.grade(place, "eve", book(written={"written_1": EVIL, "written_2": "</script>" + EVIL}), SMALL, start)
     server, address = review.server(SMALL, 0, False, place / "grades", place / "submissions")[:2]
@@ -94,10 +95,11 @@ def html_in_review(place, start):
 
 def csv_injection(place, start):
     """Formulas in a student's name and in the notes."""
-    from course_lib.grading import export, store
+    from course_lib.grading.lms import export
+    from course_lib.grading.records import store
 
     for name in ("=HYPERLINK(1)", "+1", "-2", "@x", 'Ann, "A"\nB', "\t=1+1"):
-        folder = place / "submissions" / SMALL / store.safe_name(name) / ("a" * 16)
+        folder = place / "submissions" / SMALL / safe_name(name) / ("a" * 16)
         store.write_json(folder / "meta.json", {"received": 1, "notes": [name], "name": name, "email": name})
     rows = list(csv.DictReader(io.StringIO(export.to_csv(SMALL, place / "grades", place / "submissions"))))
     cells = [v for row in rows for v in row.values() if v]
@@ -144,7 +146,7 @@ return sum(math.log(n) for n in x) * (1 + noise) + 1e-9 * list({'a', 'b', 'c', '
 
 def written_answers(place, start):
     """Nothing written is suggested as 0 and never given as 0; a picture and a very long answer are said to be so."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     pasted = "![x](data:image/png;base64," + "A" * 2_000_000 + ")"
     words = {"": "0 suggested", "YOUR ANSWER HERE": "0 suggested", "![image.png](attachment:image.png)": "only an image", pasted: "only an image", "word " * 20_000: "cut after", "An answer.": ""}

@@ -18,7 +18,7 @@ from bad.make import SMALL, book, function
 
 def filed(place, student, received, score, lab=SMALL):
     """A graded submission on disk with this server time and these points of `surprise`."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     folder = classroom.hand_in(place, student, book(after=[f"x = {received}"]), lab=lab)
     store.write_json(folder / "meta.json", {"student": student, "received": received, "received_from": "gradescope", "late": None, "notes": [], "clock": "2030-01-01"})
@@ -30,7 +30,8 @@ def filed(place, student, received, score, lab=SMALL):
 
 def late(place, start):
     """The server's clock decides, the best or the last attempt as the policy says, extensions hold, and the table says why."""
-    from course_lib.grading import export, gradebook
+    from course_lib.grading.lms import export
+    from course_lib.grading.records import gradebook
 
     deadline = datetime.datetime(2026, 11, 20, 18, 0, tzinfo=datetime.UTC).timestamp()
     (place / "policy.yaml").write_text("timezone: UTC\ngrace_minutes: 10\npercent_a_day: 10\nmax_days: 3\ncounts: best\nlabs:\n  00_start_here: {deadline: 2026-11-20 18:00, extensions: {cy: 3}}\n")
@@ -47,7 +48,7 @@ def late(place, start):
 
 def regrade_keeps_marks(place, start):
     """A question is mended after marks were given: the marks stay, and the result of the older questions is still there."""
-    from course_lib.grading import gradebook, store
+    from course_lib.grading.records import gradebook, store
 
     result = run.grade(place, "ann", book(written={"written_1": "Because."}), SMALL, start)
     store.append_mark(SMALL, {"student": "ann", "submission_sha": result["submission_sha"], "question": "written_1", "score": 0.25, "comment": "good", "by": "x", "at": 1.0}, place / "grades")
@@ -68,7 +69,7 @@ def regrade_keeps_marks(place, start):
 
 def killed_grader(place, start):
     """kill -9 of the whole grader, then the same command: every submission graded once, nothing lost, nothing doubled, no sandbox left."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     child = "import os\nif os.fork() == 0:\n    os.execvp('sleep', ['sleep', '471233'])"
     for n in range(3):
@@ -96,7 +97,7 @@ def killed_grader(place, start):
 
 def disk_full(place, start):
     """No room for the result: the old one stays, the word is infra_error or one line, never a 0."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     folder = classroom.hand_in(place, "ann", book(), lab=SMALL)
     true = store.write_atomic
@@ -120,7 +121,7 @@ def disk_full(place, start):
 
 def no_sandbox(place, start):
     """The sandbox does not start: infra_error, which is graded again, and no score."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     def broken():
         raise OSError("bwrap: no namespaces")
@@ -134,7 +135,7 @@ def no_sandbox(place, start):
 
 def two_hosts(place, start):
     """One submission graded on two machines at once: the first valid result stays, and the second is the same but for its times."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
 
     folder = classroom.hand_in(place, "ann", book({"surprise": function("surprise", "return float(sum(x))")}), lab=SMALL)
     first = run.grade_folder(place, "ann", folder, SMALL, start)
@@ -152,7 +153,7 @@ def two_hosts(place, start):
 
 def impossible_points(place, start):
     """Points that cannot be, by a fault in the questions: said, and no grade is written."""
-    from course_lib.grading import store
+    from course_lib.grading.records import store
     from course_lib.questions import core
 
     asked, found = next(q for q in core.questions_of(SMALL) if q.id == "surprise"), []

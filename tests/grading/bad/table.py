@@ -7,7 +7,7 @@ Lab 00 has 1.5 automatic points (surprise and entropy, 0.75 each), lab 02 has 8 
 import json
 
 from bad import attacks, files, host, scenes, scenes_class
-from bad.make import LARGE, Bad, book, function, left_by, notebook, outputs, right_answers, sources, stub, tensors, whole, with_body, with_cell, worth, wrong
+from bad.make import LARGE, Bad, book, function, left_by, notebook, outputs, right_answers, stub, tensors, with_body, with_cell, worth, wrong
 
 NUMBERS = {
     1: "untouched stub", 2: "correct solution", 3: "cells reordered, split, merged", 4: "metadata and ids stripped", 5: "an answer twice", 6: "check cells deleted or edited", 7: "metadata flipped",

@@ -1,0 +1,124 @@
+"""The source of a lab, jupytext percent, as cells: what kind each is, what students write in it, and the two notebooks it becomes."""
+import hashlib
+import re
+
+import nbformat
+
+from course_lib.platform import COURSE_REF, COURSE_REPO, CourseError
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+HEADS = {
+    "setup": r"(?:# SETUP$|#@title Setup)()",
+    "exercise": r"# EXERCISE (\w+)$",
+    "long": r"# LONG()\b",
+    "written": r"<!-- WRITTEN (\w+) -->$",
+    "check": r"""check\(["'](\w+)["']\)$""",
+}
+SETUP = '''\
+#@title Setup - run me first
+# Made by `course build`. On Colab this installs the course and moves nothing that is there; elsewhere `make lab` has done so.
+import importlib.util, sys
+if importlib.util.find_spec("course_lib") is None:
+    if "google.colab" not in sys.modules:
+        raise SystemExit("course_lib is not in this kernel: run `make lab` in the course folder and open this notebook from there.")
+    !pip list --format=freeze > /tmp/live.txt
+    %pip install -q -c /tmp/live.txt "littlebrook-course @ git+https://github.com/{repo}@{ref}"
+import course_lib
+from course_lib import check, load_stage, save_stage, submit
+course = course_lib.setup("{lab}", seed=0)
+'''
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{repo}/blob/{ref}/{path})"
+
+
+def kind_of(cell):
+    """(kind, id) of a cell by its first line; ("text" | "code", "") for all others."""
+    lines = cell.source.strip().splitlines() or [""]
+    for kind, pattern in HEADS.items():
+        found = re.match(pattern, lines[0])
+        if found and (cell.cell_type == "markdown") == (kind == "written") and (kind != "check" or len(lines) == 1):
+            return kind, found[1]
+    return ("text" if cell.cell_type == "markdown" else "code"), ""
+
+
+def regions(text):
+    """The solution regions of a cell, as lists of lines. CourseError if the markers do not pair."""
+    found, inside = [], False
+    for line in text.splitlines():
+        if line.strip() in (BEGIN, END):
+            if inside != (line.strip() == END):
+                raise CourseError(f"the solution markers do not pair near {line!r}")
+            inside = not inside
+            if inside:
+                found.append([])
+        elif inside:
+            found[-1].append(line)
+    if inside:
+        raise CourseError("a solution has no END SOLUTION marker")
+    return found
+
+
+def as_student(text, kind):
+    """The cell without its solutions: nbgrader's stubs, at the indent of the BEGIN marker."""
+    stub = ["YOUR ANSWER HERE"] if kind == "written" else ["# YOUR CODE HERE", "raise NotImplementedError()"]
+    lines, inside = [], False
+    for line in text.splitlines():
+        if line.strip() == BEGIN:
+            lines += [line[: line.index(BEGIN)] + each for each in stub]
+            inside = True
+        elif line.strip() == END:
+            inside = False
+        elif not inside:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def nbgrader(kind, name, points):
+    grade, solution = kind in ("check", "written"), kind in ("exercise", "written")
+    fields = {"grade": grade, "solution": solution, "task": False, "locked": kind == "check", "schema_version": 3}
+    fields["grade_id"] = f"check_{name}" if kind == "check" else name
+    return {"nbgrader": fields | ({"points": points.get(name, 0)} if grade else {})}
+
+
+def convert(source, lab, student, questions=()):
+    """Text of solutions/NN_name.py -> a notebook with deterministic ids and no outputs."""
+    import jupytext
+
+    points = {q.id: q.points for q in questions}
+    trains = any(type(q).__name__ == "ArtifactQuestion" for q in questions)
+    place = {"repo": COURSE_REPO, "ref": COURSE_REF, "lab": lab, "path": f"{'labs' if student else 'solutions'}/{lab}.ipynb"}
+    cells, exercises = [], set()
+    for number, old in enumerate(jupytext.reads(source, fmt="py:percent").cells):
+        kind, name = kind_of(old)
+        text = old.source
+        if old.cell_type == "raw" or (number == 0 and not text.startswith("# Lab ")):
+            raise CourseError(f"{lab}, cell {number}: the first cell is the title `# Lab NN — …`, and none is raw")
+        if regions(text) and kind not in ("exercise", "written"):
+            raise CourseError(f"{lab}, cell {number}: a solution outside an EXERCISE or WRITTEN cell")
+        if kind in ("exercise", "written") and not regions(text):
+            raise CourseError(f"{lab}, cell {number}: {name} has no solution between {BEGIN} and {END}")
+        if kind == "setup":
+            text = SETUP.format(**place).rstrip()
+        if number == 0:
+            title, _, rest = text.partition("\n")
+            text = f"{title}\n\n{BADGE.format(**place)}\n{rest}".rstrip()
+        exercises |= {name} if kind == "exercise" else set()
+        make = nbformat.v4.new_markdown_cell if old.cell_type == "markdown" else nbformat.v4.new_code_cell
+        cell = make(as_student(text, kind) if student else text)
+        cell.id = hashlib.sha1(f"{lab} {kind} {name or number}".encode()).hexdigest()[:8]
+        if kind in ("exercise", "check", "written"):
+            cell.metadata.update(nbgrader(kind, name, points))
+        if kind == "setup":
+            cell.metadata["cellView"] = "form"
+        if kind == "check" and name in exercises and not student:
+            cell.metadata["tags"] = ["nbval-check-output"]  # the tests compare these outputs, and no others
+        cells.append(cell)
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.nbformat_minor = 5
+    notebook.metadata.update(kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"}, language_info={"name": "python"})
+    notebook.metadata["colab"] = {"provenance": [], "toc_visible": True, "generative_ai_disabled": True} | ({"gpuType": "T4"} if trains else {})
+    if trains:
+        notebook.metadata["accelerator"] = "GPU"
+    if not student:
+        notebook.metadata["littlebrook"] = {"source_sha256": hashlib.sha256(source.encode()).hexdigest()}
+    nbformat.validate(notebook)
+    return notebook

@@ -1,0 +1,213 @@
+"""Reading one hand-in, a zip, a folder or a notebook, in memory and with a cap on everything. Nothing is written, nothing is executed."""
+
+import datetime
+import io
+import json
+import os
+import re
+import stat
+import unicodedata
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from course_lib.platform import safe_name
+from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of
+
+MAX_TOTAL = 512 * 2**20  # bytes unpacked from one hand-in
+MAX_MEMBERS = 2000  # of one hand-in
+MAX_NOTEBOOKS = 20
+NOTEBOOK = re.compile(r"\.ipynb(?:\.txt|\.json)?(?: ?\(\d+\))?$", re.I)  # also what browsers and mail programs make of the name
+WANTED = re.compile(r"(?:^|/)work/([\w-]{1,40})/(model\.safetensors|record\.json)$")
+JUNK = re.compile(r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$")
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, AttributeError)
+
+
+class Rejected(Exception):
+    """A file that is not taken: one line that says why."""
+
+
+class Entry(NamedTuple):
+    name: str  # path in its container, with /
+    size: int  # bytes, as the container says: it may lie
+    when: str  # time of the file by the student's clock, "2026-11-20 17:58:02"; sorts
+    bad: str  # why it may not be read, or ""
+    read: Callable  # (limit) -> at most limit bytes; raises one of DAMAGE
+
+
+def entries_of_zip(archive, most=MAX_MEMBERS):
+    """[Entry] of an open zip without folders and junk. Raises Rejected where there are too many."""
+    members = archive.infolist()
+    if len(members) > most:
+        raise Rejected(f"the zip has {len(members)} members, at most {most} are read")
+    found = []
+    for member in members:
+        name, bad = member.filename.replace("\\", "/"), ""
+        if not member.flag_bits & 0x800:      # macOS packs UTF-8 names and does not say so
+            try:
+                name = name.encode("cp437").decode("utf-8")
+            except UnicodeError:
+                pass
+        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
+            bad = f"the zip wants to write outside its folder ({safe_name(name)}): refused whole"
+        elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            bad = f"the zip holds a link or device ({safe_name(name)}): refused whole"
+        elif member.flag_bits & 1:
+            bad = "the zip is protected by a password"
+        if bad or not (not name or name.endswith("/") or JUNK.search(name)):      # zipfile's own is_dir() falls over a name without letters
+            name = unicodedata.normalize("NFC", name)
+            when = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*member.date_time)
+            found.append(Entry(name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)))
+    return found
+
+
+def read_member(archive, member, limit):
+    with archive.open(member) as file:  # the size in the header may lie: read with a cap
+        return file.read(limit)
+
+
+def entries_of_folder(root):
+    """[Entry] of all files under a folder. Links and devices are named, not followed."""
+    found = []
+    for folder, below, names in os.walk(root):
+        below.sort()
+        for name in sorted(names) + [b for b in below if Path(folder, b).is_symlink()]:
+            path = Path(folder, name)
+            short = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+            if JUNK.search(short) or name.startswith("."):
+                continue
+            found.append(entry_of_file(path, short))
+    return found
+
+
+def entry_of_file(path, name):
+    try:
+        status = path.lstat()
+    except OSError:
+        return Entry(name, 0, "", "there is no such file", None)
+    when = f"{datetime.datetime.fromtimestamp(status.st_mtime):%Y-%m-%d %H:%M:%S}"
+    bad = "" if stat.S_ISREG(status.st_mode) else "not a file"
+    return Entry(name, status.st_size, when, bad, lambda limit: read_file(path, limit))
+
+
+def read_file(path, limit):
+    with open(path, "rb") as file:
+        return file.read(limit)
+
+
+def is_zip(entry):
+    return not entry.bad and entry.size > 3 and entry.read(4)[:2] == b"PK"
+
+
+def open_zip(entry, limit):
+    """An open ZipFile of an entry's bytes, held in memory. Raises Rejected."""
+    if entry.bad:
+        raise Rejected(entry.bad)
+    data = entry.read(limit + 1)
+    if len(data) > limit:
+        raise Rejected(f"{len(data) >> 20} MB are more than the {limit >> 20} MB that are read")
+    return zipfile.ZipFile(io.BytesIO(data))
+
+
+# ---- what of it is a submission ------------------------------------------------------------------------------------------
+
+
+def contents(entries, lab, zips=1):
+    """({name: bytes} of the notebook and models, manifest, notes, what a person must settle or "") of a hand-in's entries. Raises Rejected; nothing is written.
+
+    zips: how many zips, one in the other, may be opened. Two are what an LMS makes of submit(): its own zip around the student's. Deeper is refused.
+    """
+    if bad := next((e.bad for e in entries if e.bad), None):
+        raise Rejected(bad)
+    try:
+        if len(entries) == 1 and is_zip(entries[0]):
+            if zips == 0:
+                raise Rejected("a zip in a zip in a zip: hand in the zip that submit() wrote, as it is")
+            with open_zip(entries[0], MAX_TOTAL) as archive:
+                inside = entries_of_zip(archive)
+                packed = [e for e in inside if e.name.lower().endswith(".zip")]
+                if not packed or any(NOTEBOOK.search(e.name) for e in inside):
+                    return unpacked(inside, lab)
+                if len(packed) > 1:
+                    raise Rejected(f"{len(packed)} zips in one: unpack it and collect the folder")
+                return contents(packed, lab, zips - 1)
+        return unpacked(entries, lab)
+    except DAMAGE as error:
+        raise Rejected(f"the zip is damaged ({str(error)[:80]}): hand it in again") from None
+
+
+def unpacked(entries, lab):
+    """`contents` of entries that are no zips."""
+    if len(entries) > MAX_MEMBERS:
+        raise Rejected(f"{len(entries)} files, at most {MAX_MEMBERS} are read")
+    if bad := next((e.bad for e in entries if e.bad), None):
+        raise Rejected(bad)
+    files, books, notes, manifest, total = {}, [], [], {}, 0
+    for entry in sorted(entries, key=lambda e: (e.name.count("/"), e.name)):
+        name = entry.name.rsplit("/", 1)[-1]
+        book, model = NOTEBOOK.search(name), WANTED.search(entry.name)
+        kept = model and f"work/{model[1]}/{model[2]}"
+        guess = not book and len(entries) == 1 and Path(name).suffix.lower() in (".json", ".txt", "") and entry.read(1) in (b"{", b"\xef")
+        if not (book or model or guess or name == "manifest.json") or kept in files:
+            notes.append(f"ignored: {safe_name(entry.name)}")
+            continue
+        if total + entry.size > MAX_TOTAL:  # what the header says is enough to refuse, not to believe
+            raise Rejected(f"it unpacks to more than {MAX_TOTAL >> 20} MB")
+        data = entry.read(min(MAX_FILE, MAX_TOTAL - total) + 1)
+        total += len(data)
+        if len(data) > MAX_FILE or total > MAX_TOTAL:
+            raise Rejected(f"it unpacks to more than {MAX_TOTAL >> 20} MB")
+        if book or guess:
+            books.append((entry.when, entry.name, data))
+            notes += ["taken for a notebook by its content"] if guess else []
+        elif model:
+            files[kept] = data
+        elif len(data) < 100_000:
+            manifest = read_manifest(data)
+    if not books:
+        raise Rejected(no_notebook(entries))
+    files["notebook.ipynb"], note, settle = choose(books, lab)
+    if manifest.get("lab") not in (None, "", lab):
+        note = [*note, f"the zip says it is of lab {safe_name(manifest['lab'])}"]
+    return files, manifest, (note + notes)[:20], settle
+
+
+def no_notebook(entries):
+    if len(entries) != 1:
+        return "there is no notebook (.ipynb) in it" + (", only Python scripts: hand in the notebook" if any(e.name.endswith(".py") for e in entries) else "")
+    return "a Python script: hand in the notebook (.ipynb)" if entries[0].name.lower().endswith(".py") else "neither a notebook (.ipynb) nor a zip from submit(): there is no notebook in it"
+
+
+def choose(books, lab):
+    """(bytes, notes, what a person must settle or "") of the notebooks of one hand-in [(time, name, bytes)]: one that can be read before one that cannot, this lab's before others, then the newest."""
+    if len(books) > MAX_NOTEBOOKS:
+        raise Rejected(f"{len(books)} notebooks in one: if these are a class's, unpack it and collect the folder")
+    books = list({data: (when, name, data) for when, name, data in sorted(books)}.values())
+    if len(books) == 1:
+        return books[0][2], [], ""
+    ranked = sorted(((*value_of(data, lab), when, name, data) for when, name, data in books), key=lambda b: b[:3])
+    best = [b for b in ranked if b[:3] == ranked[-1][:3]]
+    shown = ", ".join(safe_name(b[3]) for b in best[:4])
+    if len(best) > 1:
+        return best[0][4], [f"{len(books)} notebooks, none is newer"], f"two different notebooks of the same time ({shown}): ask which one counts"
+    return best[0][4], [f"{len(books)} notebooks, taken is {shown}"], ""
+
+
+def value_of(data, lab):
+    """(can be read, is this lab's) of a notebook's bytes."""
+    from course_lib.notebook.submit import cells_of
+
+    try:
+        cells = cells_of(data)
+    except Ungradable:
+        return False, False
+    return True, lab_of(cells, {}) == lab
+
+
+def read_manifest(data):
+    try:
+        manifest = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return {k: v for k, v in manifest.items() if type(v) is str and len(v) < 200} if type(manifest) is dict else {}

@@ -1,0 +1,187 @@
+"""The late policy of a course: one YAML file, one pure function.
+
+    timezone: Europe/Berlin          # of all deadlines (IANA name)
+    grace_minutes: 15                # nobody is late within them
+    percent_a_day: 10                # of the points reached, for each day begun after the deadline
+    max_days: 5                      # later than that counts nothing
+    cap: 50                          # but never more percent than this
+    counts: last                     # which attempt: last, best or last_on_time
+    labs:
+      02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}}    # days, or another deadline
+
+Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts and timezone. A lab without a deadline is never late.
+"""
+
+import datetime
+import math
+import re
+import zoneinfo
+from pathlib import Path
+
+from course_lib.platform import PACKAGE, safe_name
+from course_lib.grading.records import store
+
+COUNTS = ("last", "best", "last_on_time")
+DEFAULTS = {"timezone": None, "grace_minutes": 0.0, "percent_a_day": 0.0, "max_days": None, "cap": 100.0, "counts": "last"}
+
+
+def beside(submitted, path=None):
+    """The policy at path, else that of policy.yaml beside the folder of submissions, else None."""
+    if path is None and not (path := Path(submitted).absolute().parent / "policy.yaml").exists():
+        return None
+    return read(path)
+
+
+def read(path):
+    """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "grace_minutes", "percent_a_day", "max_days", "cap", "counts"}}; labs without an entry under None.
+
+    Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students points.
+    """
+    try:
+        import yaml
+    except ImportError:
+        raise store.StoreError("a late policy needs pyyaml: pip install 'littlebrook-course[grade]'") from None
+    try:
+        node = yaml.compose(Path(path).read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise store.StoreError(f"the policy {path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise store.StoreError(f"the policy {path} is not YAML: {' '.join(str(error).split())[:160]}") from None
+    plain = texts(node, path, yaml)
+    try:
+        plain = expect(plain or {}, dict, "the file")
+        labs = expect(plain.pop("labs", {}), dict, "labs")
+        common = DEFAULTS | settings(plain, DEFAULTS, "the file")
+        for lab in labs:
+            known_lab(lab)
+        return {None: common | {"deadline": None, "extensions": {}}, **{lab: lab_policy(lab, given, common) for lab, given in labs.items()}}
+    except (ValueError, store.StoreError) as error:
+        raise store.StoreError(f"the policy {path}: {error}") from None
+
+
+def known_lab(lab):
+    """Raises StoreError for a name that is no lab's. (The questions themselves are not imported: that costs a second of torch.)"""
+    known = sorted(p.stem.removeprefix("lab") for p in (PACKAGE / "questions").glob("lab*.py"))
+    if lab not in known:
+        raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
+
+
+def texts(node, path, yaml):
+    """A YAML node as dicts, lists and strings: nothing is guessed (0123 is a student's number, `no` a name), and no key stands twice."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return node.value if node is not None else None
+    if isinstance(node, yaml.SequenceNode):
+        return [texts(n, path, yaml) for n in node.value]
+    found = {}
+    for key, value in node.value:
+        name, line = texts(key, path, yaml), key.start_mark.line + 1
+        if not isinstance(name, str) or name in found:
+            raise store.StoreError(f"the policy {path}, line {line}: {name} stands there twice" if isinstance(name, str) else f"the policy {path}, line {line}: a key must be a word")
+        found[name] = texts(value, path, yaml)
+    return found
+
+
+def expect(value, kind, what):
+    if value == "" and kind is dict:      # `labs:` with nothing after it
+        return {}
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} must be {'a list of `key: value`' if kind is dict else 'one value'}, not {str(value)[:60]!r}")
+    return value
+
+
+def settings(given, allowed, where):
+    """The common settings, read and checked."""
+    found = {}
+    for key, value in given.items():
+        if key not in allowed:
+            raise ValueError(f"{where}: {key!r} is no setting; settings: {', '.join(allowed)}" + (", labs" if where == "the file" else ""))
+        expect(value, str, key)
+        if key == "timezone":
+            try:
+                found[key] = zoneinfo.ZoneInfo(value)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError(f"timezone: {value!r} is no time zone; write a name like Europe/Berlin or UTC") from None
+        elif key == "counts":
+            if value not in COUNTS:
+                raise ValueError(f"counts: {value!r} must be one of {', '.join(COUNTS)}")
+            found[key] = value
+        else:
+            highest = 100 if key in ("percent_a_day", "cap") else 1e6
+            try:
+                number = float(value)
+            except ValueError:
+                number = math.nan
+            if not 0 <= number <= highest or (key == "max_days" and number % 1):
+                raise ValueError(f"{where}: {key}: {value!r} must be a {'whole ' if key == 'max_days' else ''}number from 0 to {highest:g}")
+            found[key] = number
+    return found
+
+
+def lab_policy(lab, given, common):
+    given = dict(expect(given, dict, lab))
+    deadline, extensions = given.pop("deadline", None), expect(given.pop("extensions", {}), dict, f"{lab}: extensions")
+    made = common | settings(given, DEFAULTS | {"deadline": None, "extensions": None}, lab)
+    if deadline is None:
+        if extensions:
+            raise ValueError(f"{lab}: extensions need a deadline")
+        return made | {"deadline": None, "extensions": {}}
+    made["deadline"] = moment(deadline, made["timezone"], f"{lab}: deadline")
+    made["extensions"] = {}
+    for student, value in extensions.items():
+        where = f"{lab}: the extension of {student}"
+        if isinstance(value, str) and re.fullmatch(r"\d{1,3}", value):
+            new = later(made["deadline"], int(value))
+        else:
+            new = moment(value, made["timezone"], where)
+        if new.timestamp() < made["deadline"].timestamp():
+            raise ValueError(f"{where} ends before the deadline")
+        if safe_name(student) in made["extensions"]:
+            raise ValueError(f"{where} stands there twice")
+        made["extensions"][safe_name(student)] = new
+    return made
+
+
+def moment(text, zone, where):
+    """An aware datetime. A time without an offset is one of `zone`."""
+    shape = "a date and time like 2026-11-20 18:00"
+    if not isinstance(text, str) or not re.search(r"\d[T ]\d", text):
+        raise ValueError(f"{where}: {str(text)[:40]!r} must be {shape}")
+    try:
+        found = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{where}: {text!r} must be {shape}") from None
+    if zone is None and found.tzinfo is None:
+        raise ValueError(f"{where}: in which time zone? Add a line like `timezone: Europe/Berlin`")
+    return found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone) if zone else found
+
+
+def later(when, days):
+    """The same time on the clock some days later: a day in which the clocks change has 23 or 25 hours."""
+    return when + datetime.timedelta(days=days)     # Python's arithmetic within one zone is that of the wall clock
+
+
+def of_lab(policy, lab):
+    return (policy or {}).get(lab) or (policy or {}).get(None) or DEFAULTS | {"deadline": None, "extensions": {}}
+
+
+def penalty(policy, lab, student, received):
+    """(days late, fraction of the points kept, reason) of a submission received at `received` (epoch seconds, whole seconds count). Pure; policy as from `read`, or None.
+
+    A day is one of the wall clock, begun days count whole, and each day's end has the grace minutes, too. On the very second of the deadline nobody is late.
+    """
+    rule = of_lab(policy, lab)
+    due = rule["extensions"].get(student, rule["deadline"])
+    if due is None:
+        return 0, 1.0, "no deadline"
+    extended = f" (extension to {due:%Y-%m-%d %H:%M})" if student in rule["extensions"] else ""
+    received, grace = math.floor(received), rule["grace_minutes"] * 60
+    days = max(0, math.floor((received - grace - due.timestamp()) / 86400) - 1)
+    while received > later(due, days).timestamp() + grace:
+        days += 1
+    if days == 0:
+        return 0, 1.0, ("on time" if received <= due.timestamp() else f"on time, within {rule['grace_minutes']:g} minutes of grace") + extended
+    words = f"{days} day{'s' if days > 1 else ''} late{extended}"
+    if rule["max_days"] is not None and days > rule["max_days"]:
+        return days, 0.0, f"{words}, more than {rule['max_days']:g}: not counted"
+    off = min(days * rule["percent_a_day"], rule["cap"])
+    return days, 1 - off / 100, f"{words}, {off:g} % off" + (" (the most)" if off < days * rule["percent_a_day"] else "")

@@ -1,0 +1,276 @@
+"""The trusted end of the pipe: starts the agent in a sandbox, holds the deadlines, and distrusts every byte that comes back."""
+
+import os
+import secrets
+import select
+import signal
+import threading
+import time
+
+from course_lib.grading.sandbox import borders, cgroup, start
+
+BOOT = 90.0  # seconds for the interpreter and torch to load on a busy machine
+CELL = 20.0  # seconds a cell
+CELLS = 90.0  # seconds all cells of a notebook together
+GRACE = 2.0  # seconds between the agent's own alarm and the kill from outside
+TOTAL = 300.0  # seconds a submission
+RESTARTS = 24
+MAX_FRAME = 68 * 2**20
+PIPE_CLOSED = 97  # the agent's exit status
+LOG_TAIL = 16_000  # bytes of what the student printed
+ANSWERS = ("error", "todo", "fail", "timeout", "oom", "missing", "protocol")
+
+
+class Infra(Exception):
+    """The grader's own machinery failed before any student's code ran: retry, never a score."""
+
+
+class Died(Exception):
+    """The agent is gone or was killed: (status, message)."""
+
+    def __init__(self, status, message):
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+def leftover(fd):
+    """What stands in a pipe right now, at most its buffer."""
+    os.set_blocking(fd, False)
+    try:
+        return os.read(fd, 65536) or b""
+    except OSError:
+        return b""
+
+
+def cold_agent():
+    """A new interpreter in a new box."""
+    return start.spawn([borders.python(), "-s", "-P", "-m", "course_lib.grading.sandbox.inside.agent"])
+
+
+class Box:
+    """A caller (see questions.core) that runs the notebook's cells in a sandbox and calls its functions there.
+
+    spawn: starts an agent, as zygote.Zygote.spawn does; OSError where it cannot.
+    """
+
+    def __init__(self, cells=None, spawn=None):
+        self.cells, self.skip, self.stopped = cells, {}, {}  # [(number, source)], {number: why}, {number: why}
+        self.flags, self.log, self.restarts = [], b"", 0
+        self.cell_log = None  # what the cells printed, before any hidden input was in the box: a student may see it
+        self.inside = 0.0  # seconds that the agent says it spent in the student's code: for measuring, never for a grade
+        self.process, self.loaded, self.began = None, False, time.monotonic()
+        self.early, self.failure = None, None
+        self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
+        self.spawn = spawn or cold_agent
+        self.start()
+
+    # -- the process
+
+    def start(self):
+        self.killed_for = None
+        try:
+            self.process = self.spawn()
+        except OSError as error:
+            self.infra = Infra(f"the sandbox did not start: {error}")
+            raise self.infra from None
+        self.loaded = self.spoke = False
+        for pipe in (self.process.stdin, self.process.stdout):
+            os.set_blocking(pipe.fileno(), False)
+        self.watcher = threading.Thread(target=self.watch, args=(self.process,), daemon=True)
+        self.watcher.start()
+
+    def watch(self, process):
+        """Drains what the student prints, and kills the box if its memory grows beyond the limit. Ends with the process."""
+        printed, ended = process.stderr.fileno(), os.dup(process.fileno()) if hasattr(process, "fileno") else os.pidfd_open(process.pid)
+        readers, look = [printed, ended], 0.0
+        while process.poll() is None:
+            if time.monotonic() >= look:
+                look = time.monotonic() + 0.1
+                if borders.resident_bytes(process.pid) > borders.MEMORY:
+                    self.killed_for = "oom"
+                    process.kill()
+            if printed in select.select(readers, [], [], 0.1)[0]:
+                part = os.read(printed, 65536)
+                self.log = (self.log + part)[-LOG_TAIL:]
+                if not part:  # closed, but the process lives on
+                    readers.remove(printed)
+        os.close(ended)
+        self.log = (self.log + leftover(printed))[-LOG_TAIL:]
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.watcher.join()
+            for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+                pipe.close()
+            cgroup.remove(getattr(self.process, "cgroup", None))
+            self.process, self.loaded = None, False
+
+    def flag(self, kind, evidence):
+        if len(self.flags) < 20:
+            self.flags.append({"kind": kind, "evidence": str(evidence)[:300]})
+
+    # -- one exchange
+
+    def send(self, data, deadline):
+        data, fd = memoryview(data), self.process.stdin.fileno()
+        while data:
+            self.wait([], [fd], deadline)
+            try:
+                data = data[os.write(fd, data[: 2**16]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self.death() from None
+
+    def read(self, n, deadline):
+        data, fd = bytearray(), self.process.stdout.fileno()
+        while len(data) < n:
+            self.wait([fd], [], deadline)
+            try:
+                part = os.read(fd, min(n - len(data), 2**20))
+            except BlockingIOError:
+                continue
+            if not part:
+                raise self.death()
+            data += part
+        return bytes(data)
+
+    def wait(self, readers, writers, deadline):
+        left = deadline() - time.monotonic()
+        if left <= 0 or not any(select.select(readers, writers, [], left)[:2]):
+            raise Died("timeout", "it took too long and was stopped")
+
+    def death(self):
+        """Died, with how."""
+        try:
+            code = self.process.wait(2)
+        except Exception:  # it closed its pipe but lives on
+            return Died("protocol", "your code closed the grader's pipe")
+        if self.killed_for == "oom" or cgroup.ran_out(getattr(self.process, "cgroup", None)):
+            return Died("oom", f"your code used more than {borders.MEMORY / 2**30:g} GiB of memory and was stopped")
+        if code == PIPE_CLOSED:
+            return Died("protocol", "your code closed the grader's pipe")
+        if code < 0:  # the box itself, which no student's code can reach: what dies in it gives 128 + the signal
+            self.infra = Infra(f"the sandbox was killed from outside (signal {-code})")
+        if code > 128:
+            try:
+                name = signal.Signals(code - 128).name
+            except ValueError:
+                name = f"signal {code - 128}"
+            return Died("killed", f"the process died ({name})")
+        return Died("killed", f"the process died (exit status {code})")
+
+    def exchange(self, request, deadline, on_event=lambda event: None):
+        """The agent's reply to a request, decoded. Raises Died; after that the process is gone."""
+        from course_lib.questions import wire
+
+        call_id = secrets.token_bytes(16)
+        try:
+            payload = wire.encode(request)
+            self.send(len(payload).to_bytes(8, "little") + call_id + payload, deadline)
+            while True:
+                size = int.from_bytes(self.read(8, deadline), "little")
+                if size > MAX_FRAME:
+                    raise Died("protocol", "your code sent a reply of an impossible size")
+                if self.read(16, deadline) != call_id:
+                    raise Died("protocol", "a reply came that nobody had asked for")
+                self.spoke = True
+                try:
+                    reply = wire.decode(self.read(size, deadline))
+                except ValueError as error:  # framed rightly, so the process may live on
+                    self.flag("forged reply", f"it could not be read: {error}")
+                    return {"status": "protocol", "message": f"the reply could not be read: {error}"}
+                if type(reply) is not dict:
+                    raise Died("protocol", "the reply is not what the grader's agent sends")
+                if "at" not in reply:
+                    seconds = reply.get("seconds")
+                    self.inside += seconds if type(seconds) is float and 0 <= seconds < TOTAL else 0.0
+                    return reply
+                on_event(reply["at"])
+        except Died as died:
+            if died.status == "protocol":
+                self.flag("forged reply", died.message)
+            self.stop()
+            raise
+
+    # -- the notebook and its functions
+
+    def load_early(self):
+        """Runs the cells while the caller does something else. Only the first try: a sandbox started from a thread would die with it."""
+        self.early = threading.Thread(target=self.try_cells, daemon=True)
+        self.early.start()
+
+    def load(self):
+        """Runs the cells; after a death starts again without the cell that killed it."""
+        if self.early is not None:
+            self.early.join()
+            self.early = None
+        while not self.loaded and self.failure is None:
+            if self.process is None:
+                self.restarts += 1
+                if self.restarts > RESTARTS or time.monotonic() - self.began > TOTAL:
+                    raise Died("killed", "not run: your code has stopped the grader's process too often or for too long")
+                self.start()
+            self.try_cells()
+        if self.failure is not None:
+            raise self.failure
+
+    def try_cells(self):
+        """One run of the cells: sets loaded, or skip for the cell that stopped it, or failure."""
+        last = time.monotonic() + BOOT + CELLS
+        at, limit = [None], [last]  # the deadline moves with every cell that begins, up to `last`
+
+        def event(number):
+            at[0], limit[0] = number, min(last, time.monotonic() + CELL + GRACE)
+
+        request = {"do": "cells", "cells": [list(c) for c in self.cells], "skip": [list(s) for s in self.skip.items()], "seconds": CELL}
+        try:
+            stopped = self.exchange(request, lambda: limit[0], event).get("stopped")
+            self.stopped = {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
+            self.cell_log = self.drained() if self.cell_log is None else self.cell_log
+            self.loaded = True
+        except Died as died:
+            number = at[0]
+            if not self.spoke and died.status != "protocol":
+                self.failure = self.infra = Infra(f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}")
+            elif type(number) is not int or number in self.skip or number not in dict(self.cells):
+                self.flag("forged reply", "the cells' progress makes no sense")
+                self.failure = died
+            else:
+                self.skip[number] = f"{died.status}: {died.message}"
+        except Exception as error:  # ours: must not get lost in a thread
+            self.failure = self.infra = Infra(f"{type(error).__name__}: {error}")
+
+    def drained(self):
+        """The log, once the watcher has taken what was printed so far; it needs a moment at most."""
+        until, pipe = time.monotonic() + 1.0, self.process.stderr.fileno()
+        while time.monotonic() < until and select.select([pipe], [], [], 0)[0]:
+            time.sleep(0.001)
+        return self.log
+
+    def call(self, name, args, kwargs, options, timeout):
+        from course_lib.questions.invoke import CallFailed
+
+        try:
+            self.load()
+            left = self.began + TOTAL - time.monotonic()
+            if left <= 0:
+                raise Died("timeout", "not run: the submission has used up its time")
+            request = {"do": "call", "name": name, "args": list(args), "kwargs": dict(kwargs), "options": options, "timeout": min(timeout, left)}
+            deadline = time.monotonic() + min(timeout, left) + GRACE
+            reply = self.exchange(request, lambda: deadline)
+        except Died as died:
+            raise CallFailed(died.status, died.message) from None
+        status = reply.get("status")
+        if status == "ok" and type(reply.get("reply")) is dict and "value" in reply["reply"]:
+            return reply["reply"]
+        if status not in ANSWERS:
+            self.flag("forged reply", "the reply is not what the grader's agent sends")
+            raise CallFailed("protocol", "the reply is not what the grader's agent sends")
+        hint = reply.get("hint")
+        message = str(reply.get("message"))[:500]
+        if status == "missing" and self.stopped:
+            message += f"; cells that stopped: {'; '.join(f'{k}: {v}' for k, v in list(self.stopped.items())[:3])}"[:500]
+        raise CallFailed(status, message, hint if type(hint) is str and len(hint) < 500 else None)

@@ -1,0 +1,123 @@
+"""`course grade LAB`: grades what is not graded yet, on a few long-lived workers here or on a Dask cluster. Resumable by looking at what is on disk."""
+
+import argparse
+import os
+import sys
+import threading
+
+from course_lib.grading.records import gradebook, policy, store
+from course_lib.grading.scoring.jobs import jobs_of, run_job
+from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
+
+
+def run_here(jobs, workers, done):
+    """Runs jobs on so many workers of this machine; done(result) is called as each is finished. What ends it early leaves the finished ones on disk."""
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    # a zygote boots for two seconds: not worth it for one submission
+    pool = [Worker(cold=len(jobs) < 2 * workers) for _ in range(min(workers, len(jobs)))]
+    free, lock = list(pool), threading.Lock()
+
+    def next_job(job):
+        with lock:
+            worker = free.pop()
+        try:
+            return run_job(*job, worker)
+        finally:
+            with lock:
+                free.append(worker)
+
+    threads = ThreadPoolExecutor(max_workers=max(1, len(pool)))
+    try:
+        for future in as_completed([threads.submit(next_job, job) for job in jobs]):
+            done(future.result())
+    finally:
+        for worker in pool:
+            worker.close()
+        threads.shutdown(cancel_futures=True)
+        for worker in pool:
+            worker.stop()
+    return pool
+
+
+def run(lab, jobs, workers=None, scheduler=None, progress=True, words="grading"):
+    """Runs jobs, here or on a Dask cluster, with a bar that tells how long it will take. Raises StoreError, one line, where it cannot go on."""
+    from tqdm import tqdm
+
+    workers, count = max(1, workers or (os.cpu_count() or 2) // 2), [0]
+    with tqdm(total=len(jobs), desc=f"{words} {lab}", unit="submission", disable=not progress or not jobs, file=sys.stderr, smoothing=0.1) as bar:
+
+        def done(result):
+            count[0] += 1
+            bar.update()
+
+        try:
+            if scheduler is not None:
+                from course_lib.grading.scoring import cluster
+
+                cluster.run(jobs, scheduler, done)
+            elif jobs:
+                run_here(jobs, workers, done)
+        except DiskTrouble as trouble:
+            raise store.StoreError(f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: make room, then run the same command again") from None
+        except Trouble as trouble:
+            raise store.StoreError(f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: run the same command again to go on") from None
+
+
+def check_lab(lab, submitted):
+    """Raises StoreError for a lab that is not there or has no submissions."""
+    policy.known_lab(lab)
+    if not store.submissions(lab, submitted):
+        raise store.StoreError(f"no submissions in {submitted}/{lab}: run `course collect {lab} FILES…` first")
+
+
+def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True, scheduler=None):
+    """Grades what is not graded yet. Returns {student: result, or None} of those who handed in. Raises NoSandbox before touching anything."""
+    from course_lib.grading.sandbox import doctor
+
+    if scheduler is None:
+        doctor.require_sandbox()
+    check_lab(lab, submitted)
+    spec = store.spec_sha(lab)
+    with store.locked(lab, grades):
+        run(lab, jobs_of(lab, grades, submitted, spec), workers, scheduler, progress)
+    return {row["student"]: row["result"] for row in gradebook.rows(lab, grades, submitted) if row["sha"] is not None}
+
+
+def table(lab, results):
+    """A rich Table of a class."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=f"{lab}: {len(results)} submissions")
+    for column, side in (("student", "left"), ("score", "right"), ("of", "right"), ("%", "right"), ("to read", "right"), ("status", "left"), ("s", "right"), ("remarks", "left")):
+        shown.add_column(column, justify=side)
+    for student, result in sorted(results.items()):
+        score, most, pending = store.totals(result)
+        if score is None:
+            row = ["–", "", "", "", result["status"] if result else "not graded", "", (result or {}).get("reason", "")]
+        else:
+            kinds = {}
+            for flag in result["flags"]:
+                kinds[flag["kind"]] = kinds.get(flag["kind"], 0) + 1
+            bad = {}
+            for q in result["questions"]:
+                if q["status"] not in ("pass", "needs_review"):
+                    bad[q["status"]] = bad.get(q["status"], 0) + 1
+            remarks = ", ".join([f"{n} × {s}" for s, n in bad.items()] + [f"⚑ {k}" for k in kinds])
+            row = [f"{score:.2f}", f"{most:g}", f"{100 * score / most:.0f}" if most else "", f"{pending:g}", result["status"], f"{result.get('seconds', 0):.1f}", remarks]
+        shown.add_row(Text(student), *(Text(cell) for cell in row))
+    return shown
+
+
+def main(argv=None):
+    from rich.console import Console
+
+    parser = argparse.ArgumentParser(prog="course grade", description=__doc__)
+    parser.add_argument("lab")
+    parser.add_argument("-j", "--jobs", type=int, default=None, help="submissions at a time (default: half the cores)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786: its workers grade, and see this folder under the same path")
+    arguments = parser.parse_args(argv)
+    results = grade(arguments.lab, arguments.jobs, scheduler=arguments.scheduler)
+    Console().print(table(arguments.lab, results))
+    return 1 if any(r is None or r["status"] == "infra_error" for r in results.values()) else 0

@@ -1,0 +1,232 @@
+"""A long-lived trusted process that grades job after job: torch and the questions are imported once, the sandbox's zygote boots once.
+
+    python -m course_lib.grading.scoring.worker [--cold]        a line in: {"job": PATH, "out": PATH}; a line out: {"status": …} or {"spec": …} or {"disk": …}
+
+It ends when its standard input does, so it never outlives the grader that started it. `Worker` is the grader's end of the pipes.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import random
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from course_lib.platform import ROOT
+from course_lib.grading.records import store
+from course_lib.grading.sandbox import borders
+
+JOBS = 100  # submissions, then a fresh process
+MEMORY = 1.5 * 2**30  # bytes of a worker with its zygote, then a fresh process
+IDLE = 300.0  # seconds without a job, then it ends
+
+
+class Trouble(Exception):
+    """The process died, hung or could not answer: the job is to be tried again."""
+
+
+class DiskTrouble(store.StoreError):
+    """A result could not be written: no use in going on."""
+
+
+# ---- the process -----------------------------------------------------------------------------------------------------
+
+
+def read_lines(fd, lines):
+    """Puts each line into the queue. When the grader is gone this process ends at once, and the sandbox with it."""
+    with os.fdopen(fd, "rb") as stream:
+        for line in stream:
+            lines.put(json.loads(line))
+    os._exit(0)
+
+
+def fresh_state(initial_seed):
+    """What a new process would have: nothing that a job's scoring has set reaches the next one."""
+    import numpy
+    import torch
+
+    torch.manual_seed(initial_seed), random.seed(0), numpy.random.seed(0)
+    torch.set_default_dtype(torch.float32), torch.set_grad_enabled(True), torch.use_deterministic_algorithms(False)
+    torch.set_default_device("cpu")
+
+
+def check_questions(lab):
+    """Raises StoreError if a lab's questions are such that no result could be valid."""
+    import math
+
+    from course_lib.questions import core
+
+    ids = [q.id for q in core.questions_of(lab)]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise store.StoreError(f"{', '.join(twice)} is there twice")
+    for question in core.questions_of(lab):
+        if not (isinstance(question.points, (int, float)) and math.isfinite(question.points) and question.points >= 0):
+            raise store.StoreError(f"{question.id} has {question.points} points")
+
+
+@contextlib.contextmanager
+def sandboxes(cold):
+    """The function that starts an agent: a zygote's, or None (a new sandbox each time) where none can be had."""
+    from course_lib.grading.sandbox.zygote import Zygote
+
+    try:
+        zygote = contextlib.nullcontext() if cold else Zygote()
+    except (OSError, borders.NoSandbox) as reason:  # slower, not wrong
+        print(f"{reason}: every submission starts a sandbox of its own", file=sys.stderr, flush=True)
+        zygote = contextlib.nullcontext()
+
+    def spawn():
+        try:
+            return warm.spawn()
+        except OSError:  # it has died: the next call boots another
+            return warm.spawn()
+
+    with zygote as warm:
+        yield warm and spawn
+
+
+def prepare(spawn):
+    """Imports what grading needs. Returns the function of (job path, out path) that grades one job."""
+    import torch
+
+    from course_lib.grading.scoring.grade_one import grade_one
+
+    torch.set_num_threads(1)
+    initial_seed, loaded = torch.initial_seed(), {}
+
+    def grade(job_path, out):
+        lab = json.loads(Path(job_path).read_text())["lab"]
+        if loaded.setdefault(lab, store.spec_sha(lab)) != store.spec_sha(lab):
+            sys.exit("the questions have changed since this process has read them")
+        check_questions(lab)
+        fresh_state(initial_seed)
+        return grade_one(job_path, out, spawn)
+
+    return grade
+
+
+def serve(cold=False, prepare=prepare):
+    requests, replies = os.dup(0), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what a scoring function prints is no answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the grader, which stops us
+    lines = queue.SimpleQueue()
+    threading.Thread(target=read_lines, args=(requests, lines), daemon=True).start()
+    with sandboxes(cold) as spawn:
+        grade = prepare(spawn)
+        while True:
+            try:
+                request = lines.get(timeout=IDLE)
+            except queue.Empty:
+                return
+            try:
+                answer = {"status": grade(request["job"], request["out"])["status"]}
+            except store.StoreError as error:
+                answer = {"spec": str(error)}
+            except OSError as error:
+                answer = {"disk": f"cannot write {request['out']} ({error.strerror or error})"}
+            replies.write(json.dumps(answer) + "\n")
+            replies.flush()
+
+
+# ---- the grader's end ------------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """One such process, started when it is needed and replaced when it died, hung, or has grown."""
+
+    program = (sys.executable, "-m", "course_lib.grading.scoring.worker")
+
+    def __init__(self, cold=False):
+        self.cold, self.process, self.jobs, self.closed, self.most = cold, None, 0, False, 0
+
+    def start(self):
+        root = str(ROOT)
+        path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
+        env = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
+        self.log = tempfile.TemporaryFile()
+        line = [*self.program, *(["--cold"] if self.cold else [])]
+        self.process, self.jobs = subprocess.Popen(line, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0), 0
+
+    def stop(self):
+        """Kills the process; the sandbox dies with it."""
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            process.stdin.close(), process.stdout.close(), self.log.close()
+
+    def close(self):
+        """Stops for good, from any thread: whoever waits in `grade` gets Trouble and cleans up."""
+        self.closed, process = True, self.process
+        if process is not None:
+            process.kill()
+
+    def last_words(self):
+        size = self.log.seek(0, os.SEEK_END)
+        self.log.seek(max(0, size - 600))
+        lines = self.log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1][-300:] if lines else ""
+
+    def grade(self, job_path, out, seconds):
+        """Has one job graded; its result is then at `out`. Raises Trouble (try again), DiskTrouble, or StoreError for questions that are at fault."""
+        if self.process is not None and (self.process.poll() is not None or self.jobs >= JOBS or self.resident() > MEMORY):
+            self.stop()
+        if self.closed:
+            raise Trouble("stopped")
+        if self.process is None:
+            self.start()
+        self.jobs += 1
+        process, answer, deadline = self.process, b"", time.monotonic() + seconds
+        try:
+            process.stdin.write(json.dumps({"job": str(job_path), "out": str(out)}).encode() + b"\n")
+            while not answer.endswith(b"\n"):
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+                    self.stop()
+                    raise Trouble(f"no result within {seconds:g} s")
+                part = os.read(process.stdout.fileno(), 65536)
+                if not part:
+                    code = process.wait()
+                    words = "" if self.closed else self.last_words()
+                    self.stop()
+                    raise Trouble(f"the grading process died ({signal.Signals(-code).name if code < 0 else f'exit status {code}'}){f': {words}' if words else ''}")
+                answer += part
+        except OSError as error:  # its pipe broke
+            self.stop()
+            raise Trouble(f"the grading process died ({error})") from None
+        answer = json.loads(answer)
+        if "spec" in answer:
+            raise store.StoreError(answer["spec"])
+        if "disk" in answer:
+            raise DiskTrouble(answer["disk"])
+        self.most = max(self.most, self.resident())
+        return answer
+
+    def resident(self):
+        """Bytes of memory of the process and all below it, pages that several share counted once."""
+        return sum(map(proportional_bytes, borders.processes(self.process.pid))) if self.process is not None else 0
+
+
+def proportional_bytes(pid):
+    """A process's share of memory: its own pages, and of each shared page one part in so many."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    serve(cold="--cold" in sys.argv[1:])
+    sys.stdout.flush(), sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,123 @@
+"""check() and mine(): the questions as a student meets them in the notebook. Practice with teaching messages, never a grade."""
+
+import difflib
+import os
+import sys
+
+from course_lib.questions import core
+from course_lib.questions.invoke import LocalCaller
+
+_lab = None  # set by course_lib.setup(lab)
+
+
+def use_lab(lab):
+    """The lab whose questions `check` means; setup() calls this."""
+    global _lab
+    _lab = lab
+
+
+def notebook_namespace():
+    """The globals of the first frame outside course_lib: the notebook's, or the script's."""
+    frame = sys._getframe(1)
+    while frame is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "course_lib":
+        frame = frame.f_back
+    return frame.f_globals if frame is not None else vars(sys.modules["__main__"])
+
+
+def find(question_id):
+    """(question or None, ids near to it), in the lab of setup() or else in any lab."""
+    ids = []
+    for lab in [_lab] if _lab in core.labs() else core.labs():
+        for question in core.questions_of(lab):
+            if question.id == question_id:
+                return question, []
+            ids.append(question.id)
+    return None, difflib.get_close_matches(str(question_id), ids, n=3, cutoff=0.4) or ids[:8]
+
+
+class Verdict(int):
+    """True or False, which a notebook does not echo below the card."""
+
+    def _ipython_display_(self):
+        pass
+
+
+def verdict(score, passed):
+    """What check() gives back. nbgrader takes the value of a check's cell as its points, and a cell without a value for full marks: under it, the points."""
+    return round(float(score), 6) if os.environ.get("NBGRADER_EXECUTION") else Verdict(passed)
+
+
+def check(question_id, namespace=None):
+    """Runs the question on public inputs and prints a card. True if all of it passes; never raises for a student's error."""
+    question, near = find(question_id)
+    if question is None:
+        print(f"There is no question {question_id!r}. Did you mean: {', '.join(near)}?")
+        return verdict(0.0, False)
+    if isinstance(question, core.WrittenQuestion):
+        print(f"{question.id}: read by a person after you hand in ({question.points:g} points).")
+        return Verdict(True)
+    if isinstance(question, core.ArtifactQuestion):
+        from course_lib.platform import work_dir
+
+        result = artifact_result(question, str(work_dir() / question.stage), core.PUBLIC_SEED, public=True)
+    else:
+        result = core.run(question, LocalCaller(notebook_namespace() if namespace is None else namespace))
+    show(result)
+    remember(result, question.lab)
+    return verdict(result.score, result.status == "pass")
+
+
+def remember(result, lab):
+    """For the student's own start page. Not under nbgrader, whose runs are no student's."""
+    from course_lib.widgets import progress
+
+    problem = "" if os.environ.get("NBGRADER_EXECUTION") else progress.record(result, lab)
+    if problem:
+        print(problem)
+
+
+def artifact_result(question, folder, seed, public):
+    """QuestionResult of a model folder; a bad or missing file is a failed case with one line."""
+    import time
+
+    from course_lib.stages.artifacts import ArtifactError
+
+    started, fraction, status = time.perf_counter(), 0.0, "fail"
+    if not os.path.exists(os.path.join(folder, "model.safetensors")):
+        status, message = "todo", f"no model in {folder}: train it and call save_stage({question.stage!r}, ...)"
+    else:
+        try:
+            fraction, message = question.score(folder, seed, public)
+            fraction = min(1.0, max(0.0, float(fraction))) if fraction == fraction else 0.0
+            status = "pass" if fraction >= 1.0 else "fail"
+        except ArtifactError as error:
+            status, message = "error", str(error)
+    points = round(question.points * fraction, 4)
+    case = core.CaseResult("the model", status, points, question.points, message, seconds=round(time.perf_counter() - started, 4))
+    return core.QuestionResult(question.id, points, question.points, status, [case], message)
+
+
+def show(result):
+    try:
+        from course_lib.notebook import card
+    except ImportError:
+        return show_plain(result)
+    card.show(result)
+
+
+def show_plain(result):
+    print(f"{result.id}: {result.score:g} of {result.max:g} points")
+    for case in result.cases:
+        print(f"  [{case.status.upper()}] {case.name}" + (f" — {case.message}" if case.message else ""))
+        for word, text in (("looks like", case.mistake), ("hint", case.hint), ("re-read", case.reread)):
+            if text:
+                print(f"      {word}: {text}")
+
+
+def mine(name, namespace, fallback):
+    """The student's function `name` if its check passes, else the library's, with a one-line note: the lab goes on either way."""
+    question, _ = find(name)
+    if question is not None and core.run(question, LocalCaller(namespace)).status == "pass":
+        return namespace[name]
+    print(f"{name}: the course's version is used from here on, until yours passes its check.")
+    return fallback
