@@ -2,6 +2,7 @@
 
     course build [LAB ...]            make what is missing or older than its source; runs the solution at size $COURSE_SIZE
     course build [LAB ...] --force    run the solutions again all the same (course_lib has changed)
+    course build [LAB ...] --keep-outputs   run nothing: keep the stored outputs where code cells differ in import lines only, refuse elsewhere
     course build [LAB ...] --check    change nothing; one line for each thing that is wrong, exit 1 if there is any
     course build --badges             put COURSE_REPO and COURSE_REF into badges and set-up cells and run nothing; for a fork, and for a release
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-from course_lib.authoring.executed import execute, is_current
+from course_lib.authoring.executed import execute, is_current, keep_outputs
 from course_lib.authoring.gate import gate
 from course_lib.authoring.source import convert
 from course_lib.platform import COURSE_REF, COURSE_REPO, CourseError, ROOT, write_atomic
@@ -24,7 +25,7 @@ from course_lib.platform import COURSE_REF, COURSE_REPO, CourseError, ROOT, writ
 LIMIT = 1_000_000  # bytes of one notebook file; GitHub shows no more
 
 
-def build(lab, root, check=False, force=False, questions=None):
+def build(lab, root, check=False, force=False, keep=False, questions=None):
     """Makes (or checks) one lab's two notebooks. Returns the problems, one line each."""
     from course_lib.questions.core import questions_of
 
@@ -41,8 +42,9 @@ def build(lab, root, check=False, force=False, questions=None):
     elif not problems:
         student_path.parent.mkdir(exist_ok=True)
         student_path.write_text(text, encoding="utf-8")
-        if force or is_current(solution_path, solution):
-            solution_path.write_text(nbformat.writes(execute(solution, lab)) + "\n", encoding="utf-8")
+        if keep or force or is_current(solution_path, solution):
+            executed = keep_outputs(solution_path, solution) if keep else execute(solution, lab)
+            solution_path.write_text(nbformat.writes(executed) + "\n", encoding="utf-8")
     sizes = {path: path.stat().st_size for path in (student_path, solution_path) if path.exists()}
     return problems + [f"{path.name} has {size} bytes, more than {LIMIT}" for path, size in sizes.items() if size > LIMIT]
 
@@ -69,6 +71,7 @@ def main(argv=None):
     parser.add_argument("labs", nargs="*", metavar="LAB")
     parser.add_argument("--check", action="store_true", help="change nothing, say what is wrong")
     parser.add_argument("--force", action="store_true", help="run the solutions again")
+    parser.add_argument("--keep-outputs", action="store_true", help="run nothing: keep the stored outputs where only imports and words have changed")
     parser.add_argument("--badges", action="store_true", help="put COURSE_REPO and COURSE_REF into badges and set-up cells, run nothing")
     options = parser.parse_args(argv)
     root = Path.cwd() if Path("solutions").is_dir() else ROOT
@@ -83,7 +86,7 @@ def main(argv=None):
     wrong = 0
     for lab in options.labs or sources:
         try:
-            problems = build(lab, root, options.check, options.force)
+            problems = build(lab, root, options.check, options.force, options.keep_outputs)
         except (CourseError, LookupError) as error:
             problems = [str(error)]
         wrong += len(problems)

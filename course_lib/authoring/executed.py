@@ -1,4 +1,5 @@
 """The executed solution notebook: how it is made, and whether the one that is there is still that of its source."""
+import ast
 import os
 import re
 import tempfile
@@ -64,3 +65,30 @@ def is_current(path, wanted):
     if any(NOT_HERE.split(",")[0] in o.get("text", "") for c in code for o in c.outputs):
         return f"{path.name} was executed without the real model: run `course smollm2`, then `course build {path.stem} --force`"
     return None
+
+
+def without_imports(text):
+    """(lines of a code cell that are no part of an import statement, the names that its imports bind). IPython's own lines are kept as they are."""
+    plain = "\n".join("" if line.lstrip().startswith(("!", "%")) else line for line in text.split("\n"))
+    imports = [node for node in ast.walk(ast.parse(plain)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    gone = {line for node in imports for line in range(node.lineno, node.end_lineno + 1)}
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
+    return [line for number, line in enumerate(text.split("\n"), 1) if number not in gone], names
+
+
+def keep_outputs(path, wanted):
+    """`wanted` with the outputs of the executed notebook at `path`: for a change that moves imports or mends words, and could change no output.
+
+    CourseError where a code cell differs in more than its import lines."""
+    if not path.exists():
+        raise CourseError(f"{path.name} is missing, so there are no outputs to keep: run `course build {path.stem}`")
+    have = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    code = [cell for cell in wanted.cells if cell.cell_type == "code"]
+    if len(have) != len(code):
+        raise CourseError(f"{path.name} has {len(have)} code cells and its source {len(code)}: its outputs cannot be kept, run `course build {path.stem}`")
+    for old, new in zip(have, code):
+        if old.source != new.source and without_imports(old.source) != without_imports(new.source):
+            line = next((b for a, b in zip(old.source.split("\n"), new.source.split("\n")) if a != b), new.source.split("\n")[-1])
+            raise CourseError(f"{path.name}: a cell differs in more than its imports ({line.strip()!r}): its outputs cannot be kept, run `course build {path.stem}`")
+        new.outputs, new.execution_count = old.outputs, old.execution_count
+    return wanted

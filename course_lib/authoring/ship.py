@@ -68,7 +68,7 @@ def ship_reader(size: str = "laptop", seed: int = 0) -> None:
 
 def ship_assistant(stage: str, parent: str, size: str, seed: int) -> None:
     from course_lib.stages.artifacts import load_folder
-    from course_lib.bench.bench import examine
+    from course_lib.evaluation.instructions import examine
     from course_lib.stages.sft import read, sft
 
     base = load_folder(SHIPPED / parent, parent)[0]         # never the author's own work folder

@@ -117,23 +117,6 @@ def bench_pretrain(arguments) -> dict:
             "runs": runs, **throughput(arguments.size)}
 
 
-EXAMINED = 1000     # held-out rows a split on which an assistant is scored
-
-
-def examine(model, reading: bool = False) -> dict:
-    """Held-out accuracies of an assistant (of a reader: on questions with notices, too), and its distance to the entropy of the documents."""
-    from course_lib.evaluation.instructions import score
-    from course_lib.stages.perplexity import distance_to_limit
-    from course_lib.stages.tokenizer import load_tokenizer
-    from course_lib.world import pretrain_rows
-    from course_lib.world.tasks import READING, SHARES, task_rows
-
-    tokenizer, shares = load_tokenizer(), READING if reading else SHARES
-    scores = {split: score(model, tokenizer, task_rows(split, EXAMINED, "bench", shares)) for split in ("residents", "phrasings")}
-    return {**{split: result["accuracy"] for split, result in scores.items()}, "by_kind": {split: result["by_kind"] for split, result in scores.items()},
-            "pretrain_gap_percent": distance_to_limit(model, tokenizer, pretrain_rows("validation", 500))["gap_percent"]}
-
-
 def spread(runs: list[dict], *keys: str) -> dict:
     """Median and worst (the lowest) over the runs, of each key."""
     return {f"{key}_{name}": of(run[key] for run in runs) for key in keys for name, of in (("median", statistics.median), ("worst", min))}

@@ -16,7 +16,7 @@ import quick
 
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
-from course_lib.grading.scoring import grade, worker
+from course_lib.grading.scoring import worker
 from course_lib.grading.scoring import jobs as scoring_jobs
 
 ROOT = Path(__file__).parents[2]

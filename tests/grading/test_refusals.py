@@ -13,7 +13,7 @@ from classroom import hand_in, notebook, right_answers, sources
 
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders, bubblewrap, doctor
-from course_lib.grading.scoring import grade
+from course_lib.grading.scoring import jobs as scoring_jobs
 
 
 def course(*args, cwd, env=None, **more):

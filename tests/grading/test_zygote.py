@@ -15,7 +15,7 @@ from classroom import hand_in, notebook, right_answers, sources
 
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
-from course_lib.grading.scoring import grade
+from course_lib.grading.scoring import jobs as scoring_jobs
 from course_lib.grading.sandbox.box import Box, Infra
 from course_lib.grading.scoring.grade_one import grade_one
 from course_lib.grading.sandbox.zygote import Zygote

@@ -10,6 +10,7 @@ from lint import lint
 from course_lib.authoring import build, executed
 from course_lib.authoring.executed import execute, is_current
 from course_lib.authoring.gate import gate
+from course_lib.authoring.source import convert, kind_of
 from course_lib.platform import CourseError
 from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestion
 
@@ -34,7 +35,7 @@ QUESTIONS = [DOUBLE, ArtifactQuestion("toy_model", LAB, 2, "toy", lambda *_: (1.
 
 
 def both(source=TOY):
-    return source.convert(source, LAB, True, QUESTIONS), source.convert(source, LAB, False, QUESTIONS)
+    return convert(source, LAB, True, QUESTIONS), convert(source, LAB, False, QUESTIONS)
 
 
 def findings(source=TOY, student=None, questions=QUESTIONS):
@@ -65,7 +66,7 @@ def test_student_notebook(course):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert lint(path, notebook, trains=True) == []
-    kinds = [source.kind_of(cell) for cell in notebook.cells]
+    kinds = [kind_of(cell) for cell in notebook.cells]
     assert [k for k in kinds if k[0] not in ("text", "code")] == [
         ("setup", ""), ("exercise", "double"), ("check", "double"), ("long", ""), ("check", "toy_model"), ("written", "why")]
     exercise = notebook.cells[kinds.index(("exercise", "double"))]
@@ -105,7 +106,7 @@ def clear_solutions(text, stub):
 
 def test_the_stubs_are_nbgraders():
     for cell_student, cell in zip(*[n.cells for n in both()]):
-        kind = source.kind_of(cell)[0]
+        kind = kind_of(cell)[0]
         if kind in ("exercise", "written"):
             stub = "YOUR ANSWER HERE" if kind == "written" else "# YOUR CODE HERE\nraise NotImplementedError()"
             assert clear_solutions(cell.source, stub) == (cell_student.source, True)
@@ -118,7 +119,7 @@ def test_solution_notebook(course):
     assert is_current(path, both()[1]) is None
     text = path.read_text()
     assert "/tmp" not in re.sub(r"> /tmp/live|-c /tmp/live", "", text) and '"name": "stderr"' not in text and "iopub" not in text
-    checks = [cell for cell in notebook.cells if source.kind_of(cell)[0] == "check"]
+    checks = [cell for cell in notebook.cells if kind_of(cell)[0] == "check"]
     assert [cell.metadata.get("tags") for cell in checks] == [["nbval-check-output"], None]
     assert checks[0].outputs
 
