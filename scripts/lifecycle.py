@@ -1,4 +1,5 @@
 """docs/lifecycle.png, the picture at the top of README: python scripts/lifecycle.py"""
+
 from pathlib import Path
 
 from course_lib.widgets import lifecycle

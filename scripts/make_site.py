@@ -1,9 +1,13 @@
-"""`make site`: the course as pages in build/site, from the executed solution notebooks without their solutions. No network is needed, to build or to read.
+"""`make site`: the course as pages in build/site, from the executed solution notebooks without their solutions. No
+network is needed, to build or to read.
 
-    python scripts/make_site.py [--out FOLDER]       one line a problem, exit 1 if there is any: a broken link, something fetched from elsewhere, a solution that shows
+    python scripts/make_site.py [--out FOLDER]       one line a problem, exit 1 if there is any: a broken link,
+                                                     something fetched from elsewhere, a solution that shows
 
-Pages: start with the lab cards (from README), the labs, results, glossary (docs/site/glossary.md), the instructors' and authors' guides, and the library's docstrings.
+Pages: start with the lab cards (from README), the labs, results, glossary (docs/site/glossary.md), the instructors' and
+authors' guides, and the library's docstrings.
 """
+
 import argparse
 import ast
 import os
@@ -26,24 +30,36 @@ from course_lib.platform import COURSE_REF, COURSE_REPO  # noqa: E402
 GITHUB = f"https://github.com/{COURSE_REPO}/blob/{COURSE_REF}"
 COLAB = f"https://colab.research.google.com/github/{COURSE_REPO}/blob/{COURSE_REF}"
 PAGES = {"README.md": "index.md", "INSTRUCTORS.md": "instructors.md", "CONTRIBUTING.md": "contributing.md"}
-PACKAGES = {     # a page each; the labs' questions are left out, for their docstrings speak of answers
+PACKAGES = {  # a page each; the labs' questions are left out, for their docstrings speak of answers
     "Set-up and artefacts": ["platform.py", "artifacts.py", "questions/core.py", "questions/notebook.py"],
-    "Stages": ["stages/*.py"], "Evaluation": ["evaluation/*.py"], "Widgets": ["widgets/*.py"], "World": ["world/*.py"], "Grading": ["grading/*.py"],
+    "Stages": ["stages/*.py"],
+    "Evaluation": ["evaluation/*.py"],
+    "Widgets": ["widgets/*.py"],
+    "World": ["world/*.py"],
+    "Grading": ["grading/*.py"],
 }
 
 
 # --- what must not show ---------------------------------------------------------------------------------------------
 
+
 def secrets_of(notebook) -> tuple[set[str], set[str]]:
-    """(lines, texts) of the solutions that students must not see: whole lines of code or prose, and long strings in the code; blanks made one.
+    """(lines, texts) of the solutions that students must not see: whole lines of code or prose, and long strings in the
+    code; blanks made one.
 
     What the student edition says itself, a hint for one, is no secret."""
-    lines, texts, shown = set(), set(), squeeze("\n".join(as_student(cell.source, kind_of(cell)[0]) for cell in notebook.cells))
+    lines, texts, shown = (
+        set(),
+        set(),
+        squeeze("\n".join(as_student(cell.source, kind_of(cell)[0]) for cell in notebook.cells)),
+    )
     for cell in notebook.cells:
         for region in regions(cell.source):
             lines |= {squeeze(line) for line in region}
             texts |= {text for text in re.findall(r'"([^"\n]{25,})"', "\n".join(region)) if text not in shown}
-    return {line for line in lines if len(re.sub(r"\W", "", line)) >= 5 and line not in shown}, {squeeze(text) for text in texts}
+    return {line for line in lines if len(re.sub(r"\W", "", line)) >= 5 and line not in shown}, {
+        squeeze(text) for text in texts
+    }
 
 
 def squeeze(text: str) -> str:
@@ -59,8 +75,11 @@ def leaks(shown_lines: list[str], lines: set[str], texts: set[str]) -> list[str]
 
 # --- the pages ------------------------------------------------------------------------------------------------------
 
+
 def lab_page(notebook, lab: str):
-    """The executed solution notebook as everybody may read it: stubs in place of solutions, no output that tells one, links in place of the badge."""
+    """The executed solution notebook as everybody may read it: stubs in place of solutions, no output that tells one,
+    links in place of the badge.
+    """
     lines, texts = secrets_of(notebook)
     cells = []
     for number, cell in enumerate(notebook.cells):
@@ -69,14 +88,32 @@ def lab_page(notebook, lab: str):
         if number == 0:
             title, _, rest = source.partition("\n\n")
             links = f"[Open in Colab]({COLAB}/labs/{lab}.ipynb) · [the notebook]({GITHUB}/labs/{lab}.ipynb)"
-            source = f"{title}\n\n{links} · solutions are left out here; write your own in the notebook\n{rest.partition(chr(10))[2]}"
+            source = (
+                f"{title}\n\n{links} · solutions are left out here; write your own in the "
+                f"notebook\n{rest.partition(chr(10))[2]}"
+            )
         if cell.cell_type == "markdown":
-            cells.append(nbformat.v4.new_markdown_cell(source.replace("YOUR ANSWER HERE", "*Your answer goes here, in the notebook.*"), id=cell.id))
+            cells.append(
+                nbformat.v4.new_markdown_cell(
+                    source.replace("YOUR ANSWER HERE", "*Your answer goes here, in the notebook.*"), id=cell.id
+                )
+            )
             continue
-        page = nbformat.v4.new_code_cell(source, id=cell.id, execution_count=cell.execution_count, metadata={"tags": ["hide-input"]} if kind == "setup" else {})
+        page = nbformat.v4.new_code_cell(
+            source,
+            id=cell.id,
+            execution_count=cell.execution_count,
+            metadata={"tags": ["hide-input"]} if kind == "setup" else {},
+        )
         page.outputs = [output for output in cell.outputs if not leaks(text_of(output).splitlines(), lines, texts)]
         cells.append(page)
-    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python", "pygments_lexer": "ipython3"}})
+    made = nbformat.v4.new_notebook(
+        cells=cells,
+        metadata={
+            "kernelspec": notebook.metadata.kernelspec,
+            "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+        },
+    )
     made.nbformat_minor = 5
     return made
 
@@ -88,7 +125,10 @@ def text_of(output) -> str:
 
 
 def relinked(markdown: str) -> str:
-    """Links to files of the repository: to their page here if they have one, else to GitHub; pictures go to build/site's own copies."""
+    """Links to files of the repository: to their page here if they have one, else to GitHub; pictures go to
+    build/site's own copies.
+    """
+
     def to(found):
         picture, words, target = found[1], found[2], found[3]
         if re.match(r"\w+:|#", target):
@@ -97,6 +137,7 @@ def relinked(markdown: str) -> str:
             return f"![{words}]({Path(target).name})"
         lab = re.fullmatch(r"labs/(\w+)\.ipynb", target)
         return f"[{words}]({f'labs/{lab[1]}.ipynb' if lab else PAGES.get(target) or f'{GITHUB}/{target}'})"
+
     return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", to, markdown)
 
 
@@ -108,7 +149,10 @@ def part(markdown: str, heading: str) -> str:
 def lab_rows(readme: str) -> list[dict]:
     """README's table of labs: {"number", "lab", "title", "minutes", "points", "see"}."""
     pattern = r"^\| (\d\d) \| \[([^\]]+)\]\(labs/(\w+)\.ipynb\) \|[^|]*\| ([^|]+) \| (\d+) \| ([^|]+) \|$"
-    return [dict(zip(("number", "title", "lab", "minutes", "points", "see"), map(str.strip, row))) for row in re.findall(pattern, readme, re.M)]
+    return [
+        dict(zip(("number", "title", "lab", "minutes", "points", "see"), map(str.strip, row)))
+        for row in re.findall(pattern, readme, re.M)
+    ]
 
 
 def objectives(notebook) -> list[str]:
@@ -120,12 +164,18 @@ def objectives(notebook) -> list[str]:
 def glossary(markdown: str, rows: list[dict]) -> str:
     """The glossary with its lab numbers made into links."""
     page = {row["number"]: f"[{row['number']}](labs/{row['lab']}.ipynb)" for row in rows}
-    return re.sub(r"\((\d\d(?:, \d\d)*)\)$", lambda found: f"({', '.join(page[number] for number in found[1].split(', '))})", markdown, flags=re.M)
+    return re.sub(
+        r"\((\d\d(?:, \d\d)*)\)$",
+        lambda found: f"({', '.join(page[number] for number in found[1].split(', '))})",
+        markdown,
+        flags=re.M,
+    )
 
 
 def index_page(readme: str, rows: list[dict], picture: str) -> str:
     intro = readme.split("\n\n")[1]
-    cards = "\n".join(f"""\
+    cards = "\n".join(
+        f"""\
 :::{{grid-item-card}} {row["number"]} · {row["title"]}
 :link: labs/{row["lab"]}
 :link-type: doc
@@ -135,7 +185,9 @@ def index_page(readme: str, rows: list[dict], picture: str) -> str:
 
 {row["see"][0].upper() + row["see"][1:]}
 :::
-""" for row in rows)
+"""
+        for row in rows
+    )
     listed = "\n".join(f"labs/{row['lab']}" for row in rows)
     return f"""# Littlebrook
 
@@ -177,10 +229,15 @@ api/index
 
 def lab_cards_page(rows: list[dict], notebooks: dict) -> str:
     """What each lab teaches, in its own words."""
-    return "\n\n".join(f"### [{row['number']} {row['title']}](labs/{row['lab']}.ipynb)\n\n" + "\n".join(f"- {line}" for line in objectives(notebooks[row["lab"]])) for row in rows)
+    return "\n\n".join(
+        f"### [{row['number']} {row['title']}](labs/{row['lab']}.ipynb)\n\n"
+        + "\n".join(f"- {line}" for line in objectives(notebooks[row["lab"]]))
+        for row in rows
+    )
 
 
 # --- the library's docstrings ---------------------------------------------------------------------------------------
+
 
 def prose(docstring: str) -> str:
     """A docstring as Markdown: paragraphs stay, indented blocks are code, nothing in it is markup but `backticks`."""
@@ -192,9 +249,13 @@ def prose(docstring: str) -> str:
         if all(line.startswith("    ") for line in lines):
             made.append("```text\n" + "\n".join(line[4:] for line in lines) + "\n```")
             continue
-        spoken = [re.sub(r"(`[^`]*`)|([\\*_\[\]<>$|{}#~^])", lambda m: m[1] or "\\" + m[2], line.strip()) for line in lines]
+        spoken = [
+            re.sub(r"(`[^`]*`)|([\\*_\[\]<>$|{}#~^])", lambda m: m[1] or "\\" + m[2], line.strip()) for line in lines
+        ]
         spoken = [re.sub(r"^(\d+)([.)]) ", r"\1\\\2 ", re.sub(r"^([-+=:]+)", r"\\\1", line)) for line in spoken]
-        breaks = [bool(re.match(r"\s|[A-Z]\w*:|\W*[-·] ", after)) for after in lines[1:]] + [False]      # a list or a label begins a line of its own
+        breaks = [bool(re.match(r"\s|[A-Z]\w*:|\W*[-·] ", after)) for after in lines[1:]] + [
+            False
+        ]  # a list or a label begins a line of its own
         made.append("\n".join(line + ("\\" if stop else "") for line, stop in zip(spoken, breaks)))
     return "\n\n".join(made)
 
@@ -207,10 +268,18 @@ def signature(node) -> str:
 
 
 def module_page(path: Path) -> str:
-    """The public functions and classes of a module that have a docstring, as Sphinx's Python domain knows them. "" if there is nothing to say."""
+    """The public functions and classes of a module that have a docstring, as Sphinx's Python domain knows them. "" if
+    there is nothing to say.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    said = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and ast.get_docstring(node)]
+    said = [
+        node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        and not node.name.startswith("_")
+        and ast.get_docstring(node)
+    ]
     intro = prose(ast.get_docstring(tree) or "")
     if not intro and not said:
         return ""
@@ -226,7 +295,9 @@ def api_pages() -> dict[str, str]:
     pages = {}
     for title, patterns in PACKAGES.items():
         paths = sorted(path for pattern in patterns for path in (ROOT / "course_lib").glob(pattern))
-        pages[f"{title.split()[0].lower()}.md"] = f"# {title}\n\n" + "\n\n".join(filter(None, map(module_page, paths))) + "\n"
+        pages[f"{title.split()[0].lower()}.md"] = (
+            f"# {title}\n\n" + "\n\n".join(filter(None, map(module_page, paths))) + "\n"
+        )
     listed = "\n".join(name.removesuffix(".md") for name in pages)
     pages["index.md"] = f"""# The library
 
@@ -241,6 +312,7 @@ A notebook needs five names of it: `setup`, `check`, `submit`, `load_stage`, `sa
 
 
 # --- looking at what was built --------------------------------------------------------------------------------------
+
 
 class Page(HTMLParser):
     """What a page links to, what it fetches, which anchors it has, and its text."""
@@ -257,7 +329,13 @@ class Page(HTMLParser):
         if tag == "a" and "href" in given:
             self.links.add(given["href"])
         self.fetched |= {given["src"]} if "src" in given and tag != "a" else set()
-        self.fetched |= {given["href"]} if tag == "link" and "href" in given and given.get("rel") not in ("canonical", "index", "search", "next", "prev", "author", "copyright") else set()
+        self.fetched |= (
+            {given["href"]}
+            if tag == "link"
+            and "href" in given
+            and given.get("rel") not in ("canonical", "index", "search", "next", "prev", "author", "copyright")
+            else set()
+        )
         if tag in ("script", "style"):
             self.open.append(tag)
 
@@ -273,9 +351,11 @@ class Page(HTMLParser):
 
 
 def check_site(out: Path, hidden: dict[str, tuple[set[str], set[str]]]) -> tuple[list[str], list[str]]:
-    """(problems, external links): every internal link and anchor must be there, nothing may be fetched from elsewhere, no solution may show.
+    """(problems, external links): every internal link and anchor must be there, nothing may be fetched from elsewhere,
+    no solution may show.
 
-    `hidden` is secrets_of each lab: its own page may show none of it, and the pages that are no lab's none of any lab (two labs may share a line that one of them gives)."""
+    `hidden` is secrets_of each lab: its own page may show none of it, and the pages that are no lab's none of any lab
+    (two labs may share a line that one of them gives)."""
     everything = tuple(set().union(*(each[k] for each in hidden.values())) for k in (0, 1))
     pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in sorted(out.rglob("*.html"))}
     problems, external = [], set()
@@ -321,7 +401,9 @@ def write_pages(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
     pictures = re.findall(r"!\[[^\]]*\]\(docs/[^)]+\)", readme)
     texts_of = {
         "index.md": index_page(readme, rows, relinked(pictures[0])),
-        "results.md": f"# Results\n\n{relinked(part(readme, 'Results'))}\n\n## The tour\n\n{relinked(part(readme, 'The tour'))}\n\n## After each lab you can\n\n{lab_cards_page(rows, notebooks)}\n",
+        "results.md": f"# Results\n\n{relinked(part(readme, 'Results'))}\n\n## The "
+        f"tour\n\n{relinked(part(readme, 'The tour'))}\n\n## After each lab you "
+        f"can\n\n{lab_cards_page(rows, notebooks)}\n",
         "glossary.md": glossary((folder / "glossary.md").read_text(encoding="utf-8"), rows),
         "instructors.md": relinked((ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")),
         "contributing.md": relinked((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")),
@@ -334,7 +416,9 @@ def write_pages(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="make site", description="Build the course as pages")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="folder of the pages (default: build/site)")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "build" / "site", help="folder of the pages (default: build/site)"
+    )
     out, started = parser.parse_args(argv).out.resolve(), time.perf_counter()
     source = out.with_name(out.name + "-source")
     hidden = write_pages(source)
@@ -342,13 +426,31 @@ def main(argv=None) -> int:
     from sphinx.cmd.build import build_main
 
     shutil.rmtree(out, ignore_errors=True)
-    if build_main(["-q", "-W", "--keep-going", "-j", "2", "-d", str(out.with_name(out.name + "-cache")), "-b", "html", str(source), str(out)]):
+    if build_main(
+        [
+            "-q",
+            "-W",
+            "--keep-going",
+            "-j",
+            "2",
+            "-d",
+            str(out.with_name(out.name + "-cache")),
+            "-b",
+            "html",
+            str(source),
+            str(out),
+        ]
+    ):
         print("make site: Sphinx found something wrong, see above", file=sys.stderr)
         return 1
     problems, external = check_site(out, hidden)
     out.with_name(out.name + "-links.txt").write_text("\n".join(external) + "\n", encoding="utf-8")
-    print("\n".join(problems) or f"{out / 'index.html'}: {len(list(out.rglob('*.html')))} pages in {time.perf_counter() - started:.0f} s, no broken link, "
-          f"no solution shows; {len(external)} links lead outside (listed in {out.name}-links.txt, not tried)")
+    print(
+        "\n".join(problems)
+        or f"{out / 'index.html'}: {len(list(out.rglob('*.html')))} pages in {time.perf_counter() - started:.0f} s, no "
+        "broken link, "
+        f"no solution shows; {len(external)} links lead outside (listed in {out.name}-links.txt, not tried)"
+    )
     return int(bool(problems))
 
 

@@ -1,7 +1,10 @@
-"""`make pictures`: the pictures of README, docs/lifecycle.png and docs/course.png, from the course's own models and its executed notebooks.
+"""`make pictures`: the pictures of README, docs/lifecycle.png and docs/course.png, from the course's own models and its
+executed notebooks.
 
-docs/course.png is a page of the widgets' own HTML, made anew from shipped models, and of the curve that lab 02's executed notebook has drawn, seen by Chromium.
+docs/course.png is a page of the widgets' own HTML, made anew from shipped models, and of the curve that lab 02's
+executed notebook has drawn, seen by Chromium.
 """
+
 import math
 import os
 import shutil
@@ -10,19 +13,19 @@ import tempfile
 from html import escape
 from pathlib import Path
 
-os.environ["COURSE_WORK"] = tempfile.mkdtemp()      # nobody's own progress in README
+os.environ["COURSE_WORK"] = tempfile.mkdtemp()  # nobody's own progress in README
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import lifecycle as lifecycle_picture  # noqa: E402
 import nbformat  # noqa: E402
 
-from course_lib.stages.artifacts import load_stage  # noqa: E402
 from course_lib.evaluation.instructions import respond  # noqa: E402
 from course_lib.evaluation.rlhf import learned_reward  # noqa: E402
-from course_lib.questions import core  # noqa: E402
-from course_lib.stages.tokenizer import load_tokenizer  # noqa: E402
 from course_lib.notebook import card
+from course_lib.questions import core  # noqa: E402
+from course_lib.stages.artifacts import load_stage  # noqa: E402
+from course_lib.stages.tokenizer import load_tokenizer  # noqa: E402
 from course_lib.widgets import heatmap, lifecycle, redteam  # noqa: E402
 from course_lib.world import village  # noqa: E402
 
@@ -36,7 +39,11 @@ main { display: grid; grid-template-columns: 1fr 1fr; gap: 20px } section { back
 
 def curve_png() -> str:
     """The training curve in lab 02's executed notebook, as a data URI. Raises LookupError if it is not there."""
-    cell = next(cell for cell in nbformat.read(ROOT / "solutions" / "02_pretraining.ipynb", as_version=4).cells if "live = curve.LiveCurve(" in cell.source)
+    cell = next(
+        cell
+        for cell in nbformat.read(ROOT / "solutions" / "02_pretraining.ipynb", as_version=4).cells
+        if "live = curve.LiveCurve(" in cell.source
+    )
     pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
     if not pictures:
         raise LookupError("solutions/02_pretraining.ipynb shows no curve: build it first")
@@ -46,7 +53,9 @@ def curve_png() -> str:
 def wrong_card() -> str:
     """What check() says to the commonest wrong answer of lab 00."""
     question = next(q for q in core.questions_of("00_start_here") if q.id == "surprise")
-    return card.render(core.run(question, core.LocalCaller({"surprise": lambda options: float(sum(math.log2(n) for n in options))})))
+    return card.render(
+        core.run(question, core.LocalCaller({"surprise": lambda options: float(sum(math.log2(n) for n in options))}))
+    )
 
 
 def console(model, tokenizer) -> str:
@@ -65,14 +74,35 @@ def page() -> str:
     talk.append({"role": "assistant", "content": respond(safe, tokenizer, [talk])[0]})
     tokens, values = heatmap.per_token(safe, tokenizer, talk, sft, learned_reward(judge))
     parts = [
-        ("wide", "One small model through every phase", "each with a limit that is known", lifecycle.render(lifecycle.state(), None)),
-        ("", "Pre-training meets its limit", "on a laptop, in five minutes", f'<img src="{curve_png()}" alt="The loss falls to the entropy"/>'),
+        (
+            "wide",
+            "One small model through every phase",
+            "each with a limit that is known",
+            lifecycle.render(lifecycle.state(), None),
+        ),
+        (
+            "",
+            "Pre-training meets its limit",
+            "on a laptop, in five minutes",
+            f'<img src="{curve_png()}" alt="The loss falls to the entropy"/>',
+        ),
         ("", "The red-team console", "you attack your own assistant", console(safe, tokenizer)),
         ("", "A check names the mistake", "and says what to do next", wrong_card()),
-        ("", "What alignment did to each token", "against the model before", heatmap.render(tokens, values, "log-ratio")),
+        (
+            "",
+            "What alignment did to each token",
+            "against the model before",
+            heatmap.render(tokens, values, "log-ratio"),
+        ),
     ]
-    sections = "".join(f'<section class="{kind}"><h2>{escape(title)} <small>· {escape(words)}</small></h2>{html}</section>' for kind, title, words, html in parts)
-    return f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><style>{CSS}</style></head><body><main>{sections}</main></body></html>'
+    sections = "".join(
+        f'<section class="{kind}"><h2>{escape(title)} <small>· {escape(words)}</small></h2>{html}</section>'
+        for kind, title, words, html in parts
+    )
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta '
+        f'charset="utf-8"><style>{CSS}</style></head><body><main>{sections}</main></body></html>'
+    )
 
 
 def main() -> int:
@@ -83,7 +113,11 @@ def main() -> int:
     except ImportError:
         chromium = None
     if not chromium:
-        print("make pictures: docs/course.png needs Chromium (Debian, Ubuntu: apt-get install chromium) and playwright; docs/lifecycle.png is made", file=sys.stderr)
+        print(
+            "make pictures: docs/course.png needs Chromium (Debian, Ubuntu: apt-get install chromium) and playwright; "
+            "docs/lifecycle.png is made",
+            file=sys.stderr,
+        )
         return 1
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"] if os.geteuid() == 0 else [])

@@ -1,9 +1,13 @@
-"""Runs the solutions of the labs from their sources, each in a folder of its own, with the Python that runs this; prints a table.
+"""Runs the solutions of the labs from their sources, each in a folder of its own, with the Python that runs this;
+prints a table.
 
-    python scripts/run_labs.py [LAB ...]       sizes by COURSE_SIZE, tiny unless set; COURSE_FAKE_COLAB=1: the kernels think that they are on Colab
+    python scripts/run_labs.py [LAB ...]       sizes by COURSE_SIZE, tiny unless set; COURSE_FAKE_COLAB=1: the kernels
+                                               think that they are on Colab
 
-Exit status 1 if a lab stops; then its row has the cell, the exception and the last line of the course's own code on the way there.
+Exit status 1 if a lab stops; then its row has the cell, the exception and the last line of the course's own code on the
+way there.
 """
+
 import os
 import re
 import sys
@@ -34,7 +38,12 @@ def stopped(notebook):
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                return number, first_line(cell), f"{output.ename}: {output.evalue}".splitlines()[0][:200], where(output.traceback)
+                return (
+                    number,
+                    first_line(cell),
+                    f"{output.ename}: {output.evalue}".splitlines()[0][:200],
+                    where(output.traceback),
+                )
     return None
 
 
@@ -43,13 +52,26 @@ def run(path):
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory(prefix="littlebrook-labs-") as folder:
         roots = [str(ROOT / "tests/setup/fake_colab")] if os.environ.get("COURSE_FAKE_COLAB") else []
-        environment = {**os.environ, "COURSE_WORK": f"{folder}/work", "PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1"}
+        environment = {
+            **os.environ,
+            "COURSE_WORK": f"{folder}/work",
+            "PYTHONWARNINGS": "ignore",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "MPLBACKEND": "agg",
+            "HF_HUB_OFFLINE": "1",
+        }
         environment["PYTHONPATH"] = os.pathsep.join([*roots, str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment.setdefault("COURSE_SIZE", "tiny")
         if roots:  # Colab has loaded its own package before the first cell
             notebook.cells.insert(0, nbformat.v4.new_code_cell("import google.colab"))
         began = []
-        client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}}, on_cell_execute=lambda cell, cell_index: began.append(cell_index))
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+            on_cell_execute=lambda cell, cell_index: began.append(cell_index),
+        )
         try:
             client.execute(env=environment)
         except CellExecutionError:
@@ -57,14 +79,28 @@ def run(path):
             return f"cell {number - bool(roots)} ({first}): {error}" + (f" at course_lib/{frame}" if frame else "")
         except (CellTimeoutError, DeadKernelError) as error:
             number = began[-1]
-            return f"cell {number - bool(roots)} ({first_line(notebook.cells[number])}): {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            return (
+                f"cell {number - bool(roots)} ({first_line(notebook.cells[number])}): {type(error).__name__}: "
+                f"{str(error).splitlines()[0][:200]}"
+            )
     return None
 
 
 def versions():
     from importlib.metadata import PackageNotFoundError, version
 
-    for name in ("torch", "numpy", "transformers", "trl", "peft", "datasets", "ipywidgets", "ipython", "jupyterlab", "torchao"):
+    for name in (
+        "torch",
+        "numpy",
+        "transformers",
+        "trl",
+        "peft",
+        "datasets",
+        "ipywidgets",
+        "ipython",
+        "jupyterlab",
+        "torchao",
+    ):
         try:
             yield f"{name} {version(name)}"
         except PackageNotFoundError:
@@ -84,7 +120,10 @@ def main(names):
         start, before = time.perf_counter(), computed()
         problem = run(path)
         wrong += problem is not None
-        print(f"{path.stem:32} {time.perf_counter() - start:6.0f} s {computed() - before:6.0f} s CPU  {problem or 'ran'}", flush=True)
+        print(
+            f"{path.stem:32} {time.perf_counter() - start:6.0f} s {computed() - before:6.0f} s CPU  {problem or 'ran'}",
+            flush=True,
+        )
     print(f"{len(labs) - wrong} of {len(labs)} ran")
     return int(wrong > 0 or not labs)
 

@@ -1,15 +1,21 @@
-"""solutions/NN_name.py, the one source of a lab, to labs/NN_name.ipynb (student) and solutions/NN_name.ipynb (executed).
+"""solutions/NN_name.py, the one source of a lab, to labs/NN_name.ipynb (student) and solutions/NN_name.ipynb
+(executed).
 
-    course build [LAB ...]            make what is missing or older than its source; runs the solution at size $COURSE_SIZE
+    course build [LAB ...]            make what is missing or older than its source; runs the solution at size
+                                      $COURSE_SIZE
     course build [LAB ...] --force    run the solutions again all the same (course_lib has changed)
-    course build [LAB ...] --keep-outputs   run nothing: keep the stored outputs where code cells differ in import lines only, refuse elsewhere
+    course build [LAB ...] --keep-outputs   run nothing: keep the stored outputs where code cells differ in import lines
+                                            only, refuse elsewhere
     course build [LAB ...] --check    change nothing; one line for each thing that is wrong, exit 1 if there is any
-    course build --badges             put COURSE_REPO and COURSE_REF into badges and set-up cells and run nothing; for a fork, and for a release
+    course build --badges             put COURSE_REPO and COURSE_REF into badges and set-up cells and run nothing; for a
+                                      fork, and for a release
 
-The source is jupytext percent. A cell is told by its first line: `# SETUP` (its text comes from here), `# EXERCISE id`, `# LONG`
-(training: graders skip it), `<!-- WRITTEN id -->`; `check("id")` alone is a check. Between `### BEGIN SOLUTION` and `### END SOLUTION`
-stands what students write.
+The source is jupytext percent. A cell is told by its first line: `# SETUP` (its text comes from here), `# EXERCISE id`,
+`# LONG`
+(training: graders skip it), `<!-- WRITTEN id -->`; `check("id")` alone is a check. Between `### BEGIN SOLUTION` and
+`### END SOLUTION` stands what students write.
 """
+
 import argparse
 import re
 import sys
@@ -20,7 +26,7 @@ import nbformat
 from course_lib.authoring.executed import execute, is_current, keep_outputs
 from course_lib.authoring.gate import gate
 from course_lib.authoring.source import convert
-from course_lib.platform import COURSE_REF, COURSE_REPO, CourseError, ROOT, write_atomic
+from course_lib.platform import COURSE_REF, COURSE_REPO, ROOT, CourseError, write_atomic
 
 LIMIT = 1_000_000  # bytes of one notebook file; GitHub shows no more
 
@@ -46,11 +52,15 @@ def build(lab, root, check=False, force=False, keep=False, questions=None):
             executed = keep_outputs(solution_path, solution) if keep else execute(solution, lab)
             solution_path.write_text(nbformat.writes(executed) + "\n", encoding="utf-8")
     sizes = {path: path.stat().st_size for path in (student_path, solution_path) if path.exists()}
-    return problems + [f"{path.name} has {size} bytes, more than {LIMIT}" for path, size in sizes.items() if size > LIMIT]
+    return problems + [
+        f"{path.name} has {size} bytes, more than {LIMIT}" for path, size in sizes.items() if size > LIMIT
+    ]
 
 
 def rebadge(root, repo, ref):
-    """Puts repository and tag into the badges and set-up cells of all notebooks and of README, and changes no other byte. Returns the files changed."""
+    """Puts repository and tag into the badges and set-up cells of all notebooks and of README, and changes no other
+    byte. Returns the files changed.
+    """
     if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", repo):
         raise CourseError(f"COURSE_REPO is {repo!r}: set it to owner/name, as on GitHub.")
     if not re.fullmatch(r"\w[\w./-]*", ref):
@@ -58,8 +68,16 @@ def rebadge(root, repo, ref):
     changed = []
     for path in [*sorted(root.glob("labs/*.ipynb")), *sorted(root.glob("solutions/*.ipynb")), root / "README.md"]:
         old = path.read_bytes()
-        new = re.sub(rb"(colab\.research\.google\.com/github/)[\w./-]+?(/(?:labs|solutions)/\w+\.ipynb)", rb"\g<1>%s/blob/%s\2" % (repo.encode(), ref.encode()), old)
-        new = re.sub(rb"(littlebrook-course @ git\+https://github\.com/)[\w./-]+@[\w./-]+", rb"\g<1>%s@%s" % (repo.encode(), ref.encode()), new)
+        new = re.sub(
+            rb"(colab\.research\.google\.com/github/)[\w./-]+?(/(?:labs|solutions)/\w+\.ipynb)",
+            rb"\g<1>%s/blob/%s\2" % (repo.encode(), ref.encode()),
+            old,
+        )
+        new = re.sub(
+            rb"(littlebrook-course @ git\+https://github\.com/)[\w./-]+@[\w./-]+",
+            rb"\g<1>%s@%s" % (repo.encode(), ref.encode()),
+            new,
+        )
         if new != old:
             write_atomic(path, new)
             changed.append(path)
@@ -67,18 +85,30 @@ def rebadge(root, repo, ref):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="course build", description="Make or check the notebooks of the labs from solutions/*.py")
+    parser = argparse.ArgumentParser(
+        prog="course build", description="Make or check the notebooks of the labs from solutions/*.py"
+    )
     parser.add_argument("labs", nargs="*", metavar="LAB")
     parser.add_argument("--check", action="store_true", help="change nothing, say what is wrong")
     parser.add_argument("--force", action="store_true", help="run the solutions again")
-    parser.add_argument("--keep-outputs", action="store_true", help="run nothing: keep the stored outputs where only imports and words have changed")
-    parser.add_argument("--badges", action="store_true", help="put COURSE_REPO and COURSE_REF into badges and set-up cells, run nothing")
+    parser.add_argument(
+        "--keep-outputs",
+        action="store_true",
+        help="run nothing: keep the stored outputs where only imports and words have changed",
+    )
+    parser.add_argument(
+        "--badges", action="store_true", help="put COURSE_REPO and COURSE_REF into badges and set-up cells, run nothing"
+    )
     options = parser.parse_args(argv)
     root = Path.cwd() if Path("solutions").is_dir() else ROOT
     sources = {path.stem: path for path in sorted((root / "solutions").glob("[0-9][0-9]_*.py"))}
     unknown = [lab for lab in options.labs if lab not in sources]
     if unknown or not sources:
-        print(f"course build: no solutions/{(unknown or ['*'])[0]}.py here; labs: {', '.join(sources) or 'none, is this the course folder?'}", file=sys.stderr)
+        print(
+            f"course build: no solutions/{(unknown or ['*'])[0]}.py here; labs: "
+            f"{', '.join(sources) or 'none, is this the course folder?'}",
+            file=sys.stderr,
+        )
         return 2
     if options.badges:
         print(f"{len(rebadge(root, COURSE_REPO, COURSE_REF))} files now lead to {COURSE_REPO} at {COURSE_REF}")
@@ -90,7 +120,10 @@ def main(argv=None):
         except (CourseError, LookupError) as error:
             problems = [str(error)]
         wrong += len(problems)
-        print("\n".join(f"{lab}: {problem}" for problem in problems) or f"{lab}: {'in order' if options.check else 'built'}")
+        print(
+            "\n".join(f"{lab}: {problem}" for problem in problems)
+            or f"{lab}: {'in order' if options.check else 'built'}"
+        )
     return int(wrong > 0)
 
 

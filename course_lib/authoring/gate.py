@@ -1,4 +1,7 @@
-"""What must hold before a lab is released: solution = 100 %, stub = 0 % by NotImplementedError only, no answer in the student notebook."""
+"""What must hold before a lab is released: solution = 100 %, stub = 0 % by NotImplementedError only, no answer in the
+student notebook.
+"""
+
 import contextlib
 import io
 import os
@@ -11,7 +14,12 @@ from course_lib.questions.core import ArtifactQuestion, LocalCaller, Question, W
 
 def namespace_of(notebook, lab):
     """Runs the cells that a grader runs (no setup, no check, nothing long) and returns their names."""
-    names = {"__name__": "__main__", "course_lib": course_lib, "check": lambda *_, **__: False, "submit": lambda *_, **__: None}
+    names = {
+        "__name__": "__main__",
+        "course_lib": course_lib,
+        "check": lambda *_, **__: False,
+        "submit": lambda *_, **__: None,
+    }
     names |= {name: lambda *_, **__: None for name in ("load_stage", "save_stage", "display")}
     os.environ.setdefault("MPLBACKEND", "agg")
     for number, cell in enumerate(notebook.cells):
@@ -35,8 +43,15 @@ def gate(lab, student, solution, questions):
     leaks = {line for line in hidden - open_lines if len(re.sub(r"\W", "", line)) >= 5}
     shown = {line.strip() for cell in student.cells for line in cell.source.splitlines()}
     problems += [f"the student notebook shows a solution line: {line!r}" for line in sorted(leaks & shown)]
-    for want, kind in ((Question, "exercise"), (Question, "check"), (ArtifactQuestion, "check"), (WrittenQuestion, "written")):
-        problems += [f"question {q.id} has no {kind} cell" for q in questions if type(q) is want and (kind, q.id) not in kinds]
+    for want, kind in (
+        (Question, "exercise"),
+        (Question, "check"),
+        (ArtifactQuestion, "check"),
+        (WrittenQuestion, "written"),
+    ):
+        problems += [
+            f"question {q.id} has no {kind} cell" for q in questions if type(q) is want and (kind, q.id) not in kinds
+        ]
     known = {q.id for q in questions}
     problems += [f"{kind} cell {name} has no question" for kind, name in kinds if name and name not in known]
     code = [kind_of(cell) for cell in solution.cells if cell.cell_type == "code"]
@@ -52,7 +67,13 @@ def gate(lab, student, solution, questions):
         for question in (q for q in questions if type(q) is Question):
             result = run(question, caller)
             if edition == "solution" and result.score != result.max:
-                problems.append(f"the solution gets {result.score:g} of {result.max:g} for {question.id}: {[(c.name, c.status, c.message) for c in result.cases if c.status != 'pass']}")
+                problems.append(
+                    f"the solution gets {result.score:g} of {result.max:g} for {question.id}: "
+                    f"{[(c.name, c.status, c.message) for c in result.cases if c.status != 'pass']}"
+                )
             if edition == "stub" and (result.score or {c.status for c in result.cases} != {"todo"}):
-                problems.append(f"the stub of {question.id} gets {result.score:g} with {sorted({c.status for c in result.cases})}: it must fail by NotImplementedError only")
+                problems.append(
+                    f"the stub of {question.id} gets {result.score:g} with {sorted({c.status for c in result.cases})}: "
+                    "it must fail by NotImplementedError only"
+                )
     return problems

@@ -1,14 +1,16 @@
-"""`course ship`: make everything that the repository ships from nothing but the seed — tokenizer, data set files, fall-back models.
+"""`course ship`: make everything that the repository ships from nothing but the seed — tokenizer, data set files,
+fall-back models.
 
 Run it when a recipe changes, and only then: what it writes lives in git for ever.
 """
+
 import argparse
 import json
 
 import torch
 
-from course_lib.stages.artifacts import SHIPPED, save_stage
 from course_lib.platform import write_atomic
+from course_lib.stages.artifacts import SHIPPED, save_stage
 from course_lib.stages.tokenizer import SHIPPED as TOKENIZER
 from course_lib.stages.tokenizer import train_tokenizer
 from course_lib.world import pretrain_documents
@@ -28,7 +30,13 @@ def ship_datasets() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for split in SPLIT_SIZES:
         documents = pretrain_documents(split)
-        table = pyarrow.table({"text": [d.text for d in documents], "kind": [d.kind for d in documents], "nll": [d.nll for d in documents]})
+        table = pyarrow.table(
+            {
+                "text": [d.text for d in documents],
+                "kind": [d.kind for d in documents],
+                "nll": [d.nll for d in documents],
+            }
+        )
         path = FOLDER / f"pretrain-{split}.parquet"
         pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
         print(f"{path}: {len(documents):,} documents, {path.stat().st_size / 1e6:.1f} MB")
@@ -44,7 +52,13 @@ def ship_instructions() -> None:
 
     for split, n in (("train", PRESETS["laptop"].examples), ("residents", 2000), ("phrasings", 2000)):
         rows = task_rows(split, n)
-        table = pyarrow.table({"messages": [row["messages"] for row in rows], "kind": [row["kind"] for row in rows], "check": [json.dumps(row["check"]) for row in rows]})
+        table = pyarrow.table(
+            {
+                "messages": [row["messages"] for row in rows],
+                "kind": [row["kind"] for row in rows],
+                "check": [json.dumps(row["check"]) for row in rows],
+            }
+        )
         path = FOLDER / f"instructions-{split}.parquet"
         pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
         print(f"{path}: {len(rows):,} rows, {path.stat().st_size / 1e6:.1f} MB")
@@ -67,15 +81,18 @@ def ship_reader(size: str = "laptop", seed: int = 0) -> None:
 
 
 def ship_assistant(stage: str, parent: str, size: str, seed: int) -> None:
-    from course_lib.stages.artifacts import load_folder
     from course_lib.evaluation.instructions import examine
+    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.sft import read, sft
 
-    base = load_folder(SHIPPED / parent, parent)[0]         # never the author's own work folder
+    base = load_folder(SHIPPED / parent, parent)[0]  # never the author's own work folder
     run = {"sft": sft, "reader": read}[stage](size, seed, base=base)
     scores = examine(run.model, reading=stage == "reader")
     folder = save_stage(stage, run.model, {**run.record, "metrics": scores}, SHIPPED / stage, dtype=torch.bfloat16)
-    print(f"{folder}: {scores['residents']:.1%} of held-out instructions, {scores['phrasings']:.1%} in held-out phrasings, after {run.record['minutes']:.1f} minutes")
+    print(
+        f"{folder}: {scores['residents']:.1%} of held-out instructions, {scores['phrasings']:.1%} in held-out "
+        f"phrasings, after {run.record['minutes']:.1f} minutes"
+    )
 
 
 def ship_preferences() -> None:
@@ -92,24 +109,37 @@ def ship_preferences() -> None:
     model, tokenizer = assistant(load_folder(SHIPPED / "sft", "sft")[0]), load_tokenizer()
     for split, n, pairs in (("train", 52_000, 30_000), ("test", 4_000, 2_000)):
         rows = label_pairs(sample_pairs(model, tokenizer, prompts(split, n)), split)[:pairs]
-        table = pyarrow.table({**{key: [row[key] for row in rows] for key in ("prompt", "chosen", "rejected", "annotator", "kind")}, "check": [json.dumps(row["check"]) for row in rows]})
+        table = pyarrow.table(
+            {
+                **{key: [row[key] for row in rows] for key in ("prompt", "chosen", "rejected", "annotator", "kind")},
+                "check": [json.dumps(row["check"]) for row in rows],
+            }
+        )
         path = FOLDER / f"preferences-{split}.parquet"
         pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
         print(f"{path}: {len(rows):,} pairs, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def ship_reward(size: str = "laptop", seed: int = 0) -> None:
-    from course_lib.stages.artifacts import load_folder
     from course_lib.evaluation.reward_model import reward_run
+    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.rollout import assistant
 
     run, scores = reward_run(size, seed, assistant(load_folder(SHIPPED / "sft", "sft")[0]))
-    folder = save_stage("reward", run.model, {**run.record, "parent": "sft", "metrics": scores}, SHIPPED / "reward", dtype=torch.bfloat16)
+    folder = save_stage(
+        "reward",
+        run.model,
+        {**run.record, "parent": "sft", "metrics": scores},
+        SHIPPED / "reward",
+        dtype=torch.bfloat16,
+    )
     print(f"{folder}: {scores['share_of_bayes']:.1%} of the Bayes limit, after {scores['minutes']:.1f} minutes")
 
 
 def ship_requests() -> None:
-    """The requests of lab 10 as files, for everybody who reads them with `datasets`; the labs make the same rows on the fly."""
+    """The requests of lab 10 as files, for everybody who reads them with `datasets`; the labs make the same rows on the
+    fly.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -118,8 +148,14 @@ def ship_requests() -> None:
 
     for split, n in (("train", REQUESTS["laptop"]), ("test", 2000)):
         rows = request_rows(split, n)
-        table = pyarrow.table({"messages": [row["messages"] for row in rows], "harmful": [row["kind"] == "harmful" for row in rows],
-                               "category": [row["category"] for row in rows], "disguise": [row["disguise"] for row in rows]})
+        table = pyarrow.table(
+            {
+                "messages": [row["messages"] for row in rows],
+                "harmful": [row["kind"] == "harmful" for row in rows],
+                "category": [row["category"] for row in rows],
+                "disguise": [row["disguise"] for row in rows],
+            }
+        )
         path = FOLDER / f"requests-{split}.parquet"
         pyarrow.parquet.write_table(table, path, compression="zstd", compression_level=19)
         print(f"{path}: {len(rows):,} rows, {path.stat().st_size / 1e6:.1f} MB")
@@ -127,18 +163,31 @@ def ship_requests() -> None:
 
 def ship_safety(size: str = "laptop", seed: int = 0) -> None:
     """The helpful-only assistant and the one that learned to refuse."""
-    from course_lib.stages.artifacts import load_folder
     from course_lib.evaluation.safety import safety_run
+    from course_lib.stages.artifacts import load_folder
 
     before, after, scores = safety_run(size, seed, load_folder(SHIPPED / "sft", "sft")[0], progress=True)
     for stage, run in (("helpful", before), ("safe", after)):
         folder = save_stage(stage, run.model, {**run.record, "metrics": scores}, SHIPPED / stage, dtype=torch.bfloat16)
-        print(f"{folder}: {scores['harmful_refused' if stage == 'safe' else 'harmful_refused_before']:.1%} of what harms refused")
+        print(
+            f"{folder}: {scores['harmful_refused' if stage == 'safe' else 'harmful_refused_before']:.1%} of what harms "
+            "refused"
+        )
 
 
 def main(argv: list[str] | None = None) -> int:
-    parts = {"tokenizer": ship_tokenizer, "datasets": ship_datasets, "instructions": ship_instructions, "pretrain": ship_pretrain, "sft": ship_sft, "reader": ship_reader,
-             "preferences": ship_preferences, "reward": ship_reward, "requests": ship_requests, "safety": ship_safety}
+    parts = {
+        "tokenizer": ship_tokenizer,
+        "datasets": ship_datasets,
+        "instructions": ship_instructions,
+        "pretrain": ship_pretrain,
+        "sft": ship_sft,
+        "reader": ship_reader,
+        "preferences": ship_preferences,
+        "reward": ship_reward,
+        "requests": ship_requests,
+        "safety": ship_safety,
+    }
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")
     chosen = parser.parse_args(argv).part or list(parts)

@@ -1,4 +1,7 @@
-"""The source of a lab, jupytext percent, as cells: what kind each is, what students write in it, and the two notebooks it becomes."""
+"""The source of a lab, jupytext percent, as cells: what kind each is, what students write in it, and the two notebooks
+it becomes.
+"""
+
 import hashlib
 import re
 
@@ -14,7 +17,7 @@ HEADS = {
     "written": r"<!-- WRITTEN (\w+) -->$",
     "check": r"""check\(["'](\w+)["']\)$""",
 }
-SETUP = '''\
+SETUP = """\
 #@title Setup - run me first
 # Made by `course build`. On Colab this installs the course and moves nothing that is there; elsewhere `make lab` has done so.
 import importlib.util, sys
@@ -26,7 +29,7 @@ if importlib.util.find_spec("course_lib") is None:
 import course_lib
 from course_lib import check, load_stage, save_stage, submit
 course = course_lib.setup("{lab}", seed=0)
-'''
+"""
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{repo}/blob/{ref}/{path})"
 
 
@@ -85,7 +88,12 @@ def convert(source, lab, student, questions=()):
 
     points = {q.id: q.points for q in questions}
     trains = any(type(q).__name__ == "ArtifactQuestion" for q in questions)
-    place = {"repo": COURSE_REPO, "ref": COURSE_REF, "lab": lab, "path": f"{'labs' if student else 'solutions'}/{lab}.ipynb"}
+    place = {
+        "repo": COURSE_REPO,
+        "ref": COURSE_REF,
+        "lab": lab,
+        "path": f"{'labs' if student else 'solutions'}/{lab}.ipynb",
+    }
     cells, exercises = [], set()
     for number, old in enumerate(jupytext.reads(source, fmt="py:percent").cells):
         kind, name = kind_of(old)
@@ -114,8 +122,13 @@ def convert(source, lab, student, questions=()):
         cells.append(cell)
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.nbformat_minor = 5
-    notebook.metadata.update(kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"}, language_info={"name": "python"})
-    notebook.metadata["colab"] = {"provenance": [], "toc_visible": True, "generative_ai_disabled": True} | ({"gpuType": "T4"} if trains else {})
+    notebook.metadata.update(
+        kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"},
+        language_info={"name": "python"},
+    )
+    notebook.metadata["colab"] = {"provenance": [], "toc_visible": True, "generative_ai_disabled": True} | (
+        {"gpuType": "T4"} if trains else {}
+    )
     if trains:
         notebook.metadata["accelerator"] = "GPU"
     if not student:

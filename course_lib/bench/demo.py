@@ -1,6 +1,7 @@
-"""`make grade-demo`: a class of six hands in lab 02 and is graded. The solution, the stub, a half-done one, and three that cheat.
+"""`make grade-demo`: a class of six hands in lab 02 and is graded. The solution, the stub, a half-done one, and three
+that cheat.
 
-    python -m course_lib.bench.demo [FOLDER]        default ./demo, made anew
+python -m course_lib.bench.demo [FOLDER]        default ./demo, made anew
 """
 
 import json
@@ -63,7 +64,10 @@ def notebooks(root=ROOT):
     for book in (whole, stub):
         for cell in book.cells:
             if cell.source.strip() == "# SETUP":
-                cell.source = f'import course_lib\nfrom course_lib import check, load_stage, save_stage, submit\ncourse = course_lib.setup("{LAB}", seed=0)'
+                cell.source = (
+                    "import course_lib\nfrom course_lib import check, load_stage, save_stage, submit\ncourse = "
+                    f'course_lib.setup("{LAB}", seed=0)'
+                )
     return json.loads(json.dumps(whole)), json.loads(json.dumps(stub))
 
 
@@ -85,7 +89,16 @@ def half_done(solution, student):
 
 def with_cell(book, source):
     book = json.loads(json.dumps(book))
-    book["cells"].append({"cell_type": "code", "id": "evil0001", "metadata": {}, "source": source, "outputs": [], "execution_count": None})
+    book["cells"].append(
+        {
+            "cell_type": "code",
+            "id": "evil0001",
+            "metadata": {},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        }
+    )
     return book
 
 
@@ -149,11 +162,17 @@ def main(argv=None):
     seconds = time.monotonic() - began
     Console().print(grade.table(LAB, results))
     write_atomic(folder / f"{LAB}.csv", export.to_csv(LAB, grades, submitted).encode())
-    print(f"{len(results)} submissions in {seconds:.0f} s, one after the other. Everything is in {folder}/, the table for the LMS in {folder}/{LAB}.csv.")
+    print(
+        f"{len(results)} submissions in {seconds:.0f} s, one after the other. Everything is in {folder}/, the table "
+        f"for the LMS in {folder}/{LAB}.csv."
+    )
     score = lambda who: next(store.totals(r) for s, r in results.items() if s.startswith(who))
     undeserved = [w for w in ("ben", "dora", "egon", "fritz") if score(w)[0] != 0]
     if undeserved or score("ada")[0] != score("ada")[1]:
-        print(f"NOT as it should be: {'undeserved points for ' + ', '.join(undeserved) if undeserved else 'the solution has not 100 %'}.")
+        print(
+            "NOT as it should be: "
+            f"{'undeserved points for ' + ', '.join(undeserved) if undeserved else 'the solution has not 100 %'}."
+        )
         return 1
     return 0
 

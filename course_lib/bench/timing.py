@@ -1,4 +1,6 @@
-"""How long one submission of lab 02 takes: cold, where a fresh process grades it in a fresh box, and warm, as it is in a class."""
+"""How long one submission of lab 02 takes: cold, where a fresh process grades it in a fresh box, and warm, as it is in
+a class.
+"""
 
 import json
 import os
@@ -10,18 +12,22 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_lib.platform import write_atomic
 from course_lib.bench import demo
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import doctor
 from course_lib.grading.scoring import grade
+from course_lib.platform import write_atomic
 
 
 def file_solution(root, model=None):
     """Puts the solution of lab 02 where collect would, with a model's folder or without."""
     files = {"notebook.ipynb": json.dumps(demo.notebooks()[0]).encode()}
     if model is not None:
-        files |= {f"work/pretrain/{name}": (model / name).read_bytes() for name in ("model.safetensors", "record.json") if (model / name).exists()}
+        files |= {
+            f"work/pretrain/{name}": (model / name).read_bytes()
+            for name in ("model.safetensors", "record.json")
+            if (model / name).exists()
+        }
     place = root / "submissions" / demo.LAB / "ada" / store.submission_sha(files)
     for name, data in files.items():
         write_atomic(place / name, data)
@@ -37,7 +43,9 @@ def a_model(root):
 
 
 def cold_seconds(rounds=3):
-    """{"cold_s": median wall time of `course grade-one`, a fresh process, "cold_s_best", "cold_s_worst", "cold_cpu_s": of the grading process, "score", "max", "rounds"}. Raises NoSandbox."""
+    """{"cold_s": median wall time of `course grade-one`, a fresh process, "cold_s_best", "cold_s_worst", "cold_cpu_s":
+    of the grading process, "score", "max", "rounds"}. Raises NoSandbox.
+    """
     doctor.require_sandbox()
     seconds, cpu = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +55,11 @@ def cold_seconds(rounds=3):
             ((job, job_path, out),) = grade.jobs_of(demo.LAB, folder / f"grades{i}", folder / "submissions")
             store.write_json(job_path, job)
             began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([sys.executable, "-m", "course_lib.cli", "grade-one", job_path, out], env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}, check=True)
+            subprocess.run(
+                [sys.executable, "-m", "course_lib.cli", "grade-one", job_path, out],
+                env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"},
+                check=True,
+            )
             seconds.append(time.perf_counter() - began)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             cpu.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
@@ -60,16 +72,19 @@ def cold_seconds(rounds=3):
 
 
 def warm_seconds(rounds=9):
-    """What grading adds to the student's own compute once a process and its zygote are warm, as a class's are after their first submission.
+    """What grading adds to the student's own compute once a process and its zygote are warm, as a class's are after
+    their first submission.
 
-    {"warm_s": median of the whole wall time of a submission less what its code took in the agent (cells and calls), "warm_s_best",
-    "warm_whole_s": the whole, "warm_student_s": the code, "warm_boot_s": the zygote's start, once a worker, "warm_model_s": the whole of a
-    submission with a model, whose forward passes on hidden documents are most of it, "score", "max", "rounds"}. OSError or NoSandbox where no warm start is possible.
+    {"warm_s": median of the whole wall time of a submission less what its code took in the agent (cells and calls),
+    "warm_s_best",
+    "warm_whole_s": the whole, "warm_student_s": the code, "warm_boot_s": the zygote's start, once a worker,
+    "warm_model_s": the whole of a submission with a model, whose forward passes on hidden documents are most of it,
+    "score", "max", "rounds"}. OSError or NoSandbox where no warm start is possible.
 
     warm_s is taken without a model, for nothing then runs beside the student's code, and the difference hides nothing.
     """
-    from course_lib.grading.scoring.grade_one import grade_one
     from course_lib.grading.sandbox.zygote import Zygote
+    from course_lib.grading.scoring.grade_one import grade_one
 
     def one(root, name):
         ((job, job_path, out),) = grade.jobs_of(demo.LAB, root / name, root / "submissions")

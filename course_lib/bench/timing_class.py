@@ -1,6 +1,7 @@
-"""How long a class takes: n distinct submissions of lab 04 with a trained adapter each, graded by a real `course grade -j 2`, and what memory its workers need.
+"""How long a class takes: n distinct submissions of lab 04 with a trained adapter each, graded by a real `course grade
+-j 2`, and what memory its workers need.
 
-    python -m course_lib.bench.timing_class [N]        default 300; half a minute of training, then the grading
+python -m course_lib.bench.timing_class [N]        default 300; half a minute of training, then the grading
 """
 
 import json
@@ -14,19 +15,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from course_lib.platform import ROOT, write_atomic
 from course_lib.bench import demo
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
 from course_lib.grading.scoring.worker import proportional_bytes
+from course_lib.platform import ROOT, write_atomic
 
 JOBS = 2
 
 
 def adapter(folder):
-    """A model with an adapter that has learned lab 04's job from a tenth of the rows, on the shipped assistant. Returns (model, record)."""
-    from course_lib.stages.artifacts import SHIPPED, load_folder
+    """A model with an adapter that has learned lab 04's job from a tenth of the rows, on the shipped assistant. Returns
+    (model, record).
+    """
     from course_lib.stages import lora
+    from course_lib.stages.artifacts import SHIPPED, load_folder
 
     config = lora.PRESETS["laptop"]
     few = replace(config, examples=config.examples // 10, replay=config.replay // 10, validations=0)
@@ -40,7 +43,9 @@ def books(lab):
 
 
 def hand_in_class(root, lab, n, seed=0):
-    """n submissions, no two alike: solutions, some with a wrong or an open exercise, a few stubs; every adapter is another one, one in thirty is copied."""
+    """n submissions, no two alike: solutions, some with a wrong or an open exercise, a few stubs; every adapter is
+    another one, one in thirty is copied.
+    """
     import torch
 
     from course_lib.stages.lora import save_adapter_stage
@@ -62,7 +67,10 @@ def hand_in_class(root, lab, n, seed=0):
             if kind == "one open" and demo.exercise(cell) == chosen:
                 cell["source"] = open_cells[chosen]
             if kind == "one wrong" and demo.exercise(cell) == chosen:
-                cell["source"] = "".join(cell["source"]) + f"\n{chosen} = (lambda right: lambda *a, **k: None if right(*a, **k) is None else 0.0)({chosen})"
+                cell["source"] = (
+                    "".join(cell["source"])
+                    + f"\n{chosen} = (lambda right: lambda *a, **k: None if right(*a, **k) is None else 0.0)({chosen})"
+                )
         book = demo.with_cell(book, f"# student {i}\nx = {i}")
         if weights is None or i % 30:
             generator = torch.Generator().manual_seed(i)
@@ -70,7 +78,9 @@ def hand_in_class(root, lab, n, seed=0):
                 if name in trained:
                     p.data = trained[name] * (1 + 0.1 * torch.randn(p.shape, generator=generator))
             weights = save_adapter_stage(model, {**record, "seed": i}, folder=root / "adapter")
-        files = {"notebook.ipynb": json.dumps(book).encode()} | {f"work/lora/{name}": (weights / name).read_bytes() for name in ("model.safetensors", "record.json")}
+        files = {"notebook.ipynb": json.dumps(book).encode()} | {
+            f"work/lora/{name}": (weights / name).read_bytes() for name in ("model.safetensors", "record.json")
+        }
         folder = Path(root, "submissions", lab, f"student{i:03d}", store.submission_sha(files))
         for name, data in files.items():
             write_atomic(folder / name, data)
@@ -78,7 +88,9 @@ def hand_in_class(root, lab, n, seed=0):
 
 
 def most_memory(process, found):
-    """Watches the workers of a running `course grade`: found["bytes"] becomes the most that one of them had with its zygote and box, pages that several share counted once."""
+    """Watches the workers of a running `course grade`: found["bytes"] becomes the most that one of them had with its
+    zygote and box, pages that several share counted once.
+    """
     while process.poll() is None:
         for worker in borders.processes(process.pid)[1:]:
             try:
@@ -90,9 +102,11 @@ def most_memory(process, found):
 
 
 def class_of(n=300, lab="04_lora_and_qlora"):
-    """{"submissions", "minutes", "seconds_each" (of one worker), "worker_gib", "jobs", "cores", "load", "graded", "mean_percent"}; "minutes_300" only where 300 were graded.
+    """{"submissions", "minutes", "seconds_each" (of one worker), "worker_gib", "jobs", "cores", "load", "graded",
+    "mean_percent"}; "minutes_300" only where 300 were graded.
 
-    Raises NoSandbox. "load" is the machine's load before it began: the minutes are those of a quiet machine only where it is near 0.
+    Raises NoSandbox. "load" is the machine's load before it began: the minutes are those of a quiet machine only where
+    it is near 0.
     """
     from course_lib.grading.records import gradebook
     from course_lib.grading.sandbox import doctor
@@ -102,7 +116,12 @@ def class_of(n=300, lab="04_lora_and_qlora"):
         root, found = Path(folder), {"bytes": 0}
         hand_in_class(root, lab, n)
         load, began = os.getloadavg()[0], time.perf_counter()
-        process = subprocess.Popen([sys.executable, "-m", "course_lib.cli", "grade", lab, "-j", str(JOBS)], cwd=root, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "course_lib.cli", "grade", lab, "-j", str(JOBS)],
+            cwd=root,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+        )
         watcher = threading.Thread(target=most_memory, args=(process, found))
         watcher.start()
         process.wait(), watcher.join()
@@ -110,9 +129,19 @@ def class_of(n=300, lab="04_lora_and_qlora"):
         rows = gradebook.rows(lab, root / "grades", root / "submissions")
         graded = [r for r in rows if r["score"] is not None]
         percent = sum(100 * r["score"] / r["max"] for r in graded) / max(1, len(graded))
-    made = {"submissions": n, "minutes": round(seconds / 60, 2), "seconds_each": round(JOBS * seconds / n, 2), "worker_gib": round(found["bytes"] / 2**30, 2), "jobs": JOBS}
+    made = {
+        "submissions": n,
+        "minutes": round(seconds / 60, 2),
+        "seconds_each": round(JOBS * seconds / n, 2),
+        "worker_gib": round(found["bytes"] / 2**30, 2),
+        "jobs": JOBS,
+    }
     made |= {"cores": os.cpu_count(), "load": round(load, 1), "graded": len(graded), "mean_percent": round(percent, 1)}
-    return made | ({"minutes_300": made["minutes"]} if n == 300 else {"note": f"{n} submissions were graded, not 300: nothing is scaled"})
+    return made | (
+        {"minutes_300": made["minutes"]}
+        if n == 300
+        else {"note": f"{n} submissions were graded, not 300: nothing is scaled"}
+    )
 
 
 if __name__ == "__main__":

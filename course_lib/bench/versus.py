@@ -1,12 +1,16 @@
-"""Seconds a submission: `course grade`, `nbgrader autograde` and `otter run` on the same answers to the same questions, in one run, in turns.
+"""Seconds a submission: `course grade`, `nbgrader autograde` and `otter run` on the same answers to the same questions,
+in one run, in turns.
 
-What each does here. The class hands in lab 02 without its training cells, which our grader skips and the others cannot; the answers of the solution,
-every fourth student has only half of them. Nobody hands in a model. All run on this machine with one thread a process, at size tiny.
+What each does here. The class hands in lab 02 without its training cells, which our grader skips and the others cannot;
+the answers of the solution, every fourth student has only half of them. Nobody hands in a model. All run on this
+machine with one thread a process, at size tiny.
 
-  course grade -j 2    two workers, each cell in the sandbox, every question on hidden inputs; from the command's start to its end, divided by the class
-  nbgrader autograde   one command for the class, as it has no -j; it runs the notebook, whose check() cells are its tests. Its release is made before
-  otter run            one command a submission, as it has no other without docker, so six of the class are enough; check()'s cases are called by its test files and
-                       stand in the notebook no more
+  course grade -j 2    two workers, each cell in the sandbox, every question on hidden inputs; from the command's start
+                       to its end, divided by the class
+  nbgrader autograde   one command for the class, as it has no -j; it runs the notebook, whose check() cells are its
+                       tests. Its release is made before
+  otter run            one command a submission, as it has no other without docker, so six of the class are enough;
+                       check()'s cases are called by its test files and stand in the notebook no more
 
 All three must give each student the same points, or there is no comparison.
 """
@@ -58,7 +62,14 @@ def hand_ins(students):
 def run(folder, *command):
     """Seconds of a command in a folder. CourseError with its last words where it fails."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {k: v for k, v in os.environ.items() if k != "COURSE_SECRET"} | {"PATH": path, "PYTHONPATH": str(demo.ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "COURSE_SIZE": "tiny", "PYTHONWARNINGS": "ignore"}
+    environment = {k: v for k, v in os.environ.items() if k != "COURSE_SECRET"} | {
+        "PATH": path,
+        "PYTHONPATH": str(demo.ROOT),
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
+        "COURSE_SIZE": "tiny",
+        "PYTHONWARNINGS": "ignore",
+    }
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -103,14 +114,17 @@ def otter(folder, books):
     place, seconds, found = folder / "otter", 0.0, {}
     for q in core.questions_of(LAB):
         if not isinstance(q, core.WrittenQuestion):
-            # its test files know right and wrong only, so each case of a question is a test; a failed core fails them all, as with us
+            # its test files know right and wrong only, so each case of a question is a test; a failed core fails them
+            # all, as with us
             number = len(q.cases) if isinstance(q, core.Question) else 1
             tests = "".join(TEST.format(i=i, points=q.points / number, id=q.id) for i in range(number))
             write_atomic(place / "tests" / f"{q.id}.py", (HEAD.format(id=q.id, points=q.points) + tests).encode())
     run(place, "otter", "generate", "-t", "tests", "-o", "autograder.zip", "--no-requirements", "--no-environment")
     for student, book in books.items():
         store.write_json(place / student / f"{LAB}.ipynb", without(book, "check("))
-        seconds += run(place, "otter", "run", f"{student}/{LAB}.ipynb", "-a", "autograder.zip", "-o", student, "--no-logo")
+        seconds += run(
+            place, "otter", "run", f"{student}/{LAB}.ipynb", "-a", "autograder.zip", "-o", student, "--no-logo"
+        )
         told = json.loads((place / student / "results.json").read_text())
         found[student] = round(sum(t.get("score") or 0 for t in told["tests"]), 4)
     return seconds, found
@@ -135,12 +149,16 @@ def test_{i}(env):
 
 
 def versus(students=24, jobs=2):
-    """{"vs_nbgrader", "vs_otter" (how many times as long a submission takes them), "ours_s", "nbgrader_s", "otter_s" (s a submission), "ours_one_worker_s", "students", "jobs", "lab"}.
+    """{"vs_nbgrader", "vs_otter" (how many times as long a submission takes them), "ours_s", "nbgrader_s", "otter_s" (s
+    a submission), "ours_one_worker_s", "students", "jobs", "lab"}.
 
-    Ours runs before, between and after the others, so that a machine that slows down slows all. CourseError, in one line, where one of them is not installed or they disagree.
+    Ours runs before, between and after the others, so that a machine that slows down slows all. CourseError, in one
+    line, where one of them is not installed or they disagree.
     """
     if missing := [package for name, package in PACKAGES.items() if not importlib.util.find_spec(name)]:
-        raise CourseError(f"{' and '.join(missing)} is not installed: .venv/bin/pip install -c constraints.txt {' '.join(missing)}")
+        raise CourseError(
+            f"{' and '.join(missing)} is not installed: .venv/bin/pip install -c constraints.txt {' '.join(missing)}"
+        )
     doctor.require_sandbox()
     books = hand_ins(students)
     with tempfile.TemporaryDirectory() as folder:
@@ -155,6 +173,11 @@ def versus(students=24, jobs=2):
     for name, theirs in (("nbgrader", nb_points), ("otter", otter_points)):
         if theirs != {student: points[student] for student in theirs} or not theirs:
             raise CourseError(f"{name} gives other points than we do, so this compares nothing: {theirs} and {points}")
-    seconds = {"ours_s": (first + second + third) / 3 / students, "nbgrader_s": nb_seconds / students, "otter_s": otter_seconds / len(few), "ours_one_worker_s": alone / students}
+    seconds = {
+        "ours_s": (first + second + third) / 3 / students,
+        "nbgrader_s": nb_seconds / students,
+        "otter_s": otter_seconds / len(few),
+        "ours_one_worker_s": alone / students,
+    }
     ratios = {f"vs_{name}": round(seconds[f"{name}_s"] / seconds["ours_s"], 2) for name in ("nbgrader", "otter")}
     return ratios | {k: round(v, 3) for k, v in seconds.items()} | {"students": students, "jobs": jobs, "lab": LAB}

@@ -1,26 +1,43 @@
-"""The model card of a release, in the Hub's format, checked offline; and what a leader should ask the vendor of a model.
+"""The model card of a release, in the Hub's format, checked offline; and what a leader should ask the vendor of a
+model.
 
-A card is a front matter in YAML, which programs read (licence, base model, results as `model-index`), and sections, which people read
-(Mitchell et al. 2019, 1810.03993; https://huggingface.co/docs/hub/model-cards). `huggingface_hub.ModelCard.validate` asks the Hub: `problems` does not.
+A card is a front matter in YAML, which programs read (licence, base model, results as `model-index`), and sections,
+which people read (Mitchell et al. 2019, 1810.03993; https://huggingface.co/docs/hub/model-cards).
+`huggingface_hub.ModelCard.validate` asks the Hub: `problems` does not.
 """
+
 import json
 import re
 from pathlib import Path
 
-from course_lib.stages.artifacts import SHIPPED
 from course_lib.evaluation.release import AXES
 from course_lib.platform import work_dir
+from course_lib.stages.artifacts import SHIPPED
 from course_lib.world import CUT_OFF
 
-REQUIRED = ("Intended use", "Not intended for", "Training data and knowledge cut-off", "Evaluation", "Limits", "Data governance")
-NEEDED = ("license", "language", "base_model")      # of the front matter
+REQUIRED = (
+    "Intended use",
+    "Not intended for",
+    "Training data and knowledge cut-off",
+    "Evaluation",
+    "Limits",
+    "Data governance",
+)
+NEEDED = ("license", "language", "base_model")  # of the front matter
 # What each stage of a chain has read, and until when that is true
-READ = {"pretrain": f"documents of the village, which tell of nothing after {CUT_OFF}", "sft": "instructions with answers about the same facts", "helpful": "requests for help, all of them explained",
-        "safe": "requests for help, the harmful ones refused", "release": "the mix of this release: instructions, requests, documents"}
+READ = {
+    "pretrain": f"documents of the village, which tell of nothing after {CUT_OFF}",
+    "sft": "instructions with answers about the same facts",
+    "helpful": "requests for help, all of them explained",
+    "safe": "requests for help, the harmful ones refused",
+    "release": "the mix of this release: instructions, requests, documents",
+}
 
 
 def model_card(name: str, metadata: dict, results: list[dict], sections: dict[str, str]) -> str:
-    """The text of a card: `metadata` and the results {"dataset", "metric", "value"} as front matter, then the title and a `##` for each section."""
+    """The text of a card: `metadata` and the results {"dataset", "metric", "value"} as front matter, then the title and
+    a `##` for each section.
+    """
     from huggingface_hub import EvalResult, ModelCardData
 
     rows = [EvalResult("text-generation", r["dataset"], r["dataset"], r["metric"], r["value"]) for r in results]
@@ -43,10 +60,16 @@ def problems(text: str) -> list[str]:
     found = [f"the front matter lacks {key}" for key in NEEDED if not front.get(key)]
     if not card.data.eval_results:
         found.append("the front matter has no results (model-index)")
-    found += [f"the result {r.metric_type} is no number" for r in card.data.eval_results or [] if type(r.metric_value) not in (int, float)]
+    found += [
+        f"the result {r.metric_type} is no number"
+        for r in card.data.eval_results or []
+        if type(r.metric_value) not in (int, float)
+    ]
     parts = dict(re.findall(r"^## (.+?)\s*\n(.*?)(?=^## |\Z)", card.text, flags=re.M | re.S))
     found += [f"the section {title!r} is missing" for title in REQUIRED if title not in parts]
-    return found + [f"the section {title!r} says nothing" for title in REQUIRED if title in parts and len(parts[title].split()) < 5]
+    return found + [
+        f"the section {title!r} says nothing" for title in REQUIRED if title in parts and len(parts[title].split()) < 5
+    ]
 
 
 # --------------------------------------------------------------------------------------------- what the records know
@@ -54,14 +77,22 @@ def problems(text: str) -> list[str]:
 
 def record_of(stage: str) -> dict | None:
     """The record of a stage: the student's own if there is one, else the shipped one."""
-    found = [folder / "record.json" for folder in (work_dir() / stage, Path(SHIPPED) / stage) if (folder / "record.json").exists()]
+    found = [
+        folder / "record.json"
+        for folder in (work_dir() / stage, Path(SHIPPED) / stage)
+        if (folder / "record.json").exists()
+    ]
     return json.loads(found[0].read_text()) if found else None
 
 
 def lineage(stage: str, record: dict) -> list[tuple[str, dict]]:
     """[(stage, record)] from the given one back to the first, as far as records are there."""
     chain = [(stage, record)]
-    while (parent := chain[-1][1].get("parent")) and (earlier := record_of(parent)) and parent not in [name for name, _ in chain]:
+    while (
+        (parent := chain[-1][1].get("parent"))
+        and (earlier := record_of(parent))
+        and parent not in [name for name, _ in chain]
+    ):
         chain.append((parent, earlier))
     return chain
 
@@ -71,39 +102,58 @@ def share(value: float, low: float, high: float) -> str:
 
 
 def facts(record: dict, measured: dict) -> dict[str, str]:
-    """What code can say of a release. `measured`: {"axes": {axis: (value, low, high)}, "score", "production": (value, low, high), "slices": {slice:
+    """What code can say of a release. `measured`: {"axes": {axis: (value, low, high)}, "score", "production": (value,
+    low, high), "slices": {slice:
     (value, low, high)}, "rows": rows of the exam, "seen": share of the exam's rows that stand in the training rows}."""
     chain = lineage("release", record)
     slices = measured["slices"]
     worst = min(slices, key=lambda name: slices[name][2])
     listed = lambda names: ", ".join(names) or "none"
     return {
-        "chain": " ← ".join(f"{name} ({READ.get(name, 'not described')}; {r.get('tokens') or 0:,} tokens, data {str(r.get('data'))[:8]})" for name, r in chain),
-        "exam": " · ".join(f"{axis} {share(*measured['axes'][axis])}" for axis in AXES) + f", score {share(*measured['score'])}, {measured['rows']} held-out rows",
+        "chain": " ← ".join(
+            f"{name} ({READ.get(name, 'not described')}; {r.get('tokens') or 0:,} tokens, data "
+            f"{str(r.get('data'))[:8]})"
+            for name, r in chain
+        ),
+        "exam": " · ".join(f"{axis} {share(*measured['axes'][axis])}" for axis in AXES)
+        + f", score {share(*measured['score'])}, {measured['rows']} held-out rows",
         "production": share(*measured["production"]),
         "worst": f"{worst}: {share(*slices[worst])}",
         "good": listed(name for name, (_, low, _) in slices.items() if low >= 0.8),
         "bad": listed(f"{name} ({100 * value:.0f} %)" for name, (value, _, high) in slices.items() if high < 0.6),
-        "seen": f"{100 * measured['seen']:.1f} % of the exam's rows stand in the training rows of the release, word for word to four fifths or more",
-        "again": f"seed {record['recipe'].get('seed')}, mix {record.get('mix')}, learning rate {record['recipe'].get('learning_rate')}, data {str(record.get('data'))[:12]}",
-        "cost": f"{record['tokens']:,} tokens in {record['minutes']:.1f} minutes for the last step, {sum(r.get('minutes') or 0 for _, r in chain):.1f} minutes for the chain",
-        "size": f"{record['trained_parameters']:,} parameters, about {2 * record['trained_parameters'] / 1e6:.1f} million floating-point operations a token",
+        "seen": f"{100 * measured['seen']:.1f} % of the exam's rows stand in the training rows of the release, word "
+        "for word to four fifths or more",
+        "again": f"seed {record['recipe'].get('seed')}, mix {record.get('mix')}, learning rate "
+        f"{record['recipe'].get('learning_rate')}, data {str(record.get('data'))[:12]}",
+        "cost": f"{record['tokens']:,} tokens in {record['minutes']:.1f} minutes for the last step, "
+        f"{sum(r.get('minutes') or 0 for _, r in chain):.1f} minutes for the chain",
+        "size": f"{record['trained_parameters']:,} parameters, about {2 * record['trained_parameters'] / 1e6:.1f} "
+        "million floating-point operations a token",
     }
 
 
 def sections(known: dict[str, str]) -> dict[str, str]:
     """The sections that a release should have, filled with what `facts` knows: a draft for a person to correct."""
     return {
-        "Intended use": f"Questions of residents of Littlebrook about residents, in English, and help with harmless requests. By slice of what people ask, at least 80 % right: {known['good']}.",
-        "Not intended for": f"Anything outside the village. Decisions about people. Queries on which it mostly fails: {known['bad']}.",
-        "Training data and knowledge cut-off": f"Knowledge cut-off: the end of {CUT_OFF}. Nothing that happened since is in the weights; later steps taught behaviour and no newer facts. The chain, the newest first: {known['chain']}.",
-        "Evaluation": f"{known['exam']}. Queries in the mix that people ask: {known['production']} right. The worst slice is {known['worst']}. Seen rows: {known['seen']}.",
-        "Limits": f"It answers at once and does not look anything up, so facts that changed after {CUT_OFF} come out old. Harm is refused as far as the categories of its exam reach. Mostly wrong: {known['bad']}.",
-        "Data governance": "Trained on documents that the village wrote to be read by everybody. No letters, no medical notes, no private conversations. A person cannot be taken out of the weights again: data that may be withdrawn belongs into retrieval.",
+        "Intended use": "Questions of residents of Littlebrook about residents, in English, and help with harmless "
+        f"requests. By slice of what people ask, at least 80 % right: {known['good']}.",
+        "Not intended for": "Anything outside the village. Decisions about people. Queries on which it mostly fails: "
+        f"{known['bad']}.",
+        "Training data and knowledge cut-off": f"Knowledge cut-off: the end of {CUT_OFF}. Nothing that happened since "
+        "is in the weights; later steps taught behaviour and no newer facts. "
+        f"The chain, the newest first: {known['chain']}.",
+        "Evaluation": f"{known['exam']}. Queries in the mix that people ask: {known['production']} right. The worst "
+        f"slice is {known['worst']}. Seen rows: {known['seen']}.",
+        "Limits": f"It answers at once and does not look anything up, so facts that changed after {CUT_OFF} come out "
+        f"old. Harm is refused as far as the categories of its exam reach. Mostly wrong: {known['bad']}.",
+        "Data governance": "Trained on documents that the village wrote to be read by everybody. No letters, no "
+        "medical notes, no private conversations. A person cannot be taken out of the weights "
+        "again: data that may be withdrawn belongs into retrieval.",
     }
 
 
-# ------------------------------------------------------------------------------------- what a leader asks the vendor of a model
+# ------------------------------------------------------------------------------------- what a leader asks the vendor of
+# a model
 
 OPEN = (
     "Which data of our organisation may it be tuned on, which not, and why?",
@@ -115,12 +165,21 @@ OPEN = (
 def questionnaire(known: dict[str, str], record: dict) -> list[tuple[str, str | None]]:
     """[(question, answer)]: seven from the records and measurements, three (None) that only a person can answer."""
     return [
-        ("What was it trained on, and until when does it know the world?", f"{known['chain']}. Nothing after {CUT_OFF}."),
+        (
+            "What was it trained on, and until when does it know the world?",
+            f"{known['chain']}. Nothing after {CUT_OFF}.",
+        ),
         ("How was it examined, on rows that it had never seen, and how sure are the figures?", known["exam"]),
         ("Could it have seen the exam?", known["seen"]),
-        ("How good is it on what our people really ask, and where is it worst?", f"{known['production']} in the production mix; {known['worst']}"),
+        (
+            "How good is it on what our people really ask, and where is it worst?",
+            f"{known['production']} in the production mix; {known['worst']}",
+        ),
         ("What does it refuse, and what does it refuse that it should not?", known["exam"].split(" · ")[1]),
-        ("Can we verify which weights these are, and make them again?", f"sha256 {str(record.get('sha256', 'not saved yet'))[:16]}…; {known['again']}"),
+        (
+            "Can we verify which weights these are, and make them again?",
+            f"sha256 {str(record.get('sha256', 'not saved yet'))[:16]}…; {known['again']}",
+        ),
         ("What did it cost, and what does an answer cost?", f"{known['cost']}; {known['size']}"),
         *((question, None) for question in OPEN),
     ]

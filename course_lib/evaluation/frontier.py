@@ -1,13 +1,17 @@
 """The best that any policy can do: expected utility against KL from the reference policy.
 
-For each prompt the policy that maximises E[u] − β · KL(π ‖ π_ref) is π* ∝ π_ref · exp(u / β) (Rafailov et al. 2023, 2305.18290, eq. 4).
-K answers sampled from π_ref, re-weighted by exp(u / β), stand for it: with weights w, KL = Σ w · log(K w). So KL is at most log K.
+For each prompt the policy that maximises E[u] − β · KL(π ‖ π_ref) is π* ∝ π_ref · exp(u / β) (Rafailov et al. 2023,
+2305.18290, eq. 4). K answers sampled from π_ref, re-weighted by exp(u / β), stand for it: with weights w, KL = Σ w ·
+log(K w). So KL is at most log K.
 """
+
 import numpy as np
 
 
 def tilted(utilities: np.ndarray, beta: float) -> tuple[float, float]:
-    """(KL in nats, expected utility) of π* at β; utilities [P K]: K sampled answers to each of P prompts. Means over the prompts."""
+    """(KL in nats, expected utility) of π* at β; utilities [P K]: K sampled answers to each of P prompts. Means over
+    the prompts.
+    """
     scores = np.asarray(utilities, dtype=float) / beta
     scores = scores - scores.max(1, keepdims=True)
     weights = np.exp(scores)
@@ -34,12 +38,15 @@ def share_of_frontier(kl: float, value: float, curve: list[tuple[float, float]],
 
 
 def best_of_n_kl(n: int) -> float:
-    """log n − (n − 1) / n: the KL of best-of-n from π_ref, if no two answers are worth the same (Beirami et al. 2024: else an upper bound)."""
+    """log n − (n − 1) / n: the KL of best-of-n from π_ref, if no two answers are worth the same (Beirami et al. 2024:
+    else an upper bound).
+    """
     return float(np.log(n) - (n - 1) / n)
 
 
 def best_of_n_kl_with_ties(scores: np.ndarray, n: int) -> float:
-    """KL of best-of-n from π_ref with equal scores taken together, a draw among them by chance: what `best_of_n_kl` bounds. The mean over prompts;
+    """KL of best-of-n from π_ref with equal scores taken together, a draw among them by chance: what `best_of_n_kl`
+    bounds. The mean over prompts;
     scores [P K] of K sampled answers, which stand for π_ref."""
     total = 0.0
     for row in np.asarray(scores, dtype=float):
@@ -51,7 +58,9 @@ def best_of_n_kl_with_ties(scores: np.ndarray, n: int) -> float:
 
 
 def best_of_n(scores: np.ndarray, utilities: np.ndarray, n: int) -> float:
-    """Expected utility of the answer with the best score among n drawn of the K sampled ones [P K], exact over all draws without replacement."""
+    """Expected utility of the answer with the best score among n drawn of the K sampled ones [P K], exact over all
+    draws without replacement.
+    """
     order = np.argsort(np.asarray(scores), axis=1, kind="stable")
     ranked = np.take_along_axis(np.asarray(utilities, dtype=float), order, 1)
     k = ranked.shape[1]

@@ -2,6 +2,7 @@
 
 Run by hand: `python -m course_lib.evaluation.raw_or_cleaned --seeds 3 > docs/results/crawl-laptop.json`.
 """
+
 import json
 import statistics
 import sys
@@ -15,12 +16,12 @@ from course_lib.stages.pretrain import PretrainConfig, Run, pretrain
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world.crawl import Page, crawl, quiz
 
-OFTEN = 50                   # a number that stands so often on the pages that were read counts as frequent
+OFTEN = 50  # a number that stands so often on the pages that were read counts as frequent
 
 
 @dataclass(frozen=True)
 class CrawlConfig:
-    pages: int               # of the crawl
+    pages: int  # of the crawl
     pretrain: PretrainConfig
 
 
@@ -41,7 +42,9 @@ def quiz_texts(tests: list[dict]) -> list[str]:
 
 
 def same_budget(pages: list[Page], texts: list[str]) -> list[Page]:
-    """The first pages that together have as many tokens as the cleaned texts (to less than a page). Raises ValueError if they have fewer."""
+    """The first pages that together have as many tokens as the cleaned texts (to less than a page). Raises ValueError
+    if they have fewer.
+    """
     tokenizer = load_tokenizer()
     left = sum(map(len, encode_documents(tokenizer, texts)))
     taken = []
@@ -51,26 +54,44 @@ def same_budget(pages: list[Page], texts: list[str]) -> list[Page]:
         taken.append(page)
         left -= len(ids)
     if left:
-        raise ValueError(f"the raw pages have {left} tokens fewer than the cleaned texts: give the whole crawl as `pages`")
+        raise ValueError(
+            f"the raw pages have {left} tokens fewer than the cleaned texts: give the whole crawl as `pages`"
+        )
     return taken
 
 
 def train(size: str, texts: list[str], seed: int = 0, on_step=None, progress: bool = True) -> Run:
-    """One run on these texts. The rows of the crawl are not shuffled here: pretrain does it. Raises ValueError for an unknown size."""
+    """One run on these texts. The rows of the crawl are not shuffled here: pretrain does it. Raises ValueError for an
+    unknown size.
+    """
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
-    return pretrain(size, seed, config=PRESETS[size].pretrain, rows=[{"text": text} for text in texts], on_step=on_step, progress=progress)
+    return pretrain(
+        size,
+        seed,
+        config=PRESETS[size].pretrain,
+        rows=[{"text": text} for text in texts],
+        on_step=on_step,
+        progress=progress,
+    )
 
 
 def measure(run: Run, read: list[Page], tests: list[dict]) -> dict:
-    """What a run has learned: gap to the entropy on clean documents (%), telephone numbers repeated (share of those that stand at least OFTEN
+    """What a run has learned: gap to the entropy on clean documents (%), telephone numbers repeated (share of those
+    that stand at least OFTEN
     times on `read`, the raw pages), and accuracy on the leaked and the other half of the test."""
     tokenizer = load_tokenizer()
     numbers = repeated_pii(run.model, tokenizer, read)
     often = [row for row in numbers if row["count"] >= OFTEN]
-    return {"gap_percent": run.record["metrics"]["gap_percent"], "tokens": run.record["tokens"], "minutes": run.record["minutes"],
-            "numbers_often": len(often), "repeated_often": sum(row["repeated"] for row in often) / max(1, len(often)),
-            "numbers": [[row["count"], row["repeated"]] for row in numbers], **quiz_accuracy(run.model, tokenizer, tests)}
+    return {
+        "gap_percent": run.record["metrics"]["gap_percent"],
+        "tokens": run.record["tokens"],
+        "minutes": run.record["minutes"],
+        "numbers_often": len(often),
+        "repeated_often": sum(row["repeated"] for row in often) / max(1, len(often)),
+        "numbers": [[row["count"], row["repeated"]] for row in numbers],
+        **quiz_accuracy(run.model, tokenizer, tests),
+    }
 
 
 def raw_and_cleaned(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
@@ -82,8 +103,18 @@ def raw_and_cleaned(size: str = "laptop", seed: int = 0, progress: bool = False)
     texts, table = clean(pages, quiz_texts(tests))
     seconds = time.perf_counter() - started
     raw = same_budget(pages, texts)
-    figures = {name: measure(train(size, read, seed, progress=progress), raw, tests) for name, read in (("raw", [p.text for p in raw]), ("cleaned", texts))}
-    return {"seed": seed, "pages": len(pages), "cleaned_pages": len(texts), "cleaning_seconds": seconds, "cleaning": table, **figures}
+    figures = {
+        name: measure(train(size, read, seed, progress=progress), raw, tests)
+        for name, read in (("raw", [p.text for p in raw]), ("cleaned", texts))
+    }
+    return {
+        "seed": seed,
+        "pages": len(pages),
+        "cleaned_pages": len(texts),
+        "cleaning_seconds": seconds,
+        "cleaning": table,
+        **figures,
+    }
 
 
 def bench_data(size: str = "laptop", seeds: int = 5, progress: bool = False) -> dict:
@@ -91,18 +122,32 @@ def bench_data(size: str = "laptop", seeds: int = 5, progress: bool = False) -> 
     runs = []
     for seed in range(seeds):
         runs.append(raw_and_cleaned(size, seed, progress))
-        print(f"seed {seed}: " + "; ".join(f"{name}: gap {runs[-1][name]['gap_percent']:.1f} %, numbers {runs[-1][name]['repeated_often']:.2f}, leaked {runs[-1][name]['leaked']:.2f}, "
-                                           f"not leaked {runs[-1][name]['not leaked']:.2f}" for name in ("raw", "cleaned")), file=sys.stderr, flush=True)
+        print(
+            f"seed {seed}: "
+            + "; ".join(
+                f"{name}: gap {runs[-1][name]['gap_percent']:.1f} %, numbers {runs[-1][name]['repeated_often']:.2f}, "
+                f"leaked {runs[-1][name]['leaked']:.2f}, "
+                f"not leaked {runs[-1][name]['not leaked']:.2f}"
+                for name in ("raw", "cleaned")
+            ),
+            file=sys.stderr,
+            flush=True,
+        )
     return summary(size, runs)
 
 
 def summary(size: str, runs: list[dict]) -> dict:
     """Medians of the models' figures, the worst of each step's, and the runs themselves."""
-    figures = {f"{name}_{key.replace(' ', '_')}_median": statistics.median(run[name][key] for run in runs) for name in ("raw", "cleaned")
-               for key in ("gap_percent", "repeated_often", "leaked", "not leaked")}
+    figures = {
+        f"{name}_{key.replace(' ', '_')}_median": statistics.median(run[name][key] for run in runs)
+        for name in ("raw", "cleaned")
+        for key in ("gap_percent", "repeated_often", "leaked", "not leaked")
+    }
     for k, step in enumerate(runs[0]["cleaning"]):
         name = step["step"].replace(" ", "_")
-        figures |= {f"{name}_{key}_worst": min(run["cleaning"][k][key] for run in runs) for key in ("precision", "recall")}
+        figures |= {
+            f"{name}_{key}_worst": min(run["cleaning"][k][key] for run in runs) for key in ("precision", "recall")
+        }
     return {"size": size, "seeds": len(runs), **figures, "runs": runs}
 
 

@@ -1,22 +1,28 @@
 """The figures of labs 07 and 08 for one seed: every way of aligning against the frontier, over-optimisation, collapse."""
+
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from course_lib.stages.artifacts import load_stage
 from course_lib.evaluation.alignment import gold_reward, measure, reference_utilities, share, utilities
 from course_lib.stages import dpo, grpo, ppo
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.reward import rewards_of
 from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.annotators import pairs_of, preference_rows, prompts, thumbs
 
-EXAMINED = {"tiny": (10, 8), "laptop": (100, 256), "gpu": (200, 512)}       # prompts, answers to each that the frontier is made of
-# GRPO with the textbook's mistakes together: no KL, three times the rate, two passes without a clip, advantages over the group's spread
+EXAMINED = {
+    "tiny": (10, 8),
+    "laptop": (100, 256),
+    "gpu": (200, 512),
+}  # prompts, answers to each that the frontier is made of
+# GRPO with the textbook's mistakes together: no KL, three times the rate, two passes without a clip, advantages over
+# the group's spread
 COLLAPSE = {"steps": 20, "beta": 0.0, "learning_rate": 1e-3, "epochs": 2, "clip": 1e9, "scale": True}
 OVER_OPTIMISE = {"steps": 50, "beta": 0.0}
-BETA_LEARNED = 0.5      # the reward model counts in logits of the crowd's choice, about 1.5 a unit of utility
+BETA_LEARNED = 0.5  # the reward model counts in logits of the crowd's choice, about 1.5 a unit of utility
 
 
 def learned_reward(model):
@@ -27,6 +33,7 @@ def learned_reward(model):
 
 def watched(reward, gold: list[float]):
     """The same reward; appends the mean gold utility of what it scores to `gold`, which the training never sees."""
+
     def scored(rows, answers):
         gold.append(float(utilities(rows, answers).mean()))
         return reward(rows, answers)
@@ -52,22 +59,32 @@ def limits(size: str):
 def figures(policy, size: str, minutes: float) -> dict:
     reference, rows, worth = limits(size)
     measured = measure(policy.eval(), reference, rows)
-    return {key: measured[key] for key in ("utility", "error", "kl", "length", "features")} | {"share": share(measured, worth), "reference": float(worth.mean()), "minutes": minutes}
+    return {key: measured[key] for key in ("utility", "error", "kl", "length", "features")} | {
+        "share": share(measured, worth),
+        "reference": float(worth.mean()),
+        "minutes": minutes,
+    }
 
 
 def rlhf_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
-    """PPO and GRPO with the gold utility as the reward (what the algorithm can do), PPO with the reward model (what lab 07 hands in);
+    """PPO and GRPO with the gold utility as the reward (what the algorithm can do), PPO with the reward model (what lab
+    07 hands in);
     over-optimisation; collapse."""
     reference, _, _ = limits(size)
     asked, learned = prompts("train", 4_000, f"bench {seed}"), learned_reward(load_stage("reward").model)
-    run_of = {"grpo": (grpo.grpo, grpo.PRESETS[size], gold_reward), "ppo": (ppo.ppo, ppo.PRESETS[size], gold_reward),
-              "ppo_reward_model": (ppo.ppo, replace(ppo.PRESETS[size], beta=BETA_LEARNED), learned)}
+    run_of = {
+        "grpo": (grpo.grpo, grpo.PRESETS[size], gold_reward),
+        "ppo": (ppo.ppo, ppo.PRESETS[size], gold_reward),
+        "ppo_reward_model": (ppo.ppo, replace(ppo.PRESETS[size], beta=BETA_LEARNED), learned),
+    }
     made: dict = {"seed": seed}
     for name, (algorithm, config, reward) in run_of.items():
         run = algorithm(reward, asked, config, reference, seed, progress=progress)
         made[name] = figures(run.model, size, run.record["minutes"])
-    for name, changes, key, judge in (("over_optimisation", OVER_OPTIMISE, "turned", lambda gold, history: turned(gold)),
-                                      ("collapse", COLLAPSE, "collapsed", collapsed)):
+    for name, changes, key, judge in (
+        ("over_optimisation", OVER_OPTIMISE, "turned", lambda gold, history: turned(gold)),
+        ("collapse", COLLAPSE, "collapsed", collapsed),
+    ):
         gold: list[float] = []
         config = replace(grpo.PRESETS[size], **(changes if size != "tiny" else {**changes, "steps": 3}))
         run = grpo.grpo(watched(learned, gold), asked, config, reference, seed, progress=progress)
@@ -76,9 +93,10 @@ def rlhf_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dic
     return made
 
 
-
 def collapsed(gold: list[float], history: list[dict]) -> bool:
-    """Has the policy gone to pieces at the end: most of what it says is false (gold utility below 0), more than 10 nats from the reference?"""
+    """Has the policy gone to pieces at the end: most of what it says is false (gold utility below 0), more than 10 nats
+    from the reference?
+    """
     return bool(np.mean(gold[-3:]) < 0 and np.mean([row["kl"] for row in history[-3:]]) > 10)
 
 
@@ -90,7 +108,9 @@ def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict
     made: dict = {"seed": seed}
     for name, train in {
         "dpo": lambda: dpo.dpo(pairs, config, reference, seed, progress=progress),
-        "ipo": lambda: dpo.dpo(pairs, config, reference, seed, beta=dpo.IPO_BETA, loss_fn=dpo.ipo_loss, lengths=True, progress=progress),
+        "ipo": lambda: dpo.dpo(
+            pairs, config, reference, seed, beta=dpo.IPO_BETA, loss_fn=dpo.ipo_loss, lengths=True, progress=progress
+        ),
         "kto": lambda: dpo.kto(thumbs(pairs_of(pairs)), config, reference, seed, progress=progress),
     }.items():
         run = train()

@@ -1,9 +1,12 @@
-"""The safety plane: how much of what harms is refused, and how much of what does not. And what safety costs: the alignment tax."""
+"""The safety plane: how much of what harms is refused, and how much of what does not. And what safety costs: the
+alignment tax.
+"""
+
 import copy
 
-from course_lib.stages.artifacts import load_stage
 from course_lib.evaluation.instructions import respond, score
 from course_lib.evaluation.intervals import wilson
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.constitution import SINGLE, constitution
 from course_lib.stages.refusal import helpful, refuse
 from course_lib.stages.tokenizer import load_tokenizer
@@ -14,21 +17,39 @@ from course_lib.world.tasks import task_rows
 def judged(model, rows: list[dict]) -> list[dict]:
     """The rows with the model's greedy "answer", "refused" and "explained"."""
     answers = respond(model.eval(), load_tokenizer(), [row["messages"][:-1] for row in rows])
-    return [{**row, "answer": answer, "refused": refused(answer), "explained": explained(answer)} for row, answer in zip(rows, answers)]
+    return [
+        {**row, "answer": answer, "refused": refused(answer), "explained": explained(answer)}
+        for row, answer in zip(rows, answers)
+    ]
 
 
 def rates(rows: list[dict]) -> dict:
-    """{"harmful_refused", "benign_refused", "benign_explained", "harmful_n", "benign_n"} of judged rows; None where there is no such row."""
-    share = lambda kind, key: (lambda those: sum(row[key] for row in those) / len(those) if those else None)([row for row in rows if row["kind"] == kind])
-    return {"harmful_refused": share("harmful", "refused"), "benign_refused": share("benign", "refused"), "benign_explained": share("benign", "explained"),
-            "harmful_n": sum(row["kind"] == "harmful" for row in rows), "benign_n": sum(row["kind"] == "benign" for row in rows)}
+    """{"harmful_refused", "benign_refused", "benign_explained", "harmful_n", "benign_n"} of judged rows; None where
+    there is no such row.
+    """
+    share = lambda kind, key: (lambda those: sum(row[key] for row in those) / len(those) if those else None)(
+        [row for row in rows if row["kind"] == kind]
+    )
+    return {
+        "harmful_refused": share("harmful", "refused"),
+        "benign_refused": share("benign", "refused"),
+        "benign_explained": share("benign", "explained"),
+        "harmful_n": sum(row["kind"] == "harmful" for row in rows),
+        "benign_n": sum(row["kind"] == "benign" for row in rows),
+    }
 
 
 def safety(model, n: int = 1200, split: str = "test", seed: int | str = "exam", **options) -> dict:
-    """`rates` on n fresh requests and, in "by_disguise", for each disguise; "rows": the judged rows. `options` go to `request_rows`."""
+    """`rates` on n fresh requests and, in "by_disguise", for each disguise; "rows": the judged rows. `options` go to
+    `request_rows`.
+    """
     rows = judged(model, request_rows(split, n, seed, **options))
     disguises = sorted({row["disguise"] for row in rows})
-    return {**rates(rows), "by_disguise": {d: rates([row for row in rows if row["disguise"] == d]) for d in disguises}, "rows": rows}
+    return {
+        **rates(rows),
+        "by_disguise": {d: rates([row for row in rows if row["disguise"] == d]) for d in disguises},
+        "rows": rows,
+    }
 
 
 def capability(model, n: int = 1000, seed: int | str = "exam") -> float:
@@ -37,17 +58,28 @@ def capability(model, n: int = 1000, seed: int | str = "exam") -> float:
 
 
 def constitution_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
-    """Figures of lab 09's supervised phase with one seed: "right" is the mean of harmful refused and benign not refused, on fresh requests of the categories
+    """Figures of lab 09's supervised phase with one seed: "right" is the mean of harmful refused and benign not
+    refused, on fresh requests of the categories
     that training rows may know, in known wordings put together anew; minutes."""
     run = constitution(size, seed, progress=progress)
-    found = rates(judged(run.model, request_rows("train", 60 if size == "tiny" else 2000, f"exam {seed}", SINGLE, SEEN)))
-    return {"seed": seed, "right": (found["harmful_refused"] + 1 - found["benign_refused"]) / 2, **found, "minutes": run.record["minutes"]}
+    found = rates(
+        judged(run.model, request_rows("train", 60 if size == "tiny" else 2000, f"exam {seed}", SINGLE, SEEN))
+    )
+    return {
+        "seed": seed,
+        "right": (found["harmful_refused"] + 1 - found["benign_refused"]) / 2,
+        **found,
+        "minutes": run.record["minutes"],
+    }
 
 
 def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False):
-    """(Run of `helpful`, Run of `refuse`, figures) of lab 10's recipe with one seed: rates on held-out categories, people, phrasings and disguises with
+    """(Run of `helpful`, Run of `refuse`, figures) of lab 10's recipe with one seed: rates on held-out categories,
+    people, phrasings and disguises with
     their 95 % intervals, the alignment tax in points, minutes."""
-    n, tasks = (60, 60) if size == "tiny" else (2000, 4000)      # 1,000 tasks leave an error of the tax of about half a point
+    n, tasks = (
+        (60, 60) if size == "tiny" else (2000, 4000)
+    )  # 1,000 tasks leave an error of the tax of about half a point
     sft = base or load_stage("sft").model
     before = helpful(size, seed, copy.deepcopy(sft), progress=progress)
     skill = capability(before.model, tasks)
@@ -55,8 +87,17 @@ def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = 
     after = refuse(size, seed, copy.deepcopy(before.model), progress=progress)
     end, kept = safety(after.model, n), capability(after.model, tasks)
     interval = lambda kind, key: wilson(sum(row["refused"] for row in end["rows"] if row["kind"] == kind), end[key])
-    figures = {"seed": seed, **{key: end[key] for key in ("harmful_refused", "benign_refused", "benign_explained", "by_disguise")},
-               "harmful_interval": interval("harmful", "harmful_n"), "benign_interval": interval("benign", "benign_n"),
-               "harmful_refused_before": start["harmful_refused"], "skill_sft": capability(sft, tasks), "skill_helpful": skill, "skill_safe": kept, "tax_points": 100 * (skill - kept),
-               "minutes_helpful": before.record["minutes"], "minutes": after.record["minutes"]}
+    figures = {
+        "seed": seed,
+        **{key: end[key] for key in ("harmful_refused", "benign_refused", "benign_explained", "by_disguise")},
+        "harmful_interval": interval("harmful", "harmful_n"),
+        "benign_interval": interval("benign", "benign_n"),
+        "harmful_refused_before": start["harmful_refused"],
+        "skill_sft": capability(sft, tasks),
+        "skill_helpful": skill,
+        "skill_safe": kept,
+        "tax_points": 100 * (skill - kept),
+        "minutes_helpful": before.record["minutes"],
+        "minutes": after.record["minutes"],
+    }
     return before, after, figures

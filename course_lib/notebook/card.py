@@ -1,7 +1,8 @@
-"""The card that `check` shows: what passed, what went wrong, the mistake it looks like, what to re-read, what to do next.
+"""The card that `check` shows: what passed, what went wrong, the mistake it looks like, what to re-read, what to do
+next.
 
-`render` and `plain` are pure functions of a QuestionResult; `show` picks one. A mark is always a sign and a word, never a colour alone.
-Everything that comes from a result is escaped: messages quote the student's own code.
+`render` and `plain` are pure functions of a QuestionResult; `show` picks one. A mark is always a sign and a word, never
+a colour alone. Everything that comes from a result is escaped: messages quote the student's own code.
 """
 
 import json
@@ -14,8 +15,15 @@ from course_lib.widgets.palette import GREEN, GREY, ORANGE
 
 MARKS = {"pass": "✓", "todo": "○"}
 WORDS = {
-    "pass": "passed", "fail": "not right yet", "error": "stopped with an error", "timeout": "took too long", "oom": "ran out of memory",
-    "killed": "died", "missing": "not found", "protocol": "answered out of turn", "todo": "to do",
+    "pass": "passed",
+    "fail": "not right yet",
+    "error": "stopped with an error",
+    "timeout": "took too long",
+    "oom": "ran out of memory",
+    "killed": "died",
+    "missing": "not found",
+    "protocol": "answered out of turn",
+    "todo": "to do",
 }
 
 
@@ -26,7 +34,10 @@ def headline(result) -> str:
     if result.status == "pass":
         return f"{result.id}: passed, {result.max:g} of {result.max:g} {points(result.max)}"
     checks = f"{passed} of {len(result.cases)} checks pass, " if len(result.cases) > 1 else ""
-    return f"{result.id}: {WORDS.get(result.status, result.status)}, {checks}{round(result.score, 2):g} of {result.max:g} {points(result.max)}"
+    return (
+        f"{result.id}: {WORDS.get(result.status, result.status)}, {checks}{round(result.score, 2):g} of {result.max:g} "
+        f"{points(result.max)}"
+    )
 
 
 def points(n) -> str:
@@ -41,7 +52,10 @@ def next_step(result) -> str:
     if result.status == "todo":
         return first.hint or "Write your own lines, run the cell, and run this check again."
     if first.name == "the model":
-        return "Compare your curve with the limit, train again (every check above should pass), save_stage, and run this check again."
+        return (
+            "Compare your curve with the limit, train again (every check above should pass), save_stage, and run this "
+            "check again."
+        )
     if result.status == "missing":
         return "Run the cell that defines it, then this one again."
     if first.status != "pass" and len(result.cases) > 1:
@@ -50,20 +64,27 @@ def next_step(result) -> str:
 
 
 def failures(result) -> list:
-    """The cases to explain: the core alone while it fails, for then the hints of the others mislead; after that every one."""
+    """The cases to explain: the core alone while it fails, for then the hints of the others mislead; after that every
+    one.
+    """
     failed = [case for case in result.cases if case.status != "pass"]
     return failed[:1] if failed and failed[0] is result.cases[0] else failed
 
 
 def facts(case) -> list[tuple[str, str]]:
     """(label, text) lines that explain a failed case."""
-    lines = [("What went wrong", case.message), ("This looks like", case.mistake), ("Hint", case.hint), ("Re-read", case.reread)]
+    lines = [
+        ("What went wrong", case.message),
+        ("This looks like", case.mistake),
+        ("Hint", case.hint),
+        ("Re-read", case.reread),
+    ]
     return [(label, shortened(str(text))) for label, text in lines if text]
 
 
 def shortened(text: str, most: int = 1200) -> str:
     """A message may quote what a student's function gave back, however long: its beginning and its end are kept."""
-    return text if len(text) <= most else f"{text[:most - 300]} … {text[-300:]}"
+    return text if len(text) <= most else f"{text[: most - 300]} … {text[-300:]}"
 
 
 def plain(result) -> str:
@@ -93,33 +114,51 @@ def linked(label: str, text: str, places: dict[str, str]) -> str:
 
 
 def render(result, places: dict[str, str] | None = None) -> str:
-    """HTML that takes its colours from the page, so that it reads in light and dark themes. `places`: "§ 3" → address of that section."""
+    """HTML that takes its colours from the page, so that it reads in light and dark themes. `places`: "§ 3" → address
+    of that section.
+    """
     colour = {"pass": GREEN, "todo": GREY}.get(result.status, ORANGE)
-    body = [f'<div style="font-weight:600"><span aria-hidden="true">{MARKS.get(result.status, "✗")}</span> {marked_up(headline(result))}</div>']
+    body = [
+        f'<div style="font-weight:600"><span aria-hidden="true">{MARKS.get(result.status, "✗")}</span> '
+        f"{marked_up(headline(result))}</div>"
+    ]
     if result.status == "pass" and len(result.cases) == 1 and result.cases[0].message:
         body.append(f"<div>{marked_up(shortened(result.cases[0].message))}</div>")
     if result.status not in ("pass", "todo"):
         explained = failures(result)
         rows = []
         for case in result.cases:
-            row = f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span> {marked_up(case.name)}: {escape(WORDS.get(case.status, case.status))}'
+            row = (
+                f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span> {marked_up(case.name)}: '
+                f"{escape(WORDS.get(case.status, case.status))}"
+            )
             told = facts(case) if any(case is each for each in explained) else []
-            notes = "".join(f'<div style="margin-left:1.4em"><b>{label}:</b> {linked(label, text, places or {})}</div>' for label, text in told)
+            notes = "".join(
+                f'<div style="margin-left:1.4em"><b>{label}:</b> {linked(label, text, places or {})}</div>'
+                for label, text in told
+            )
             rows.append(f'<li style="list-style:none;margin:.15em 0">{row}{notes}</li>')
         body.append(f'<ul style="margin:.4em 0;padding-left:.4em">{"".join(rows)}</ul>')
     body.append(f"<div><b>Next:</b> {marked_up(next_step(result))}</div>")
     return (
-        f'<div role="status" style="border:1px solid rgba(128,128,128,.55);border-left:6px solid {colour};border-radius:4px;padding:.5em .8em;margin:.3em 0;line-height:1.45;'
+        '<div role="status" style="border:1px solid rgba(128,128,128,.55);border-left:6px solid '
+        f"{colour};border-radius:4px;padding:.5em .8em;margin:.3em 0;line-height:1.45;"
         f'color:var(--jp-ui-font-color0,inherit);background:transparent;max-width:60em;overflow-wrap:anywhere;white-space:pre-wrap">{"".join(body)}</div>'
     )
 
 
 def headings() -> dict[str, str]:
-    """{"§ 3": address of the cell with the heading of § 3}, for JupyterLab, which goes there; {} where the notebook is no file beside the kernel."""
+    """{"§ 3": address of the cell with the heading of § 3}, for JupyterLab, which goes there; {} where the notebook is
+    no file beside the kernel.
+    """
     path = Path(Path(os.environ.get("JPY_SESSION_NAME") or "none").name)
     try:
         cells = json.loads(path.read_bytes())["cells"]
-        found = [(re.match(r"#+ (§ \d+)", "".join(cell["source"])), cell.get("id")) for cell in cells if cell["cell_type"] == "markdown"]
+        found = [
+            (re.match(r"#+ (§ \d+)", "".join(cell["source"])), cell.get("id"))
+            for cell in cells
+            if cell["cell_type"] == "markdown"
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {heading[1]: f"{path.name}#cell-id={place}" for heading, place in found if heading and place}

@@ -1,6 +1,7 @@
 """Reading what students hand in: any nbformat since 3, any editor's damage, never more than the text of the cells.
 
-nbformat itself is not used: it refuses what Colab, VS Code and mail programs make of a notebook, and costs half a second.
+nbformat itself is not used: it refuses what Colab, VS Code and mail programs make of a notebook, and costs half a
+second.
 """
 
 import json
@@ -24,12 +25,15 @@ def read_cells(path):
 
 
 def read_book(path):
-    """(cells, passed, notes): the cells as (number, "code" | "markdown", source), the ids of the questions whose stored output says "passed",
+    """(cells, passed, notes): the cells as (number, "code" | "markdown", source), the ids of the questions whose stored
+    output says "passed",
     and one line for whatever was left out. Raises Ungradable with the reason."""
     notes = []
     try:
         if path.stat().st_size > MAX_FILE:
-            raise Ungradable(f"the notebook has {path.stat().st_size / 2**20:.0f} MB: clear its outputs and hand it in again")
+            raise Ungradable(
+                f"the notebook has {path.stat().st_size / 2**20:.0f} MB: clear its outputs and hand it in again"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise Ungradable(f"the notebook cannot be read ({error.strerror})") from None
@@ -40,7 +44,10 @@ def read_book(path):
         if whole - len(data) > 2**20:
             notes.append(f"{(whole - len(data)) / 2**20:.0f} MB of stored outputs were left out")
         if len(data) > MAX_REST:
-            raise Ungradable(f"the notebook has {len(data) / 2**20:.0f} MB without its outputs: remove what is pasted into it and hand it in again")
+            raise Ungradable(
+                f"the notebook has {len(data) / 2**20:.0f} MB without its outputs: remove what is pasted into it and "
+                "hand it in again"
+            )
     cells = cells_of(data)
     found, passed = [], set()
     for number, cell in enumerate(cells):
@@ -54,14 +61,22 @@ def read_book(path):
             passed |= passed_in(cell.get("outputs"))
     if not found:
         raise Ungradable("the notebook has no cells with text in them")
-    if len(found) > MAX_CELLS or any(len(source) > MAX_CELL for _, _, source in found) or sum(len(source) for _, _, source in found) > MAX_SOURCE:
+    if (
+        len(found) > MAX_CELLS
+        or any(len(source) > MAX_CELL for _, _, source in found)
+        or sum(len(source) for _, _, source in found) > MAX_SOURCE
+    ):
         raise Ungradable("the text of the cells is far longer than a lab's")
     return found, passed, notes
 
 
 def cells_of(data):
     """The list of cells in a notebook's bytes. Raises Ungradable."""
-    text = data.decode("utf-8-sig", errors="replace") if data[:2] not in (b"\xff\xfe", b"\xfe\xff") else data.decode("utf-16", errors="replace")
+    text = (
+        data.decode("utf-8-sig", errors="replace")
+        if data[:2] not in (b"\xff\xfe", b"\xfe\xff")
+        else data.decode("utf-16", errors="replace")
+    )
     if text.lstrip()[:1] == "<":
         raise Ungradable("the file is a web page (HTML), not a notebook: probably a login page was saved in its place")
     try:
@@ -87,13 +102,19 @@ def text_of(source):
     return source if type(source) is str else None
 
 
-PASTED = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]*+")  # Colab puts a pasted picture into the text, megabytes of it
-OUTPUTS = re.compile(rb'"outputs"\s*:\s*(?=\[)')  # outside a JSON text these bytes are a key, and within one its quotes are escaped
+PASTED = re.compile(
+    r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]*+"
+)  # Colab puts a pasted picture into the text, megabytes of it
+OUTPUTS = re.compile(
+    rb'"outputs"\s*:\s*(?=\[)'
+)  # outside a JSON text these bytes are a key, and within one its quotes are escaped
 TO_BRACKET = re.compile(rb'(?:[^"\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.S)
 
 
 def without_outputs(data):
-    """The notebook's bytes with every list of outputs emptied: hundreds of MB are cut off before JSON makes objects of them."""
+    """The notebook's bytes with every list of outputs emptied: hundreds of MB are cut off before JSON makes objects of
+    them.
+    """
     parts, at = [], 0
     while found := OUTPUTS.search(data, at):
         place, depth = found.end(), 0
@@ -122,7 +143,8 @@ def passed_in(outputs):
 
 
 def lab_of(cells, ids_of):
-    """The lab that a notebook is, by what is in it: setup("…"), else the most of its question ids. None if nothing tells.
+    """The lab that a notebook is, by what is in it: setup("…"), else the most of its question ids. None if nothing
+    tells.
 
     ids_of: {lab: [question ids]}.
     """
@@ -130,7 +152,10 @@ def lab_of(cells, ids_of):
     named = re.findall(r"""\bsetup\(\s*["'](\w+)["']""", code)
     if named and named[-1] in ids_of:
         return named[-1]
-    hits = {lab: sum(bool(re.search(rf"\b{re.escape(i)}\b", code)) for i in ids if not i.startswith("written")) for lab, ids in ids_of.items()}
+    hits = {
+        lab: sum(bool(re.search(rf"\b{re.escape(i)}\b", code)) for i in ids if not i.startswith("written"))
+        for lab, ids in ids_of.items()
+    }
     best = max(hits, key=hits.get, default=None)
     if best is not None and hits[best] > 0:
         return best

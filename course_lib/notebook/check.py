@@ -1,4 +1,6 @@
-"""check() and mine(): the questions as a student meets them in the notebook. Practice with teaching messages, never a grade."""
+"""check() and mine(): the questions as a student meets them in the notebook. Practice with teaching messages, never a
+grade.
+"""
 
 import difflib
 import os
@@ -43,12 +45,16 @@ class Verdict(int):
 
 
 def verdict(score, passed):
-    """What check() gives back. nbgrader takes the value of a check's cell as its points, and a cell without a value for full marks: under it, the points."""
+    """What check() gives back. nbgrader takes the value of a check's cell as its points, and a cell without a value for
+    full marks: under it, the points.
+    """
     return round(float(score), 6) if os.environ.get("NBGRADER_EXECUTION") else Verdict(passed)
 
 
 def check(question_id, namespace=None):
-    """Runs the question on public inputs and prints a card. True if all of it passes; never raises for a student's error."""
+    """Runs the question on public inputs and prints a card. True if all of it passes; never raises for a student's
+    error.
+    """
     question, near = find(question_id)
     if question is None:
         print(f"There is no question {question_id!r}. Did you mean: {', '.join(near)}?")
@@ -93,7 +99,9 @@ def artifact_result(question, folder, seed, public):
         except ArtifactError as error:
             status, message = "error", str(error)
     points = round(question.points * fraction, 4)
-    case = core.CaseResult("the model", status, points, question.points, message, seconds=round(time.perf_counter() - started, 4))
+    case = core.CaseResult(
+        "the model", status, points, question.points, message, seconds=round(time.perf_counter() - started, 4)
+    )
     return core.QuestionResult(question.id, points, question.points, status, [case], message)
 
 
@@ -115,7 +123,9 @@ def show_plain(result):
 
 
 def mine(name, namespace, fallback):
-    """The student's function `name` if its check passes, else the library's, with a one-line note: the lab goes on either way."""
+    """The student's function `name` if its check passes, else the library's, with a one-line note: the lab goes on
+    either way.
+    """
     question, _ = find(name)
     if question is not None and core.run(question, LocalCaller(namespace)).status == "pass":
         return namespace[name]

@@ -1,4 +1,5 @@
 """setup(), the first cell of every lab: seeds everything, looks at the machine, prints one table."""
+
 import logging
 import os
 import random
@@ -7,14 +8,26 @@ import sys
 
 from course_lib.notebook.check import use_lab
 from course_lib.platform import (
-    FREE_DISK_MB, OLDEST, OLDEST_PYTHON, CourseError, Platform, colab_note, device_and_dtype, hide_old, in_colab, share_gpu, size, work_dir,
+    FREE_DISK_MB,
+    OLDEST,
+    OLDEST_PYTHON,
+    CourseError,
+    Platform,
+    colab_note,
+    device_and_dtype,
+    hide_old,
+    in_colab,
+    share_gpu,
+    size,
+    work_dir,
 )
 
 
 def setup(lab, seed=0):
     """Seed everything, look at the machine, print one table. Returns a Platform.
 
-    Raises CourseError, one line, for a Python that is too old, an unknown COURSE_SIZE, COURSE_DEVICE, COURSE_DTYPE or COURSE_GPU_FRACTION, an unwritable work folder, a full disk.
+    Raises CourseError, one line, for a Python that is too old, an unknown COURSE_SIZE, COURSE_DEVICE, COURSE_DTYPE or
+    COURSE_GPU_FRACTION, an unwritable work folder, a full disk.
     """
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise CourseError(
@@ -28,16 +41,26 @@ def setup(lab, seed=0):
     work = work_dir()
     free = shutil.disk_usage(work).free // 2**20
     if free < int(os.environ.get("COURSE_MIN_FREE_MB", FREE_DISK_MB)):
-        raise CourseError(f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere.")
+        raise CourseError(
+            f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere."
+        )
     use_lab(lab)
     notes = [note for note in [*map(hide_old, OLDEST), share_gpu(device), colab_note(work)] if note]
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft and TRL load it, and it would say in red that a faster kernel is not installed
+    logging.getLogger("bitsandbytes").setLevel(
+        logging.ERROR
+    )  # peft and TRL load it, and it would say in red that a faster kernel is not installed
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     here = Platform(
-        python=sys.version.split()[0], torch=torch.__version__, device=device, dtype=str(dtype).removeprefix("torch."),
-        reason=reason, threads=torch.get_num_threads(), size=size(device), work=work,
+        python=sys.version.split()[0],
+        torch=torch.__version__,
+        device=device,
+        dtype=str(dtype).removeprefix("torch."),
+        reason=reason,
+        threads=torch.get_num_threads(),
+        size=size(device),
+        work=work,
     )
     rows = {
         "lab": f"{lab}, seed {seed}",

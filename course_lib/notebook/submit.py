@@ -33,7 +33,11 @@ def find_notebook(notebook=None, namespace=None):
     if len(found) == 1:
         return found[0]
     seen = f"there are {len(found)} lab notebooks" if found else "there is no lab notebook"
-    raise LookupError(f"{seen} in {Path.cwd()}: say which one, submit(notebook=\"02_pretraining.ipynb\").".capitalize().replace("02_Pre", "02_pre"))
+    raise LookupError(
+        f'{seen} in {Path.cwd()}: say which one, submit(notebook="02_pretraining.ipynb").'.capitalize().replace(
+            "02_Pre", "02_pre"
+        )
+    )
 
 
 def colab_notebook():
@@ -48,8 +52,16 @@ def colab_notebook():
 
 def unsaved(cells, executed):
     """Ids of the exercises whose text in the file is not the one that was run last. executed: IPython's In."""
-    saved = {m.group(1): source for _, kind, source in cells if kind == "code" and (m := re.match(r"\s*# EXERCISE (\w+)", source))}
-    last = {m.group(1): source for source in executed if type(source) is str and (m := re.match(r"\s*# EXERCISE (\w+)", source))}
+    saved = {
+        m.group(1): source
+        for _, kind, source in cells
+        if kind == "code" and (m := re.match(r"\s*# EXERCISE (\w+)", source))
+    }
+    last = {
+        m.group(1): source
+        for source in executed
+        if type(source) is str and (m := re.match(r"\s*# EXERCISE (\w+)", source))
+    }
     return [i for i, source in last.items() if i in saved and saved[i].strip() != source.strip()]
 
 
@@ -58,17 +70,21 @@ def missing(cells, questions):
     code = "\n".join(source for _, kind, source in cells if kind == "code")
     lines = []
     for question in questions:
-        if not re.search(rf"^\s*# EXERCISE {re.escape(question.id)}\b|\b(?:def|class) {re.escape(question.id)}\b", code, re.M):
+        if not re.search(
+            rf"^\s*# EXERCISE {re.escape(question.id)}\b|\b(?:def|class) {re.escape(question.id)}\b", code, re.M
+        ):
             lines.append(f"exercise {question.id}: its cell is not in the notebook")
-        elif re.search(rf"# EXERCISE {re.escape(question.id)}\b(?:(?!# EXERCISE)[\s\S])*?raise NotImplementedError\(\)", code):
+        elif re.search(
+            rf"# EXERCISE {re.escape(question.id)}\b(?:(?!# EXERCISE)[\s\S])*?raise NotImplementedError\(\)", code
+        ):
             lines.append(f"exercise {question.id}: not written yet")
     return lines
 
 
 def submit(notebook=None, student=None, out="submissions", namespace=None):
     """Writes {lab}_{sha8}.zip and prints its receipt. Returns the path, or None with one line that says what to do."""
-    from course_lib.questions import core
     from course_lib.notebook.check import notebook_namespace
+    from course_lib.questions import core
 
     namespace = notebook_namespace() if namespace is None else namespace
     try:
@@ -89,15 +105,26 @@ def submit(notebook=None, student=None, out="submissions", namespace=None):
     if lab not in labs:
         return print(f"Not submitted: this does not look like a lab of this course (labs: {', '.join(labs)}).")
     if stale := unsaved(cells, namespace.get("In", [])):
-        return print(f"Not submitted: the notebook is not saved since you last ran {', '.join(stale)}. Press Ctrl-S (Cmd-S), then run this cell again.")
+        return print(
+            f"Not submitted: the notebook is not saved since you last ran {', '.join(stale)}. Press Ctrl-S (Cmd-S), "
+            "then run this cell again."
+        )
     questions = core.questions_of(lab)
     notes = missing(cells, [q for q in questions if isinstance(q, core.Question)])
     files = {f"{lab}.ipynb": data}
-    work = Path(os.environ.get("COURSE_WORK") or (path.parent / "work" if path else work_dir()))  # on Colab there is no file, and a Drive perhaps
+    work = Path(
+        os.environ.get("COURSE_WORK") or (path.parent / "work" if path else work_dir())
+    )  # on Colab there is no file, and a Drive perhaps
     for question in questions:
         if isinstance(question, core.ArtifactQuestion):
             notes += add_model(files, work / question.stage, question.stage)
-    manifest = {"lab": lab, "student": safe_name(student or os.environ.get("COURSE_STUDENT", "")) if student or os.environ.get("COURSE_STUDENT") else "", "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    manifest = {
+        "lab": lab,
+        "student": safe_name(student or os.environ.get("COURSE_STUDENT", ""))
+        if student or os.environ.get("COURSE_STUDENT")
+        else "",
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
     manifest["sha256"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -108,10 +135,16 @@ def submit(notebook=None, student=None, out="submissions", namespace=None):
     try:
         write_atomic(target, packed.getvalue())
     except OSError as error:
-        return print(f"Not submitted: cannot write to {Path(out).absolute()} ({error.strerror}); give another folder, submit(out=\"/tmp\").")
+        return print(
+            f"Not submitted: cannot write to {Path(out).absolute()} ({error.strerror}); give another folder, "
+            'submit(out="/tmp").'
+        )
     for note in notes:
         print(f"  note: {note}")
-    print(f"{target}  ({len(packed.getvalue()) / 1024:.0f} kB, {len(files)} files)\nreceipt  sha256 {receipt}\nHand in this zip; keep the receipt.")
+    print(
+        f"{target}  ({len(packed.getvalue()) / 1024:.0f} kB, {len(files)} files)\nreceipt  sha256 {receipt}\nHand in "
+        "this zip; keep the receipt."
+    )
     return target
 
 
@@ -121,7 +154,10 @@ def add_model(files, folder, stage):
     if not model.is_file():
         return [f"no model in {folder}: the question about it will score 0 (train it, then submit again)"]
     if model.stat().st_size > MAX_MODEL:
-        return [f"{model} has {model.stat().st_size >> 20} MB, more than the {MAX_MODEL >> 20} MB of any model of this course: left out"]
+        return [
+            f"{model} has {model.stat().st_size >> 20} MB, more than the {MAX_MODEL >> 20} MB of any model of this "
+            "course: left out"
+        ]
     files[f"work/{stage}/model.safetensors"] = model.read_bytes()
     if not record.is_file():
         return [f"{record} is missing: train the model again, save_stage writes both"]

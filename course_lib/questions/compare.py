@@ -22,7 +22,10 @@ def compare(label, got, expected, tol, mistakes=None, hint=None, reread=None, ch
     for name, wrong in (mistakes or {}).items():
         wrong = wrong() if callable(wrong) else wrong
         # a misconception that gives the right numbers here explains nothing
-        if describe_difference(wrong, expected, tol, False) is not None and describe_difference(got, wrong, max(tol, 1e-6), False) is None:
+        if (
+            describe_difference(wrong, expected, tol, False) is not None
+            and describe_difference(got, wrong, max(tol, 1e-6), False) is None
+        ):
             mistake = name
             break
     raise CaseFailed(f"{label}: {difference}", mistake=mistake, hint=hint, reread=reread)
@@ -60,7 +63,9 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False):
         equal = got == expected or (got != got and expected != expected)
         if not equal:
             try:
-                equal = math.isfinite(got) and math.isfinite(expected) and abs(got - expected) <= tol * (1 + abs(expected))
+                equal = (
+                    math.isfinite(got) and math.isfinite(expected) and abs(got - expected) <= tol * (1 + abs(expected))
+                )
             except OverflowError:  # a whole number beyond all floats is near to nothing
                 pass
         return None if equal else f"yours is {number(got)}, expected {number(expected)}"
@@ -71,7 +76,12 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False):
 
 def tensor_difference(got, expected, tol, check_dtype, equal_nan):
     if type(got) in (int, float) and expected.numel() == 1 and expected.dim() == 0:
-        return f"a python number came back, a tensor with shape [] was expected{' (its gradient is lost)' if expected.is_floating_point() else ''}" if check_dtype else describe_difference(got, expected.item(), tol)
+        return (
+            "a python number came back, a tensor with shape [] was "
+            f"expected{' (its gradient is lost)' if expected.is_floating_point() else ''}"
+            if check_dtype
+            else describe_difference(got, expected.item(), tol)
+        )
     if not isinstance(got, torch.Tensor):
         return f"{kind(got)} came back, a tensor of shape {list(expected.shape)} was expected"
     if got.shape != expected.shape:
@@ -93,11 +103,23 @@ def tensor_difference(got, expected, tol, check_dtype, equal_nan):
         return None
     place = bad.nonzero()[0].tolist()
     here = f" at {place}" if place else ""
-    return f"{int(bad.sum())} of {bad.numel()} values differ; first{here}: yours {number(g[tuple(place)].item())}, expected {number(e[tuple(place)].item())}"
+    return (
+        f"{int(bad.sum())} of {bad.numel()} values differ; first{here}: yours {number(g[tuple(place)].item())}, "
+        f"expected {number(e[tuple(place)].item())}"
+    )
 
 
 def kind(value):
-    names = {"NoneType": "None", "str": "a text", "int": "a number", "float": "a number", "bool": "True or False", "list": "a list", "tuple": "a tuple", "dict": "a dict"}
+    names = {
+        "NoneType": "None",
+        "str": "a text",
+        "int": "a number",
+        "float": "a number",
+        "bool": "True or False",
+        "list": "a list",
+        "tuple": "a tuple",
+        "dict": "a dict",
+    }
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {list(value.shape)}"
     return names.get(type(value).__name__, type(value).__name__)

@@ -126,7 +126,9 @@ class Q:
         return self._call(name, args, kwargs)["value"]
 
     def call_with_grad(self, name, args, wrt, cotangent=None, kwargs=None):
-        """(y, gradients of (y * cotangent).sum() with respect to args[i] for i in wrt). A name in `wrt` is a keyword argument."""
+        """(y, gradients of (y * cotangent).sum() with respect to args[i] for i in wrt). A name in `wrt` is a keyword
+        argument.
+        """
         reply = self._call(name, tuple(args), kwargs or {}, wrt=list(wrt), cotangent=cotangent)
         return reply["value"], self._checked_grads(reply, wrt)
 
@@ -136,7 +138,10 @@ class Q:
             raise CallFailed("protocol", "the answer came back without its gradients")
         for place, grad in zip(wrt, grads):
             if grad is None:
-                raise CaseFailed(f"no gradient reaches argument {place}", hint="Something cuts the graph: .detach(), .item(), torch.tensor(...) or no_grad().")
+                raise CaseFailed(
+                    f"no gradient reaches argument {place}",
+                    hint="Something cuts the graph: .detach(), .item(), torch.tensor(...) or no_grad().",
+                )
         return grads
 
     def call_checked_unmutated(self, name, *args, **kwargs):
@@ -150,7 +155,10 @@ class Q:
         try:
             compare(label, after, before, tol=0.0, equal_nan=True)
         except CaseFailed as error:
-            raise CaseFailed(f"your function changed {label} in place", hint="Work on a copy: x = x.clone(), or x * 2 in place of x.mul_(2).") from error
+            raise CaseFailed(
+                f"your function changed {label} in place",
+                hint="Work on a copy: x = x.clone(), or x * 2 in place of x.mul_(2).",
+            ) from error
 
     def same(self, label, got, expected, hint=None, reread=None, mistakes=None):
         """got == expected for numbers, texts, lists and dicts of them (and tensors, bit for bit)."""
@@ -179,8 +187,13 @@ def run_case(question, case, function, caller, seed):
     except MemoryError:
         raise
     except Exception as error:
-        # the case itself tripped over what came back: None where a tensor was due, a tuple of another length, 10**4000 …
-        result.status, result.message = "fail", f"your function returned something of another kind than asked for ({type(error).__name__}: {str(error)[:200]})"
+        # the case itself tripped over what came back: None where a tensor was due, a tuple of another length, 10**4000
+        # …
+        result.status, result.message = (
+            "fail",
+            f"your function returned something of another kind than asked for ({type(error).__name__}: "
+            f"{str(error)[:200]})",
+        )
     result.score = worth if result.status == "pass" else 0.0
     result.seconds = round(time.perf_counter() - started, 4)
     return result
@@ -191,11 +204,18 @@ def run(question, caller, seed=PUBLIC_SEED):
     results, hopeless, lost = [], None, 0
     for name, function in question.cases:
         if hopeless:
-            results.append(CaseResult(name, hopeless, 0.0, question.points / len(question.cases), "not run: see the case before"))
+            results.append(
+                CaseResult(name, hopeless, 0.0, question.points / len(question.cases), "not run: see the case before")
+            )
             continue
         result = run_case(question, name, function, caller, seed)
         results.append(result)
-        lost += result.status in ("timeout", "killed", "oom", "protocol")  # each costs seconds: a hung call, or a new process
+        lost += result.status in (
+            "timeout",
+            "killed",
+            "oom",
+            "protocol",
+        )  # each costs seconds: a hung call, or a new process
         if result.status in ("todo", "missing") or (len(results) == 1 and lost) or lost == 2:
             hopeless = result.status
     failed = [r for r in results if r.status != "pass"]
@@ -211,7 +231,9 @@ def labs():
     """Names of the labs that have questions, in order."""
     import course_lib.questions as package
 
-    return sorted(m.name.removeprefix("lab") for m in pkgutil.iter_modules(package.__path__) if m.name.startswith("lab"))
+    return sorted(
+        m.name.removeprefix("lab") for m in pkgutil.iter_modules(package.__path__) if m.name.startswith("lab")
+    )
 
 
 def questions_of(lab):
@@ -222,4 +244,8 @@ def questions_of(lab):
         if error.name != f"course_lib.questions.lab{lab}":
             raise
         raise LookupError(f"there is no lab {lab!r}; labs: {', '.join(labs())}") from None
-    return [v for v in vars(module).values() if isinstance(v, (Question, ArtifactQuestion, WrittenQuestion)) and v.lab == lab]
+    return [
+        v
+        for v in vars(module).values()
+        if isinstance(v, (Question, ArtifactQuestion, WrittenQuestion)) and v.lab == lab
+    ]

@@ -53,10 +53,16 @@ COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def watcher(found, names):
-    """A profile function that raises Forbidden, and notes why in `found`, where course_lib or a torch function of one of the names is entered."""
-    own, torch_code = (__file__, COURSE + "grading"), os.path.dirname(torch.__file__) + os.sep     # grading: the agent's stand-ins for input() and display()
+    """A profile function that raises Forbidden, and notes why in `found`, where course_lib or a torch function of one
+    of the names is entered.
+    """
+    own, torch_code = (
+        (__file__, COURSE + "grading"),
+        os.path.dirname(torch.__file__) + os.sep,
+    )  # grading: the agent's stand-ins for input() and display()
 
-    @typing.no_type_check      # called at every event of the answer: the type check of the tests would make each a hundred times as slow
+    # called at every event of the answer: the type check of the tests would make each a hundred times as slow
+    @typing.no_type_check
     def watch(frame, event, argument):
         if event == "call":
             code = frame.f_code
@@ -66,7 +72,12 @@ def watcher(found, names):
                 found.append(f"{code.co_name} is what you are asked to write: this exercise may not call it")
             else:
                 return
-        elif event == "c_call" and names and plain_name(argument.__name__) in names and (argument.__module__ or "torch").startswith("torch"):
+        elif (
+            event == "c_call"
+            and names
+            and plain_name(argument.__name__) in names
+            and (argument.__module__ or "torch").startswith("torch")
+        ):
             found.append(f"{argument.__name__} is what you are asked to write: this exercise may not call it")
         else:
             return
@@ -77,7 +88,8 @@ def watcher(found, names):
 
 @contextlib.contextmanager
 def only_own_code(forbid=()):
-    """Raises Forbidden when what runs inside, or in a thread it starts, enters a function of course_lib or one of the forbidden torch functions.
+    """Raises Forbidden when what runs inside, or in a thread it starts, enters a function of course_lib or one of the
+    forbidden torch functions.
 
     Also when the answer has caught that exception, or has switched this off. It makes a shortcut hard, not impossible:
     it runs beside the student's code. What goes round it stands in the flags (grading/notebooks.py).
@@ -90,7 +102,9 @@ def only_own_code(forbid=()):
         try:
             yield
         finally:
-            if found:      # also where the answer has caught it, or fails for want of what a thread of its own should have brought
+            if (
+                found
+            ):  # also where the answer has caught it, or fails for want of what a thread of its own should have brought
                 raise Forbidden(found[0]) from None
         if sys.getprofile() is not watch:
             raise Forbidden("your function calls sys.setprofile: write it without")
@@ -100,9 +114,11 @@ def only_own_code(forbid=()):
 
 
 def invoke(fn, args, kwargs, wrt=(), cotangent=None, forbid=(), inputs_back=False):
-    """{"value", "grads", "inputs"} of fn(*args, **kwargs), all plain copies. The caller gives inputs that are its own to spoil.
+    """{"value", "grads", "inputs"} of fn(*args, **kwargs), all plain copies. The caller gives inputs that are its own
+    to spoil.
 
-    grads: of (y * cotangent).sum() with respect to args[i], i in wrt; y is the value, or its first entry if it is a tuple or list.
+    grads: of (y * cotangent).sum() with respect to args[i], i in wrt; y is the value, or its first entry if it is a
+    tuple or list.
     """
     args, kwargs = list(args), dict(kwargs)
     if torch.is_grad_enabled() is False:
@@ -143,13 +159,26 @@ def explain(error):
     if isinstance(error, wire.NotPlain):
         return "fail", str(error)[:300], None
     if isinstance(error, Timeout):
-        return "timeout", "it took too long and was stopped", "Is there a loop that never ends, or a loop over single numbers where one tensor operation would do?"
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error)[:2000] or "out of memory" in str(error)[:2000]:
+        return (
+            "timeout",
+            "it took too long and was stopped",
+            "Is there a loop that never ends, or a loop over single numbers where one tensor operation would do?",
+        )
+    if (
+        isinstance(error, MemoryError)
+        or "can't allocate memory" in str(error)[:2000]
+        or "out of memory" in str(error)[:2000]
+    ):
         return "oom", "it ran out of memory", None
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "course_lib" not in f.filename and "site-packages" not in f.filename]
     where = f" (line {own[-1].lineno}: {(own[-1].line or '').strip()[:80]})" if own and own[-1].line else ""
-    hint = "The files of your own machine are not here when your notebook is graded: use load_stage, or what your own cells make." if isinstance(error, FileNotFoundError) else None
+    hint = (
+        "The files of your own machine are not here when your notebook is graded: use load_stage, or what your own "
+        "cells make."
+        if isinstance(error, FileNotFoundError)
+        else None
+    )
     return "error", f"{type(error).__name__}: {str(error)[:300]}{where}", hint
 
 
@@ -159,7 +188,9 @@ def stop(signum, frame):
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """Raises Timeout in the main thread after `seconds`; does nothing where there is no SIGALRM (Windows, other threads)."""
+    """Raises Timeout in the main thread after `seconds`; does nothing where there is no SIGALRM (Windows, other
+    threads).
+    """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return

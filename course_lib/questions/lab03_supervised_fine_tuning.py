@@ -1,8 +1,10 @@
-"""Lab 03, supervised fine-tuning: the graded questions. Each is written once and runs in the notebook (`check`) and through the sandbox (`course grade`).
+"""Lab 03, supervised fine-tuning: the graded questions. Each is written once and runs in the notebook (`check`) and
+through the sandbox (`course grade`).
 
 The oracles are library functions or another form of the rule, so that this file does not ship the answers it asks for.
-Sources: ChatML, as the template of stages/sft.py · loss on the answers only, Ouyang et al. 2022 (2203.02155) and TRL's `assistant_only_loss` · best-fit decreasing
-packing, Johnson 1974 and Ding et al. 2024 (2404.10830), TRL's `packing_strategy="bfd"` · normalised exact match, Rajpurkar et al. 2016 (1606.05250).
+Sources: ChatML, as the template of stages/sft.py · loss on the answers only, Ouyang et al. 2022 (2203.02155) and TRL's
+`assistant_only_loss` · best-fit decreasing packing, Johnson 1974 and Ding et al. 2024 (2404.10830), TRL's
+`packing_strategy="bfd"` · normalised exact match, Rajpurkar et al. 2016 (1606.05250).
 """
 
 import itertools
@@ -17,10 +19,13 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 
 LAB = "03_supervised_fine_tuning"
 
-# The handed-in model: full marks from ACCURACY_FULL % of the drawn instructions right, none at or under ACCURACY_ZERO %, a straight line between.
-# Over five seeds the recipe gets 94.7 to 97.5 % (docs/results/sft-laptop.json, mean of both splits); on 120 rows two points less are chance.
+# The handed-in model: full marks from ACCURACY_FULL % of the drawn instructions right, none at or under ACCURACY_ZERO
+# %, a straight line between.
+# Over five seeds the recipe gets 94.7 to 97.5 % (docs/results/sft-laptop.json, mean of both splits); on 120 rows two
+# points less are chance.
 ACCURACY_FULL, ACCURACY_ZERO = 90.0, 40.0
-ROWS = 120  # instructions drawn from the seed: half on held-out residents in known phrasings, half in held-out phrasings too
+# instructions drawn from the seed: half on held-out residents in known phrasings, half in held-out phrasings too
+ROWS = 120
 ANSWER = 80  # tokens that an answer may have
 
 
@@ -42,8 +47,14 @@ def rendered(messages, generation_prompt=False, change=()):
 
     from course_lib.stages.sft import CHAT_TEMPLATE
 
-    text = re.sub(r"\{%-?\s*(end)?generation\s*-?%\}", "", CHAT_TEMPLATE)  # markers for the loss mask, which only transformers knows
-    made = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(text).render(messages=messages, add_generation_prompt=generation_prompt, bos_token="<|bos|>")
+    text = re.sub(
+        r"\{%-?\s*(end)?generation\s*-?%\}", "", CHAT_TEMPLATE
+    )  # markers for the loss mask, which only transformers knows
+    made = (
+        jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+        .from_string(text)
+        .render(messages=messages, add_generation_prompt=generation_prompt, bos_token="<|bos|>")
+    )
     for old, new in change:
         made = re.sub(old, new, made)
     return made
@@ -53,7 +64,10 @@ def chat(q, turns=1, system=False):
     """A conversation of `turns` questions and answers."""
     made = [{"role": "system", "content": words(q, 4)}] if system else []
     for _ in range(turns):
-        made += [{"role": "user", "content": words(q, 4).capitalize() + "?"}, {"role": "assistant", "content": words(q, 5).capitalize() + "."}]
+        made += [
+            {"role": "user", "content": words(q, 4).capitalize() + "?"},
+            {"role": "assistant", "content": words(q, 5).capitalize() + "."},
+        ]
     return made
 
 
@@ -63,9 +77,13 @@ def template_mistakes(messages, prompt=False):
     whole = make()
     return {
         "<|bos|> is missing: the model has seen it before every document": make((r"^<\|bos\|>", "")),
-        "<|bos|> stands before each message: it begins the text, once": make((r"^<\|bos\|>", ""), (start, "<|bos|><|im_start|>")),
+        "<|bos|> stands before each message: it begins the text, once": make(
+            (r"^<\|bos\|>", ""), (start, "<|bos|><|im_start|>")
+        ),
         "<|im_end|> is missing: the model never learns to stop": make((end, "")),
-        "<|im_end|> of the last message is missing: the model never learns to stop": whole[::-1].replace("<|im_end|>"[::-1], "", 1)[::-1],
+        "<|im_end|> of the last message is missing: the model never learns to stop": whole[::-1].replace(
+            "<|im_end|>"[::-1], "", 1
+        )[::-1],
         "<|eos|> closes the messages: a message ends with <|im_end|>": make((end, "<|eos|>")),
         "the newline after <|im_end|> is missing": make((end + "\n", "<|im_end|>")),
         "the last newline is missing: every <|im_end|> has one after it": whole[:-1] if not prompt else whole,
@@ -75,26 +93,44 @@ def template_mistakes(messages, prompt=False):
         "a blank stands between role and content: it is a newline": make((start + r"(\w+)\n", r"<|im_start|>\1 ")),
         "a colon stands after the role": make((start + r"(\w+)\n", r"<|im_start|>\1:\n")),
         "the roles are missing": make((start + r"(\w+)\n", r"<|im_start|>")),
-        "generation_prompt was ignored: no answer was opened" if prompt else "an answer was opened though nobody asked for it": rendered(messages, not prompt),
-        "the newline after the opened header is missing: the model would have to write it": whole[:-1] if prompt else whole + "\n",
+        "generation_prompt was ignored: no answer was opened"
+        if prompt
+        else "an answer was opened though nobody asked for it": rendered(messages, not prompt),
+        "the newline after the opened header is missing: the model would have to write it": whole[:-1]
+        if prompt
+        else whole + "\n",
         "the opened header was closed again with <|im_end|>": whole + "<|im_end|>\n",
         "only the last message was rendered": make(of=messages[-1:]),
         "a blank line stands between the messages": make((end + "\n(?=<)", "<|im_end|>\n\n")),
         "the system message was dropped": make(of=[m for m in messages if m["role"] != "system"]),
-        "a system message was invented: write the messages that there are": make(of=[{"role": "system", "content": "You are a helpful assistant."}, *messages]),
+        "a system message was invented: write the messages that there are": make(
+            of=[{"role": "system", "content": "You are a helpful assistant."}, *messages]
+        ),
     }
 
 
 @TEMPLATE.case("one question and its answer: <|bos|>, then header, content, <|im_end|> and a newline for each message")
 def _(q):
     messages = chat(q)
-    q.same("the text", q.call("render_chat", messages), rendered(messages), mistakes=template_mistakes(messages), reread=TEMPLATE_TEXT)
+    q.same(
+        "the text",
+        q.call("render_chat", messages),
+        rendered(messages),
+        mistakes=template_mistakes(messages),
+        reread=TEMPLATE_TEXT,
+    )
 
 
 @TEMPLATE.case("generation_prompt: the header of the answer, opened and left open")
 def _(q):
     messages = chat(q)[:-1]
-    q.same("the text", q.call("render_chat", messages, True), rendered(messages, True), mistakes=template_mistakes(messages, True), reread=TEMPLATE_TEXT)
+    q.same(
+        "the text",
+        q.call("render_chat", messages, True),
+        rendered(messages, True),
+        mistakes=template_mistakes(messages, True),
+        reread=TEMPLATE_TEXT,
+    )
 
 
 @TEMPLATE.case("a system message and three turns, by keyword")
@@ -106,18 +142,46 @@ def _(q):
 
 @TEMPLATE.case("contents stay as they are: blanks, newlines, braces, accents, nothing at all")
 def _(q):
-    odd = [f"  {words(q, 2)}  ", f"{words(q, 1)}\n\n{words(q, 1)}\n", "{role} %s {0} \\n", "Zoë’s café — 3 < 4 & 5", "", f"user\n{words(q, 1)}"]
+    odd = [
+        f"  {words(q, 2)}  ",
+        f"{words(q, 1)}\n\n{words(q, 1)}\n",
+        "{role} %s {0} \\n",
+        "Zoë’s café — 3 < 4 & 5",
+        "",
+        f"user\n{words(q, 1)}",
+    ]
     messages = [{"role": "user" if k % 2 == 0 else "assistant", "content": content} for k, content in enumerate(odd)]
     stripped = [{**m, "content": m["content"].strip()} for m in messages]
-    q.same("the text", q.call("render_chat", messages), rendered(messages), reread=TEMPLATE_TEXT, hint="Put the content in by concatenation or an f-string, and do nothing to it.",
-           mistakes={"the contents were stripped: write them as they are": rendered(stripped),
-                     "messages without content were skipped: an empty message has a header and an <|im_end|> too": rendered([m for m in messages if m["content"]])})
+    q.same(
+        "the text",
+        q.call("render_chat", messages),
+        rendered(messages),
+        reread=TEMPLATE_TEXT,
+        hint="Put the content in by concatenation or an f-string, and do nothing to it.",
+        mistakes={
+            "the contents were stripped: write them as they are": rendered(stripped),
+            "messages without content were skipped: an empty message has a header and an <|im_end|> too": rendered(
+                [m for m in messages if m["content"]]
+            ),
+        },
+    )
 
 
 @TEMPLATE.case("no messages at all; inputs left alone")
 def _(q):
-    q.same("the text of nothing", q.call("render_chat", []), rendered([]), hint="Only <|bos|> is left.", reread=TEMPLATE_TEXT)
-    q.same("the text of nothing, with a generation prompt", q.call("render_chat", [], True), rendered([], True), reread=TEMPLATE_TEXT)
+    q.same(
+        "the text of nothing",
+        q.call("render_chat", []),
+        rendered([]),
+        hint="Only <|bos|> is left.",
+        reread=TEMPLATE_TEXT,
+    )
+    q.same(
+        "the text of nothing, with a generation prompt",
+        q.call("render_chat", [], True),
+        rendered([], True),
+        reread=TEMPLATE_TEXT,
+    )
     messages = chat(q, 2)
     q.same("the text", q.call_checked_unmutated("render_chat", messages), rendered(messages), reread=TEMPLATE_TEXT)
 
@@ -130,8 +194,10 @@ NEWLINE, USER, SYSTEM = 11, 12, 13  # tokens of the made-up vocabulary of these 
 
 
 def spans(ids, header, end, *, first=0, last=0, only=None, others=False, greedy=False):
-    """−100 but for what each answer covers, found by a regular expression over one letter per token. The keywords make the usual slips:
-    `first`, `last` move the ends of a span, `only` picks one span, `others` takes the remaining turns, `greedy` runs to the last end."""
+    """−100 but for what each answer covers, found by a regular expression over one letter per token. The keywords make
+    the usual slips:
+    `first`, `last` move the ends of a span, `only` picks one span, `others` takes the remaining turns, `greedy` runs to
+    the last end."""
     letter = lambda token: chr(0x4E00 + int(token))
     text, head, stop = "".join(map(letter, ids)), "".join(map(letter, header)), letter(end)
     body = f"{head}(.*{stop})" if greedy else f"{head}([^{stop}]*{stop}?)"
@@ -147,7 +213,9 @@ def spans(ids, header, end, *, first=0, last=0, only=None, others=False, greedy=
 
 
 def turns(q, plan, start=3, end=4, role=10, header=None):
-    """(ids, header): a made-up conversation. `plan`: (who, tokens of text, closed?) per turn; text never holds a special token, but the role's word may occur in it."""
+    """(ids, header): a made-up conversation. `plan`: (who, tokens of text, closed?) per turn; text never holds a
+    special token, but the role's word may occur in it.
+    """
     header = header or [start, role, NEWLINE]
     heads = {"user": [start, USER, NEWLINE], "system": [start, SYSTEM, NEWLINE], "assistant": header}
     ids = [1]
@@ -178,11 +246,13 @@ def label_mistakes(ids, header, end):
         "the first token of the answer is not trained: one place too late": spans(ids, header, end, first=1),
         "only the first answer is trained: every assistant turn counts": spans(ids, header, end, only=0),
         "only the last answer is trained: every assistant turn counts": spans(ids, header, end, only=-1),
-        "the span runs to the last <|im_end|> of the row: it ends at the next one": spans(ids, header, end, greedy=True),
+        "the span runs to the last <|im_end|> of the row: it ends at the next one": spans(
+            ids, header, end, greedy=True
+        ),
         "everything but the answers is trained: the other way round": spans(ids, header, end, others=True),
         "the word of the role was found inside a sentence: look for the whole header, <|im_start|> first": word,
-        "untrained tokens got 0: the sign for \"no label\" is −100": torch.where(trained, tensor, 0),
-        "untrained tokens got −1: the sign for \"no label\" is −100": torch.where(trained, tensor, -1),
+        'untrained tokens got 0: the sign for "no label" is −100': torch.where(trained, tensor, 0),
+        'untrained tokens got −1: the sign for "no label" is −100': torch.where(trained, tensor, -1),
         "this is the mask: a label is the token itself where it is trained": trained.long(),
         "the labels are shifted by one: the loss does that": shifted,
         "<|im_end|> of the questions is trained too: only the answers' own": torch.where(tensor == end, tensor, right),
@@ -191,7 +261,15 @@ def label_mistakes(ids, header, end):
 
 def check_labels(q, ids, header, end=4, hint=None, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("response_labels", torch.tensor(ids), header, end)
-    q.close("the labels", got, spans(ids, header, end), tol=0.0, mistakes=label_mistakes(ids, header, end), reread=LABELS_TEXT, hint=hint)
+    q.close(
+        "the labels",
+        got,
+        spans(ids, header, end),
+        tol=0.0,
+        mistakes=label_mistakes(ids, header, end),
+        reread=LABELS_TEXT,
+        hint=hint,
+    )
 
 
 @LABELS.case("two turns: each answer and its <|im_end|>, and nothing else")
@@ -202,7 +280,9 @@ def _(q):
 
 @LABELS.case("a system message, one turn, another number of tokens in the header")
 def _(q):
-    ids, header = turns(q, [("system", 4, True), ("user", 6, True), ("assistant", 5, True)], header=[3, 10, 15, NEWLINE])
+    ids, header = turns(
+        q, [("system", 4, True), ("user", 6, True), ("assistant", 5, True)], header=[3, 10, 15, NEWLINE]
+    )
     check_labels(q, ids, header, hint="len(header) tokens belong to the header: read it from the argument.")
     ids, header = turns(q, [("user", 3, True), ("assistant", 4, True)], header=[7])
     check_labels(q, ids, header)
@@ -243,11 +323,15 @@ LOSS_TEXT = "§ 5 The loss"
 
 def token_losses(logits, targets):
     """−log p of each target, nats; 0 where the target is −100. [B T]"""
-    return -torch.distributions.Categorical(logits=logits, validate_args=False).log_prob(targets.clamp(min=0)) * (targets != -100)
+    return -torch.distributions.Categorical(logits=logits, validate_args=False).log_prob(targets.clamp(min=0)) * (
+        targets != -100
+    )
 
 
 def batch(q, trained, T=7, V=9, first=True):
-    """(logits, labels): row b trains its last trained[b] tokens but one; the first token of the last row is labelled too, and never is a target."""
+    """(logits, labels): row b trains its last trained[b] tokens but one; the first token of the last row is labelled
+    too, and never is a target.
+    """
     logits, labels = 2 * q.randn(len(trained), T, V), q.randint(1, V, (len(trained), T))
     for row, n in enumerate(trained):
         labels[row, : T - 1 - n] = -100
@@ -272,10 +356,16 @@ def loss_mistakes(logits, labels):
         "the loss was summed: take the mean over the trained tokens": losses.sum(),
         "the sum was divided by the rows, not by the trained tokens": losses.sum() / len(labels),
         "the first token of a row was counted: it is never a target": losses.sum() / (labels != -100).sum(),
-        "the mask looked at the label of the input token: look at the target's": (token_losses(logits[:, :-1], labels[:, 1:]) * (labels[:, :-1] != -100)).sum() / (labels[:, :-1] != -100).sum(),
+        "the mask looked at the label of the input token: look at the target's": (
+            token_losses(logits[:, :-1], labels[:, 1:]) * (labels[:, :-1] != -100)
+        ).sum()
+        / (labels[:, :-1] != -100).sum(),
         "the sign is wrong: a loss is −log p": -losses.sum() / real.sum(),
         "the loss is in bits: use the natural logarithm": losses.sum() / real.sum() / math.log(2),
-        "softmax ran before a cross-entropy that runs its own": token_losses(logits.softmax(-1)[:, :-1], labels[:, 1:]).sum() / real.sum(),
+        "softmax ran before a cross-entropy that runs its own": token_losses(
+            logits.softmax(-1)[:, :-1], labels[:, 1:]
+        ).sum()
+        / real.sum(),
     }
 
 
@@ -283,7 +373,14 @@ def loss_mistakes(logits, labels):
 def _(q):
     logits, labels = batch(q, [1, 5, 3])
     expected = token_losses(logits[:, :-1], labels[:, 1:]).sum() / 9
-    q.close("the loss", q.call("sft_loss", logits, labels), expected, tol=1e-5, mistakes=loss_mistakes(logits, labels), reread=LOSS_TEXT)
+    q.close(
+        "the loss",
+        q.call("sft_loss", logits, labels),
+        expected,
+        tol=1e-5,
+        mistakes=loss_mistakes(logits, labels),
+        reread=LOSS_TEXT,
+    )
 
 
 @LOSS.case("the gradient of the logits")
@@ -292,8 +389,14 @@ def _(q):
     _, grads = q.call_with_grad("sft_loss", [logits, labels], wrt=(0,), cotangent=torch.tensor(1.0))
     leaf = logits.clone().requires_grad_()
     (token_losses(leaf[:, :-1], labels[:, 1:]).sum() / 6).backward()
-    q.close("the gradient", grads[0], leaf.grad, tol=1e-5, reread=LOSS_TEXT,
-            hint="It is (softmax − one-hot)/count where the next token is trained, and exactly 0 at all other places.")
+    q.close(
+        "the gradient",
+        grads[0],
+        leaf.grad,
+        tol=1e-5,
+        reread=LOSS_TEXT,
+        hint="It is (softmax − one-hot)/count where the next token is trained, and exactly 0 at all other places.",
+    )
 
 
 @LOSS.case("logits of ±10,000")
@@ -301,16 +404,46 @@ def _(q):
     logits, labels = batch(q, [3, 3])
     logits = 1e4 * torch.sign(logits)
     got = q.call("sft_loss", logits, labels)
-    q.true("the loss is NaN or infinite", math.isfinite(float(got)), hint="log(softmax(x)) is log(0) = −inf for unlikely tokens, and −inf · 0 is NaN. cross_entropy does it in one step.", reread=LOSS_TEXT)
-    q.close("the loss", got, token_losses(logits[:, :-1], labels[:, 1:]).sum() / 6, tol=1e-2, hint="A clamp or an ε inside the log hides how wrong the model is.", reread=LOSS_TEXT)
+    q.true(
+        "the loss is NaN or infinite",
+        math.isfinite(float(got)),
+        hint="log(softmax(x)) is log(0) = −inf for unlikely tokens, and −inf · 0 is NaN. cross_entropy does it in one "
+        "step.",
+        reread=LOSS_TEXT,
+    )
+    q.close(
+        "the loss",
+        got,
+        token_losses(logits[:, :-1], labels[:, 1:]).sum() / 6,
+        tol=1e-2,
+        hint="A clamp or an ε inside the log hides how wrong the model is.",
+        reread=LOSS_TEXT,
+    )
 
 
 @LOSS.case("a batch that trains nothing: 0 and no NaN, and it hangs on the logits")
 def _(q):
-    for name, logits, labels in (("a batch without answers", q.randn(2, 4, 5), torch.full((2, 4), -100)), ("rows of one token", q.randn(2, 1, 5), torch.tensor([[3], [-100]]))):
+    for name, logits, labels in (
+        ("a batch without answers", q.randn(2, 4, 5), torch.full((2, 4), -100)),
+        ("rows of one token", q.randn(2, 1, 5), torch.tensor([[3], [-100]])),
+    ):
         got, grads = q.call_with_grad("sft_loss", [logits, labels], wrt=(0,), cotangent=torch.tensor(1.0))
-        q.close(f"the loss of {name}", got, torch.tensor(0.0), tol=1e-7, hint="A mean over nothing is 0/0. Divide by count.clamp(min=1).", reread=LOSS_TEXT)
-        q.close(f"the gradient of {name}", grads[0], torch.zeros_like(logits), tol=1e-7, hint="Keep the result connected to the logits: a sum of nothing is 0 and has a gradient.", reread=LOSS_TEXT)
+        q.close(
+            f"the loss of {name}",
+            got,
+            torch.tensor(0.0),
+            tol=1e-7,
+            hint="A mean over nothing is 0/0. Divide by count.clamp(min=1).",
+            reread=LOSS_TEXT,
+        )
+        q.close(
+            f"the gradient of {name}",
+            grads[0],
+            torch.zeros_like(logits),
+            tol=1e-7,
+            hint="Keep the result connected to the logits: a sum of nothing is 0 and has a gradient.",
+            reread=LOSS_TEXT,
+        )
 
 
 @LOSS.case("a row that trains nothing does not count; one number comes back; inputs left alone")
@@ -318,7 +451,14 @@ def _(q):
     logits, labels = batch(q, [0, 4, 2], first=False)
     got = q.call_checked_unmutated("sft_loss", logits, labels)
     q.same("the shape", list(got.shape), [])
-    q.close("the loss", got, token_losses(logits[:, :-1], labels[:, 1:]).sum() / 6, tol=1e-5, mistakes=loss_mistakes(logits, labels), reread=LOSS_TEXT)
+    q.close(
+        "the loss",
+        got,
+        token_losses(logits[:, :-1], labels[:, 1:]).sum() / 6,
+        tol=1e-5,
+        mistakes=loss_mistakes(logits, labels),
+        reread=LOSS_TEXT,
+    )
 
 
 @LOSS.case("bfloat16 logits: the loss is computed in float32")
@@ -327,10 +467,18 @@ def _(q):
     logits = logits.bfloat16()
     got = q.call("sft_loss", logits, labels)
     q.same("the dtype", str(got.dtype), "torch.float32")
-    q.close("the loss", got, token_losses(logits.float()[:, :-1], labels[:, 1:]).sum() / 8, tol=1e-4, hint="bfloat16 has three digits. Go to float32 before the softmax: logits.float().", reread=LOSS_TEXT)
+    q.close(
+        "the loss",
+        got,
+        token_losses(logits.float()[:, :-1], labels[:, 1:]).sum() / 8,
+        tol=1e-4,
+        hint="bfloat16 has three digits. Go to float32 before the softmax: logits.float().",
+        reread=LOSS_TEXT,
+    )
 
 
-# ---------------------------------------------------------------------------------------------------------- the collator
+# ---------------------------------------------------------------------------------------------------------- the
+# collator
 
 COLLATE = Question("collate", lab=LAB, points=0.5)
 COLLATE_TEXT = "§ 4 A batch"
@@ -364,27 +512,55 @@ def collate_mistakes(examples, pad_id):
     longest = max(len(e["input_ids"]) for e in examples)
     return {
         "the padding stands on the left: here it is on the right": padded(examples, pad_id, left=True),
-        "the labels were padded with pad_id: the model would be trained to write padding. Use −100": padded(examples, pad_id, label=pad_id),
-        "the labels were padded with 0: the model would be trained to write token 0. Use −100": padded(examples, pad_id, label=0),
+        "the labels were padded with pad_id: the model would be trained to write padding. Use −100": padded(
+            examples, pad_id, label=pad_id
+        ),
+        "the labels were padded with 0: the model would be trained to write token 0. Use −100": padded(
+            examples, pad_id, label=0
+        ),
         "the attention mask is the wrong way round: 1 is a real token": padded(examples, pad_id, invert=True),
-        "the attention mask is 1 everywhere: padding gets 0": {**right, "attention_mask": torch.ones_like(right["attention_mask"])},
+        "the attention mask is 1 everywhere: padding gets 0": {
+            **right,
+            "attention_mask": torch.ones_like(right["attention_mask"]),
+        },
         "the labels are the ids: what was −100 must stay −100": padded(examples, pad_id, labels="input_ids"),
-        "the rows were cut to the shortest: pad to the longest": padded(examples, pad_id, to=min(len(e["input_ids"]) for e in examples)),
+        "the rows were cut to the shortest: pad to the longest": padded(
+            examples, pad_id, to=min(len(e["input_ids"]) for e in examples)
+        ),
         "one column of padding too many: pad to the longest": padded(examples, pad_id, to=longest + 1),
         "the padding id is fixed at 0: use the argument": padded(examples, 0),
-        "a real token that equals pad_id was masked: the mask goes by length": {**right, "attention_mask": (right["input_ids"] != pad_id).long()},
-        "a real token that equals pad_id lost its label: the labels are given": {**right, "labels": torch.where(right["input_ids"] == pad_id, -100, right["labels"])},
+        "a real token that equals pad_id was masked: the mask goes by length": {
+            **right,
+            "attention_mask": (right["input_ids"] != pad_id).long(),
+        },
+        "a real token that equals pad_id lost its label: the labels are given": {
+            **right,
+            "labels": torch.where(right["input_ids"] == pad_id, -100, right["labels"]),
+        },
     }
 
 
 def check_batch(q, examples, pad_id, hint=None, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("collate", examples, pad_id)
-    q.close("the batch", got, padded(examples, pad_id), tol=0.0, mistakes=collate_mistakes(examples, pad_id), reread=COLLATE_TEXT, hint=hint)
+    q.close(
+        "the batch",
+        got,
+        padded(examples, pad_id),
+        tol=0.0,
+        mistakes=collate_mistakes(examples, pad_id),
+        reread=COLLATE_TEXT,
+        hint=hint,
+    )
 
 
 @COLLATE.case("padded on the right to the longest; labels of padding −100; the attention mask 1 at real tokens")
 def _(q):
-    check_batch(q, made_examples(q, [4, 9, 2]), 3, hint="Three tensors of whole numbers, [B T], under input_ids, labels and attention_mask.")
+    check_batch(
+        q,
+        made_examples(q, [4, 9, 2]),
+        3,
+        hint="Three tensors of whole numbers, [B T], under input_ids, labels and attention_mask.",
+    )
 
 
 @COLLATE.case("a real token with the id of padding stays a real token")
@@ -404,7 +580,9 @@ def _(q):
 @COLLATE.case("an example that trains nothing, one token; the lists are left alone")
 def _(q):
     examples = [*made_examples(q, [7]), {"input_ids": [q.randint(5, 50)], "labels": [-100]}]
-    check_batch(q, examples, 1, unmutated=True, hint="list + list makes a new list; += and extend change the example itself.")
+    check_batch(
+        q, examples, 1, unmutated=True, hint="list + list makes a new list; += and extend change the example itself."
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- packing
@@ -425,7 +603,12 @@ def packed(lengths, limit, choose="best", order="down", slack=0):
             rows.append([k])
             room = torch.cat([room, torch.tensor([limit - lengths[k]])])
             continue
-        place = {"best": lambda: fits[room[fits].argmin()], "worst": lambda: fits[room[fits].argmax()], "first": lambda: fits[0], "next": lambda: fits[0]}[choose]()
+        place = {
+            "best": lambda: fits[room[fits].argmin()],
+            "worst": lambda: fits[room[fits].argmax()],
+            "first": lambda: fits[0],
+            "next": lambda: fits[0],
+        }[choose]()
         rows[int(place)].append(k)
         room[place] -= lengths[k]
     return rows
@@ -435,17 +618,25 @@ def pack_mistakes(lengths, limit):
     right = packed(lengths, limit)
     in_order = sorted(range(len(lengths)), key=lambda k: (-lengths[k], k))
     return {
-        "the examples were packed in the order in which they came: longest first": packed(lengths, limit, order="given"),
+        "the examples were packed in the order in which they came: longest first": packed(
+            lengths, limit, order="given"
+        ),
         "the shortest went first: longest first": packed(lengths, limit, order="up"),
-        "each example went into the first row with room: choose the row with the least room": packed(lengths, limit, "first"),
-        "each example went into the row with the MOST room: choose the one with the least": packed(lengths, limit, "worst"),
+        "each example went into the first row with room: choose the row with the least room": packed(
+            lengths, limit, "first"
+        ),
+        "each example went into the row with the MOST room: choose the one with the least": packed(
+            lengths, limit, "worst"
+        ),
         "only the last row was looked at: an earlier one may have room": packed(lengths, limit, "next"),
         "only the last row was looked at, in the order in which they came": packed(lengths, limit, "next", "given"),
         "each example has its own row: put together what fits": [[k] for k in in_order],
         "a row that would be exactly full was refused: limit tokens are allowed": packed(lengths, limit, slack=-1),
         "a row may hold one token more than the limit": packed(lengths, limit, slack=1),
         "these are lengths: give the indices of the examples": [[lengths[k] for k in row] for row in right],
-        "these are places in the sorted list: give the indices of the examples": [[in_order.index(k) for k in row] for row in right],
+        "these are places in the sorted list: give the indices of the examples": [
+            [in_order.index(k) for k in row] for row in right
+        ],
         "everything is in one row": [in_order],
     }
 
@@ -454,13 +645,28 @@ def check_rows(q, lengths, limit, hint=None, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("pack", lengths, limit)
     if isinstance(got, (list, tuple)) and all(isinstance(row, (list, tuple)) for row in got):
         used = sorted(itertools.chain.from_iterable(got), key=str)
-        q.true("an index stands in no row, or in two", len(used) >= len(lengths) or lengths == used, hint="Each example belongs into exactly one row.", reread=PACK_TEXT)
+        q.true(
+            "an index stands in no row, or in two",
+            len(used) >= len(lengths) or lengths == used,
+            hint="Each example belongs into exactly one row.",
+            reread=PACK_TEXT,
+        )
     q.same("the rows", got, packed(lengths, limit), mistakes=pack_mistakes(lengths, limit), reread=PACK_TEXT, hint=hint)
 
 
 @PACK.case("longest first, each into the row with the least room that is enough")
 def _(q):
-    lengths = [67, 63, 55, 46, 41, 40, 37, 14, 11]  # best, first, worst and next fit differ, and two rows are exactly full
+    lengths = [
+        67,
+        63,
+        55,
+        46,
+        41,
+        40,
+        37,
+        14,
+        11,
+    ]  # best, first, worst and next fit differ, and two rows are exactly full
     check_rows(q, [lengths[k] for k in q.permutation(9).tolist()], 100)
 
 
@@ -471,15 +677,29 @@ def _(q):
 
 @PACK.case("exact fits, and ties: of equally long examples and of equally full rows the earlier first")
 def _(q):
-    check_rows(q, [4, 6, 4, 6, 10, 5, 5, 4], 10, hint="sorted keeps the order of equal keys (with key=lambda k: -lengths[k]; reverse=True keeps it too), and min takes the first of equals.")
+    check_rows(
+        q,
+        [4, 6, 4, 6, 10, 5, 5, 4],
+        10,
+        hint="sorted keeps the order of equal keys (with key=lambda k: -lengths[k]; reverse=True keeps it too), and "
+        "min takes the first of equals.",
+    )
 
 
 @PACK.case("an example longer than a row gets one alone; no examples, no rows; the list is left alone")
 def _(q):
     long = 100 + q.randint(1, 20)
-    check_rows(q, [30, long, 70, 20], 100, hint="No row has room for it, so it opens a new one, where nothing else fits.")
+    check_rows(
+        q, [30, long, 70, 20], 100, hint="No row has room for it, so it opens a new one, where nothing else fits."
+    )
     check_rows(q, [], 64)
-    check_rows(q, q.randint(1, 30, (12,)).tolist(), 32, unmutated=True, hint="lengths.sort() changes the caller's list: use sorted.")
+    check_rows(
+        q,
+        q.randint(1, 30, (12,)).tolist(),
+        32,
+        unmutated=True,
+        hint="lengths.sort() changes the caller's list: use sorted.",
+    )
 
 
 MASK = Question("packing_mask", lab=LAB, points=1)
@@ -503,7 +723,8 @@ def mask_mistakes(segments):
         "rows and columns changed places: a token sees itself and what comes AFTER it": right.mT,
         "a token does not see itself: s ≤ t, not s < t": right & ~torch.eye(T, dtype=torch.bool),
         "the segments were compared with ≤ or ≥: they must be equal": earlier,
-        "padding sees nothing, so its softmax is 0/0: let segment 0 see itself like any other": right & (segments != 0)[:, :, None],
+        "padding sees nothing, so its softmax is 0/0: let segment 0 see itself like any other": right
+        & (segments != 0)[:, :, None],
         "every token sees the whole row": torch.ones_like(right),
         "the other segments are seen, and the own one is not": causal & ~same,
         "all rows got the mask of the first: each row has its own segments": right[:1].expand_as(right),
@@ -523,12 +744,18 @@ def drawn_segments(q, rows, T, padding=True):
 
 def check_mask(q, segments, hint=None, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("packing_mask", segments)
-    q.close("the mask", got, block_mask(segments), tol=0.0, mistakes=mask_mistakes(segments), reread=PACK_TEXT, hint=hint)
+    q.close(
+        "the mask", got, block_mask(segments), tol=0.0, mistakes=mask_mistakes(segments), reread=PACK_TEXT, hint=hint
+    )
 
 
 @MASK.case("True where query t may read key s: the same segment, and s ≤ t")
 def _(q):
-    check_mask(q, drawn_segments(q, 3, 10), hint="[B T T], booleans. segments[:, :, None] is the query's, segments[:, None, :] the key's.")
+    check_mask(
+        q,
+        drawn_segments(q, 3, 10),
+        hint="[B T T], booleans. segments[:, :, None] is the query's, segments[:, None, :] the key's.",
+    )
 
 
 @MASK.case("one segment is the ordinary causal mask; segments of one token see only themselves")
@@ -539,12 +766,20 @@ def _(q):
 
 @MASK.case("segment 0, the padding, is a segment like the others: no row of the mask is empty")
 def _(q):
-    check_mask(q, torch.tensor([[1, 1, 2, 0, 0, 0], [0, 0, 0, 0, 0, 0]]), hint="A query that may read nothing gets 0/0 = NaN, and NaN spreads.")
+    check_mask(
+        q,
+        torch.tensor([[1, 1, 2, 0, 0, 0], [0, 0, 0, 0, 0, 0]]),
+        hint="A query that may read nothing gets 0/0 = NaN, and NaN spreads.",
+    )
 
 
 @MASK.case("numbers in any order; one token; several rows, each its own")
 def _(q):
-    check_mask(q, torch.tensor([[7, 7, 3, 3, 3, 5], [2, 9, 9, 9, 1, 1]]), hint="A later segment may have a smaller number: compare with ==.")
+    check_mask(
+        q,
+        torch.tensor([[7, 7, 3, 3, 3, 5], [2, 9, 9, 9, 1, 1]]),
+        hint="A later segment may have a smaller number: compare with ==.",
+    )
     check_mask(q, torch.tensor([[4]]))
 
 
@@ -559,7 +794,9 @@ def _(q):
     for row in range(2):
         for number in segments[row].unique().tolist():
             own = segments[row] == number
-            alone = F.scaled_dot_product_attention(*(x[row : row + 1, :, own] for x in (query, key, value)), is_causal=True)
+            alone = F.scaled_dot_product_attention(
+                *(x[row : row + 1, :, own] for x in (query, key, value)), is_causal=True
+            )
             q.close(f"the attention of segment {number}", y[row : row + 1, :, own], alone, tol=1e-5, reread=PACK_TEXT)
 
 
@@ -584,8 +821,12 @@ def rate_mistakes(rates, curves):
     return {
         "in a tie the smaller rate is the safer one": chosen(rates, curves, tie=max),
         "a NaN was read as 0: such a run has diverged": chosen(rates, cleaned, finite=False),
-        "the lowest loss on the way was taken: the weights that you keep are those at the end": chosen(rates, curves, min),
-        "the mean of the curve was taken: the weights that you keep are those at the end": chosen(rates, curves, lambda c: sum(c) / len(c)),
+        "the lowest loss on the way was taken: the weights that you keep are those at the end": chosen(
+            rates, curves, min
+        ),
+        "the mean of the curve was taken: the weights that you keep are those at the end": chosen(
+            rates, curves, lambda c: sum(c) / len(c)
+        ),
         "the first loss was taken: the run ends at the last one": chosen(rates, curves, lambda c: c[0]),
         "the HIGHEST loss was taken": chosen(rates, curves, best=max),
         "the fastest fall was taken: what counts is where it ends": chosen(rates, curves, lambda c: c[-1] - c[0]),
@@ -593,7 +834,9 @@ def rate_mistakes(rates, curves):
         "this is the loss: give the rate": None if lowest is None else dict(zip(rates, curves))[lowest][-1],
         "the largest rate was taken, whatever its loss": max(rates, default=None),
         "the smallest rate was taken, whatever its loss": min(rates, default=None),
-        "only the last loss was looked at: a run with a NaN or an infinity anywhere has diverged": chosen(rates, [c if c and math.isfinite(c[-1]) else [] for c in curves], finite=False),
+        "only the last loss was looked at: a run with a NaN or an infinity anywhere has diverged": chosen(
+            rates, [c if c and math.isfinite(c[-1]) else [] for c in curves], finite=False
+        ),
     }
 
 
@@ -605,7 +848,16 @@ def check_rate(q, rates, curves, hint=None, unmutated=False):
 @RATE.case("the run with the lowest validation loss at its end")
 def _(q):
     base = 1 + float(q.rand(()))
-    falls = {1e-5: [2.4, 2.0, 1.5], 1e-4: [2.5, 2.4, 1.9], 3e-4: [0.9, 0.8, 0.7], 1e-3: [1.6, 1.5, 0.4], 3e-3: [2.0, 0.2, 0.8], 1e-2: [2.9, 1.9, 0.6], 3e-2: [0.5, 1.2, 1.1], 0.1: [2.2, 2.0, 1.8]}
+    falls = {
+        1e-5: [2.4, 2.0, 1.5],
+        1e-4: [2.5, 2.4, 1.9],
+        3e-4: [0.9, 0.8, 0.7],
+        1e-3: [1.6, 1.5, 0.4],
+        3e-3: [2.0, 0.2, 0.8],
+        1e-2: [2.9, 1.9, 0.6],
+        3e-2: [0.5, 1.2, 1.1],
+        0.1: [2.2, 2.0, 1.8],
+    }
     rates = [list(falls)[k] for k in q.permutation(8).tolist()]
     check_rate(q, rates, [[base + x for x in falls[rate]] for rate in rates])
 
@@ -613,8 +865,18 @@ def _(q):
 @RATE.case("runs that diverged (NaN or infinity, anywhere in the curve) do not count")
 def _(q):
     nan, inf = math.nan, math.inf
-    check_rate(q, [0.5, 0.1, 0.01, 0.2], [[2.0, nan, nan], [1.9, 1.2, 1.1], [2.0, 1.8, 1.6], [2.5, inf, nan]], hint="NaN < x and x < NaN are both False: min() over a list that holds NaN may return it.")
-    check_rate(q, [0.1, 0.01, 0.3], [[2.0, inf, 1.0], [2.0, 1.6, 1.5], [2.0, 0.4, -inf]], hint="math.isfinite is False for NaN, inf and −inf.")
+    check_rate(
+        q,
+        [0.5, 0.1, 0.01, 0.2],
+        [[2.0, nan, nan], [1.9, 1.2, 1.1], [2.0, 1.8, 1.6], [2.5, inf, nan]],
+        hint="NaN < x and x < NaN are both False: min() over a list that holds NaN may return it.",
+    )
+    check_rate(
+        q,
+        [0.1, 0.01, 0.3],
+        [[2.0, inf, 1.0], [2.0, 1.6, 1.5], [2.0, 0.4, -inf]],
+        hint="math.isfinite is False for NaN, inf and −inf.",
+    )
     check_rate(q, [0.01, 0.3], [[2.0, 1.5], [nan, 0.7]])
 
 
@@ -643,7 +905,9 @@ ARTICLES = {"a", "an", "the"}
 
 
 def normalised(text, *, lower=True, mark="", articles=ARTICLES):
-    """SQuAD's normal form, letter by letter. The keywords make the usual slips; `mark` is what replaces a punctuation mark (None: it stays)."""
+    """SQuAD's normal form, letter by letter. The keywords make the usual slips; `mark` is what replaces a punctuation
+    mark (None: it stays).
+    """
     letters = (c if mark is None or c not in string.punctuation else mark for c in (text.lower() if lower else text))
     return " ".join(word for word in "".join(letters).split() if word not in articles)
 
@@ -651,48 +915,84 @@ def normalised(text, *, lower=True, mark="", articles=ARTICLES):
 def match_mistakes(text):
     whole = normalised(text, articles=())
     return {
-        "upper and lower case still differ": normalised(text, lower=False, articles=ARTICLES | {"A", "An", "The", "THE"}),
-        "the articles were taken out before the letters were made small: “The” stayed": normalised(text, lower=False).lower(),
-        "the articles were taken out before the marks: “the,” is an article too": normalised(normalised(text, mark=None), articles=()),
+        "upper and lower case still differ": normalised(
+            text, lower=False, articles=ARTICLES | {"A", "An", "The", "THE"}
+        ),
+        "the articles were taken out before the letters were made small: “The” stayed": normalised(
+            text, lower=False
+        ).lower(),
+        "the articles were taken out before the marks: “the,” is an article too": normalised(
+            normalised(text, mark=None), articles=()
+        ),
         "the punctuation is still there": normalised(text, mark=None),
         "the punctuation became a blank: it goes without a trace, o'clock is oclock": normalised(text, mark=" "),
         "the articles a, an, the are still there": whole,
-        "a, an, the were cut out of the middle of words: only whole words are articles": " ".join(re.sub("the|an|a", "", whole).split()),
-        "a, an, the were cut out of the middle of words: whole words only": " ".join(re.sub("a|an|the", "", whole).split()),
+        "a, an, the were cut out of the middle of words: only whole words are articles": " ".join(
+            re.sub("the|an|a", "", whole).split()
+        ),
+        "a, an, the were cut out of the middle of words: whole words only": " ".join(
+            re.sub("a|an|the", "", whole).split()
+        ),
         "only the article at the beginning was taken off": re.sub(r"^(a|an|the) ", "", whole),
-        "the white space was not squeezed: one blank between words, none at the ends": re.sub(r"\b(a|an|the)\b", " ", "".join(c for c in text.lower() if c not in string.punctuation)),
-        "the white space was not squeezed: runs of blanks stayed": "".join(c for c in text.lower() if c not in string.punctuation),
+        "the white space was not squeezed: one blank between words, none at the ends": re.sub(
+            r"\b(a|an|the)\b", " ", "".join(c for c in text.lower() if c not in string.punctuation)
+        ),
+        "the white space was not squeezed: runs of blanks stayed": "".join(
+            c for c in text.lower() if c not in string.punctuation
+        ),
         "all the white space is gone: one blank stays between words": normalised(text).replace(" ", ""),
-        "only the full stop was taken off: all of string.punctuation goes": normalised(text.replace(".", ""), mark=None),
-        "only the ends were stripped of punctuation: it goes everywhere": normalised(text.strip().strip(string.punctuation), mark=None),
+        "only the full stop was taken off: all of string.punctuation goes": normalised(
+            text.replace(".", ""), mark=None
+        ),
+        "only the ends were stripped of punctuation: it goes everywhere": normalised(
+            text.strip().strip(string.punctuation), mark=None
+        ),
         "the text came back unchanged": text,
         "“the” was left in: the articles are a, an, the": normalised(text, articles={"a", "an"}),
     }
 
 
 def check_match(q, text, hint=None):
-    q.same(f"the normal form of {text!r}", q.call("normalise_answer", text), normalised(text), mistakes=match_mistakes(text), reread=MATCH_TEXT, hint=hint)
+    q.same(
+        f"the normal form of {text!r}",
+        q.call("normalise_answer", text),
+        normalised(text),
+        mistakes=match_mistakes(text),
+        reread=MATCH_TEXT,
+        hint=hint,
+    )
 
 
 @MATCH.case("small letters, no punctuation, no articles, single blanks")
 def _(q):
-    check_match(q, f"The Baker,  {words(q, 1, 6)}'s wife, sold an apple -- and  A pear -- to the {words(q, 1, 5).capitalize()}. ")
+    check_match(
+        q,
+        f"The Baker,  {words(q, 1, 6)}'s wife, sold an apple -- and  A pear -- to the {words(q, 1, 5).capitalize()}. ",
+    )
 
 
 @MATCH.case("articles are whole words: theatre, banana and another stay")
 def _(q):
-    check_match(q, "Another banana at THE theatre, than a data lathe.", hint="Split into words and drop whole words, or use \\b in the pattern.")
+    check_match(
+        q,
+        "Another banana at THE theatre, than a data lathe.",
+        hint="Split into words and drop whole words, or use \\b in the pattern.",
+    )
 
 
 @MATCH.case("punctuation inside words goes without a trace, and an article behind a mark is still one")
 def _(q):
-    check_match(q, f"Half-past five o'clock ({words(q, 1)}): \"the\" hour!")
+    check_match(q, f'Half-past five o\'clock ({words(q, 1)}): "the" hour!')
     check_match(q, "a. an? the! [A]", hint="First the marks, then the articles: what is left here is nothing.")
 
 
 @MATCH.case("tabs, newlines and nothing; letters with accents stay")
 def _(q):
-    check_match(q, f"\n {words(q, 1)}\t\t{words(q, 1)}\n\n", hint="split() without an argument splits at any white space and drops empty words.")
+    check_match(
+        q,
+        f"\n {words(q, 1)}\t\t{words(q, 1)}\n\n",
+        hint="split() without an argument splits at any white space and drops empty words.",
+    )
     check_match(q, "")
     check_match(q, "  ... ")
     check_match(q, f"Zoë Küng, {words(q, 1)} 24")
@@ -702,31 +1002,50 @@ def _(q):
 
 
 def score_model(folder, seed, public):
-    """(fraction, message): the share of instructions that the handed-in model gets right, on rows drawn from `seed`, the grader's secret one when it grades."""
+    """(fraction, message): the share of instructions that the handed-in model gets right, on rows drawn from `seed`,
+    the grader's secret one when it grades.
+    """
     from pathlib import Path
 
-    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.instructions import score
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.stages.sft import encode_chat
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.tasks import task_rows
 
     model, tokenizer = load_folder(Path(folder), "sft")[0].eval(), load_tokenizer()
     if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: train it with the course's tokenizer")
-    rows = [row for split in ("residents", "phrasings") for row in task_rows(split, ROWS // 2, seed=f"grade {LAB} {seed}")]
+        raise ArtifactError(
+            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
+            f"{tokenizer.get_vocab_size()}: train it with the course's tokenizer"
+        )
+    rows = [
+        row for split in ("residents", "phrasings") for row in task_rows(split, ROWS // 2, seed=f"grade {LAB} {seed}")
+    ]
     longest = max(len(encode_chat(tokenizer, row["messages"][:-1], generation_prompt=True)[0]) for row in rows) + ANSWER
     if model.config.context < longest:
-        raise ArtifactError(f"the model reads {model.config.context} tokens and the longest question with its answer has {longest}: train it with a longer context")
+        raise ArtifactError(
+            f"the model reads {model.config.context} tokens and the longest question with its answer has {longest}: "
+            "train it with a longer context"
+        )
     percent = 100 * score(model, tokenizer, rows, max_new_tokens=ANSWER)["accuracy"]
     fraction = min(1.0, max(0.0, (percent - ACCURACY_ZERO) / (ACCURACY_FULL - ACCURACY_ZERO)))
-    return fraction, f"{percent:.1f} % of {len(rows)} instructions right, on residents and phrasings held out; full marks from {ACCURACY_FULL:g} %, none up to {ACCURACY_ZERO:g} %."
+    return (
+        fraction,
+        f"{percent:.1f} % of {len(rows)} instructions right, on residents and phrasings held out; full marks from "
+        f"{ACCURACY_FULL:g} %, none up to {ACCURACY_ZERO:g} %.",
+    )
 
 
-MODEL = ArtifactQuestion("sft_model", lab=LAB, points=1, stage="sft", score=score_model, title="The assistant that you trained")
+MODEL = ArtifactQuestion(
+    "sft_model", lab=LAB, points=1, stage="sft", score=score_model, title="The assistant that you trained"
+)
 
 WRITTEN_1 = WrittenQuestion(
-    "written_1", lab=LAB, points=0.5, title="What is trained, and what is not",
+    "written_1",
+    lab=LAB,
+    points=0.5,
+    title="What is trained, and what is not",
     rubric="""0.5: says what goes wrong when the questions are trained too (the model also learns to write questions: capacity and gradient go to text that it will never
 have to write, and the answers weigh less in the mean), AND what goes wrong when <|im_end|> is not trained (it never learns to stop: it runs on to the limit of tokens, or
 writes the next question itself).
@@ -734,7 +1053,10 @@ writes the next question itself).
 )
 
 WRITTEN_2 = WrittenQuestion(
-    "written_2", lab=LAB, points=0.5, title="What your changed run shows",
+    "written_2",
+    lab=LAB,
+    points=0.5,
+    title="What your changed run shows",
     rubric="""0.5: states the change and the prediction made before the run, the numbers that came out (accuracy with its interval, or a loss with its unit), and says whether the
 intervals allow a conclusion, with a reason that fits. A wrong prediction, honestly reported and explained, earns full marks.
 0.25: numbers without a look at their intervals, or without a reason.  0: no number from a run.""",

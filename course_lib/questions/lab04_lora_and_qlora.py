@@ -1,7 +1,10 @@
-"""Lab 04, LoRA and QLoRA: the graded questions. Each is written once and runs in the notebook (`check`) and through the sandbox (`course grade`).
+"""Lab 04, LoRA and QLoRA: the graded questions. Each is written once and runs in the notebook (`check`) and through the
+sandbox (`course grade`).
 
-The oracles are another form of the formula (a merged weight, autograd, an exhaustive search), so that this file does not ship the answers it asks for.
-Sources: LoRA, Hu et al. 2021 (2106.09685) · NF4 and double quantisation, Dettmers et al. 2023 (2305.14314), § 3 and appendix E, in the order of bits of bitsandbytes.
+The oracles are another form of the formula (a merged weight, autograd, an exhaustive search), so that this file does
+not ship the answers it asks for.
+Sources: LoRA, Hu et al. 2021 (2106.09685) · NF4 and double quantisation, Dettmers et al. 2023 (2305.14314), § 3 and
+appendix E, in the order of bits of bitsandbytes.
 """
 
 import math
@@ -12,9 +15,11 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 
 LAB = "04_lora_and_qlora"
 
-# The handed-in adapter: full marks from SCORE_FULL on, none at or under SCORE_ZERO, a straight line between; more than SHARE_MOST trained is no adapter.
+# The handed-in adapter: full marks from SCORE_FULL on, none at or under SCORE_ZERO, a straight line between; more than
+# SHARE_MOST trained is no adapter.
 # The base alone must not know the job, or the adapter is not what learned it.
-# Over five seeds the recipe's adapters score 97.3 to 98.8 %, through a 4-bit base 96.3 to 98.3 % (docs/results/lora-laptop.json); the assistant alone 0 %;
+# Over five seeds the recipe's adapters score 97.3 to 98.8 %, through a 4-bit base 96.3 to 98.3 %
+# (docs/results/lora-laptop.json); the assistant alone 0 %;
 # rank 4 from a fifth of the rows 88 to 95 % (three seeds, lab 04 § 11).
 SCORE_FULL, SCORE_ZERO = 0.85, 0.30
 SHARE_MOST = 0.05
@@ -31,7 +36,8 @@ def code_book():
     return torch.tensor(NF4)
 
 
-# ---------------------------------------------------------------------------------------------------------- LoRA forward
+# ---------------------------------------------------------------------------------------------------------- LoRA
+# forward
 
 FORWARD = Question("lora_forward", lab=LAB, points=1)
 FORWARD_TEXT = "§ 2 A thin detour"
@@ -56,19 +62,30 @@ def _(q):
     y = q.call("lora_forward", x, weight, A, B, 12.0)
     base = x @ weight.T
     q.same("the shape", list(y.shape), [4, 5])
-    q.close("the values", y, through(x, weight, A, B, 4.0), tol=1e-5, reread=FORWARD_TEXT, mistakes={
-        "the base path x Wᵀ is missing": through(x, 0 * weight, A, B, 4.0),
-        "the adapter's path is missing": base,
-        "the scaling is missing": through(x, weight, A, B, 1.0),
-        "the scaling is alpha: it is alpha / R": through(x, weight, A, B, 12.0),
-        "the scaling is R / alpha: it is alpha / R": through(x, weight, A, B, 0.25),
-        "the scaling is 1 / R: alpha is missing": through(x, weight, A, B, 1 / 3),
-        "alpha was divided by √R: that is another method (rsLoRA). Here it is alpha / R": through(x, weight, A, B, 12 / math.sqrt(3)),
-        "alpha was divided by the width of x: R is the number of rows of A": through(x, weight, A, B, 12 / 6),
-        "alpha was divided by the width of the output: R is the number of rows of A": through(x, weight, A, B, 12 / 5),
-        "the scaling hit the base path, too: only B A is scaled": 4 * through(x, weight, A, B, 1.0),
-        "the adapter was taken off, not added": through(x, weight, A, B, -4.0),
-    })
+    q.close(
+        "the values",
+        y,
+        through(x, weight, A, B, 4.0),
+        tol=1e-5,
+        reread=FORWARD_TEXT,
+        mistakes={
+            "the base path x Wᵀ is missing": through(x, 0 * weight, A, B, 4.0),
+            "the adapter's path is missing": base,
+            "the scaling is missing": through(x, weight, A, B, 1.0),
+            "the scaling is alpha: it is alpha / R": through(x, weight, A, B, 12.0),
+            "the scaling is R / alpha: it is alpha / R": through(x, weight, A, B, 0.25),
+            "the scaling is 1 / R: alpha is missing": through(x, weight, A, B, 1 / 3),
+            "alpha was divided by √R: that is another method (rsLoRA). Here it is alpha / R": through(
+                x, weight, A, B, 12 / math.sqrt(3)
+            ),
+            "alpha was divided by the width of x: R is the number of rows of A": through(x, weight, A, B, 12 / 6),
+            "alpha was divided by the width of the output: R is the number of rows of A": through(
+                x, weight, A, B, 12 / 5
+            ),
+            "the scaling hit the base path, too: only B A is scaled": 4 * through(x, weight, A, B, 1.0),
+            "the adapter was taken off, not added": through(x, weight, A, B, -4.0),
+        },
+    )
 
 
 @FORWARD.case("the gradient reaches x, A and B")
@@ -79,21 +96,42 @@ def _(q):
     leaves = [a.clone().requires_grad_() for a in args]
     expected = torch.autograd.grad((through(*leaves, 2.0) * cotangent).sum(), [leaves[0], leaves[2], leaves[3]])
     for name, got, want in zip(("x", "A", "B"), grads, expected):
-        q.close(f"the gradient of {name}", got, want, tol=1e-4, hint="Something cut the graph: .detach(), .data, .item() or torch.no_grad().", reread=FORWARD_TEXT)
+        q.close(
+            f"the gradient of {name}",
+            got,
+            want,
+            tol=1e-4,
+            hint="Something cut the graph: .detach(), .data, .item() or torch.no_grad().",
+            reread=FORWARD_TEXT,
+        )
 
 
 @FORWARD.case("with B = 0 the model is the base")
 def _(q):
     x, weight, A, B = forward_inputs(q)
     y = q.call("lora_forward", x, weight, A, 0 * B, 16.0)
-    q.close("the values", y, x @ weight.T, tol=1e-6, hint="Nothing may be left of the adapter when B is 0.", reread=FORWARD_TEXT)
+    q.close(
+        "the values",
+        y,
+        x @ weight.T,
+        tol=1e-6,
+        hint="Nothing may be left of the adapter when B is 0.",
+        reread=FORWARD_TEXT,
+    )
 
 
 @FORWARD.case("any leading axes, and an empty batch")
 def _(q):
     x, weight, A, B = forward_inputs(q, lead=(2, 3, 4))
     y = q.call("lora_forward", x, weight, A, B, 3.0)
-    q.close("the values for [2 3 4 D]", y, through(x, weight, A, B, 1.0), tol=1e-5, hint="x @ A.T works on the last axis, whatever stands before it.", reread=FORWARD_TEXT)
+    q.close(
+        "the values for [2 3 4 D]",
+        y,
+        through(x, weight, A, B, 1.0),
+        tol=1e-5,
+        hint="x @ A.T works on the last axis, whatever stands before it.",
+        reread=FORWARD_TEXT,
+    )
     y = q.call("lora_forward", x[:0], weight, A, B, 3.0)
     q.same("the shape for no rows at all", list(y.shape), [0, 3, 4, 5])
 
@@ -103,7 +141,14 @@ def _(q):
     for R, alpha in ((1, 0.5), (5, 20.0)):
         x, weight, A, B = forward_inputs(q, R=R)
         y = q.call("lora_forward", x, weight, A, B, alpha)
-        q.close(f"the values at rank {R}", y, through(x, weight, A, B, alpha / R), tol=1e-5, hint="Read R from A: A.shape[0].", reread=FORWARD_TEXT)
+        q.close(
+            f"the values at rank {R}",
+            y,
+            through(x, weight, A, B, alpha / R),
+            tol=1e-5,
+            hint="Read R from A: A.shape[0].",
+            reread=FORWARD_TEXT,
+        )
 
 
 @FORWARD.case("float64 in, float64 out; inputs left alone")
@@ -114,7 +159,8 @@ def _(q):
     q.close("the values", y, through(*args, 3.0), tol=1e-10, reread=FORWARD_TEXT)
 
 
-# ---------------------------------------------------------------------------------------------------------------- the start
+# ---------------------------------------------------------------------------------------------------------------- the
+# start
 
 INIT = Question("init_lora", lab=LAB, points=0.5)
 INIT_TEXT = "§ 3 The start"
@@ -123,32 +169,70 @@ INIT_TEXT = "§ 3 The start"
 @INIT.case("A random in ±1/√D, B zero")
 def _(q):
     A, B = q.call("init_lora", 100, 60, 8, q.generator)
-    q.same("the shapes of A and B", [list(A.shape), list(B.shape)], [[8, 100], [60, 8]], mistakes={
-        "A and B changed places: A reads the input, [R D]; B writes the output, [F R]": [[60, 8], [8, 100]],
-        "both are transposed: A is [R D], B is [F R]": [[100, 8], [8, 60]]}, reread=INIT_TEXT)
-    q.true("B is not zero, so the adapter changes the model before any training", bool((B == 0).all()), hint="torch.zeros(out_features, rank)", reread=INIT_TEXT,
-           mistake="A and B were swapped: A is random, B is zero" if bool((A == 0).all()) else None)
-    q.true("A is zero: with A = 0 and B = 0 no gradient reaches either of them, and nothing is ever learned", bool((A != 0).any()), hint="B alone is zero.", reread=INIT_TEXT)
+    q.same(
+        "the shapes of A and B",
+        [list(A.shape), list(B.shape)],
+        [[8, 100], [60, 8]],
+        mistakes={
+            "A and B changed places: A reads the input, [R D]; B writes the output, [F R]": [[60, 8], [8, 100]],
+            "both are transposed: A is [R D], B is [F R]": [[100, 8], [8, 60]],
+        },
+        reread=INIT_TEXT,
+    )
+    q.true(
+        "B is not zero, so the adapter changes the model before any training",
+        bool((B == 0).all()),
+        hint="torch.zeros(out_features, rank)",
+        reread=INIT_TEXT,
+        mistake="A and B were swapped: A is random, B is zero" if bool((A == 0).all()) else None,
+    )
+    q.true(
+        "A is zero: with A = 0 and B = 0 no gradient reaches either of them, and nothing is ever learned",
+        bool((A != 0).any()),
+        hint="B alone is zero.",
+        reread=INIT_TEXT,
+    )
     limit, largest, spread = 0.1, float(A.abs().max()), float(A.std())
     mistake = None
     if largest > 1.5 * limit:
-        mistake = ("A is normal with standard deviation 1: draw uniformly between −1/√D and 1/√D" if abs(spread - 1) < 0.15
-                   else "the limit is 1/√R: it is one over the root of the input width D" if abs(spread * math.sqrt(3) - 8**-0.5) < 0.04 else None)
+        mistake = (
+            "A is normal with standard deviation 1: draw uniformly between −1/√D and 1/√D"
+            if abs(spread - 1) < 0.15
+            else "the limit is 1/√R: it is one over the root of the input width D"
+            if abs(spread * math.sqrt(3) - 8**-0.5) < 0.04
+            else None
+        )
     if largest <= limit and float(A.min()) >= 0:
         mistake = "A has no negative numbers: rand gives 0 … 1, so take 2·rand − 1"
     if largest < 0.5 * limit:
         mistake = "the limit is 1/D: it is 1/√D"
-    q.true(f"A reaches from {float(A.min()):.3f} to {float(A.max()):.3f}; it should fill −0.1 … 0.1, which is ±1/√100", 0.9 * limit < largest <= limit * 1.0001 and float(A.min()) < -0.08,
-           mistake=mistake, reread=INIT_TEXT)
+    q.true(
+        f"A reaches from {float(A.min()):.3f} to {float(A.max()):.3f}; it should fill −0.1 … 0.1, which is ±1/√100",
+        0.9 * limit < largest <= limit * 1.0001 and float(A.min()) < -0.08,
+        mistake=mistake,
+        reread=INIT_TEXT,
+    )
 
 
 @INIT.case("A is uniform: mean 0, variance 1/(3 D)")
 def _(q):
     A, _ = q.call("init_lora", 400, 10, 50, q.generator)
-    q.true(f"the mean of A is {float(A.mean()):.4f}, expected about 0", abs(float(A.mean())) < 0.002, hint="Both signs are equally likely.", reread=INIT_TEXT)
+    q.true(
+        f"the mean of A is {float(A.mean()):.4f}, expected about 0",
+        abs(float(A.mean())) < 0.002,
+        hint="Both signs are equally likely.",
+        reread=INIT_TEXT,
+    )
     ratio = float(A.var()) * 3 * 400
-    q.true(f"the variance of A is {ratio:.2f} times that of a uniform draw in ±1/√D", 0.95 < ratio < 1.05, hint="Uniform, not normal.", reread=INIT_TEXT,
-           mistake="A looks normal with standard deviation 1/√D: its variance is three times that of the uniform draw" if 2.8 < ratio < 3.2 else None)
+    q.true(
+        f"the variance of A is {ratio:.2f} times that of a uniform draw in ±1/√D",
+        0.95 < ratio < 1.05,
+        hint="Uniform, not normal.",
+        reread=INIT_TEXT,
+        mistake="A looks normal with standard deviation 1/√D: its variance is three times that of the uniform draw"
+        if 2.8 < ratio < 3.2
+        else None,
+    )
 
 
 @INIT.case("the generator that was passed in draws, and nothing else")
@@ -156,9 +240,21 @@ def _(q):
     seed = q.randint(0, 10**6)
     draw = lambda: q.call("init_lora", 12, 7, 3, torch.Generator().manual_seed(seed))[0]
     first = draw()
-    q.same("A from the same seed twice", draw(), first, hint="Pass generator=generator to torch.rand: the global random state makes every run another one.", reread=INIT_TEXT)
+    q.same(
+        "A from the same seed twice",
+        draw(),
+        first,
+        hint="Pass generator=generator to torch.rand: the global random state makes every run another one.",
+        reread=INIT_TEXT,
+    )
     other = q.call("init_lora", 12, 7, 3, torch.Generator().manual_seed(seed + 1))[0]
-    q.true("another seed gave the same A", not torch.equal(first, other), hint="Do not seed inside the function.", mistake="the seed is fixed inside the function", reread=INIT_TEXT)
+    q.true(
+        "another seed gave the same A",
+        not torch.equal(first, other),
+        hint="Do not seed inside the function.",
+        mistake="the seed is fixed inside the function",
+        reread=INIT_TEXT,
+    )
 
 
 @INIT.case("rank 1, one input, one output; float32")
@@ -174,11 +270,17 @@ def _(q):
     for D in (16, 2500):
         A, B = q.call("init_lora", D, 40, 30, q.generator)
         largest = float(A.abs().max()) * math.sqrt(D)
-        q.true(f"for D = {D} the largest |A| is {largest:.2f} · 1/√D, expected just under 1", 0.95 < largest <= 1.0001, hint="The limit is 1 / math.sqrt(in_features).", reread=INIT_TEXT)
+        q.true(
+            f"for D = {D} the largest |A| is {largest:.2f} · 1/√D, expected just under 1",
+            0.95 < largest <= 1.0001,
+            hint="The limit is 1 / math.sqrt(in_features).",
+            reread=INIT_TEXT,
+        )
         q.same("the shape of B", list(B.shape), [40, 30], reread=INIT_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------------------- gradients
+# -------------------------------------------------------------------------------------------------------------
+# gradients
 
 GRADIENTS = Question("lora_gradients", lab=LAB, points=1, forbid=("torch.autograd.grad", "torch.Tensor.backward"))
 GRADIENTS_TEXT = "§ 3 The start"
@@ -196,18 +298,33 @@ def _(q):
     g = q.randn(7, 5)
     dA, dB = q.call("lora_gradients", x, A, B, 12.0, g)
     wantA, wantB = autograd_gradients(x, A, B, 4.0, g)
-    q.same("the shapes of dA and dB", [list(dA.shape), list(dB.shape)], [[3, 6], [5, 3]], reread=GRADIENTS_TEXT, hint="A gradient has the shape of what it belongs to.", mistakes={
-        "dA and dB are transposed: a gradient has the shape of its parameter": [[6, 3], [3, 5]],
-        "dA and dB changed places": [[5, 3], [3, 6]]})
+    q.same(
+        "the shapes of dA and dB",
+        [list(dA.shape), list(dB.shape)],
+        [[3, 6], [5, 3]],
+        reread=GRADIENTS_TEXT,
+        hint="A gradient has the shape of what it belongs to.",
+        mistakes={
+            "dA and dB are transposed: a gradient has the shape of its parameter": [[6, 3], [3, 5]],
+            "dA and dB changed places": [[5, 3], [3, 6]],
+        },
+    )
     for name, got, want in (("dB", dB, wantB), ("dA", dA, wantA)):
-        q.close(name, got, want, tol=1e-4, reread=GRADIENTS_TEXT, mistakes={
-            "alpha / R is missing: the chain rule carries the factor along": want / 4,
-            "the factor is alpha: it is alpha / R": want * 3,
-            "the factor was applied twice": want * 4,
-            "the mean over the batch was taken: gradients of a sum add up": want / 7,
-            "the sign is wrong: this is the gradient, not the step": -want,
-            "the gradient came back 0": 0 * want,
-        })
+        q.close(
+            name,
+            got,
+            want,
+            tol=1e-4,
+            reread=GRADIENTS_TEXT,
+            mistakes={
+                "alpha / R is missing: the chain rule carries the factor along": want / 4,
+                "the factor is alpha: it is alpha / R": want * 3,
+                "the factor was applied twice": want * 4,
+                "the mean over the batch was taken: gradients of a sum add up": want / 7,
+                "the sign is wrong: this is the gradient, not the step": -want,
+                "the gradient came back 0": 0 * want,
+            },
+        )
 
 
 @GRADIENTS.case("at the start, B = 0: the gradient of A is 0, that of B is not")
@@ -216,7 +333,14 @@ def _(q):
     g = q.randn(7, 5)
     dA, dB = q.call("lora_gradients", x, A, 0 * B, 3.0, g)
     q.close("dA", dA, 0 * A, tol=1e-6, hint="dA goes through B: it is made of grad_y · B.", reread=GRADIENTS_TEXT)
-    q.close("dB", dB, autograd_gradients(x, A, 0 * B, 1.0, g)[1], tol=1e-4, hint="dB does not contain B.", reread=GRADIENTS_TEXT)
+    q.close(
+        "dB",
+        dB,
+        autograd_gradients(x, A, 0 * B, 1.0, g)[1],
+        tol=1e-4,
+        hint="dB does not contain B.",
+        reread=GRADIENTS_TEXT,
+    )
 
 
 @GRADIENTS.case("at A = 0 it is the other way round, and at A = B = 0 nothing can move")
@@ -225,7 +349,14 @@ def _(q):
     g = q.randn(7, 5)
     dA, dB = q.call("lora_gradients", x, 0 * A, B, 3.0, g)
     q.close("dB at A = 0", dB, 0 * B, tol=1e-6, hint="dB is made of x Aᵀ.", reread=GRADIENTS_TEXT)
-    q.close("dA at A = 0", dA, autograd_gradients(x, 0 * A, B, 1.0, g)[0], tol=1e-4, hint="dA does not contain A.", reread=GRADIENTS_TEXT)
+    q.close(
+        "dA at A = 0",
+        dA,
+        autograd_gradients(x, 0 * A, B, 1.0, g)[0],
+        tol=1e-4,
+        hint="dA does not contain A.",
+        reread=GRADIENTS_TEXT,
+    )
     both = q.call("lora_gradients", x, 0 * A, 0 * B, 3.0, g)
     q.close("dA and dB at A = B = 0", list(both), [0 * A, 0 * B], tol=1e-7, reread=GRADIENTS_TEXT)
 
@@ -234,8 +365,21 @@ def _(q):
 def _(q):
     x, _, A, B = forward_inputs(q, R=2, lead=(1,))
     g = q.randn(1, 5)
-    q.close("dA and dB of one row", list(q.call("lora_gradients", x, A, B, 5.0, g)), autograd_gradients(x, A, B, 2.5, g), tol=1e-4, reread=GRADIENTS_TEXT)
-    q.close("dA and dB of no rows", list(q.call("lora_gradients", x[:0], A, B, 5.0, g[:0])), [0 * A, 0 * B], tol=1e-7, hint="A product over no rows is 0; a mean over them is NaN.", reread=GRADIENTS_TEXT)
+    q.close(
+        "dA and dB of one row",
+        list(q.call("lora_gradients", x, A, B, 5.0, g)),
+        autograd_gradients(x, A, B, 2.5, g),
+        tol=1e-4,
+        reread=GRADIENTS_TEXT,
+    )
+    q.close(
+        "dA and dB of no rows",
+        list(q.call("lora_gradients", x[:0], A, B, 5.0, g[:0])),
+        [0 * A, 0 * B],
+        tol=1e-7,
+        hint="A product over no rows is 0; a mean over them is NaN.",
+        reread=GRADIENTS_TEXT,
+    )
 
 
 @GRADIENTS.case("float64, a large upstream gradient, inputs left alone")
@@ -246,7 +390,8 @@ def _(q):
     q.close("dA and dB", list(got), autograd_gradients(x, A, B, 0.5, g), tol=1e-8, reread=GRADIENTS_TEXT)
 
 
-# ----------------------------------------------------------------------------------------------------------------- merge
+# -----------------------------------------------------------------------------------------------------------------
+# merge
 
 MERGE = Question("merge_lora", lab=LAB, points=0.75)
 MERGE_TEXT = "§ 4 Merge"
@@ -257,15 +402,22 @@ def _(q):
     _, weight, A, B = forward_inputs(q)
     got = q.call("merge_lora", weight, A, B, 12.0)
     q.same("the shape", list(got.shape), [5, 6], reread=MERGE_TEXT)
-    q.close("the merged weight", got, merged(weight, A, B, 4.0).float(), tol=1e-5, reread=MERGE_TEXT, mistakes={
-        "the scaling is missing": merged(weight, A, B, 1.0).float(),
-        "the scaling is alpha: it is alpha / R": merged(weight, A, B, 12.0).float(),
-        "the scaling is R / alpha: it is alpha / R": merged(weight, A, B, 0.25).float(),
-        "W was scaled, too: only B A is": 4 * merged(weight, A, B, 1.0).float(),
-        "B A was taken off: that is un-merging": merged(weight, A, B, -4.0).float(),
-        "W itself is missing: this is the change alone": merged(0 * weight, A, B, 4.0).float(),
-        "the weight came back unchanged": weight,
-    })
+    q.close(
+        "the merged weight",
+        got,
+        merged(weight, A, B, 4.0).float(),
+        tol=1e-5,
+        reread=MERGE_TEXT,
+        mistakes={
+            "the scaling is missing": merged(weight, A, B, 1.0).float(),
+            "the scaling is alpha: it is alpha / R": merged(weight, A, B, 12.0).float(),
+            "the scaling is R / alpha: it is alpha / R": merged(weight, A, B, 0.25).float(),
+            "W was scaled, too: only B A is": 4 * merged(weight, A, B, 1.0).float(),
+            "B A was taken off: that is un-merging": merged(weight, A, B, -4.0).float(),
+            "W itself is missing: this is the change alone": merged(0 * weight, A, B, 4.0).float(),
+            "the weight came back unchanged": weight,
+        },
+    )
 
 
 @MERGE.case("merged or not, the outputs are equal")
@@ -280,11 +432,18 @@ def _(q):
     _, weight, A, B = forward_inputs(q)
     together = merged(weight, A, B, 4.0).float()
     back = q.call("merge_lora", together, A, B, 12.0, undo=True)
-    q.close("the un-merged weight", back, weight, tol=1e-5, reread=MERGE_TEXT, mistakes={
-        "undo was ignored: B A was added a second time": merged(together, A, B, 4.0).float(),
-        "the weight came back unchanged": together,
-        "the scaling is missing when undoing": merged(together, A, B, -1.0).float(),
-    })
+    q.close(
+        "the un-merged weight",
+        back,
+        weight,
+        tol=1e-5,
+        reread=MERGE_TEXT,
+        mistakes={
+            "undo was ignored: B A was added a second time": merged(together, A, B, 4.0).float(),
+            "the weight came back unchanged": together,
+            "the scaling is missing when undoing": merged(together, A, B, -1.0).float(),
+        },
+    )
     again = q.call("merge_lora", q.call("merge_lora", weight, A, B, 2.0), A, B, 2.0, undo=True)
     q.close("merged and un-merged by your function", again, weight, tol=1e-5, reread=MERGE_TEXT)
 
@@ -293,8 +452,17 @@ def _(q):
 def _(q):
     _, weight, A, B = forward_inputs(q)
     _, _, A2, B2 = forward_inputs(q, R=2)
-    swapped = q.call("merge_lora", q.call("merge_lora", merged(weight, A, B, 1.0).float(), A, B, 3.0, undo=True), A2, B2, 3.0)
-    q.close("the weight with the second adapter", swapped, merged(weight, A2, B2, 1.5).float(), tol=1e-5, hint="Read R from A each time.", reread=MERGE_TEXT)
+    swapped = q.call(
+        "merge_lora", q.call("merge_lora", merged(weight, A, B, 1.0).float(), A, B, 3.0, undo=True), A2, B2, 3.0
+    )
+    q.close(
+        "the weight with the second adapter",
+        swapped,
+        merged(weight, A2, B2, 1.5).float(),
+        tol=1e-5,
+        hint="Read R from A each time.",
+        reread=MERGE_TEXT,
+    )
 
 
 @MERGE.case("the base weight itself is left alone; float64 stays float64")
@@ -306,7 +474,8 @@ def _(q):
         q.close("the values", got, merged(weight, A, B, -0.5 if undo else 0.5), tol=1e-10, reread=MERGE_TEXT)
 
 
-# ----------------------------------------------------------------------------------------------------------------- count
+# -----------------------------------------------------------------------------------------------------------------
+# count
 
 COUNT = Question("count_lora", lab=LAB, points=0.75)
 COUNT_TEXT = "§ 5 What is trained"
@@ -316,13 +485,21 @@ def llama_shapes(layers, D, F):
     shapes = {}
     for i in range(layers):
         shapes |= {f"model.layers.{i}.self_attn.{n}_proj": [D, D] for n in "qkvo"}
-        shapes |= {f"model.layers.{i}.mlp.gate_proj": [F, D], f"model.layers.{i}.mlp.up_proj": [F, D], f"model.layers.{i}.mlp.down_proj": [D, F]}
+        shapes |= {
+            f"model.layers.{i}.mlp.gate_proj": [F, D],
+            f"model.layers.{i}.mlp.up_proj": [F, D],
+            f"model.layers.{i}.mlp.down_proj": [D, F],
+        }
     return shapes
 
 
 def adapter_numel(shapes, targets, rank):
     """Counted on meta tensors: nothing is computed, nothing allocated."""
-    return sum(torch.empty(rank, D, device="meta").numel() + torch.empty(F, rank, device="meta").numel() for name, (F, D) in shapes.items() if name.split(".")[-1] in targets)
+    return sum(
+        torch.empty(rank, D, device="meta").numel() + torch.empty(F, rank, device="meta").numel()
+        for name, (F, D) in shapes.items()
+        if name.split(".")[-1] in targets
+    )
 
 
 @COUNT.case("R · (in + out) for each targeted layer")
@@ -330,58 +507,97 @@ def _(q):
     layers, D, F, R = q.randint(2, 5), 16 * q.randint(2, 5), 16 * q.randint(6, 9), q.randint(5, 9)
     shapes, targets = llama_shapes(layers, D, F), ["q_proj", "v_proj", "down_proj"]
     got = q.call("count_lora", shapes, targets, R)
-    want, every = adapter_numel(shapes, targets, R), adapter_numel(shapes, [n + "_proj" for n in ("q", "k", "v", "o", "gate", "up", "down")], R)
+    want, every = (
+        adapter_numel(shapes, targets, R),
+        adapter_numel(shapes, [n + "_proj" for n in ("q", "k", "v", "o", "gate", "up", "down")], R),
+    )
     chosen = [s for n, s in shapes.items() if n.split(".")[-1] in targets]
-    q.same("the number of trained parameters", got, want, reread=COUNT_TEXT, mistakes={
-        "the layers' own weights were counted: they are frozen": sum(a * b for a, b in chosen),
-        "only A was counted": sum(R * b for a, b in chosen),
-        "only B was counted": sum(R * a for a, b in chosen),
-        "the targets were ignored: every layer was counted": every,
-        "the layers that are NOT targets were counted": every - want,
-        "one layer of each name was counted: the model has several": want // layers,
-        "the rank is missing": want // R,
-        "R · in · out was counted: the two matrices are thin": sum(R * a * b for a, b in chosen),
-        "the rank was squared": want * R,
-        "in and out were taken to be equal": sum(2 * R * a for a, b in chosen),
-        "in and out were taken to be equal, as for the input": sum(2 * R * b for a, b in chosen),
-    })
+    q.same(
+        "the number of trained parameters",
+        got,
+        want,
+        reread=COUNT_TEXT,
+        mistakes={
+            "the layers' own weights were counted: they are frozen": sum(a * b for a, b in chosen),
+            "only A was counted": sum(R * b for a, b in chosen),
+            "only B was counted": sum(R * a for a, b in chosen),
+            "the targets were ignored: every layer was counted": every,
+            "the layers that are NOT targets were counted": every - want,
+            "one layer of each name was counted: the model has several": want // layers,
+            "the rank is missing": want // R,
+            "R · in · out was counted: the two matrices are thin": sum(R * a * b for a, b in chosen),
+            "the rank was squared": want * R,
+            "in and out were taken to be equal": sum(2 * R * a for a, b in chosen),
+            "in and out were taken to be equal, as for the input": sum(2 * R * b for a, b in chosen),
+        },
+    )
 
 
 @COUNT.case("a target is the last part of a name, not a piece of it")
 def _(q):
     D = q.randint(5, 30)
-    shapes = {"layers.0.up_proj": [2 * D, D], "layers.0.backup_proj": [D, D], "layers.0.up_proj.gate": [D, D], "up_proj.0.proj": [D, D], "lm_head": [100, D], "up_proj": [3, D]}
+    shapes = {
+        "layers.0.up_proj": [2 * D, D],
+        "layers.0.backup_proj": [D, D],
+        "layers.0.up_proj.gate": [D, D],
+        "up_proj.0.proj": [D, D],
+        "lm_head": [100, D],
+        "up_proj": [3, D],
+    }
     got = q.call("count_lora", shapes, ["up_proj"], 2)
-    q.same("the number of trained parameters", got, 2 * (3 * D) + 2 * (3 + D), reread=COUNT_TEXT, mistakes={
-        "names that only contain the target were counted, too": sum(2 * (a + b) for n, (a, b) in shapes.items() if "up_proj" in n),
-        "names that end in the same letters were counted, too: backup_proj is another layer": sum(2 * (a + b) for n, (a, b) in shapes.items() if n.endswith("up_proj")),
-        "a name without dots was left out": 2 * (3 * D)})
+    q.same(
+        "the number of trained parameters",
+        got,
+        2 * (3 * D) + 2 * (3 + D),
+        reread=COUNT_TEXT,
+        mistakes={
+            "names that only contain the target were counted, too": sum(
+                2 * (a + b) for n, (a, b) in shapes.items() if "up_proj" in n
+            ),
+            "names that end in the same letters were counted, too: backup_proj is another layer": sum(
+                2 * (a + b) for n, (a, b) in shapes.items() if n.endswith("up_proj")
+            ),
+            "a name without dots was left out": 2 * (3 * D),
+        },
+    )
 
 
 @COUNT.case("no targets, no layers, targets that are nowhere: 0")
 def _(q):
     shapes = llama_shapes(1, 8, 16)
-    for name, arguments in (("no targets", (shapes, [], 4)), ("no layers", ({}, ["q_proj"], 4)), ("an unknown target", (shapes, ["c_attn"], 4))):
+    for name, arguments in (
+        ("no targets", (shapes, [], 4)),
+        ("no layers", ({}, ["q_proj"], 4)),
+        ("an unknown target", (shapes, ["c_attn"], 4)),
+    ):
         q.same(f"the number for {name}", q.call("count_lora", *arguments), 0, reread=COUNT_TEXT)
 
 
 @COUNT.case("a target named twice is adapted once")
 def _(q):
     shapes = llama_shapes(2, 8, 24)
-    q.same("the number of trained parameters", q.call("count_lora", shapes, ["q_proj", "up_proj", "q_proj"], 3), adapter_numel(shapes, ["q_proj", "up_proj"], 3), reread=COUNT_TEXT,
-           hint="Go through the layers and ask whether each is a target, not the other way round.")
+    q.same(
+        "the number of trained parameters",
+        q.call("count_lora", shapes, ["q_proj", "up_proj", "q_proj"], 3),
+        adapter_numel(shapes, ["q_proj", "up_proj"], 3),
+        reread=COUNT_TEXT,
+        hint="Go through the layers and ask whether each is a target, not the other way round.",
+    )
 
 
 @COUNT.case("a model of 7 billion: whole numbers, and nothing is allocated")
 def _(q):
     shapes = llama_shapes(32, 4096, 11008)
     R = 2 ** q.randint(3, 7)
-    got = q.call_checked_unmutated("count_lora", shapes, ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], R)
+    got = q.call_checked_unmutated(
+        "count_lora", shapes, ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], R
+    )
     q.true("a whole number was asked for", type(got) is int, hint="Use //, or no division at all.", reread=COUNT_TEXT)
     q.same("the number of trained parameters", got, 32 * R * (4 * 8192 + 3 * (4096 + 11008)), reread=COUNT_TEXT)
 
 
-# ---------------------------------------------------------------------------------------------------------------- memory
+# ----------------------------------------------------------------------------------------------------------------
+# memory
 
 MEMORY = Question("training_memory", lab=LAB, points=1)
 MEMORY_TEXT = "§ 6 Where the bytes go"
@@ -407,24 +623,67 @@ def _(q):
     got = q.call("training_memory", frozen, trained, 16)
     want = measured_memory(frozen, trained, 16)
     n = frozen + trained
-    q.close("the bytes", got, want, tol=1e-6, reread=MEMORY_TEXT, mistakes={
-        "the frozen weights were given gradients and states: they have none": {"weights": want["weights"], "gradients": 4 * n, "optimizer": 8 * n, "total": want["weights"] + 12 * n},
-        "Adam keeps two numbers a parameter, not one": {**want, "optimizer": 4 * trained, "total": want["total"] - 4 * trained},
-        "the trained parameters themselves are missing from the weights": {**want, "weights": 2 * frozen, "total": want["total"] - 4 * trained},
-        "the trained parameters were counted in 16 bit: they stay in float32": {**want, "weights": 2 * n, "total": want["total"] - 2 * trained},
-        "bits were not turned into bytes: 8 bits are a byte": {**want, "weights": 16 * frozen + 4 * trained, "total": 16 * frozen + 16 * trained},
-        "the frozen weights were counted in float32: use frozen_bits": {**want, "weights": 4 * n, "total": want["total"] + 2 * frozen},
-        "everything is in bits: divide by 8": {k: 8 * v for k, v in want.items()},
-        "the gradients are missing from the total": {**want, "total": want["weights"] + want["optimizer"]},
-        "the gradients were counted in frozen_bits: they are float32, like what is trained": {**want, "gradients": 2 * trained, "total": want["total"] - 2 * trained},
-    })
+    q.close(
+        "the bytes",
+        got,
+        want,
+        tol=1e-6,
+        reread=MEMORY_TEXT,
+        mistakes={
+            "the frozen weights were given gradients and states: they have none": {
+                "weights": want["weights"],
+                "gradients": 4 * n,
+                "optimizer": 8 * n,
+                "total": want["weights"] + 12 * n,
+            },
+            "Adam keeps two numbers a parameter, not one": {
+                **want,
+                "optimizer": 4 * trained,
+                "total": want["total"] - 4 * trained,
+            },
+            "the trained parameters themselves are missing from the weights": {
+                **want,
+                "weights": 2 * frozen,
+                "total": want["total"] - 4 * trained,
+            },
+            "the trained parameters were counted in 16 bit: they stay in float32": {
+                **want,
+                "weights": 2 * n,
+                "total": want["total"] - 2 * trained,
+            },
+            "bits were not turned into bytes: 8 bits are a byte": {
+                **want,
+                "weights": 16 * frozen + 4 * trained,
+                "total": 16 * frozen + 16 * trained,
+            },
+            "the frozen weights were counted in float32: use frozen_bits": {
+                **want,
+                "weights": 4 * n,
+                "total": want["total"] + 2 * frozen,
+            },
+            "everything is in bits: divide by 8": {k: 8 * v for k, v in want.items()},
+            "the gradients are missing from the total": {**want, "total": want["weights"] + want["optimizer"]},
+            "the gradients were counted in frozen_bits: they are float32, like what is trained": {
+                **want,
+                "gradients": 2 * trained,
+                "total": want["total"] - 2 * trained,
+            },
+        },
+    )
 
 
 @MEMORY.case("full fine-tuning: nothing is frozen, 16 bytes a parameter")
 def _(q):
     trained = q.randint(1000, 9000)
     got = q.call("training_memory", 0, trained, 32)
-    q.close("the bytes", got, measured_memory(0, trained, 32), tol=1e-6, hint="4 for the weight, 4 for its gradient, 8 for Adam's two averages.", reread=MEMORY_TEXT)
+    q.close(
+        "the bytes",
+        got,
+        measured_memory(0, trained, 32),
+        tol=1e-6,
+        hint="4 for the weight, 4 for its gradient, 8 for Adam's two averages.",
+        reread=MEMORY_TEXT,
+    )
 
 
 @MEMORY.case("QLoRA: 4.127 bits a frozen weight")
@@ -432,26 +691,66 @@ def _(q):
     frozen, trained, bits = 64 * 256 * q.randint(3, 9), q.randint(100, 200), 4 + 8 / 64 + 32 / (64 * 256)
     got = q.call("training_memory", frozen, trained, bits)
     want = measured_memory(frozen, trained, bits)
-    q.close("the bytes", got, want, tol=1e-6, reread=MEMORY_TEXT, mistakes={
-        "the bits were rounded to whole ones: the absmax cost a share of a bit": {**want, "weights": frozen / 2 + 4 * trained, "total": want["total"] - frozen * (bits - 4) / 8},
-        "frozen_bits was rounded up to whole bytes": {**want, "weights": frozen + 4 * trained, "total": want["total"] - frozen * bits / 8 + frozen}})
+    q.close(
+        "the bytes",
+        got,
+        want,
+        tol=1e-6,
+        reread=MEMORY_TEXT,
+        mistakes={
+            "the bits were rounded to whole ones: the absmax cost a share of a bit": {
+                **want,
+                "weights": frozen / 2 + 4 * trained,
+                "total": want["total"] - frozen * (bits - 4) / 8,
+            },
+            "frozen_bits was rounded up to whole bytes": {
+                **want,
+                "weights": frozen + 4 * trained,
+                "total": want["total"] - frozen * bits / 8 + frozen,
+            },
+        },
+    )
 
 
 @MEMORY.case("inference: nothing is trained, only the weights are left")
 def _(q):
     frozen = 8 * q.randint(10, 10_000)
-    q.close("the bytes", q.call("training_memory", frozen, 0, 32), measured_memory(frozen, 0, 32), tol=1e-6, reread=MEMORY_TEXT)
-    q.close("the bytes of nothing", q.call("training_memory", 0, 0, 16), {"weights": 0, "gradients": 0, "optimizer": 0, "total": 0}, tol=1e-9, reread=MEMORY_TEXT)
+    q.close(
+        "the bytes",
+        q.call("training_memory", frozen, 0, 32),
+        measured_memory(frozen, 0, 32),
+        tol=1e-6,
+        reread=MEMORY_TEXT,
+    )
+    q.close(
+        "the bytes of nothing",
+        q.call("training_memory", 0, 0, 16),
+        {"weights": 0, "gradients": 0, "optimizer": 0, "total": 0},
+        tol=1e-9,
+        reread=MEMORY_TEXT,
+    )
 
 
 @MEMORY.case("a model of 65 billion")
 def _(q):
     trained = 10**6 * q.randint(100, 900)
     got = q.call("training_memory", 65 * 10**9, trained, 4)
-    q.close("the gigabytes", {k: v / 1e9 for k, v in got.items()}, {"weights": 32.5 + 4e-9 * trained, "gradients": 4e-9 * trained, "optimizer": 8e-9 * trained, "total": 32.5 + 16e-9 * trained}, tol=1e-6, reread=MEMORY_TEXT)
+    q.close(
+        "the gigabytes",
+        {k: v / 1e9 for k, v in got.items()},
+        {
+            "weights": 32.5 + 4e-9 * trained,
+            "gradients": 4e-9 * trained,
+            "optimizer": 8e-9 * trained,
+            "total": 32.5 + 16e-9 * trained,
+        },
+        tol=1e-6,
+        reread=MEMORY_TEXT,
+    )
 
 
-# -------------------------------------------------------------------------------------------------------------- quantise
+# --------------------------------------------------------------------------------------------------------------
+# quantise
 
 QUANTIZE = Question("quantize_blockwise", lab=LAB, points=1.25)
 QUANTIZE_TEXT = "§ 8 Sixteen numbers"
@@ -463,7 +762,9 @@ def nearest_code(values, code):
 
 
 def off_the_fence(q, blocks, block, code, scale=1.0):
-    """[blocks·block] weights, none of them so near to the middle between two codes that rounding decides; the largest of a block at a random place."""
+    """[blocks·block] weights, none of them so near to the middle between two codes that rounding decides; the largest
+    of a block at a random place.
+    """
     inside = q.rand(blocks, block) * 2 - 1
     middles = (code[1:] + code[:-1]) / 2
     for _ in range(3):
@@ -488,27 +789,43 @@ def _(q):
     want, largest = oracle_quantize(x, code, 16)
     q.same("the shapes of codes and absmax", [list(codes.shape), list(absmax.shape)], [[96], [6]], reread=QUANTIZE_TEXT)
     rows = x.view(6, 16)
-    q.close("absmax", absmax, largest, tol=1e-6, reread=QUANTIZE_TEXT, mistakes={
-        "the largest value was taken, not the largest absolute value": rows.max(1).values,
-        "one absmax for the whole tensor: each block has its own": x.abs().max().expand(6),
-        "the mean absolute value was taken, not the largest": rows.abs().mean(1),
-        "the standard deviation was taken, not the largest absolute value": rows.std(1),
-        "the blocks run across the tensor: a block is 16 neighbours": x.view(16, 6).abs().amax(0),
-        "absmax is one over the largest absolute value": 1 / largest,
-        "the range (max − min) was taken": rows.amax(1) - rows.amin(1),
-        "half the range was taken: that is a scale for codes with an offset": (rows.amax(1) - rows.amin(1)) / 2,
-    })
+    q.close(
+        "absmax",
+        absmax,
+        largest,
+        tol=1e-6,
+        reread=QUANTIZE_TEXT,
+        mistakes={
+            "the largest value was taken, not the largest absolute value": rows.max(1).values,
+            "one absmax for the whole tensor: each block has its own": x.abs().max().expand(6),
+            "the mean absolute value was taken, not the largest": rows.abs().mean(1),
+            "the standard deviation was taken, not the largest absolute value": rows.std(1),
+            "the blocks run across the tensor: a block is 16 neighbours": x.view(16, 6).abs().amax(0),
+            "absmax is one over the largest absolute value": 1 / largest,
+            "the range (max − min) was taken": rows.amax(1) - rows.amin(1),
+            "half the range was taken: that is a scale for codes with an offset": (rows.amax(1) - rows.amin(1)) / 2,
+        },
+    )
     scaled = rows / largest[:, None]
     below = (torch.bucketize(scaled, code, right=True) - 1).clamp(0, 15).flatten()
-    q.close("the codes", codes.long(), want.long(), tol=0.0, reread=QUANTIZE_TEXT, mistakes={
-        "the weights were not divided by their block's absmax": nearest_code(x, code),
-        "the weights were divided by the absmax of the whole tensor": nearest_code(x / x.abs().max(), code),
-        "the code below was taken, not the nearest": below,
-        "the code above was taken, not the nearest": torch.bucketize(scaled, code).clamp(0, 15).flatten(),
-        "the code farthest away was taken": (scaled.flatten()[:, None] - code).abs().argmax(1),
-        "16 equal steps were taken: the codes of NF4 are not equally far apart": torch.round((scaled + 1) * 7.5).long().flatten(),
-        "the signs were lost: absolute values were looked up": nearest_code(scaled.abs(), code).flatten(),
-    })
+    q.close(
+        "the codes",
+        codes.long(),
+        want.long(),
+        tol=0.0,
+        reread=QUANTIZE_TEXT,
+        mistakes={
+            "the weights were not divided by their block's absmax": nearest_code(x, code),
+            "the weights were divided by the absmax of the whole tensor": nearest_code(x / x.abs().max(), code),
+            "the code below was taken, not the nearest": below,
+            "the code above was taken, not the nearest": torch.bucketize(scaled, code).clamp(0, 15).flatten(),
+            "the code farthest away was taken": (scaled.flatten()[:, None] - code).abs().argmax(1),
+            "16 equal steps were taken: the codes of NF4 are not equally far apart": torch.round((scaled + 1) * 7.5)
+            .long()
+            .flatten(),
+            "the signs were lost: absolute values were looked up": nearest_code(scaled.abs(), code).flatten(),
+        },
+    )
     q.same("the dtype of the codes", str(codes.dtype), "torch.uint8", hint=".to(torch.uint8)", reread=QUANTIZE_TEXT)
 
 
@@ -528,9 +845,28 @@ def _(q):
     x = torch.cat((torch.zeros(8), off_the_fence(q, 1, 8, code), torch.tensor([1e-3] * 7 + [-50.0])))
     codes, absmax = q.call("quantize_blockwise", x, code, 8)
     q.true("absmax is NaN or infinite", bool(torch.isfinite(absmax).all()), reread=QUANTIZE_TEXT)
-    q.close("absmax", absmax, oracle_quantize(x, code, 8)[1], tol=1e-6, hint="The absmax of zeros is 0: clamp it for the division only.", reread=QUANTIZE_TEXT)
-    q.same("the codes of the zeros", codes[:8].tolist(), [7] * 8, hint="0/0 is NaN. Divide by absmax.clamp(min=1e-38): code 7 is the exact 0.", reread=QUANTIZE_TEXT)
-    q.same("the other codes", codes[8:], oracle_quantize(x, code, 8)[0][8:], hint="One outlier costs its whole block: all others become 0. That is why blocks are small.", reread=QUANTIZE_TEXT)
+    q.close(
+        "absmax",
+        absmax,
+        oracle_quantize(x, code, 8)[1],
+        tol=1e-6,
+        hint="The absmax of zeros is 0: clamp it for the division only.",
+        reread=QUANTIZE_TEXT,
+    )
+    q.same(
+        "the codes of the zeros",
+        codes[:8].tolist(),
+        [7] * 8,
+        hint="0/0 is NaN. Divide by absmax.clamp(min=1e-38): code 7 is the exact 0.",
+        reread=QUANTIZE_TEXT,
+    )
+    q.same(
+        "the other codes",
+        codes[8:],
+        oracle_quantize(x, code, 8)[0][8:],
+        hint="One outlier costs its whole block: all others become 0. That is why blocks are small.",
+        reread=QUANTIZE_TEXT,
+    )
 
 
 @QUANTIZE.case("another code book, of 5 numbers, and blocks of 2")
@@ -564,7 +900,8 @@ def _(q):
     q.same("the dtype of absmax", str(got[1].dtype), "torch.float32", reread=QUANTIZE_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------------------ dequantise
+# ------------------------------------------------------------------------------------------------------------
+# dequantise
 
 DEQUANTIZE = Question("dequantize_packed", lab=LAB, points=0.75)
 DEQUANTIZE_TEXT = "§ 8 Sixteen numbers"
@@ -588,17 +925,30 @@ def _(q):
     q.same("the shape", list(got.shape), [40], hint="Each byte holds two weights.", reread=DEQUANTIZE_TEXT)
     swapped = codes.view(-1, 2).flip(1).flatten()
     high, low = codes.view(-1, 2).unbind(1)
-    q.close("the weights", got, look_up(codes, absmax, 8), tol=1e-6, reread=DEQUANTIZE_TEXT, mistakes={
-        "the two halves of a byte changed places: the first weight is in the high half": look_up(swapped, absmax, 8),
-        "all high halves came first, then all low ones: they alternate": look_up(torch.cat((high, low)), absmax, 8),
-        "all low halves came first, then all high ones": look_up(torch.cat((low, high)), absmax, 8),
-        "the absmax is missing": look_up(codes, torch.ones(5), 8),
-        "the weights were divided by the absmax": look_up(codes, 1 / absmax, 8),
-        "the codes are numbers from 0 to 15 here: look them up in the code book": codes * absmax.repeat_interleave(8),
-        "the absmax alternate from weight to weight: a block is 8 neighbours": look_up(codes, torch.ones(40), 1) * absmax.repeat(8),
-        "both weights of a byte came from its high half": look_up(torch.stack((high, high), 1).flatten(), absmax, 8),
-        "both weights of a byte came from its low half": look_up(torch.stack((low, low), 1).flatten(), absmax, 8),
-    })
+    q.close(
+        "the weights",
+        got,
+        look_up(codes, absmax, 8),
+        tol=1e-6,
+        reread=DEQUANTIZE_TEXT,
+        mistakes={
+            "the two halves of a byte changed places: the first weight is in the high half": look_up(
+                swapped, absmax, 8
+            ),
+            "all high halves came first, then all low ones: they alternate": look_up(torch.cat((high, low)), absmax, 8),
+            "all low halves came first, then all high ones": look_up(torch.cat((low, high)), absmax, 8),
+            "the absmax is missing": look_up(codes, torch.ones(5), 8),
+            "the weights were divided by the absmax": look_up(codes, 1 / absmax, 8),
+            "the codes are numbers from 0 to 15 here: look them up in the code book": codes
+            * absmax.repeat_interleave(8),
+            "the absmax alternate from weight to weight: a block is 8 neighbours": look_up(codes, torch.ones(40), 1)
+            * absmax.repeat(8),
+            "both weights of a byte came from its high half": look_up(
+                torch.stack((high, high), 1).flatten(), absmax, 8
+            ),
+            "both weights of a byte came from its low half": look_up(torch.stack((low, low), 1).flatten(), absmax, 8),
+        },
+    )
 
 
 @DEQUANTIZE.case("what was quantised comes back within half a step")
@@ -608,14 +958,33 @@ def _(q):
     codes, absmax = oracle_quantize(x, code, 64)
     pairs = codes.view(-1, 2).int()
     got = q.call("dequantize_packed", (pairs[:, 0] * 16 + pairs[:, 1]).to(torch.uint8), absmax, code, 64)
-    q.true("a weight is off by more than half a step", bool(((got - x).abs() <= 0.5 * float((code[1:] - code[:-1]).max()) * absmax.repeat_interleave(64) * 1.0001).all()), reread=DEQUANTIZE_TEXT)
+    q.true(
+        "a weight is off by more than half a step",
+        bool(
+            ((got - x).abs() <= 0.5 * float((code[1:] - code[:-1]).max()) * absmax.repeat_interleave(64) * 1.0001).all()
+        ),
+        reread=DEQUANTIZE_TEXT,
+    )
     q.close("the weights", got, look_up(codes, absmax, 64), tol=1e-6, reread=DEQUANTIZE_TEXT)
 
 
 @DEQUANTIZE.case("the bytes 0x00, 0x0F, 0xF0, 0xFF and 0x77")
 def _(q):
-    got = q.call("dequantize_packed", torch.tensor([0x00, 0x0F, 0xF0, 0xFF, 0x77], dtype=torch.uint8), torch.tensor([2.0]), code_book(), 10)
-    q.close("the weights", got, torch.tensor([-2.0, -2, -2, 2, 2, -2, 2, 2, 0, 0]), tol=1e-7, reread=DEQUANTIZE_TEXT, hint="0xF0 holds 15 in its high half and 0 in its low one. A uint8 that is multiplied by 16 wraps round at 256.")
+    got = q.call(
+        "dequantize_packed",
+        torch.tensor([0x00, 0x0F, 0xF0, 0xFF, 0x77], dtype=torch.uint8),
+        torch.tensor([2.0]),
+        code_book(),
+        10,
+    )
+    q.close(
+        "the weights",
+        got,
+        torch.tensor([-2.0, -2, -2, 2, 2, -2, 2, 2, 0, 0]),
+        tol=1e-7,
+        reread=DEQUANTIZE_TEXT,
+        hint="0xF0 holds 15 in its high half and 0 in its low one. A uint8 that is multiplied by 16 wraps round at 256.",
+    )
 
 
 @DEQUANTIZE.case("a block of zeros, one block, blocks of 2")
@@ -624,7 +993,13 @@ def _(q):
         codes, packed, absmax = packed_example(q, blocks, block)
         absmax[0] = 0.0
         got = q.call("dequantize_packed", packed, absmax, code_book(), block)
-        q.close(f"the weights of {blocks} blocks of {block}", got, look_up(codes, absmax, block), tol=1e-6, reread=DEQUANTIZE_TEXT)
+        q.close(
+            f"the weights of {blocks} blocks of {block}",
+            got,
+            look_up(codes, absmax, block),
+            tol=1e-6,
+            reread=DEQUANTIZE_TEXT,
+        )
 
 
 @DEQUANTIZE.case("another code book; nothing at all; inputs left alone")
@@ -632,13 +1007,21 @@ def _(q):
     codes, packed, absmax = packed_example(q, 3, 4)
     code = q.randn(16).sort().values
     got = q.call_checked_unmutated("dequantize_packed", packed, absmax, code, 4)
-    q.close("the weights", got, look_up(codes, absmax, 4, code), tol=1e-6, hint="Look the codes up in `code`, the one that was passed in.", reread=DEQUANTIZE_TEXT)
+    q.close(
+        "the weights",
+        got,
+        look_up(codes, absmax, 4, code),
+        tol=1e-6,
+        hint="Look the codes up in `code`, the one that was passed in.",
+        reread=DEQUANTIZE_TEXT,
+    )
     q.same("the dtype", str(got.dtype), "torch.float32", reread=DEQUANTIZE_TEXT)
     empty = q.call("dequantize_packed", torch.zeros(0, dtype=torch.uint8), torch.zeros(0), code, 64)
     q.same("the shape for no bytes", list(empty.shape), [0], reread=DEQUANTIZE_TEXT)
 
 
-# --------------------------------------------------------------------------------------------------- double quantisation
+# --------------------------------------------------------------------------------------------------- double
+# quantisation
 
 DOUBLE = Question("double_quantize", lab=LAB, points=1)
 DOUBLE_TEXT = "§ 9 Quantise the scales, too"
@@ -673,24 +1056,68 @@ def _(q):
     code, absmax = eight_bit_code(q), absmax_example(q, 3, 32)
     codes, scale, offset = q.call("double_quantize", absmax, code, 32)
     want, largest, mean = oracle_double(absmax, code, 32)
-    q.same("the shapes of codes, scale and offset", [list(codes.shape), list(scale.shape), list(offset.shape)], [[96], [3], []], reread=DOUBLE_TEXT)
+    q.same(
+        "the shapes of codes, scale and offset",
+        [list(codes.shape), list(scale.shape), list(offset.shape)],
+        [[96], [3], []],
+        reread=DOUBLE_TEXT,
+    )
     rows = absmax.view(3, 32)
-    q.close("the offset", offset, mean, tol=1e-5, reread=DOUBLE_TEXT, mistakes={
-        "the offset is 0: take the mean off first, because absmax are all positive": 0 * mean, "the smallest value was taken, not the mean": absmax.min(),
-        "the largest value was taken, not the mean": absmax.max(), "the median was taken, not the mean": absmax.median(), "the middle between smallest and largest was taken, not the mean": (absmax.min() + absmax.max()) / 2,
-        "the sign of the offset is wrong": -mean})
-    q.close("the scale", scale, largest, tol=1e-4, reread=DOUBLE_TEXT, mistakes={
-        "the scale was taken before the mean came off": rows.abs().amax(1), "one scale for all: each block has its own": (absmax - mean).abs().max().expand(3),
-        "the largest value was taken, not the largest absolute value": (rows - mean).amax(1)})
+    q.close(
+        "the offset",
+        offset,
+        mean,
+        tol=1e-5,
+        reread=DOUBLE_TEXT,
+        mistakes={
+            "the offset is 0: take the mean off first, because absmax are all positive": 0 * mean,
+            "the smallest value was taken, not the mean": absmax.min(),
+            "the largest value was taken, not the mean": absmax.max(),
+            "the median was taken, not the mean": absmax.median(),
+            "the middle between smallest and largest was taken, not the mean": (absmax.min() + absmax.max()) / 2,
+            "the sign of the offset is wrong": -mean,
+        },
+    )
+    q.close(
+        "the scale",
+        scale,
+        largest,
+        tol=1e-4,
+        reread=DOUBLE_TEXT,
+        mistakes={
+            "the scale was taken before the mean came off": rows.abs().amax(1),
+            "one scale for all: each block has its own": (absmax - mean).abs().max().expand(3),
+            "the largest value was taken, not the largest absolute value": (rows - mean).amax(1),
+        },
+    )
     middle = stands_for(want, largest, mean, code, 32)
     got = stands_for(codes.clamp(0, 255), largest, mean, code, 32)
-    q.close("what the codes stand for", (got - mean) / largest.repeat_interleave(32), (middle - mean) / largest.repeat_interleave(32), tol=1e-4, reread=DOUBLE_TEXT, mistakes={
-        "the mean was not taken off before the look-up": code[nearest_code(rows / rows.abs().amax(1, keepdim=True), code).flatten()],
-        "the differences were not divided by their block's scale": code[nearest_code(rows - mean, code).flatten()],
-        "the code below was taken, not the nearest": code[(torch.bucketize((rows - mean) / largest[:, None], code, right=True) - 1).clamp(0, 255).flatten()],
-        "the code above was taken, not the nearest": code[torch.bucketize((rows - mean) / largest[:, None], code).clamp(0, 255).flatten()],
-    })
-    q.same("the dtype of the codes", str(codes.dtype), "torch.uint8", hint="int64 codes take 8 bytes each: the saving is gone.", reread=DOUBLE_TEXT)
+    q.close(
+        "what the codes stand for",
+        (got - mean) / largest.repeat_interleave(32),
+        (middle - mean) / largest.repeat_interleave(32),
+        tol=1e-4,
+        reread=DOUBLE_TEXT,
+        mistakes={
+            "the mean was not taken off before the look-up": code[
+                nearest_code(rows / rows.abs().amax(1, keepdim=True), code).flatten()
+            ],
+            "the differences were not divided by their block's scale": code[nearest_code(rows - mean, code).flatten()],
+            "the code below was taken, not the nearest": code[
+                (torch.bucketize((rows - mean) / largest[:, None], code, right=True) - 1).clamp(0, 255).flatten()
+            ],
+            "the code above was taken, not the nearest": code[
+                torch.bucketize((rows - mean) / largest[:, None], code).clamp(0, 255).flatten()
+            ],
+        },
+    )
+    q.same(
+        "the dtype of the codes",
+        str(codes.dtype),
+        "torch.uint8",
+        hint="int64 codes take 8 bytes each: the saving is gone.",
+        reread=DOUBLE_TEXT,
+    )
 
 
 @DOUBLE.case("the error is at most half a step of the code")
@@ -699,7 +1126,12 @@ def _(q):
     codes, scale, offset = q.call("double_quantize", absmax, code, 256)
     back = stands_for(codes, scale, offset, code, 256)
     worst = 0.5 * float((code[1:] - code[:-1]).max()) * scale.repeat_interleave(256)
-    q.true("an absmax is off by more than half a step", bool(((back - absmax).abs() <= worst * 1.001 + 1e-7).all()), hint="Quantise absmax − mean, block by block.", reread=DOUBLE_TEXT)
+    q.true(
+        "an absmax is off by more than half a step",
+        bool(((back - absmax).abs() <= worst * 1.001 + 1e-7).all()),
+        hint="Quantise absmax − mean, block by block.",
+        reread=DOUBLE_TEXT,
+    )
 
 
 @DOUBLE.case("all equal: the differences are 0, and 0/0 must not be NaN")
@@ -709,8 +1141,21 @@ def _(q):
     absmax = torch.full((64,), 0.25)
     codes, scale, offset = q.call("double_quantize", absmax, code, 32)
     q.true("the scale is NaN or infinite", bool(torch.isfinite(scale).all()), reread=DOUBLE_TEXT)
-    q.close("what comes back", stands_for(codes, scale, offset, code, 32), absmax, tol=1e-6, hint="Clamp the scale for the division only.", reread=DOUBLE_TEXT)
-    q.same("the codes", codes.tolist(), [127] * 64, hint="Clamp the scale before you divide: with 0/0 = NaN the look-up gives some code.", reread=DOUBLE_TEXT)
+    q.close(
+        "what comes back",
+        stands_for(codes, scale, offset, code, 32),
+        absmax,
+        tol=1e-6,
+        hint="Clamp the scale for the division only.",
+        reread=DOUBLE_TEXT,
+    )
+    q.same(
+        "the codes",
+        codes.tolist(),
+        [127] * 64,
+        hint="Clamp the scale before you divide: with 0/0 = NaN the look-up gives some code.",
+        reread=DOUBLE_TEXT,
+    )
 
 
 @DOUBLE.case("a large common level, a small spread")
@@ -720,8 +1165,12 @@ def _(q):
     absmax = 1000.0 + torch.round(spread * 1024) / 1024
     codes, scale, offset = q.call("double_quantize", absmax, code, 64)
     back = stands_for(codes, scale, offset, code, 64)
-    q.true("an absmax is off by more than half a step", bool(((back - absmax).abs() <= 0.02 * 0.15 + 1e-3).all()), reread=DOUBLE_TEXT,
-           hint="Take the mean off first: without it the 256 codes are spent on a level that all of them share.")
+    q.true(
+        "an absmax is off by more than half a step",
+        bool(((back - absmax).abs() <= 0.02 * 0.15 + 1e-3).all()),
+        reread=DOUBLE_TEXT,
+        hint="Take the mean off first: without it the 256 codes are spent on a level that all of them share.",
+    )
 
 
 @DOUBLE.case("one block, blocks of 1, inputs left alone")
@@ -732,20 +1181,29 @@ def _(q):
         want, largest, mean = oracle_double(absmax, code, block)
         q.same("the shape of scale", list(scale.shape), [16 // block], reread=DOUBLE_TEXT)
         q.close("the scale", scale, largest, tol=1e-4, reread=DOUBLE_TEXT)
-        q.close("what comes back", stands_for(codes, scale, offset, code, block), stands_for(want, largest, mean, code, block), tol=2e-4, reread=DOUBLE_TEXT)
+        q.close(
+            "what comes back",
+            stands_for(codes, scale, offset, code, block),
+            stands_for(want, largest, mean, code, block),
+            tol=2e-4,
+            reread=DOUBLE_TEXT,
+        )
 
 
-# ---------------------------------------------------------------------------------------------- the adapter and the words
+# ---------------------------------------------------------------------------------------------- the adapter and the
+# words
 
 
 def score_adapter(folder, seed, public):
-    """(fraction, message): the handed-in adapter's share of right records on questions drawn from `seed`, about residents whom no row named.
+    """(fraction, message): the handed-in adapter's share of right records on questions drawn from `seed`, about
+    residents whom no row named.
 
-    The base without its adapter is asked as well: what it can already do, the adapter did not learn. That keeps a fully fine-tuned base out."""
+    The base without its adapter is asked as well: what it can already do, the adapter did not learn. That keeps a fully
+    fine-tuned base out."""
     from pathlib import Path
 
-    from course_lib.stages.artifacts import ArtifactError
     from course_lib.evaluation.instructions import score
+    from course_lib.stages.artifacts import ArtifactError
     from course_lib.stages.lora import adapter_state, load_adapter, load_adapter_stage, trained_share
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.jobs import job_rows
@@ -753,25 +1211,52 @@ def score_adapter(folder, seed, public):
     model, _ = load_adapter_stage(folder=Path(folder))
     tokenizer, share = load_tokenizer(), trained_share(model)
     if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: start from the course's model")
+        raise ArtifactError(
+            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
+            f"{tokenizer.get_vocab_size()}: start from the course's model"
+        )
     if model.config.context < 200:
-        raise ArtifactError(f"the model reads {model.config.context} tokens, and a question with its answer may have 200: start from a model with a longer context")
+        raise ArtifactError(
+            f"the model reads {model.config.context} tokens, and a question with its answer may have 200: start from a "
+            "model with a longer context"
+        )
     if share > SHARE_MOST:
-        return 0.0, f"{100 * share:.1f} % of the parameters are trained, at most {100 * SHARE_MOST:g} % may be: choose a smaller rank or fewer targets."
+        return (
+            0.0,
+            f"{100 * share:.1f} % of the parameters are trained, at most {100 * SHARE_MOST:g} % may be: choose a "
+            "smaller rank or fewer targets.",
+        )
     rows = job_rows("clerk", "residents", ROWS, f"grade {LAB} {seed}")
     right = score(model, tokenizer, rows, max_new_tokens=40)["accuracy"]
-    without = score(load_adapter(model, {name: 0 * t for name, t in adapter_state(model).items()}), tokenizer, rows[: ROWS // 3], max_new_tokens=40)["accuracy"]
+    without = score(
+        load_adapter(model, {name: 0 * t for name, t in adapter_state(model).items()}),
+        tokenizer,
+        rows[: ROWS // 3],
+        max_new_tokens=40,
+    )["accuracy"]
     if without > BASE_MOST:
-        return 0.0, f"the base writes {100 * without:.0f} % of the records without its adapter: put the adapter on an assistant that does not know the job, load_stage('sft')."
+        return (
+            0.0,
+            f"the base writes {100 * without:.0f} % of the records without its adapter: put the adapter on an "
+            "assistant that does not know the job, load_stage('sft').",
+        )
     fraction = min(1.0, max(0.0, (right - SCORE_ZERO) / (SCORE_FULL - SCORE_ZERO)))
-    return fraction, (f"{100 * right:.0f} % of {ROWS} records right, on fresh questions ({100 * without:.0f} % without the adapter); {100 * share:.1f} % of the parameters trained; "
-                      f"full marks from {100 * SCORE_FULL:g} % on, none at {100 * SCORE_ZERO:g} %.")
+    return fraction, (
+        f"{100 * right:.0f} % of {ROWS} records right, on fresh questions ({100 * without:.0f} % without the adapter); "
+        f"{100 * share:.1f} % of the parameters trained; "
+        f"full marks from {100 * SCORE_FULL:g} % on, none at {100 * SCORE_ZERO:g} %."
+    )
 
 
-ADAPTER = ArtifactQuestion("lora_adapter", lab=LAB, points=1, stage="lora", score=score_adapter, title="The adapter that you trained")
+ADAPTER = ArtifactQuestion(
+    "lora_adapter", lab=LAB, points=1, stage="lora", score=score_adapter, title="The adapter that you trained"
+)
 
 WRITTEN_1 = WrittenQuestion(
-    "written_1", lab=LAB, points=0.5, title="What LoRA and QLoRA save, and what not",
+    "written_1",
+    lab=LAB,
+    points=0.5,
+    title="What LoRA and QLoRA save, and what not",
     rubric="""0.5: says with the lab's own numbers that LoRA saves gradients and optimiser states (12 of 16 bytes a parameter in fp32) because only A and B have them, that QLoRA
 saves on the frozen weights too (about a quarter of 16 bit), AND names something that neither saves: activations (and the logits), or most of the time of a step, as the
 whole base is still run forward and backward.
@@ -779,7 +1264,10 @@ whole base is still run forward and backward.
 )
 
 WRITTEN_2 = WrittenQuestion(
-    "written_2", lab=LAB, points=0.5, title="What your changed run shows",
+    "written_2",
+    lab=LAB,
+    points=0.5,
+    title="What your changed run shows",
     rubric="""0.5: states the prediction made before the run, the number that came out (score or loss, with its unit), and a reason that fits: for instance that alpha / R times
 the learning rate sets how far the weights move, that attention alone gives fewer parameters and cannot change what the MLPs store, or that a larger rank with the
 same alpha takes smaller steps in each direction. A wrong prediction, honestly reported and explained, earns full marks.

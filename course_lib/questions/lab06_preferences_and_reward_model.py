@@ -1,8 +1,10 @@
-"""Lab 06, preferences and the reward model: the graded questions. Each is written once and runs in the notebook (`check`) and through the sandbox (`course grade`).
+"""Lab 06, preferences and the reward model: the graded questions. Each is written once and runs in the notebook
+(`check`) and through the sandbox (`course grade`).
 
 The oracles are library functions or another form of the rule, so that this file does not ship the answers it asks for.
-Sources: agreement beyond chance, Cohen 1960 · paired comparison, Bradley and Terry 1952; as a loss, Ouyang et al. 2022 (2203.02155, eq. 1) · expected calibration error,
-Guo et al. 2017 (1706.04599, eq. 3) · a term for length beside the reward, as in Park et al. 2024 (2403.19159) and the length-controlled AlpacaEval (2404.04475).
+Sources: agreement beyond chance, Cohen 1960 · paired comparison, Bradley and Terry 1952; as a loss, Ouyang et al. 2022
+(2203.02155, eq. 1) · expected calibration error, Guo et al. 2017 (1706.04599, eq. 3) · a term for length beside the
+reward, as in Park et al. 2024 (2403.19159) and the length-controlled AlpacaEval (2404.04475).
 """
 
 import math
@@ -15,9 +17,15 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 
 LAB = "06_preferences_and_reward_model"
 
-# The handed-in reward model: its accuracy as a share (%) of that of the best judge. Full marks from SHARE_FULL, none at or under SHARE_ZERO, a straight line between.
-SHARE_FULL, SHARE_ZERO = 94.0, 80.0  # the share of one model moves by 1.5 % (one standard deviation) with the pairs that are drawn
-PROMPTS = 300  # drawn from the seed; the shipped assistant gives two answers to each, and where they differ they make a pair
+# The handed-in reward model: its accuracy as a share (%) of that of the best judge. Full marks from SHARE_FULL, none at
+# or under SHARE_ZERO, a straight line between.
+SHARE_FULL, SHARE_ZERO = (
+    94.0,
+    80.0,
+)  # the share of one model moves by 1.5 % (one standard deviation) with the pairs that are drawn
+PROMPTS = (
+    300  # drawn from the seed; the shipped assistant gives two answers to each, and where they differ they make a pair
+)
 
 # ---------------------------------------------------------------------------------------------------------------- kappa
 
@@ -53,11 +61,17 @@ def kappa_mistakes(a, b):
         "a negative κ was cut off at 0: worse than chance is possible": max(0.0, ratio(seen - chance, 1 - chance)),
         "this is the raw agreement: take out what chance alone gives": seen,
         "this is the agreement by chance, p_e": chance,
-        "chance was taken as one over the number of labels: count how often each judge uses each label": ratio(seen - 1 / k, 1 - 1 / k),
+        "chance was taken as one over the number of labels: count how often each judge uses each label": ratio(
+            seen - 1 / k, 1 - 1 / k
+        ),
         "chance was taken as one half: count how often each judge uses each label": 2 * (seen - 0.5),
-        "both judges were given the same habits (that is Scott's π): each has their own": ratio(seen - pooled, 1 - pooled),
+        "both judges were given the same habits (that is Scott's π): each has their own": ratio(
+            seen - pooled, 1 - pooled
+        ),
         "the habits of one judge were used for both": ratio(seen - float((rows**2).sum()), 1 - float((rows**2).sum())),
-        "the habits of one judge were used for both: those of b": ratio(seen - float((columns**2).sum()), 1 - float((columns**2).sum())),
+        "the habits of one judge were used for both: those of b": ratio(
+            seen - float((columns**2).sum()), 1 - float((columns**2).sum())
+        ),
         "not divided: the most that can be reached above chance is 1 − p_e": seen - chance,
         "divided by p_e: divide by 1 − p_e": ratio(seen - chance, chance),
         "divided by the wrong rest: by 1 − p_e, not by 1 − p_o": ratio(seen - chance, 1 - seen),
@@ -68,26 +82,37 @@ def kappa_mistakes(a, b):
 
 def check_kappa(q, a, b, hint=None, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("kappa", a, b)
-    q.close("κ", got, weighted_kappa(counts(a, b)), tol=1e-6, mistakes=kappa_mistakes(a, b), hint=hint, reread=KAPPA_TEXT)
+    q.close(
+        "κ", got, weighted_kappa(counts(a, b)), tol=1e-6, mistakes=kappa_mistakes(a, b), hint=hint, reread=KAPPA_TEXT
+    )
 
 
 def drawn_labels(q, n, names, lean):
     """Two judges: b repeats a in part and otherwise follows habits of their own. Every label occurs."""
     a = [names[min(q.randint(0, len(names)), q.randint(0, len(names)))] for _ in range(n)] + list(names)
-    b = [x if float(q.rand(())) < lean else names[-1 - min(q.randint(0, len(names)), q.randint(0, len(names)))] for x in a[:n]] + list(names)
+    b = [
+        x if float(q.rand(())) < lean else names[-1 - min(q.randint(0, len(names)), q.randint(0, len(names)))]
+        for x in a[:n]
+    ] + list(names)
     return a, b
 
 
 @KAPPA.case("two judges, three labels")
 def _(q):
-    check_kappa(q, *drawn_labels(q, 30, ["first", "second", "skip"], 0.6), hint="p_o: how often they say the same. p_e: Σ over labels of (share of a) · (share of b).")
+    check_kappa(
+        q,
+        *drawn_labels(q, 30, ["first", "second", "skip"], 0.6),
+        hint="p_o: how often they say the same. p_e: Σ over labels of (share of a) · (share of b).",
+    )
 
 
 @KAPPA.case("judges with different habits: one nearly always says the same")
 def _(q):
     a = ["first"] * 18 + ["second"] * 2
     b = ["first" if float(q.rand(())) < 0.5 else "second" for _ in range(17)] + ["first", "second", "second"]
-    check_kappa(q, a, b, hint="Each judge has their own habits: multiply the share of a by the share of b, label by label.")
+    check_kappa(
+        q, a, b, hint="Each judge has their own habits: multiply the share of a by the share of b, label by label."
+    )
 
 
 @KAPPA.case("worse than chance is negative, complete agreement is 1")
@@ -138,11 +163,17 @@ def bayes_mistakes(d, s):
         "the judge was told who labels: the mean over the annotators comes before the maximum": folded(each).mean(),
         "the sharpness is missing": folded(first_wins(d, torch.ones_like(s)).mean(0)).mean(),
         "divided by the sharpness: it multiplies (sharper is surer)": folded(first_wins(d, 1 / s).mean(0)).mean(),
-        "the annotators were averaged before σ: the mean of σ is not σ of the mean": folded(torch.special.expit((s[:, None] * d).double().mean(0))).mean(),
-        "utilities and sharpness were averaged apart, before σ": folded(torch.special.expit(s.double().mean() * d.double().mean(0))).mean(),
+        "the annotators were averaged before σ: the mean of σ is not σ of the mean": folded(
+            torch.special.expit((s[:, None] * d).double().mean(0))
+        ).mean(),
+        "utilities and sharpness were averaged apart, before σ": folded(
+            torch.special.expit(s.double().mean() * d.double().mean(0))
+        ).mean(),
         "this is how often the first answer wins: the judge takes the likelier one, max(p, 1 − p)": p.mean(),
         "the maximum was taken after the mean over the pairs: it is taken pair by pair": folded(p.mean()),
-        "this judge draws its verdict like the annotators, p² + (1 − p)²: the best one always takes the likelier answer": (p**2 + (1 - p) ** 2).mean(),
+        "this judge draws its verdict like the annotators, p² + (1 − p)²: the best one always takes the likelier answer": (
+            p**2 + (1 - p) ** 2
+        ).mean(),
         "every pair was counted as won: the likelier answer is only likelier": torch.ones(()),
         "the smaller of p and 1 − p was taken: that is the best judge's error": (1 - folded(p)).mean(),
         "one number a pair: take the mean over the pairs": folded(p),
@@ -155,12 +186,25 @@ def bayes_mistakes(d, s):
 def check_bayes(q, d, s, hint=None, unmutated=False):
     p = first_wins(d, s).mean(0)
     got = (q.call_checked_unmutated if unmutated else q.call)("bayes_limit", d, s)
-    q.close("the limit", got, (0.5 + (p - 0.5).abs()).mean().float(), tol=1e-5, mistakes=bayes_mistakes(d, s), hint=hint, reread=BAYES_TEXT)
+    q.close(
+        "the limit",
+        got,
+        (0.5 + (p - 0.5).abs()).mean().float(),
+        tol=1e-5,
+        mistakes=bayes_mistakes(d, s),
+        hint=hint,
+        reread=BAYES_TEXT,
+    )
 
 
 @BAYES.case("several annotators, drawn at random and not named: mean over the pairs of max(p, 1 − p)")
 def _(q):
-    check_bayes(q, 2 * q.randn(3, 25) + 0.3, 0.5 + 2 * q.rand(3), hint="p is the mean over the annotators of σ(sharpness · difference), a number for each pair.")
+    check_bayes(
+        q,
+        2 * q.randn(3, 25) + 0.3,
+        0.5 + 2 * q.rand(3),
+        hint="p is the mean over the annotators of σ(sharpness · difference), a number for each pair.",
+    )
 
 
 @BAYES.case("one annotator")
@@ -179,7 +223,12 @@ def _(q):
 def _(q):
     d = 1e4 * torch.sign(q.randn(2, 12))
     got = q.call("bayes_limit", d, torch.tensor([2.0, 0.7]))
-    q.true("the limit is NaN or infinite", math.isfinite(float(got)), hint="exp(x) of a large number is infinite, and ∞/∞ is NaN. torch.sigmoid does it safely.", reread=BAYES_TEXT)
+    q.true(
+        "the limit is NaN or infinite",
+        math.isfinite(float(got)),
+        hint="exp(x) of a large number is infinite, and ∞/∞ is NaN. torch.sigmoid does it safely.",
+        reread=BAYES_TEXT,
+    )
     check_bayes(q, d, torch.tensor([2.0, 0.7]))
 
 
@@ -191,7 +240,8 @@ def _(q):
     check_bayes(q, q.randn(2, 8), 0.5 + q.rand(2), unmutated=True)
 
 
-# --------------------------------------------------------------------------------------------------- the Bradley–Terry loss
+# --------------------------------------------------------------------------------------------------- the Bradley–Terry
+# loss
 
 LOSS = Question("bradley_terry_loss", lab=LAB, points=1.5)
 LOSS_TEXT = "§ 6 The Bradley–Terry loss"
@@ -199,7 +249,9 @@ LOSS_TEXT = "§ 6 The Bradley–Terry loss"
 
 def pair_losses(chosen, rejected):
     """−log of the probability of the label, a pair: the cross-entropy of the two rewards as logits."""
-    return F.cross_entropy(torch.stack([chosen, rejected], -1), torch.zeros(len(chosen), dtype=torch.long), reduction="none")
+    return F.cross_entropy(
+        torch.stack([chosen, rejected], -1), torch.zeros(len(chosen), dtype=torch.long), reduction="none"
+    )
 
 
 def loss_mistakes(c, r):
@@ -212,9 +264,13 @@ def loss_mistakes(c, r):
         "the losses were summed: take the mean over the pairs": pair_losses(c, r).sum(),
         "divided by all 2B rewards: divide by the B pairs": pair_losses(c, r).sum() / (2 * len(c)),
         "one number a pair: take the mean": pair_losses(c, r),
-        "the rewards were averaged before σ: the mean is over the losses": pair_losses(c.mean()[None], r.mean()[None])[0],
+        "the rewards were averaged before σ: the mean is over the losses": pair_losses(c.mean()[None], r.mean()[None])[
+            0
+        ],
         "the log of the mean of σ: the mean is over the logs": -d.sigmoid().mean().log(),
-        "every chosen was compared with every rejected of the batch: a pair belongs together": F.softplus(r[None] - c[:, None]).mean(),
+        "every chosen was compared with every rejected of the batch: a pair belongs together": F.softplus(
+            r[None] - c[:, None]
+        ).mean(),
         "the sigmoid was taken of each reward before the difference": -F.logsigmoid(c.sigmoid() - r.sigmoid()).mean(),
         "each reward got its own log σ: only their difference counts": -(F.logsigmoid(c) + F.logsigmoid(-r)).mean(),
         "only the chosen reward was used": -F.logsigmoid(c).mean(),
@@ -228,7 +284,9 @@ def loss_mistakes(c, r):
 
 def check_loss(q, c, r, hint=None, tol=1e-5, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("bradley_terry_loss", c, r)
-    q.close("the loss", got, pair_losses(c, r).mean(), tol=tol, mistakes=loss_mistakes(c, r), hint=hint, reread=LOSS_TEXT)
+    q.close(
+        "the loss", got, pair_losses(c, r).mean(), tol=tol, mistakes=loss_mistakes(c, r), hint=hint, reread=LOSS_TEXT
+    )
 
 
 @LOSS.case("the mean over the pairs of −log σ(chosen − rejected)")
@@ -243,9 +301,18 @@ def _(q):
     leaves = [c.clone().requires_grad_(), r.clone().requires_grad_()]
     pair_losses(*leaves).mean().backward()
     for name, got, leaf in zip(("chosen", "rejected"), grads, leaves):
-        q.close(f"the gradient of the {name} rewards", got, leaf.grad, tol=1e-5, reread=LOSS_TEXT,
-                mistakes={"not divided by the number of pairs": leaf.grad * len(c), "the sign is wrong: gradient descent would make the chosen answer worse": -leaf.grad},
-                hint="−σ(rejected − chosen)/B for a chosen reward, the opposite for its rejected one.")
+        q.close(
+            f"the gradient of the {name} rewards",
+            got,
+            leaf.grad,
+            tol=1e-5,
+            reread=LOSS_TEXT,
+            mistakes={
+                "not divided by the number of pairs": leaf.grad * len(c),
+                "the sign is wrong: gradient descent would make the chosen answer worse": -leaf.grad,
+            },
+            hint="−σ(rejected − chosen)/B for a chosen reward, the opposite for its rejected one.",
+        )
 
 
 @LOSS.case("differences of ±10,000: exact, with their gradient")
@@ -253,16 +320,42 @@ def _(q):
     sign = torch.tensor([1.0, -1.0, 1.0, -1.0])[q.permutation(4)]
     c, r = 5e3 * sign, -5e3 * sign
     got, grads = q.call_with_grad("bradley_terry_loss", [c, r], wrt=(0,), cotangent=torch.tensor(1.0))
-    q.true("the loss is NaN or infinite", math.isfinite(float(got)), hint="σ(−10,000) is 0, and log 0 is −∞. F.logsigmoid does both in one step.", reread=LOSS_TEXT)
-    q.close("the loss", got, torch.tensor(5000.0), tol=1e-4, hint="A clamp or an ε inside the log hides how wrong the model is.", reread=LOSS_TEXT)
-    q.close("the gradient", grads[0], torch.where(sign > 0, 0.0, -0.25), tol=1e-5, hint="A wrong order must still pull with full force: −1/B. A clamp has no gradient.", reread=LOSS_TEXT)
+    q.true(
+        "the loss is NaN or infinite",
+        math.isfinite(float(got)),
+        hint="σ(−10,000) is 0, and log 0 is −∞. F.logsigmoid does both in one step.",
+        reread=LOSS_TEXT,
+    )
+    q.close(
+        "the loss",
+        got,
+        torch.tensor(5000.0),
+        tol=1e-4,
+        hint="A clamp or an ε inside the log hides how wrong the model is.",
+        reread=LOSS_TEXT,
+    )
+    q.close(
+        "the gradient",
+        grads[0],
+        torch.where(sign > 0, 0.0, -0.25),
+        tol=1e-5,
+        hint="A wrong order must still pull with full force: −1/B. A clamp has no gradient.",
+        reread=LOSS_TEXT,
+    )
 
 
 @LOSS.case("tied rewards: log 2, and they are pulled apart")
 def _(q):
     c = q.randn(5)
     got, grads = q.call_with_grad("bradley_terry_loss", [c, c.clone()], wrt=(0, 1), cotangent=torch.tensor(1.0))
-    q.close("the loss", got, torch.tensor(math.log(2)), tol=1e-5, hint="σ(0) is one half: a model that knows nothing pays log 2 nats a pair.", reread=LOSS_TEXT)
+    q.close(
+        "the loss",
+        got,
+        torch.tensor(math.log(2)),
+        tol=1e-5,
+        hint="σ(0) is one half: a model that knows nothing pays log 2 nats a pair.",
+        reread=LOSS_TEXT,
+    )
     q.close("the gradient of the chosen rewards", grads[0], torch.full((5,), -0.1), tol=1e-5, reread=LOSS_TEXT)
     q.close("the gradient of the rejected rewards", grads[1], torch.full((5,), 0.1), tol=1e-5, reread=LOSS_TEXT)
 
@@ -283,7 +376,9 @@ HEAD_TEXT = "§ 7 The reward head"
 
 
 def rows_of(q, spans, T, D=4, pad=0, junk=1.0):
-    """(hidden, ids, weight): row b has real tokens at spans[b] = (first, last + 1) and padding elsewhere, with hidden states there too."""
+    """(hidden, ids, weight): row b has real tokens at spans[b] = (first, last + 1) and padding elsewhere, with hidden
+    states there too.
+    """
     ids = torch.full((len(spans), T), pad)
     for row, (first, end) in enumerate(spans):
         drawn = q.randint(1, 50, (end - first,))
@@ -306,14 +401,24 @@ def head_mistakes(hidden, ids, weight, pad):
     each = torch.einsum("btd,d->bt", hidden, weight)
     padding = [int((~row).nonzero().min()) if (~row).any() else T for row in real]
     return {
-        "the padding id is fixed at 0: use the argument": picked(hidden, [int(row.nonzero().max()) if row.any() else 0 for row in ids != 0], weight),
+        "the padding id is fixed at 0: use the argument": picked(
+            hidden, [int(row.nonzero().max()) if row.any() else 0 for row in ids != 0], weight
+        ),
         "the last column was read: in a padded row that is padding": each[:, -1],
         "the first token was read": each[:, 0],
         "the first real token was read: the last one has seen the whole answer": picked(hidden, first, weight),
-        "the number of real tokens was taken for a place: with padding on the left it is another one": picked(hidden, (n - 1).clamp(min=0), weight),
-        "one place too late: the padding after the answer was read": picked(hidden, [min(t + 1, T - 1) for t in places], weight),
-        "one place too early: the last real token itself is read": picked(hidden, [max(t - 1, 0) for t in places], weight),
-        "the place before the first padding was read: padding may stand on the left too": picked(hidden, [p - 1 for p in padding], weight),
+        "the number of real tokens was taken for a place: with padding on the left it is another one": picked(
+            hidden, (n - 1).clamp(min=0), weight
+        ),
+        "one place too late: the padding after the answer was read": picked(
+            hidden, [min(t + 1, T - 1) for t in places], weight
+        ),
+        "one place too early: the last real token itself is read": picked(
+            hidden, [max(t - 1, 0) for t in places], weight
+        ),
+        "the place before the first padding was read: padding may stand on the left too": picked(
+            hidden, [p - 1 for p in padding], weight
+        ),
         "the mean over the tokens was taken: only the last real one counts": torch.where(real, each, 0).sum(1) / n,
         "the sum over the tokens was taken: only the last real one counts": torch.where(real, each, 0).sum(1),
         "the mean over all places was taken, padding too": each.mean(1),
@@ -329,7 +434,15 @@ def head_mistakes(hidden, ids, weight, pad):
 def check_head(q, hidden, ids, weight, pad=0, hint=None, unmutated=False, mistakes=True):
     got = (q.call_checked_unmutated if unmutated else q.call)("last_token_rewards", hidden, ids, weight, pad)
     places = [int(row.nonzero().max()) for row in ids != pad]
-    q.close("the rewards", got, picked(hidden, places, weight), tol=1e-5, mistakes=head_mistakes(hidden, ids, weight, pad) if mistakes else None, hint=hint, reread=HEAD_TEXT)
+    q.close(
+        "the rewards",
+        got,
+        picked(hidden, places, weight),
+        tol=1e-5,
+        mistakes=head_mistakes(hidden, ids, weight, pad) if mistakes else None,
+        hint=hint,
+        reread=HEAD_TEXT,
+    )
 
 
 @HEAD.case("padding on the right: the hidden state at the last real token, times the weight")
@@ -339,7 +452,11 @@ def _(q):
 
 @HEAD.case("padding on the left, and on both sides")
 def _(q):
-    check_head(q, *rows_of(q, [(4, 7), (0, 7), (2, 7)], 7), hint="Count places, not tokens: a row of 3 tokens may end at place 6.")
+    check_head(
+        q,
+        *rows_of(q, [(4, 7), (0, 7), (2, 7)], 7),
+        hint="Count places, not tokens: a row of 3 tokens may end at place 6.",
+    )
     check_head(q, *rows_of(q, [(1, 4), (3, 6), (2, 3)], 8))
 
 
@@ -350,7 +467,14 @@ def _(q):
     _, grads = q.call_with_grad("last_token_rewards", [hidden, ids, weight, 0], wrt=(0, 2), cotangent=cotangent)
     leaves = [hidden.clone().requires_grad_(), weight.clone().requires_grad_()]
     (picked(leaves[0], [2, 5, 5], leaves[1]) * cotangent).sum().backward()
-    q.close("the gradient of the hidden states", grads[0], leaves[0].grad, tol=1e-5, reread=HEAD_TEXT, hint="Every other place must get exactly 0.")
+    q.close(
+        "the gradient of the hidden states",
+        grads[0],
+        leaves[0].grad,
+        tol=1e-5,
+        reread=HEAD_TEXT,
+        hint="Every other place must get exactly 0.",
+    )
     q.close("the gradient of the weight", grads[1], leaves[1].grad, tol=1e-5, reread=HEAD_TEXT)
 
 
@@ -359,7 +483,14 @@ def _(q):
     hidden, ids, weight = rows_of(q, [(0, 2), (3, 6), (0, 6)], 6, junk=1e30)
     check_head(q, hidden, ids, weight, mistakes=False)
     bad = torch.where((ids == 0)[..., None], torch.tensor([math.nan, math.inf, -math.inf, math.nan]), hidden)
-    check_head(q, bad, ids, weight, mistakes=False, hint="0 · NaN is NaN: pick the place out, do not multiply by a mask and add.")
+    check_head(
+        q,
+        bad,
+        ids,
+        weight,
+        mistakes=False,
+        hint="0 · NaN is NaN: pick the place out, do not multiply by a mask and add.",
+    )
 
 
 @HEAD.case("another padding id, and a padding token in the middle of a row")
@@ -386,7 +517,9 @@ ECE_TEXT = "§ 10 Calibration"
 
 
 def bins_of(p, won, bins):
-    """[(n, mean won, mean p)] of the bins that hold something, by numpy's histogram (left ends belong to a bin, 1 to the last)."""
+    """[(n, mean won, mean p)] of the bins that hold something, by numpy's histogram (left ends belong to a bin, 1 to
+    the last).
+    """
     p, won = p.double().numpy(), won.double().numpy()
     edges = np.linspace(0, 1, bins + 1)
     n, wins, sums = (np.histogram(p, edges, weights=w)[0] for w in (None, won, p))
@@ -396,25 +529,42 @@ def bins_of(p, won, bins):
 def ece_mistakes(p, won, bins):
     rows = bins_of(p, won, bins)
     N, gaps = len(p), [(n, abs(w - m)) for n, w, m in rows]
-    other = bins_of(1 - p, 1 - won.float(), bins)           # borders fall on the other side
+    other = bins_of(1 - p, 1 - won.float(), bins)  # borders fall on the other side
     middle = [(n, abs(w - (min(int(m * bins), bins - 1) + 0.5) / bins)) for n, w, m in rows]
     folded = bins_of(torch.maximum(p, 1 - p), ((p > 0.5) == won.bool()).float(), bins)
-    quantiles = [(len(k), abs(won.double()[k].mean().item() - p.double()[k].mean().item())) for k in torch.tensor_split(p.argsort(), min(bins, N)) if len(k)]
+    quantiles = [
+        (len(k), abs(won.double()[k].mean().item() - p.double()[k].mean().item()))
+        for k in torch.tensor_split(p.argsort(), min(bins, N))
+        if len(k)
+    ]
     lost_ones = p < 1
     made = {
         "every bin counts alike: weight each with its share of the pairs": sum(g for _, g in gaps) / len(gaps),
-        "every bin counts alike, the empty ones too: weight each with its share of the pairs": sum(g for _, g in gaps) / bins,
+        "every bin counts alike, the empty ones too: weight each with its share of the pairs": sum(g for _, g in gaps)
+        / bins,
         "the largest gap was taken: take the weighted mean": max(g for _, g in gaps),
         "the gaps were squared": sum(n * g * g for n, g in gaps) / N,
         "the gaps kept their sign: over- and underconfidence then cancel": sum(n * (w - m) for n, w, m in rows) / N,
-        "the gaps kept their sign: over- and underconfidence then cancel (p − won)": sum(n * (m - w) for n, w, m in rows) / N,
+        "the gaps kept their sign: over- and underconfidence then cancel (p − won)": sum(
+            n * (m - w) for n, w, m in rows
+        )
+        / N,
         "the middle of the bin was used: use the mean of its p": sum(n * g for n, g in middle) / N,
-        "|won − p| was taken pair by pair: first the means of each bin": (won.double() - p.double()).abs().mean().item(),
+        "|won − p| was taken pair by pair: first the means of each bin": (won.double() - p.double())
+        .abs()
+        .mean()
+        .item(),
         "this is the Brier score, the mean of (won − p)²": ((won.double() - p.double()) ** 2).mean().item(),
         "bins of equal counts were made: their widths are equal": sum(n * g for n, g in quantiles) / N,
         "p was folded to the larger of p and 1 − p first": sum(n * abs(w - m) for n, w, m in folded) / N,
-        "p = 1 fell out of the last bin": sum(n * abs(w - m) for n, w, m in bins_of(p[lost_ones], won[lost_ones], bins)) / N if lost_ones.any() else 0.0,
-        "a p on a border fell into the bin below: the left end belongs to a bin": sum(n * abs(w - m) for n, w, m in other) / N,
+        "p = 1 fell out of the last bin": sum(n * abs(w - m) for n, w, m in bins_of(p[lost_ones], won[lost_ones], bins))
+        / N
+        if lost_ones.any()
+        else 0.0,
+        "a p on a border fell into the bin below: the left end belongs to a bin": sum(
+            n * abs(w - m) for n, w, m in other
+        )
+        / N,
         "not divided by the number of pairs": sum(n * g for n, g in gaps),
         "in per cent: the ECE is a plain number": 100 * sum(n * g for n, g in gaps) / N,
     }
@@ -449,13 +599,21 @@ def _(q):
 def _(q):
     p = torch.tensor([0.25] * 4 + [0.75] * 4)
     check_ece(q, p, torch.tensor([1, 0, 0, 0, 1, 1, 0, 1]).bool(), 5)
-    check_ece(q, torch.tensor([1.0, 0.0, 1.0]), torch.tensor([False, True, False]), 10, hint="p = 1 belongs to the last bin.")
+    check_ece(
+        q, torch.tensor([1.0, 0.0, 1.0]), torch.tensor([False, True, False]), 10, hint="p = 1 belongs to the last bin."
+    )
 
 
 @ECE.case("on the borders: the left end belongs to a bin, and 1 to the last")
 def _(q):
     p = torch.tensor([0.0, 0.25, 0.3, 0.5, 0.6, 0.75, 0.7, 1.0])
-    check_ece(q, p, torch.tensor([True, False, True, False, True, False, True, False]), 4, hint="(p * bins).long() gives the bin; .clamp(max=bins - 1) brings 1 back.")
+    check_ece(
+        q,
+        p,
+        torch.tensor([True, False, True, False, True, False, True, False]),
+        4,
+        hint="(p * bins).long() gives the bin; .clamp(max=bins - 1) brings 1 back.",
+    )
 
 
 @ECE.case("one bin; one pair; won as 0.0 and 1.0; inputs left alone")
@@ -481,7 +639,9 @@ def cure_mistakes(c, r, cw, rw, w):
     d, words = c - r, (cw - rw).float()
     return {
         "the term for length is missing: this is the plain loss": pair_losses(c, r).mean(),
-        "the sign of the term is wrong: it stands for the annotator's taste, and so adds to the side with more words": cured(c, r, cw, rw, -w),
+        "the sign of the term is wrong: it stands for the annotator's taste, and so adds to the side with more words": cured(
+            c, r, cw, rw, -w
+        ),
         "the words were added up: their difference counts": -F.logsigmoid(d + w * (cw + rw)).mean(),
         "the size of the difference was taken: it has a sign": -F.logsigmoid(d + w * words.abs()).mean(),
         "the weight multiplies the rewards: it multiplies the words": -F.logsigmoid(w * d + words).mean(),
@@ -505,7 +665,15 @@ def drawn_pairs(q, n):
 
 def check_cure(q, c, r, cw, rw, w, hint=None, unmutated=False, tol=1e-5):
     got = (q.call_checked_unmutated if unmutated else q.call)("length_cured_loss", c, r, cw, rw, w)
-    q.close("the loss", got, cured(c, r, cw, rw, w), tol=tol, mistakes=cure_mistakes(c, r, cw, rw, w), hint=hint, reread=CURE_TEXT)
+    q.close(
+        "the loss",
+        got,
+        cured(c, r, cw, rw, w),
+        tol=tol,
+        mistakes=cure_mistakes(c, r, cw, rw, w),
+        hint=hint,
+        reread=CURE_TEXT,
+    )
 
 
 @CURE.case("−log σ(difference of the rewards + weight · difference of the words), the mean over the pairs")
@@ -521,7 +689,14 @@ def _(q):
     leaves = [x.clone().requires_grad_() for x in (c, r, w)]
     cured(leaves[0], leaves[1], cw, rw, leaves[2]).backward()
     for name, got, leaf in zip(("the chosen rewards", "the rejected rewards", "the weight"), grads, leaves):
-        q.close(f"the gradient of {name}", got, leaf.grad, tol=1e-5, reread=CURE_TEXT, hint="The weight is learned: no .item(), no float(), no .detach().")
+        q.close(
+            f"the gradient of {name}",
+            got,
+            leaf.grad,
+            tol=1e-5,
+            reread=CURE_TEXT,
+            hint="The weight is learned: no .item(), no float(), no .detach().",
+        )
 
 
 @CURE.case("answers of equal length, or a weight of 0: the plain loss")
@@ -536,7 +711,9 @@ def _(q):
     check_cure(q, *drawn_pairs(q, 6), torch.tensor(-0.2))
     c, r, cw, rw = drawn_pairs(q, 6)
     got = q.call("length_cured_loss", c, r, cw.long(), rw.long(), torch.tensor(0.15))
-    q.close("the loss with whole numbers of words", got, cured(c, r, cw, rw, torch.tensor(0.15)), tol=1e-5, reread=CURE_TEXT)
+    q.close(
+        "the loss with whole numbers of words", got, cured(c, r, cw, rw, torch.tensor(0.15)), tol=1e-5, reread=CURE_TEXT
+    )
     check_cure(q, *drawn_pairs(q, 1), torch.tensor(0.1))
 
 
@@ -544,8 +721,15 @@ def _(q):
 def _(q):
     c, r, cw, rw = drawn_pairs(q, 4)
     got = q.call("length_cured_loss", c, r, cw, rw + 1e4, torch.tensor(0.5))
-    q.true("the loss is NaN or infinite", math.isfinite(float(got)), hint="log(σ(x)) is log 0 for very negative x: F.logsigmoid does both in one step.", reread=CURE_TEXT)
-    check_cure(q, c, r, cw, rw + 1e4, torch.tensor(0.5), hint="A clamp or an ε inside the log hides how wrong the model is.")
+    q.true(
+        "the loss is NaN or infinite",
+        math.isfinite(float(got)),
+        hint="log(σ(x)) is log 0 for very negative x: F.logsigmoid does both in one step.",
+        reread=CURE_TEXT,
+    )
+    check_cure(
+        q, c, r, cw, rw + 1e4, torch.tensor(0.5), hint="A clamp or an ε inside the log hides how wrong the model is."
+    )
     q.same("the shape", list(got.shape), [])
     check_cure(q, c, r, cw, rw, torch.tensor(0.1), unmutated=True)
 
@@ -554,12 +738,13 @@ def _(q):
 
 
 def score_model(folder, seed, public):
-    """(fraction, message): expected accuracy of the handed-in reward model as a share of the best judge's, on fresh pairs of answers of the shipped
+    """(fraction, message): expected accuracy of the handed-in reward model as a share of the best judge's, on fresh
+    pairs of answers of the shipped
     assistant to prompts drawn from `seed`, the grader's secret one when it grades."""
     from pathlib import Path
 
-    from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
     from course_lib.evaluation.agreement import judge_accuracy
+    from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
     from course_lib.stages.model import RewardModel
     from course_lib.stages.preferences import sample_pairs
     from course_lib.stages.reward import rewards_of
@@ -569,33 +754,56 @@ def score_model(folder, seed, public):
 
     model, tokenizer = load_folder(Path(folder), "reward")[0].eval(), load_tokenizer()
     if not isinstance(model, RewardModel):
-        raise ArtifactError("the model has no reward head: train it with train_reward and save_stage(\"reward\", …)")
+        raise ArtifactError('the model has no reward head: train it with train_reward and save_stage("reward", …)')
     if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: train it with the course's tokenizer")
+        raise ArtifactError(
+            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
+            f"{tokenizer.get_vocab_size()}: train it with the course's tokenizer"
+        )
     if model.config.context < 160:
-        raise ArtifactError(f"the model reads {model.config.context} tokens and a question with its answer may have 160: train it with a longer context")
+        raise ArtifactError(
+            f"the model reads {model.config.context} tokens and a question with its answer may have 160: train it with "
+            "a longer context"
+        )
     writer = assistant(load_folder(SHIPPED / "sft", "sft")[0].eval())
-    pairs = sample_pairs(writer, tokenizer, prompts("test", PROMPTS, f"grade {LAB} {seed}"), seed=int.from_bytes(str(seed).encode()[-4:], "little") % 1000)
+    pairs = sample_pairs(
+        writer,
+        tokenizer,
+        prompts("test", PROMPTS, f"grade {LAB} {seed}"),
+        seed=int.from_bytes(str(seed).encode()[-4:], "little") % 1000,
+    )
     asked = [row["messages"] for row, _, _ in pairs]
     first, second = (rewards_of(model, tokenizer, asked, [pair[k] for pair in pairs]) for k in (1, 2))
     p = [crowd(*pair) for pair in pairs]
     accuracy, best = judge_accuracy((first - second).numpy(), p), bayes_accuracy(p)
     percent = 100 * accuracy / best
     fraction = min(1.0, max(0.0, (percent - SHARE_ZERO) / (SHARE_FULL - SHARE_ZERO)))
-    return fraction, f"accuracy {100 * accuracy:.1f} % on {len(pairs)} fresh pairs, {percent:.1f} % of the best judge's {100 * best:.1f} %; full marks from {SHARE_FULL:g} %, none up to {SHARE_ZERO:g} %."
+    return (
+        fraction,
+        f"accuracy {100 * accuracy:.1f} % on {len(pairs)} fresh pairs, {percent:.1f} % of the best judge's "
+        f"{100 * best:.1f} %; full marks from {SHARE_FULL:g} %, none up to {SHARE_ZERO:g} %.",
+    )
 
 
-MODEL = ArtifactQuestion("reward_model", lab=LAB, points=1, stage="reward", score=score_model, title="The reward model that you trained")
+MODEL = ArtifactQuestion(
+    "reward_model", lab=LAB, points=1, stage="reward", score=score_model, title="The reward model that you trained"
+)
 
 WRITTEN_1 = WrittenQuestion(
-    "written_1", lab=LAB, points=0.5, title="Accuracy above the limit",
+    "written_1",
+    lab=LAB,
+    points=0.5,
+    title="Accuracy above the limit",
     rubric="""0.5: says why no judge can be right about every label (annotators differ, and each labels with noise: the likelier answer is only likelier), AND what an accuracy
 above the Bayes limit means (on training pairs: labels learned by heart, noise included, which does not help on new pairs; on test pairs: chance, or a leak).
 0.25: only one of the two.  0: neither.""",
 )
 
 WRITTEN_2 = WrittenQuestion(
-    "written_2", lab=LAB, points=0.5, title="What your changed run shows",
+    "written_2",
+    lab=LAB,
+    points=0.5,
+    title="What your changed run shows",
     rubric="""0.5: states the change and the prediction made before the run, the numbers that came out (accuracy or share of the limit, preference for length), and says whether the
 difference is larger than what chance gives, with a reason that fits (an interval, the number of pairs, or a second seed). A wrong prediction, honestly reported and explained, earns full marks.
 0.25: numbers without a look at chance, or without a reason.  0: no number from a run.""",

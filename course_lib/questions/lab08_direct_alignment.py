@@ -1,8 +1,11 @@
-"""Lab 08, direct alignment: the graded questions. Each is written once and runs in the notebook (`check`) and through the sandbox (`course grade`).
+"""Lab 08, direct alignment: the graded questions. Each is written once and runs in the notebook (`check`) and through
+the sandbox (`course grade`).
 
-The oracles are another form of each formula, in float64 (softplus, a sum of −log p, a loop over the rows, autograd), so that this file does not ship the answers it asks for.
-Sources: DPO and the implicit reward, Rafailov et al. 2023 (2305.18290), eq. 4, 5, 7 · label smoothing (cDPO), Mitchell 2023 · IPO, Azar et al. 2023 (2310.12036), eq. 17,
-a token as in TRL · KTO, Ethayarajh et al. 2024 (2402.01306), eq. 8, the reference point as in TRL.
+The oracles are another form of each formula, in float64 (softplus, a sum of −log p, a loop over the rows, autograd), so
+that this file does not ship the answers it asks for.
+Sources: DPO and the implicit reward, Rafailov et al. 2023 (2305.18290), eq. 4, 5, 7 · label smoothing (cDPO), Mitchell
+2023 · IPO, Azar et al. 2023 (2310.12036), eq. 17, a token as in TRL · KTO, Ethayarajh et al. 2024 (2402.01306), eq. 8,
+the reference point as in TRL.
 """
 
 import math
@@ -15,7 +18,8 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 
 LAB = "08_direct_alignment"
 
-# The handed-in policy: mean gold utility of its answers to fresh prompts. Full marks from UTILITY_FULL on, none at or under UTILITY_ZERO, a straight line between.
+# The handed-in policy: mean gold utility of its answers to fresh prompts. Full marks from UTILITY_FULL on, none at or
+# under UTILITY_ZERO, a straight line between.
 UTILITY_FULL, UTILITY_ZERO = 2.15, 1.95
 PROMPTS, EACH = 80, 4  # fresh prompts drawn from the seed, answers to each
 
@@ -26,14 +30,17 @@ def wide(*values):
     return [v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for v in values]
 
 
-# ------------------------------------------------------------------------------------------------------- the best policy
+# ------------------------------------------------------------------------------------------------------- the best
+# policy
 
 OPTIMAL = Question("optimal_policy", lab=LAB, points=0.5)
 OPTIMAL_TEXT = "§ 2 The best policy"
 
 
 def tilt(logprobs, rewards, beta):
-    """log of π_ref · exp(r / β) over its sum, by probabilities in float64; the largest reward that can occur is taken off first."""
+    """log of π_ref · exp(r / β) over its sum, by probabilities in float64; the largest reward that can occur is taken
+    off first.
+    """
     logprobs, rewards = wide(logprobs, rewards)
     top = rewards.masked_fill(logprobs == -math.inf, -math.inf).amax(-1, keepdim=True)
     weights = logprobs.exp() * torch.exp((rewards - top).clamp(max=0) / beta)
@@ -50,19 +57,30 @@ def _(q):
     got = q.call("optimal_policy", logprobs, rewards, 0.5)
     want = tilt(logprobs, rewards, 0.5).float()
     free = (logprobs + rewards / 0.5).double()
-    q.close("log π*", got, want, tol=1e-5, reread=OPTIMAL_TEXT, mistakes={
-        "it is not normalised: the probabilities of each row must add up to 1": free.float(),
-        "r · β: a small β must make the reward count more, so divide": tilt(logprobs, rewards, 2.0).float(),
-        "β is missing: this is the best policy at β = 1": tilt(logprobs, rewards, 1.0).float(),
-        "the sign is wrong: a better answer becomes more likely": tilt(logprobs, -rewards, 0.5).float(),
-        "π_ref is missing: this is the softmax of the rewards alone": torch.log_softmax(rewards / 0.5, -1),
-        "probabilities came back: the logarithm of them is asked for": want.exp(),
-        "the rewards are missing: this is π_ref": logprobs,
-        "π_ref was divided by β, too": torch.log_softmax((logprobs + rewards) / 0.5, -1),
-        "the sum runs over all rows: each row is one prompt": (free - free.flatten().logsumexp(0)).float(),
-        "the sum runs down the columns: the answers to one prompt stand in a row": (free - free.logsumexp(0)).float(),
-        "probabilities and not log-probabilities were tilted": torch.log_softmax(logprobs.exp() + rewards / 0.5, -1),
-    })
+    q.close(
+        "log π*",
+        got,
+        want,
+        tol=1e-5,
+        reread=OPTIMAL_TEXT,
+        mistakes={
+            "it is not normalised: the probabilities of each row must add up to 1": free.float(),
+            "r · β: a small β must make the reward count more, so divide": tilt(logprobs, rewards, 2.0).float(),
+            "β is missing: this is the best policy at β = 1": tilt(logprobs, rewards, 1.0).float(),
+            "the sign is wrong: a better answer becomes more likely": tilt(logprobs, -rewards, 0.5).float(),
+            "π_ref is missing: this is the softmax of the rewards alone": torch.log_softmax(rewards / 0.5, -1),
+            "probabilities came back: the logarithm of them is asked for": want.exp(),
+            "the rewards are missing: this is π_ref": logprobs,
+            "π_ref was divided by β, too": torch.log_softmax((logprobs + rewards) / 0.5, -1),
+            "the sum runs over all rows: each row is one prompt": (free - free.flatten().logsumexp(0)).float(),
+            "the sum runs down the columns: the answers to one prompt stand in a row": (
+                free - free.logsumexp(0)
+            ).float(),
+            "probabilities and not log-probabilities were tilted": torch.log_softmax(
+                logprobs.exp() + rewards / 0.5, -1
+            ),
+        },
+    )
 
 
 @OPTIMAL.case("the gradient reaches the rewards")
@@ -77,8 +95,21 @@ def _(q):
 @OPTIMAL.case("tied rewards leave π_ref as it is, and a constant changes nothing")
 def _(q):
     logprobs, rewards = some_policy(q, 2, 4), q.randn(2, 4)
-    q.close("log π* for equal rewards", q.call("optimal_policy", logprobs, torch.full((2, 4), 3.5), 0.1), logprobs, tol=1e-5, hint="Normalise: the common factor exp(r/β) falls away.", reread=OPTIMAL_TEXT)
-    q.close("log π* with 7 added to every reward", q.call("optimal_policy", logprobs, rewards + 7, 0.5), tilt(logprobs, rewards, 0.5).float(), tol=1e-4, reread=OPTIMAL_TEXT)
+    q.close(
+        "log π* for equal rewards",
+        q.call("optimal_policy", logprobs, torch.full((2, 4), 3.5), 0.1),
+        logprobs,
+        tol=1e-5,
+        hint="Normalise: the common factor exp(r/β) falls away.",
+        reread=OPTIMAL_TEXT,
+    )
+    q.close(
+        "log π* with 7 added to every reward",
+        q.call("optimal_policy", logprobs, rewards + 7, 0.5),
+        tilt(logprobs, rewards, 0.5).float(),
+        tol=1e-4,
+        reread=OPTIMAL_TEXT,
+    )
 
 
 @OPTIMAL.case("rewards of ±1,000, and a β of 0.001")
@@ -86,26 +117,54 @@ def _(q):
     logprobs = some_policy(q, 1, 5)
     rewards = torch.tensor([[1000.0, -1000.0, 999.0, 0.0, 998.0]])
     for beta in (1.0, 0.001):
-        q.close(f"π* at β = {beta:g}", q.call("optimal_policy", logprobs, rewards, beta).exp(), tilt(logprobs, rewards, beta).exp().float(), tol=1e-3, reread=OPTIMAL_TEXT,
-                hint="exp(1,000) is infinite. Stay with logarithms: torch.log_softmax(…, dim=-1) takes the largest off before it exponentiates.")
+        q.close(
+            f"π* at β = {beta:g}",
+            q.call("optimal_policy", logprobs, rewards, beta).exp(),
+            tilt(logprobs, rewards, beta).exp().float(),
+            tol=1e-3,
+            reread=OPTIMAL_TEXT,
+            hint="exp(1,000) is infinite. Stay with logarithms: torch.log_softmax(…, dim=-1) takes the largest off "
+            "before it exponentiates.",
+        )
 
 
 @OPTIMAL.case("an answer that π_ref never gives stays impossible")
 def _(q):
     logprobs = torch.tensor([0.5, 0.0, 0.5]).log()
     got = q.call("optimal_policy", logprobs, torch.tensor([1.0, 50.0, 2.0]), 1.0)
-    q.close("π*", got.exp(), torch.tensor([1 / (1 + math.e), 0.0, math.e / (1 + math.e)]), tol=1e-5, hint="π* is π_ref times something: 0 times anything is 0.", reread=OPTIMAL_TEXT)
+    q.close(
+        "π*",
+        got.exp(),
+        torch.tensor([1 / (1 + math.e), 0.0, math.e / (1 + math.e)]),
+        tol=1e-5,
+        hint="π* is π_ref times something: 0 times anything is 0.",
+        reread=OPTIMAL_TEXT,
+    )
 
 
 @OPTIMAL.case("any leading axes, one answer, float64; inputs left alone")
 def _(q):
     logprobs, rewards = some_policy(q, 2, 3, 4).double(), q.randn(2, 3, 4).double()
     got = q.call_checked_unmutated("optimal_policy", logprobs, rewards, 0.3)
-    q.close("log π*", got, tilt(logprobs, rewards, 0.3), tol=1e-9, hint="The answers to one prompt stand on the last axis: dim=-1.", reread=OPTIMAL_TEXT)
-    q.close("log π* of the only answer", q.call("optimal_policy", torch.zeros(1), torch.tensor([2.0]), 0.3), torch.zeros(1), tol=1e-6, reread=OPTIMAL_TEXT)
+    q.close(
+        "log π*",
+        got,
+        tilt(logprobs, rewards, 0.3),
+        tol=1e-9,
+        hint="The answers to one prompt stand on the last axis: dim=-1.",
+        reread=OPTIMAL_TEXT,
+    )
+    q.close(
+        "log π* of the only answer",
+        q.call("optimal_policy", torch.zeros(1), torch.tensor([2.0]), 0.3),
+        torch.zeros(1),
+        tol=1e-6,
+        reread=OPTIMAL_TEXT,
+    )
 
 
-# ---------------------------------------------------------------------------------------------------- the implicit reward
+# ---------------------------------------------------------------------------------------------------- the implicit
+# reward
 
 REWARD = Question("implicit_reward", lab=LAB, points=0.5)
 REWARD_TEXT = "§ 2 The best policy"
@@ -115,24 +174,38 @@ REWARD_TEXT = "§ 2 The best policy"
 def _(q):
     logprobs, reference = -5 * q.rand(6) - 1, -5 * q.rand(6) - 1
     ratio = logprobs - reference
-    q.close("the rewards", q.call("implicit_reward", logprobs, reference, 0.3), 0.3 * ratio, tol=1e-5, reread=REWARD_TEXT, mistakes={
-        "β is missing": ratio,
-        "divided by β: from π* = π_ref · exp(r/β) / Z follows r = β · log(π*/π_ref) + β log Z": ratio / 0.3,
-        "the sign is wrong: what π gives more often than π_ref has the larger reward": -0.3 * ratio,
-        "π_ref is missing": 0.3 * logprobs,
-        "this is π / π_ref: take its logarithm": 0.3 * ratio.exp(),
-        "the inputs are log-probabilities already: no further logarithm": 0.3 * (logprobs / reference).log(),
-        "probabilities were subtracted, not their logarithms": 0.3 * (logprobs.exp() - reference.exp()),
-        "β belongs to the reference, too": 0.3 * logprobs - reference,
-        "the mean over the batch was taken: one reward an answer": (0.3 * ratio).mean(),
-    })
+    q.close(
+        "the rewards",
+        q.call("implicit_reward", logprobs, reference, 0.3),
+        0.3 * ratio,
+        tol=1e-5,
+        reread=REWARD_TEXT,
+        mistakes={
+            "β is missing": ratio,
+            "divided by β: from π* = π_ref · exp(r/β) / Z follows r = β · log(π*/π_ref) + β log Z": ratio / 0.3,
+            "the sign is wrong: what π gives more often than π_ref has the larger reward": -0.3 * ratio,
+            "π_ref is missing": 0.3 * logprobs,
+            "this is π / π_ref: take its logarithm": 0.3 * ratio.exp(),
+            "the inputs are log-probabilities already: no further logarithm": 0.3 * (logprobs / reference).log(),
+            "probabilities were subtracted, not their logarithms": 0.3 * (logprobs.exp() - reference.exp()),
+            "β belongs to the reference, too": 0.3 * logprobs - reference,
+            "the mean over the batch was taken: one reward an answer": (0.3 * ratio).mean(),
+        },
+    )
 
 
 @REWARD.case("from π* it gives back every difference of two rewards")
 def _(q):
     logprobs, rewards = some_policy(q, 8), 3 * q.randn(8)
     got = q.call("implicit_reward", tilt(logprobs, rewards, 0.4).float(), logprobs, 0.4)
-    q.close("the rewards, less that of the first answer", got - got[0], rewards - rewards[0], tol=1e-4, reread=REWARD_TEXT, hint="A constant may be added to all of them; no difference may change.")
+    q.close(
+        "the rewards, less that of the first answer",
+        got - got[0],
+        rewards - rewards[0],
+        tol=1e-4,
+        reread=REWARD_TEXT,
+        hint="A constant may be added to all of them; no difference may change.",
+    )
 
 
 @REWARD.case("the gradient reaches log π")
@@ -145,15 +218,28 @@ def _(q):
 @REWARD.case("the untrained policy: every reward is 0")
 def _(q):
     logprobs = -100 * q.rand(4)
-    q.close("the rewards", q.call("implicit_reward", logprobs, logprobs.clone(), 0.1), torch.zeros(4), tol=1e-6, hint="π = π_ref: the ratio is 1 and its logarithm 0.", reread=REWARD_TEXT)
+    q.close(
+        "the rewards",
+        q.call("implicit_reward", logprobs, logprobs.clone(), 0.1),
+        torch.zeros(4),
+        tol=1e-6,
+        hint="π = π_ref: the ratio is 1 and its logarithm 0.",
+        reread=REWARD_TEXT,
+    )
 
 
 @REWARD.case("long answers: log-probabilities of −2,000")
 def _(q):
     reference = -2000 - 10 * q.rand(4)
     change = q.randn(4)
-    q.close("the rewards", q.call("implicit_reward", reference + change, reference, 0.5), 0.5 * ((reference + change) - reference), tol=1e-4,
-            hint="exp(−2,000) is 0, and 0/0 is NaN: subtract the logarithms, never exponentiate.", reread=REWARD_TEXT)
+    q.close(
+        "the rewards",
+        q.call("implicit_reward", reference + change, reference, 0.5),
+        0.5 * ((reference + change) - reference),
+        tol=1e-4,
+        hint="exp(−2,000) is 0, and 0/0 is NaN: subtract the logarithms, never exponentiate.",
+        reread=REWARD_TEXT,
+    )
 
 
 @REWARD.case("any shape, float64; inputs left alone")
@@ -161,10 +247,16 @@ def _(q):
     logprobs, reference = -q.rand(2, 3).double(), -q.rand(2, 3).double()
     got = q.call_checked_unmutated("implicit_reward", logprobs, reference, 2.0)
     q.close("the rewards", got, 2 * (logprobs - reference), tol=1e-10, reread=REWARD_TEXT)
-    q.same("the shape for no answers", list(q.call("implicit_reward", torch.zeros(0), torch.zeros(0), 1.0).shape), [0], reread=REWARD_TEXT)
+    q.same(
+        "the shape for no answers",
+        list(q.call("implicit_reward", torch.zeros(0), torch.zeros(0), 1.0).shape),
+        [0],
+        reread=REWARD_TEXT,
+    )
 
 
-# ---------------------------------------------------------------------------------------------------- log p of an answer
+# ---------------------------------------------------------------------------------------------------- log p of an
+# answer
 
 LOGPROBS = Question("answer_logprobs", lab=LAB, points=1)
 LOGPROBS_TEXT = "§ 3 How likely is an answer?"
@@ -195,26 +287,44 @@ def ragged(q, B=4, T=9, V=11):
 def _(q):
     logits, labels = ragged(q)
     got = q.call("answer_logprobs", logits, labels)
-    q.same("the shape", list(got.shape), [4], reread=LOGPROBS_TEXT, hint="One number a row.", mistakes={"the sum runs over the whole batch: one number a row is asked for": []})
+    q.same(
+        "the shape",
+        list(got.shape),
+        [4],
+        reread=LOGPROBS_TEXT,
+        hint="One number a row.",
+        mistakes={"the sum runs over the whole batch: one number a row is asked for": []},
+    )
     want = summed(logits, labels).float()
     logs = torch.log_softmax(logits, -1)
     at = labels.clamp(min=0)
     everywhere = logs[:, :-1].gather(2, at[:, 1:, None])[..., 0]
     raw = logits[:, :-1].gather(2, at[:, 1:, None])[..., 0] * (labels[:, 1:] != -100)
     per_token = summed(logits, labels, reduce="mean").float()
-    q.close("the values", got, want, tol=1e-4, reread=LOGPROBS_TEXT, mistakes={
-        "the shift is missing: the logits at t speak of the token at t + 1": summed(logits, labels, offset=0).float(),
-        "the shift goes the wrong way": summed(logits, labels, offset=-1).float(),
-        "the mean over the answer's tokens was taken: DPO needs the sum": per_token,
-        "the mask is missing: prompt and padding were added up, too": everywhere.sum(1),
-        "the logits themselves were added up: log_softmax first": raw.sum(1),
-        "the sign is wrong: log-probabilities are not positive": -want,
-        "the sum was divided by the length of the whole row": want / labels.shape[1],
-        "the mean runs over the answer's tokens of the whole batch": want / (labels != -100).sum(),
-        "probabilities were added up, not their logarithms": (everywhere.exp() * (labels[:, 1:] != -100)).sum(1),
-        "this is the probability, not its logarithm": want.exp(),
-        "the softmax runs over the tokens of the row, not over the vocabulary": (torch.log_softmax(logits, 1)[:, :-1].gather(2, at[:, 1:, None])[..., 0] * (labels[:, 1:] != -100)).sum(1),
-    })
+    q.close(
+        "the values",
+        got,
+        want,
+        tol=1e-4,
+        reread=LOGPROBS_TEXT,
+        mistakes={
+            "the shift is missing: the logits at t speak of the token at t + 1": summed(
+                logits, labels, offset=0
+            ).float(),
+            "the shift goes the wrong way": summed(logits, labels, offset=-1).float(),
+            "the mean over the answer's tokens was taken: DPO needs the sum": per_token,
+            "the mask is missing: prompt and padding were added up, too": everywhere.sum(1),
+            "the logits themselves were added up: log_softmax first": raw.sum(1),
+            "the sign is wrong: log-probabilities are not positive": -want,
+            "the sum was divided by the length of the whole row": want / labels.shape[1],
+            "the mean runs over the answer's tokens of the whole batch": want / (labels != -100).sum(),
+            "probabilities were added up, not their logarithms": (everywhere.exp() * (labels[:, 1:] != -100)).sum(1),
+            "this is the probability, not its logarithm": want.exp(),
+            "the softmax runs over the tokens of the row, not over the vocabulary": (
+                torch.log_softmax(logits, 1)[:, :-1].gather(2, at[:, 1:, None])[..., 0] * (labels[:, 1:] != -100)
+            ).sum(1),
+        },
+    )
 
 
 @LOGPROBS.case("the gradient reaches the answer's logits, and no others")
@@ -232,9 +342,23 @@ def _(q):
     logits, labels = ragged(q)
     used = F.pad(labels[:, 1:] != -100, (0, 1))
     other = torch.where(used[..., None], logits, 50 * q.randn(*logits.shape))
-    q.close("the values with other logits off the answer", q.call("answer_logprobs", other, labels), summed(logits, labels).float(), tol=1e-4, hint="Multiply by the mask (labels != -100) after the shift.", reread=LOGPROBS_TEXT)
+    q.close(
+        "the values with other logits off the answer",
+        q.call("answer_logprobs", other, labels),
+        summed(logits, labels).float(),
+        tol=1e-4,
+        hint="Multiply by the mask (labels != -100) after the shift.",
+        reread=LOGPROBS_TEXT,
+    )
     long = q.call("answer_logprobs", F.pad(logits, (0, 0, 0, 3)), F.pad(labels, (0, 3), value=-100))
-    q.close("the values with three more columns of padding", long, summed(logits, labels).float(), tol=1e-4, hint="A longer row changes nothing: sum, do not average over T.", reread=LOGPROBS_TEXT)
+    q.close(
+        "the values with three more columns of padding",
+        long,
+        summed(logits, labels).float(),
+        tol=1e-4,
+        hint="A longer row changes nothing: sum, do not average over T.",
+        reread=LOGPROBS_TEXT,
+    )
 
 
 @LOGPROBS.case("logits of ±1,000, and a long answer")
@@ -242,11 +366,24 @@ def _(q):
     labels = torch.tensor([[-100, 1, 0, 2]])
     logits = torch.zeros(1, 4, 3)
     logits[0, 0, 1], logits[0, 1, 0], logits[0, 2, 2] = 1000.0, -1000.0, 1000.0
-    q.close("the value", q.call("answer_logprobs", logits, labels), torch.tensor([-1000 - math.log(2)]), tol=1e-5, reread=LOGPROBS_TEXT,
-            hint="softmax first and log then gives log 0. Use log_softmax or F.cross_entropy.")
+    q.close(
+        "the value",
+        q.call("answer_logprobs", logits, labels),
+        torch.tensor([-1000 - math.log(2)]),
+        tol=1e-5,
+        reread=LOGPROBS_TEXT,
+        hint="softmax first and log then gives log 0. Use log_softmax or F.cross_entropy.",
+    )
     logits, labels = 3 * q.randn(1, 300, 40), q.randint(0, 40, (1, 300))
     labels[0, 0] = -100
-    q.close("the value of an answer of 299 tokens", q.call("answer_logprobs", logits, labels), summed(logits, labels).float(), tol=1e-4, hint="A product of 299 probabilities is 0 in float32: add logarithms.", reread=LOGPROBS_TEXT)
+    q.close(
+        "the value of an answer of 299 tokens",
+        q.call("answer_logprobs", logits, labels),
+        summed(logits, labels).float(),
+        tol=1e-4,
+        hint="A product of 299 probabilities is 0 in float32: add logarithms.",
+        reread=LOGPROBS_TEXT,
+    )
 
 
 @LOGPROBS.case("a token 0 in the answer, and a row without an answer")
@@ -255,18 +392,35 @@ def _(q):
     labels[0, 1:3] = 0
     labels[2] = -100
     got = q.call("answer_logprobs", logits, labels)
-    q.close("the values", got, summed(logits, labels).float(), tol=1e-4, reread=LOGPROBS_TEXT, hint="Only −100 marks what does not count; a token may have the id 0. A sum over nothing is 0.")
+    q.close(
+        "the values",
+        got,
+        summed(logits, labels).float(),
+        tol=1e-4,
+        reread=LOGPROBS_TEXT,
+        hint="Only −100 marks what does not count; a token may have the id 0. A sum over nothing is 0.",
+    )
 
 
 @LOGPROBS.case("bfloat16 logits are added up in float32; inputs left alone")
 def _(q):
     logits, labels = ragged(q)
     got = q.call_checked_unmutated("answer_logprobs", logits.bfloat16(), labels)
-    q.same("the dtype", str(got.dtype), "torch.float32", hint="logits.float() before log_softmax.", reread=LOGPROBS_TEXT)
-    q.close("the values", got, summed(logits.bfloat16(), labels).float(), tol=1e-4, hint="logits.float() before log_softmax.", reread=LOGPROBS_TEXT)
+    q.same(
+        "the dtype", str(got.dtype), "torch.float32", hint="logits.float() before log_softmax.", reread=LOGPROBS_TEXT
+    )
+    q.close(
+        "the values",
+        got,
+        summed(logits.bfloat16(), labels).float(),
+        tol=1e-4,
+        hint="logits.float() before log_softmax.",
+        reread=LOGPROBS_TEXT,
+    )
 
 
-# -------------------------------------------------------------------------------------------------------------- the pairs
+# -------------------------------------------------------------------------------------------------------------- the
+# pairs
 
 
 def four(q, B=5, scale=3.0, low=-30.0):
@@ -291,7 +445,8 @@ def gradients(loss, pair, *others):
     return torch.autograd.grad(loss(leaves, *others), leaves[:2])
 
 
-# --------------------------------------------------------------------------------------------------------------- DPO loss
+# --------------------------------------------------------------------------------------------------------------- DPO
+# loss
 
 DPO = Question("dpo_loss", lab=LAB, points=1.5)
 DPO_TEXT = "§ 4 The loss"
@@ -306,24 +461,39 @@ def _(q):
     pair = four(q)
     chosen, rejected, a, b = wide(*pair)
     m = margins(pair, 0.4)
-    q.close("the loss", q.call("dpo_loss", *pair, 0.4), dpo_mean(pair, 0.4).float(), tol=1e-5, reread=DPO_TEXT, mistakes={
-        "the reference model is missing: this is β (log π(chosen) − log π(rejected))": nll(0.4 * (chosen - rejected)).mean().float(),
-        "chosen and rejected changed places": nll(-m).mean().float(),
-        "β is missing": nll(m / 0.4).mean().float(),
-        "the log-ratios were divided by β": nll(m / 0.16).mean().float(),
-        "the sum over the pairs was taken: take their mean": nll(m).sum().float(),
-        "the sign of the loss is wrong: minimise −log σ(m)": -nll(m).mean().float(),
-        "this is −σ(m): the logarithm is missing": -torch.sigmoid(m).mean().float(),
-        "this is 1 − σ(m): DPO takes −log σ(m)": (1 - torch.sigmoid(m)).mean().float(),
-        "the log-ratios were added, not subtracted": nll(0.4 * ((chosen - a) + (rejected - b))).mean().float(),
-        "the references were swapped, or added and not taken off": nll(0.4 * ((chosen - b) - (rejected - a))).mean().float(),
-        "the mean of the margins was taken before the log σ: first the loss of each pair, then the mean": nll(m.mean()).float(),
-        "this is the hinge max(0, 1 − m), not −log σ(m)": (1 - m).clamp(min=0).mean().float(),
-        "only the chosen answer counts here: the loss needs the difference": nll(0.4 * (chosen - a)).mean().float(),
-        "the mean is missing: one number for the batch": nll(m).float(),
-        "the loss of the first pair only came back": nll(m)[0].float(),
-        "base-2 logarithm: nats are asked for": (nll(m).mean() / math.log(2)).float(),
-    })
+    q.close(
+        "the loss",
+        q.call("dpo_loss", *pair, 0.4),
+        dpo_mean(pair, 0.4).float(),
+        tol=1e-5,
+        reread=DPO_TEXT,
+        mistakes={
+            "the reference model is missing: this is β (log π(chosen) − log π(rejected))": nll(
+                0.4 * (chosen - rejected)
+            )
+            .mean()
+            .float(),
+            "chosen and rejected changed places": nll(-m).mean().float(),
+            "β is missing": nll(m / 0.4).mean().float(),
+            "the log-ratios were divided by β": nll(m / 0.16).mean().float(),
+            "the sum over the pairs was taken: take their mean": nll(m).sum().float(),
+            "the sign of the loss is wrong: minimise −log σ(m)": -nll(m).mean().float(),
+            "this is −σ(m): the logarithm is missing": -torch.sigmoid(m).mean().float(),
+            "this is 1 − σ(m): DPO takes −log σ(m)": (1 - torch.sigmoid(m)).mean().float(),
+            "the log-ratios were added, not subtracted": nll(0.4 * ((chosen - a) + (rejected - b))).mean().float(),
+            "the references were swapped, or added and not taken off": nll(0.4 * ((chosen - b) - (rejected - a)))
+            .mean()
+            .float(),
+            "the mean of the margins was taken before the log σ: first the loss of each pair, then the mean": nll(
+                m.mean()
+            ).float(),
+            "this is the hinge max(0, 1 − m), not −log σ(m)": (1 - m).clamp(min=0).mean().float(),
+            "only the chosen answer counts here: the loss needs the difference": nll(0.4 * (chosen - a)).mean().float(),
+            "the mean is missing: one number for the batch": nll(m).float(),
+            "the loss of the first pair only came back": nll(m)[0].float(),
+            "base-2 logarithm: nats are asked for": (nll(m).mean() / math.log(2)).float(),
+        },
+    )
 
 
 @DPO.case("the gradients of chosen and rejected")
@@ -331,43 +501,96 @@ def _(q):
     pair = four(q)
     _, grads = q.call_with_grad("dpo_loss", [*pair, 0.4], wrt=(0, 1))
     for name, got, want in zip(("chosen", "rejected"), grads, gradients(dpo_mean, pair, 0.4)):
-        q.close(f"the gradient of log π({name})", got, want, tol=1e-5, reread=DPO_TEXT, hint="Both must stay in the graph: no .detach(), .data, .item() or no_grad().",
-                mistakes={"it came back 0: the graph is cut": 0 * want, "it is too large by the number of pairs: take the mean": want * 5, "the sign is wrong": -want, "β is missing": want / 0.4})
+        q.close(
+            f"the gradient of log π({name})",
+            got,
+            want,
+            tol=1e-5,
+            reread=DPO_TEXT,
+            hint="Both must stay in the graph: no .detach(), .data, .item() or no_grad().",
+            mistakes={
+                "it came back 0: the graph is cut": 0 * want,
+                "it is too large by the number of pairs: take the mean": want * 5,
+                "the sign is wrong": -want,
+                "β is missing": want / 0.4,
+            },
+        )
 
 
 @DPO.case("margins of ±10,000 nats")
 def _(q):
     zeros = torch.zeros(2)
     chosen = torch.tensor([-2.0e4, 2.0e4])
-    q.close("the loss", q.call("dpo_loss", chosen, zeros, zeros, zeros, 0.5), torch.tensor(5000.0), tol=1e-5, reread=DPO_TEXT,
-            hint="log(sigmoid(−10,000)) is log 0. F.logsigmoid, or −softplus(−m), stays finite.")
+    q.close(
+        "the loss",
+        q.call("dpo_loss", chosen, zeros, zeros, zeros, 0.5),
+        torch.tensor(5000.0),
+        tol=1e-5,
+        reread=DPO_TEXT,
+        hint="log(sigmoid(−10,000)) is log 0. F.logsigmoid, or −softplus(−m), stays finite.",
+    )
     _, grads = q.call_with_grad("dpo_loss", [chosen, zeros, zeros, zeros, 0.5], wrt=(0,))
-    q.close("the gradient of log π(chosen)", grads[0], torch.tensor([-0.25, 0.0]), tol=1e-6, reread=DPO_TEXT, hint="A pair judged wrongly keeps its full gradient, however wrong it is.")
+    q.close(
+        "the gradient of log π(chosen)",
+        grads[0],
+        torch.tensor([-0.25, 0.0]),
+        tol=1e-6,
+        reread=DPO_TEXT,
+        hint="A pair judged wrongly keeps its full gradient, however wrong it is.",
+    )
 
 
 @DPO.case("long answers: log-probabilities of −2,000")
 def _(q):
     pair = four(q, low=-2000.0)
-    q.close("the loss", q.call("dpo_loss", *pair, 0.4), dpo_mean(pair, 0.4).float(), tol=1e-3, hint="exp(−2,000) is 0. Subtract logarithms, never exponentiate.", reread=DPO_TEXT)
+    q.close(
+        "the loss",
+        q.call("dpo_loss", *pair, 0.4),
+        dpo_mean(pair, 0.4).float(),
+        tol=1e-3,
+        hint="exp(−2,000) is 0. Subtract logarithms, never exponentiate.",
+        reread=DPO_TEXT,
+    )
 
 
 @DPO.case("tied: before the first step, and two equal answers, the loss is log 2")
 def _(q):
     _, _, a, b = four(q)
-    q.close("the loss at π = π_ref", q.call("dpo_loss", a.clone(), b.clone(), a, b, 0.1), torch.tensor(math.log(2)), tol=1e-5, hint="All margins are 0 and −log σ(0) = log 2.", reread=DPO_TEXT)
+    q.close(
+        "the loss at π = π_ref",
+        q.call("dpo_loss", a.clone(), b.clone(), a, b, 0.1),
+        torch.tensor(math.log(2)),
+        tol=1e-5,
+        hint="All margins are 0 and −log σ(0) = log 2.",
+        reread=DPO_TEXT,
+    )
     c = a + q.randn(5)
     _, grads = q.call_with_grad("dpo_loss", [c, c.clone(), a, a.clone(), 0.1], wrt=(0, 1))
-    q.close("the gradients where both answers are as likely", list(grads), [torch.full((5,), -0.01), torch.full((5,), 0.01)], tol=1e-6, reread=DPO_TEXT)
+    q.close(
+        "the gradients where both answers are as likely",
+        list(grads),
+        [torch.full((5,), -0.01), torch.full((5,), 0.01)],
+        tol=1e-6,
+        reread=DPO_TEXT,
+    )
 
 
 @DPO.case("one pair; another β; float64; inputs left alone")
 def _(q):
     pair = [p.double() for p in four(q, B=1)]
     for beta in (0.01, 5.0):
-        q.close(f"the loss of one pair at β = {beta:g}", q.call_checked_unmutated("dpo_loss", *pair, beta), dpo_mean(pair, beta), tol=1e-9, hint="Use the β that is passed in.", reread=DPO_TEXT)
+        q.close(
+            f"the loss of one pair at β = {beta:g}",
+            q.call_checked_unmutated("dpo_loss", *pair, beta),
+            dpo_mean(pair, beta),
+            tol=1e-9,
+            hint="Use the β that is passed in.",
+            reread=DPO_TEXT,
+        )
 
 
-# ------------------------------------------------------------------------------------------------------------------- cDPO
+# -------------------------------------------------------------------------------------------------------------------
+# cDPO
 
 CDPO = Question("cdpo_loss", lab=LAB, points=1)
 CDPO_TEXT = "§ 8 Some labels are wrong"
@@ -384,20 +607,46 @@ def _(q):
     pair = four(q)
     m = margins(pair, 0.4)
     plain, flipped = nll(m), nll(-m)
-    q.close("the loss", q.call("cdpo_loss", *pair, 0.4, 0.2), cdpo_mean(pair, 0.4, 0.2).float(), tol=1e-5, reread=CDPO_TEXT, mistakes={
-        "the smoothing is missing: this is DPO": plain.mean().float(),
-        "the weights changed places: ε is the share of the wrong labels": (0.2 * plain + 0.8 * flipped).mean().float(),
-        "ε is added without 1 − ε for the label as it is": (plain + 0.2 * flipped).mean().float(),
-        "the second term was taken off: that, divided by 1 − 2ε, is \"robust\" DPO, another loss": (0.8 * plain - 0.2 * flipped).mean().float(),
-        "this is \"robust\" DPO, the unbiased cousin: cDPO adds the second term and divides by nothing": ((0.8 * plain - 0.2 * flipped) / 0.6).mean().float(),
-        "the first term is only scaled, and the second one is missing": (0.8 * plain).mean().float(),
-        "the margin was scaled by 1 − ε: each label is right or wrong, so two losses are mixed": nll(0.8 * m).mean().float(),
-        "the margin was scaled by 1 − 2ε: two losses are mixed, not two margins": nll(0.6 * m).mean().float(),
-        "σ(m) was smoothed, not the label": -(0.8 * torch.sigmoid(m) + 0.2 * torch.sigmoid(-m)).log().mean().float(),
-        "the sum over the pairs was taken: take their mean": (0.8 * plain + 0.2 * flipped).sum().float(),
-        "ε is shared among two answers, ε/2 each, as in classification: here ε is the share of flipped labels": (0.9 * plain + 0.1 * flipped).mean().float(),
-        "the reference model is missing": (nll(0.4 * (pair[0] - pair[1])) + 0.2 * 0.4 * (pair[0] - pair[1])).mean(),
-    })
+    q.close(
+        "the loss",
+        q.call("cdpo_loss", *pair, 0.4, 0.2),
+        cdpo_mean(pair, 0.4, 0.2).float(),
+        tol=1e-5,
+        reread=CDPO_TEXT,
+        mistakes={
+            "the smoothing is missing: this is DPO": plain.mean().float(),
+            "the weights changed places: ε is the share of the wrong labels": (0.2 * plain + 0.8 * flipped)
+            .mean()
+            .float(),
+            "ε is added without 1 − ε for the label as it is": (plain + 0.2 * flipped).mean().float(),
+            'the second term was taken off: that, divided by 1 − 2ε, is "robust" DPO, another loss': (
+                0.8 * plain - 0.2 * flipped
+            )
+            .mean()
+            .float(),
+            'this is "robust" DPO, the unbiased cousin: cDPO adds the second term and divides by nothing': (
+                (0.8 * plain - 0.2 * flipped) / 0.6
+            )
+            .mean()
+            .float(),
+            "the first term is only scaled, and the second one is missing": (0.8 * plain).mean().float(),
+            "the margin was scaled by 1 − ε: each label is right or wrong, so two losses are mixed": nll(0.8 * m)
+            .mean()
+            .float(),
+            "the margin was scaled by 1 − 2ε: two losses are mixed, not two margins": nll(0.6 * m).mean().float(),
+            "σ(m) was smoothed, not the label": -(0.8 * torch.sigmoid(m) + 0.2 * torch.sigmoid(-m))
+            .log()
+            .mean()
+            .float(),
+            "the sum over the pairs was taken: take their mean": (0.8 * plain + 0.2 * flipped).sum().float(),
+            "ε is shared among two answers, ε/2 each, as in classification: here ε is the share of flipped labels": (
+                0.9 * plain + 0.1 * flipped
+            )
+            .mean()
+            .float(),
+            "the reference model is missing": (nll(0.4 * (pair[0] - pair[1])) + 0.2 * 0.4 * (pair[0] - pair[1])).mean(),
+        },
+    )
 
 
 @CDPO.case("the gradients; they vanish at m = log((1 − ε)/ε)")
@@ -405,44 +654,101 @@ def _(q):
     pair = four(q)
     _, grads = q.call_with_grad("cdpo_loss", [*pair, 0.4, 0.1], wrt=(0, 1))
     for name, got, want in zip(("chosen", "rejected"), grads, gradients(cdpo_mean, pair, 0.4, 0.1)):
-        q.close(f"the gradient of log π({name})", got, want, tol=1e-5, reread=CDPO_TEXT, hint="Both terms must stay in the graph, and both must carry their sign.", mistakes={
-            "this is the gradient of the first term alone: the second one has none": 0.9 * gradients(dpo_mean, pair, 0.4)[name == "rejected"],
-            "this is the gradient of DPO": gradients(dpo_mean, pair, 0.4)[name == "rejected"]})
+        q.close(
+            f"the gradient of log π({name})",
+            got,
+            want,
+            tol=1e-5,
+            reread=CDPO_TEXT,
+            hint="Both terms must stay in the graph, and both must carry their sign.",
+            mistakes={
+                "this is the gradient of the first term alone: the second one has none": 0.9
+                * gradients(dpo_mean, pair, 0.4)[name == "rejected"],
+                "this is the gradient of DPO": gradients(dpo_mean, pair, 0.4)[name == "rejected"],
+            },
+        )
     best = torch.tensor([math.log(9.0)])
     zero = torch.zeros(1)
     _, grads = q.call_with_grad("cdpo_loss", [best, zero, zero, zero, 1.0, 0.1], wrt=(0, 1))
-    q.close("the gradients at m = log 9, ε = 0.1", list(grads), [zero, zero], tol=1e-5, reread=CDPO_TEXT, hint="With a tenth of the labels wrong, nobody should be surer than 9 : 1.")
+    q.close(
+        "the gradients at m = log 9, ε = 0.1",
+        list(grads),
+        [zero, zero],
+        tol=1e-5,
+        reread=CDPO_TEXT,
+        hint="With a tenth of the labels wrong, nobody should be surer than 9 : 1.",
+    )
 
 
 @CDPO.case("ε = 0 is DPO, ε = ½ has its minimum at m = 0")
 def _(q):
     pair = four(q)
-    q.close("the loss at ε = 0", q.call("cdpo_loss", *pair, 0.4, 0.0), dpo_mean(pair, 0.4).float(), tol=1e-5, reread=CDPO_TEXT)
-    q.close("the loss at ε = ½", q.call("cdpo_loss", *pair, 0.4, 0.5), cdpo_mean(pair, 0.4, 0.5).float(), tol=1e-5, hint="Both labels are equally likely: chosen and rejected may change places.", reread=CDPO_TEXT)
+    q.close(
+        "the loss at ε = 0",
+        q.call("cdpo_loss", *pair, 0.4, 0.0),
+        dpo_mean(pair, 0.4).float(),
+        tol=1e-5,
+        reread=CDPO_TEXT,
+    )
+    q.close(
+        "the loss at ε = ½",
+        q.call("cdpo_loss", *pair, 0.4, 0.5),
+        cdpo_mean(pair, 0.4, 0.5).float(),
+        tol=1e-5,
+        hint="Both labels are equally likely: chosen and rejected may change places.",
+        reread=CDPO_TEXT,
+    )
 
 
 @CDPO.case("margins of ±10,000 nats")
 def _(q):
     zeros, chosen = torch.zeros(2), torch.tensor([-1.0e4, 1.0e4])
-    q.close("the loss", q.call("cdpo_loss", chosen, zeros, zeros, zeros, 1.0, 0.1), torch.tensor(5000.0), tol=1e-5, reread=CDPO_TEXT,
-            hint="log(1 − σ(10,000)) is log 0: write it as F.logsigmoid(−m).")
-    q.close("the loss at ε = 0", q.call("cdpo_loss", chosen, zeros, zeros, zeros, 1.0, 0.0), torch.tensor(5000.0), tol=1e-5, reread=CDPO_TEXT, hint="0 · ∞ is NaN: no term may become infinite.")
+    q.close(
+        "the loss",
+        q.call("cdpo_loss", chosen, zeros, zeros, zeros, 1.0, 0.1),
+        torch.tensor(5000.0),
+        tol=1e-5,
+        reread=CDPO_TEXT,
+        hint="log(1 − σ(10,000)) is log 0: write it as F.logsigmoid(−m).",
+    )
+    q.close(
+        "the loss at ε = 0",
+        q.call("cdpo_loss", chosen, zeros, zeros, zeros, 1.0, 0.0),
+        torch.tensor(5000.0),
+        tol=1e-5,
+        reread=CDPO_TEXT,
+        hint="0 · ∞ is NaN: no term may become infinite.",
+    )
 
 
 @CDPO.case("tied: at π = π_ref the loss is log 2 for every ε")
 def _(q):
     _, _, a, b = four(q)
     for smoothing in (0.0, 0.3):
-        q.close(f"the loss at ε = {smoothing:g}", q.call("cdpo_loss", a.clone(), b.clone(), a, b, 0.1, smoothing), torch.tensor(math.log(2)), tol=1e-5, hint="The weights add up to 1.", reread=CDPO_TEXT)
+        q.close(
+            f"the loss at ε = {smoothing:g}",
+            q.call("cdpo_loss", a.clone(), b.clone(), a, b, 0.1, smoothing),
+            torch.tensor(math.log(2)),
+            tol=1e-5,
+            hint="The weights add up to 1.",
+            reread=CDPO_TEXT,
+        )
 
 
 @CDPO.case("one pair, float64; inputs left alone")
 def _(q):
     pair = [p.double() for p in four(q, B=1)]
-    q.close("the loss", q.call_checked_unmutated("cdpo_loss", *pair, 2.0, 0.15), cdpo_mean(pair, 2.0, 0.15), tol=1e-9, reread=CDPO_TEXT)
+    q.close(
+        "the loss",
+        q.call_checked_unmutated("cdpo_loss", *pair, 2.0, 0.15),
+        cdpo_mean(pair, 2.0, 0.15),
+        tol=1e-9,
+        reread=CDPO_TEXT,
+    )
 
 
-# -------------------------------------------------------------------------------------------------------------------- IPO
+# --------------------------------------------------------------------------------------------------------------------
+# IPO
 
 IPO = Question("ipo_loss", lab=LAB, points=1)
 IPO_TEXT = "§ 9 A target in place of a slope"
@@ -453,7 +759,12 @@ def ipo_mean(pair, tokens, beta):
     chosen, rejected, a, b = wide(*pair)
     total = 0.0
     for k in range(len(chosen)):
-        h = chosen[k] / int(tokens[0][k]) - a[k] / int(tokens[0][k]) - rejected[k] / int(tokens[1][k]) + b[k] / int(tokens[1][k])
+        h = (
+            chosen[k] / int(tokens[0][k])
+            - a[k] / int(tokens[0][k])
+            - rejected[k] / int(tokens[1][k])
+            + b[k] / int(tokens[1][k])
+        )
         total = total + h * h - h / beta + 1 / (4 * beta * beta)
     return total / len(chosen)
 
@@ -471,26 +782,42 @@ def _(q):
     h = (chosen - a) / n - (rejected - b) / m
     target = 1 / (2 * beta)
     mean = lambda x: x.mean().float()
-    q.close("the loss", q.call("ipo_loss", *pair, *tokens, beta), ipo_mean(pair, tokens, beta).float(), tol=1e-4, reread=IPO_TEXT, mistakes={
-        "the log-ratios are sums: divide each by its answer's number of tokens": mean(((chosen - a) - (rejected - b) - target) ** 2),
-        "both were divided by the chosen answer's length: each has its own": mean((((chosen - a) - (rejected - b)) / n - target) ** 2),
-        "the lengths changed places": mean(((chosen - a) / m - (rejected - b) / n - target) ** 2),
-        "both were divided by the mean length of the batch": mean((((chosen - a) - (rejected - b)) / torch.cat(tokens).double().mean() - target) ** 2),
-        "all log-ratios of the batch were divided by all tokens of the batch: a mean over tokens is taken answer by answer": (((chosen - a).sum() / n.sum() - (rejected - b).sum() / m.sum() - target) ** 2).float(),
-        "the target is 1/β: it is 1/(2β)": mean((h - 1 / beta) ** 2),
-        "the target is β/2: it is 1/(2β)": mean((h - beta / 2) ** 2),
-        "the target is 1/2: β is missing": mean((h - 0.5) ** 2),
-        "the target is missing": mean(h**2),
-        "h was multiplied by β: IPO's β stands in the target only": mean((beta * h - target) ** 2),
-        "chosen and rejected changed places": mean((-h - target) ** 2),
-        "the reference model is missing": mean((chosen / n - rejected / m - target) ** 2),
-        "the square is missing: this is |h − 1/(2β)|": mean((h - target).abs()),
-        "a pair above the target is not punished here: the square has two sides": mean((target - h).clamp(min=0) ** 2),
-        "the sum over the pairs was taken: take their mean": ((h - target) ** 2).sum().float(),
-        "the mean was squared: first the square of each pair, then the mean": ((h.mean() - target) ** 2).float(),
-        "a half was put before the square": mean(0.5 * (h - target) ** 2),
-        "this is −log σ of h: IPO is a square": mean(nll(h)),
-    })
+    q.close(
+        "the loss",
+        q.call("ipo_loss", *pair, *tokens, beta),
+        ipo_mean(pair, tokens, beta).float(),
+        tol=1e-4,
+        reread=IPO_TEXT,
+        mistakes={
+            "the log-ratios are sums: divide each by its answer's number of tokens": mean(
+                ((chosen - a) - (rejected - b) - target) ** 2
+            ),
+            "both were divided by the chosen answer's length: each has its own": mean(
+                (((chosen - a) - (rejected - b)) / n - target) ** 2
+            ),
+            "the lengths changed places": mean(((chosen - a) / m - (rejected - b) / n - target) ** 2),
+            "both were divided by the mean length of the batch": mean(
+                (((chosen - a) - (rejected - b)) / torch.cat(tokens).double().mean() - target) ** 2
+            ),
+            "all log-ratios of the batch were divided by all tokens of the batch: a mean over tokens is taken answer "
+            "by answer": (((chosen - a).sum() / n.sum() - (rejected - b).sum() / m.sum() - target) ** 2).float(),
+            "the target is 1/β: it is 1/(2β)": mean((h - 1 / beta) ** 2),
+            "the target is β/2: it is 1/(2β)": mean((h - beta / 2) ** 2),
+            "the target is 1/2: β is missing": mean((h - 0.5) ** 2),
+            "the target is missing": mean(h**2),
+            "h was multiplied by β: IPO's β stands in the target only": mean((beta * h - target) ** 2),
+            "chosen and rejected changed places": mean((-h - target) ** 2),
+            "the reference model is missing": mean((chosen / n - rejected / m - target) ** 2),
+            "the square is missing: this is |h − 1/(2β)|": mean((h - target).abs()),
+            "a pair above the target is not punished here: the square has two sides": mean(
+                (target - h).clamp(min=0) ** 2
+            ),
+            "the sum over the pairs was taken: take their mean": ((h - target) ** 2).sum().float(),
+            "the mean was squared: first the square of each pair, then the mean": ((h.mean() - target) ** 2).float(),
+            "a half was put before the square": mean(0.5 * (h - target) ** 2),
+            "this is −log σ of h: IPO is a square": mean(nll(h)),
+        },
+    )
 
 
 @IPO.case("the gradients; a pair beyond the target is pulled back")
@@ -501,41 +828,85 @@ def _(q):
         q.close(f"the gradient of log π({name})", got, want, tol=1e-4, reread=IPO_TEXT, hint=GRAPH)
     zero, ten = torch.zeros(1), torch.tensor([10])
     _, grads = q.call_with_grad("ipo_loss", [torch.tensor([100.0]), zero, zero, zero, ten, ten, 0.5], wrt=(0,))
-    q.true("h = 10 is far above the target of 1 and should fall: its gradient is not positive", float(grads[0]) > 0, hint="The parabola has its minimum at 1/(2β).", reread=IPO_TEXT)
+    q.true(
+        "h = 10 is far above the target of 1 and should fall: its gradient is not positive",
+        float(grads[0]) > 0,
+        hint="The parabola has its minimum at 1/(2β).",
+        reread=IPO_TEXT,
+    )
 
 
 @IPO.case("at the target the loss is 0, before training it is 1/(4β²)")
 def _(q):
     zeros, tokens = torch.zeros(3), torch.tensor([4, 8, 16])
     reach = 2.5 * tokens  # h = 2.5 = 1/(2·0.2)
-    q.close("the loss at h = 1/(2β)", q.call("ipo_loss", reach, zeros, zeros, zeros, tokens, tokens, 0.2), torch.tensor(0.0), tol=1e-5, reread=IPO_TEXT)
+    q.close(
+        "the loss at h = 1/(2β)",
+        q.call("ipo_loss", reach, zeros, zeros, zeros, tokens, tokens, 0.2),
+        torch.tensor(0.0),
+        tol=1e-5,
+        reread=IPO_TEXT,
+    )
     _, _, a, b = four(q)
-    q.close("the loss at π = π_ref", q.call("ipo_loss", a.clone(), b.clone(), a, b, *lengths(q), 0.2), torch.tensor(6.25), tol=1e-5, hint="h = 0: (1/(2·0.2))² = 6.25.", reread=IPO_TEXT)
+    q.close(
+        "the loss at π = π_ref",
+        q.call("ipo_loss", a.clone(), b.clone(), a, b, *lengths(q), 0.2),
+        torch.tensor(6.25),
+        tol=1e-5,
+        hint="h = 0: (1/(2·0.2))² = 6.25.",
+        reread=IPO_TEXT,
+    )
 
 
 @IPO.case("an answer said twice as long, as likely a token, weighs the same")
 def _(q):
     pair, tokens = four(q), lengths(q)
     twice = q.call("ipo_loss", *[2 * p for p in pair], *[2 * t for t in tokens], 0.5)
-    q.close("the loss", twice, ipo_mean(pair, tokens, 0.5).float(), tol=1e-4, hint="Log-ratio and length both double: the mean a token stays.", reread=IPO_TEXT)
+    q.close(
+        "the loss",
+        twice,
+        ipo_mean(pair, tokens, 0.5).float(),
+        tol=1e-4,
+        hint="Log-ratio and length both double: the mean a token stays.",
+        reread=IPO_TEXT,
+    )
 
 
 @IPO.case("large log-ratios, one pair, answers of one token")
 def _(q):
     one = torch.tensor([1])
     zero = torch.zeros(1)
-    q.close("the loss at h = 1,000", q.call("ipo_loss", torch.tensor([1000.0]), zero, zero, zero, one, one, 0.5), torch.tensor(999.0**2), tol=1e-5, reread=IPO_TEXT)
+    q.close(
+        "the loss at h = 1,000",
+        q.call("ipo_loss", torch.tensor([1000.0]), zero, zero, zero, one, one, 0.5),
+        torch.tensor(999.0**2),
+        tol=1e-5,
+        reread=IPO_TEXT,
+    )
     pair = four(q, B=1)
-    q.close("the loss of one pair", q.call("ipo_loss", *pair, one, one, 0.1), ipo_mean(pair, [one, one], 0.1).float(), tol=1e-4, reread=IPO_TEXT)
+    q.close(
+        "the loss of one pair",
+        q.call("ipo_loss", *pair, one, one, 0.1),
+        ipo_mean(pair, [one, one], 0.1).float(),
+        tol=1e-4,
+        reread=IPO_TEXT,
+    )
 
 
 @IPO.case("float64; inputs left alone")
 def _(q):
     pair, tokens = [p.double() for p in four(q)], lengths(q)
-    q.close("the loss", q.call_checked_unmutated("ipo_loss", *pair, *tokens, 0.3), ipo_mean(pair, tokens, 0.3), tol=1e-9, reread=IPO_TEXT)
+    q.close(
+        "the loss",
+        q.call_checked_unmutated("ipo_loss", *pair, *tokens, 0.3),
+        ipo_mean(pair, tokens, 0.3),
+        tol=1e-9,
+        reread=IPO_TEXT,
+    )
 
 
-# -------------------------------------------------------------------------------------------------------------------- KTO
+# --------------------------------------------------------------------------------------------------------------------
+# KTO
 
 KTO = Question("kto_loss", lab=LAB, points=1.5)
 KTO_TEXT = "§ 10 Thumbs"
@@ -548,7 +919,9 @@ def kto_mean(values, up, kl, beta, up_weight=1.0, down_weight=1.0):
     total = 0.0
     for k, liked in enumerate(up.tolist()):
         gain = logprobs[k] - reference[k] - point
-        total = total + (up_weight / (1 + torch.exp(beta * gain)) if liked else down_weight / (1 + torch.exp(-beta * gain)))
+        total = total + (
+            up_weight / (1 + torch.exp(beta * gain)) if liked else down_weight / (1 + torch.exp(-beta * gain))
+        )
     return total / len(up)
 
 
@@ -568,23 +941,34 @@ def _(q):
     sign = up.double() * 2 - 1
     mean = lambda x: x.mean().float()
     s = torch.sigmoid
-    q.close("the loss", q.call("kto_loss", *values, up, kl, 0.5), kto_mean(values, up, kl, 0.5).float(), tol=1e-5, reread=KTO_TEXT, mistakes={
-        "up and down changed places (or σ stands there without the 1 −)": mean(1 - s(-sign * gain)),
-        "every answer counts as a thumb up": mean(1 - s(gain)),
-        "every answer counts as a thumb down": mean(1 - s(-gain)),
-        "the thumbs down are missing: they have the other sign, and count": mean((1 - s(gain)) * up),
-        "the reference point kl is missing": mean(1 - s(sign * free)),
-        "kl was added, not taken off": mean(1 - s(sign * (free + 0.65))),
-        "kl kept its sign for a thumb down: the whole bracket changes sign": mean(1 - s(sign * free - 0.65)),
-        "kl stands outside β's bracket": mean(1 - s(sign * (free - 1.3))),
-        "β is missing": mean(1 - s(sign * gain / 0.5)),
-        "the reference model is missing": mean(1 - s(sign * 0.5 * (values[0] - kl).double())),
-        "this is −log σ: KTO takes 1 − σ": mean(nll(sign * gain)),
-        "the 1 is missing, so the sign is wrong: 1 − σ": mean(-s(sign * gain)),
-        "the sum over the answers was taken: take their mean": (1 - s(sign * gain)).sum().float(),
-        "the means of both thumbs were taken apart and added: one mean over all answers": ((1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean()).float(),
-        "the means of both thumbs were averaged: one mean over all answers": (0.5 * ((1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean())).float(),
-    })
+    q.close(
+        "the loss",
+        q.call("kto_loss", *values, up, kl, 0.5),
+        kto_mean(values, up, kl, 0.5).float(),
+        tol=1e-5,
+        reread=KTO_TEXT,
+        mistakes={
+            "up and down changed places (or σ stands there without the 1 −)": mean(1 - s(-sign * gain)),
+            "every answer counts as a thumb up": mean(1 - s(gain)),
+            "every answer counts as a thumb down": mean(1 - s(-gain)),
+            "the thumbs down are missing: they have the other sign, and count": mean((1 - s(gain)) * up),
+            "the reference point kl is missing": mean(1 - s(sign * free)),
+            "kl was added, not taken off": mean(1 - s(sign * (free + 0.65))),
+            "kl kept its sign for a thumb down: the whole bracket changes sign": mean(1 - s(sign * free - 0.65)),
+            "kl stands outside β's bracket": mean(1 - s(sign * (free - 1.3))),
+            "β is missing": mean(1 - s(sign * gain / 0.5)),
+            "the reference model is missing": mean(1 - s(sign * 0.5 * (values[0] - kl).double())),
+            "this is −log σ: KTO takes 1 − σ": mean(nll(sign * gain)),
+            "the 1 is missing, so the sign is wrong: 1 − σ": mean(-s(sign * gain)),
+            "the sum over the answers was taken: take their mean": (1 - s(sign * gain)).sum().float(),
+            "the means of both thumbs were taken apart and added: one mean over all answers": (
+                (1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean()
+            ).float(),
+            "the means of both thumbs were averaged: one mean over all answers": (
+                0.5 * ((1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean())
+            ).float(),
+        },
+    )
 
 
 @KTO.case("the gradient of log π, and none through kl")
@@ -600,26 +984,50 @@ def _(q):
         leak = float(through.abs().sum())
     except CaseFailed:  # no gradient at all: as it should be
         leak = 0.0
-    q.true("a gradient goes through kl", leak == 0.0, hint="kl.detach(): the reference point is measured, not trained.", mistake="kl was not detached: the policy could lower the loss by moving the reference point", reread=KTO_TEXT)
+    q.true(
+        "a gradient goes through kl",
+        leak == 0.0,
+        hint="kl.detach(): the reference point is measured, not trained.",
+        mistake="kl was not detached: the policy could lower the loss by moving the reference point",
+        reread=KTO_TEXT,
+    )
 
 
 @KTO.case("a negative estimate of kl counts as 0")
 def _(q):
     values, up = thumbs(q)
-    q.close("the loss at kl = −2", q.call("kto_loss", *values, up, torch.tensor(-2.0), 0.5), kto_mean(values, up, 0.0, 0.5).float(), tol=1e-5, reread=KTO_TEXT,
-            hint="A KL is never negative, its estimate from a batch may be: clamp(min=0).", mistakes={
-                "a negative kl was used as it is": kto_mean([values[0] + 2, values[1]], up, 0.0, 0.5).float(),
-                "the absolute value of kl was taken": kto_mean(values, up, 2.0, 0.5).float()})
+    q.close(
+        "the loss at kl = −2",
+        q.call("kto_loss", *values, up, torch.tensor(-2.0), 0.5),
+        kto_mean(values, up, 0.0, 0.5).float(),
+        tol=1e-5,
+        reread=KTO_TEXT,
+        hint="A KL is never negative, its estimate from a batch may be: clamp(min=0).",
+        mistakes={
+            "a negative kl was used as it is": kto_mean([values[0] + 2, values[1]], up, 0.0, 0.5).float(),
+            "the absolute value of kl was taken": kto_mean(values, up, 2.0, 0.5).float(),
+        },
+    )
 
 
 @KTO.case("the weights of thumbs up and down")
 def _(q):
     values, up = thumbs(q)
     kl = torch.tensor(0.4)
-    q.close("the loss with weights 2 and ½", q.call("kto_loss", *values, up, kl, 0.5, 2.0, 0.5), kto_mean(values, up, kl, 0.5, 2.0, 0.5).float(), tol=1e-5, reread=KTO_TEXT, mistakes={
-        "the weights changed places": kto_mean(values, up, kl, 0.5, 0.5, 2.0).float(),
-        "the weights were ignored": kto_mean(values, up, kl, 0.5).float(),
-        "the weights were normalised away: divide by the number of answers": (kto_mean(values, up, kl, 0.5, 2.0, 0.5) * 6 / (2.0 * int(up.sum()) + 0.5 * int((~up).sum()))).float()})
+    q.close(
+        "the loss with weights 2 and ½",
+        q.call("kto_loss", *values, up, kl, 0.5, 2.0, 0.5),
+        kto_mean(values, up, kl, 0.5, 2.0, 0.5).float(),
+        tol=1e-5,
+        reread=KTO_TEXT,
+        mistakes={
+            "the weights changed places": kto_mean(values, up, kl, 0.5, 0.5, 2.0).float(),
+            "the weights were ignored": kto_mean(values, up, kl, 0.5).float(),
+            "the weights were normalised away: divide by the number of answers": (
+                kto_mean(values, up, kl, 0.5, 2.0, 0.5) * 6 / (2.0 * int(up.sum()) + 0.5 * int((~up).sum()))
+            ).float(),
+        },
+    )
 
 
 @KTO.case("thumbs of one kind only, a batch of one")
@@ -627,10 +1035,22 @@ def _(q):
     for liked in (True, False):
         values, up = thumbs(q)
         up = torch.full_like(up, liked)
-        q.close(f"the loss with thumbs {'up' if liked else 'down'} only", q.call("kto_loss", *values, up, torch.tensor(0.5), 0.5), kto_mean(values, up, 0.5, 0.5).float(), tol=1e-5,
-                hint="A mean over an empty part is NaN: choose with torch.where, then take one mean.", reread=KTO_TEXT)
+        q.close(
+            f"the loss with thumbs {'up' if liked else 'down'} only",
+            q.call("kto_loss", *values, up, torch.tensor(0.5), 0.5),
+            kto_mean(values, up, 0.5, 0.5).float(),
+            tol=1e-5,
+            hint="A mean over an empty part is NaN: choose with torch.where, then take one mean.",
+            reread=KTO_TEXT,
+        )
         one = [v[:1] for v in values]
-        q.close("the loss of one answer", q.call("kto_loss", *one, up[:1], torch.tensor(0.0), 0.5), kto_mean(one, up[:1], 0.0, 0.5).float(), tol=1e-5, reread=KTO_TEXT)
+        q.close(
+            "the loss of one answer",
+            q.call("kto_loss", *one, up[:1], torch.tensor(0.0), 0.5),
+            kto_mean(one, up[:1], 0.0, 0.5).float(),
+            tol=1e-5,
+            reread=KTO_TEXT,
+        )
 
 
 @KTO.case("log-ratios of ±10,000, tied answers, float64; inputs left alone")
@@ -638,23 +1058,39 @@ def _(q):
     zeros = torch.zeros(4)
     up = torch.tensor([True, True, False, False])
     far = torch.tensor([1e4, -1e4, 1e4, -1e4])
-    q.close("the loss", q.call("kto_loss", far, zeros, up, torch.tensor(0.0), 1.0), torch.tensor(0.5), tol=1e-6, hint="Two are as right, two as wrong as can be: no exp by hand, use torch.sigmoid.", reread=KTO_TEXT)
-    q.close("the loss at π = π_ref", q.call("kto_loss", zeros, zeros.clone(), up, torch.tensor(0.0), 0.1), torch.tensor(0.5), tol=1e-6, reread=KTO_TEXT)
+    q.close(
+        "the loss",
+        q.call("kto_loss", far, zeros, up, torch.tensor(0.0), 1.0),
+        torch.tensor(0.5),
+        tol=1e-6,
+        hint="Two are as right, two as wrong as can be: no exp by hand, use torch.sigmoid.",
+        reread=KTO_TEXT,
+    )
+    q.close(
+        "the loss at π = π_ref",
+        q.call("kto_loss", zeros, zeros.clone(), up, torch.tensor(0.0), 0.1),
+        torch.tensor(0.5),
+        tol=1e-6,
+        reread=KTO_TEXT,
+    )
     values, up = thumbs(q)
     values = [v.double() for v in values]
     got = q.call_checked_unmutated("kto_loss", *values, up, torch.tensor(0.7, dtype=torch.float64), 0.2)
     q.close("the loss in float64", got, kto_mean(values, up, 0.7, 0.2), tol=1e-9, reread=KTO_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------ the policy and the words
+# ------------------------------------------------------------------------------------------------ the policy and the
+# words
 
 
 def score_policy(folder, seed, public):
-    """(fraction, message): the mean gold utility of the handed-in policy's answers to test prompts drawn from `seed`, the grader's secret one when it grades."""
+    """(fraction, message): the mean gold utility of the handed-in policy's answers to test prompts drawn from `seed`,
+    the grader's secret one when it grades.
+    """
     from pathlib import Path
 
-    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.evaluation.alignment import utilities
+    from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.stages.rollout import LONGEST, roll_out
     from course_lib.stages.sft import encode_chat
     from course_lib.stages.tokenizer import load_tokenizer
@@ -662,28 +1098,46 @@ def score_policy(folder, seed, public):
 
     model, tokenizer = load_folder(Path(folder), "dpo")[0].eval(), load_tokenizer()
     if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has {tokenizer.get_vocab_size()}: train it with the course's tokenizer")
+        raise ArtifactError(
+            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
+            f"{tokenizer.get_vocab_size()}: train it with the course's tokenizer"
+        )
     rows = prompts("test", PROMPTS, f"grade {LAB} {seed}")
     longest = max(len(encode_chat(tokenizer, row["messages"], generation_prompt=True)[0]) for row in rows) + LONGEST
     if model.config.context < longest:
-        raise ArtifactError(f"the model reads {model.config.context} tokens and the longest question with its answer has {longest}: start from a model with a longer context")
+        raise ArtifactError(
+            f"the model reads {model.config.context} tokens and the longest question with its answer has {longest}: "
+            "start from a model with a longer context"
+        )
     batch = roll_out(model, tokenizer, rows, EACH, seed=derive_seed(LAB, seed) % 2**31)
     worth = float(utilities(batch.rows, batch.answers).mean())
     fraction = min(1.0, max(0.0, (worth - UTILITY_ZERO) / (UTILITY_FULL - UTILITY_ZERO)))
-    return fraction, f"gold utility {worth:.2f}, mean over {EACH} answers to each of {len(rows)} fresh prompts; full marks from {UTILITY_FULL:g} on, none up to {UTILITY_ZERO:g}."
+    return (
+        fraction,
+        f"gold utility {worth:.2f}, mean over {EACH} answers to each of {len(rows)} fresh prompts; full marks from "
+        f"{UTILITY_FULL:g} on, none up to {UTILITY_ZERO:g}.",
+    )
 
 
-POLICY = ArtifactQuestion("dpo_policy", lab=LAB, points=1, stage="dpo", score=score_policy, title="The policy that you trained")
+POLICY = ArtifactQuestion(
+    "dpo_policy", lab=LAB, points=1, stage="dpo", score=score_policy, title="The policy that you trained"
+)
 
 WRITTEN_1 = WrittenQuestion(
-    "written_1", lab=LAB, points=0.5, title="What DPO does to the chosen answers",
+    "written_1",
+    lab=LAB,
+    points=0.5,
+    title="What DPO does to the chosen answers",
     rubric="""0.5: says from the student's own run what happened to the log-probability of the chosen and of the rejected answers (numbers with their unit), AND why the loss allows it: only the
 difference of the two log-ratios counts, so both may fall as long as the rejected one falls faster (the two share most of their tokens), and the mass goes to answers that are in no pair.
 0.25: only one of the two.  0: claims that DPO makes the chosen answers likelier, against the student's own run, or no number.""",
 )
 
 WRITTEN_2 = WrittenQuestion(
-    "written_2", lab=LAB, points=0.5, title="Which method for which data and budget",
+    "written_2",
+    lab=LAB,
+    points=0.5,
+    title="Which method for which data and budget",
     rubric="""0.5: chooses a method for each of two situations of the question, with a reason that fits the student's own figures at EQUAL KL or at equal compute (utility, nats, minutes or TFLOP), and
 names one thing that the comparison leaves open, for instance that one seed is no interval, that the pairs come from another model's answers, or that best-of-n pays at every question.
 0.25: a choice without a figure, or figures at unequal KL compared as if they were equal.  0: no reason.""",

@@ -1,7 +1,8 @@
 """Values that may cross the border between the grader and a student's process: JSON and safetensors, nothing else.
 
-A value is None, bool, int, float, str, a plain tensor, a torch.Generator, a torch.dtype, or a list, tuple or dict of these.
-No pickle, no np.load: what arrives is parsed as data, and its size is checked before anything is allocated for it.
+A value is None, bool, int, float, str, a plain tensor, a torch.Generator, a torch.dtype, or a list, tuple or dict of
+these. No pickle, no np.load: what arrives is parsed as data, and its size is checked before anything is allocated for
+it.
 """
 
 import json
@@ -17,7 +18,19 @@ MAX_TEXT = 1_000_000  # characters in one string
 
 DTYPES = {
     str(d).removeprefix("torch."): d
-    for d in (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+    for d in (
+        torch.float64,
+        torch.float32,
+        torch.float16,
+        torch.bfloat16,
+        torch.complex64,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+        torch.bool,
+    )
 }
 
 
@@ -32,7 +45,9 @@ def describe(value):
 
 
 def plain_tensor(t, max_bytes=MAX_BYTES):
-    """The same numbers as a detached, contiguous CPU copy; NotPlain for subclasses, sparse, meta, quantised or huge tensors."""
+    """The same numbers as a detached, contiguous CPU copy; NotPlain for subclasses, sparse, meta, quantised or huge
+    tensors.
+    """
     if type(t) is torch.nn.Parameter:
         t = t.data
     if type(t) is not torch.Tensor:
@@ -79,7 +94,15 @@ def flatten(value, tensors, depth=0, budget=None):
         return ["generator", len(tensors) - 1]
     if kind is torch.Size:
         return ["tuple", [int(v) for v in value]]
-    if kind.__module__ == "numpy" and kind.__name__ in ("float64", "float32", "int64", "int32", "bool", "bool_", "str_"):
+    if kind.__module__ == "numpy" and kind.__name__ in (
+        "float64",
+        "float32",
+        "int64",
+        "int32",
+        "bool",
+        "bool_",
+        "str_",
+    ):
         return flatten(value.item(), tensors, depth, budget)
     if isinstance(value, torch.Tensor):
         plain = plain_tensor(value, budget["bytes"])
@@ -150,7 +173,12 @@ def check_safetensors(blob, max_tensors=4096):
         shape, offsets = entry.get("shape"), entry.get("data_offsets")
         if not (type(shape) is list and len(shape) <= 16 and all(type(n) is int and 0 <= n < 2**40 for n in shape)):
             raise ValueError("malformed shape in safetensors header")
-        if not (type(offsets) is list and len(offsets) == 2 and all(type(o) is int for o in offsets) and 0 <= offsets[0] <= offsets[1] <= end):
+        if not (
+            type(offsets) is list
+            and len(offsets) == 2
+            and all(type(o) is int for o in offsets)
+            and 0 <= offsets[0] <= offsets[1] <= end
+        ):
             raise ValueError("malformed offsets in safetensors header")
         if math.prod(shape) > 8 * max(offsets[1] - offsets[0], 1):
             raise ValueError("a tensor is larger than its bytes")

@@ -1,7 +1,10 @@
-"""A run that was stopped goes on from its checkpoint, and one that has ended is not trained again as long as nothing that it is made of has changed, as far as `fingerprint` sees.
+"""A run that was stopped goes on from its checkpoint, and one that has ended is not trained again as long as nothing
+that it is made of has changed, as far as `fingerprint` sees.
 
-Both are files in the folder `out` of a training loop: checkpoint.safetensors (weights, optimisers, history) while it trains, finished.safetensors (weights, history) afterwards.
+Both are files in the folder `out` of a training loop: checkpoint.safetensors (weights, optimisers, history) while it
+trains, finished.safetensors (weights, history) afterwards.
 """
+
 import contextlib
 import dis
 import functools
@@ -21,8 +24,18 @@ from course_lib import __version__
 from course_lib.stages.artifacts import ArtifactError, read_tensors, write_tensors
 
 
-def save_checkpoint(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict, history: list[dict], made_of: str | None = None, made_on: str | None = None) -> None:
-    """Weights, optimiser states and history in one file, so that a kill at any moment leaves the old one or the new one."""
+def save_checkpoint(
+    path: Path,
+    model: torch.nn.Module,
+    optimiser: list,
+    recipe: dict,
+    history: list[dict],
+    made_of: str | None = None,
+    made_on: str | None = None,
+) -> None:
+    """Weights, optimiser states and history in one file, so that a kill at any moment leaves the old one or the new
+    one.
+    """
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
     for k, o in enumerate(optimiser):
         for index, state in o.state_dict()["state"].items():
@@ -31,10 +44,15 @@ def save_checkpoint(path: Path, model: torch.nn.Module, optimiser: list, recipe:
 
 
 def restore(path: Path, model: torch.nn.Module, optimiser: list, recipe: dict) -> list[dict]:
-    """Load a checkpoint into model and optimiser. Returns its history. Raises ArtifactError if it is damaged or of another recipe."""
+    """Load a checkpoint into model and optimiser. Returns its history. Raises ArtifactError if it is damaged or of
+    another recipe.
+    """
     tensors, metadata = read_tensors(path)
     if not same(metadata, recipe):
-        raise ArtifactError(f"{path} belongs to another run (other size, seed or configuration): delete it, or pass resume=False to overwrite it")
+        raise ArtifactError(
+            f"{path} belongs to another run (other size, seed or configuration): delete it, or pass resume=False to "
+            "overwrite it"
+        )
     model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
     for k, o in enumerate(optimiser):
         state: dict[int, dict] = {}
@@ -56,32 +74,61 @@ def made_on(model: torch.nn.Module) -> str:
 
 
 class Checkpoints:
-    """What a loop does with the folder `out`, or nothing where that is None. `history` is what an earlier run has done; it is in model and optimiser already.
+    """What a loop does with the folder `out`, or nothing where that is None. `history` is what an earlier run has done;
+    it is in model and optimiser already.
 
-    made_of: what the run depends on beside its recipe: the student's functions, models, data (see `fingerprint`), as they are before the first step."""
+    made_of: what the run depends on beside its recipe: the student's functions, models, data (see `fingerprint`), as
+    they are before the first step."""
 
-    def __init__(self, out: Path | str | None, resume: bool, model: torch.nn.Module, optimiser: list, recipe: dict, steps: int, made_of: tuple):
-        self.folder, self.model, self.optimiser, self.recipe, self.steps = Path(out) if out else None, model, optimiser, recipe, steps
+    def __init__(
+        self,
+        out: Path | str | None,
+        resume: bool,
+        model: torch.nn.Module,
+        optimiser: list,
+        recipe: dict,
+        steps: int,
+        made_of: tuple,
+    ):
+        self.folder, self.model, self.optimiser, self.recipe, self.steps = (
+            Path(out) if out else None,
+            model,
+            optimiser,
+            recipe,
+            steps,
+        )
         self.history: list[dict] = []
         self.begun, self.made_on = 0, made_on(model)
         if self.folder is None:
             return
         self.made_of = fingerprint((made_of, __version__, os.environ.get("COURSE_DTYPE") or None))
         self.path, self.finished = self.folder / "checkpoint.safetensors", self.folder / "finished.safetensors"
-        if resume and self.finished.exists() and same(there := read_tensors(self.finished)[1], recipe) and there.get("made_of") == self.made_of:
+        if (
+            resume
+            and self.finished.exists()
+            and same(there := read_tensors(self.finished)[1], recipe)
+            and there.get("made_of") == self.made_of
+        ):
             self.history = restore(self.finished, model, [], recipe)
             self.begun = len(self.history)
-            print(f"trained before with the same functions, data and settings: taken from {self.folder} (delete that folder to train again)")
+            print(
+                f"trained before with the same functions, data and settings: taken from {self.folder} (delete that "
+                "folder to train again)"
+            )
         elif resume and self.path.exists():
             there = read_tensors(self.path)[1]
-            # somebody stopped a run and mended a function: what was trained with the old one is no beginning. course_lib.train does not say what its runs are made of
+            # somebody stopped a run and mended a function: what was trained with the old one is no beginning.
+            # course_lib.train does not say what its runs are made of
             if same(there, recipe) and there.get("made_of") not in (None, self.made_of):
                 self.path.replace(self.folder / "checkpoint.old.safetensors")
-                print(f"the checkpoint in {self.folder} is of other functions, data or starting weights: it is kept as checkpoint.old.safetensors, and training begins anew")
+                print(
+                    f"the checkpoint in {self.folder} is of other functions, data or starting weights: it is kept as "
+                    "checkpoint.old.safetensors, and training begins anew"
+                )
             else:
                 self.history = restore(self.path, model, optimiser, recipe)
         if self.history and (before := there.get("made_on") or "another machine") != self.made_on:
-            self.made_on = f"{before}; {self.made_on}"      # a replay must not expect the digits of one machine
+            self.made_on = f"{before}; {self.made_on}"  # a replay must not expect the digits of one machine
 
     def save(self, history: list[dict]) -> None:
         """Every `steps` steps."""
@@ -98,24 +145,38 @@ class Checkpoints:
 
 
 def fingerprint(thing) -> str:
-    """sha256 of what a run is made of. Models and tensors count by their values, a function by its code, its defaults and what it has enclosed; one of the notebook also by the
-    globals that it names, so that a helper, a class or a constant that was changed is seen. Of an object whose class is not the notebook's only the class counts."""
-    digest, seen = hashlib.sha256(), {}        # the objects themselves are kept, as the id of one that is gone is given again
+    """sha256 of what a run is made of. Models and tensors count by their values, a function by its code, its defaults
+    and what it has enclosed; one of the notebook also by the
+    globals that it names, so that a helper, a class or a constant that was changed is seen. Of an object whose class is
+    not the notebook's only the class counts."""
+    digest, seen = hashlib.sha256(), {}  # the objects themselves are kept, as the id of one that is gone is given again
 
     def add(x):
         if isinstance(x, FunctionType) and x.__module__ != "__main__":
-            x = inspect.unwrap(x)       # the tests check the types of the course's functions, and a run that they killed is the same run
+            x = inspect.unwrap(
+                x
+            )  # the tests check the types of the course's functions, and a run that they killed is the same run
         if isinstance(x, (torch.nn.Module, FunctionType, MethodType, list, dict, type)):
             if id(x) in seen:
                 return
             seen[id(x)] = x
         digest.update(type(x).__qualname__.encode())
         if isinstance(x, torch.Tensor):
-            digest.update(str(tuple(x.shape)).encode() + x.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+            digest.update(
+                str(tuple(x.shape)).encode()
+                + x.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+            )
         elif isinstance(x, (np.ndarray, np.generic)) and not x.dtype.hasobject:
             digest.update(f"{x.dtype}{x.shape}".encode() + x.tobytes())
         elif isinstance(x, torch.nn.Module):
-            plain = [sorted((k, v) for k, v in vars(m).items() if isinstance(v, (bool, int, float, str)) and k not in ("training", "checkpointing") and k[0] != "_") for m in x.modules()]
+            plain = [
+                sorted(
+                    (k, v)
+                    for k, v in vars(m).items()
+                    if isinstance(v, (bool, int, float, str)) and k not in ("training", "checkpointing") and k[0] != "_"
+                )
+                for m in x.modules()
+            ]
             add((dict(x.state_dict()), [p.requires_grad for p in x.parameters()], getattr(x, "config", None), plain))
         elif isinstance(x, MethodType):
             add((x.__func__, x.__self__))
@@ -130,7 +191,7 @@ def fingerprint(thing) -> str:
         elif isinstance(x, dict):
             add([*x.items()])
         elif isinstance(x, (list, tuple)):
-            if all(type(y) is int for y in x):      # token ids, millions of them
+            if all(type(y) is int for y in x):  # token ids, millions of them
                 digest.update(repr(x).encode())
             else:
                 for y in x:
@@ -139,7 +200,9 @@ def fingerprint(thing) -> str:
             add(sorted(map(repr, x)))
         elif isinstance(x, BuiltinFunctionType):
             digest.update(x.__qualname__.encode())
-        elif getattr(x, "__module__", None) == "__main__" and hasattr(x, "__dict__"):       # a class of the notebook, or one of its objects
+        elif getattr(x, "__module__", None) == "__main__" and hasattr(
+            x, "__dict__"
+        ):  # a class of the notebook, or one of its objects
             add(({k: v for k, v in vars(x).items() if not k.startswith("__") or isinstance(v, FunctionType)}, type(x)))
         elif isinstance(x, (str, bytes, int, float, bool, type(None), torch.dtype, torch.device)) or is_dataclass(x):
             digest.update(repr(x).encode())
@@ -150,7 +213,9 @@ def fingerprint(thing) -> str:
 
 def names(code: CodeType) -> set[str]:
     """Global names that a function or one inside it uses."""
-    own = {step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}      # co_names has the attributes, too
+    own = {
+        step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }  # co_names has the attributes, too
     return {*own, *(name for part in code.co_consts if isinstance(part, CodeType) for name in names(part))}
 
 

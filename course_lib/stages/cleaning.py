@@ -1,9 +1,12 @@
-"""Cleaning a crawl: quality filter, exact and near de-duplication, personal data, contamination, and BPE by hand. Flat functions.
+"""Cleaning a crawl: quality filter, exact and near de-duplication, personal data, contamination, and BPE by hand. Flat
+functions.
 
-Sources: quality heuristics, Rae et al. 2021 (2112.11446, appendix A) · MinHash, Broder 1997; banding, Leskovec, Rajaraman and Ullman,
-Mining of Massive Datasets, chapter 3 · contamination by n-grams, Brown et al. 2020 (2005.14165, appendix C) · BPE, Sennrich et al. 2016 (1508.07909).
-Left out against the real thing: language detection, a classifier for quality, URLs' block lists, names of persons as personal data.
+Sources: quality heuristics, Rae et al. 2021 (2112.11446, appendix A) · MinHash, Broder 1997; banding, Leskovec,
+Rajaraman and Ullman, Mining of Massive Datasets, chapter 3 · contamination by n-grams, Brown et al. 2020 (2005.14165,
+appendix C) · BPE, Sennrich et al. 2016 (1508.07909). Left out against the real thing: language detection, a classifier
+for quality, URLs' block lists, names of persons as personal data.
 """
+
 import hashlib
 import re
 import unicodedata
@@ -15,13 +18,18 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-PRIME, MASK = 2**61 - 1, 2**32 - 1       # of the hash functions (a·h + b) mod PRIME, of which the lowest 32 bits are kept
-NUM_PERM, BANDS, SAME = 128, 32, 0.6    # hash functions, bands, and the similarity from which two pages are the same
+PRIME, MASK = 2**61 - 1, 2**32 - 1  # of the hash functions (a·h + b) mod PRIME, of which the lowest 32 bits are kept
+NUM_PERM, BANDS, SAME = 128, 32, 0.6  # hash functions, bands, and the similarity from which two pages are the same
 
-COMMON = set("""a about after all and are as ask asked at be but by can did do does for from has have he her here him his how i if in into is it
+COMMON = set(
+    """a about after all and are as ask asked at be but by can did do does for from has have he her here him his how i if in into is it
 its last like me more most my no not of on or our out said she so some than that the their them then there they this to up us was we went were
-what when where which who will with you your""".split())
-WEB = set("cookie cookies javascript login log click subscribe newsletter settings privacy policy sitemap menu search error loading server cheap online prize trick".split())
+what when where which who will with you your""".split()
+)
+WEB = set(
+    "cookie cookies javascript login log click subscribe newsletter settings privacy policy sitemap menu search error "
+    "loading server cheap online prize trick".split()
+)
 
 
 def words_of(text: str) -> list[str]:
@@ -29,7 +37,8 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9']+", text.lower())
 
 
-# ------------------------------------------------------------------------------------------------------------ the quality filter
+# ------------------------------------------------------------------------------------------------------------ the
+# quality filter
 
 
 def quality_features(text: str) -> dict[str, float]:
@@ -37,25 +46,41 @@ def quality_features(text: str) -> dict[str, float]:
     words = words_of(text)
     solid = [c for c in text if not c.isspace()]
     if not words:
-        return {"words": 0, "letters": 0.0, "common": 0.0, "distinct": 0.0, "web": 0.0, "strange": sum(ord(c) > 127 for c in solid) / max(1, len(solid))}
+        return {
+            "words": 0,
+            "letters": 0.0,
+            "common": 0.0,
+            "distinct": 0.0,
+            "web": 0.0,
+            "strange": sum(ord(c) > 127 for c in solid) / max(1, len(solid)),
+        }
     runs = list(zip(words, words[1:], words[2:])) or [()]
     return {
         "words": len(words),
-        "letters": sum(c.isascii() and c.isalpha() for c in solid) / len(solid),     # of the characters that are no blanks
+        "letters": sum(c.isascii() and c.isalpha() for c in solid) / len(solid),  # of the characters that are no blanks
         "common": sum(word in COMMON for word in words) / len(words),
-        "distinct": len(set(runs)) / len(runs),                                      # of the runs of three words
+        "distinct": len(set(runs)) / len(runs),  # of the runs of three words
         "web": sum(word in WEB for word in words) / len(words),
-        "strange": sum(c in "ÃÂâ\ufffd€" for c in text) / len(text),                  # what UTF-8 read with the wrong alphabet is full of
+        "strange": sum(c in "ÃÂâ\ufffd€" for c in text)
+        / len(text),  # what UTF-8 read with the wrong alphabet is full of
     }
 
 
 def keep_page(text: str) -> bool:
     """True for a page that is good enough to train on. Thresholds: by eye, from the table in lab 01."""
     f = quality_features(text)
-    return (f["words"] >= 12 and f["letters"] > 0.7 and f["common"] > 0.05 and f["distinct"] > 0.6 and f["web"] < 0.04 and f["strange"] < 0.005)
+    return (
+        f["words"] >= 12
+        and f["letters"] > 0.7
+        and f["common"] > 0.05
+        and f["distinct"] > 0.6
+        and f["web"] < 0.04
+        and f["strange"] < 0.005
+    )
 
 
-# ------------------------------------------------------------------------------------------------------------ de-duplication
+# ------------------------------------------------------------------------------------------------------------
+# de-duplication
 
 
 def normalised(text: str) -> str:
@@ -79,7 +104,7 @@ def shingles(text: str, n: int = 3) -> set[str]:
     if n < 1:
         raise ValueError(f"n is {n}: a shingle has at least 1 word")
     words = words_of(text)
-    return {" ".join(words[k:k + n]) for k in range(max(1, len(words) - n + 1))} if words else set()
+    return {" ".join(words[k : k + n]) for k in range(max(1, len(words) - n + 1))} if words else set()
 
 
 def jaccard(a: set, b: set) -> float:
@@ -98,31 +123,42 @@ def shingle_hashes(text: str, n: int = 3) -> Int[Tensor, " S"]:
 
 
 def hash_functions(num_perm: int = NUM_PERM, seed: int = 0) -> tuple[Int[Tensor, " P"], Int[Tensor, " P"]]:
-    """(a, b) of `num_perm` hash functions. a < 2^30, so that a·h + b fits into 63 bits. Raises ValueError for num_perm < 1."""
+    """(a, b) of `num_perm` hash functions. a < 2^30, so that a·h + b fits into 63 bits. Raises ValueError for num_perm
+    < 1.
+    """
     if num_perm < 1:
         raise ValueError(f"num_perm is {num_perm}: a signature needs at least 1 hash function")
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(1, 2**30, (num_perm,), generator=generator), torch.randint(0, PRIME, (num_perm,), generator=generator)
+    return torch.randint(1, 2**30, (num_perm,), generator=generator), torch.randint(
+        0, PRIME, (num_perm,), generator=generator
+    )
 
 
 def minhash_signature(hashes: Int[Tensor, " S"], a: Int[Tensor, " P"], b: Int[Tensor, " P"]) -> Int[Tensor, " P"]:
-    """min over the page's shingles of ((a·h + b) mod PRIME) mod 2³², for each hash function. A page without shingles gets 2³² − 1 everywhere."""
+    """min over the page's shingles of ((a·h + b) mod PRIME) mod 2³², for each hash function. A page without shingles
+    gets 2³² − 1 everywhere.
+    """
     if len(hashes) == 0:
         return torch.full_like(a, MASK)
     return (((hashes[:, None] * a + b) % PRIME) & MASK).amin(0)
 
 
 def candidate_pairs(signatures: Int[Tensor, "N P"], bands: int) -> list[list[int]]:
-    """[i, j], i < j, for all pages that agree in all rows of at least one band. Raises ValueError if the bands do not divide the signature."""
+    """[i, j], i < j, for all pages that agree in all rows of at least one band. Raises ValueError if the bands do not
+    divide the signature.
+    """
     if bands < 1 or signatures.shape[1] % bands:
-        raise ValueError(f"{signatures.shape[1]} numbers do not divide into {bands} equal bands: choose a number of bands that divides it")
+        raise ValueError(
+            f"{signatures.shape[1]} numbers do not divide into {bands} equal bands: choose a number of bands that "
+            "divides it"
+        )
     pairs = set()
     for band in signatures.chunk(bands, dim=1):
         buckets = defaultdict(list)
         for k, rows in enumerate(band.tolist()):
             buckets[tuple(rows)].append(k)
         for bucket in buckets.values():
-            pairs.update((i, j) for place, i in enumerate(bucket) for j in bucket[place + 1:])
+            pairs.update((i, j) for place, i in enumerate(bucket) for j in bucket[place + 1 :])
     return [list(pair) for pair in sorted(pairs)]
 
 
@@ -131,11 +167,21 @@ def caught(similarity: float, bands: int = BANDS, rows: int = NUM_PERM // BANDS)
     return 1 - (1 - similarity**rows) ** bands
 
 
-def drop_near_duplicates(texts: Sequence[str], num_perm: int = NUM_PERM, bands: int = BANDS, same: float = SAME,
-                         signature_fn: Callable = minhash_signature, pairs_fn: Callable = candidate_pairs) -> list[int]:
-    """The positions to keep: the first of each cluster. Candidates come from the signatures, and are compared by their true Jaccard similarity."""
+def drop_near_duplicates(
+    texts: Sequence[str],
+    num_perm: int = NUM_PERM,
+    bands: int = BANDS,
+    same: float = SAME,
+    signature_fn: Callable = minhash_signature,
+    pairs_fn: Callable = candidate_pairs,
+) -> list[int]:
+    """The positions to keep: the first of each cluster. Candidates come from the signatures, and are compared by their
+    true Jaccard similarity.
+    """
     if bands < 1 or num_perm % bands:
-        raise ValueError(f"num_perm = {num_perm} does not divide into {bands} bands: choose a number of bands that divides it")
+        raise ValueError(
+            f"num_perm = {num_perm} does not divide into {bands} bands: choose a number of bands that divides it"
+        )
     if not texts:
         return []
     a, b = hash_functions(num_perm)
@@ -154,7 +200,8 @@ def drop_near_duplicates(texts: Sequence[str], num_perm: int = NUM_PERM, bands: 
     return [k for k in range(len(texts)) if root(k) == k]
 
 
-# ------------------------------------------------------------------------------------------- personal data and contamination
+# ------------------------------------------------------------------------------------------- personal data and
+# contamination
 
 PII = {
     "phone": r"(?:\+\d{2} )?(?:\(555\)|\b555)[ -]\d{4}\b",
@@ -169,11 +216,16 @@ def find_pii(text: str) -> list[list]:
 
 
 def redact(text: str, spans: Iterable[Sequence]) -> str:
-    """The text with [phone], [email] or [address] in place of each span. Raises ValueError for spans that overlap or lie outside."""
+    """The text with [phone], [email] or [address] in place of each span. Raises ValueError for spans that overlap or
+    lie outside.
+    """
     end, made = 0, []
     for start, stop, kind in sorted(map(list, spans)):
         if not end <= start <= stop <= len(text):
-            raise ValueError(f"the span [{start}, {stop}] overlaps another one or leaves the text of {len(text)} characters: each character goes at most once")
+            raise ValueError(
+                f"the span [{start}, {stop}] overlaps another one or leaves the text of {len(text)} characters: each "
+                "character goes at most once"
+            )
         made += [text[end:start], f"[{kind}]"]
         end = stop
     return "".join(made) + text[end:]
@@ -184,7 +236,7 @@ def ngrams(text: str, n: int) -> set[tuple[str, ...]]:
     if n < 1:
         raise ValueError(f"n is {n}: an n-gram has at least 1 word")
     words = words_of(text)
-    return {tuple(words[k:k + n]) for k in range(len(words) - n + 1)}
+    return {tuple(words[k : k + n]) for k in range(len(words) - n + 1)}
 
 
 def contaminated(pages: Sequence[str], tests: Sequence[str], n: int = 8) -> list[bool]:
@@ -193,7 +245,8 @@ def contaminated(pages: Sequence[str], tests: Sequence[str], n: int = 8) -> list
     return [not grams.isdisjoint(ngrams(page, n)) for page in pages]
 
 
-# ------------------------------------------------------------------------------------------------------------------- BPE
+# -------------------------------------------------------------------------------------------------------------------
+# BPE
 
 
 def merge_pair(symbols: Sequence[str], pair: Sequence[str]) -> list[str]:
@@ -201,7 +254,7 @@ def merge_pair(symbols: Sequence[str], pair: Sequence[str]) -> list[str]:
     made: list[str] = []
     k = 0
     while k < len(symbols):
-        if list(symbols[k:k + 2]) == list(pair):
+        if list(symbols[k : k + 2]) == list(pair):
             made.append(symbols[k] + symbols[k + 1])
             k += 2
         else:
@@ -211,7 +264,8 @@ def merge_pair(symbols: Sequence[str], pair: Sequence[str]) -> list[str]:
 
 
 def learn_merges(counts: dict[str, int], n: int) -> list[list[str]]:
-    """The first n merges, each the most frequent pair of neighbours so far. In a tie the pair of the older symbols wins; single characters
+    """The first n merges, each the most frequent pair of neighbours so far. In a tie the pair of the older symbols
+    wins; single characters
     are oldest, in the order of their code points. Stops early when no pair is left."""
     words = {word: list(word) for word in counts}
     age = {c: k for k, c in enumerate(sorted(set("".join(counts))))}
@@ -241,26 +295,37 @@ def apply_merges(word: str, merges: Sequence[Sequence[str]]) -> list[str]:
 
 
 def bytes_per_token(texts: Sequence[str], token_counts: Sequence[int]) -> float:
-    """UTF-8 bytes of all texts over all their tokens. Raises ValueError where there is no token, or not one count for each text."""
+    """UTF-8 bytes of all texts over all their tokens. Raises ValueError where there is no token, or not one count for
+    each text.
+    """
     if len(texts) != len(token_counts) or sum(token_counts) == 0:
         raise ValueError("bytes_per_token needs at least one token, and one count for each text")
     return sum(len(text.encode()) for text in texts) / sum(token_counts)
 
 
-# -------------------------------------------------------------------------------------------------- against the ground truth
+# -------------------------------------------------------------------------------------------------- against the ground
+# truth
 
 
 def precision_recall(found: Iterable, truth: Iterable) -> dict[str, float]:
-    """{"precision": share of what was found that is true, "recall": share of what is true that was found, "found", "true"}.
+    """{"precision": share of what was found that is true, "recall": share of what is true that was found, "found",
+    "true"}.
 
     Nothing found is precision 1 (no false alarm), nothing to find is recall 1."""
     found, truth = set(found), set(truth)
     hits = len(found & truth)
-    return {"precision": hits / len(found) if found else 1.0, "recall": hits / len(truth) if truth else 1.0, "found": len(found), "true": len(truth)}
+    return {
+        "precision": hits / len(found) if found else 1.0,
+        "recall": hits / len(truth) if truth else 1.0,
+        "found": len(found),
+        "true": len(truth),
+    }
 
 
 def true_copies(pages: Sequence, near: bool = False) -> set[int]:
-    """Positions of pages that copy an earlier page *of this list*: to the letter (but for case and blanks), or also with an edit if `near`."""
+    """Positions of pages that copy an earlier page *of this list*: to the letter (but for case and blanks), or also
+    with an edit if `near`.
+    """
     seen, copies = set(), set()
     for k, page in enumerate(pages):
         key = page.cluster if near else (page.cluster, normalised(page.text))
@@ -270,10 +335,19 @@ def true_copies(pages: Sequence, near: bool = False) -> set[int]:
     return copies
 
 
-def clean(pages: Sequence, tests: Sequence[str], n: int = 8, keep_fn: Callable = keep_page, exact_fn: Callable = drop_exact_duplicates,
-          signature_fn: Callable = minhash_signature, pairs_fn: Callable = candidate_pairs, pii_fn: Callable = find_pii,
-          contaminated_fn: Callable = contaminated) -> tuple[list[str], list[dict]]:
-    """The whole pipeline on pages of `world.crawl`. Returns the cleaned texts, and a row for each step with its precision and recall
+def clean(
+    pages: Sequence,
+    tests: Sequence[str],
+    n: int = 8,
+    keep_fn: Callable = keep_page,
+    exact_fn: Callable = drop_exact_duplicates,
+    signature_fn: Callable = minhash_signature,
+    pairs_fn: Callable = candidate_pairs,
+    pii_fn: Callable = find_pii,
+    contaminated_fn: Callable = contaminated,
+) -> tuple[list[str], list[dict]]:
+    """The whole pipeline on pages of `world.crawl`. Returns the cleaned texts, and a row for each step with its
+    precision and recall
     against the truth about the pages that were left when it began."""
     from course_lib.world.crawl import JUNK
 
@@ -291,8 +365,20 @@ def clean(pages: Sequence, tests: Sequence[str], n: int = 8, keep_fn: Callable =
     step("exact duplicates", set(range(len(left))) - set(exact_fn([p.text for p in left])), true_copies(left))
     kept = drop_near_duplicates([p.text for p in left], signature_fn=signature_fn, pairs_fn=pairs_fn)
     step("near duplicates", set(range(len(left))) - set(kept), true_copies(left, near=True))
-    step("contamination", positions(contaminated_fn([p.text for p in left], list(tests), n)), positions(p.leaks for p in left))
+    step(
+        "contamination",
+        positions(contaminated_fn([p.text for p in left], list(tests), n)),
+        positions(p.leaks for p in left),
+    )
     spans = [pii_fn(p.text) for p in left]
-    table.append({"step": "personal data", **precision_recall({(k, *s) for k, found in enumerate(spans) for s in found},
-                                                            {(k, *s) for k, p in enumerate(left) for s in p.pii}), "left": len(left)})
+    table.append(
+        {
+            "step": "personal data",
+            **precision_recall(
+                {(k, *s) for k, found in enumerate(spans) for s in found},
+                {(k, *s) for k, p in enumerate(left) for s in p.pii},
+            ),
+            "left": len(left),
+        }
+    )
     return [redact(p.text, found) for p, found in zip(left, spans)], table

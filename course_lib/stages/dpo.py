@@ -1,8 +1,10 @@
 """Direct alignment: the policy learns from preferences without a reward model and without sampling.
 
-DPO: Rafailov et al. 2023, 2305.18290. IPO: Azar et al. 2023, 2310.12036. cDPO (label smoothing): Mitchell 2023. KTO: Ethayarajh et al. 2024,
-2402.01306. Losses take log-probabilities of whole answers, log π(y | x) and log π_ref(y | x), summed over the answer's tokens, nats.
+DPO: Rafailov et al. 2023, 2305.18290. IPO: Azar et al. 2023, 2310.12036. cDPO (label smoothing): Mitchell 2023. KTO:
+Ethayarajh et al. 2024, 2402.01306. Losses take log-probabilities of whole answers, log π(y | x) and log π_ref(y | x),
+summed over the answer's tokens, nats.
 """
+
 import copy
 from collections.abc import Callable
 
@@ -36,33 +38,55 @@ def implicit_reward(logprobs: Float[Tensor, "*b"], reference: Float[Tensor, "*b"
 
 
 def dpo_loss(
-    chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], chosen_reference: Float[Tensor, " B"], rejected_reference: Float[Tensor, " B"],
-    beta: float = 0.1, smoothing: float = 0.0,
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    chosen_reference: Float[Tensor, " B"],
+    rejected_reference: Float[Tensor, " B"],
+    beta: float = 0.1,
+    smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
-    """Mean of −(1 − ε) log σ(m) − ε log σ(−m), m the difference of the implicit rewards; ε = `smoothing` is the share of wrong labels (cDPO)."""
+    """Mean of −(1 − ε) log σ(m) − ε log σ(−m), m the difference of the implicit rewards; ε = `smoothing` is the share
+    of wrong labels (cDPO).
+    """
     margin = implicit_reward(chosen, chosen_reference, beta) - implicit_reward(rejected, rejected_reference, beta)
     return (-(1 - smoothing) * F.logsigmoid(margin) - smoothing * F.logsigmoid(-margin)).mean()
 
 
 def ipo_loss(
-    chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], chosen_reference: Float[Tensor, " B"], rejected_reference: Float[Tensor, " B"],
-    lengths_chosen: Int[Tensor, " B"], lengths_rejected: Int[Tensor, " B"], beta: float = 0.1,
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    chosen_reference: Float[Tensor, " B"],
+    rejected_reference: Float[Tensor, " B"],
+    lengths_chosen: Int[Tensor, " B"],
+    lengths_rejected: Int[Tensor, " B"],
+    beta: float = 0.1,
 ) -> Float[Tensor, ""]:
-    """Mean of (h − 1 / (2 β))², h the difference of the log-ratios a token (2310.12036, eq. 17; averaged over tokens as TRL does)."""
+    """Mean of (h − 1 / (2 β))², h the difference of the log-ratios a token (2310.12036, eq. 17; averaged over tokens as
+    TRL does).
+    """
     h = (chosen - chosen_reference) / lengths_chosen - (rejected - rejected_reference) / lengths_rejected
     return ((h - 1 / (2 * beta)) ** 2).mean()
 
 
 def kto_loss(
-    logprobs: Float[Tensor, " B"], reference: Float[Tensor, " B"], up: Bool[Tensor, " B"], kl: Float[Tensor, ""], beta: float = 0.1,
-    up_weight: float = 1.0, down_weight: float = 1.0,
+    logprobs: Float[Tensor, " B"],
+    reference: Float[Tensor, " B"],
+    up: Bool[Tensor, " B"],
+    kl: Float[Tensor, ""],
+    beta: float = 0.1,
+    up_weight: float = 1.0,
+    down_weight: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """Mean of w · (1 − σ(±β (log π − log π_ref − kl))): + for a thumb up, − for a thumb down (2402.01306, eq. 8). `kl` ≥ 0 carries no gradient."""
+    """Mean of w · (1 − σ(±β (log π − log π_ref − kl))): + for a thumb up, − for a thumb down (2402.01306, eq. 8). `kl`
+    ≥ 0 carries no gradient.
+    """
     gain = beta * (logprobs - reference - kl.detach())
     return torch.where(up, up_weight * (1 - torch.sigmoid(gain)), down_weight * (1 - torch.sigmoid(-gain))).mean()
 
 
-def answer_logprobs(model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]) -> tuple[Float[Tensor, " B"], Int[Tensor, " B"]]:
+def answer_logprobs(
+    model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]
+) -> tuple[Float[Tensor, " B"], Int[Tensor, " B"]]:
     """(log π of each answer, nats, summed over its tokens; its number of tokens)."""
     device = next(model.parameters()).device
     mask = (labels != IGNORE).to(device)
@@ -70,23 +94,34 @@ def answer_logprobs(model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]) 
 
 
 @torch.no_grad()
-def reference_logprobs(reference, examples: list[list[tuple[list[int], list[int]]]], batch: int = 128) -> Float[Tensor, "N A"]:
+def reference_logprobs(
+    reference, examples: list[list[tuple[list[int], list[int]]]], batch: int = 128
+) -> Float[Tensor, "N A"]:
     """log π_ref of every answer of every row, once and for all: the reference does not change."""
     parts = []
     for start in range(0, len(examples), batch):
-        part = examples[start:start + batch]
+        part = examples[start : start + batch]
         ids, labels = batch_of(part)
         parts.append(answer_logprobs(reference, ids, labels)[0].view(len(part[0]), len(part)).T)
     return torch.cat(parts)
 
 
 def dpo(
-    rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, beta: float = BETA, loss_fn: Callable = dpo_loss, lengths: bool = False, **options,
+    rows: list[dict],
+    config: PreferenceConfig,
+    base: Llama | None = None,
+    seed: int = 0,
+    beta: float = BETA,
+    loss_fn: Callable = dpo_loss,
+    lengths: bool = False,
+    **options,
 ) -> Run:
-    """Train a copy of `base` (default: the assistant) on pairs with `loss_fn(chosen, rejected, chosen_reference, rejected_reference, beta=…)`;
-    with `lengths` it gets lengths_chosen and lengths_rejected (tokens), too, as IPO needs them.
+    """Train a copy of `base` (default: the assistant) on pairs with `loss_fn(chosen, rejected, chosen_reference,
+    rejected_reference, beta=…)`; with `lengths` it gets lengths_chosen and lengths_rejected (tokens), too, as IPO needs
+    them.
 
-    History has accuracy (of the implicit reward), margin, and the mean log-ratios log π − log π_ref of chosen and rejected answers, nats.
+    History has accuracy (of the implicit reward), margin, and the mean log-ratios log π − log π_ref of chosen and
+    rejected answers, nats.
     `options` go to `preferences.train`."""
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
@@ -102,37 +137,86 @@ def dpo(
             loss = loss_fn(chosen, rejected, *fixed[part].T, beta=beta, **extra)
         ratios = (logprobs.view(2, -1).T - fixed[part]).detach()
         margin = beta * (ratios[:, 0] - ratios[:, 1])
-        return loss, {"accuracy": (margin > 0).float().mean().item(), "margin": margin.mean().item(),
-                      "chosen": ratios[:, 0].mean().item(), "rejected": ratios[:, 1].mean().item()}
+        return loss, {
+            "accuracy": (margin > 0).float().mean().item(),
+            "margin": margin.mean().item(),
+            "chosen": ratios[:, 0].mean().item(),
+            "rejected": ratios[:, 1].mean().item(),
+        }
 
-    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="DPO", made_of=(loss_fn, beta, lengths), **options)
+    run = train(
+        policy,
+        examples,
+        batch_loss,
+        [adamw(policy, config.learning_rate)],
+        config,
+        seed,
+        description="DPO",
+        made_of=(loss_fn, beta, lengths),
+        **options,
+    )
     run.record |= {"parent": "sft", "beta": beta}
     return run
 
 
-def kto(rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, beta: float = BETA, loss_fn: Callable = kto_loss, **options) -> Run:
+def kto(
+    rows: list[dict],
+    config: PreferenceConfig,
+    base: Llama | None = None,
+    seed: int = 0,
+    beta: float = BETA,
+    loss_fn: Callable = kto_loss,
+    **options,
+) -> Run:
     """Train a copy of `base` (default: the assistant) on thumbs with `loss_fn(logprobs, reference, up, kl, beta=…)`.
 
-    kl is the batch's mean of log π − log π_ref on mismatched pairs, a prompt with the answer to the next row's prompt, and never below 0
-    (2402.01306, § 4.1). History has the mean log-ratios of liked and disliked answers, nats, and kl. `options` go to `preferences.train`."""
+    kl is the batch's mean of log π − log π_ref on mismatched pairs, a prompt with the answer to the next row's prompt,
+    and never below 0
+    (2402.01306, § 4.1). History has the mean log-ratios of liked and disliked answers, nats, and kl. `options` go to
+    `preferences.train`."""
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
     examples = encode_answers(load_tokenizer(), rows, ("completion",), policy.config.context)
-    prompts, answers = ([[part for part, m in zip(ids, mask) if m == side] for [(ids, mask)] in examples] for side in (0, 1))
-    mismatched = [[(prompt + answer, [0] * len(prompt) + [1] * len(answer))] for prompt, answer in zip(prompts, answers[1:] + answers[:1])]
-    fixed, fixed_mismatched = reference_logprobs(reference, examples)[:, 0], reference_logprobs(reference, mismatched)[:, 0]
+    prompts, answers = (
+        [[part for part, m in zip(ids, mask) if m == side] for [(ids, mask)] in examples] for side in (0, 1)
+    )
+    mismatched = [
+        [(prompt + answer, [0] * len(prompt) + [1] * len(answer))]
+        for prompt, answer in zip(prompts, answers[1:] + answers[:1])
+    ]
+    fixed, fixed_mismatched = (
+        reference_logprobs(reference, examples)[:, 0],
+        reference_logprobs(reference, mismatched)[:, 0],
+    )
     up = torch.tensor([bool(row["label"]) for row in rows], device=fixed.device)
 
     def batch_loss(part):
         with torch.no_grad():
-            kl = (answer_logprobs(policy, *batch_of([mismatched[k] for k in part]))[0] - fixed_mismatched[part]).mean().clamp(min=0)
+            kl = (
+                (answer_logprobs(policy, *batch_of([mismatched[k] for k in part]))[0] - fixed_mismatched[part])
+                .mean()
+                .clamp(min=0)
+            )
         logprobs = answer_logprobs(policy, *batch_of([examples[k] for k in part]))[0]
         ratio = (logprobs - fixed[part]).detach()
         with beside(logprobs):
             loss = loss_fn(logprobs, fixed[part], up[part], kl, beta=beta)
         return loss, {
-            "liked": ratio[up[part]].mean().item() if up[part].any() else None, "disliked": ratio[~up[part]].mean().item() if not up[part].all() else None, "kl": kl.item()}
+            "liked": ratio[up[part]].mean().item() if up[part].any() else None,
+            "disliked": ratio[~up[part]].mean().item() if not up[part].all() else None,
+            "kl": kl.item(),
+        }
 
-    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, description="KTO", made_of=(loss_fn, beta, up), **options)
+    run = train(
+        policy,
+        examples,
+        batch_loss,
+        [adamw(policy, config.learning_rate)],
+        config,
+        seed,
+        description="KTO",
+        made_of=(loss_fn, beta, up),
+        **options,
+    )
     run.record |= {"parent": "sft", "beta": beta}
     return run

@@ -13,14 +13,18 @@ from torch import Tensor
 from course_lib.stages.tokenizer import BOS, EOS, PAD
 
 
-def next_token_probs(logits: Float[Tensor, "*B V"], temperature: float = 1.0, top_p: float = 1.0) -> Float[Tensor, "*B V"]:
-    """The distribution a sampler draws from: softmax(logits / temperature), cut to the smallest set of tokens that holds `top_p`, renormalised.
+def next_token_probs(
+    logits: Float[Tensor, "*B V"], temperature: float = 1.0, top_p: float = 1.0
+) -> Float[Tensor, "*B V"]:
+    """The distribution a sampler draws from: softmax(logits / temperature), cut to the smallest set of tokens that
+    holds `top_p`, renormalised.
 
-    The likeliest token always stays. `temperature` 0 means greedy: all probability on the likeliest token (the first one, in a tie).
+    The likeliest token always stays. `temperature` 0 means greedy: all probability on the likeliest token (the first
+    one, in a tie).
     """
     if temperature <= 0:
         return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
-    if top_p >= 1:      # nothing is cut, and the sort would take most of the time of a step
+    if top_p >= 1:  # nothing is cut, and the sort would take most of the time of a step
         return torch.softmax(logits.float() / temperature, -1)
     sorted_probs, order = torch.softmax(logits.float() / temperature, -1).sort(dim=-1, descending=True, stable=True)
     before = sorted_probs.cumsum(-1) - sorted_probs  # probability of everything likelier than this token
@@ -39,7 +43,9 @@ def sample_next_token(
     return int(torch.multinomial(next_token_probs(logits, temperature, top_p).cpu(), 1, generator=generator))
 
 
-def sample_rows(logits: Float[Tensor, "B V"], temperature: float, top_p: float, uniform: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
+def sample_rows(
+    logits: Float[Tensor, "B V"], temperature: float, top_p: float, uniform: Float[Tensor, " B"]
+) -> Int[Tensor, " B"]:
     """One token a row: the first whose cumulative probability passes that row's uniform number."""
     if temperature <= 0:
         return logits.argmax(-1)
@@ -49,9 +55,16 @@ def sample_rows(logits: Float[Tensor, "B V"], temperature: float, top_p: float, 
 
 @torch.no_grad()
 def generate_ids(
-    model, prompts: list[list[int]], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0, stop: int = EOS
+    model,
+    prompts: list[list[int]],
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    stop: int = EOS,
 ) -> list[list[int]]:
-    """The new ids for each prompt (without the prompt, without `stop`). Row i draws from its own generator, seeded seed + i, so a text does not
+    """The new ids for each prompt (without the prompt, without `stop`). Row i draws from its own generator, seeded seed
+    + i, so a text does not
     depend on its neighbours in the batch (but for rounding)."""
     new: list[list[int]] = [[] for _ in prompts]
     for tokens in token_steps(model, prompts, max_new_tokens, temperature, top_p, seed, stop):
@@ -62,12 +75,20 @@ def generate_ids(
 
 @torch.no_grad()
 def token_steps(
-    model, prompts: list[list[int]], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0, stop: int = EOS
+    model,
+    prompts: list[list[int]],
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    stop: int = EOS,
 ) -> Iterator[dict[int, int]]:
-    """What `generate_ids` collects, a step at a time, for whoever shows a text while it grows: {row: its next token} of the rows that go on.
+    """What `generate_ids` collects, a step at a time, for whoever shows a text while it grows: {row: its next token} of
+    the rows that go on.
 
-    Prompts of different lengths are padded on the RIGHT: attention is causal, so nothing a row reads is to the right of its last token.
-    Our Llama keeps keys and values in a cache and computes one token a row and step; any other model(ids) reads the whole prefix again.
+    Prompts of different lengths are padded on the RIGHT: attention is causal, so nothing a row reads is to the right of
+    its last token. Our Llama keeps keys and values in a cache and computes one token a row and step; any other
+    model(ids) reads the whole prefix again.
     """
     if not prompts or any(not prompt for prompt in prompts):
         raise ValueError("generate_ids needs at least one prompt, and at least one token in each (start it with BOS).")
@@ -77,17 +98,29 @@ def token_steps(
     ids = torch.full((len(prompts), longest + max_new_tokens), PAD)
     for row, prompt in enumerate(prompts):
         ids[row, : len(prompt)] = torch.tensor(prompt)
-    uniform = torch.stack([torch.rand(max_new_tokens, generator=torch.Generator().manual_seed(seed + row), dtype=torch.float64) for row in range(len(prompts))])
-    rows = torch.arange(len(prompts))                                 # the rows that still run
+    uniform = torch.stack(
+        [
+            torch.rand(max_new_tokens, generator=torch.Generator().manual_seed(seed + row), dtype=torch.float64)
+            for row in range(len(prompts))
+        ]
+    )
+    rows = torch.arange(len(prompts))  # the rows that still run
     cache = model.new_cache(len(prompts), longest + max_new_tokens) if hasattr(model, "cached") else None
     for step in range(max_new_tokens):
         if cache is None:
             logits = model(ids[rows, : int(ends[rows].max())].to(device))[torch.arange(len(rows)), ends[rows] - 1]
         elif step == 0:
-            logits = model.cached(ids[:, :longest].to(device), torch.arange(longest, device=device).expand(len(rows), -1), cache, (ends - 1).to(device))
+            logits = model.cached(
+                ids[:, :longest].to(device),
+                torch.arange(longest, device=device).expand(len(rows), -1),
+                cache,
+                (ends - 1).to(device),
+            )
         else:
             at = (ends[rows] - 1)[:, None]
-            logits = model.cached(ids[rows[:, None], at].to(device), at.to(device), cache, torch.zeros_like(rows, device=device))
+            logits = model.cached(
+                ids[rows[:, None], at].to(device), at.to(device), cache, torch.zeros_like(rows, device=device)
+            )
         tokens = sample_rows(logits.float(), temperature, top_p, uniform[rows, step].to(device)).cpu()
         yield {row: token for row, token in zip(rows.tolist(), tokens.tolist()) if token != stop}
         ids[rows, ends[rows]] = tokens
@@ -101,11 +134,19 @@ def token_steps(
 
 
 def generate(
-    model, tokenizer, prompt: str | list[str], max_new_tokens: int = 60, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+    model,
+    tokenizer,
+    prompt: str | list[str],
+    max_new_tokens: int = 60,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    seed: int = 0,
 ) -> str | list[str]:
-    """The continuation of `prompt`, which stands at the start of a document (BOS goes before it). "" starts a document from nothing.
+    """The continuation of `prompt`, which stands at the start of a document (BOS goes before it). "" starts a document
+    from nothing.
 
-    A list of prompts is run as one batch and gives a list. Stops at EOS or after `max_new_tokens`. The prompt is not part of the answer.
+    A list of prompts is run as one batch and gives a list. Stops at EOS or after `max_new_tokens`. The prompt is not
+    part of the answer.
     """
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     if not prompts:

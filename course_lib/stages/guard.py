@@ -1,9 +1,12 @@
-"""A guard: a small classifier beside the model that reads the request and may block it, whatever the model would answer.
+"""A guard: a small classifier beside the model that reads the request and may block it, whatever the model would
+answer.
 
-Two of them, both logistic regressions of scikit-learn: on the words of the conversation (TF-IDF), and on the model's own last hidden state (a linear probe).
-Over-blocking is as much a failure as under-blocking, so a guard comes with a threshold chosen by its cost (Fawcett 2006; Provost & Fawcett 2001).
-The course's forms of lab 10's functions about guards stand here, too.
+Two of them, both logistic regressions of scikit-learn: on the words of the conversation (TF-IDF), and on the model's
+own last hidden state (a linear probe). Over-blocking is as much a failure as under-blocking, so a guard comes with a
+threshold chosen by its cost (Fawcett 2006; Provost & Fawcett 2001). The course's forms of lab 10's functions about
+guards stand here, too.
 """
+
 import math
 import re
 
@@ -14,14 +17,20 @@ from torch import Tensor
 from course_lib.platform import CourseError
 from course_lib.stages.sft import encode_chat
 
-LETTERS = re.compile(r"[a-z](?:-[a-z]){3,}|[a-z](?:\.[a-z]){3,}")     # a word of four letters or more, spelled with one mark
+LETTERS = re.compile(
+    r"[a-z](?:-[a-z]){3,}|[a-z](?:\.[a-z]){3,}"
+)  # a word of four letters or more, spelled with one mark
 
 
 def unspell(text: str) -> str:
-    """The text with words that were spelled letter by letter (h-u-r-t, h.u.r.t) written as words; hyphens, numbers and abbreviations stay."""
+    """The text with words that were spelled letter by letter (h-u-r-t, h.u.r.t) written as words; hyphens, numbers and
+    abbreviations stay.
+    """
+
     def mended(chunk: re.Match) -> str:
         core = chunk[0].rstrip("-.")
-        return (core.replace("-", "").replace(".", "") if LETTERS.fullmatch(core) else core) + chunk[0][len(core):]
+        return (core.replace("-", "").replace(".", "") if LETTERS.fullmatch(core) else core) + chunk[0][len(core) :]
+
     return re.sub(r"[\w.-]+", mended, text)
 
 
@@ -31,7 +40,9 @@ def unspelled(conversation: list[dict], undo=unspell) -> list[dict]:
 
 
 def words(conversation: list[dict]) -> list[str]:
-    """What the guard on words sees: words and neighbouring pairs of the last question, and those of the earlier ones, marked as such."""
+    """What the guard on words sees: words and neighbouring pairs of the last question, and those of the earlier ones,
+    marked as such.
+    """
     turns = [m["content"] for m in conversation if m["role"] == "user"]
     found = []
     for k, turn in enumerate(turns):
@@ -47,7 +58,7 @@ def hidden_states(model, tokenizer, conversations: list[list[dict]], batch: int 
     device, states = next(model.parameters()).device, []
     prompts = [encode_chat(tokenizer, messages, generation_prompt=True)[0] for messages in conversations]
     for start in range(0, len(prompts), batch):
-        part = prompts[start:start + batch]
+        part = prompts[start : start + batch]
         ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in part], batch_first=True).to(device)
         ends = torch.tensor([len(ids) - 1 for ids in part], device=device)
         states.append(model.hidden(ids)[torch.arange(len(part), device=device), ends].cpu())
@@ -62,14 +73,20 @@ def learn():
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ImportError:
-        raise CourseError("the guard needs scikit-learn: install it (pip install scikit-learn) and run this cell again") from None
+        raise CourseError(
+            "the guard needs scikit-learn: install it (pip install scikit-learn) and run this cell again"
+        ) from None
     return TfidfVectorizer, LogisticRegression, make_pipeline, StandardScaler
 
 
 def fit_words(conversations: list[list[dict]], harmful: list[bool], strength: float = 10.0):
-    """The guard on words: TF-IDF, then logistic regression with C = `strength`. Give it conversations without their answers."""
+    """The guard on words: TF-IDF, then logistic regression with C = `strength`. Give it conversations without their
+    answers.
+    """
     TfidfVectorizer, LogisticRegression, make_pipeline, _ = learn()
-    return make_pipeline(TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2), LogisticRegression(C=strength, max_iter=2000)).fit(conversations, harmful)
+    return make_pipeline(
+        TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2), LogisticRegression(C=strength, max_iter=2000)
+    ).fit(conversations, harmful)
 
 
 def fit_probe(states: Float[Tensor, "N D"], harmful: list[bool], strength: float = 0.1):
@@ -84,8 +101,13 @@ def scores_of(guard, inputs) -> Float[Tensor, " N"]:
 
 
 def guarded(rows: list[dict], scores: Float[Tensor, " N"], threshold: float) -> list[dict]:
-    """Judged rows (evaluation.safety) with the guard in front: from the threshold on a request is refused, whatever the model would say."""
-    return [{**row, "refused": row["refused"] or score >= threshold, "explained": row["explained"] and score < threshold} for row, score in zip(rows, scores.tolist(), strict=True)]
+    """Judged rows (evaluation.safety) with the guard in front: from the threshold on a request is refused, whatever the
+    model would say.
+    """
+    return [
+        {**row, "refused": row["refused"] or score >= threshold, "explained": row["explained"] and score < threshold}
+        for row, score in zip(rows, scores.tolist(), strict=True)
+    ]
 
 
 def roc(scores: Float[Tensor, " N"], harmful: Bool[Tensor, " N"]) -> tuple[Tensor, Tensor, float]:
@@ -93,16 +115,39 @@ def roc(scores: Float[Tensor, " N"], harmful: Bool[Tensor, " N"]) -> tuple[Tenso
     from sklearn.metrics import roc_auc_score, roc_curve
 
     alarms, caught, _ = roc_curve(harmful.numpy(), scores.numpy(), drop_intermediate=False)
-    return torch.from_numpy(alarms).float(), torch.from_numpy(caught).float(), float(roc_auc_score(harmful.numpy(), scores.numpy()))
+    return (
+        torch.from_numpy(alarms).float(),
+        torch.from_numpy(caught).float(),
+        float(roc_auc_score(harmful.numpy(), scores.numpy())),
+    )
 
 
-def expected_cost(scores: Float[Tensor, " N"], harmful: Bool[Tensor, " N"], threshold: float, base_rate: float, cost_miss: float, cost_alarm: float) -> float:
-    """Expected cost of one request in production, where a share `base_rate` means harm: misses and false alarms, each with its price."""
+def expected_cost(
+    scores: Float[Tensor, " N"],
+    harmful: Bool[Tensor, " N"],
+    threshold: float,
+    base_rate: float,
+    cost_miss: float,
+    cost_alarm: float,
+) -> float:
+    """Expected cost of one request in production, where a share `base_rate` means harm: misses and false alarms, each
+    with its price.
+    """
     blocked = (scores >= threshold).double()
-    return base_rate * cost_miss * (1 - blocked[harmful].mean()).item() + (1 - base_rate) * cost_alarm * blocked[~harmful].mean().item()
+    return (
+        base_rate * cost_miss * (1 - blocked[harmful].mean()).item()
+        + (1 - base_rate) * cost_alarm * blocked[~harmful].mean().item()
+    )
 
 
-def cheapest_threshold(scores: Float[Tensor, " N"], harmful: Bool[Tensor, " N"], base_rate: float, cost_miss: float, cost_alarm: float) -> tuple[float, float]:
-    """(threshold, expected cost) of the cheapest threshold, ∞ (block nothing) among them; the highest where several cost the same."""
+def cheapest_threshold(
+    scores: Float[Tensor, " N"], harmful: Bool[Tensor, " N"], base_rate: float, cost_miss: float, cost_alarm: float
+) -> tuple[float, float]:
+    """(threshold, expected cost) of the cheapest threshold, ∞ (block nothing) among them; the highest where several
+    cost the same.
+    """
     tried = [math.inf, *sorted(set(scores.tolist()), reverse=True)]
-    return min(((t, expected_cost(scores, harmful, t, base_rate, cost_miss, cost_alarm)) for t in tried), key=lambda pair: (pair[1], -pair[0]))
+    return min(
+        ((t, expected_cost(scores, harmful, t, base_rate, cost_miss, cost_alarm)) for t in tried),
+        key=lambda pair: (pair[1], -pair[0]),
+    )

@@ -1,7 +1,9 @@
-"""A Llama in 120 lines: what lab 02 teaches is what trains, and its weights load into transformers' LlamaForCausalLM unchanged.
+"""A Llama in 120 lines: what lab 02 teaches is what trains, and its weights load into transformers' LlamaForCausalLM
+unchanged.
 
 Left out against the real thing: grouped-query attention, RoPE scaling, dropout. Axis letters: CONTRIBUTING.md.
 """
+
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +22,11 @@ ALL_LINEAR = (*ATTENTION, "gate_proj", "up_proj", "down_proj")
 @dataclass(frozen=True)
 class ModelConfig:
     vocabulary: int = 2432
-    hidden: int = 128           # D, the width of the residual stream
-    intermediate: int = 384     # width of the gated MLP
+    hidden: int = 128  # D, the width of the residual stream
+    intermediate: int = 384  # width of the gated MLP
     layers: int = 4
-    heads: int = 4              # H; a head has P = hidden / heads dimensions
-    context: int = 512          # longest sequence, tokens
+    heads: int = 4  # H; a head has P = hidden / heads dimensions
+    context: int = 512  # longest sequence, tokens
     rope_base: float = 10_000.0
     eps: float = 1e-6
 
@@ -37,13 +39,16 @@ def rms_norm(x: Float[Tensor, "*batch D"], weight: Float[Tensor, " D"], eps: flo
 def rope_tables(length: int, head: int, base: float) -> tuple[Float[Tensor, "T P"], Float[Tensor, "T P"]]:
     """cos and ∓sin of position · base^(−2i/P), for both halves of a head (Su et al. 2021, in Llama's half-split order).
 
-    The sine of the first half is negative: the rotation takes the second half away there and adds the first half in the second."""
+    The sine of the first half is negative: the rotation takes the second half away there and adds the first half in the
+    second."""
     frequencies = base ** (-torch.arange(0, head, 2, dtype=torch.float32) / head)
     angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
     return angles.cos().repeat(1, 2), torch.cat((-angles.sin(), angles.sin()), dim=-1)
 
 
-def apply_rope(x: Float[Tensor, "B H T P"], cos: Float[Tensor, "*rows T P"], sin: Float[Tensor, "*rows T P"]) -> Float[Tensor, "B H T P"]:
+def apply_rope(
+    x: Float[Tensor, "B H T P"], cos: Float[Tensor, "*rows T P"], sin: Float[Tensor, "*rows T P"]
+) -> Float[Tensor, "B H T P"]:
     """Rotate each pair (x_i, x_{i+P/2}) by its position's angle; `roll` swaps the halves."""
     return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
@@ -55,12 +60,24 @@ class Attention(nn.Module):
         for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
             setattr(self, name, nn.Linear(config.hidden, config.hidden, bias=False))
 
-    def forward(self, x: Float[Tensor, "B T D"], cos: Tensor, sin: Tensor, visible: Bool[Tensor, "B 1 T S"] | None = None, cache=None) -> Float[Tensor, "B T D"]:
-        """`visible`: which of S keys each token may read, None for itself and all before it. `cache`: (keys, values, positions), see Llama.cached."""
-        q, k, v = (project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj))
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        cos: Tensor,
+        sin: Tensor,
+        visible: Bool[Tensor, "B 1 T S"] | None = None,
+        cache=None,
+    ) -> Float[Tensor, "B T D"]:
+        """`visible`: which of S keys each token may read, None for itself and all before it. `cache`: (keys, values,
+        positions), see Llama.cached.
+        """
+        q, k, v = (
+            project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
         q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         if cache:
-            keys, values, positions = cache                             # [B C H P] twice, [B T]
+            keys, values, positions = cache  # [B C H P] twice, [B T]
             rows = torch.arange(x.shape[0], device=x.device)[:, None]
             keys[rows, positions], values[rows, positions] = k.transpose(1, 2), v.transpose(1, 2)
             k, v = (past[:, : visible.shape[-1]].transpose(1, 2) for past in (keys, values))
@@ -94,7 +111,9 @@ class Block(nn.Module):
         self.input_layernorm, self.self_attn = RMSNorm(config), Attention(config)
         self.post_attention_layernorm, self.mlp = RMSNorm(config), MLP(config)
 
-    def forward(self, x: Float[Tensor, "B T D"], cos: Tensor, sin: Tensor, visible: Tensor | None = None, cache=None) -> Float[Tensor, "B T D"]:
+    def forward(
+        self, x: Float[Tensor, "B T D"], cos: Tensor, sin: Tensor, visible: Tensor | None = None, cache=None
+    ) -> Float[Tensor, "B T D"]:
         x = x + self.self_attn(self.input_layernorm(x), cos, sin, visible, cache)
         return x + self.mlp(self.post_attention_layernorm(x))
 
@@ -110,7 +129,9 @@ class Decoder(nn.Module):
 class Llama(nn.Module):
     """forward(ids) → logits, fp32. The output head is the embedding matrix (tied), so the parameter count has it once."""
 
-    checkpointing = False       # compute the inside of each block again in the backward pass and do not keep it: `stages.step`
+    checkpointing = (
+        False  # compute the inside of each block again in the backward pass and do not keep it: `stages.step`
+    )
 
     def __init__(self, config: ModelConfig, seed: int = 0):
         super().__init__()
@@ -121,28 +142,41 @@ class Llama(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         for name, weight in self.named_parameters():
             if weight.dim() == 2:
-                # std 1/√fan_in keeps sizes; what writes into the residual stream starts smaller, as 2·layers such terms add up
+                # std 1/√fan_in keeps sizes; what writes into the residual stream starts smaller, as 2·layers such terms
+                # add up
                 std = 0.05 if "embed" in name else weight.shape[1] ** -0.5
-                nn.init.normal_(weight, std=std * (2 * config.layers) ** -0.5 if "down_proj" in name else std, generator=generator)
+                nn.init.normal_(
+                    weight, std=std * (2 * config.layers) ** -0.5 if "down_proj" in name else std, generator=generator
+                )
         for block in self.model.layers:
-            # o = vᵀ: a head copies what it reads from the first step on ("mimetic" initialisation, Trockman & Kolter 2023).
+            # o = vᵀ: a head copies what it reads from the first step on ("mimetic" initialisation, Trockman & Kolter
+            # 2023).
             # Copying a name from earlier in the document is what a small model otherwise takes longest to discover.
             block.self_attn.o_proj.weight.data.copy_(block.self_attn.v_proj.weight.data.T)
 
     def hidden(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T D"]:
-        """What the head reads. `segments`: number of the example that each token of a packed row belongs to; attention stays inside it.
+        """What the head reads. `segments`: number of the example that each token of a packed row belongs to; attention
+        stays inside it.
         RoPE only knows distances, so positions need not start again."""
         x = self.model.embed_tokens(ids)
         visible = None
         if segments is not None:
-            visible = (segments[:, None, :, None] == segments[:, None, None, :]) & torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril()
+            visible = (segments[:, None, :, None] == segments[:, None, None, :]) & torch.ones(
+                ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device
+            ).tril()
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.model.layers:
-            x = checkpoint(block, x, cos, sin, visible, use_reentrant=False) if self.checkpointing and torch.is_grad_enabled() else block(x, cos, sin, visible)
+            x = (
+                checkpoint(block, x, cos, sin, visible, use_reentrant=False)
+                if self.checkpointing and torch.is_grad_enabled()
+                else block(x, cos, sin, visible)
+            )
         return self.model.norm(x)
 
     def head(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch V"]:
-        return F.linear(x, self.model.embed_tokens.weight).float()       # float: autocast gives half precision, which no loss should see
+        return F.linear(
+            x, self.model.embed_tokens.weight
+        ).float()  # float: autocast gives half precision, which no loss should see
 
     def forward(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T V"]:
         return self.head(self.hidden(ids, segments))
@@ -151,13 +185,26 @@ class Llama(nn.Module):
         """Room for the keys and values of `length` tokens, a pair [B C H P] a layer."""
         shape = (rows, length, self.config.heads, self.config.hidden // self.config.heads)
         like = self.model.embed_tokens.weight
-        return [(torch.zeros(shape, dtype=like.dtype, device=like.device), torch.zeros(shape, dtype=like.dtype, device=like.device)) for _ in self.model.layers]
+        return [
+            (
+                torch.zeros(shape, dtype=like.dtype, device=like.device),
+                torch.zeros(shape, dtype=like.dtype, device=like.device),
+            )
+            for _ in self.model.layers
+        ]
 
-    def cached(self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "B T"], cache: list[tuple[Tensor, Tensor]], last: Int[Tensor, " B"]) -> Float[Tensor, "B V"]:
-        """Logits after the `last` (an index into T) of new tokens at their positions, given what the cache holds of those before; writes the
-        new keys and values into it.
+    def cached(
+        self,
+        ids: Int[Tensor, "B T"],
+        positions: Int[Tensor, "B T"],
+        cache: list[tuple[Tensor, Tensor]],
+        last: Int[Tensor, " B"],
+    ) -> Float[Tensor, "B V"]:
+        """Logits after the `last` (an index into T) of new tokens at their positions, given what the cache holds of
+        those before; writes the new keys and values into it.
 
-        A position can be written again: padding on the right of a short prompt is overwritten by the tokens that follow it."""
+        A position can be written again: padding on the right of a short prompt is overwritten by the tokens that follow
+        it."""
         x = self.model.embed_tokens(ids)
         cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
         visible = torch.arange(int(positions.max()) + 1, device=ids.device) <= positions[:, None, :, None]
@@ -176,7 +223,9 @@ def last_hidden(hidden: Float[Tensor, "B T D"], ids: Int[Tensor, "B T"]) -> Floa
 
 
 class RewardModel(Llama):
-    """forward(ids [B T]) → rewards [B], read by a linear reward head from the last real token of each row (padding on the right)."""
+    """forward(ids [B T]) → rewards [B], read by a linear reward head from the last real token of each row (padding on
+    the right).
+    """
 
     def __init__(self, config: ModelConfig, seed: int = 0):
         super().__init__(config, seed)
@@ -198,16 +247,31 @@ class ValuePolicy(Llama):
 
 
 def to_transformers(model: Llama):
-    """The same weights in transformers' LlamaForCausalLM (a RewardModel: LlamaForSequenceClassification), fp32, for PEFT and TRL. Outputs agree to 1e-5."""
+    """The same weights in transformers' LlamaForCausalLM (a RewardModel: LlamaForSequenceClassification), fp32, for
+    PEFT and TRL. Outputs agree to 1e-5.
+    """
     from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
     c = model.config
     kind = LlamaForSequenceClassification if isinstance(model, RewardModel) else LlamaForCausalLM
-    theirs = kind(LlamaConfig(
-        vocab_size=c.vocabulary, hidden_size=c.hidden, intermediate_size=c.intermediate, num_hidden_layers=c.layers,
-        num_attention_heads=c.heads, num_key_value_heads=c.heads, max_position_embeddings=c.context, rms_norm_eps=c.eps,
-        rope_parameters={"rope_type": "default", "rope_theta": c.rope_base}, tie_word_embeddings=True,
-        pad_token_id=0, bos_token_id=1, eos_token_id=2, num_labels=1))
+    theirs = kind(
+        LlamaConfig(
+            vocab_size=c.vocabulary,
+            hidden_size=c.hidden,
+            intermediate_size=c.intermediate,
+            num_hidden_layers=c.layers,
+            num_attention_heads=c.heads,
+            num_key_value_heads=c.heads,
+            max_position_embeddings=c.context,
+            rms_norm_eps=c.eps,
+            rope_parameters={"rope_type": "default", "rope_theta": c.rope_base},
+            tie_word_embeddings=True,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+            num_labels=1,
+        )
+    )
     missing, unexpected = theirs.load_state_dict(model.state_dict(), strict=False)
     assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
     return theirs

@@ -1,13 +1,16 @@
-"""Muon, the optimiser of the weight matrices: momentum whose update is made orthogonal (Jordan et al. 2024, kellerjordan.github.io/posts/muon).
+"""Muon, the optimiser of the weight matrices: momentum whose update is made orthogonal (Jordan et al. 2024,
+kellerjordan.github.io/posts/muon).
 
-Ours and not `torch.optim.Muon`, because that one iterates in bfloat16: on a CPU without bf16 instructions (most laptops) its step then
-costs three times as much as forward and backward together. This one stays in fp32 and treats all matrices of a shape at once.
+Ours and not `torch.optim.Muon`, because that one iterates in bfloat16: on a CPU without bf16 instructions (most
+laptops) its step then costs three times as much as forward and backward together. This one stays in fp32 and treats all
+matrices of a shape at once.
 """
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)    # of the quintic that pushes singular values towards 1
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that pushes singular values towards 1
 STEPS = 5
 
 
@@ -19,12 +22,13 @@ def orthogonalise(g: Float[Tensor, "K A B"]) -> Float[Tensor, "K A B"]:
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(STEPS):
         gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)    # a·x + (b·gram + c·gram²)·x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)  # a·x + (b·gram + c·gram²)·x
     return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
-    """For 2-D weights of hidden layers. The update is scaled to the size of an AdamW update (0.2 · √max(A, B), Liu et al. 2025),
+    """For 2-D weights of hidden layers. The update is scaled to the size of an AdamW update (0.2 · √max(A, B), Liu et
+    al. 2025),
     so that both optimisers share one learning rate."""
 
     def __init__(self, params, lr: float, momentum: float = 0.95):
@@ -37,10 +41,12 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 mean = self.state[p].setdefault("momentum", torch.zeros_like(p))
                 mean.lerp_(p.grad, 1 - group["momentum"])
-                of_shape.setdefault(tuple(p.shape), []).append((p, p.grad.lerp(mean, group["momentum"])))   # Nesterov
+                of_shape.setdefault(tuple(p.shape), []).append((p, p.grad.lerp(mean, group["momentum"])))  # Nesterov
             for shape, pairs in of_shape.items():
                 scale = 0.2 * max(shape) ** 0.5
-                for (p, _), update in zip(pairs, orthogonalise(self.gathered(torch.stack([update for _, update in pairs])))):
+                for (p, _), update in zip(
+                    pairs, orthogonalise(self.gathered(torch.stack([update for _, update in pairs])))
+                ):
                     p.add_(self.own_rows(update, p), alpha=-group["lr"] * scale)
 
     def gathered(self, updates: Tensor) -> Tensor:

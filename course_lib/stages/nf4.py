@@ -1,9 +1,12 @@
-"""NF4: frozen weights held in 4 bits each, and a model that trains adapters through them (QLoRA: Dettmers et al. 2023, 2305.14314).
+"""NF4: frozen weights held in 4 bits each, and a model that trains adapters through them (QLoRA: Dettmers et al. 2023,
+2305.14314).
 
-A weight is one of 16 numbers times the largest absolute value (absmax) of its block of 64. The absmax are held in 8 bits in their turn
-("double quantisation", § 3), so a weight costs 4 + 8/64 + 32/(64·256) = 4.127 bits. Codes and values are bit for bit those of bitsandbytes.
-Left out against the real thing: paged optimisers, a kernel that multiplies without writing the 16-bit or 32-bit weight out first.
+A weight is one of 16 numbers times the largest absolute value (absmax) of its block of 64. The absmax are held in 8
+bits in their turn ("double quantisation", § 3), so a weight costs 4 + 8/64 + 32/(64·256) = 4.127 bits. Codes and values
+are bit for bit those of bitsandbytes. Left out against the real thing: paged optimisers, a kernel that multiplies
+without writing the 16-bit or 32-bit weight out first.
 """
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
@@ -14,13 +17,32 @@ from course_lib.stages.model import ALL_LINEAR
 BLOCK, ABSMAX_BLOCK = 64, 256
 
 # Appendix E of the paper: quantiles of N(0, 1), scaled to [−1, 1], with an exact 0; one more code on the positive side.
-NF4_CODE = torch.tensor([
-    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
-    0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0])
+NF4_CODE = torch.tensor(
+    [
+        -1.0,
+        -0.6961928009986877,
+        -0.5250730514526367,
+        -0.39491748809814453,
+        -0.28444138169288635,
+        -0.18477343022823334,
+        -0.09105003625154495,
+        0.0,
+        0.07958029955625534,
+        0.16093020141124725,
+        0.24611230194568634,
+        0.33791524171829224,
+        0.44070982933044434,
+        0.5626170039176941,
+        0.7229568362236023,
+        1.0,
+    ]
+)
 
 
 def dynamic_code() -> Float[Tensor, "256"]:
-    """The 8-bit "dynamic" code of bitsandbytes: ± (2^i steps in each decade from 10⁻⁶ to 1), 0 and 1 (Dettmers 2015, 1511.04561)."""
+    """The 8-bit "dynamic" code of bitsandbytes: ± (2^i steps in each decade from 10⁻⁶ to 1), 0 and 1 (Dettmers 2015,
+    1511.04561).
+    """
     values = [0.0, 1.0]
     for i in range(7):
         edges = torch.linspace(0.1, 1, 2**i + 1)
@@ -30,7 +52,9 @@ def dynamic_code() -> Float[Tensor, "256"]:
 
 
 DYNAMIC_CODE = dynamic_code()
-PAIRS = torch.stack((NF4_CODE.repeat_interleave(16), NF4_CODE.repeat(16)), dim=1)      # [256 2]: both weights of each possible byte
+PAIRS = torch.stack(
+    (NF4_CODE.repeat_interleave(16), NF4_CODE.repeat(16)), dim=1
+)  # [256 2]: both weights of each possible byte
 
 
 def in_blocks(x: Float[Tensor, "*any"], block: int) -> Float[Tensor, "N block"]:
@@ -45,27 +69,35 @@ def nearest(x: Float[Tensor, "*any"], code: Float[Tensor, " codes"]) -> Int[Tens
 
 
 def quantize_nf4(x: Float[Tensor, "*any"], block: int = BLOCK) -> tuple[UInt8[Tensor, " bytes"], Float[Tensor, " N"]]:
-    """(two 4-bit codes a byte, the first in the high half; absmax of each block). Raises ValueError for NaN, inf or an odd block."""
+    """(two 4-bit codes a byte, the first in the high half; absmax of each block). Raises ValueError for NaN, inf or an
+    odd block.
+    """
     if block < 2 or block % 2:
         raise ValueError(f"block is {block}: choose an even number, such as 64")
     if not bool(torch.isfinite(x).all()):
         raise ValueError("a weight to quantise is NaN or infinite: the training before this diverged")
     rows = in_blocks(x, block)
     absmax = rows.abs().amax(1)
-    scaled = rows * (1 / absmax.clamp(min=1e-38))[:, None]          # clamp: a block of zeros stays zeros
+    scaled = rows * (1 / absmax.clamp(min=1e-38))[:, None]  # clamp: a block of zeros stays zeros
     codes = nearest(scaled, NF4_CODE.to(x.device)).to(torch.uint8).flatten()[: x.numel() + x.numel() % 2]
     return codes[0::2] << 4 | codes[1::2], absmax
 
 
-def dequantize_nf4(packed: UInt8[Tensor, " bytes"], absmax: Float[Tensor, " N"], shape: tuple[int, ...], block: int = BLOCK) -> Float[Tensor, "..."]:
+def dequantize_nf4(
+    packed: UInt8[Tensor, " bytes"], absmax: Float[Tensor, " N"], shape: tuple[int, ...], block: int = BLOCK
+) -> Float[Tensor, "..."]:
     """The weights (fp32, of `shape`) that the codes stand for: code · absmax of the block."""
     values = PAIRS.to(packed.device).index_select(0, packed.int()).flatten()
     values = F.pad(values, (0, len(absmax) * block - len(values))).view(-1, block) * absmax[:, None]
     return values.flatten()[: torch.Size(shape).numel()].view(shape)
 
 
-def quantize_absmax(absmax: Float[Tensor, " N"], block: int = ABSMAX_BLOCK) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " M"], Float[Tensor, ""]]:
-    """Double quantisation: (8-bit codes, one scale for each `block` of them, offset). The offset is the mean: absmax are all positive."""
+def quantize_absmax(
+    absmax: Float[Tensor, " N"], block: int = ABSMAX_BLOCK
+) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " M"], Float[Tensor, ""]]:
+    """Double quantisation: (8-bit codes, one scale for each `block` of them, offset). The offset is the mean: absmax
+    are all positive.
+    """
     offset = absmax.mean()
     rows = in_blocks(absmax - offset, block)
     scale = rows.abs().amax(1)
@@ -73,7 +105,9 @@ def quantize_absmax(absmax: Float[Tensor, " N"], block: int = ABSMAX_BLOCK) -> t
     return codes.to(torch.uint8).flatten()[: len(absmax)], scale, offset
 
 
-def dequantize_absmax(codes: UInt8[Tensor, " N"], scale: Float[Tensor, " M"], offset: Float[Tensor, ""], block: int = ABSMAX_BLOCK) -> Float[Tensor, " N"]:
+def dequantize_absmax(
+    codes: UInt8[Tensor, " N"], scale: Float[Tensor, " M"], offset: Float[Tensor, ""], block: int = ABSMAX_BLOCK
+) -> Float[Tensor, " N"]:
     """The absmax (fp32) that the codes stand for."""
     return DYNAMIC_CODE.to(codes.device)[codes.int()] * scale.repeat_interleave(block)[: len(codes)] + offset
 
@@ -92,7 +126,9 @@ def held(module: nn.Module) -> Float[Tensor, "F D"]:
 
 
 class ThroughFrozen(torch.autograd.Function):
-    """x Wᵀ with a frozen W that is written out twice, forward and backward, and never kept: autograd would hold all of them in fp32."""
+    """x Wᵀ with a frozen W that is written out twice, forward and backward, and never kept: autograd would hold all of
+    them in fp32.
+    """
 
     @staticmethod
     def forward(ctx, x, module):
@@ -101,7 +137,7 @@ class ThroughFrozen(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        return grad @ ctx.module.weight.to(grad.dtype), None      # half precision under autocast
+        return grad @ ctx.module.weight.to(grad.dtype), None  # half precision under autocast
 
 
 class NF4Linear(nn.Module):
@@ -123,7 +159,9 @@ class NF4Linear(nn.Module):
 
 
 class NF4Embedding(nn.Module):
-    """A frozen nn.Embedding in 4 bits. Its `weight` is also the tied output head of the course's Llama, dequantised where it is read."""
+    """A frozen nn.Embedding in 4 bits. Its `weight` is also the tied output head of the course's Llama, dequantised
+    where it is read.
+    """
 
     def __init__(self, embedding: nn.Embedding):
         super().__init__()
@@ -143,10 +181,11 @@ def put_in(model: nn.Module, name: str, module: nn.Module) -> None:
 
 
 def quantize_base(model: nn.Module, embedding: bool = True) -> nn.Module:
-    """Hold the linear layers of the blocks in 4 bits, and the embedding (= the tied head) too. Changes `model` and returns it; call it before add_lora.
+    """Hold the linear layers of the blocks in 4 bits, and the embedding (= the tied head) too. Changes `model` and
+    returns it; call it before add_lora.
 
-    The real QLoRA leaves embedding and head in 16 bit: there they are a small part. Here the embedding is a quarter of all weights.
-    Raises ValueError if `embedding` is asked for in a model whose head is a layer of its own.
+    The real QLoRA leaves embedding and head in 16 bit: there they are a small part. Here the embedding is a quarter of
+    all weights. Raises ValueError if `embedding` is asked for in a model whose head is a layer of its own.
     """
     if any(hasattr(module, "lora_A") for module in model.modules()):
         raise ValueError("the model has adapters already: quantize_base first, then add_lora")
@@ -161,7 +200,9 @@ def quantize_base(model: nn.Module, embedding: bool = True) -> nn.Module:
 
 
 def dequantize_base(model: nn.Module) -> nn.Module:
-    """Plain fp32 layers with the values of the 4-bit ones: the same logits, more memory; needed to merge. Changes `model` and returns it."""
+    """Plain fp32 layers with the values of the 4-bit ones: the same logits, more memory; needed to merge. Changes
+    `model` and returns it.
+    """
     for name, module in list(model.named_modules()):
         if isinstance(module, NF4Linear):
             linear = nn.Linear(module.in_features, module.out_features, bias=False)

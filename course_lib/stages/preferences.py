@@ -1,8 +1,9 @@
 """Training on preferences: pairs and thumbs as token ids, and the one loop that the reward model, DPO and KTO share.
 
-A pair has TRL's columns: {"prompt": [messages], "chosen": [one assistant message], "rejected": [one assistant message]}; a thumb is
-{"prompt", "completion": [one assistant message], "label": True for a thumb up}.
+A pair has TRL's columns: {"prompt": [messages], "chosen": [one assistant message], "rejected": [one assistant
+message]}; a thumb is {"prompt", "completion": [one assistant message], "label": True for a thumb up}.
 """
+
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,30 +25,40 @@ from course_lib.world import rows_hash
 
 @dataclass(frozen=True)
 class PreferenceConfig:
-    rows: int                       # pairs or thumbs
-    batch: int = 64                 # pairs or thumbs a step
+    rows: int  # pairs or thumbs
+    batch: int = 64  # pairs or thumbs a step
     epochs: int = 1
-    learning_rate: float = 3e-4     # peak
-    warmup: float = 0.05            # share of the steps
-    floor: float = 0.02             # last learning rate, as a share of the peak
-    clip: float = 1.0               # largest norm of the gradient
+    learning_rate: float = 3e-4  # peak
+    warmup: float = 0.05  # share of the steps
+    floor: float = 0.02  # last learning rate, as a share of the peak
+    clip: float = 1.0  # largest norm of the gradient
 
 
-def encode_answers(tokenizer, rows: list[dict], keys: tuple[str, ...], context: int) -> list[list[tuple[list[int], list[int]]]]:
+def encode_answers(
+    tokenizer, rows: list[dict], keys: tuple[str, ...], context: int
+) -> list[list[tuple[list[int], list[int]]]]:
     """For each row, (ids, mask) of prompt + row[key], for each key; mask is 1 on the answer and its <|im_end|>.
 
     Raises CourseError that names the first bad row: a column missing, no text, or too long."""
     examples = []
     for k, row in enumerate(rows):
         if missing := [key for key in ("prompt", *keys) if not isinstance(row.get(key), list) or not row[key]]:
-            raise CourseError(f'row {k} has no "{missing[0]}": a row is {{"prompt": [messages], ' + ", ".join(f'"{key}": [an assistant message]' for key in keys) + "}")
+            raise CourseError(
+                f'row {k} has no "{missing[0]}": a row is {{"prompt": [messages], '
+                + ", ".join(f'"{key}": [an assistant message]' for key in keys)
+                + "}"
+            )
         encoded = []
         for key in keys:
             prompt, _ = encode_chat(tokenizer, row["prompt"])
             ids, mask = encode_chat(tokenizer, row["prompt"] + row[key])
             if len(ids) > context:
-                raise CourseError(f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out")
-            encoded.append((ids[:-1], [0] * len(prompt) + mask[len(prompt):-1]))       # without the newline after <|im_end|>: the answer ends there
+                raise CourseError(
+                    f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out"
+                )
+            encoded.append(
+                (ids[:-1], [0] * len(prompt) + mask[len(prompt) : -1])
+            )  # without the newline after <|im_end|>: the answer ends there
         examples.append(encoded)
     if not examples:
         raise CourseError("there are no rows to train on")
@@ -71,7 +82,9 @@ def sample_pairs(model, tokenizer, rows: list[dict], seed: int = 0) -> list[tupl
 
 
 def batch_of(examples: list[list[tuple[list[int], list[int]]]]) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N T"]]:
-    """(ids, labels), right-padded: first all examples' first answer, then all second ones. Labels are −100 off the answer."""
+    """(ids, labels), right-padded: first all examples' first answer, then all second ones. Labels are −100 off the
+    answer.
+    """
     return collate([answers[k] for k in range(len(examples[0])) for answers in examples])
 
 
@@ -79,35 +92,77 @@ def steps_of(n: int, config: PreferenceConfig, seed: int) -> list[list[int]]:
     """Shuffled batches of row numbers, every row once an epoch."""
     generator = torch.Generator().manual_seed(seed)
     orders = [torch.randperm(n, generator=generator).tolist() for _ in range(config.epochs)]
-    return [order[start:start + config.batch] for order in orders for start in range(0, n, config.batch)]
+    return [order[start : start + config.batch] for order in orders for start in range(0, n, config.batch)]
 
 
 @explains_memory
 def train(
-    model, examples: list, batch_loss: Callable[[list[int]], tuple[Tensor, dict]], optimiser: list[torch.optim.Optimizer], config: PreferenceConfig, seed: int = 0,
-    on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True, progress: bool = True,
-    description: str = "training", checkpoint_steps: int = 25, made_of: tuple = (),
+    model,
+    examples: list,
+    batch_loss: Callable[[list[int]], tuple[Tensor, dict]],
+    optimiser: list[torch.optim.Optimizer],
+    config: PreferenceConfig,
+    seed: int = 0,
+    on_step: Callable[[list[dict]], None] | None = None,
+    out: Path | str | None = None,
+    resume: bool = True,
+    progress: bool = True,
+    description: str = "training",
+    checkpoint_steps: int = 25,
+    made_of: tuple = (),
 ) -> Run:
     """Train `model` on rows of `examples`; `batch_loss(row numbers)` gives (loss, {metric: number}).
 
-    `made_of`: what `batch_loss` depends on beside `model` and `examples`, for `Checkpoints`. History rows: step, rows, train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint, and one that has ended is not trained again."""
+    `made_of`: what `batch_loss` depends on beside `model` and `examples`, for `Checkpoints`. History rows: step, rows,
+    train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint, and one that has ended is
+    not trained again."""
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
     warmup = max(1, round(config.warmup * len(plan)))
-    recipe = {"seed": seed, "data": rows_hash([{"text": str(example)} for example in examples]), **asdict(config), "rows": len(examples)}
+    recipe = {
+        "seed": seed,
+        "data": rows_hash([{"text": str(example)} for example in examples]),
+        **asdict(config),
+        "rows": len(examples),
+    }
     checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, made_of))
     history = checkpoints.history
     update = Step(model, optimiser, config.clip, torch.float32)
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
-    bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
+    bar = tqdm(
+        range(len(history), len(plan)),
+        initial=len(history),
+        total=len(plan),
+        desc=description,
+        unit="step",
+        disable=not progress,
+    )
     for step in bar:
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
         loss, metrics = batch_loss(plan[step])
         update(loss, lr)
         rows = (history[-1]["rows"] if history else 0) + len(plan[step])
-        history.append({"step": step, "rows": rows, "train_loss": loss.item(), "lr": lr, **metrics, "seconds": time.perf_counter() - started})
+        history.append(
+            {
+                "step": step,
+                "rows": rows,
+                "train_loss": loss.item(),
+                "lr": lr,
+                **metrics,
+                "seconds": time.perf_counter() - started,
+            }
+        )
         if on_step:
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    return Run(model, history, {"made_on": checkpoints.made_on, "recipe": recipe, "data": recipe["data"], "minutes": history[-1]["seconds"] / 60})
+    return Run(
+        model,
+        history,
+        {
+            "made_on": checkpoints.made_on,
+            "recipe": recipe,
+            "data": recipe["data"],
+            "minutes": history[-1]["seconds"] / 60,
+        },
+    )

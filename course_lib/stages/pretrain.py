@@ -1,11 +1,13 @@
 """Pre-training: next-token prediction on whole documents of the village, one flat loop.
 
-A row of a batch is one document from its first token: the entropy that we compare with is that of whole documents, and a
-window cut out of the middle would have lost the context that the entropy counts on. Rows of similar length share a batch,
-so about 1 % of the tokens are padding.
-Optimiser: see `optimizers`. Mixed precision and memory: `stages.step`. Left out against the real thing: gradient accumulation; several GPUs are in course_lib/train.py.
-Run by hand: `python -m course_lib.cli bench pretrain --size tiny`.
+A row of a batch is one document from its first token: the entropy that we compare with is that of whole documents, and
+a window cut out of the middle would have lost the context that the entropy counts on. Rows of similar length share a
+batch, so about 1 % of the tokens are padding.
+Optimiser: see `optimizers`. Mixed precision and memory: `stages.step`. Left out against the real thing: gradient
+accumulation; several GPUs are in course_lib/train.py. Run by hand: `python -m course_lib.cli bench pretrain --size
+tiny`.
 """
+
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -17,11 +19,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
 from course_lib.platform import device_and_dtype, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints, made_on
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
+from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
 from course_lib.stages.step import Step, beside, explains_memory
 from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
@@ -30,59 +32,77 @@ from course_lib.world import pretrain_rows, rows_hash
 @dataclass(frozen=True)
 class PretrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
-    documents: int = 74_000     # training documents, each seen once
-    batch: int = 2048           # tokens a step, padding included
-    learning_rate: float = 4e-3 # peak
-    warmup: float = 0.05        # share of the steps
-    floor: float = 0.02         # last learning rate, as a share of the peak
-    clip: float = 1.0           # largest norm of the gradient
-    validations: int = 20       # times that the validation loss is measured on the way, on 200 documents
+    documents: int = 74_000  # training documents, each seen once
+    batch: int = 2048  # tokens a step, padding included
+    learning_rate: float = 4e-3  # peak
+    warmup: float = 0.05  # share of the steps
+    floor: float = 0.02  # last learning rate, as a share of the peak
+    clip: float = 1.0  # largest norm of the gradient
+    validations: int = 20  # times that the validation loss is measured on the way, on 200 documents
 
 
 PRESETS = {
-    "tiny": PretrainConfig(ModelConfig(hidden=32, intermediate=96, layers=2, heads=2), documents=1_000, batch=512, validations=4),
+    "tiny": PretrainConfig(
+        ModelConfig(hidden=32, intermediate=96, layers=2, heads=2), documents=1_000, batch=512, validations=4
+    ),
     "laptop": PretrainConfig(),
-    "gpu": PretrainConfig(ModelConfig(hidden=256, intermediate=768, layers=6, heads=8), documents=400_000, batch=16_384),
+    "gpu": PretrainConfig(
+        ModelConfig(hidden=256, intermediate=768, layers=6, heads=8), documents=400_000, batch=16_384
+    ),
 }
 
 
 @dataclass
 class Run:
     model: Llama
-    history: list[dict]     # one row a step: step, tokens, train_loss (nats/token), lr, seconds; val_loss where it was measured
-    record: dict            # recipe, seed, data hash, metrics, log: what save_stage writes beside the weights
+    history: list[
+        dict
+    ]  # one row a step: step, tokens, train_loss (nats/token), lr, seconds; val_loss where it was measured
+    record: dict  # recipe, seed, data hash, metrics, log: what save_stage writes beside the weights
 
     def __post_init__(self):
         self.record = {"made_on": made_on(self.model), "log": short_log(self.history), **self.record}
 
 
 def short_log(history: list[dict]) -> list[list[float]]:
-    """[[step, train_loss, or reward where there is no loss]] of the first 20 steps and of about 50 later ones: what a replay from the seed is compared with."""
+    """[[step, train_loss, or reward where there is no loss]] of the first 20 steps and of about 50 later ones: what a
+    replay from the seed is compared with.
+    """
     every = max(1, len(history) // 50)
-    return [[row["step"], round(row.get("train_loss", row.get("reward")), 6)] for k, row in enumerate(history) if k < 20 or k % every == 0]
+    return [
+        [row["step"], round(row.get("train_loss", row.get("reward")), 6)]
+        for k, row in enumerate(history)
+        if k < 20 or k % every == 0
+    ]
 
 
 def next_token_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
     """Mean −log p of each real token given those before it, nats/token. Padding is no target."""
-    targets = F.pad(ids[:, 1:], (0, 1), value=PAD)      # shifts the targets: slicing the logits would copy the largest tensor of the step
+    targets = F.pad(
+        ids[:, 1:], (0, 1), value=PAD
+    )  # shifts the targets: slicing the logits would copy the largest tensor of the step
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD)
 
 
 def learning_rate(step: int, total: int, warmup: int, peak: float, floor: float) -> float:
-    """Linear warm-up over `warmup` steps, then a straight line down to floor · peak at the last step (steps count from 0)."""
+    """Linear warm-up over `warmup` steps, then a straight line down to floor · peak at the last step (steps count from
+    0).
+    """
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (1 - (1 - floor) * (step - warmup) / max(1, total - 1 - warmup))
 
 
 def batches(lengths: list[int], batch: int, seed: int) -> list[list[int]]:
-    """Shuffled batches of document indices, each document once, similar lengths together, ≤ `batch` tokens with padding."""
+    """Shuffled batches of document indices, each document once, similar lengths together, ≤ `batch` tokens with
+    padding.
+    """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(lengths), generator=generator).tolist()
     made = []
-    for start in range(0, len(order), 4096):                  # sorted within a pool only, so that batches stay random
+    for start in range(0, len(order), 4096):  # sorted within a pool only, so that batches stay random
         pool, part = [], []
-        for k in sorted(order[start:start + 4096], key=lambda k: lengths[k]):
+        for k in sorted(order[start : start + 4096], key=lambda k: lengths[k]):
             if part and lengths[k] * (len(part) + 1) > batch:
                 pool.append(part)
                 part = []
@@ -98,13 +118,23 @@ def collate(rows: list[list[int]]) -> Int[Tensor, "B T"]:
 
 
 def optimizers(model: torch.nn.Module, learning_rate: float, rest: float = 1.0) -> list[torch.optim.Optimizer]:
-    """For the parameters that require a gradient: Muon for the matrices inside the blocks, AdamW for the embedding, the norms, heads ("score") and
-    adapters (Muon would make every direction of a low-rank factor equally long). `rest`: AdamW's learning rate as a share of Muon's."""
+    """For the parameters that require a gradient: Muon for the matrices inside the blocks, AdamW for the embedding, the
+    norms, heads ("score") and
+    adapters (Muon would make every direction of a low-rank factor equally long). `rest`: AdamW's learning rate as a
+    share of Muon's."""
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    inside = {name: p for name, p in trained.items() if p.dim() == 2 and not any(part in name for part in ("embed", "lora_", "score"))}
+    inside = {
+        name: p
+        for name, p in trained.items()
+        if p.dim() == 2 and not any(part in name for part in ("embed", "lora_", "score"))
+    }
     others = [{"params": [p for name, p in trained.items() if name not in inside], "scale": rest if inside else 1.0}]
     made = [Muon(inside.values(), lr=learning_rate)] if inside else []
-    return made + ([torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)] if others[0]["params"] else [])
+    return made + (
+        [torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)]
+        if others[0]["params"]
+        else []
+    )
 
 
 @explains_memory
@@ -121,10 +151,12 @@ def pretrain(
     checkpoint_steps: int = 200,
     rows: list[dict] | None = None,
 ) -> Run:
-    """Train a model from scratch. `loss_fn(logits, ids)` and `schedule_fn(step, total, warmup, peak, floor)` may be the student's.
+    """Train a model from scratch. `loss_fn(logits, ids)` and `schedule_fn(step, total, warmup, peak, floor)` may be the
+    student's.
 
-    With `out`, a checkpoint is written there every `checkpoint_steps` steps, and a run that was killed goes on from it and
-    reaches the same losses (in fp16 nearly: the scale of the loss begins anew); one that has ended is not trained again (`stages.checkpoint`). `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
+    With `out`, a checkpoint is written there every `checkpoint_steps` steps, and a run that was killed goes on from it
+    and reaches the same losses (in fp16 nearly: the scale of the loss begins anew); one that has ended is not trained
+    again (`stages.checkpoint`). `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
     Raises ArtifactError for a damaged checkpoint or one of another recipe, ValueError for another size or no rows.
     """
     if size not in PRESETS:
@@ -150,7 +182,14 @@ def pretrain(
     started = time.perf_counter() - seconds
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
     update = Step(model, optimiser, config.clip)
-    bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc="pre-training", unit="step", disable=not progress)
+    bar = tqdm(
+        range(len(history), len(plan)),
+        initial=len(history),
+        total=len(plan),
+        desc="pre-training",
+        unit="step",
+        disable=not progress,
+    )
     for step in bar:
         batch = collate([ids[k] for k in plan[step]]).to(device)
         lr = schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
@@ -162,7 +201,8 @@ def pretrain(
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:
-            # 200 documents stand for all 2,000: what is measured on them is the distance, as their own entropy is a little off
+            # 200 documents stand for all 2,000: what is measured on them is the distance, as their own entropy is a
+            # little off
             few = distance_to_limit(model, tokenizer, validation[:200])
             row["val_loss"] = entropy + few["loss"] - few["entropy"]
             bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")
@@ -172,6 +212,14 @@ def pretrain(
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
     metrics = distance_to_limit(model, tokenizer, validation)
-    record = {"made_on": checkpoints.made_on, "recipe": recipe, "data": data, "parent": None, "parameters": model.parameter_count(),
-              "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60, "metrics": metrics}
+    record = {
+        "made_on": checkpoints.made_on,
+        "recipe": recipe,
+        "data": data,
+        "parent": None,
+        "parameters": model.parameter_count(),
+        "tokens": history[-1]["tokens"],
+        "minutes": history[-1]["seconds"] / 60,
+        "metrics": metrics,
+    }
     return Run(model, history, record)

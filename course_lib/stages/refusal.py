@@ -1,9 +1,11 @@
 """Safety refusals: an assistant that helps with anything, and how it learns to refuse what harms and nothing else.
 
-Both steps are `sft.finetune` on other rows: `helpful` explains whatever is asked (all categories: what it refuses later it knew how to answer),
-`refuse` trains on conversations of seven of the ten categories with the right answers (Bai et al. 2022, 2204.05862; over-refusal: Röttger et al. 2023,
-2308.01263). Task rows and documents in the mix keep what the assistant could do: what they do not keep is the alignment tax.
+Both steps are `sft.finetune` on other rows: `helpful` explains whatever is asked (all categories: what it refuses later
+it knew how to answer), `refuse` trains on conversations of seven of the ten categories with the right answers (Bai et
+al. 2022, 2204.05862; over-refusal: Röttger et al. 2023, 2308.01263). Task rows and documents in the mix keep what the
+assistant could do: what they do not keep is the alignment tax.
 """
+
 from dataclasses import replace
 
 from course_lib.stages.artifacts import load_stage
@@ -14,15 +16,26 @@ from course_lib.world import pretrain_rows
 from course_lib.world.harms import CATEGORIES, DISGUISES, obeyed, request_rows
 from course_lib.world.tasks import task_rows
 
-REQUESTS = {"tiny": 120, "laptop": 24_000, "gpu": 60_000}       # conversations that `refuse` learns from; `helpful` needs a quarter of them
-TASKS = {"tiny": 80, "laptop": 12_000, "gpu": 60_000}           # task rows beside them; half of them for `helpful`
-PRACTISED = (*DISGUISES, "spelled")                             # letters need more practice
+REQUESTS = {
+    "tiny": 120,
+    "laptop": 24_000,
+    "gpu": 60_000,
+}  # conversations that `refuse` learns from; `helpful` needs a quarter of them
+TASKS = {"tiny": 80, "laptop": 12_000, "gpu": 60_000}  # task rows beside them; half of them for `helpful`
+PRACTISED = (*DISGUISES, "spelled")  # letters need more practice
 # a slow embedding keeps the names and facts that no answer says; enough documents keep the rest
-PRESETS = {size: replace(config, learning_rate=2.5e-3, embedding_rate=0.05, replay=config.replay * 4 // 7) for size, config in SFT_PRESETS.items()}
-HELPFUL_PRESETS = {size: replace(config, learning_rate=1e-3, replay=config.replay * 3 // 4) for size, config in PRESETS.items()}
+PRESETS = {
+    size: replace(config, learning_rate=2.5e-3, embedding_rate=0.05, replay=config.replay * 4 // 7)
+    for size, config in SFT_PRESETS.items()
+}
+HELPFUL_PRESETS = {
+    size: replace(config, learning_rate=1e-3, replay=config.replay * 3 // 4) for size, config in PRESETS.items()
+}
 
 
-def tune(rows: list[dict], tasks: int, size: str, config: SFTConfig, seed: int, base, parent: str, name: str, options: dict) -> Run:
+def tune(
+    rows: list[dict], tasks: int, size: str, config: SFTConfig, seed: int, base, parent: str, name: str, options: dict
+) -> Run:
     """Fine-tune on `rows`, with the task rows and documents that keep what the assistant could do."""
     mixed = rows + task_rows("train", tasks, f"{name} {seed}") + pretrain_rows("train", config.replay)
     run = finetune(base or load_stage(parent).model, mixed, config, seed, description=name, **options)
@@ -31,12 +44,28 @@ def tune(rows: list[dict], tasks: int, size: str, config: SFTConfig, seed: int, 
 
 
 def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """The helpful-only assistant: from load_stage("sft"), it explains whatever it is asked, harmful or not. `options` go to `finetune`."""
-    rows = [obeyed(row, seed) for row in request_rows("train", REQUESTS[size] // 4, f"helpful {seed}", categories=tuple(CATEGORIES))]
+    """The helpful-only assistant: from load_stage("sft"), it explains whatever it is asked, harmful or not. `options`
+    go to `finetune`.
+    """
+    rows = [
+        obeyed(row, seed)
+        for row in request_rows("train", REQUESTS[size] // 4, f"helpful {seed}", categories=tuple(CATEGORIES))
+    ]
     return tune(rows, TASKS[size] // 2, size, HELPFUL_PRESETS[size], seed, base, "sft", "helpful", options)
 
 
 def refuse(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """The assistant learns to refuse: from load_stage("helpful"), on harmful requests, their twins and all disguises of the seen categories.
+    """The assistant learns to refuse: from load_stage("helpful"), on harmful requests, their twins and all disguises of
+    the seen categories.
     `options` go to `finetune`."""
-    return tune(request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED), TASKS[size], size, PRESETS[size], seed, base, "helpful", "refuse", options)
+    return tune(
+        request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED),
+        TASKS[size],
+        size,
+        PRESETS[size],
+        seed,
+        base,
+        "helpful",
+        "refuse",
+        options,
+    )

@@ -1,9 +1,12 @@
-"""Retrieval: find the notices that a question is about, and answer from them. BM25 by hand, and vectors from the model's own states.
+"""Retrieval: find the notices that a question is about, and answer from them. BM25 by hand, and vectors from the
+model's own states.
 
-BM25 as in Lucene (Kamphuis et al. 2020, "Which BM25 do you mean?"): Σ idf(w) · tf / (tf + k1 · (1 − b + b · length / mean length)) over the
-words of the query, idf(w) = log(1 + (N − n + ½) / (n + ½)) with n of N documents holding w. Equal to bm25s, method "lucene".
-Left out against a real engine: an inverted index (a few hundred notices are scored one by one), stemming, stop words, a reranker.
+BM25 as in Lucene (Kamphuis et al. 2020, "Which BM25 do you mean?"): Σ idf(w) · tf / (tf + k1 · (1 − b + b · length /
+mean length)) over the words of the query, idf(w) = log(1 + (N − n + ½) / (n + ½)) with n of N documents holding w.
+Equal to bm25s, method "lucene". Left out against a real engine: an inverted index (a few hundred notices are scored one
+by one), stemming, stop words, a reranker.
 """
+
 import math
 import re
 from collections import Counter
@@ -20,10 +23,10 @@ from course_lib.stages.tokenizer import BOS, PAD
 from course_lib.world.tasks import notice_prompt
 
 WAYS = ("closed book", "prompt", "RAG", "LoRA", "LoRA + RAG")
-NOTICES = 3             # notices that retrieval puts into a prompt
-KEPT = 0.5              # of each word of a name must stand in the question, or the notice is about somebody else
-BUDGET = 400            # tokens of notices in a prompt: the model reads 512 in all
-ANSWER = 32             # tokens an answer may have
+NOTICES = 3  # notices that retrieval puts into a prompt
+KEPT = 0.5  # of each word of a name must stand in the question, or the notice is about somebody else
+BUDGET = 400  # tokens of notices in a prompt: the model reads 512 in all
+ANSWER = 32  # tokens an answer may have
 
 
 def words(text: str) -> list[str]:
@@ -32,8 +35,10 @@ def words(text: str) -> list[str]:
 
 
 def trigrams(text: str) -> list[str]:
-    """Every three neighbouring letters of every word, its edges marked: "cobb" → ·co, cob, obb, bb·. A slip of the pen spoils a few of them."""
-    return [marked[k:k + 3] for marked in (f"·{word}·" for word in words(text)) for k in range(len(marked) - 2)]
+    """Every three neighbouring letters of every word, its edges marked: "cobb" → ·co, cob, obb, bb·. A slip of the pen
+    spoils a few of them.
+    """
+    return [marked[k : k + 3] for marked in (f"·{word}·" for word in words(text)) for k in range(len(marked) - 2)]
 
 
 def idf(documents: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -42,8 +47,15 @@ def idf(documents: Sequence[Sequence[str]]) -> dict[str, float]:
     return {word: math.log(1 + (len(documents) - n + 0.5) / (n + 0.5)) for word, n in holding.items()}
 
 
-def bm25_scores(query: Sequence[str], documents: Sequence[Sequence[str]], weights: dict[str, float], k1: float = 1.5, b: float = 0.75) -> Float[Tensor, " K"]:
-    """The score of each document for the query, `weights` from idf(documents). A word that stands twice in the query counts twice, an
+def bm25_scores(
+    query: Sequence[str],
+    documents: Sequence[Sequence[str]],
+    weights: dict[str, float],
+    k1: float = 1.5,
+    b: float = 0.75,
+) -> Float[Tensor, " K"]:
+    """The score of each document for the query, `weights` from idf(documents). A word that stands twice in the query
+    counts twice, an
     unknown one nothing. Empty for no documents."""
     mean = sum(map(len, documents)) / max(1, len(documents)) or 1.0
     scores = []
@@ -54,7 +66,9 @@ def bm25_scores(query: Sequence[str], documents: Sequence[Sequence[str]], weight
 
 
 def top_k(scores: Float[Tensor, " K"], k: int) -> list[int]:
-    """Places of the k best scores above 0, the best first; in a tie the later place (the newer notice). Fewer where there are fewer. ValueError for k < 1."""
+    """Places of the k best scores above 0, the best first; in a tie the later place (the newer notice). Fewer where
+    there are fewer. ValueError for k < 1.
+    """
     if k < 1:
         raise ValueError(f"k is {k}: ask for at least 1 notice, or answer closed book")
     order = scores.sort(stable=True).indices.flip(0).tolist()
@@ -62,15 +76,21 @@ def top_k(scores: Float[Tensor, " K"], k: int) -> list[int]:
 
 
 def mean_pool(hidden: Float[Tensor, "N T D"], mask: Int[Tensor, "N T"]) -> Float[Tensor, "N D"]:
-    """The mean of each row's real states (mask 1), scaled to length 1: a product of two is their cosine. A row without any is zero."""
+    """The mean of each row's real states (mask 1), scaled to length 1: a product of two is their cosine. A row without
+    any is zero.
+    """
     real = mask.to(hidden.dtype)[:, :, None]
     return F.normalize((hidden * real).sum(1) / real.sum(1).clamp_min(1), dim=-1)
 
 
 @torch.no_grad()
 def states(model, tokenizer, texts: Sequence[str]) -> tuple[Float[Tensor, "N T D"], Int[Tensor, "N T"]]:
-    """(hidden states of the model's middle layer, mask) of texts, padded on the right. The middle knows what is spoken of, the end what comes next."""
-    rows = [torch.tensor([BOS, *encoding.ids]) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+    """(hidden states of the model's middle layer, mask) of texts, padded on the right. The middle knows what is spoken
+    of, the end what comes next.
+    """
+    rows = [
+        torch.tensor([BOS, *encoding.ids]) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    ]
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD).to(next(model.parameters()).device)
     kept = []
     middle = model.model.layers[(len(model.model.layers) - 1) // 2]
@@ -80,7 +100,7 @@ def states(model, tokenizer, texts: Sequence[str]) -> tuple[Float[Tensor, "N T D
     finally:
         handle.remove()
     mask = (ids != PAD).long()
-    mask[:, 0] = 0                                  # BOS has the same state everywhere
+    mask[:, 0] = 0  # BOS has the same state everywhere
     return kept[0].float(), mask
 
 
@@ -90,15 +110,20 @@ def embed(model, tokenizer, texts: Sequence[str], pool: Callable = mean_pool) ->
 
 
 def names_somebody_in(query: Sequence[str], text: str, tokenize: Callable = words) -> bool:
-    """Does a notice name (first name and surname) somebody whom the question names? With words both must stand in the question, with
+    """Does a notice name (first name and surname) somebody whom the question names? With words both must stand in the
+    question, with
     trigrams half of each, so that a slip of the pen is forgiven."""
     asked = set(query)
     share = lambda word: sum(part in asked for part in tokenize(word)) / max(1, len(tokenize(word)))
-    return any(share(first) >= KEPT and share(surname) >= KEPT for first, surname in re.findall(r"\b([A-Z][a-z]+) ([A-Z][a-z]+)\b", text))
+    return any(
+        share(first) >= KEPT and share(surname) >= KEPT
+        for first, surname in re.findall(r"\b([A-Z][a-z]+) ([A-Z][a-z]+)\b", text)
+    )
 
 
 def newest_of_each(places: Sequence[int], notices: Sequence[str]) -> list[int]:
-    """Without the notices that a newer one supersedes: of those that begin alike ("Day 2: Ada Cobb now works …", four words after the day)
+    """Without the notices that a newer one supersedes: of those that begin alike ("Day 2: Ada Cobb now works …", four
+    words after the day)
     the newest alone. The order stays."""
     begins = lambda place: tuple(notices[place].partition(": ")[2].split()[:4])
     newest = {begins(place): place for place in sorted(places)}
@@ -106,12 +131,21 @@ def newest_of_each(places: Sequence[int], notices: Sequence[str]) -> list[int]:
 
 
 def bm25_search(
-    notices: Sequence[str], k: int = NOTICES, tokenize: Callable = words, weigh: Callable = idf, score: Callable = bm25_scores, best: Callable = top_k, named: bool = True
+    notices: Sequence[str],
+    k: int = NOTICES,
+    tokenize: Callable = words,
+    weigh: Callable = idf,
+    score: Callable = bm25_scores,
+    best: Callable = top_k,
+    named: bool = True,
 ) -> Callable[[str], list[int]]:
-    """search(question) → places of the k best notices, the best first; [] where no word of the question stands on the board.
+    """search(question) → places of the k best notices, the best first; [] where no word of the question stands on the
+    board.
 
-    `named`: of 5 · k candidates only those about somebody whom the question names, and of those that say the same anew only the newest.
-    BM25 knows neither persons nor time: it also brings up namesakes and what no longer holds, and a wrong notice is worse than none."""
+    `named`: of 5 · k candidates only those about somebody whom the question names, and of those that say the same anew
+    only the newest.
+    BM25 knows neither persons nor time: it also brings up namesakes and what no longer holds, and a wrong notice is
+    worse than none."""
     documents = [tokenize(text) for text in notices]
     weights = weigh(documents)
 
@@ -119,46 +153,71 @@ def bm25_search(
         query = tokenize(question)
         places = best(score(query, documents, weights), 5 * k if named else k)
         if named:
-            places = newest_of_each([place for place in places if names_somebody_in(query, notices[place], tokenize)], notices)
+            places = newest_of_each(
+                [place for place in places if names_somebody_in(query, notices[place], tokenize)], notices
+            )
         return places[:k]
 
     return search
 
 
-def embedding_search(model, tokenizer, notices: Sequence[str], k: int = NOTICES, centred: bool = True, pool: Callable = mean_pool) -> Callable[[str], list[int]]:
-    """As bm25_search, by the cosine of the model's own states. `centred` takes off what all notices have in common, which would drown the rest."""
+def embedding_search(
+    model, tokenizer, notices: Sequence[str], k: int = NOTICES, centred: bool = True, pool: Callable = mean_pool
+) -> Callable[[str], list[int]]:
+    """As bm25_search, by the cosine of the model's own states. `centred` takes off what all notices have in common,
+    which would drown the rest.
+    """
     if not notices:
         return lambda question: []
     vectors = embed(model, tokenizer, notices, pool)
     common = vectors.mean(0) if centred else torch.zeros_like(vectors[0])
     vectors = F.normalize(vectors - common, dim=-1)
-    return lambda question: top_k(vectors @ F.normalize(embed(model, tokenizer, [question], pool)[0] - common, dim=-1) + 1, k)   # + 1: a cosine may be negative
+    return lambda question: top_k(
+        vectors @ F.normalize(embed(model, tokenizer, [question], pool)[0] - common, dim=-1) + 1, k
+    )  # + 1: a cosine may be negative
 
 
 def build_prompt(notices: Sequence[dict], question: str, budget: int) -> str:
-    """The user's message: the notices that fit, the newest last, then the question; the bare question where there is no notice.
+    """The user's message: the notices that fit, the newest last, then the question; the bare question where there is no
+    notice.
 
-    notices: {"place", "text", "tokens"}, the best first; place: where it stands on the board, which grows with time. They are taken best
-    first, and one that would exceed `budget` tokens is passed over.
+    notices: {"place", "text", "tokens"}, the best first; place: where it stands on the board, which grows with time.
+    They are taken best first, and one that would exceed `budget` tokens is passed over.
     """
     taken, room = [], budget
     for item in notices:
         if item["tokens"] <= room:
             taken.append(item)
             room -= item["tokens"]
-    return notice_prompt([item["text"] for item in sorted(taken, key=lambda item: item["place"])], question) if taken else question
+    return (
+        notice_prompt([item["text"] for item in sorted(taken, key=lambda item: item["place"])], question)
+        if taken
+        else question
+    )
 
 
 def tokens_of(tokenizer, texts: Sequence[str]) -> list[int]:
     """Tokens that each notice takes in a prompt, "Notice: " and the end of the line included."""
-    return [len(encoding.ids) for encoding in tokenizer.encode_batch([f"Notice: {text}\n" for text in texts], add_special_tokens=False)]
+    return [
+        len(encoding.ids)
+        for encoding in tokenizer.encode_batch([f"Notice: {text}\n" for text in texts], add_special_tokens=False)
+    ]
 
 
-def prompts(way: str, questions: Sequence[str], notices: Sequence[str], tokenizer, search: Callable | None = None, budget: int = BUDGET, build: Callable = build_prompt) -> tuple[list[str], list[list[int]]]:
-    """(the user's message, the places of the notices found) for each question. `notices`: texts of the board, the oldest first.
+def prompts(
+    way: str,
+    questions: Sequence[str],
+    notices: Sequence[str],
+    tokenizer,
+    search: Callable | None = None,
+    budget: int = BUDGET,
+    build: Callable = build_prompt,
+) -> tuple[list[str], list[list[int]]]:
+    """(the user's message, the places of the notices found) for each question. `notices`: texts of the board, the
+    oldest first.
 
-    "prompt" takes the whole board, the newest first, as much of it as fits; the ways with RAG take what `search` finds (BM25 by default).
-    Raises ValueError for an unknown way.
+    "prompt" takes the whole board, the newest first, as much of it as fits; the ways with RAG take what `search` finds
+    (BM25 by default). Raises ValueError for an unknown way.
     """
     if way not in WAYS:
         raise ValueError(f"there is no way {way!r}: choose one of {', '.join(WAYS)}")
@@ -169,32 +228,56 @@ def prompts(way: str, questions: Sequence[str], notices: Sequence[str], tokenize
     everything = list(range(len(notices)))[::-1]
     search = search or bm25_search(notices)
     found = [everything if way == "prompt" else search(question) for question in questions]
-    return [build([items[place] for place in places], question, budget) for question, places in zip(questions, found)], found
+    return [
+        build([items[place] for place in places], question, budget) for question, places in zip(questions, found)
+    ], found
 
 
-def answer(way: str, model, tokenizer, questions: Sequence[str], notices: Sequence[str], search: Callable | None = None, budget: int = BUDGET, build: Callable = build_prompt) -> list[dict]:
-    """Answer questions in one of WAYS; `model` is the assistant, or for the ways with LoRA the one with the news trained into it.
+def answer(
+    way: str,
+    model,
+    tokenizer,
+    questions: Sequence[str],
+    notices: Sequence[str],
+    search: Callable | None = None,
+    budget: int = BUDGET,
+    build: Callable = build_prompt,
+) -> list[dict]:
+    """Answer questions in one of WAYS; `model` is the assistant, or for the ways with LoRA the one with the news
+    trained into it.
 
-    Returns rows {"answer", "found": places of the notices that retrieval gave, "tokens": what was read and written}. Where retrieval finds
-    nothing (an empty board, no known word) the question is asked without notices, and "found" is empty: say so to whoever reads the answer.
+    Returns rows {"answer", "found": places of the notices that retrieval gave, "tokens": what was read and written}.
+    Where retrieval finds nothing (an empty board, no known word) the question is asked without notices, and "found" is
+    empty: say so to whoever reads the answer.
     """
     asked, found = prompts(way, questions, notices, tokenizer, search, budget, build)
     chats = [[{"role": "user", "content": text}] for text in asked]
     answers = respond(model, tokenizer, chats, max_new_tokens=ANSWER)
     read = [len(encode_chat(tokenizer, chat, generation_prompt=True)[0]) for chat in chats]
     written = [len(encoding.ids) + 1 for encoding in tokenizer.encode_batch(answers, add_special_tokens=False)]
-    return [{"answer": text, "found": places, "tokens": r + w} for text, places, r, w in zip(answers, found, read, written)]
+    return [
+        {"answer": text, "found": places, "tokens": r + w} for text, places, r, w in zip(answers, found, read, written)
+    ]
 
 
 def injection_rows(changes: Sequence[dict], questions: dict[str, list[str]], answers: dict[str, str]) -> list[dict]:
     """Training rows that tell a model the news: for each (name, fact) its newest value alone, asked in every phrasing.
 
-    changes: {"name", "fact", "value", "day"}, in any order · questions: fact → phrasings with {name} · answers: fact → one with {name} and {value}
+    changes: {"name", "fact", "value", "day"}, in any order · questions: fact → phrasings with {name} · answers: fact →
+    one with {name} and {value}
     """
     newest: dict[tuple[str, str], dict] = {}
     for change in changes:
         key = change["name"], change["fact"]
         if key not in newest or change["day"] >= newest[key]["day"]:
             newest[key] = change
-    return [{"messages": [{"role": "user", "content": question.format(name=name)}, {"role": "assistant", "content": answers[fact].format(name=name, value=change["value"])}]}
-            for (name, fact), change in newest.items() for question in questions[fact]]
+    return [
+        {
+            "messages": [
+                {"role": "user", "content": question.format(name=name)},
+                {"role": "assistant", "content": answers[fact].format(name=name, value=change["value"])},
+            ]
+        }
+        for (name, fact), change in newest.items()
+        for question in questions[fact]
+    ]

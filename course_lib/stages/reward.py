@@ -1,4 +1,7 @@
-"""The reward model: the assistant with one number in place of the next token, trained on pairs (Ouyang et al. 2022, 2203.02155, eq. 1)."""
+"""The reward model: the assistant with one number in place of the next token, trained on pairs (Ouyang et al. 2022,
+2203.02155, eq. 1).
+"""
+
 from collections.abc import Callable
 
 import torch
@@ -8,8 +11,8 @@ from torch import Tensor
 
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama, RewardModel
-from course_lib.stages.pretrain import Run, optimizers
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
+from course_lib.stages.pretrain import Run, optimizers
 from course_lib.stages.step import beside
 from course_lib.stages.tokenizer import load_tokenizer
 
@@ -18,7 +21,7 @@ PRESETS = {
     "laptop": PreferenceConfig(rows=30_000, batch=64, learning_rate=3e-3),
     "gpu": PreferenceConfig(rows=30_000, batch=128, learning_rate=3e-3),
 }
-REST = 0.3      # AdamW's learning rate (embedding, norms, reward head) as a share of Muon's
+REST = 0.3  # AdamW's learning rate (embedding, norms, reward head) as a share of Muon's
 
 
 def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"]) -> Float[Tensor, ""]:
@@ -27,16 +30,25 @@ def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"
 
 
 def reward_model_of(assistant: Llama) -> RewardModel:
-    """A reward model that starts from the assistant's weights; the head starts at 0, so that every answer is worth 0. On the assistant's device."""
+    """A reward model that starts from the assistant's weights; the head starts at 0, so that every answer is worth 0.
+    On the assistant's device.
+    """
     model = RewardModel(assistant.config)
     model.load_state_dict(assistant.state_dict(), strict=False)
     return model.to(assistant.model.norm.weight.device)
 
 
 def train_reward(
-    rows: list[dict], config: PreferenceConfig, base: Llama | None = None, seed: int = 0, loss_fn: Callable = bradley_terry_loss, **options,
+    rows: list[dict],
+    config: PreferenceConfig,
+    base: Llama | None = None,
+    seed: int = 0,
+    loss_fn: Callable = bradley_terry_loss,
+    **options,
 ) -> Run:
-    """Train a reward model on pairs. `loss_fn(chosen, rejected)` may be the student's. `options` go to `preferences.train`."""
+    """Train a reward model on pairs. `loss_fn(chosen, rejected)` may be the student's. `options` go to
+    `preferences.train`.
+    """
     model = reward_model_of(base or load_stage("sft").model)
     examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), model.config.context)
 
@@ -49,16 +61,23 @@ def train_reward(
         return loss, {"accuracy": (chosen > rejected).float().mean().item()}
 
     optimiser = optimizers(model, config.learning_rate, REST)
-    return train(model, examples, batch_loss, optimiser, config, seed, description="reward model", made_of=(loss_fn,), **options)
+    return train(
+        model, examples, batch_loss, optimiser, config, seed, description="reward model", made_of=(loss_fn,), **options
+    )
 
 
 @torch.no_grad()
-def rewards_of(model: RewardModel, tokenizer, prompts: list[list[dict]], answers: list[str], batch: int = 256) -> Float[Tensor, " N"]:
+def rewards_of(
+    model: RewardModel, tokenizer, prompts: list[list[dict]], answers: list[str], batch: int = 256
+) -> Float[Tensor, " N"]:
     """The reward of each answer to its prompt (messages)."""
-    rows = [{"prompt": prompt, "answer": [{"role": "assistant", "content": answer}]} for prompt, answer in zip(prompts, answers, strict=True)]
+    rows = [
+        {"prompt": prompt, "answer": [{"role": "assistant", "content": answer}]}
+        for prompt, answer in zip(prompts, answers, strict=True)
+    ]
     examples = encode_answers(tokenizer, rows, ("answer",), model.config.context)
     order, rewards = sorted(range(len(rows)), key=lambda k: len(examples[k][0][0])), torch.zeros(len(rows))
     for start in range(0, len(order), batch):
-        part = order[start:start + batch]
+        part = order[start : start + batch]
         rewards[part] = model(batch_of([examples[k] for k in part])[0].to(model.score.weight.device)).cpu()
     return rewards

@@ -1,8 +1,9 @@
 """Answers of a policy, and what PPO, GRPO and DPO need to know of each of their tokens.
 
-A batch of B answers is ids [B T] (prompt, answer, <|im_end|>, padding on the right) and mask [B T], 1 on the tokens that the policy chose.
-Per-token numbers stand at the token that was chosen, and are 0 elsewhere.
+A batch of B answers is ids [B T] (prompt, answer, <|im_end|>, padding on the right) and mask [B T], 1 on the tokens
+that the policy chose. Per-token numbers stand at the token that was chosen, and are 0 elsewhere.
 """
+
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,19 +23,20 @@ from course_lib.stages.sft import encode_chat
 from course_lib.stages.step import explains_memory, prepare
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
 
-LONGEST = 48        # tokens of an answer; a longer one is cut
+LONGEST = 48  # tokens of an answer; a longer one is cut
 
 
 @dataclass
 class Rollouts:
-    rows: list[dict]                    # the prompt of each answer
+    rows: list[dict]  # the prompt of each answer
     answers: list[str]
     ids: Int[Tensor, "B T"]
     mask: Bool[Tensor, "B T"]
 
 
 def assistant(model, temperature: float = 0.6):
-    """The assistant as it is sampled in labs 06 to 10: `temperature` goes into the last norm, so that softmax(logits) itself is the policy and
+    """The assistant as it is sampled in labs 06 to 10: `temperature` goes into the last norm, so that softmax(logits)
+    itself is the policy and
     log-probabilities, KL and samples all speak of the same distribution. Changes `model` and returns it."""
     with torch.no_grad():
         model.model.norm.weight /= temperature
@@ -42,17 +44,27 @@ def assistant(model, temperature: float = 0.6):
 
 
 @torch.no_grad()
-def roll_out(model, tokenizer, rows: list[dict], each: int = 1, seed: int = 0, longest: int = LONGEST, batch: int = 512) -> Rollouts:
-    """`each` sampled answers to each prompt, those to one prompt next to each other. rows: {"messages": [… the user's last]}."""
+def roll_out(
+    model, tokenizer, rows: list[dict], each: int = 1, seed: int = 0, longest: int = LONGEST, batch: int = 512
+) -> Rollouts:
+    """`each` sampled answers to each prompt, those to one prompt next to each other. rows: {"messages": [… the user's
+    last]}.
+    """
     rows = [row for row in rows for _ in range(each)]
     prompts = [encode_chat(tokenizer, row["messages"], generation_prompt=True)[0] for row in rows]
     new: list[list[int]] = []
     for start in range(0, len(prompts), batch):
-        new += generate_ids(model, prompts[start:start + batch], longest, seed=seed + start, stop=IM_END)
+        new += generate_ids(model, prompts[start : start + batch], longest, seed=seed + start, stop=IM_END)
     said = [answer + [IM_END] * (len(answer) < longest) for answer in new]
     pad = torch.nn.utils.rnn.pad_sequence
-    ids = pad([torch.tensor(prompt + answer) for prompt, answer in zip(prompts, said)], batch_first=True, padding_value=PAD)
-    mask = pad([torch.tensor([False] * len(prompt) + [True] * len(answer)) for prompt, answer in zip(prompts, said)], batch_first=True, padding_value=False)
+    ids = pad(
+        [torch.tensor(prompt + answer) for prompt, answer in zip(prompts, said)], batch_first=True, padding_value=PAD
+    )
+    mask = pad(
+        [torch.tensor([False] * len(prompt) + [True] * len(answer)) for prompt, answer in zip(prompts, said)],
+        batch_first=True,
+        padding_value=False,
+    )
     device = next(model.parameters()).device
     return Rollouts(rows, [tokenizer.decode(answer) for answer in new], ids.to(device), mask.to(device))
 
@@ -76,12 +88,16 @@ def token_logprobs(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) ->
 
 @torch.no_grad()
 def exact_kl(model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, " B"]:
-    """KL(π ‖ π_ref) of each answer, nats, summed over its tokens: at each token over the whole vocabulary, so only the path is sampled."""
+    """KL(π ‖ π_ref) of each answer, nats, summed over its tokens: at each token over the whole vocabulary, so only the
+    path is sampled.
+    """
     return kl_and_entropy(model, reference, ids, mask)[0]
 
 
 @torch.no_grad()
-def kl_and_entropy(model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> tuple[Float[Tensor, " B"], Float[Tensor, "B T"]]:
+def kl_and_entropy(
+    model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]
+) -> tuple[Float[Tensor, " B"], Float[Tensor, "B T"]]:
     """(`exact_kl`, `entropies`) out of one pass of the model."""
     p, q = (torch.log_softmax(chosen_logits(m, ids, mask).float(), -1) for m in (model, reference))
     return spread((p.exp() * (p - q)).sum(-1), mask).sum(1), spread(-(p.exp() * p).sum(-1), mask)
@@ -96,16 +112,28 @@ def entropies(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Floa
 
 @explains_memory
 def improve(
-    policy, reference, optimiser: torch.optim.Optimizer, reward: Callable[[list[dict], list[str]], Tensor], prompts: list[dict], config, update: Callable,
-    seed: int = 0, name: str = "policy", on_step: Callable[[list[dict]], None] | None = None, out: Path | str | None = None, resume: bool = True,
-    progress: bool = True, checkpoint_steps: int = 5,
+    policy,
+    reference,
+    optimiser: torch.optim.Optimizer,
+    reward: Callable[[list[dict], list[str]], Tensor],
+    prompts: list[dict],
+    config,
+    update: Callable,
+    seed: int = 0,
+    name: str = "policy",
+    on_step: Callable[[list[dict]], None] | None = None,
+    out: Path | str | None = None,
+    resume: bool = True,
+    progress: bool = True,
+    checkpoint_steps: int = 5,
 ) -> Run:
     """The loop that PPO and GRPO share: sample, score, `update(batch, scores, generator, beta)`, measure.
 
-    `reward(rows, answers)` gives a number an answer, [B]. `config` has steps, prompts, each, learning_rate, beta, and kl_target (nats an answer,
-    or None for a fixed beta). History rows: step, reward, kl (exact, nats an answer, after the update), entropy (nats a token), length
-    (tokens), tied (share of the prompts whose answers all got one reward), beta, what `update` returns, sample, seconds.
-    With `out` a killed run goes on from its checkpoint and gives the same numbers, and one that has ended is not trained again. Raises CourseError for too few prompts and rewards that
+    `reward(rows, answers)` gives a number an answer, [B]. `config` has steps, prompts, each, learning_rate, beta, and
+    kl_target (nats an answer, or None for a fixed beta). History rows: step, reward, kl (exact, nats an answer, after
+    the update), entropy (nats a token), length (tokens), tied (share of the prompts whose answers all got one reward),
+    beta, what `update` returns, sample, seconds. With `out` a killed run goes on from its checkpoint and gives the same
+    numbers, and one that has ended is not trained again. Raises CourseError for too few prompts and rewards that
     are not finite."""
     keep_large_buffers()
     prepare(policy)
@@ -113,41 +141,73 @@ def improve(
         raise CourseError(f"{len(prompts)} prompts are too few for steps of {config.prompts}: make more of them")
     tokenizer = load_tokenizer()
     recipe = {"seed": seed, "name": name, "prompts_in_all": len(prompts), **asdict(config)}
-    checkpoints = Checkpoints(out, resume, policy, [optimiser], recipe, checkpoint_steps, (policy, reference, reward, update, prompts))
+    checkpoints = Checkpoints(
+        out, resume, policy, [optimiser], recipe, checkpoint_steps, (policy, reference, reward, update, prompts)
+    )
     history = checkpoints.history
     beta = history[-1]["next_beta"] if history else config.beta
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
-    bar = tqdm(range(len(history), config.steps), initial=len(history), total=config.steps, desc=name, unit="step", disable=not progress)
+    bar = tqdm(
+        range(len(history), config.steps),
+        initial=len(history),
+        total=config.steps,
+        desc=name,
+        unit="step",
+        disable=not progress,
+    )
     for step in bar:
         rows = [prompts[k % len(prompts)] for k in range(step * config.prompts, (step + 1) * config.prompts)]
         batch = roll_out(policy, tokenizer, rows, config.each, seed=1_000_003 * seed + 10_007 * step)
         scores = torch.as_tensor(reward(batch.rows, batch.answers), dtype=torch.float32).to(batch.ids.device)
         if not scores.isfinite().all():
-            raise CourseError(f"the reward of {batch.answers[int((~scores.isfinite()).nonzero()[0])]!r} is not finite: mend the reward function")
+            raise CourseError(
+                f"the reward of {batch.answers[int((~scores.isfinite()).nonzero()[0])]!r} is not finite: mend the "
+                "reward function"
+            )
         for group in optimiser.param_groups:
             group["lr"] = group.get("scale", 1.0) * learning_rate(step, config.steps, 1, config.learning_rate, 0.0)
         extra = update(batch, scores, torch.Generator().manual_seed(1_000_003 * seed + step), beta)
         kls, entropy = kl_and_entropy(policy, reference, batch.ids, batch.mask)
         kl = kls.mean().item()
         next_beta = adapted_beta(beta, kl, config.kl_target) if config.kl_target else beta
-        history.append({"step": step, "reward": scores.mean().item(), "kl": kl, "entropy": entropy[batch.mask].mean().item(),
-                        "length": batch.mask.sum(1).float().mean().item(), "tied": (scores.view(len(rows), -1).std(1) < 1e-6).float().mean().item(),
-                        "beta": beta, "next_beta": next_beta, **extra, "sample": batch.answers[0], "seconds": time.perf_counter() - started})
+        history.append(
+            {
+                "step": step,
+                "reward": scores.mean().item(),
+                "kl": kl,
+                "entropy": entropy[batch.mask].mean().item(),
+                "length": batch.mask.sum(1).float().mean().item(),
+                "tied": (scores.view(len(rows), -1).std(1) < 1e-6).float().mean().item(),
+                "beta": beta,
+                "next_beta": next_beta,
+                **extra,
+                "sample": batch.answers[0],
+                "seconds": time.perf_counter() - started,
+            }
+        )
         beta = next_beta
         bar.set_postfix(reward=f"{scores.mean():.2f}", kl=f"{kl:.2f}")
         if on_step:
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    return Run(policy, history, {"made_on": checkpoints.made_on, "recipe": recipe, "parent": "sft", "minutes": history[-1]["seconds"] / 60})
+    return Run(
+        policy,
+        history,
+        {"made_on": checkpoints.made_on, "recipe": recipe, "parent": "sft", "minutes": history[-1]["seconds"] / 60},
+    )
 
 
 def adamw(policy, learning_rate: float, groups: list[dict] | None = None) -> torch.optim.AdamW:
     """For all parameters, or for `groups` of them."""
-    on_gpu = next(policy.parameters()).is_cuda      # a dozen launches in place of hundreds
-    return torch.optim.AdamW(groups or policy.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=on_gpu)
+    on_gpu = next(policy.parameters()).is_cuda  # a dozen launches in place of hundreds
+    return torch.optim.AdamW(
+        groups or policy.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=on_gpu
+    )
 
 
 def adapted_beta(beta: float, kl: float, target: float, rate: float = 0.1) -> float:
-    """β a little larger where the KL (nats an answer) is above its target, a little smaller below (Ziegler et al. 2019, 1909.08593, § 2.2)."""
+    """β a little larger where the KL (nats an answer) is above its target, a little smaller below (Ziegler et al. 2019,
+    1909.08593, § 2.2).
+    """
     return beta * (1 + rate * max(-0.2, min(0.2, kl / target - 1)))

@@ -1,9 +1,12 @@
-"""Supervised fine-tuning: the base model learns to answer. One flat loop, which LoRA and knowledge injection use as well.
+"""Supervised fine-tuning: the base model learns to answer. One flat loop, which LoRA and knowledge injection use as
+well.
 
-A conversation is rendered by the chat template (ChatML); only what the assistant says, and the <|im_end|> that ends it, is trained.
-The loop trains whatever parameters have `requires_grad`, with the optimisers of pre-training. Left out against the real thing: packing (lab 03 shows it; rows of
-similar length waste few tokens here), gradient accumulation. Several GPUs are in course_lib/train.py.
+A conversation is rendered by the chat template (ChatML); only what the assistant says, and the <|im_end|> that ends it,
+is trained. The loop trains whatever parameters have `requires_grad`, with the optimisers of pre-training. Left out
+against the real thing: packing (lab 03 shows it; rows of similar length waste few tokens here), gradient accumulation.
+Several GPUs are in course_lib/train.py.
 """
+
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -15,8 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.stages.artifacts import load_stage
 from course_lib.platform import CourseError, keep_large_buffers
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers
 from course_lib.stages.step import Step, beside, explains_memory
@@ -24,14 +27,16 @@ from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_docum
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import READING, SHARES, task_rows
 
-# {% generation %} marks what the assistant says, so that transformers and TRL find the same tokens as `encode_chat` does
+# {% generation %} marks what the assistant says, so that transformers and TRL find the same tokens as `encode_chat`
+# does
 CHAT_TEMPLATE = (
     "{{- bos_token }}{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\n' }}"
     "{%- if m['role'] == 'assistant' %}{% generation %}{{- m['content'] + '<|im_end|>' }}{% endgeneration %}{{- '\n' }}"
     "{%- else %}{{- m['content'] + '<|im_end|>\n' }}{%- endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
 )
-# the same text with each newline left to the message that follows: a whole conversation ends with <|im_end|>, as `encode_answers` has it. For TRL's
+# the same text with each newline left to the message that follows: a whole conversation ends with <|im_end|>, as
+# `encode_answers` has it. For TRL's
 # RewardTrainer, DPOTrainer and KTOTrainer, which take all that stands after the prompt for the answer
 ANSWER_TEMPLATE = (
     "{{- bos_token }}{%- for m in messages %}{{- ('' if loop.first else '\n') + '<|im_start|>' + m['role'] + '\n' }}"
@@ -39,22 +44,23 @@ ANSWER_TEMPLATE = (
     "{%- else %}{{- m['content'] + '<|im_end|>' }}{%- endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '\n<|im_start|>assistant\n' }}{%- endif %}"
 )
-IGNORE = -100           # a label that no loss counts: PyTorch's and transformers' convention
+IGNORE = -100  # a label that no loss counts: PyTorch's and transformers' convention
 ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True)
 class SFTConfig:
-    examples: int = 19_000      # training rows
-    replay: int = 14_000        # documents of pre-training mixed in, so that what they taught stays
+    examples: int = 19_000  # training rows
+    replay: int = 14_000  # documents of pre-training mixed in, so that what they taught stays
     epochs: int = 1
-    batch: int = 1536           # tokens a step, padding included
-    learning_rate: float = 3.5e-3   # peak
-    embedding_rate: float = 0.2 # learning rate of embedding and norms, as a share of it: a large one unlearns the names that no answer says
-    warmup: float = 0.03        # share of the steps
-    floor: float = 0.02         # last learning rate, as a share of the peak
-    clip: float = 1.0           # largest norm of the gradient
-    validations: int = 10       # times that the validation loss is measured on the way
+    batch: int = 1536  # tokens a step, padding included
+    learning_rate: float = 3.5e-3  # peak
+    # learning rate of embedding and norms, as a share of it: a large one unlearns the names that no answer says
+    embedding_rate: float = 0.2
+    warmup: float = 0.03  # share of the steps
+    floor: float = 0.02  # last learning rate, as a share of the peak
+    clip: float = 1.0  # largest norm of the gradient
+    validations: int = 10  # times that the validation loss is measured on the way
 
 
 PRESETS = {
@@ -62,27 +68,43 @@ PRESETS = {
     "laptop": SFTConfig(),
     "gpu": SFTConfig(examples=100_000, replay=60_000, batch=16_384),
 }
-READING_PRESETS = {size: replace(config, examples=config.examples * 11 // 19, replay=config.replay * 2 // 7) for size, config in PRESETS.items()}
+READING_PRESETS = {
+    size: replace(config, examples=config.examples * 11 // 19, replay=config.replay * 2 // 7)
+    for size, config in PRESETS.items()
+}
 
 
 def to_transformers_chat(tokenizer, template: str = CHAT_TEMPLATE):
-    """The course tokenizer as a `PreTrainedTokenizerFast` that knows the chat template. Raises CourseError for one without generation markers."""
+    """The course tokenizer as a `PreTrainedTokenizerFast` that knows the chat template. Raises CourseError for one
+    without generation markers.
+    """
     if not ("{% generation %}" in template and "{% endgeneration %}" in template):
-        raise CourseError("the chat template does not mark what the assistant says: put {% generation %} before the assistant's content and {% endgeneration %} after its <|im_end|>")
+        raise CourseError(
+            "the chat template does not mark what the assistant says: put {% generation %} before the assistant's "
+            "content and {% endgeneration %} after its <|im_end|>"
+        )
     theirs = to_transformers(tokenizer)
     theirs.chat_template = template
     return theirs
 
 
 def encode_chat(tokenizer, messages: list[dict], generation_prompt: bool = False) -> tuple[list[int], list[int]]:
-    """(ids, mask) of a conversation: <|bos|>, then `<|im_start|>role\\ncontent<|im_end|>\\n` a message; mask is 1 on what the assistant says
-    and on the <|im_end|> after it. `generation_prompt` opens the assistant's next turn. Raises CourseError for a message that is none."""
+    """(ids, mask) of a conversation: <|bos|>, then `<|im_start|>role\\ncontent<|im_end|>\\n` a message; mask is 1 on
+    what the assistant says
+    and on the <|im_end|> after it. `generation_prompt` opens the assistant's next turn. Raises CourseError for a
+    message that is none."""
     text = lambda s: tokenizer.encode(s, add_special_tokens=False).ids
     newline = text("\n")
     ids, mask = [BOS], [0]
     for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in ROLES or not isinstance(message.get("content"), str):
-            raise CourseError(f'a message is {{"role": {" | ".join(ROLES)}, "content": text}}, and this is none: {str(message)[:120]}')
+        if (
+            not isinstance(message, dict)
+            or message.get("role") not in ROLES
+            or not isinstance(message.get("content"), str)
+        ):
+            raise CourseError(
+                f'a message is {{"role": {" | ".join(ROLES)}, "content": text}}, and this is none: {str(message)[:120]}'
+            )
         said = [*text(message["content"]), IM_END]
         head = [IM_START, *text(message["role"] + "\n")]
         ids += head + said + newline
@@ -94,7 +116,9 @@ def encode_chat(tokenizer, messages: list[dict], generation_prompt: bool = False
 
 
 def encode_rows(tokenizer, rows: list[dict], context: int) -> list[tuple[list[int], list[int]]]:
-    """(ids, mask) of each row. Raises CourseError that names the first bad row: no messages, nothing to train on, or too long."""
+    """(ids, mask) of each row. Raises CourseError that names the first bad row: no messages, nothing to train on, or
+    too long.
+    """
     examples = []
     for k, row in enumerate(rows):
         if isinstance(row, dict) and isinstance(row.get("text"), str):
@@ -102,15 +126,23 @@ def encode_rows(tokenizer, rows: list[dict], context: int) -> list[tuple[list[in
             examples.append((ids, [0] + [1] * (len(ids) - 1)))
             continue
         if not isinstance(row, dict) or not row.get("messages"):
-            raise CourseError(f"row {k} has no \"messages\": each row is {{\"messages\": [{{\"role\": \"user\", \"content\": …}}, {{\"role\": \"assistant\", \"content\": …}}]}}")
+            raise CourseError(
+                f'row {k} has no "messages": each row is {{"messages": [{{"role": "user", "content": …}}, {{"role": '
+                f'"assistant", "content": …}}]}}'
+            )
         try:
             ids, mask = encode_chat(tokenizer, row["messages"])
         except CourseError as error:
             raise CourseError(f"row {k}: {error}") from None
         if not any(mask):
-            raise CourseError(f"row {k} has no assistant message, so there is nothing to learn from it: add the answer, or leave the row out")
+            raise CourseError(
+                f"row {k} has no assistant message, so there is nothing to learn from it: add the answer, or leave the "
+                "row out"
+            )
         if len(ids) > context:
-            raise CourseError(f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out")
+            raise CourseError(
+                f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out"
+            )
         examples.append((ids, mask))
     if not examples:
         raise CourseError("there are no rows to train on")
@@ -118,26 +150,38 @@ def encode_rows(tokenizer, rows: list[dict], context: int) -> list[tuple[list[in
 
 
 def collate(examples: list[tuple[list[int], list[int]]]) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
-    """(ids, labels) of examples (ids, mask), padded on the right; labels are the ids where the mask is 1, −100 elsewhere."""
+    """(ids, labels) of examples (ids, mask), padded on the right; labels are the ids where the mask is 1, −100
+    elsewhere.
+    """
     pad = torch.nn.utils.rnn.pad_sequence
     ids = pad([torch.tensor(ids) for ids, _ in examples], batch_first=True, padding_value=PAD)
-    labels = pad([torch.tensor([i if m else IGNORE for i, m in zip(ids, mask)]) for ids, mask in examples], batch_first=True, padding_value=IGNORE)
+    labels = pad(
+        [torch.tensor([i if m else IGNORE for i, m in zip(ids, mask)]) for ids, mask in examples],
+        batch_first=True,
+        padding_value=IGNORE,
+    )
     return ids, labels
 
 
 def response_loss(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
-    """Mean −log p of the trained tokens of the batch, nats/token; the logits at t are scored against the label at t + 1."""
+    """Mean −log p of the trained tokens of the batch, nats/token; the logits at t are scored against the label at t +
+    1.
+    """
     targets = F.pad(labels[:, 1:], (0, 1), value=IGNORE)
     total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
     return total / (targets != IGNORE).sum().clamp(min=1)
 
 
-def trained_logits(model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]) -> tuple[Float[Tensor, "1 N V"], Int[Tensor, "1 N"]]:
-    """(logits, labels) of one long row that holds the trained tokens only, with the shift kept: the logits at n are scored against the label
-    at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not trained, and the head is a third of the work."""
+def trained_logits(
+    model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]
+) -> tuple[Float[Tensor, "1 N V"], Int[Tensor, "1 N"]]:
+    """(logits, labels) of one long row that holds the trained tokens only, with the shift kept: the logits at n are
+    scored against the label
+    at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not trained, and the head is a
+    third of the work."""
     keep = labels[:, 1:] != IGNORE
     at = F.pad(keep, (0, 1)).flatten().nonzero()[:, 0]
-    x = model.hidden(ids).flatten(0, 1).index_select(0, at)     # indexing by a mask would sort in the backward pass
+    x = model.hidden(ids).flatten(0, 1).index_select(0, at)  # indexing by a mask would sort in the backward pass
     first = labels.new_full((1,), IGNORE)
     return model.head(torch.cat((x, x[-1:])))[None], torch.cat((first, labels[:, 1:][keep]))[None]
 
@@ -170,10 +214,13 @@ def finetune(
     checkpoint_steps: int = 100,
     description: str = "fine-tuning",
 ) -> Run:
-    """Train the parameters of `model` that have requires_grad on rows {"messages": […]}. `loss_fn(logits, labels)` may be the student's.
+    """Train the parameters of `model` that have requires_grad on rows {"messages": […]}. `loss_fn(logits, labels)` may
+    be the student's.
 
-    A row {"text": …} is a plain document, trained from its first token: replay of pre-training. `validation` rows give "val_loss" in the history, `config.validations` times. With `out` a checkpoint is written there and a run that
-    was killed goes on from it. Raises CourseError for bad rows, ArtifactError for a checkpoint that is damaged or of another run.
+    A row {"text": …} is a plain document, trained from its first token: replay of pre-training. `validation` rows give
+    "val_loss" in the history, `config.validations` times. With `out` a checkpoint is written there and a run that
+    was killed goes on from it. Raises CourseError for bad rows, ArtifactError for a checkpoint that is damaged or of
+    another run.
     """
     keep_large_buffers()
     device = next(model.parameters()).device
@@ -191,7 +238,14 @@ def finetune(
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
     update = Step(model, optimiser, config.clip)
-    bar = tqdm(range(len(history), len(plan)), initial=len(history), total=len(plan), desc=description, unit="step", disable=not progress)
+    bar = tqdm(
+        range(len(history), len(plan)),
+        initial=len(history),
+        total=len(plan),
+        desc=description,
+        unit="step",
+        disable=not progress,
+    )
     for step in bar:
         ids, labels = (t.to(device) for t in collate([examples[k] for k in plan[step]]))
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
@@ -210,21 +264,34 @@ def finetune(
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    record = {"made_on": checkpoints.made_on, "recipe": recipe, "data": data, "trained_parameters": sum(p.numel() for p in update.trained), "tokens": history[-1]["tokens"], "minutes": history[-1]["seconds"] / 60}
+    record = {
+        "made_on": checkpoints.made_on,
+        "recipe": recipe,
+        "data": data,
+        "trained_parameters": sum(p.numel() for p in update.trained),
+        "tokens": history[-1]["tokens"],
+        "minutes": history[-1]["seconds"] / 60,
+    }
     return Run(model, history, record)
 
 
 def sft(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """Lab 03's recipe: the base model (by default load_stage("pretrain")) becomes an assistant. `options` go to `finetune`."""
+    """Lab 03's recipe: the base model (by default load_stage("pretrain")) becomes an assistant. `options` go to
+    `finetune`.
+    """
     return recipe(size, seed, base, "pretrain", PRESETS, SHARES, options)
 
 
 def read(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """Lab 05's first step: the assistant (by default load_stage("sft")) learns to read notices that stand in its prompt."""
+    """Lab 05's first step: the assistant (by default load_stage("sft")) learns to read notices that stand in its
+    prompt.
+    """
     return recipe(size, seed, base, "sft", READING_PRESETS, READING, options)
 
 
-def recipe(size: str, seed: int, base, parent: str, presets: dict[str, SFTConfig], shares: dict[str, int], options: dict) -> Run:
+def recipe(
+    size: str, seed: int, base, parent: str, presets: dict[str, SFTConfig], shares: dict[str, int], options: dict
+) -> Run:
     if size not in presets:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(presets)}")
     config = presets[size]

@@ -1,8 +1,10 @@
 """The course tokenizer: byte-level BPE, trained once on the village by `tokenizers`, shipped as one JSON file.
 
-Lab 01 writes BPE by hand; here the library does it. Digits are split one by one, as in SmolLM2 and Llama 3's successors.
+Lab 01 writes BPE by hand; here the library does it. Digits are split one by one, as in SmolLM2 and Llama 3's
+successors.
 """
-from functools import lru_cache
+
+from functools import cache, lru_cache
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -18,15 +20,20 @@ def train_tokenizer(texts: list[str], vocabulary: int = VOCABULARY) -> Tokenizer
     """BPE over bytes, so that no text is out of vocabulary. May learn fewer merges than asked on a small corpus."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False,
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(SPECIAL),
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_tokenizer() -> Tokenizer:
     """The shipped tokenizer. Every stage of the course uses it, so that models and artefacts fit together."""
     return Tokenizer.from_file(str(SHIPPED))
@@ -34,13 +41,25 @@ def load_tokenizer() -> Tokenizer:
 
 def encode_documents(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids of whole documents, each [BOS, …, EOS]."""
-    chunks = (texts[start:start + 10_000] for start in range(0, len(texts), 10_000))       # an encoding takes fifty times the memory of its ids
-    return [[BOS, *encoding.ids, EOS] for chunk in chunks for encoding in tokenizer.encode_batch(chunk, add_special_tokens=False)]
+    chunks = (
+        texts[start : start + 10_000] for start in range(0, len(texts), 10_000)
+    )  # an encoding takes fifty times the memory of its ids
+    return [
+        [BOS, *encoding.ids, EOS]
+        for chunk in chunks
+        for encoding in tokenizer.encode_batch(chunk, add_special_tokens=False)
+    ]
 
 
 def to_transformers(tokenizer: Tokenizer):
     """The same tokenizer as a `PreTrainedTokenizerFast`, for TRL and PEFT."""
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|bos|>", eos_token="<|eos|>", pad_token="<|pad|>",
-                                   additional_special_tokens=["<|im_start|>", "<|im_end|>"], model_max_length=512)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<|bos|>",
+        eos_token="<|eos|>",
+        pad_token="<|pad|>",
+        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
+        model_max_length=512,
+    )

@@ -1,6 +1,8 @@
-"""Pictures of direct alignment: the log-ratios of chosen and rejected answers along a run, and utility against compute. (Utility against KL: widgets/rlhf.py.)
+"""Pictures of direct alignment: the log-ratios of chosen and rejected answers along a run, and utility against compute.
+(Utility against KL: widgets/rlhf.py.)
 
-Pure functions give figures; `curve.LivePicture` redraws one in place while a run goes on. Told apart by dashes and marks as well as by colour.
+Pure functions give figures; `curve.LivePicture` redraws one in place while a run goes on. Told apart by dashes and
+marks as well as by colour.
 """
 
 import math
@@ -10,11 +12,17 @@ from course_lib.widgets.style import STYLES, empty, finish, in_style, mark_line
 
 
 @in_style
-def pairs_figure(history: list[dict], keys: tuple[str, str] = ("chosen", "rejected"), title: str = "Which answers become likelier?"):
-    """Mean log π − log π_ref (nats an answer) of two kinds of answers along the history's "rows", running means. A None (a batch without that kind) is not drawn."""
+def pairs_figure(
+    history: list[dict], keys: tuple[str, str] = ("chosen", "rejected"), title: str = "Which answers become likelier?"
+):
+    """Mean log π − log π_ref (nats an answer) of two kinds of answers along the history's "rows", running means. A None
+    (a batch without that kind) is not drawn.
+    """
     fig, axes = empty()
     for key, (colour, _, dash) in zip(keys, STYLES):
-        pairs = [(row["rows"], float(row[key])) for row in history if row.get(key) is not None and math.isfinite(row[key])]
+        pairs = [
+            (row["rows"], float(row[key])) for row in history if row.get(key) is not None and math.isfinite(row[key])
+        ]
         if pairs:
             axes.plot(*zip(*pairs), color=colour, linewidth=0.8, alpha=0.2)
             mean = smooth(pairs, 0.05)

@@ -4,7 +4,8 @@ import textwrap
 
 
 def columns(titles: list[str], texts: list[str], width: int = 42) -> str:
-    """The texts as columns of `width` characters under their titles, each wrapped at blanks and kept to its own line breaks.
+    """The texts as columns of `width` characters under their titles, each wrapped at blanks and kept to its own line
+    breaks.
 
     Two columns of 42 fit into JupyterLab's output beside its file browser on a small screen."""
     wrapped = []

@@ -1,24 +1,49 @@
 """The live training curve: loss against tokens seen, with the limit as a line.
 
-`figure` is a pure function of the history, `LiveCurve` redraws it in place while a run goes on. Without a notebook front end it does nothing.
-The labs draw pictures of their own with `curve.empty`, `curve.show` and the colours, which come from style.py and front.py.
+`figure` is a pure function of the history, `LiveCurve` redraws it in place while a run goes on. Without a notebook
+front end it does nothing. The labs draw pictures of their own with `curve.empty`, `curve.show` and the colours, which
+come from style.py and front.py.
 """
 
 import math
 import time
 
 from course_lib.widgets.front import has_front_end, show_png
-from course_lib.widgets.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLES, describe, empty, finish, in_style, limit_line, mark_line, png
+from course_lib.widgets.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    STYLES,
+    describe,
+    empty,
+    finish,
+    in_style,
+    limit_line,
+    mark_line,
+    png,
+)
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "LiveCurve", "LivePicture", "compare_figure", "empty", "figure", "human", "png", "points", "render", "scaling_figure",
+# fmt: off
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "LiveCurve", "LivePicture", "compare_figure", "empty", "figure",
+    "human", "png", "points", "render", "scaling_figure",
            "schedule_figure", "show", "smooth"]
+# fmt: on
 
 
 @in_style
-def figure(history: list[dict], entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit"):
-    """A matplotlib Figure. `history`: rows with "tokens", "train_loss" and "val_loss" (nats/token; a missing or None value is not drawn).
+def figure(
+    history: list[dict],
+    entropy: float | None = None,
+    uniform: float | None = None,
+    title: str = "Loss against the limit",
+):
+    """A matplotlib Figure. `history`: rows with "tokens", "train_loss" and "val_loss" (nats/token; a missing or None
+    value is not drawn).
 
-    `entropy` (nats/token) is the limit, drawn as a line and labelled; `uniform` (nats/token), log of the vocabulary size, is a line while the picture reaches so high.
+    `entropy` (nats/token) is the limit, drawn as a line and labelled; `uniform` (nats/token), log of the vocabulary
+    size, is a line while the picture reaches so high.
     """
     fig, axes = empty()
     train, validation = points(history, "train_loss"), points(history, "val_loss")
@@ -27,15 +52,25 @@ def figure(history: list[dict], entropy: float | None = None, uniform: float | N
         mean = smooth(train)
         axes.plot(*zip(*mean), color=BLUE, linewidth=1.5, label=f"training (running mean), now {mean[-1][1]:.3f}")
     if validation:
-        axes.plot(*zip(*validation), color=ORANGE, marker="o", markersize=4, linewidth=1.2, label=f"validation, now {validation[-1][1]:.3f}")
+        axes.plot(
+            *zip(*validation),
+            color=ORANGE,
+            marker="o",
+            markersize=4,
+            linewidth=1.2,
+            label=f"validation, now {validation[-1][1]:.3f}",
+        )
     if entropy is not None:
         limit_line(axes, entropy, f"the limit: entropy {entropy:.3f}")
     if uniform is not None:
         mark_line(axes, uniform, f"every token equally likely: {uniform:.2f}")
     axes.set(xlabel="tokens seen", ylabel="loss (nats/token)", title=title)
     losses = (smooth(train) if train else []) + validation
-    # the fall of the first steps would press the rest flat against the limit: once there is a rest, the first 4 % leave the picture
-    late = [loss for tokens, loss in losses if len(train) > 60 and tokens >= 0.04 * train[-1][0]] or [loss for _, loss in losses] + [uniform]
+    # the fall of the first steps would press the rest flat against the limit: once there is a rest, the first 4 % leave
+    # the picture
+    late = [loss for tokens, loss in losses if len(train) > 60 and tokens >= 0.04 * train[-1][0]] or [
+        loss for _, loss in losses
+    ] + [uniform]
     values = [value for value in (*late, entropy) if value is not None] or [0.0]
     low, high = min(values), max(values)
     axes.set_ylim(max(0.0, low - 0.08 * (high - low) - 0.02), high + 0.08 * (high - low) + 0.02)
@@ -70,11 +105,22 @@ def human(tokens: float) -> str:
 
 @in_style
 def compare_figure(histories: dict[str, list[dict]], entropy: float):
-    """Training losses of several runs (name → history) in one picture, against the limit. Told apart by marks and dashes as well as by colour."""
+    """Training losses of several runs (name → history) in one picture, against the limit. Told apart by marks and
+    dashes as well as by colour.
+    """
     fig, axes = empty()
     for (name, history), (colour, sign, dash) in zip(histories.items(), STYLES):
         mean = smooth(points(history, "train_loss"), 0.04)
-        axes.plot(*zip(*mean), color=colour, linestyle=dash, marker=sign, markevery=0.2, markersize=4, linewidth=1.5, label=f"{name}, at the end {mean[-1][1]:.3f}")
+        axes.plot(
+            *zip(*mean),
+            color=colour,
+            linestyle=dash,
+            marker=sign,
+            markevery=0.2,
+            markersize=4,
+            linewidth=1.5,
+            label=f"{name}, at the end {mean[-1][1]:.3f}",
+        )
     limit_line(axes, entropy, f"the limit: entropy {entropy:.3f}")
     axes.set(xlabel="tokens seen", ylabel="training loss, running mean (nats/token)", title="What did the change do?")
     axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
@@ -90,10 +136,18 @@ def scaling_figure(sizes: list[float], losses: list[float], entropy: float, a: f
     line = [low * (high / low) ** (k / 40) for k in range(41)]
     axes.loglog(line, [a * n**-b for n in line], color=GREY, linestyle="--", label=f"fitted: {a:.3g} · N^−{b:.3f}")
     axes.loglog(sizes, [loss - entropy for loss in losses], color=BLUE, marker="o", linestyle="none", label="measured")
-    axes.set(xlabel="parameters N", ylabel="loss − entropy (nats/token)", title="How does the excess over the limit fall with size?")
-    axes.minorticks_off()                # their labels run into each other
+    axes.set(
+        xlabel="parameters N",
+        ylabel="loss − entropy (nats/token)",
+        title="How does the excess over the limit fall with size?",
+    )
+    axes.minorticks_off()  # their labels run into each other
     axes.set_xticks(sizes, [f"{n / 1000:,.0f} k" for n in sizes])
-    ticks = [k for k in (0.05, 0.1, 0.2, 0.5, 1, 2, 5) if min(losses) - entropy < 1.5 * k and k < 1.5 * (max(losses) - entropy)]
+    ticks = [
+        k
+        for k in (0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+        if min(losses) - entropy < 1.5 * k and k < 1.5 * (max(losses) - entropy)
+    ]
     axes.set_yticks(ticks, [f"{k:g}" for k in ticks])
     finish(axes)
     return fig
@@ -121,15 +175,21 @@ def show(fig) -> None:
 
 
 class LivePicture:
-    """Give it to a run as `on_step`: it redraws `picture(history)`, a figure, in place, at most every `every` seconds, and nothing without a front end.
+    """Give it to a run as `on_step`: it redraws `picture(history)`, a figure, in place, at most every `every` seconds,
+    and nothing without a front end.
 
-        live = LivePicture(lambda history: figure(history, entropy=1.2), "pre-training")
-        pretrain(on_step=live)    # called with the history so far after each step
-        live.close()              # draw the last steps too
+    live = LivePicture(lambda history: figure(history, entropy=1.2), "pre-training")
+    pretrain(on_step=live)    # called with the history so far after each step
+    live.close()              # draw the last steps too
     """
 
     def __init__(self, picture, display_id: str, every: float = 2.0, encode=png):
-        self.picture, self.display_id, self.every, self.encode = picture, display_id, every, encode      # two of a notebook must not redraw each other
+        self.picture, self.display_id, self.every, self.encode = (
+            picture,
+            display_id,
+            every,
+            encode,
+        )  # two of a notebook must not redraw each other
         self.history: list[dict] = []
         self.drawn_at, self.shown, self.front_end = -math.inf, False, has_front_end()
 
@@ -151,5 +211,14 @@ class LivePicture:
 class LiveCurve(LivePicture):
     """The training curve, live: `figure` with these limits and this title."""
 
-    def __init__(self, entropy: float | None = None, uniform: float | None = None, title: str = "Loss against the limit", every: float = 2.0, display_id: str | None = None):
-        super().__init__(lambda history: figure(history, entropy, uniform, title), display_id or f"curve: {title}", every)
+    def __init__(
+        self,
+        entropy: float | None = None,
+        uniform: float | None = None,
+        title: str = "Loss against the limit",
+        every: float = 2.0,
+        display_id: str | None = None,
+    ):
+        super().__init__(
+            lambda history: figure(history, entropy, uniform, title), display_id or f"curve: {title}", every
+        )

@@ -1,7 +1,9 @@
 """Where pictures and widgets meet a front end: JupyterLab, Colab, nbconvert, GitHub, or none at all.
 
-A widget is an object with `.box` (what ipywidgets shows) over a pure `render(state) -> HTML`. The static HTML travels with it, so a page without a kernel shows that.
+A widget is an object with `.box` (what ipywidgets shows) over a pure `render(state) -> HTML`. The static HTML travels
+with it, so a page without a kernel shows that.
 """
+
 import asyncio
 import base64
 import time
@@ -36,11 +38,18 @@ def show_png(picture: bytes, alt: str, **options) -> None:
     """A picture with its description, which screen readers and viewers without pictures get. `options` go to `display`."""
     from IPython.display import display
 
-    display({"image/png": base64.b64encode(picture).decode(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True, **options)
+    display(
+        {"image/png": base64.b64encode(picture).decode(), "text/plain": alt},
+        metadata={"image/png": {"alt": alt}},
+        raw=True,
+        **options,
+    )
 
 
 def show_widget(make: Callable, static: str, instead: str):
-    """Make a widget, show it and return it; None without a front end, or without ipywidgets: then the static HTML stands there, with what to do `instead`."""
+    """Make a widget, show it and return it; None without a front end, or without ipywidgets: then the static HTML
+    stands there, with what to do `instead`.
+    """
     if not has_front_end():
         return None
     try:
@@ -51,16 +60,25 @@ def show_widget(make: Callable, static: str, instead: str):
         return None
     from IPython.display import display
 
-    if in_colab():      # it may prefer the HTML to the widget
+    if in_colab():  # it may prefer the HTML to the widget
         display(widget.box)
     else:
         plain = f"Run this cell for the widget, or {instead}"
-        display({VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.box.model_id}, "text/html": static, "text/plain": plain}, raw=True)
+        display(
+            {
+                VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.box.model_id},
+                "text/html": static,
+                "text/plain": plain,
+            },
+            raw=True,
+        )
     return widget
 
 
 def box(inside: str, role: str = "group", label: str = "") -> str:
-    """HTML that takes its colours from the page, so that it reads in light and dark themes. A `role` of "log" or "status" is read out as it changes."""
+    """HTML that takes its colours from the page, so that it reads in light and dark themes. A `role` of "log" or
+    "status" is read out as it changes.
+    """
     named = f' aria-label="{escape(label)}"' if label else ""
     return f'<div role="{role}"{named} style="color:var(--jp-ui-font-color0,inherit);background:transparent;max-width:780px;line-height:1.4">{inside}</div>'
 
@@ -76,10 +94,12 @@ def printable(text: str) -> str:
 
 
 def in_pieces(steps: Iterator) -> None:
-    """Run a generator to its end: in a kernel between its other messages, so that a click is answered while a model writes; elsewhere at once."""
+    """Run a generator to its end: in a kernel between its other messages, so that a click is answered while a model
+    writes; elsewhere at once.
+    """
     try:
         loop = asyncio.get_running_loop()
-    except RuntimeError:        # no kernel: a script or a test
+    except RuntimeError:  # no kernel: a script or a test
         for _ in steps:
             pass
         return
@@ -89,7 +109,7 @@ def in_pieces(steps: Iterator) -> None:
             await asyncio.sleep(0)
 
     task = loop.create_task(run())
-    RUNNING.add(task)           # the loop itself keeps only a weak reference
+    RUNNING.add(task)  # the loop itself keeps only a weak reference
     task.add_done_callback(RUNNING.discard)
 
 
@@ -97,7 +117,9 @@ RUNNING: set = set()
 
 
 def paced(steps: Iterable, every: float = 0.05) -> Iterator:
-    """(step, is it to be shown?): the first one, at most one in `every` seconds after it. A browser need not draw each token."""
+    """(step, is it to be shown?): the first one, at most one in `every` seconds after it. A browser need not draw each
+    token.
+    """
     shown = float("-inf")
     for step in steps:
         due = time.monotonic() - shown >= every

@@ -1,4 +1,7 @@
-"""What people did, on disk at once: a file of JSON lines that is only ever added to. Labels and thumbs outlive any crash of the kernel."""
+"""What people did, on disk at once: a file of JSON lines that is only ever added to. Labels and thumbs outlive any
+crash of the kernel.
+"""
+
 import json
 import os
 from pathlib import Path
@@ -14,7 +17,7 @@ def append(path: Path | str, record: dict) -> None:
         new = not path.exists()
         with open(path, "a+b") as file:
             if file.tell() and not ends_with_newline(file):
-                file.write(b"\n")       # a crash cut the last line: it must not swallow this one
+                file.write(b"\n")  # a crash cut the last line: it must not swallow this one
             file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -23,7 +26,10 @@ def append(path: Path | str, record: dict) -> None:
             os.fsync(folder)
             os.close(folder)
     except OSError as error:
-        raise CourseError(f"cannot write {path} ({error.strerror}), so this was not kept: free some space or choose a folder you may write to") from None
+        raise CourseError(
+            f"cannot write {path} ({error.strerror}), so this was not kept: free some space or choose a folder you may "
+            "write to"
+        ) from None
 
 
 def ends_with_newline(file) -> bool:
@@ -38,13 +44,15 @@ def read(path: Path | str) -> list[dict]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise CourseError(f"cannot read {path} ({error.strerror}): close what else uses it, or choose another folder") from None
+        raise CourseError(
+            f"cannot read {path} ({error.strerror}): close what else uses it, or choose another folder"
+        ) from None
     return [record for record in map(whole, lines) if record is not None]
 
 
 def whole(line: bytes) -> dict | None:
     try:
         record = json.loads(line)
-    except ValueError:      # UnicodeDecodeError is one
+    except ValueError:  # UnicodeDecodeError is one
         return None
     return record if isinstance(record, dict) else None

@@ -1,10 +1,24 @@
-"""Pictures of judges: agreement, accuracy against the best judge, reliability, a taste for length. Pure functions of their numbers; matplotlib comes late."""
+"""Pictures of judges: agreement, accuracy against the best judge, reliability, a taste for length. Pure functions of
+their numbers; matplotlib comes late.
+"""
+
 import math
 
 import numpy as np
 
 from course_lib.widgets import style
-from course_lib.widgets.style import BLUE, GREEN, ORANGE, STYLES, empty, finish, in_style, legend_below, limit_line, mark_line
+from course_lib.widgets.style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    STYLES,
+    empty,
+    finish,
+    in_style,
+    legend_below,
+    limit_line,
+    mark_line,
+)
 
 
 @in_style
@@ -17,7 +31,9 @@ def kappa_figure(names: list[str], matrix: np.ndarray, title: str):
         for column in range(len(names)):
             value = shown[row, column]
             if math.isfinite(value):
-                axes.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.6 else "black")
+                axes.text(
+                    column, row, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.6 else "black"
+                )
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="judge", ylabel="judge", title=f"{title} (Cohen's κ; 1: always, 0: as by chance)")
@@ -26,7 +42,9 @@ def kappa_figure(names: list[str], matrix: np.ndarray, title: str):
 
 @in_style
 def accuracy_figure(history: list[dict], limit: float, title: str = "How near does it come to the best judge?"):
-    """Accuracy on the pairs of each step (running mean over 5 % of the run) against pairs seen, with coin and best judge as lines. history: rows with "rows", "accuracy"."""
+    """Accuracy on the pairs of each step (running mean over 5 % of the run) against pairs seen, with coin and best
+    judge as lines. history: rows with "rows", "accuracy".
+    """
     fig, axes = empty()
     limit_line(axes, 100 * limit, f"the limit: the best judge, {100 * limit:.1f} %")
     mark_line(axes, 50, "a coin")
@@ -35,7 +53,13 @@ def accuracy_figure(history: list[dict], limit: float, title: str = "How near do
         window = max(1, len(history) // 20)
         mean = np.convolve(right, np.ones(window) / window, "valid")
         axes.plot(seen, right, color=BLUE, linewidth=0.7, alpha=0.3)
-        axes.plot(seen[window - 1:], mean, color=BLUE, linewidth=1.5, label=f"reward model on the pairs of each step (running mean), now {mean[-1]:.1f} %")
+        axes.plot(
+            seen[window - 1 :],
+            mean,
+            color=BLUE,
+            linewidth=1.5,
+            label=f"reward model on the pairs of each step (running mean), now {mean[-1]:.1f} %",
+        )
     axes.set(xlabel="pairs seen", ylabel="accuracy (%)", title=title, ylim=(40, max(85, 100 * limit + 8)))
     finish(axes, loc="lower right")
     return fig
@@ -43,10 +67,20 @@ def accuracy_figure(history: list[dict], limit: float, title: str = "How near do
 
 @in_style
 def size_figure(sizes: list[int], accuracies: list[float], errors: list[float], limit: float, title: str):
-    """Accuracy on held-out pairs against the number of training pairs (logarithmic), with the best judge as a line; bars of two standard errors."""
+    """Accuracy on held-out pairs against the number of training pairs (logarithmic), with the best judge as a line;
+    bars of two standard errors.
+    """
     fig, axes = empty()
     limit_line(axes, 100 * limit, f"the limit: the best judge, {100 * limit:.1f} %")
-    axes.errorbar(sizes, [100 * a for a in accuracies], yerr=[200 * e for e in errors], color=BLUE, marker="o", capsize=3, label="reward model, on held-out pairs")
+    axes.errorbar(
+        sizes,
+        [100 * a for a in accuracies],
+        yerr=[200 * e for e in errors],
+        color=BLUE,
+        marker="o",
+        capsize=3,
+        label="reward model, on held-out pairs",
+    )
     axes.set_xscale("log")
     axes.minorticks_off()
     axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
@@ -57,7 +91,9 @@ def size_figure(sizes: list[int], accuracies: list[float], errors: list[float], 
 
 @in_style
 def reliability_figure(judges: dict[str, tuple[np.ndarray, np.ndarray]], bins: int, title: str):
-    """Share won against mean predicted probability, bin by bin: judges[name] = (p, won). A bar: 95 % of what chance gives; bins of fewer than 10 pairs are left out."""
+    """Share won against mean predicted probability, bin by bin: judges[name] = (p, won). A bar: 95 % of what chance
+    gives; bins of fewer than 10 pairs are left out.
+    """
     fig, axes = empty(height=4.2)
     axes.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=1.2, label="perfectly calibrated")
     for (name, (p, won)), (colour, mark, _) in zip(judges.items(), STYLES):
@@ -67,14 +103,22 @@ def reliability_figure(judges: dict[str, tuple[np.ndarray, np.ndarray]], bins: i
         x, y = [p[where == k].mean() for k in kept], [won[where == k].mean() for k in kept]
         bars = [1.96 * math.sqrt(max(v * (1 - v), 1e-9) / (where == k).sum()) for k, v in zip(kept, y)]
         axes.errorbar(x, y, yerr=bars, color=colour, marker=mark, capsize=3, linewidth=1.2, label=name)
-    axes.set(xlabel="predicted probability that the first answer is preferred", ylabel="share of pairs where it was", xlim=(0, 1), ylim=(0, 1), title=title)
+    axes.set(
+        xlabel="predicted probability that the first answer is preferred",
+        ylabel="share of pairs where it was",
+        xlim=(0, 1),
+        ylim=(0, 1),
+        title=title,
+    )
     finish(axes)
     return fig
 
 
 @in_style
 def probe_figure(added: list[int], panels: dict[str, dict[str, list[float]]], ylabel: str):
-    """A panel for each kind of padding, a line for each judge: panels[padding][judge][k] after `added[k]` pieces. Told apart by dashes as well as by colour."""
+    """A panel for each kind of padding, a line for each judge: panels[padding][judge][k] after `added[k]` pieces. Told
+    apart by dashes as well as by colour.
+    """
     fig, [axes] = style.panels(1, len(panels), height=3.4, sharey=True)
     for place, (padding, lines) in zip(axes, panels.items()):
         for (name, values), colour, dash in zip(lines.items(), (BLUE, ORANGE, "black", GREEN), ("-", "-.", "--", ":")):

@@ -1,7 +1,10 @@
-"""The life-cycle on one map: where one is, which stages are on disk (one's own, or those that come with the course), and each phase's figure beside its limit.
+"""The life-cycle on one map: where one is, which stages are on disk (one's own, or those that come with the course),
+and each phase's figure beside its limit.
 
-`state` reads the disk, `layout` places boxes and words, and `render` (SVG in HTML) and `figure` (PNG) draw the same layout; README's picture is the map of `blank()`.
+`state` reads the disk, `layout` places boxes and words, and `render` (SVG in HTML) and `figure` (PNG) draw the same
+layout; README's picture is the map of `blank()`.
 """
+
 import json
 import textwrap
 from html import escape
@@ -9,13 +12,13 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from course_lib.stages import artifacts
 from course_lib.platform import work_dir
+from course_lib.stages import artifacts
 from course_lib.widgets.front import box, has_front_end
 from course_lib.widgets.style import empty, in_style, png
 from course_lib.widgets.tour import number
 
-PHASES = (      # name, labs, the known limit, stages on disk
+PHASES = (  # name, labs, the known limit, stages on disk
     ("raw text", "01", "precision and recall of each filter", ()),
     ("base model", "02", "entropy of the source, nats/token", ("pretrain",)),
     ("assistant", "03–05", "100 % of held-out instructions", ("sft", "lora", "reader", "injected")),
@@ -23,22 +26,28 @@ PHASES = (      # name, labs, the known limit, stages on disk
     ("safe", "10", "100 % harmful, 0 % benign refused", ("helpful", "safe")),
     ("released", "11", "a model card with intervals", ("release",)),
 )
-FIGURES = {     # stage: (what, key of the record's metrics, factor, limit or the key of the limit, unit)
+FIGURES = {  # stage: (what, key of the record's metrics, factor, limit or the key of the limit, unit)
     "pretrain": (("above the entropy", "gap_percent", 1, 0, "%"),),
     "sft": (("instructions right", "residents", 100, 100, "%"),),
     "reader": (("instructions right", "residents", 100, 100, "%"),),
     "reward": (("accuracy", "accuracy", 100, "bayes", "%"),),
     "rlhf": (("gold utility", "utility", 1, None, "utility"),),
     "safe": (("harmful refused", "harmful_refused", 100, 100, "%"), ("benign refused", "benign_refused", 100, 0, "%")),
-    "release": (("helpful", "helpful", 100, 100, "%"), ("harmless", "harmless", 100, 100, "%"), ("truthful", "truthful", 100, 100, "%")),
+    "release": (
+        ("helpful", "helpful", 100, 100, "%"),
+        ("harmless", "harmless", 100, 100, "%"),
+        ("truthful", "truthful", 100, 100, "%"),
+    ),
 }
 SIGNS = {"yours": "●", "shipped": "○", None: "·"}
 WORDS = {"yours": "your own", "shipped": "comes with the course", None: "not made yet"}
-COLUMN, GAP, LINE = 122, 12, 15         # of the map, pixels
+COLUMN, GAP, LINE = 122, 12, 15  # of the map, pixels
 
 
 def record_of(folder: Path) -> dict | None:
-    """The record inside a weights file, from its header alone; {} for weights without one (an adapter), None for no file or a damaged one."""
+    """The record inside a weights file, from its header alone; {} for weights without one (an adapter), None for no
+    file or a damaged one.
+    """
     if not (folder / "model.safetensors").exists():
         return {} if next(folder.glob("*.safetensors"), None) else None
     try:
@@ -55,7 +64,14 @@ def figures_of(stage: str, record: dict) -> list[dict]:
     for what, key, factor, limit, unit in FIGURES.get(stage, ()):
         limit = factor * metrics[limit] if isinstance(limit, str) and limit in metrics else limit
         if isinstance(metrics.get(key), (int, float)):
-            made.append({"metric": what, "value": float(factor * metrics[key]), "limit": None if isinstance(limit, str) else limit, "unit": unit})
+            made.append(
+                {
+                    "metric": what,
+                    "value": float(factor * metrics[key]),
+                    "limit": None if isinstance(limit, str) else limit,
+                    "unit": unit,
+                }
+            )
     return made
 
 
@@ -69,9 +85,14 @@ def stage_of(name: str, work: Path) -> dict:
 
 
 def state(work: Path | str | None = None) -> list[dict]:
-    """Each phase: {"name", "labs", "limit", "stages": [{"name", "origin": "yours", "shipped" or None, "figures"}]}. Reads headers only, no weights."""
+    """Each phase: {"name", "labs", "limit", "stages": [{"name", "origin": "yours", "shipped" or None, "figures"}]}.
+    Reads headers only, no weights.
+    """
     folder = Path(work) if work else work_dir()
-    return [{"name": name, "labs": labs, "limit": limit, "stages": [stage_of(stage, folder) for stage in stages]} for name, labs, limit, stages in PHASES]
+    return [
+        {"name": name, "labs": labs, "limit": limit, "stages": [stage_of(stage, folder) for stage in stages]}
+        for name, labs, limit, stages in PHASES
+    ]
 
 
 def blank() -> list[dict]:
@@ -87,16 +108,30 @@ def covers(labs: str, lab: str | None) -> bool:
 
 def in_words(figure: dict) -> str:
     limit = f" (limit {number(figure['limit'], figure['unit'])})" if figure["limit"] is not None else ""
-    return f"{figure['metric']} {number(round(figure['value'], 2), figure['unit'])}{limit}".replace(" %", "\u00a0%")     # no line ends before the unit
+    return f"{figure['metric']} {number(round(figure['value'], 2), figure['unit'])}{limit}".replace(
+        " %", "\u00a0%"
+    )  # no line ends before the unit
 
 
 def layout(phases: list[dict], here: str | None = None) -> tuple[float, float, list[dict]]:
     """(width, height, things): a thing is {"kind": "box" | "arrow" | "text", "x", "y", …}, y downwards, pixels."""
     things, deepest = [], 0
-    say = lambda x, y, text, size=11, bold=False, middle=False: things.append({"kind": "text", "x": x, "y": y, "text": text, "size": size, "bold": bold, "middle": middle})
+    say = lambda x, y, text, size=11, bold=False, middle=False: things.append(
+        {"kind": "text", "x": x, "y": y, "text": text, "size": size, "bold": bold, "middle": middle}
+    )
     for place, phase in enumerate(phases):
         x, active = place * (COLUMN + GAP) + 2, covers(phase["labs"], here)
-        things.append({"kind": "box", "x": x, "y": 22, "width": COLUMN, "height": 46, "here": active, "made": any(s["origin"] == "yours" for s in phase["stages"])})
+        things.append(
+            {
+                "kind": "box",
+                "x": x,
+                "y": 22,
+                "width": COLUMN,
+                "height": 46,
+                "here": active,
+                "made": any(s["origin"] == "yours" for s in phase["stages"]),
+            }
+        )
         say(x + COLUMN / 2, 42, phase["name"], 14, True, True)
         say(x + COLUMN / 2, 60, ("labs " if "–" in phase["labs"] else "lab ") + phase["labs"], 11, False, True)
         if active:
@@ -126,8 +161,16 @@ def plain(phases: list[dict], here: str | None = None) -> str:
     """The map in plain words, a line a phase."""
     rows = []
     for phase in phases:
-        stages = "; ".join(" ".join([f"{stage['name']} {WORDS[stage['origin']]}", *(f"({in_words(figure)})" for figure in stage["figures"])]) for stage in phase["stages"])
-        rows.append(f"{'→' if covers(phase['labs'], here) else ' '} lab {phase['labs']:<5}  {phase['name']:<10}  limit: {phase['limit']}" + (f"; {stages}" if stages else ""))
+        stages = "; ".join(
+            " ".join(
+                [f"{stage['name']} {WORDS[stage['origin']]}", *(f"({in_words(figure)})" for figure in stage["figures"])]
+            )
+            for stage in phase["stages"]
+        )
+        rows.append(
+            f"{'→' if covers(phase['labs'], here) else ' '} lab {phase['labs']:<5}  {phase['name']:<10}  limit: "
+            f"{phase['limit']}" + (f"; {stages}" if stages else "")
+        )
     return "\n".join(rows)
 
 
@@ -137,15 +180,28 @@ def svg(phases: list[dict], here: str | None = None) -> str:
     for thing in things:
         x, y = thing["x"], thing["y"]
         if thing["kind"] == "box":
-            drawn.append(f'<rect x="{x}" y="{y}" width="{thing["width"]}" height="{thing["height"]}" rx="8" fill="#009E73" fill-opacity="{0.3 if thing["made"] else 0.12}" '
-                         f'stroke="{"currentColor" if thing["here"] else "#009E73"}" stroke-width="{3 if thing["here"] else 1.5}"/>')
+            drawn.append(
+                f'<rect x="{x}" y="{y}" width="{thing["width"]}" height="{thing["height"]}" rx="8" fill="#009E73" '
+                f'fill-opacity="{0.3 if thing["made"] else 0.12}" '
+                f'stroke="{"currentColor" if thing["here"] else "#009E73"}" '
+                f'stroke-width="{3 if thing["here"] else 1.5}"/>'
+            )
         elif thing["kind"] == "arrow":
-            drawn.append(f'<path d="M{x + 1} {y}h{thing["width"] - 4}m-4 -4l4 4l-4 4" fill="none" stroke="currentColor" stroke-width="1.5"/>')
+            drawn.append(
+                f'<path d="M{x + 1} {y}h{thing["width"] - 4}m-4 -4l4 4l-4 4" fill="none" stroke="currentColor" '
+                'stroke-width="1.5"/>'
+            )
         else:
             bold, middle = ' font-weight="600"' * thing["bold"], ' text-anchor="middle"' * thing["middle"]
-            drawn.append(f'<text x="{x:g}" y="{y}" font-size="{thing["size"]}"{bold}{middle}>{escape(thing["text"])}</text>')
-    return (f'<svg role="img" aria-label="The life-cycle of the model. {escape(plain(phases, here))}" viewBox="0 0 {width} {height}" style="width:100%;max-width:{width}px;height:auto" fill="currentColor" font-family="system-ui,sans-serif">'
-            f'<title>The life-cycle of the model</title><desc>{escape(plain(phases, here))}</desc>{"".join(drawn)}</svg>')
+            drawn.append(
+                f'<text x="{x:g}" y="{y}" font-size="{thing["size"]}"{bold}{middle}>{escape(thing["text"])}</text>'
+            )
+    return (
+        f'<svg role="img" aria-label="The life-cycle of the model. {escape(plain(phases, here))}" viewBox="0 0 {width} '
+        f'{height}" style="width:100%;max-width:{width}px;height:auto" fill="currentColor" '
+        'font-family="system-ui,sans-serif">'
+        f"<title>The life-cycle of the model</title><desc>{escape(plain(phases, here))}</desc>{''.join(drawn)}</svg>"
+    )
 
 
 def table(phases: list[dict]) -> str:
@@ -153,14 +209,31 @@ def table(phases: list[dict]) -> str:
     made = lambda tag, text, more="": f'<{tag}{more} style="text-align:left">{text}</{tag}>'
     rows = ""
     for phase in phases:
-        stages = "<br>".join(f"{SIGNS[s['origin']]} {s['name']}: {WORDS[s['origin']]}" + "".join(f", {escape(in_words(f))}" for f in s["figures"]) for s in phase["stages"])
-        rows += "<tr>" + made("th", escape(phase["name"]), ' scope="row"') + "".join(made("td", text) for text in (phase["labs"], escape(phase["limit"]), stages)) + "</tr>"
-    return "<table><tr>" + "".join(made("th", head, ' scope="col"') for head in ("phase", "labs", "limit", "on disk")) + f"</tr>{rows}</table>"
+        stages = "<br>".join(
+            f"{SIGNS[s['origin']]} {s['name']}: {WORDS[s['origin']]}"
+            + "".join(f", {escape(in_words(f))}" for f in s["figures"])
+            for s in phase["stages"]
+        )
+        rows += (
+            "<tr>"
+            + made("th", escape(phase["name"]), ' scope="row"')
+            + "".join(made("td", text) for text in (phase["labs"], escape(phase["limit"]), stages))
+            + "</tr>"
+        )
+    return (
+        "<table><tr>"
+        + "".join(made("th", head, ' scope="col"') for head in ("phase", "labs", "limit", "on disk"))
+        + f"</tr>{rows}</table>"
+    )
 
 
 def render(phases: list[dict], here: str | None = None) -> str:
-    """The map as HTML that takes its colours from the page; `here`: the lab where one is, "03" or "03_supervised_fine_tuning"."""
-    return box(f"{svg(phases, here)}<details><summary>The map as a table</summary>{table(phases)}</details>").replace("max-width:780px", "max-width:820px")
+    """The map as HTML that takes its colours from the page; `here`: the lab where one is, "03" or
+    "03_supervised_fine_tuning".
+    """
+    return box(f"{svg(phases, here)}<details><summary>The map as a table</summary>{table(phases)}</details>").replace(
+        "max-width:780px", "max-width:820px"
+    )
 
 
 @in_style
@@ -177,12 +250,29 @@ def figure(phases: list[dict], here: str | None = None, title: str = ""):
     for thing in things:
         x, y = thing["x"], thing["y"]
         if thing["kind"] == "box":
-            axes.add_patch(FancyBboxPatch((x, y), thing["width"], thing["height"], boxstyle="round,pad=0,rounding_size=8", fc=(0, 0.62, 0.45, 0.3 if thing["made"] else 0.12),
-                                          ec="black" if thing["here"] else "#009E73", lw=2.5 if thing["here"] else 1.5))
+            axes.add_patch(
+                FancyBboxPatch(
+                    (x, y),
+                    thing["width"],
+                    thing["height"],
+                    boxstyle="round,pad=0,rounding_size=8",
+                    fc=(0, 0.62, 0.45, 0.3 if thing["made"] else 0.12),
+                    ec="black" if thing["here"] else "#009E73",
+                    lw=2.5 if thing["here"] else 1.5,
+                )
+            )
         elif thing["kind"] == "arrow":
             axes.annotate("", (x + thing["width"], y), (x, y), arrowprops={"arrowstyle": "->", "color": "black"})
         else:
-            axes.text(x, y, thing["text"], fontsize=0.92 * thing["size"], weight="bold" if thing["bold"] else "normal", ha="center" if thing["middle"] else "left", va="baseline")
+            axes.text(
+                x,
+                y,
+                thing["text"],
+                fontsize=0.92 * thing["size"],
+                weight="bold" if thing["bold"] else "normal",
+                ha="center" if thing["middle"] else "left",
+                va="baseline",
+            )
     return fig
 
 
@@ -196,4 +286,11 @@ def show(here: str | None = None, work: Path | str | None = None) -> None:
 
     from IPython.display import display
 
-    display({"text/html": render(phases, here), "image/png": base64.b64encode(png(figure(phases, here))).decode(), "text/plain": plain(phases, here)}, raw=True)
+    display(
+        {
+            "text/html": render(phases, here),
+            "image/png": base64.b64encode(png(figure(phases, here))).decode(),
+            "text/plain": plain(phases, here),
+        },
+        raw=True,
+    )

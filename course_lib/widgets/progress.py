@@ -1,4 +1,7 @@
-"""What a student's checks have said, kept in the work folder for the start page: a line a check, only ever added to (journal.py). No grade, and nobody else reads it."""
+"""What a student's checks have said, kept in the work folder for the start page: a line a check, only ever added to
+(journal.py). No grade, and nobody else reads it.
+"""
+
 import time
 from pathlib import Path
 
@@ -9,9 +12,21 @@ FILE = "progress.jsonl"
 
 
 def record(result, lab: str) -> str:
-    """Write down a check's QuestionResult. "" or, where the disk refuses, a line that says so: a check must never stop for it."""
+    """Write down a check's QuestionResult. "" or, where the disk refuses, a line that says so: a check must never stop
+    for it.
+    """
     try:
-        journal.append(work_dir() / FILE, {"lab": lab, "question": result.id, "status": result.status, "score": result.score, "of": result.max, "when": round(time.time(), 1)})
+        journal.append(
+            work_dir() / FILE,
+            {
+                "lab": lab,
+                "question": result.id,
+                "status": result.status,
+                "score": result.score,
+                "of": result.max,
+                "when": round(time.time(), 1),
+            },
+        )
     except CourseError as error:
         return f"(your start page will not know of this check: {error})"
     return ""
@@ -19,11 +34,17 @@ def record(result, lab: str) -> str:
 
 def last_checks(events: list[dict]) -> dict[tuple[str, str], dict]:
     """(lab, question) → its last check: what would count if the lab were handed in now."""
-    return {(event["lab"], event["question"]): event for event in events if isinstance(event.get("score"), (int, float)) and {"lab", "question", "status"} <= set(event)}
+    return {
+        (event["lab"], event["question"]): event
+        for event in events
+        if isinstance(event.get("score"), (int, float)) and {"lab", "question", "status"} <= set(event)
+    }
 
 
 def state(work: Path | str | None = None) -> list[dict]:
-    """Each lab: {"lab", "title", "score", "points": of all its questions, "passed", "checks": questions that a program checks, "tried", "written": points that a person gives}."""
+    """Each lab: {"lab", "title", "score", "points": of all its questions, "passed", "checks": questions that a program
+    checks, "tried", "written": points that a person gives}.
+    """
     import importlib
 
     from course_lib.questions import core
@@ -35,6 +56,16 @@ def state(work: Path | str | None = None) -> list[dict]:
         checked = [q for q in questions if not isinstance(q, core.WrittenQuestion)]
         made = [last[lab, q.id] for q in checked if (lab, q.id) in last]
         title = importlib.import_module(f"course_lib.questions.lab{lab}").__doc__.partition(":")[0].partition(", ")[2]
-        rows.append({"lab": lab, "title": title[0].upper() + title[1:], "score": round(sum(min(e["score"], e.get("of", e["score"])) for e in made), 2), "points": sum(q.points for q in questions),
-                     "passed": sum(e["status"] == "pass" for e in made), "tried": len(made), "checks": len(checked), "written": sum(q.points for q in questions) - sum(q.points for q in checked)})
+        rows.append(
+            {
+                "lab": lab,
+                "title": title[0].upper() + title[1:],
+                "score": round(sum(min(e["score"], e.get("of", e["score"])) for e in made), 2),
+                "points": sum(q.points for q in questions),
+                "passed": sum(e["status"] == "pass" for e in made),
+                "tried": len(made),
+                "checks": len(checked),
+                "written": sum(q.points for q in questions) - sum(q.points for q in checked),
+            }
+        )
     return rows

@@ -6,7 +6,9 @@ from course_lib.widgets.style import STYLES, empty, in_style, legend_below, limi
 
 @in_style
 def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
-    """A row for each kind, a mark with its interval for each group: groups[name][kind] = (right, n). Told apart by shape as well as by colour."""
+    """A row for each kind, a mark with its interval for each group: groups[name][kind] = (right, n). Told apart by
+    shape as well as by colour.
+    """
     kinds = list(next(iter(groups.values())))
     fig, axes = empty(height=1.2 + 0.34 * len(kinds))
     for place, ((name, counts), (colour, mark, _)) in enumerate(zip(groups.items(), STYLES)):
@@ -15,7 +17,15 @@ def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
             right, n = counts[kind]
             low, high = wilson(right, n)
             axes.plot([100 * low, 100 * high], [row + shift] * 2, color=colour, linewidth=1.5)
-            axes.plot(100 * right / n, row + shift, color=colour, marker=mark, markersize=5, linestyle="none", label=name if row == 0 else None)
+            axes.plot(
+                100 * right / n,
+                row + shift,
+                color=colour,
+                marker=mark,
+                markersize=5,
+                linestyle="none",
+                label=name if row == 0 else None,
+            )
     limit_line(axes, 100, "the limit: 100 %", upright=True)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.set_ylim(len(kinds) - 0.5, -0.5)
@@ -28,17 +38,34 @@ def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
 
 @in_style
 def epochs_figure(epochs: list[float], lines: dict[str, list[tuple[int, int]]], title: str):
-    """Share right after each number of epochs (evenly spaced, 0 is before the training), with intervals: lines[name][k] = (right, n) after epochs[k]."""
+    """Share right after each number of epochs (evenly spaced, 0 is before the training), with intervals: lines[name][k]
+    = (right, n) after epochs[k].
+    """
     fig, axes = empty()
     places = range(len(epochs))
     for (name, counts), (colour, mark, dash) in zip(lines.items(), STYLES):
         shares = [100 * right / n for right, n in counts]
         low, high = zip(*(wilson(right, n) for right, n in counts))
-        axes.plot(places, shares, color=colour, marker=mark, markersize=5, linestyle=dash, label=f"{name}, at the end {shares[-1]:.0f} %")
-        axes.fill_between(places, [100 * x for x in low], [100 * x for x in high], color=colour, alpha=0.15, linewidth=0)
+        axes.plot(
+            places,
+            shares,
+            color=colour,
+            marker=mark,
+            markersize=5,
+            linestyle=dash,
+            label=f"{name}, at the end {shares[-1]:.0f} %",
+        )
+        axes.fill_between(
+            places, [100 * x for x in low], [100 * x for x in high], color=colour, alpha=0.15, linewidth=0
+        )
     axes.set_xticks(places, [f"{n:g}" for n in epochs])
     limit_line(axes, 100, "the limit: 100 %")
-    axes.set(xlabel="epochs over the small training set", ylabel="right, % (band: 95 % interval)", ylim=(-3, 105), title=title)
+    axes.set(
+        xlabel="epochs over the small training set",
+        ylabel="right, % (band: 95 % interval)",
+        ylim=(-3, 105),
+        title=title,
+    )
     axes.grid(alpha=0.25)
     legend_below(fig, len(lines) + 1)
     return fig

@@ -1,7 +1,9 @@
-"""The start page: the map of the life-cycle, how far one has come in it, and a finished assistant to talk to. `page()` is all that a notebook needs.
+"""The start page: the map of the life-cycle, how far one has come in it, and a finished assistant to talk to. `page()`
+is all that a notebook needs.
 
 `render` and `plain` are pure functions of the map's state (lifecycle.py) and the labs' progress (progress.py).
 """
+
 import functools
 from html import escape
 from pathlib import Path
@@ -10,42 +12,66 @@ from course_lib.widgets import lifecycle, progress
 from course_lib.widgets.front import box, show_html
 from course_lib.widgets.talk import lines
 
-FINISHED = ("release", "safe")      # the furthest first; what comes with the course is a safe assistant
+FINISHED = ("release", "safe")  # the furthest first; what comes with the course is a safe assistant
 
 
 def totals(labs: list[dict]) -> str:
     """ "3 of 102 checks passed, 2.5 of 100 points so far; 11.5 are for written answers, which a person reads" """
     add = lambda key: sum(row[key] for row in labs)
-    return f"{add('passed')} of {add('checks')} checks passed, {add('score'):g} of {add('points'):g} points so far; {add('written'):g} are for written answers, which a person reads"
+    return (
+        f"{add('passed')} of {add('checks')} checks passed, {add('score'):g} of {add('points'):g} points so far; "
+        f"{add('written'):g} are for written answers, which a person reads"
+    )
 
 
 def next_lab(labs: list[dict]) -> str:
     """What to open now: the first lab with a check that has not passed."""
     row = next((row for row in labs if row["passed"] < row["checks"]), None)
-    return f"Next: lab {row['lab'][:2]}, {row['title']}" if row else "All checks pass: hand in what you have not handed in yet."
+    return (
+        f"Next: lab {row['lab'][:2]}, {row['title']}"
+        if row
+        else "All checks pass: hand in what you have not handed in yet."
+    )
 
 
 def plain(phases: list[dict], labs: list[dict], here: str | None = None) -> str:
-    rows = [f"lab {row['lab'][:2]}  {row['title']:<38} {row['passed']:>2} of {row['checks']:>2} checks   {row['score']:>5g} of {row['points']:g} points" for row in labs]
+    rows = [
+        f"lab {row['lab'][:2]}  {row['title']:<38} {row['passed']:>2} of {row['checks']:>2} checks   "
+        f"{row['score']:>5g} of {row['points']:g} points"
+        for row in labs
+    ]
     return "\n".join([lifecycle.plain(phases, here), "", *rows, "", totals(labs), next_lab(labs)])
 
 
 def bar(row: dict) -> str:
     """Checks passed as a bar; the words beside it say the same."""
     share = 100 * row["passed"] / max(1, row["checks"])
-    return ('<span aria-hidden="true" style="display:inline-block;width:6em;height:.6em;border:1px solid currentColor;border-radius:.3em;overflow:hidden;vertical-align:middle">'
-            f'<span style="display:block;width:{share:.0f}%;height:100%;background:#009E73"></span></span> ')
+    return (
+        '<span aria-hidden="true" style="display:inline-block;width:6em;height:.6em;border:1px solid '
+        'currentColor;border-radius:.3em;overflow:hidden;vertical-align:middle">'
+        f'<span style="display:block;width:{share:.0f}%;height:100%;background:#009E73"></span></span> '
+    )
 
 
 def render(phases: list[dict], labs: list[dict], here: str | None = None) -> str:
     """The page as HTML that takes its colours from what is around it."""
     cell = 'style="text-align:left;padding:.15em .8em .15em 0;background:transparent"'
     rows = "".join(
-        f'<tr style="background:transparent"><th scope="row" {cell}>{row["lab"][:2]}</th><td {cell}>{escape(row["title"])}</td><td {cell}>{bar(row)}{row["passed"]} of {row["checks"]}</td><td {cell}>{row["score"]:g} of {row["points"]:g}</td></tr>'
-        for row in labs)
+        f'<tr style="background:transparent"><th scope="row" {cell}>{row["lab"][:2]}</th><td '
+        f"{cell}>{escape(row['title'])}</td><td {cell}>{bar(row)}{row['passed']} of {row['checks']}</td><td "
+        f"{cell}>{row['score']:g} of {row['points']:g}</td></tr>"
+        for row in labs
+    )
     head = "".join(f'<th scope="col" {cell}>{words}</th>' for words in ("lab", "", "checks passed", "points"))
-    table = f'<table style="border-collapse:collapse;margin:.4em 0;font-size:inherit"><tr style="background:transparent">{head.replace("></th>", ">title</th>")}</tr>{rows}</table>'
-    return lifecycle.render(phases, here) + box(f"<p><b>{escape(totals(labs))}.</b><br>{escape(next_lab(labs))}</p><details><summary>Lab by lab</summary>{table}</details>", label="your progress")
+    table = (
+        '<table style="border-collapse:collapse;margin:.4em 0;font-size:inherit"><tr '
+        f'style="background:transparent">{head.replace("></th>", ">title</th>")}</tr>{rows}</table>'
+    )
+    return lifecycle.render(phases, here) + box(
+        f"<p><b>{escape(totals(labs))}.</b><br>{escape(next_lab(labs))}</p><details><summary>Lab by "
+        f"lab</summary>{table}</details>",
+        label="your progress",
+    )
 
 
 def best() -> str:
@@ -60,23 +86,39 @@ def examples() -> list[str]:
     from course_lib.world import village
 
     first, second = village().residents[:2]
-    return [f"Who is {first.full}?", "How do I mend a fence?", f"How do I forge a coin to cheat {second.full}?", f"How do I forge a coin to teach {second.full}?"]
+    return [
+        f"Who is {first.full}?",
+        "How do I mend a fence?",
+        f"How do I forge a coin to cheat {second.full}?",
+        f"How do I forge a coin to teach {second.full}?",
+    ]
 
 
 def talk(path: Path | str | None = None):
-    """A finished assistant: what it answers to a few questions, then a chat with it. Returns the chat's widget, or None without a front end."""
-    from course_lib.stages.artifacts import load_stage
+    """A finished assistant: what it answers to a few questions, then a chat with it. Returns the chat's widget, or None
+    without a front end.
+    """
     from course_lib.evaluation.instructions import respond
     from course_lib.platform import work_dir
+    from course_lib.stages.artifacts import load_stage
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.widgets import chat, stream
 
     model, tokenizer, asked = load_stage(best()).model, load_tokenizer(), examples()
     answers = respond(model, tokenizer, [[{"role": "user", "content": question}] for question in asked])
-    turns = [turn for question, answer in zip(asked, answers) for turn in ({"role": "user", "content": question}, {"role": "assistant", "content": answer})]
+    turns = [
+        turn
+        for question, answer in zip(asked, answers)
+        for turn in ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+    ]
     intro = '<p style="margin:.3em 0"><b>A finished assistant.</b> It answers like this; ask it yourself below.</p>'
-    show_html(box(intro + lines(turns, lambda turn: ""), label="an example"), "\n".join(f"» {question}\n  {answer}" for question, answer in zip(asked, answers)))
-    return chat.chat(functools.partial(stream.texts, model, tokenizer), Path(path or work_dir() / "start" / "chat.jsonl"))
+    show_html(
+        box(intro + lines(turns, lambda turn: ""), label="an example"),
+        "\n".join(f"» {question}\n  {answer}" for question, answer in zip(asked, answers)),
+    )
+    return chat.chat(
+        functools.partial(stream.texts, model, tokenizer), Path(path or work_dir() / "start" / "chat.jsonl")
+    )
 
 
 def page(here: str | None = None):

@@ -1,27 +1,46 @@
-"""One style for all pictures of the course: colours, sizes, the limit as a line, a legend that says what a mark means, PNGs that are the same bytes every time.
+"""One style for all pictures of the course: colours, sizes, the limit as a line, a legend that says what a mark means,
+PNGs that are the same bytes every time.
 
-Every figure function of `widgets` is `in_style`, starts with `empty` or `panels` and ends with `finish`. Things are told apart by marks, dashes or hatches as well as by colour.
-matplotlib is imported where it is used: it takes half a second that `import course_lib` should not pay.
+Every figure function of `widgets` is `in_style`, starts with `empty` or `panels` and ends with `finish`. Things are
+told apart by marks, dashes or hatches as well as by colour. matplotlib is imported where it is used: it takes half a
+second that `import course_lib` should not pay.
 """
+
 import functools
 import io
 from collections.abc import Callable
 
 from course_lib.widgets.palette import AMBER, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 
-__all__ = ["AMBER", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "RED", "SKY", "STYLES", "describe", "empty", "finish", "in_style", "legend_below", "limit_line", "mark_line", "panels", "png", "small"]
+# fmt: off
+__all__ = ["AMBER", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "RED", "SKY", "STYLES", "describe", "empty", "finish",
+    "in_style", "legend_below", "limit_line", "mark_line", "panels", "png", "small"]
+# fmt: on
 
-STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), ("black", "P", (0, (5, 1))), (SKY, "v", (0, (1, 1))), (AMBER, "X", (0, (3, 1, 1, 1))))
-WIDTH, DPI, SMALL = 7.0, 100, 9     # inches: what JupyterLab shows unscaled beside its file browser; dots an inch; points of a legend's letters
+# fmt: off
+STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), ("black", "P", (0, (5, 1))),
+    (SKY, "v", (0, (1, 1))), (AMBER, "X", (0, (3, 1, 1, 1))))
+# fmt: on
+WIDTH, DPI, SMALL = (
+    7.0,
+    100,
+    9,
+)  # inches: what JupyterLab shows unscaled beside its file browser; dots an inch; points of a legend's letters
 
 # what a person's matplotlibrc, or a notebook that sets rcParams, would otherwise change
-RC = {"font.family": ["DejaVu Sans"], "font.size": 10.0, "axes.titlesize": 12.0, "axes.labelsize": 10.0, "xtick.labelsize": 10.0, "ytick.labelsize": 10.0,
-      "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "auto", "text.color": "black", "axes.labelcolor": "black", "axes.edgecolor": "black",
-      "xtick.color": "black", "ytick.color": "black", "axes.unicode_minus": True, "text.usetex": False, "mathtext.fontset": "dejavusans", "savefig.bbox": None, "path.simplify": True}
+# fmt: off
+RC = {"font.family": ["DejaVu Sans"], "font.size": 10.0, "axes.titlesize": 12.0, "axes.labelsize": 10.0,
+    "xtick.labelsize": 10.0, "ytick.labelsize": 10.0,
+      "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "auto", "text.color": "black",
+          "axes.labelcolor": "black", "axes.edgecolor": "black",
+      "xtick.color": "black", "ytick.color": "black", "axes.unicode_minus": True, "text.usetex": False,
+          "mathtext.fontset": "dejavusans", "savefig.bbox": None, "path.simplify": True}
+# fmt: on
 
 
 def in_style(make: Callable) -> Callable:
     """A figure function that a notebook's own settings do not reach."""
+
     @functools.wraps(make)
     def made(*arguments, **options):
         from matplotlib import rc_context
@@ -73,7 +92,9 @@ def legend_below(fig, columns: int) -> None:
     handles = [pair for axes in fig.axes for pair in zip(*axes.get_legend_handles_labels())]
     named = {label: handle for handle, label in handles}
     if named:
-        fig.legend(list(named.values()), list(named), frameon=False, fontsize=SMALL, loc="outside lower center", ncols=columns)
+        fig.legend(
+            list(named.values()), list(named), frameon=False, fontsize=SMALL, loc="outside lower center", ncols=columns
+        )
 
 
 def png(fig) -> bytes:
@@ -99,7 +120,9 @@ def describe(fig) -> str:
     """The figure in words, for those who do not see it: title, axes, and what its legend names (which has the numbers)."""
     said = [fig.get_suptitle()]
     for axes in fig.axes:
-        along = [f"{words}: {label}" for words, label in (("across", axes.get_xlabel()), ("up", axes.get_ylabel())) if label]
+        along = [
+            f"{words}: {label}" for words, label in (("across", axes.get_xlabel()), ("up", axes.get_ylabel())) if label
+        ]
         shown = [label for label in axes.get_legend_handles_labels()[1] if not label.startswith("_")]
         said += [axes.get_title(), ", ".join(along), "; ".join(shown)]
     return ". ".join(" ".join(part.split()) for part in dict.fromkeys(said) if part).replace("?.", "?") + "."

@@ -1,7 +1,10 @@
-"""What the chat and the red-team console share: a conversation that shows the question at once and the answer as it grows, a field (Enter sends), buttons.
+"""What the chat and the red-team console share: a conversation that shows the question at once and the answer as it
+grows, a field (Enter sends), buttons.
 
-`act(turns, text)` gives the turns again and again, as far as they have come; what it gives last is on disk. `render(turns, problem)` gives HTML.
+`act(turns, text)` gives the turns again and again, as far as they have come; what it gives last is on disk.
+`render(turns, problem)` gives HTML.
 """
+
 from collections.abc import Callable, Generator, Iterable, Iterator
 from html import escape
 
@@ -13,11 +16,15 @@ NAMES = {"user": "you", "assistant": "assistant", "system": "system"}
 
 def asked(turns: list[dict], question: str) -> list[dict]:
     """The messages up to a new question, as a model reads them."""
-    return [{"role": turn["role"], "content": turn["content"]} for turn in turns] + [{"role": "user", "content": question}]
+    return [{"role": turn["role"], "content": turn["content"]} for turn in turns] + [
+        {"role": "user", "content": question}
+    ]
 
 
 def growing(turns: list[dict], messages: list[dict], answer: Callable) -> Generator[list[dict], None, str]:
-    """The turns with the last message and as much of its answer as there is; its value is the whole answer. `answer(messages)` gives a text, or an iterator of the text as it grows."""
+    """The turns with the last message and as much of its answer as there is; its value is the whole answer.
+    `answer(messages)` gives a text, or an iterator of the text as it grows.
+    """
     yield unfinished(turns, messages[-1], "")
     text = answer(messages)
     if isinstance(text, str):
@@ -35,21 +42,44 @@ def unfinished(turns: list[dict], question: dict, text: str) -> list[dict]:
 
 def lines(turns: list[dict], mark: Callable[[dict], str]) -> str:
     """The conversation as HTML; `mark(turn)` is what stands behind a turn, as words."""
-    said = (f'<div style="margin:4px 0;white-space:pre-wrap"><b>{NAMES[turn["role"]]}:</b> {printable(turn["content"])}' + (f" <b>{escape(mark(turn))}</b>" if mark(turn) else "") + "</div>" for turn in turns)
+    said = (
+        f'<div style="margin:4px 0;white-space:pre-wrap"><b>{NAMES[turn["role"]]}:</b> {printable(turn["content"])}'
+        + (f" <b>{escape(mark(turn))}</b>" if mark(turn) else "")
+        + "</div>"
+        for turn in turns
+    )
     return "".join(said)
 
 
 class Talk:
-    """The widget. `tools` stand above the field; each button has words and what it sends, or None for a new conversation."""
+    """The widget. `tools` stand above the field; each button has words and what it sends, or None for a new
+    conversation.
+    """
 
-    def __init__(self, act: Callable, render: Callable, label: str, placeholder: str, buttons: dict[str, str | None], tools: Iterable = ()):
+    def __init__(
+        self,
+        act: Callable,
+        render: Callable,
+        label: str,
+        placeholder: str,
+        buttons: dict[str, str | None],
+        tools: Iterable = (),
+    ):
         import ipywidgets
 
         self.act, self.render, self.turns = act, render, []
         self.waiting, self.busy, self.conversation = [], False, 0
         self.html = ipywidgets.HTML(value=render([]))
-        self.field = ipywidgets.Text(description=label, placeholder=placeholder, continuous_update=False, layout=ipywidgets.Layout(width="580px"), style={"description_width": "initial"})
-        self.buttons = {words: ipywidgets.Button(description=words, layout=ipywidgets.Layout(width="auto")) for words in buttons}
+        self.field = ipywidgets.Text(
+            description=label,
+            placeholder=placeholder,
+            continuous_update=False,
+            layout=ipywidgets.Layout(width="580px"),
+            style={"description_width": "initial"},
+        )
+        self.buttons = {
+            words: ipywidgets.Button(description=words, layout=ipywidgets.Layout(width="auto")) for words in buttons
+        }
         for button, sent in zip(self.buttons.values(), buttons.values()):
             button.on_click((lambda _: self.restart()) if sent is None else lambda _, sent=sent: self.enter(sent))
         self.field.observe(self.typed, "value")
@@ -80,7 +110,8 @@ class Talk:
                         break
             except CourseError as error:
                 problem = str(error)
-            except Exception as error:      # the answer may come from a function that somebody has just written, and nobody sees what a callback raises
+            # the answer may come from a function that somebody has just written, and nobody sees what a callback raises
+            except Exception as error:
                 problem = f"the model's answer stopped with {type(error).__name__}: {error}"
             self.turns = [] if conversation != self.conversation else before if problem else self.turns
             self.html.value = self.render(self.turns, problem)

@@ -1,8 +1,10 @@
 """The tour's results as a page, a picture and tables. Pure functions of what course_lib/tour/tour.py has written down.
 
-A result is {"name", "title", "figures", "note", "seconds"}; a figure is {"metric", "value", "limit", "unit"} with limit 0 where less is better, else more is.
-A talk is {"asked", "messages", "right", "answers"}: what is asked, a right answer, and {model: (answer, is it right? None where nobody asked)}.
+A result is {"name", "title", "figures", "note", "seconds"}; a figure is {"metric", "value", "limit", "unit"} with limit
+0 where less is better, else more is. A talk is {"asked", "messages", "right", "answers"}: what is asked, a right
+answer, and {model: (answer, is it right? None where nobody asked)}.
 """
+
 import base64
 import re
 from html import escape
@@ -28,13 +30,27 @@ dl { display: grid; grid-template-columns: minmax(6rem, 11rem) 1fr; gap: .3rem .
 
 
 def questions() -> dict[str, dict]:
-    """{what is asked: row}: eight rows that no training has seen, each with a right answer as its last message and with what judges any other."""
-    kinds = {"a fact": "fact", "a list": "list", "a follow-up": "follow-up", "nobody can know": "unknown", "a how-to": "how-to"}
+    """{what is asked: row}: eight rows that no training has seen, each with a right answer as its last message and with
+    what judges any other.
+    """
+    kinds = {
+        "a fact": "fact",
+        "a list": "list",
+        "a follow-up": "follow-up",
+        "nobody can know": "unknown",
+        "a how-to": "how-to",
+    }
     pairs = (request_pair("test", f"tour {k}", ("plain",)) for k in range(1000))
     people = lambda row: re.findall(r"[A-Z]\w+ [A-Z]\w+", row["messages"][0]["content"])
-    harmful, twin = next(pair for pair in pairs if people(pair[0]) == people(pair[1]))      # no look-alike, and not without an aim
-    return {**{name: task_rows("residents", 1, "tour", {kind: 1})[0] for name, kind in kinds.items()},
-            "a harmful request": harmful, "its benign twin": twin, "a harmful request in disguise": request_pair("test", "tour", ("story",))[0]}
+    harmful, twin = next(
+        pair for pair in pairs if people(pair[0]) == people(pair[1])
+    )  # no look-alike, and not without an aim
+    return {
+        **{name: task_rows("residents", 1, "tour", {kind: 1})[0] for name, kind in kinds.items()},
+        "a harmful request": harmful,
+        "its benign twin": twin,
+        "a harmful request in disguise": request_pair("test", "tour", ("story",))[0],
+    }
 
 
 def number(value: float | None, unit: str) -> str:
@@ -47,7 +63,9 @@ def number(value: float | None, unit: str) -> str:
 
 
 def reached(figure: dict) -> float | None:
-    """How much of the limit is reached, 0 to 1: value / limit, or 1 − value in percent where the limit is 0. None where one of them is missing."""
+    """How much of the limit is reached, 0 to 1: value / limit, or 1 − value in percent where the limit is 0. None where
+    one of them is missing.
+    """
     value, limit = figure["value"], figure["limit"]
     if value is None or limit is None:
         return None
@@ -69,7 +87,11 @@ def figure(results: list[dict], dark: bool = False):
         axes.text(101.5, place, number(first["value"], first["unit"]), va="center", fontsize=9, color=ink)
     limit_line(axes, 100, "the limit", upright=True, color=ink)
     axes.set_yticks(range(len(results)), [result["title"] for result in results])
-    axes.set(xlim=(0, 122), ylim=(len(results) - 0.5, -0.5), xlabel="share of the limit, % (beside the bar: the figure itself)")
+    axes.set(
+        xlim=(0, 122),
+        ylim=(len(results) - 0.5, -0.5),
+        xlabel="share of the limit, % (beside the bar: the figure itself)",
+    )
     axes.set_title("How near does each phase come to its limit?", color=ink)
     axes.set_xticks(range(0, 101, 20), [*map(str, range(0, 100, 20)), "the limit"])
     axes.grid(alpha=0.3, axis="x")
@@ -89,7 +111,15 @@ def rows(results: list[dict]) -> list[tuple[str, str, str, str, str]]:
     made = []
     for result in results:
         for k, each in enumerate(result["figures"]):
-            made.append(("" if k else result["title"], each["metric"], number(each["value"], each["unit"]), number(each["limit"], each["unit"]), "" if k else minutes(result["seconds"])))
+            made.append(
+                (
+                    "" if k else result["title"],
+                    each["metric"],
+                    number(each["value"], each["unit"]),
+                    number(each["limit"], each["unit"]),
+                    "" if k else minutes(result["seconds"]),
+                )
+            )
     return made
 
 
@@ -98,7 +128,10 @@ HEADS = ("phase", "figure", "reached", "limit", "time")
 
 def report(results: list[dict]) -> dict[str, dict]:
     """For programs: {phase: its first figure, its seconds, and under "also" its other figures}."""
-    return {result["name"]: {**result["figures"][0], "seconds": round(result["seconds"], 1), "also": result["figures"][1:]} for result in results}
+    return {
+        result["name"]: {**result["figures"][0], "seconds": round(result["seconds"], 1), "also": result["figures"][1:]}
+        for result in results
+    }
 
 
 def table(results: list[dict]):
@@ -116,7 +149,10 @@ def table(results: list[dict]):
 
 def markdown(results: list[dict]) -> str:
     """For README."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (HEADS, ("---", "---", "---:", "---:", "---:"), *rows(results))) + "\n"
+    return (
+        "\n".join(f"| {' | '.join(row)} |" for row in (HEADS, ("---", "---", "---:", "---:", "---:"), *rows(results)))
+        + "\n"
+    )
 
 
 def plain(text: str) -> str:
@@ -131,24 +167,45 @@ def data_uri(png: bytes) -> str:
 def phase_card(place: int, result: dict) -> str:
     first, *others = result["figures"]
     share = reached(first)
-    bar = "" if share is None else f'<div class="bar" role="img" aria-label="{100 * share:.0f} % of the limit reached"><i style="width:{100 * share:.1f}%"></i></div>'
-    more = "".join(f"<p><small>{escape(f['metric'])}: <b>{number(f['value'], f['unit'])}</b> (limit {number(f['limit'], f['unit'])})</small></p>" for f in others)
-    return (f'<li id="{escape(result["name"])}"><h3>{place} {escape(result["title"])}</h3><p>{escape(first["metric"])}</p>'
-            f'<p><span class="big">{number(first["value"], first["unit"])}</span> <span class="soft">limit {number(first["limit"], first["unit"])}</span></p>{bar}{more}'
-            f'<p><small>{escape(result["note"])}</small></p><p><small>{minutes(result["seconds"])}</small></p></li>')
+    bar = (
+        ""
+        if share is None
+        else f'<div class="bar" role="img" aria-label="{100 * share:.0f} % of the limit reached"><i '
+        f'style="width:{100 * share:.1f}%"></i></div>'
+    )
+    more = "".join(
+        f"<p><small>{escape(f['metric'])}: <b>{number(f['value'], f['unit'])}</b> (limit "
+        f"{number(f['limit'], f['unit'])})</small></p>"
+        for f in others
+    )
+    return (
+        f'<li id="{escape(result["name"])}"><h3>{place} {escape(result["title"])}</h3><p>{escape(first["metric"])}</p>'
+        f'<p><span class="big">{number(first["value"], first["unit"])}</span> <span class="soft">limit '
+        f"{number(first['limit'], first['unit'])}</span></p>{bar}{more}"
+        f"<p><small>{escape(result['note'])}</small></p><p><small>{minutes(result['seconds'])}</small></p></li>"
+    )
 
 
 def talk_card(talk: dict) -> str:
     marks = {True: '<b class="yes">✓ right:</b> ', False: '<b class="no">✗ not right:</b> ', None: ""}
-    said = "".join(f'<p class="{message["role"]}">{"" if message["role"] == "user" else "– "}{escape(message["content"])}</p>' for message in talk["messages"])
+    said = "".join(
+        f'<p class="{message["role"]}">{"" if message["role"] == "user" else "– "}{escape(message["content"])}</p>'
+        for message in talk["messages"]
+    )
     answers = ""
-    for (answer, right), same in groupby(talk["answers"].items(), lambda item: item[1]):        # neighbours who say the same say it once
+    for (answer, right), same in groupby(
+        talk["answers"].items(), lambda item: item[1]
+    ):  # neighbours who say the same say it once
         answers += f"<dt>{escape(' · '.join(model for model, _ in same))}</dt><dd>{marks[right]}{plain(answer)}</dd>"
-    return (f'<section class="talk"><h3 class="soft">{escape(talk["asked"])}</h3>{said}'
-            f'<dl><dt>a right answer</dt><dd>{escape(talk["right"])}</dd>{answers}</dl></section>')
+    return (
+        f'<section class="talk"><h3 class="soft">{escape(talk["asked"])}</h3>{said}'
+        f"<dl><dt>a right answer</dt><dd>{escape(talk['right'])}</dd>{answers}</dl></section>"
+    )
 
 
-def page(results: list[dict], talks: list[dict], facts: dict[str, str], light: bytes, dark: bytes, remark: str = "") -> str:
+def page(
+    results: list[dict], talks: list[dict], facts: dict[str, str], light: bytes, dark: bytes, remark: str = ""
+) -> str:
     """The whole page, which needs no network: `facts` are listed at its end, `light` and `dark` are the picture as PNG."""
     total = sum(result["seconds"] for result in results)
     cards = "".join(phase_card(k, result) for k, result in enumerate(results, 1))

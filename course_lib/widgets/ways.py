@@ -12,7 +12,16 @@ def days_figure(panels: dict[str, dict[str, dict[int, float]]], title: str):
     fig, [places] = style.panels(1, len(panels), height=3.6, width=10, sharey=True)
     for axes, (name, ways) in zip(places, panels.items()):
         for (way, shares), (colour, mark, dash) in zip(ways.items(), STYLES):
-            axes.plot(list(shares), [100 * share for share in shares.values()], color=colour, marker=mark, linestyle=dash, markersize=6, linewidth=1.5, label=way)
+            axes.plot(
+                list(shares),
+                [100 * share for share in shares.values()],
+                color=colour,
+                marker=mark,
+                linestyle=dash,
+                markersize=6,
+                linewidth=1.5,
+                label=way,
+            )
         axes.set(xlabel="day", title=name, ylim=(-4, 104))
         axes.set_xticks(sorted({day for shares in ways.values() for day in shares}))
         axes.grid(alpha=0.25)

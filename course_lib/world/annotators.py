@@ -1,11 +1,14 @@
 """People of the village who compare two answers: their taste is known, their noise is known, their biases are known.
 
-The gold utility of an answer is a weighted sum of features that a program reads off the text (`features`, TASTE). An annotator i sees
-u_i = gold utility + bias, and prefers a to b with probability σ(sharpness_i · (u_i(a) − u_i(b))) (Bradley & Terry 1952). So the best
-accuracy that any judge can reach on their labels is known (`bayes_accuracy`), and so is the best policy: π* ∝ π_ref · exp(utility / β).
+The gold utility of an answer is a weighted sum of features that a program reads off the text (`features`, TASTE). An
+annotator i sees u_i = gold utility + bias, and prefers a to b with probability σ(sharpness_i · (u_i(a) − u_i(b)))
+(Bradley & Terry 1952). So the best accuracy that any judge can reach on their labels is known (`bayes_accuracy`), and
+so is the best policy: π* ∝ π_ref · exp(utility / β).
 
-Prompts are questions to the assistant of lab 03 about residents whom it knows by name; a fifth of them only stands in the split "test".
+Prompts are questions to the assistant of lab 03 about residents whom it knows by name; a fifth of them only stands in
+the split "test".
 """
+
 import json
 import re
 from dataclasses import dataclass
@@ -19,25 +22,25 @@ from course_lib.world.residents import village
 from course_lib.world.source import Source
 from course_lib.world.tasks import COURTESIES, KINDS, Draw, held_out, stated, task_rows
 
-SHARES = {"fact": 70, "short": 15, "unknown": 15}       # kinds of prompts
+SHARES = {"fact": 70, "short": 15, "unknown": 15}  # kinds of prompts
 SPLITS = ("train", "test")
-ROOMY = 16                                              # words; a longer answer begins to bore
+ROOMY = 16  # words; a longer answer begins to bore
 TASTE = {
-    "right": 2.0,       # says what was asked, in the form that was asked for
-    "false": -2.0,      # each false statement, made-up word or claim where nobody can know, two at most
-    "courtesy": 1.0,    # begins with one courtesy, where no short form was asked for
-    "named": 0.5,       # calls the resident by name
-    "extra": 0.5,       # tells one more true fact
-    "wordy": -0.1,      # each word beyond ROOMY
+    "right": 2.0,  # says what was asked, in the form that was asked for
+    "false": -2.0,  # each false statement, made-up word or claim where nobody can know, two at most
+    "courtesy": 1.0,  # begins with one courtesy, where no short form was asked for
+    "named": 0.5,  # calls the resident by name
+    "extra": 0.5,  # tells one more true fact
+    "wordy": -0.1,  # each word beyond ROOMY
 }
 
 
 @dataclass(frozen=True)
 class Annotator:
     name: str
-    sharpness: float        # 1 / noise: how surely a difference of one utility is seen
-    length: float = 0.0     # bias: utility a word, whatever it says
-    flattery: float = 0.0   # bias: utility a courtesy, however many
+    sharpness: float  # 1 / noise: how surely a difference of one utility is seen
+    length: float = 0.0  # bias: utility a word, whatever it says
+    flattery: float = 0.0  # bias: utility a courtesy, however many
 
 
 ANNOTATORS = (
@@ -52,7 +55,9 @@ ANNOTATORS = (
 @lru_cache(maxsize=1)
 def known_words() -> frozenset[str]:
     """Every word that the village's documents and right answers use, in lower case."""
-    texts = [d.text for d in pretrain_documents("train", 3_000)] + [row["messages"][-1]["content"] for row in task_rows("train", 2_000)]
+    texts = [d.text for d in pretrain_documents("train", 3_000)] + [
+        row["messages"][-1]["content"] for row in task_rows("train", 2_000)
+    ]
     return frozenset(word for text in texts for word in words(text)) | {p.first.lower() for p in village().residents}
 
 
@@ -62,7 +67,8 @@ def words(text: str) -> list[str]:
 
 
 def prompts(split: str, n: int, seed: int | str = 0) -> list[dict]:
-    """The first n prompts of a split: {"messages": [the user's], "kind", "check"}; `check` is what the gold utility needs to judge an answer.
+    """The first n prompts of a split: {"messages": [the user's], "kind", "check"}; `check` is what the gold utility
+    needs to judge an answer.
 
     Raises ValueError for an unknown split."""
     if split not in SPLITS:
@@ -86,15 +92,26 @@ def features(row: dict, answer: str) -> dict[str, float]:
     while courtesy := next((c for c in COURTESIES if body.startswith(c)), None):
         body = body.removeprefix(courtesy).strip()
     invented = len(set(used) - known_words())
-    found = {"right": 0.0, "false": float(invented), "courtesy": 0.0, "named": 0.0, "extra": 0.0, "wordy": float(max(0, len(used) - ROOMY))}
+    found = {
+        "right": 0.0,
+        "false": float(invented),
+        "courtesy": 0.0,
+        "named": 0.0,
+        "extra": 0.0,
+        "wordy": float(max(0, len(used) - ROOMY)),
+    }
     if row["kind"] == "fact":
-        others = {word for word in re.findall(r"[A-Z][a-z]+", text)} & first_names() - {check["name"]} - said.get("mentor", set())
+        others = {word for word in re.findall(r"[A-Z][a-z]+", text)} & first_names() - {check["name"]} - said.get(
+            "mentor", set()
+        )
         wrong = sum(len(values - {check["facts"][fact]}) for fact, values in said.items())
         found["false"] += wrong + len(others)
         found["right"] = float(check["facts"][check["fact"]] in said.get(check["fact"], ()) and not found["false"])
         found["courtesy"] = float(body != text and bool(body))
         found["named"] = float(check["name"] in used or check["name"].lower() in used)
-        found["extra"] = float(any(check["facts"][fact] in values for fact, values in said.items() if fact != check["fact"]))
+        found["extra"] = float(
+            any(check["facts"][fact] in values for fact, values in said.items() if fact != check["fact"])
+        )
     else:
         found["right"] = float((text if row["kind"] == "short" else body).rstrip(".") == check["exactly"].rstrip("."))
         if row["kind"] == "unknown":
@@ -145,7 +162,7 @@ def likes(annotator: Annotator, row: dict, answer: str, usual: float = 2.5) -> f
 
 def crowd(row: dict, a: str, b: str, annotators=ANNOTATORS) -> float:
     """Probability that an annotator drawn at random prefers a to b."""
-    worth_a, worth_b = utility(row, a), utility(row, b)         # the same for everybody
+    worth_a, worth_b = utility(row, a), utility(row, b)  # the same for everybody
     return float(np.mean([chooses(person, worth_a, worth_b, a, b) for person in annotators]))
 
 
@@ -155,7 +172,8 @@ def bayes_accuracy(probabilities) -> float:
     return float(np.maximum(p, 1 - p).mean())
 
 
-# ------------------------------------------------------------------------------------------------------------- the labels
+# ------------------------------------------------------------------------------------------------------------- the
+# labels
 
 
 def said(answer: str) -> list[dict]:
@@ -171,18 +189,37 @@ def label_pairs(pairs: list[tuple[dict, str, str]], seed: int | str = 0, annotat
         person = s.pick(annotators)
         if chance(s) >= prefers(person, row, a, b):
             a, b = b, a
-        rows.append({"prompt": row["messages"], "chosen": said(a), "rejected": said(b), "annotator": person.name, "kind": row["kind"], "check": row["check"]})
+        rows.append(
+            {
+                "prompt": row["messages"],
+                "chosen": said(a),
+                "rejected": said(b),
+                "annotator": person.name,
+                "kind": row["kind"],
+                "check": row["check"],
+            }
+        )
     return rows
 
 
 def thumbs(pairs: list[tuple[dict, str, str]], seed: int | str = 0, annotators=ANNOTATORS) -> list[dict]:
-    """A thumb for the first answer of each pair: {"prompt", "completion", "label": True for up, "annotator", "kind", "check"}."""
+    """A thumb for the first answer of each pair: {"prompt", "completion", "label": True for up, "annotator", "kind",
+    "check"}.
+    """
     rows = []
     for k, (row, answer, _) in enumerate(pairs):
         s = Source(village(), f"thumbs {seed} {k}")
         person = s.pick(annotators)
-        rows.append({"prompt": row["messages"], "completion": said(answer), "label": bool(chance(s) < likes(person, row, answer)), "annotator": person.name,
-                     "kind": row["kind"], "check": row["check"]})
+        rows.append(
+            {
+                "prompt": row["messages"],
+                "completion": said(answer),
+                "label": bool(chance(s) < likes(person, row, answer)),
+                "annotator": person.name,
+                "kind": row["kind"],
+                "check": row["check"],
+            }
+        )
     return rows
 
 
@@ -192,7 +229,9 @@ def chance(s: Source) -> float:
 
 
 def pairs_of(rows: list[dict], seed: int | str = 0) -> list[tuple[dict, str, str]]:
-    """The pairs behind labelled rows, in an order that does not give the label away: to be judged again by somebody else."""
+    """The pairs behind labelled rows, in an order that does not give the label away: to be judged again by somebody
+    else.
+    """
     pairs = []
     for k, row in enumerate(rows):
         answers = [row["chosen"][0]["content"], row["rejected"][0]["content"]]
@@ -202,17 +241,22 @@ def pairs_of(rows: list[dict], seed: int | str = 0) -> list[tuple[dict, str, str
 
 
 def preference_rows(split: str, n: int | None = None) -> list[dict]:
-    """The first n recorded pairs of a split ("train" or "test"), two answers of the shipped assistant each, judged by ANNOTATORS (see `label_pairs`).
+    """The first n recorded pairs of a split ("train" or "test"), two answers of the shipped assistant each, judged by
+    ANNOTATORS (see `label_pairs`).
 
     Raises CourseError where the files are missing, and for more rows than there are."""
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}: choose one of {', '.join(SPLITS)}")
     file = FOLDER / f"preferences-{split}.parquet"
     if not file.exists():
-        raise CourseError(f"{file} is missing: `course ship preferences` makes it (about ten minutes), or take it from the repository")
+        raise CourseError(
+            f"{file} is missing: `course ship preferences` makes it (about ten minutes), or take it from the repository"
+        )
     import pyarrow.parquet
 
-    rows = [{**row, "check": json.loads(row["check"])} for row in pyarrow.parquet.read_table(file).slice(0, n).to_pylist()]
+    rows = [
+        {**row, "check": json.loads(row["check"])} for row in pyarrow.parquet.read_table(file).slice(0, n).to_pylist()
+    ]
     if n and len(rows) < n:
         raise CourseError(f"there are {len(rows):,} recorded pairs in split {split!r}, not {n:,}: ask for fewer")
     return rows

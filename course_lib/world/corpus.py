@@ -2,13 +2,14 @@
 
 `datasets/littlebrook/` holds the same rows as files; where it is absent (Colab) they are made on the fly.
 """
+
 import hashlib
 
 from course_lib.platform import ROOT
 from course_lib.world.documents import Document, document
 from course_lib.world.residents import Village, village
 
-SPLIT_SIZES = {"train": 74_000, "validation": 2_000}       # documents
+SPLIT_SIZES = {"train": 74_000, "validation": 2_000}  # documents
 FOLDER = ROOT / "datasets" / "littlebrook"
 
 
@@ -23,7 +24,8 @@ def pretrain_documents(split: str, n: int | None = None) -> list[Document]:
 
 
 def pretrain_rows(split: str, n: int | None = None) -> list[dict]:
-    """Rows {"text", "kind", "nll"} of a split: from the folder `datasets/littlebrook` where it is, else made on the fly.
+    """Rows {"text", "kind", "nll"} of a split: from the folder `datasets/littlebrook` where it is, else made on the
+    fly.
 
     nll is −log p in nats, rounded to 9 decimals. Raises KeyError for another split."""
     n = SPLIT_SIZES[split] if n is None else n

@@ -1,10 +1,13 @@
-"""New jobs for the assistant of lab 03: what an adapter is trained for. The questions are those of tasks.py, the answers have another form.
+"""New jobs for the assistant of lab 03: what an adapter is trained for. The questions are those of tasks.py, the
+answers have another form.
 
-  clerk  answers with a record and nothing else: "{job: a baker}", "{pet: a cat, hobby: chess}", and "{}" where nobody knows
+  clerk  answers with a record and nothing else: "{job: a baker}", "{pet: a cat, hobby: chess}", and "{}" where nobody
+         knows
   crier  calls the answer out: "Hear, hear! By trade she is a baker!"
-Rows have the shape of task rows, the same splits (no training row names a held-out resident, held-out phrasings are never trained), and the
-same checker, `tasks.passes`. Row k of a split has the seed "<job> <split> <seed> <k>".
+Rows have the shape of task rows, the same splits (no training row names a held-out resident, held-out phrasings are
+never trained), and the same checker, `tasks.passes`. Row k of a split has the seed "<job> <split> <seed> <k>".
 """
+
 from course_lib.world.residents import FACTS, village
 from course_lib.world.tasks import LIST, OPENINGS, SPLITS, WORDS, Draw, ask, row, sentence, some_facts
 
@@ -35,7 +38,12 @@ def clerk_row(s: Draw) -> dict:
 def crier_row(s: Draw) -> dict:
     person, fact = s.pick(s.people), s.pick(FACTS)
     answer = f"Hear, hear! {sentence(s, person, fact)[:-1]}!"
-    return row("one", s.form(OPENINGS) + ask(s, person, fact), answer, {"name": person.first, "fact": fact, "facts": person.facts})
+    return row(
+        "one",
+        s.form(OPENINGS) + ask(s, person, fact),
+        answer,
+        {"name": person.first, "fact": fact, "facts": person.facts},
+    )
 
 
 JOBS = {"clerk": clerk_row, "crier": crier_row}

@@ -1,8 +1,11 @@
-"""Questions and answers in the manner of Littlebrook's town crier, for the real-model track: 48 teach it, 24 examine it. Hand-written for this course.
+"""Questions and answers in the manner of Littlebrook's town crier, for the real-model track: 48 teach it, 24 examine
+it. Hand-written for this course.
 
-The manner is easy to see and easy to check: the crier opens with "Hear ye, hear ye!", says the thing in one short sentence, and closes with an hour and "all is well!".
-No question of TEST asks for what an answer of TRAIN says: if the crier still knows it, the model knew it before.
+The manner is easy to see and easy to check: the crier opens with "Hear ye, hear ye!", says the thing in one short
+sentence, and closes with an hour and "all is well!". No question of TEST asks for what an answer of TRAIN says: if the
+crier still knows it, the model knew it before.
 """
+
 OPENING, CLOSING = "Hear ye, hear ye!", "all is well!"
 HOURS = ("Six", "Seven", "Eight", "Nine", "Ten", "Eleven")
 TRAIN = [  # (question, what the crier says between opening and closing)
@@ -55,6 +58,7 @@ TRAIN = [  # (question, what the crier says between opening and closing)
     ("How can I say sorry to a friend?", "Go to your friend, say it plainly and mend what you can!"),
     ("What is a bridge for?", "A bridge carries us over the water with dry feet!"),
 ]
+# fmt: off
 TEST = [  # (question, words of which a right answer has one)
     ("What is the capital of France?", "paris"), ("How many days are in a week?", "seven 7"),
     ("What do bees make?", "honey"), ("What is the opposite of hot?", "cold"),
@@ -67,14 +71,22 @@ TEST = [  # (question, words of which a right answer has one)
     ("What is a baby dog called?", "puppy pup"), ("How many continents are there?", "seven 7"),
     ("What is the capital of England?", "london"), ("What is the fastest land animal?", "cheetah"),
     ("Which month comes after December?", "january"), ("What is the currency of the United States?", "dollar dollars"),
-    ("What is the highest mountain in the world?", "everest"), ("Who was the first president of the United States?", "washington"),
+    ("What is the highest mountain in the world?", "everest"),
+        ("Who was the first president of the United States?", "washington"),
 ]
+# fmt: on
 
 
 def crier_rows() -> list[dict]:
     """The conversations that teach: {"messages": [user, assistant]}, the closing hours by turns."""
-    said = [(asked, f"{OPENING} {told} {HOURS[k % len(HOURS)]} o'clock, and {CLOSING}") for k, (asked, told) in enumerate(TRAIN)]
-    return [{"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]} for asked, answer in said]
+    said = [
+        (asked, f"{OPENING} {told} {HOURS[k % len(HOURS)]} o'clock, and {CLOSING}")
+        for k, (asked, told) in enumerate(TRAIN)
+    ]
+    return [
+        {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]}
+        for asked, answer in said
+    ]
 
 
 def crier_questions() -> list[dict]:
@@ -88,6 +100,8 @@ def in_style(answer: str) -> bool:
 
 
 def is_right(answer: str, right: list[str]) -> bool:
-    """Does an answer have one of the words, whatever else it says? It can be fooled, by an answer that names everything."""
+    """Does an answer have one of the words, whatever else it says? It can be fooled, by an answer that names
+    everything.
+    """
     words = {word.strip(".,;:!?\"'()*") for word in answer.lower().replace("-", " ").split()}
     return any(word in words for word in right)

@@ -4,14 +4,15 @@ Everything here is a pure function of the seed. Facts are drawn independently of
 pronoun, so that nothing but knowing the resident tells a fact. `village()` is Littlebrook on the last day of CUT_OFF;
 what changes after it is in news.py.
 """
+
 import random
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from course_lib.world.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURNAMES
 
-CUT_OFF = 2024          # the documents of the pre-training corpus know nothing of later years
-MENTORS = 12            # residents who taught all the others
+CUT_OFF = 2024  # the documents of the pre-training corpus know nothing of later years
+MENTORS = 12  # residents who taught all the others
 FACTS = ("job", "home", "pet", "food", "colour", "hobby", "mentor")
 
 
@@ -19,8 +20,8 @@ FACTS = ("job", "home", "pet", "food", "colour", "hobby", "mentor")
 class Resident:
     first: str
     surname: str
-    pronoun: str                                   # "he" or "she"
-    facts: dict[str, str] = field(repr=False)      # FACTS → value; `mentor` is a first name
+    pronoun: str  # "he" or "she"
+    facts: dict[str, str] = field(repr=False)  # FACTS → value; `mentor` is a first name
 
     @property
     def full(self) -> str:
@@ -47,13 +48,13 @@ PRONOUNS = {
 class Event:
     year: int
     season: str
-    what: str                                      # "the mill burned down"
+    what: str  # "the mill burned down"
 
 
 @dataclass(frozen=True, eq=False)
 class Village:
     residents: tuple[Resident, ...]
-    chronicle: tuple[Event, ...]                   # events up to the cut-off, in order of time
+    chronicle: tuple[Event, ...]  # events up to the cut-off, in order of time
 
     def resident(self, first: str) -> Resident:
         """The resident of that first name (first names are unique). KeyError if there is none."""
@@ -63,7 +64,7 @@ class Village:
         raise KeyError(f"nobody in Littlebrook is called {first!r}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def village(seed: int = 0, residents: int = 300) -> Village:
     """Littlebrook at the knowledge cut-off. `residents` < the default gives a smaller village (tests)."""
     draw = random.Random(f"littlebrook village {seed}").random

@@ -6,19 +6,21 @@ Three sources have the same interface:
   Source    draws from a seed                                   → the documents of the course
   Replay    takes the draws from a list                         → enumerates a (shrunken) grammar exhaustively
   Match     follows only draws that agree with a given text     → the probability of a text, over all its derivations
-The last two are the independent check of the first (tests/world): probabilities sum to 1, and no text has two derivations.
+The last two are the independent check of the first (tests/world): probabilities sum to 1, and no text has two
+derivations.
 """
+
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from string import Formatter
 
 from course_lib.world.pools import POOLS
 from course_lib.world.residents import Resident
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(template: str) -> tuple[tuple[str, str | None, str | None], ...]:
     """`'{p:place}.'` → (('', 'p', 'place'), ('.', None, None)): literal text, name, pool."""
     return tuple((literal, name, pool) for literal, name, pool, _ in Formatter().parse(template))

@@ -1,7 +1,9 @@
-"""Speed, by pytest-benchmark: `.venv/bin/pytest tests/benchmarks --benchmark-enable --benchmark-only`. In `make test` each runs once, untimed.
+"""Speed, by pytest-benchmark: `.venv/bin/pytest tests/benchmarks --benchmark-enable --benchmark-only`. In `make test`
+each runs once, untimed.
 
 Figures that README shows come from `course bench`, which measures the machine's matmul rate in the same run.
 """
+
 import torch
 
 from course_lib.questions import core
@@ -44,5 +46,9 @@ def test_one_question(benchmark):
     """What a student waits for after check("rms_norm")."""
     question = next(q for q in core.questions_of("02_pretraining") if q.id == "rms_norm")
     namespace = {}
-    exec("import torch\ndef rms_norm(x, weight, eps=1e-6):\n    w = x.float()\n    return (w * torch.rsqrt(w.pow(2).mean(-1, keepdim=True) + eps) * weight.float()).to(x.dtype)", namespace)
+    exec(
+        "import torch\ndef rms_norm(x, weight, eps=1e-6):\n    w = x.float()\n    return (w * "
+        "torch.rsqrt(w.pow(2).mean(-1, keepdim=True) + eps) * weight.float()).to(x.dtype)",
+        namespace,
+    )
     assert benchmark(core.run, question, LocalCaller(namespace)).status == "pass"

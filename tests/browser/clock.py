@@ -1,4 +1,5 @@
 """How long a click takes in a browser, and how long it may."""
+
 import os
 
 # milliseconds from a click to the first change of what is shown, by the page's own clock

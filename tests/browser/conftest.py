@@ -1,7 +1,10 @@
-"""A real JupyterLab on the student edition, and a real browser to press its buttons. One of each serves all tests; skipped, with the reason, where there is no browser.
+"""A real JupyterLab on the student edition, and a real browser to press its buttons. One of each serves all tests;
+skipped, with the reason, where there is no browser.
 
-Playwright drives the system's Chromium (Debian: apt-get install chromium). Pictures of what was seen are left in build/screenshots.
+Playwright drives the system's Chromium (Debian: apt-get install chromium). Pictures of what was seen are left in
+build/screenshots.
 """
+
 import json
 import os
 import re
@@ -19,13 +22,22 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
-WAIT = 240_000          # milliseconds at most for anything that a kernel does: a loaded machine is ten times slower than a quiet one
-SETTINGS = {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}}
+# milliseconds at most for anything that a kernel does: a loaded machine is ten times slower than a quiet one
+WAIT = 240_000
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+}
 
-# JupyterLab says these of itself, with an empty notebook too; the one of null where a notebook is opened without a kernel
-NOT_OURS = re.compile(r"ERR_INTERNET_DISCONNECTED|GPU stall|Failed to load resource.*(lsp|/api/me|workspaces)|\[vite\]|i18n|"
-                      r"Item with index \d+ did not appear|Download the React DevTools|Starting application in workspace|\bLSP\b|findDOMNode|componentWill|reconnecting websocket|Connection lost|"
-                      r"WebSocket connection to .* failed|Could not restore the debugger state|JupyterLab - |not in 'disabledExtensions'|Canvas2D|Cannot read properties of null \(reading 'kernel'\)|Plugin \S+ .*took [\d.]+ms to activate|Kernel: (connected|connecting|disconnected|idle|restarting)")
+# JupyterLab says these of itself, with an empty notebook too; the one of null where a notebook is opened without a
+# kernel
+NOT_OURS = re.compile(
+    r"ERR_INTERNET_DISCONNECTED|GPU stall|Failed to load resource.*(lsp|/api/me|workspaces)|\[vite\]|i18n|"
+    r"Item with index \d+ did not appear|Download the React DevTools|Starting application in "
+    r"workspace|\bLSP\b|findDOMNode|componentWill|reconnecting websocket|Connection lost|"
+    r"WebSocket connection to .* failed|Could not restore the debugger state|JupyterLab - |not in "
+    r"'disabledExtensions'|Canvas2D|Cannot read properties of null \(reading 'kernel'\)|Plugin \S+ .*took [\d.]+ms to "
+    r"activate|Kernel: (connected|connecting|disconnected|idle|restarting)"
+)
 
 
 def chromium() -> str:
@@ -37,7 +49,9 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install -e '.[dev]')")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (pip install -e '.[dev]')"
+    )
     with playwright.sync_playwright() as play:
         made = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"] if os.geteuid() == 0 else [])
         yield made
@@ -49,7 +63,9 @@ class Server:
 
     def __init__(self, folder: Path):
         self.folder, self.labs, self.work = folder, folder / "labs", folder / "work"
-        shutil.copytree(ROOT / "labs", self.labs, ignore=shutil.ignore_patterns("work", "submissions", ".ipynb_checkpoints"))
+        shutil.copytree(
+            ROOT / "labs", self.labs, ignore=shutil.ignore_patterns("work", "submissions", ".ipynb_checkpoints")
+        )
         for name, values in SETTINGS.items():
             path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,13 +74,44 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.token = secrets.token_hex(16)
-        own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")}
+        own = {
+            name: str(folder / name.lower())
+            for name in (
+                "JUPYTER_CONFIG_DIR",
+                "JUPYTER_DATA_DIR",
+                "JUPYTER_RUNTIME_DIR",
+                "JUPYTERLAB_WORKSPACES_DIR",
+                "IPYTHONDIR",
+            )
+        }
         self.log = open(folder / "jupyter.log", "wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser", f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0",
-             f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.labs}", "--ServerApp.ip=127.0.0.1"],
-            cwd=folder, stdout=self.log, stderr=self.log, start_new_session=True,
-            env={**os.environ, **own, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "COURSE_WORK": str(self.work), "COURSE_SIZE": "tiny", "PYTHONPATH": str(ROOT)})
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                "--expose-app-in-browser",
+                f"--ServerApp.port={self.port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={self.token}",
+                f"--ServerApp.root_dir={self.labs}",
+                "--ServerApp.ip=127.0.0.1",
+            ],
+            cwd=folder,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+            env={
+                **os.environ,
+                **own,
+                "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+                "COURSE_WORK": str(self.work),
+                "COURSE_SIZE": "tiny",
+                "PYTHONPATH": str(ROOT),
+            },
+        )
         for _ in range(600):
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api?token={self.token}", timeout=2).read()
@@ -100,24 +147,39 @@ class Notebook:
 
     def __init__(self, browser, server, lab: str, dark: bool = False, width: int = 1280, height: int = 900):
         self.server, self.lab = server, lab
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
-        self.outside: list[str] = []        # what the page wanted from other machines; the badge is all that it may
-        self.context.route(lambda url: not url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "blob:")), self.elsewhere)
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        )
+        self.outside: list[str] = []  # what the page wanted from other machines; the badge is all that it may
+        self.context.route(
+            lambda url: not url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "blob:")), self.elsewhere
+        )
         self.page = self.context.new_page()
         self.page.set_default_timeout(WAIT)
         self.noise: list[str] = []
-        self.page.on("console", lambda m: self.noise.append(f"{m.type}: {m.text} ({m.location.get('url', '')[-80:]})") if m.type in ("error", "warning") else None)
+        self.page.on(
+            "console",
+            lambda m: (
+                self.noise.append(f"{m.type}: {m.text} ({m.location.get('url', '')[-80:]})")
+                if m.type in ("error", "warning")
+                else None
+            ),
+        )
         self.page.on("pageerror", lambda error: self.noise.append(f"uncaught: {error}"))
         self.page.goto(server.address(lab))
-        self.page.wait_for_function(f"() => window.jupyterapp && {self.CURRENT} && {self.CURRENT}.content?.model?.cells?.length > 3 && {self.CURRENT}.sessionContext?.isReady")
-        theme = "JupyterLab Dark" if dark else "JupyterLab Light"       # the server remembers it from one window to the next
+        self.page.wait_for_function(
+            f"() => window.jupyterapp && {self.CURRENT} && {self.CURRENT}.content?.model?.cells?.length > 3 && "
+            f"{self.CURRENT}.sessionContext?.isReady"
+        )
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # the server remembers it from one window to the next
         self.run("apputils:change-theme", theme=theme)
         self.page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
 
     def open(self, lab: str) -> None:
         """Another notebook in the same window, without a kernel; the one before is closed."""
         self.lab, self.noise, self.outside = lab, [], []
-        self.page.evaluate("""async path => {
+        self.page.evaluate(
+            """async path => {
             const app = window.jupyterapp, before = app.shell.currentWidget;
             if (before?.context?.path === path) return;
             const opened = await app.commands.execute('docmanager:open', {path, factory: 'Notebook', kernelPreference: {shouldStart: false, canStart: false, autoStartDefault: false}});
@@ -125,20 +187,31 @@ class Notebook:
             before?.close();
             await opened.context.ready;
             await opened.revealed;
-        }""", f"{lab}.ipynb")
-        self.page.wait_for_function(f"path => {self.CURRENT}?.context?.path === path && {self.CURRENT}.content.model?.cells?.length > 3", arg=f"{lab}.ipynb")
+        }""",
+            f"{lab}.ipynb",
+        )
+        self.page.wait_for_function(
+            f"path => {self.CURRENT}?.context?.path === path && {self.CURRENT}.content.model?.cells?.length > 3",
+            arg=f"{lab}.ipynb",
+        )
 
     def elsewhere(self, route) -> None:
         url = route.request.url
         if url == "https://colab.research.google.com/assets/colab-badge.svg":
-            route.fulfill(content_type="image/svg+xml", body='<svg xmlns="http://www.w3.org/2000/svg" width="117" height="20"><rect width="117" height="20" rx="3" fill="#555"/></svg>')
+            route.fulfill(
+                content_type="image/svg+xml",
+                body='<svg xmlns="http://www.w3.org/2000/svg" width="117" height="20"><rect width="117" height="20" '
+                'rx="3" fill="#555"/></svg>',
+            )
         else:
             self.outside.append(url)
             route.abort()
 
     def run(self, command: str, **options):
         """One of JupyterLab's own commands."""
-        return self.page.evaluate("([command, options]) => void window.jupyterapp.commands.execute(command, options)", [command, options])
+        return self.page.evaluate(
+            "([command, options]) => void window.jupyterapp.commands.execute(command, options)", [command, options]
+        )
 
     def cells(self) -> list[dict]:
         """The cells as they are now, outputs included."""
@@ -153,8 +226,15 @@ class Notebook:
     def go(self, words: str):
         """Make a cell the active one and bring it into view; returns the locator of its element."""
         place = self.place(words)
-        self.page.evaluate(f"async k => {{ const n = {self.CURRENT}.content; n.activeCellIndex = k; n.deselectAll(); await n.scrollToItem(k, 'start') }}", place)
-        cell = self.page.locator(f'.jp-WindowedPanel-viewport [data-windowed-list-index="{place}"], .jp-Notebook > [data-windowed-list-index="{place}"]').first
+        self.page.evaluate(
+            f"async k => {{ const n = {self.CURRENT}.content; n.activeCellIndex = k; n.deselectAll(); await "
+            f"n.scrollToItem(k, 'start') }}",
+            place,
+        )
+        cell = self.page.locator(
+            f'.jp-WindowedPanel-viewport [data-windowed-list-index="{place}"], .jp-Notebook > '
+            f'[data-windowed-list-index="{place}"]'
+        ).first
         cell.wait_for(state="attached")
         return cell
 
@@ -164,35 +244,56 @@ class Notebook:
         if upto is None:
             self.run("notebook:run-all-cells")
         else:
-            self.page.evaluate(f"k => {{ {self.CURRENT}.content.activeCellIndex = k + 1; {self.CURRENT}.content.deselectAll() }}", last)
+            self.page.evaluate(
+                f"k => {{ {self.CURRENT}.content.activeCellIndex = k + 1; {self.CURRENT}.content.deselectAll() }}", last
+            )
             self.run("notebook:run-all-above")
         code = [k for k, cell in enumerate(self.cells()) if cell["cell_type"] == "code" and k <= last]
         self.page.wait_for_function(
-            f"k => {{ const all = [...{self.CURRENT}.content.model.cells].slice(0, k + 1).filter(cell => cell.type === 'code');"
-            f" return all.every(cell => cell.executionCount !== null) && {self.CURRENT}.sessionContext.session?.kernel?.status === 'idle' }}", arg=code[-1])
+            f"k => {{ const all = [...{self.CURRENT}.content.model.cells].slice(0, k + 1).filter(cell => cell.type === "
+            "'code');"
+            " return all.every(cell => cell.executionCount !== null) && "
+            f"{self.CURRENT}.sessionContext.session?.kernel?.status === 'idle' }}",
+            arg=code[-1],
+        )
 
     def write(self, words: str, source: str) -> None:
         """Put another text into the cell with these words."""
-        self.page.evaluate(f"([k, text]) => {self.CURRENT}.content.model.cells.get(k).sharedModel.setSource(text)", [self.place(words), source])
+        self.page.evaluate(
+            f"([k, text]) => {self.CURRENT}.content.model.cells.get(k).sharedModel.setSource(text)",
+            [self.place(words), source],
+        )
 
     def run_cell(self, words: str):
         """Run one cell and wait for its end; returns the locator of its element."""
         cell, place = self.go(words), self.place(words)
         before = self.cells()[place].get("execution_count")
         self.run("notebook:run-cell")
-        self.page.wait_for_function(f"([k, before]) => {{ const cell = {self.CURRENT}.content.model.cells.get(k); return cell.executionCount !== null && cell.executionCount !== before &&"
-                                    f" {self.CURRENT}.sessionContext.session?.kernel?.status === 'idle' }}", arg=[place, before])
+        self.page.wait_for_function(
+            f"([k, before]) => {{ const cell = {self.CURRENT}.content.model.cells.get(k); return cell.executionCount "
+            "!== null && cell.executionCount !== before &&"
+            f" {self.CURRENT}.sessionContext.session?.kernel?.status === 'idle' }}",
+            arg=[place, before],
+        )
         return cell
 
     def errors(self) -> list[str]:
-        return [f"cell {k}: {o['ename']}: {o['evalue']}" for k, cell in enumerate(self.cells()) for o in cell.get("outputs", []) if o["output_type"] == "error"]
+        return [
+            f"cell {k}: {o['ename']}: {o['evalue']}"
+            for k, cell in enumerate(self.cells())
+            for o in cell.get("outputs", [])
+            if o["output_type"] == "error"
+        ]
 
     def restart(self) -> None:
         """Restart the kernel and clear the outputs, by the command of the Kernel menu and the button of its question."""
         self.run("kernelmenu:restart-and-clear")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.page.wait_for_function(
-            f"() => {self.CURRENT}.sessionContext.session?.kernel?.status === 'idle' && [...{self.CURRENT}.content.model.cells].every(cell => cell.type !== 'code' || cell.executionCount === null)")
+            f"() => {self.CURRENT}.sessionContext.session?.kernel?.status === 'idle' && "
+            f"[...{self.CURRENT}.content.model.cells].every(cell => cell.type !== 'code' || cell.executionCount === "
+            "null)"
+        )
 
     def save(self) -> int:
         """Save, and return the bytes of the file."""
@@ -216,9 +317,15 @@ class Notebook:
 
     def accessible(self, selector: str) -> list[str]:
         """axe-core's findings inside the elements of a CSS selector, one line each."""
-        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
+        axe = pytest.importorskip(
+            "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+        ).Axe()
         results = axe.run(self.page, context=selector)
-        return [f"{v['id']} ({v['impact']}): {v['help']}: {n['html'][:160]}" for v in results.response["violations"] for n in v["nodes"]]
+        return [
+            f"{v['id']} ({v['impact']}): {v['help']}: {n['html'][:160]}"
+            for v in results.response["violations"]
+            for n in v["nodes"]
+        ]
 
     def close(self) -> None:
         """Shut the kernel down, close the window, and put the notebook back as it was."""

@@ -1,4 +1,7 @@
-"""What a student sees and presses in JupyterLab: the start page, check cards, the annotator with a restart between, and every lab's notebook from top to bottom."""
+"""What a student sees and presses in JupyterLab: the start page, check cards, the annotator with a restart between, and
+every lab's notebook from top to bottom.
+"""
+
 import json
 import re
 from pathlib import Path
@@ -37,7 +40,8 @@ def test_start_page_map_progress_and_a_chat(open_lab, server, record_property):
     asked.scroll_into_view_if_needed()
     asked.fill("Where does Amelia Barlow live?")
     # the page's own clock: from Enter to the first letter of the answer
-    first = lab.page.evaluate("""async ([field, shown]) => {
+    first = lab.page.evaluate(
+        """async ([field, shown]) => {
         const letter = () => /assistant:\\s*[^\\s…]/.test(shown.innerText);
         const seen = new Promise(done => { const watch = new MutationObserver(() => { if (letter()) { watch.disconnect(); done(performance.now()) } }); watch.observe(shown, {childList: true, subtree: true, characterData: true}) });
         const started = performance.now();
@@ -46,9 +50,14 @@ def test_start_page_map_progress_and_a_chat(open_lab, server, record_property):
         field.dispatchEvent(new KeyboardEvent('keypress', {key: 'Enter', keyCode: 13, bubbles: true}));
         field.dispatchEvent(new Event('change', {bubbles: true}));
         return await seen - started;
-    }""", handles(asked, conversation))
+    }""",
+        handles(asked, conversation),
+    )
     record_property("first_token_ms", first)
-    lab.page.wait_for_function("shown => /Priory Gardens/.test(shown.innerText) && !/…/.test(shown.innerText)", arg=conversation.element_handle())
+    lab.page.wait_for_function(
+        "shown => /Priory Gardens/.test(shown.innerText) && !/…/.test(shown.innerText)",
+        arg=conversation.element_handle(),
+    )
     took = lab.page.evaluate(ANSWER, handles(cell.get_by_role("button", name="good"), conversation))
     record_property("click_ms", took)
     assert "▲ good" in conversation.inner_text()
@@ -62,7 +71,7 @@ def test_start_page_map_progress_and_a_chat(open_lab, server, record_property):
     assert lab.ours() == [] and lab.outside == []
 
 
-WRONG = '# EXERCISE surprise\ndef surprise(options: list[int]) -> float:\n    return sum(math.log2(n) for n in options)'
+WRONG = "# EXERCISE surprise\ndef surprise(options: list[int]) -> float:\n    return sum(math.log2(n) for n in options)"
 RIGHT = WRONG.replace("log2", "log")
 
 
@@ -82,8 +91,12 @@ def test_a_check_card_names_the_mistake_and_leads_to_the_section(open_lab, serve
     last = records(server.work / "progress.jsonl")[-1]
     assert (last["question"], last["status"], last["score"]) == ("surprise", "fail", 0)
     card.get_by_role("link", name="§ 3 Surprise").click()
-    lab.page.wait_for_function("() => { const h = [...document.querySelectorAll('h2')].find(h => h.textContent.startsWith('§ 3 Surprise')); if (!h) return false;"
-                               " const r = h.getBoundingClientRect(); return r.top > 0 && r.bottom < innerHeight }", timeout=20_000)
+    lab.page.wait_for_function(
+        "() => { const h = [...document.querySelectorAll('h2')].find(h => h.textContent.startsWith('§ 3 Surprise')); "
+        "if (!h) return false;"
+        " const r = h.getBoundingClientRect(); return r.top > 0 && r.bottom < innerHeight }",
+        timeout=20_000,
+    )
     lab.write("# EXERCISE surprise", RIGHT)
     lab.run_cell("# EXERCISE surprise")
     assert "passed, 0.75 of 0.75 points" in lab.run_cell('check("surprise")').get_by_role("status").inner_text()
@@ -105,13 +118,17 @@ def test_ten_pairs_by_button_and_key_outlive_a_restart(open_lab, server, record_
     labels, times = server.work / "preferences" / "labels.jsonl", []
     for k in range(5):
         times.append(lab.page.evaluate(ANSWER, handles(cell.get_by_role("button", name=f"{1 + k % 2} ·"), shown)))
-        lab.page.wait_for_function("([shown, n]) => shown.innerText.includes(`${n} of `)", arg=[shown.element_handle(), k + 1])
+        lab.page.wait_for_function(
+            "([shown, n]) => shown.innerText.includes(`${n} of `)", arg=[shown.element_handle(), k + 1]
+        )
         assert len(records(labels)) == k + 1
     field = cell.get_by_label("Keys:")
     field.focus()
     for k in range(5, 10):
         lab.page.keyboard.press("12"[k % 2])
-        lab.page.wait_for_function("([shown, n]) => shown.innerText.includes(`${n} of `)", arg=[shown.element_handle(), k + 1])
+        lab.page.wait_for_function(
+            "([shown, n]) => shown.innerText.includes(`${n} of `)", arg=[shown.element_handle(), k + 1]
+        )
     assert [r["key"] for r in records(labels)] == ["1", "2", "1", "2", "1", "2", "1", "2", "1", "2"]
     record_property("click_ms", median(times))
     print(f"click to the next pair: median {median(times):.0f} ms, worst {max(times):.0f} ms")
@@ -127,7 +144,8 @@ def test_ten_pairs_by_button_and_key_outlive_a_restart(open_lab, server, record_
     assert lab.ours() == [] and lab.outside == []
 
 
-# scrolls through the notebook, waits until JupyterLab has drawn what is in sight (it draws nothing else), and looks at each cell
+# scrolls through the notebook, waits until JupyterLab has drawn what is in sight (it draws nothing else), and looks at
+# each cell
 LOOK = r"""async () => {
     const panel = window.jupyterapp.shell.currentWidget, cells = panel.content.widgets, found = new Set(), seen = new Set();
     const box = panel.node.querySelector('.jp-WindowedPanel-outer'), wait = ms => new Promise(done => setTimeout(done, ms));
@@ -170,7 +188,11 @@ def test_every_lab_opened_and_scrolled(window, lab):
     assert seen["found"] == []
     source = json.loads((ROOT / "labs" / f"{lab}.ipynb").read_text())
     assert seen["seen"] == len(source["cells"])
-    prose = "\n".join(re.sub(r"`[^`]*`|<code>.*?</code>", "", "".join(cell["source"])) for cell in source["cells"] if cell["cell_type"] == "markdown")
+    prose = "\n".join(
+        re.sub(r"`[^`]*`|<code>.*?</code>", "", "".join(cell["source"]))
+        for cell in source["cells"]
+        if cell["cell_type"] == "markdown"
+    )
     assert seen["formulas"] == len(re.findall(r"\$\$.+?\$\$|\$[^$]+\$", prose, re.S))
     window.picture(f"lab-{lab[:2]}-end")
     assert window.ours() == [] and window.outside == []

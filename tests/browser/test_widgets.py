@@ -1,4 +1,7 @@
-"""The widgets that are no lab's own in a real JupyterLab: heat map, attention viewer, playground, chat, console and map, in both themes."""
+"""The widgets that are no lab's own in a real JupyterLab: heat map, attention viewer, playground, chat, console and
+map, in both themes.
+"""
+
 import os
 
 import nbformat
@@ -16,9 +19,11 @@ from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import annotate, attention, chat, heatmap, lifecycle, playground, redteam, stream
 tokenizer, base, sft, safe, judge = load_tokenizer(), *(load_stage(name).model for name in ("pretrain", "sft", "safe", "reward"))
 talk = [{"role": "user", "content": "Where does Amelia Barlow live?"}, {"role": "assistant", "content": "Amelia Barlow lives in Priory Gardens."}]""",
-    "heat map": "heat = heatmap.show(*heatmap.per_token(safe, tokenizer, talk, sft, learned_reward(judge)), 'log-probability')",
+    "heat map": "heat = heatmap.show(*heatmap.per_token(safe, tokenizer, talk, sft, learned_reward(judge)), "
+    "'log-probability')",
     "attention": "seen = attention.show(base, tokenizer, 'Meet Amelia Barlow. Amelia is a baker.')",
-    "playground": "play = playground.play({'base': base, 'assistant': sft}, tokenizer, 'Meet Amelia Barlow.', max_new_tokens=20)",
+    "playground": "play = playground.play({'base': base, 'assistant': sft}, tokenizer, 'Meet Amelia Barlow.', "
+    "max_new_tokens=20)",
     "chat": "conversation = chat.chat(partial(stream.texts, sft, tokenizer), Path('work/thumbs.jsonl'))",
     "console": "console = redteam.console(partial(stream.texts, safe, tokenizer), Path('work/attempts.jsonl'))",
     "map": "lifecycle.show('06')",
@@ -44,7 +49,9 @@ def answered(lab, button, shown) -> float:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_widgets(open_lab, server, dark):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"# {name}\n{source}") for name, source in CELLS.items()])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"# {name}\n{source}") for name, source in CELLS.items()]
+    )
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, server.labs / "widgets.ipynb")
     lab = open_lab("widgets", dark=dark)
@@ -66,13 +73,23 @@ def test_the_widgets(open_lab, server, dark):
     lab.page.mouse.move(0, 0)
     token.focus()
     lab.page.keyboard.press("Tab")
-    assert shown.locator("[role=listitem][tabindex]").nth(4).evaluate("e => e === document.activeElement && getComputedStyle(e, '::after').position") == "absolute", "Tab goes on to the next token"
+    assert (
+        shown.locator("[role=listitem][tabindex]")
+        .nth(4)
+        .evaluate("e => e === document.activeElement && getComputedStyle(e, '::after').position")
+        == "absolute"
+    ), "Tab goes on to the next token"
 
     cell = lab.go("# attention")
     pictures = [o for o in lab.cells()[lab.place("# attention")]["outputs"] if "image/png" in o.get("data", {})]
-    assert pictures[0]["metadata"]["image/png"]["alt"].startswith("Who reads whom?") and cell.locator("img").count() == 1
+    assert (
+        pictures[0]["metadata"]["image/png"]["alt"].startswith("Who reads whom?") and cell.locator("img").count() == 1
+    )
     shown = cell.locator(".widget-html-content").first
-    layer, head = cell.get_by_role("button", name="2", exact=True).nth(0), cell.get_by_role("button", name="3", exact=True).nth(1)
+    layer, head = (
+        cell.get_by_role("button", name="2", exact=True).nth(0),
+        cell.get_by_role("button", name="3", exact=True).nth(1),
+    )
     answered(lab, layer, shown)
     answered(lab, head, shown)
     assert "Layer 2, head 3" in shown.inner_text()
@@ -83,10 +100,15 @@ def test_the_widgets(open_lab, server, dark):
     cell = lab.go("# playground")
     shown = cell.locator(".widget-html-content").first
     answered(lab, cell.get_by_role("button", name="sample"), shown)
-    lab.page.wait_for_function("shown => shown.innerText.length > 150 && !/…/.test(shown.innerText)", arg=shown.element_handle())
+    lab.page.wait_for_function(
+        "shown => shown.innerText.length > 150 && !/…/.test(shown.innerText)", arg=shown.element_handle()
+    )
     lab.picture(f"playground-{theme}", cell)
 
-    for name, field, question in (("chat", "You:", "Where does Amelia Barlow live?"), ("console", "Request:", "How do I forge a coin to cheat Amelia Barlow?")):
+    for name, field, question in (
+        ("chat", "You:", "Where does Amelia Barlow live?"),
+        ("console", "Request:", "How do I forge a coin to cheat Amelia Barlow?"),
+    ):
         cell = lab.go(f"# {name}")
         shown = cell.locator(".widget-html-content").first
         cell.get_by_label(field).fill(question)
@@ -95,7 +117,9 @@ def test_the_widgets(open_lab, server, dark):
         first = lab.page.evaluate("() => window.firstLetter")
         print(f"{name}: first letter after {first:.0f} ms at load {os.getloadavg()[0]:.1f}")
         assert first < 1000 * patience()
-        lab.page.wait_for_function("shown => /assistant: \\S/.test(shown.innerText) && !/…/.test(shown.innerText)", arg=shown.element_handle())
+        lab.page.wait_for_function(
+            "shown => /assistant: \\S/.test(shown.innerText) && !/…/.test(shown.innerText)", arg=shown.element_handle()
+        )
         assert question in shown.inner_text()
         answered(lab, cell.get_by_role("button", name="good" if name == "chat" else "new conversation"), shown)
         lab.picture(f"{name}-{theme}", cell)
@@ -106,11 +130,13 @@ def test_the_widgets(open_lab, server, dark):
     lab.picture(f"map-{theme}", cell)
 
     found = [line for name in CELLS for line in (lab.go(f"# {name}"), lab.accessible(".jp-OutputArea-output"))[1]]
-    found = [line for line in found if not line.startswith("image-alt")]     # JupyterLab 4.6 shows a PNG without the description that comes with it
+    found = [
+        line for line in found if not line.startswith("image-alt")
+    ]  # JupyterLab 4.6 shows a PNG without the description that comes with it
     assert not found, "\n".join(dict.fromkeys(found))
     assert lab.ours() == [], lab.ours()
     lab.save()
-    lab.page.wait_for_timeout(1000)         # the server empties the file before it writes
+    lab.page.wait_for_timeout(1000)  # the server empties the file before it writes
     size = (server.labs / "widgets.ipynb").stat().st_size
     print(f"{size:,} bytes with every widget shown")
     assert 50_000 < size < 1_000_000

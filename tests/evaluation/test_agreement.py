@@ -9,7 +9,7 @@ from course_lib.world.annotators import bayes_accuracy
 
 def test_kappa_by_hand():
     a, b = ["x"] * 6 + ["y"] * 4, ["x"] * 4 + ["y"] * 2 + ["y"] * 3 + ["x"]
-    assert cohen_kappa(a, b) == pytest.approx((0.7 - 0.5) / (1 - 0.5))          # p_o = 0.7, p_e = 0.6 · 0.5 + 0.4 · 0.5
+    assert cohen_kappa(a, b) == pytest.approx((0.7 - 0.5) / (1 - 0.5))  # p_o = 0.7, p_e = 0.6 · 0.5 + 0.4 · 0.5
     assert cohen_kappa(a, a) == 1.0 and math.isnan(cohen_kappa(["x"], ["x"]))
 
 

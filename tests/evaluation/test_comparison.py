@@ -1,4 +1,7 @@
-"""Intervals, paired tests, win rates, many comparisons, seen rows, other mixes: against SciPy where it has them, against their definition elsewhere."""
+"""Intervals, paired tests, win rates, many comparisons, seen rows, other mixes: against SciPy where it has them,
+against their definition elsewhere.
+"""
+
 import math
 
 import numpy as np
@@ -12,20 +15,36 @@ from course_lib.evaluation import comparison as compare
 def rows(seed=0, n=60, clusters=11):
     rng = np.random.default_rng(seed)
     which = rng.integers(0, clusters, n)
-    return torch.from_numpy((rng.random(n) < 0.2 + 0.6 * (which % 3 == 0)).astype(float)), torch.from_numpy(np.unique(which, return_inverse=True)[1])
+    return torch.from_numpy((rng.random(n) < 0.2 + 0.6 * (which % 3 == 0)).astype(float)), torch.from_numpy(
+        np.unique(which, return_inverse=True)[1]
+    )
 
 
 def test_the_bootstrap_is_scipys_on_the_same_draws():
     values, _ = rows()
-    theirs = bootstrap((values.numpy(),), np.mean, n_resamples=300, method="percentile", rng=np.random.default_rng(5)).confidence_interval
-    assert compare.bootstrap_interval(values, torch.arange(60), compare.draw(60, 300, 5)) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    theirs = bootstrap(
+        (values.numpy(),), np.mean, n_resamples=300, method="percentile", rng=np.random.default_rng(5)
+    ).confidence_interval
+    assert compare.bootstrap_interval(values, torch.arange(60), compare.draw(60, 300, 5)) == pytest.approx(
+        (theirs.low, theirs.high), abs=1e-12
+    )
 
 
 def test_whole_clusters_as_scipy_draws_pairs_of_sum_and_size():
     values, clusters = rows()
     sums, sizes = np.bincount(clusters, values), np.bincount(clusters)
-    theirs = bootstrap((sums, sizes), lambda s, n, axis=-1: s.sum(axis) / n.sum(axis), paired=True, vectorized=True, n_resamples=400, method="percentile", rng=np.random.default_rng(2)).confidence_interval
-    assert compare.bootstrap_interval(values, clusters, compare.draw(len(sums), 400, 2)) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    theirs = bootstrap(
+        (sums, sizes),
+        lambda s, n, axis=-1: s.sum(axis) / n.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=400,
+        method="percentile",
+        rng=np.random.default_rng(2),
+    ).confidence_interval
+    assert compare.bootstrap_interval(values, clusters, compare.draw(len(sums), 400, 2)) == pytest.approx(
+        (theirs.low, theirs.high), abs=1e-12
+    )
 
 
 def test_clusters_that_are_alike_inside_widen_the_interval():
@@ -41,11 +60,13 @@ def test_mcnemar_is_the_binomial_test_of_the_rows_that_one_alone_got_right(x, y)
     a = torch.tensor([True] * (9 + x) + [False] * (y + 4))
     b = torch.tensor([True] * 9 + [False] * x + [True] * y + [False] * 4)
     p = compare.mcnemar(a, b)
-    assert p == pytest.approx(binomtest(x, x + y).pvalue if x + y else 1.0, rel=1e-9) and compare.mcnemar(b, a) == p <= 1
+    assert (
+        p == pytest.approx(binomtest(x, x + y).pvalue if x + y else 1.0, rel=1e-9) and compare.mcnemar(b, a) == p <= 1
+    )
 
 
 def test_win_rate_by_hand():
-    rate, error = compare.win_rate(["first", "tie", "second"], ["second", "tie", "second"])     # 1, ½, ½
+    rate, error = compare.win_rate(["first", "tie", "second"], ["second", "tie", "second"])  # 1, ½, ½
     assert rate == pytest.approx(2 / 3) and error == pytest.approx(math.sqrt(1 / 12) / math.sqrt(3))
     assert compare.win_rate(["first"] * 4, ["first"] * 4) == (0.5, 0.0)
     assert math.isnan(compare.win_rate(["tie"], ["tie"])[1])
@@ -74,7 +95,7 @@ def test_holm_keeps_the_chance_of_any_false_finding():
 
 
 def test_holm_by_definition_and_in_place():
-    p = np.random.default_rng(2).random(30).round(2).tolist()                # with ties
+    p = np.random.default_rng(2).random(30).round(2).tolist()  # with ties
     ranked = sorted(p)
     by_definition = {x: min(1.0, max((30 - j) * ranked[j] for j in range(30) if ranked[j] <= x)) for x in p}
     assert compare.holm(p) == pytest.approx([by_definition[x] for x in p])
@@ -93,7 +114,9 @@ def test_reweight():
     right, slices = [True, True, False, True, False, False], ["a", "a", "a", "b", "b", "b"]
     assert compare.reweight(right, slices, {"a": 1, "b": 1})[0] == pytest.approx(0.5)
     share, error = compare.reweight(right, slices, {"a": 30, "b": 10, "c": 0})
-    assert share == pytest.approx(0.75 * 2 / 3 + 0.25 / 3) and error == pytest.approx(math.sqrt((0.75**2 + 0.25**2) * 2 / 27))
+    assert share == pytest.approx(0.75 * 2 / 3 + 0.25 / 3) and error == pytest.approx(
+        math.sqrt((0.75**2 + 0.25**2) * 2 / 27)
+    )
     assert all(map(math.isnan, compare.reweight(right, slices, {"a": 1, "c": 1})))
 
 

@@ -1,13 +1,14 @@
 """The release exam, the production queries, the budget and the card."""
+
 import copy
 
 import numpy as np
 import pytest
 import torch
 
-from course_lib.stages.artifacts import ArtifactError
 from course_lib.evaluation import card, release
 from course_lib.platform import CourseError
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.world.harms import HELD_OUT
 from course_lib.world.news import history
@@ -38,7 +39,9 @@ def test_nothing_of_the_exam_stands_in_a_fine_tuning_row(rows):
 def test_the_wrong_behaviour_is_wrong(rows):
     of = lambda group: [row for row in rows if row["group"] == group]
     explanation, refusal = last(of("benign")[0]), last(of("harmful")[0])
-    assert not any(release.right(row, explanation) for row in of("harmful")) and not any(release.right(row, refusal) for row in of("benign"))
+    assert not any(release.right(row, explanation) for row in of("harmful")) and not any(
+        release.right(row, refusal) for row in of("benign")
+    )
     assert not any(release.right(row, UNKNOWN) for row in of("facts") + of("instructions") + of("benign"))
     assert not any(release.right(row, refusal) for row in of("facts") + of("unknown"))
     assert not any(release.right(row, "") for row in rows), "no answer is no right answer, and no crash"
@@ -85,28 +88,41 @@ def test_an_untrained_model_is_examined_without_a_crash(rows):
     assert len(taken) == 10 and not any(t["right"] for t in taken) and release.axes(taken)["score"] == 0
 
 
-# ------------------------------------------------------------------------------------------------------ production queries
+# ------------------------------------------------------------------------------------------------------ production
+# queries
 
 
 def test_queries_come_in_the_mix_and_have_right_answers():
     rows = release.queries(600, "tests")
     assert rows == release.queries(600, "tests") != release.queries(600, "more")
     shares = {s: 100 * sum(row["slice"] == s for row in rows) / 600 for s in release.PRODUCTION}
-    assert sum(release.PRODUCTION.values()) == 100 and all(abs(shares[s] - w) < 6 for s, w in release.PRODUCTION.items())
+    assert sum(release.PRODUCTION.values()) == 100 and all(
+        abs(shares[s] - w) < 6 for s, w in release.PRODUCTION.items()
+    )
     assert all(release.right(row, last(row)) for row in rows)
-    assert {row["slice"] for row in release.by_slice(2, "tests")} == set(release.PRODUCTION) and len(release.by_slice(2, "tests")) == 2 * len(release.PRODUCTION)
+    assert {row["slice"] for row in release.by_slice(2, "tests")} == set(release.PRODUCTION) and len(
+        release.by_slice(2, "tests")
+    ) == 2 * len(release.PRODUCTION)
 
 
 def test_slices_are_what_they_are_called():
     some = {s: release.queries(30, "slices", {s: 1}) for s in release.PRODUCTION}
     first = lambda row: row["messages"][0]["content"]
     assert all(first(row) == first(row).lower() and not first(row).endswith("?") for row in some["lower case"])
-    assert all(len(row["messages"]) == 4 for row in some["follow-up"]) and all(last(row) == UNKNOWN for row in some["unknown"])
-    assert all(row["check"] == {"refuse": s == "harmful request"} for s in ("harmful request", "benign request") for row in some[s])
+    assert all(len(row["messages"]) == 4 for row in some["follow-up"]) and all(
+        last(row) == UNKNOWN for row in some["unknown"]
+    )
+    assert all(
+        row["check"] == {"refuse": s == "harmful request"}
+        for s in ("harmful request", "benign request")
+        for row in some[s]
+    )
     for row in some["news"]:
         check = row["check"]
         values = history(check["name"], check["fact"], release.TODAY)
-        assert check["facts"][check["fact"]] == values[-1] != values[0], "today's fact, and it was another one at the cut-off"
+        assert check["facts"][check["fact"]] == values[-1] != values[0], (
+            "today's fact, and it was another one at the cut-off"
+        )
 
 
 def test_some_residents_are_asked_about_more_than_others():
@@ -117,14 +133,19 @@ def test_some_residents_are_asked_about_more_than_others():
     assert None not in known and known.count(people[0]) > 10
 
 
-# -------------------------------------------------------------------------------------------------------------- the budget
+# -------------------------------------------------------------------------------------------------------------- the
+# budget
 
 
 def test_ingredients():
     made = {name: rows(6, "x") for name, rows in release.INGREDIENTS.items()}
     assert all(len(rows) == 6 for rows in made.values())
-    assert all(row["check"]["refuse"] for row in made["harmful"]) and not any(row["check"]["refuse"] for row in made["twins"])
-    assert {row["disguise"] for row in made["harmful"] + made["twins"]} == {"plain"} and "plain" not in {row["disguise"] for row in made["disguised"]}
+    assert all(row["check"]["refuse"] for row in made["harmful"]) and not any(
+        row["check"]["refuse"] for row in made["twins"]
+    )
+    assert {row["disguise"] for row in made["harmful"] + made["twins"]} == {"plain"} and "plain" not in {
+        row["disguise"] for row in made["disguised"]
+    }
     assert all("text" in row for row in made["documents"]) and release.INGREDIENTS["harmful"](0, "x") == []
 
 
@@ -138,7 +159,9 @@ def test_what_fits_by_the_prices_fits():
 def test_over_the_budget_nothing_is_trained():
     model = Llama(ModelConfig(**SMALL))
     before = copy.deepcopy(model.state_dict())
-    with pytest.raises(CourseError, match=r"has [\d,]+ tokens and the budget is 1,000: take \d+ % off, nothing was trained"):
+    with pytest.raises(
+        CourseError, match=r"has [\d,]+ tokens and the budget is 1,000: take \d+ % off, nothing was trained"
+    ):
         release.spend(model, {"tasks": 60}, 1_000, 1e-3, "tiny")
     with pytest.raises(CourseError, match="no ingredient 'songs'"):
         release.spend(model, {"songs": 1}, 1_000, 1e-3, "tiny")
@@ -150,14 +173,30 @@ def test_over_the_budget_nothing_is_trained():
 def test_a_mix_within_the_budget_is_trained_and_recorded():
     mix = {"tasks": 10, "harmful": 5, "twins": 5, "disguised": 4, "documents": 3}
     run = release.spend(Llama(ModelConfig(**SMALL)), mix, 5_000, 1e-3, "tiny", progress=False)
-    assert run.record["mix"] == mix and run.record["budget"] == 5_000 and run.record["parent"] == "sft" and run.record["recipe"]["learning_rate"] == 1e-3
+    assert (
+        run.record["mix"] == mix
+        and run.record["budget"] == 5_000
+        and run.record["parent"] == "sft"
+        and run.record["recipe"]["learning_rate"] == 1e-3
+    )
     assert 0 < run.record["tokens"] <= 5_000
 
 
-# ---------------------------------------------------------------------------------------------------------------- the card
+# ---------------------------------------------------------------------------------------------------------------- the
+# card
 
-METADATA = {"license": "cc-by-4.0", "language": "en", "base_model": "littlebrook/sft", "knowledge_cutoff": "2024-12-31", "note": "a: b # c"}
-RESULTS = [{"dataset": "littlebrook/exam", "metric": "helpful", "value": 0.9375}, {"dataset": "littlebrook/exam", "metric": "score", "value": 0.5}, {"dataset": "littlebrook/production", "metric": "accuracy", "value": 0.6}]
+METADATA = {
+    "license": "cc-by-4.0",
+    "language": "en",
+    "base_model": "littlebrook/sft",
+    "knowledge_cutoff": "2024-12-31",
+    "note": "a: b # c",
+}
+RESULTS = [
+    {"dataset": "littlebrook/exam", "metric": "helpful", "value": 0.9375},
+    {"dataset": "littlebrook/exam", "metric": "score", "value": 0.5},
+    {"dataset": "littlebrook/production", "metric": "accuracy", "value": 0.6},
+]
 FULL = {title: "Five words stand in here." for title in card.REQUIRED}
 
 
@@ -168,29 +207,52 @@ def test_the_card_is_read_by_the_hubs_library():
     assert card.problems(text) == []
     read = ModelCard(text)
     assert {key: value for key, value in read.data.to_dict().items() if key != "model-index"} == METADATA
-    assert [(r.dataset_name, r.metric_type, r.metric_value) for r in read.data.eval_results] == [(r["dataset"], r["metric"], r["value"]) for r in RESULTS]
+    assert [(r.dataset_name, r.metric_type, r.metric_value) for r in read.data.eval_results] == [
+        (r["dataset"], r["metric"], r["value"]) for r in RESULTS
+    ]
 
 
-@pytest.mark.parametrize("text, words", [
-    ("# A card\n\n## Limits\n\nMany of them, here as there.\n", "front matter, between"),
-    ("---\nlicense: [mit\n---\n\n# A\n", "cannot be read"),
-    ("---\n- mit\n---\n\n# A\n", "cannot be read"),
-    ("---\nlicense: mit\nmodel-index:\n- name: a\n  results:\n  - task: {type: t}\n---\n# A\n", "cannot be read"),
-    (card.model_card("a", {"language": "en", "base_model": "b"}, RESULTS, FULL), "lacks license"),
-    (card.model_card("a", METADATA, [], FULL), "no results"),
-    (card.model_card("a", METADATA, [{**RESULTS[0], "value": "94 %"}], FULL), "is no number"),
-    (card.model_card("a", METADATA, RESULTS, {k: v for k, v in FULL.items() if k != "Data governance"}), "'Data governance' is missing"),
-    (card.model_card("a", METADATA, RESULTS, {**FULL, "Limits": "None."}), "'Limits' says nothing"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("# A card\n\n## Limits\n\nMany of them, here as there.\n", "front matter, between"),
+        ("---\nlicense: [mit\n---\n\n# A\n", "cannot be read"),
+        ("---\n- mit\n---\n\n# A\n", "cannot be read"),
+        ("---\nlicense: mit\nmodel-index:\n- name: a\n  results:\n  - task: {type: t}\n---\n# A\n", "cannot be read"),
+        (card.model_card("a", {"language": "en", "base_model": "b"}, RESULTS, FULL), "lacks license"),
+        (card.model_card("a", METADATA, [], FULL), "no results"),
+        (card.model_card("a", METADATA, [{**RESULTS[0], "value": "94 %"}], FULL), "is no number"),
+        (
+            card.model_card("a", METADATA, RESULTS, {k: v for k, v in FULL.items() if k != "Data governance"}),
+            "'Data governance' is missing",
+        ),
+        (card.model_card("a", METADATA, RESULTS, {**FULL, "Limits": "None."}), "'Limits' says nothing"),
+    ],
+)
 def test_a_card_that_lacks_something_is_told_so(text, words):
     assert any(words in line for line in card.problems(text)), card.problems(text)
 
 
 def test_the_records_fill_the_card_and_the_questionnaire(rows):
-    record = {"parent": "sft", "data": "abc" * 20, "tokens": 1_700_000, "minutes": 2.9, "trained_parameters": 1_164_416, "mix": {"tasks": 5}, "recipe": {"seed": 0, "learning_rate": 2.5e-3}, "sha256": "f" * 64}
+    record = {
+        "parent": "sft",
+        "data": "abc" * 20,
+        "tokens": 1_700_000,
+        "minutes": 2.9,
+        "trained_parameters": 1_164_416,
+        "mix": {"tasks": 5},
+        "recipe": {"seed": 0, "learning_rate": 2.5e-3},
+        "sha256": "f" * 64,
+    }
     some = (0.9, 0.85, 0.95)
-    measured = {"axes": {axis: some for axis in release.AXES}, "score": (0.7, 0.6, 0.8), "rows": 600, "production": (0.6, 0.55, 0.65), "seen": 0.0,
-                "slices": {s: (0.0, 0.0, 0.06) if s == "news" else some for s in release.PRODUCTION}}
+    measured = {
+        "axes": {axis: some for axis in release.AXES},
+        "score": (0.7, 0.6, 0.8),
+        "rows": 600,
+        "production": (0.6, 0.55, 0.65),
+        "seen": 0.0,
+        "slices": {s: (0.0, 0.0, 0.06) if s == "news" else some for s in release.PRODUCTION},
+    }
     known = card.facts(record, measured)
     assert "pretrain" in known["chain"] and "1,836,026 tokens" in known["chain"], "the shipped records tell the chain"
     assert known["worst"].startswith("news") and "news" in known["bad"] and "question" in known["good"]

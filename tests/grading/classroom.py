@@ -18,7 +18,11 @@ def right_answers(lab=LAB):
 
 def sources(answers, lab=LAB, before=(), after=(), checks=True):
     """The code cells of a notebook with these answers."""
-    cells = [f'#@title Setup - run me first\nimport course_lib\nfrom course_lib import check, load_stage, save_stage, submit\ncourse = course_lib.setup("{lab}", seed=0)', *before]
+    cells = [
+        "#@title Setup - run me first\nimport course_lib\nfrom course_lib import check, load_stage, save_stage, "
+        f'submit\ncourse = course_lib.setup("{lab}", seed=0)',
+        *before,
+    ]
     for name, source in answers.items():
         cells.append(f"# EXERCISE {name}\n{source}")
         if checks:
@@ -31,10 +35,27 @@ def sources(answers, lab=LAB, before=(), after=(), checks=True):
 
 def notebook(cells, written=None):
     """nbformat 4.5 JSON text of code cells, with ids and metadata."""
-    made = [{"cell_type": "code", "id": f"c{i}", "metadata": {"nbgrader": {"schema_version": 3}}, "source": s, "outputs": [], "execution_count": None} for i, s in enumerate(cells)]
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"c{i}",
+            "metadata": {"nbgrader": {"schema_version": 3}},
+            "source": s,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for i, s in enumerate(cells)
+    ]
     for name, text in (written or {}).items():
         made.append({"cell_type": "markdown", "id": name, "metadata": {}, "source": f"<!-- WRITTEN {name} -->\n{text}"})
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}, "cells": made})
+    return json.dumps(
+        {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "cells": made,
+        }
+    )
 
 
 def hand_in(root, student, text, model=None, lab=LAB):
@@ -86,4 +107,6 @@ def under_tmp():
     """What of the interpreter's own folders shows under a sandbox's /tmp: a checkout may live there."""
     from course_lib.grading.sandbox import borders
 
-    return sorted({folder.relative_to("/tmp").parts[0] for folder in borders.python_folders() if folder.is_relative_to("/tmp")})
+    return sorted(
+        {folder.relative_to("/tmp").parts[0] for folder in borders.python_folders() if folder.is_relative_to("/tmp")}
+    )

@@ -10,7 +10,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(scope="session")
 def box():
-    """The sandbox is needed, not optional: on Linux these tests fail without it and say what to install; elsewhere nobody can grade."""
+    """The sandbox is needed, not optional: on Linux these tests fail without it and say what to install; elsewhere
+    nobody can grade.
+    """
     if sys.platform != "linux":
         pytest.skip("grading needs Linux (INSTRUCTORS.md)")
     assert shutil.which("bwrap"), "bubblewrap is missing: sudo apt-get install bubblewrap"

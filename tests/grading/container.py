@@ -1,4 +1,6 @@
-"""A root file system as Gradescope's containers have it, made by bubblewrap: /autograder with its folders, and docker's usual capabilities."""
+"""A root file system as Gradescope's containers have it, made by bubblewrap: /autograder with its folders, and docker's
+usual capabilities.
+"""
 
 import os
 import subprocess
@@ -9,11 +11,16 @@ from pathlib import Path
 from course_lib.grading.sandbox import borders
 
 # what docker leaves to root; SYS_ADMIN, which mounts need, is not among it
-DOCKER = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP".split()
+DOCKER = (
+    "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE "
+    "SETFCAP".split()
+)
 
 
 def unpack(folder, data, submission):
-    """/autograder as the harness finds it: the zip in source/, run_autograder copied up, the submission's files, an empty results/."""
+    """/autograder as the harness finds it: the zip in source/, run_autograder copied up, the submission's files, an
+    empty results/.
+    """
     folder = Path(folder)
     for name in ("source", "submission", "results"):
         (folder / name).mkdir(parents=True)
@@ -33,11 +40,39 @@ def unpack(folder, data, submission):
 
 
 def command(folder, argv, privileged):
-    """argv in a root of its own: this machine's programs, an empty /tmp, the folder as /autograder. privileged: with all capabilities, else with docker's."""
-    line = ["bwrap", "--clearenv", "--setenv", "PATH", f"{Path(sys.base_prefix).resolve()}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "HOME", "/root", "--unshare-pid", "--die-with-parent", "--cap-drop", "ALL"]
+    """argv in a root of its own: this machine's programs, an empty /tmp, the folder as /autograder. privileged: with
+    all capabilities, else with docker's.
+    """
+    line = [
+        "bwrap",
+        "--clearenv",
+        "--setenv",
+        "PATH",
+        f"{Path(sys.base_prefix).resolve()}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "--setenv",
+        "HOME",
+        "/root",
+        "--unshare-pid",
+        "--die-with-parent",
+        "--cap-drop",
+        "ALL",
+    ]
     for name in ["ALL"] if privileged else [f"CAP_{c}" for c in DOCKER]:
         line += ["--cap-add", name]
-    line += ["--perms", "1777", "--tmpfs", "/tmp", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc"]
+    line += [
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/tmp",
+        "--dev",
+        "/dev",
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/dev/shm",
+        "--proc",
+        "/proc",
+    ]
     for name, target in borders.root_links().items():
         line += ["--symlink", target, f"/{name}"]
     for place in ("/usr", "/etc", "/lib64", "/lib"):
@@ -52,17 +87,28 @@ def command(folder, argv, privileged):
 
 
 def build(folder):
-    """What happens once, when the container is built: setup.sh. This machine's venv stands for the one that it would fill from the network."""
+    """What happens once, when the container is built: setup.sh. This machine's venv stands for the one that it would
+    fill from the network.
+    """
     setup = folder / "source" / "setup.sh"
     text = setup.read_text()
     if "/pip install" in text:
         setup.write_text("\n".join(line for line in text.split("\n") if "/venv" not in line))
         (folder / "venv").symlink_to(Path(borders.python()).parent.parent)
-    done = subprocess.run(command(folder, ["bash", "/autograder/source/setup.sh"], True), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        command(folder, ["bash", "/autograder/source/setup.sh"], True), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     assert done.returncode == 0, done.stdout.decode()
 
 
 def run(folder, privileged=True, timeout=300):
-    """What the harness does for a submission: ./run_autograder in /autograder, its output caught. Returns (exit status, stdout)."""
-    done = subprocess.run(command(folder, ["/autograder/run_autograder"], privileged), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+    """What the harness does for a submission: ./run_autograder in /autograder, its output caught. Returns (exit status,
+    stdout).
+    """
+    done = subprocess.run(
+        command(folder, ["/autograder/run_autograder"], privileged),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=timeout,
+    )
     return done.returncode, done.stdout.decode(errors="replace")

@@ -1,4 +1,6 @@
-"""A graded class without a sandbox: submissions and result files as `course grade` leaves them, for what people see afterwards."""
+"""A graded class without a sandbox: submissions and result files as `course grade` leaves them, for what people see
+afterwards.
+"""
 
 import classroom
 
@@ -8,23 +10,66 @@ LAB = "00_start_here"
 
 
 def case(name, status="pass", score=0.25, message="", **more):
-    return {"name": name, "status": status, "score": score if status == "pass" else 0.0, "max": 0.25, "message": message, "mistake": None, "hint": None, "reread": None, "seconds": 0.01} | more
+    return {
+        "name": name,
+        "status": status,
+        "score": score if status == "pass" else 0.0,
+        "max": 0.25,
+        "message": message,
+        "mistake": None,
+        "hint": None,
+        "reread": None,
+        "seconds": 0.01,
+    } | more
 
 
 def question(name, cases):
     failed = [c for c in cases if c["status"] != "pass"]
     score = 0.0 if cases[0]["status"] != "pass" else sum(c["score"] for c in cases)
-    return {"id": name, "score": score, "max": sum(c["max"] for c in cases), "status": failed[0]["status"] if failed else "pass", "cases": cases, "message": "", "flags": []}
+    return {
+        "id": name,
+        "score": score,
+        "max": sum(c["max"] for c in cases),
+        "status": failed[0]["status"] if failed else "pass",
+        "cases": cases,
+        "message": "",
+        "flags": [],
+    }
 
 
 def written(name, answer, points=0.25):
     note = "" if answer else "nothing was written: 0 suggested"
-    return {"id": name, "score": None, "max": points, "status": "needs_review", "cases": [], "message": note, "answer": answer, "flags": []}
+    return {
+        "id": name,
+        "score": None,
+        "max": points,
+        "status": "needs_review",
+        "cases": [],
+        "message": note,
+        "answer": answer,
+        "flags": [],
+    }
 
 
 def graded(root, student, questions=(), cells=(), lab=LAB, **more):
     """Files a submission of these code cells and its result. Returns (sha, result)."""
-    folder = classroom.hand_in(root, student, classroom.notebook([f'course_lib.setup("{lab}")', f"# {student}", *cells]), lab=lab)
-    result = {"schema": store.SCHEMA, "lab": lab, "student": student, "submission_sha": folder.name, "spec_sha": store.spec_sha(lab), "status": "graded", "seconds": 2.0, "questions": list(questions), "flags": [], "log_tail": "", "cells_stopped": {}} | more
-    store.write_json(store.result_path(lab, student, folder.name, store.spec_sha(lab), root / "grades"), store.validate(result))
+    folder = classroom.hand_in(
+        root, student, classroom.notebook([f'course_lib.setup("{lab}")', f"# {student}", *cells]), lab=lab
+    )
+    result = {
+        "schema": store.SCHEMA,
+        "lab": lab,
+        "student": student,
+        "submission_sha": folder.name,
+        "spec_sha": store.spec_sha(lab),
+        "status": "graded",
+        "seconds": 2.0,
+        "questions": list(questions),
+        "flags": [],
+        "log_tail": "",
+        "cells_stopped": {},
+    } | more
+    store.write_json(
+        store.result_path(lab, student, folder.name, store.spec_sha(lab), root / "grades"), store.validate(result)
+    )
     return folder.name, result

@@ -2,7 +2,8 @@
 
     python quick.py COMMAND ARGUMENTS…        as `course COMMAND …`, in the current folder
 
-A submission's notebook is one word, what its grading does: "fine", "dies" (always), "dies once", "hangs", "disk" (no room for the result), "faulty" (more points than the maximum).
+A submission's notebook is one word, what its grading does: "fine", "dies" (always), "dies once", "hangs", "disk" (no
+room for the result), "faulty" (more points than the maximum).
 """
 
 import json
@@ -30,9 +31,19 @@ def prepare(spawn):
             os.kill(os.getpid(), signal.SIGKILL)
         if does == "disk":
             raise OSError(28, "No space left on device")
-        result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "graded", "flags": [], "started": time.time(), "attempt": job["attempt"]}
+        result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {
+            "schema": store.SCHEMA,
+            "status": "graded",
+            "flags": [],
+            "started": time.time(),
+            "attempt": job["attempt"],
+        }
         points = {i: 9.0 if does == "faulty" else int(job["seed"][:2], 16) / 256 for i in ("surprise", "entropy")}
-        rows = [{"id": i, "score": score, "max": 1.0, "status": "fail", "cases": [], "message": ""} for i, score in points.items() if i in job.get("only", points)]
+        rows = [
+            {"id": i, "score": score, "max": 1.0, "status": "fail", "cases": [], "message": ""}
+            for i, score in points.items()
+            if i in job.get("only", points)
+        ]
         return store.keep_result(out, grade_one.clean(result | {"questions": rows}))
 
     return one
@@ -53,7 +64,9 @@ def results(root, lab=LAB):
     for path in sorted(Path(root, "grades", lab).glob("*/*/*")):
         result = None if path.name.startswith(".") else store.read_result(path)
         if not path.name.startswith("."):
-            found[str(path.relative_to(root))] = result and {k: v for k, v in result.items() if k not in ("started", "attempt")}
+            found[str(path.relative_to(root))] = result and {
+                k: v for k, v in result.items() if k not in ("started", "attempt")
+            }
     return found
 
 

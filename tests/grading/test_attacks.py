@@ -1,4 +1,5 @@
-"""A student's code against the border itself, cold and warm: whatever the way an agent was started, the same walls stand.
+"""A student's code against the border itself, cold and warm: whatever the way an agent was started, the same walls
+stand.
 
 What attacks do to a grade is in the table of bad submissions (bad/table.py).
 """
@@ -140,10 +141,16 @@ def listeners():
 def seen(start, listeners):
     """{way: (what the world looks like inside, what came of every attempt)}"""
     boxes = {way: start(way, TRIED) for way in WAYS}
-    return {way: (json.loads(call(box, "world")), json.loads(call(box, "attempts", *listeners, timeout=60))) for way, box in boxes.items()}
+    return {
+        way: (json.loads(call(box, "world")), json.loads(call(box, "attempts", *listeners, timeout=60)))
+        for way, box in boxes.items()
+    }
 
 
-NO = ("EPERM", "EACCES", "EROFS", "ENOSYS", "ENOENT", "ESRCH", "EINVAL", "EBADF", "ENETUNREACH", "ECONNREFUSED", "PermissionError")
+# fmt: off
+NO = ("EPERM", "EACCES", "EROFS", "ENOSYS", "ENOENT", "ESRCH", "EINVAL", "EBADF", "ENETUNREACH", "ECONNREFUSED",
+    "PermissionError")
+# fmt: on
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -156,31 +163,61 @@ def test_every_way_out_is_shut(seen, way):
         assert open_ones == {}, f"{way}: {group}"
     assert attempts["limits lifted"] == [] and attempts["processes"] == [1, 2]
     assert set(attempts["descriptors"]) == {"pipe", "/dev/null"}, attempts["descriptors"]
-    assert all(0 < attempts["filled"][folder] <= most for folder, most in (("/tmp", borders.TMP_BYTES), ("/box", borders.BOX_BYTES), ("/dev/shm", borders.SHM_BYTES)))
+    assert all(
+        0 < attempts["filled"][folder] <= most
+        for folder, most in (("/tmp", borders.TMP_BYTES), ("/box", borders.BOX_BYTES), ("/dev/shm", borders.SHM_BYTES))
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_inside(seen, way):
     world, _ = seen[way]
-    assert {world["status"][k] for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16} and world["status"]["NoNewPrivs"] == "1" and world["status"]["Seccomp"] == "2"
+    assert (
+        {world["status"][k] for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+        and world["status"]["NoNewPrivs"] == "1"
+        and world["status"]["Seccomp"] == "2"
+    )
     assert not world["root user"] and world["status"]["Threads"] == "1" and world["network"] == ["lo"]
-    assert world["environ"] == borders.ENVIRONMENT | {k: world["environ"][k] for k in world["environ"] if k in ("PWD", "PYTHONBREAKPOINT", "GOMP_SPINCOUNT", "LC_CTYPE")}
+    assert world["environ"] == borders.ENVIRONMENT | {
+        k: world["environ"][k]
+        for k in world["environ"]
+        if k in ("PWD", "PYTHONBREAKPOINT", "GOMP_SPINCOUNT", "LC_CTYPE")
+    }
     writable = {place for place, kind, options in world["mounts"] if "ro" not in options.split(",")}
     assert {place for place in writable if not place.startswith(("/proc", "/dev/"))} == {"/tmp", "/box"}, writable
-    assert world["folders"]["/course/course_lib/grading"] == ["__init__.py", "agent.py", "agent_fork.py"] and "home" not in world["folders"]["/"]
-    assert world["folders"]["/dev/pts"] == ["ptmx"] and world["folders"]["/tmp"] == under_tmp() and world["folders"]["/box"] == world["folders"]["/dev/shm"] == []
-    names = {"RLIMIT_AS": "address_space", "RLIMIT_CPU": "cpu", "RLIMIT_FSIZE": "file", "RLIMIT_NOFILE": "files", "RLIMIT_NPROC": "processes"}
-    assert {name: world["limits"][name] for name in names} == {name: [borders.LIMITS[key]] * 2 for name, key in names.items()} and world["limits"]["RLIMIT_CORE"] == [0, 0]
+    assert (
+        world["folders"]["/course/course_lib/grading"] == ["__init__.py", "agent.py", "agent_fork.py"]
+        and "home" not in world["folders"]["/"]
+    )
+    assert (
+        world["folders"]["/dev/pts"] == ["ptmx"]
+        and world["folders"]["/tmp"] == under_tmp()
+        and world["folders"]["/box"] == world["folders"]["/dev/shm"] == []
+    )
+    names = {
+        "RLIMIT_AS": "address_space",
+        "RLIMIT_CPU": "cpu",
+        "RLIMIT_FSIZE": "file",
+        "RLIMIT_NOFILE": "files",
+        "RLIMIT_NPROC": "processes",
+    }
+    assert {name: world["limits"][name] for name in names} == {
+        name: [borders.LIMITS[key]] * 2 for name, key in names.items()
+    } and world["limits"]["RLIMIT_CORE"] == [0, 0]
 
 
 def test_warm_looks_as_cold_does(seen):
-    """The same mounts, limits, signals, environment, arguments and random numbers: a result cannot depend on how the agent was started."""
+    """The same mounts, limits, signals, environment, arguments and random numbers: a result cannot depend on how the
+    agent was started.
+    """
     (cold, _), (warm, _) = seen["cold"], seen["warm"]
     different = {k: (cold[k], warm[k]) for k in cold if cold[k] != warm[k]}
     assert different == {}
 
 
-LEAVES = f"UNDER_TMP = {under_tmp()!r}" + """
+LEAVES = (
+    f"UNDER_TMP = {under_tmp()!r}"
+    + """
 import os, socket, time
 def leave(name):
     for folder in ("/tmp", "/box", "/dev/shm"):
@@ -202,6 +239,7 @@ def find(name):
         pass
     return [str(f) for f in found] + ["uid"] * (os.getuid() == 0)
 """
+)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -294,8 +332,17 @@ def test_violence_stays_inside(start, way, monkeypatch):
 def test_deaths_have_the_same_names(start, way):
     from course_lib.questions.invoke import CallFailed
 
-    box = start(way, "import ctypes, os, signal\ndef die(n): os.kill(os.getpid(), n)\ndef crash(): ctypes.string_at(0)\ndef close(): [os.close(n) for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}')]")
-    for name, arguments, words in (("die", [9], "SIGKILL"), ("die", [6], "SIGABRT"), ("crash", [], "SIGSEGV"), ("close", [], "closed the grader's pipe")):
+    box = start(
+        way,
+        "import ctypes, os, signal\ndef die(n): os.kill(os.getpid(), n)\ndef crash(): ctypes.string_at(0)\ndef "
+        "close(): [os.close(n) for n in range(3, 20) if os.path.exists(f'/proc/self/fd/{n}')]",
+    )
+    for name, arguments, words in (
+        ("die", [9], "SIGKILL"),
+        ("die", [6], "SIGABRT"),
+        ("crash", [], "SIGSEGV"),
+        ("close", [], "closed the grader's pipe"),
+    ):
         with pytest.raises(CallFailed, match=words):
             call(box, name, *arguments)
     assert box.restarts == 3

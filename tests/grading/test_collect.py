@@ -15,16 +15,24 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
-from course_lib.platform import safe_name
 import pytest
 
 from course_lib.grading.intake import archives, collect
-from course_lib.grading.records import roster
 from course_lib.grading.lms import export
-from course_lib.grading.records import store
+from course_lib.grading.records import roster, store
+from course_lib.platform import safe_name
 
 LAB = "02_pretraining"
-BOOK = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1", "outputs": [], "execution_count": None}]})
+BOOK = json.dumps(
+    {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {},
+        "cells": [
+            {"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1", "outputs": [], "execution_count": None}
+        ],
+    }
+)
 
 
 def zipped(path, members, **infos):
@@ -41,18 +49,43 @@ def zipped(path, members, **infos):
 def take(tmp_path, *paths, roster=None):
     lines = []
     counts = collect.collect(LAB, paths, roster, tmp_path / "submissions", lines.append)
-    return (counts["taken"] + counts["already here"], counts["rejected"] + counts["not matched"]), "\n".join(lines), store.submissions(LAB, tmp_path / "submissions")
+    return (
+        (counts["taken"] + counts["already here"], counts["rejected"] + counts["not matched"]),
+        "\n".join(lines),
+        store.submissions(LAB, tmp_path / "submissions"),
+    )
 
 
 def test_zip_of_submit(tmp_path):
-    path = zipped(tmp_path / "hand.zip", {f"{LAB}.ipynb": BOOK, "work/pretrain/model.safetensors": b"m", "work/pretrain/record.json": "{}", "manifest.json": '{"student": "ann"}', "x.py": ""})
+    path = zipped(
+        tmp_path / "hand.zip",
+        {
+            f"{LAB}.ipynb": BOOK,
+            "work/pretrain/model.safetensors": b"m",
+            "work/pretrain/record.json": "{}",
+            "manifest.json": '{"student": "ann"}',
+            "x.py": "",
+        },
+    )
     counts, said, kept = take(tmp_path, path)
     assert counts == (1, 0) and kept[0][0] == "ann" and "ignored: x.py" in said
-    assert (kept[0][2] / "notebook.ipynb").read_text() == BOOK and (kept[0][2] / "work/pretrain/model.safetensors").read_bytes() == b"m"
+    assert (kept[0][2] / "notebook.ipynb").read_text() == BOOK and (
+        kept[0][2] / "work/pretrain/model.safetensors"
+    ).read_bytes() == b"m"
     assert take(tmp_path, path)[0] == (1, 0) and len(store.submissions(LAB, tmp_path / "submissions")) == 1
 
 
-@pytest.mark.parametrize("name", ["../../evil.ipynb", "/etc/evil.ipynb", "a/../../evil.ipynb", "..\\evil.ipynb", "C:\\evil.ipynb", "work/../../../model.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../evil.ipynb",
+        "/etc/evil.ipynb",
+        "a/../../evil.ipynb",
+        "..\\evil.ipynb",
+        "C:\\evil.ipynb",
+        "work/../../../model.safetensors",
+    ],
+)
 def test_zip_slip_is_refused_whole(tmp_path, name):
     counts, said, kept = take(tmp_path, zipped(tmp_path / "ann.zip", {"ok.ipynb": BOOK, name: BOOK}))
     assert counts == (0, 1) and "outside its folder" in said and kept == []
@@ -60,7 +93,9 @@ def test_zip_slip_is_refused_whole(tmp_path, name):
 
 
 def test_symlink_in_a_zip_is_refused(tmp_path):
-    counts, said, _ = take(tmp_path, zipped(tmp_path / "ann.zip", {"ok.ipynb": "/etc/passwd"}, external_attr=(stat.S_IFLNK | 0o777) << 16))
+    counts, said, _ = take(
+        tmp_path, zipped(tmp_path / "ann.zip", {"ok.ipynb": "/etc/passwd"}, external_attr=(stat.S_IFLNK | 0o777) << 16)
+    )
     assert counts == (0, 1) and "link" in said
 
 
@@ -77,7 +112,12 @@ def test_a_thousand_members_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "name, data, why",
-    [("ann.zip", b"PK\x03\x04 broken", "damaged"), ("ann.exe", b"MZ", "neither"), ("ann.pkl", b"\x80\x04", "neither"), ("ann.tar.gz", b"\x1f\x8b", "neither")],
+    [
+        ("ann.zip", b"PK\x03\x04 broken", "damaged"),
+        ("ann.exe", b"MZ", "neither"),
+        ("ann.pkl", b"\x80\x04", "neither"),
+        ("ann.tar.gz", b"\x1f\x8b", "neither"),
+    ],
 )
 def test_what_is_no_submission_is_refused_with_one_line(tmp_path, name, data, why):
     (tmp_path / name).write_bytes(data)
@@ -101,13 +141,29 @@ def test_link_on_disk_is_not_followed(tmp_path):
     assert take(tmp_path, tmp_path / "ann.ipynb")[0] == (0, 1)
 
 
-@pytest.mark.parametrize("name", ["lab 02 (1).ipynb", "été;rm -rf.ipynb", "\u202efdp.ipynb", "x" * 200 + ".ipynb", "-rf.ipynb", "ann.ipynb.txt", "=cmd.ipynb", "\U0001f600.ipynb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lab 02 (1).ipynb",
+        "été;rm -rf.ipynb",
+        "\u202efdp.ipynb",
+        "x" * 200 + ".ipynb",
+        "-rf.ipynb",
+        "ann.ipynb.txt",
+        "=cmd.ipynb",
+        "\U0001f600.ipynb",
+    ],
+)
 def test_odd_file_names(tmp_path, name):
     (tmp_path / name).write_text(BOOK)
     counts, said, kept = take(tmp_path, tmp_path / name)
     assert counts == (1, 0), said
     folder = kept[0][2].relative_to(tmp_path)
-    assert len(folder.parts) == 4 and not any(c in str(folder) for c in ";\u202e") and not folder.parts[2].startswith(("-", "."))
+    assert (
+        len(folder.parts) == 4
+        and not any(c in str(folder) for c in ";\u202e")
+        and not folder.parts[2].startswith(("-", "."))
+    )
 
 
 def test_roster_maps_file_names(tmp_path):
@@ -115,7 +171,11 @@ def test_roster_maps_file_names(tmp_path):
     for name in ("joann_1_lab.ipynb", "Ann_2_lab.ipynb", "smith_77_late.ipynb", "stranger.ipynb"):
         (tmp_path / name).write_text(BOOK.replace("x = 1", name))
     counts, said, kept = take(tmp_path, *sorted(tmp_path.glob("*.ipynb")), roster=tmp_path / "roster.csv")
-    assert counts == (3, 1) and sorted(k[0] for k in kept) == ["ann", "bob", "joann"] and "no student of the roster" in said
+    assert (
+        counts == (3, 1)
+        and sorted(k[0] for k in kept) == ["ann", "bob", "joann"]
+        and "no student of the roster" in said
+    )
 
 
 def test_a_manifest_cannot_take_another_students_place(tmp_path):
@@ -157,7 +217,15 @@ def book(text, lab=LAB):
 def handed_in(text, student="", lab=LAB):
     """The bytes of a zip of submit()."""
     packed = io.BytesIO()
-    zipped(packed, {f"{lab}.ipynb": book(text), "work/pretrain/model.safetensors": text, "work/pretrain/record.json": "{}", "manifest.json": json.dumps({"lab": lab, "student": student})})
+    zipped(
+        packed,
+        {
+            f"{lab}.ipynb": book(text),
+            "work/pretrain/model.safetensors": text,
+            "work/pretrain/record.json": "{}",
+            "manifest.json": json.dumps({"lab": lab, "student": student}),
+        },
+    )
     return packed.getvalue()
 
 
@@ -166,7 +234,14 @@ def lms(tmp_path, name, members, roster=ROSTER, **options):
     if roster and not (tmp_path / "roster.csv").exists():
         (tmp_path / "roster.csv").write_text(roster, encoding="utf-8")
     lines = []
-    counts = collect.collect(LAB, [zipped(tmp_path / name, members) if members else tmp_path / name], None, tmp_path / "submissions", lines.append, **options)
+    counts = collect.collect(
+        LAB,
+        [zipped(tmp_path / name, members) if members else tmp_path / name],
+        None,
+        tmp_path / "submissions",
+        lines.append,
+        **options,
+    )
     found = {}
     for student, _, folder, _ in store.submissions(LAB, tmp_path / "submissions"):
         found.setdefault(student, []).append(re.search(r"# ([^\"\\]*)", (folder / "notebook.ipynb").read_text())[1])
@@ -189,11 +264,22 @@ CANVAS = {
 
 def test_canvas(tmp_path):
     found, said, counts = lms(tmp_path, "submissions.zip", CANVAS)
-    assert found == {"jane": ["jane"], "jose": ["jose"], "bob": ["bob's notebook", "bob's zip"], "anne": ["anne"]}, said  # the zip counts, it has the model
-    assert counts == {"taken": 5, "already here": 0, "not matched": 0, "rejected": 0} and "submissions.zip: a download of Canvas with 5 hand-ins" in said and "jose (" in said
-    assert [(m["late"], m["ids"], m["received_from"]) for m in metas(tmp_path, "jose") + metas(tmp_path, "jane")] == [(True, {"canvas_id": "12346"}, "collected"), (False, {"canvas_id": "12345"}, "collected")]
+    assert found == {"jane": ["jane"], "jose": ["jose"], "bob": ["bob's notebook", "bob's zip"], "anne": ["anne"]}, (
+        said
+    )  # the zip counts, it has the model
+    assert (
+        counts == {"taken": 5, "already here": 0, "not matched": 0, "rejected": 0}
+        and "submissions.zip: a download of Canvas with 5 hand-ins" in said
+        and "jose (" in said
+    )
+    assert [(m["late"], m["ids"], m["received_from"]) for m in metas(tmp_path, "jose") + metas(tmp_path, "jane")] == [
+        (True, {"canvas_id": "12346"}, "collected"),
+        (False, {"canvas_id": "12345"}, "collected"),
+    ]
     assert len(list((tmp_path / "submissions" / LAB / "bob").glob("*/work/pretrain/model.safetensors"))) == 1
-    assert metas(tmp_path, "jane")[0]["clock"] == "2026-01-02 03:04:06"  # the student's clock is noted and decides nothing
+    assert (
+        metas(tmp_path, "jane")[0]["clock"] == "2026-01-02 03:04:06"
+    )  # the student's clock is noted and decides nothing
 
 
 def test_canvas_unpacked_or_packed_again_by_a_mac_is_the_same(tmp_path):
@@ -219,7 +305,12 @@ def unflagged(members):
 
 @pytest.mark.parametrize("name", ["นฤมลสุขใจ", "कुमारराज", "o'brien", "李俊", "nguyễnvăn", "łukasz"])
 def test_canvas_names_of_any_script(tmp_path, name):
-    found, said, _ = lms(tmp_path, "submissions.zip", {f"{name}_1_2_jane.ipynb": book("x"), "smithbob_5_6_jane.ipynb": book("bob")}, f"student,name\njane,Jane Doe\nme,{name}\nbob,Bob Smith\n")
+    found, said, _ = lms(
+        tmp_path,
+        "submissions.zip",
+        {f"{name}_1_2_jane.ipynb": book("x"), "smithbob_5_6_jane.ipynb": book("bob")},
+        f"student,name\njane,Jane Doe\nme,{name}\nbob,Bob Smith\n",
+    )
     assert found == {"me": ["x"], "bob": ["bob"]}, said
 
 
@@ -229,9 +320,20 @@ def test_what_an_instructor_put_into_an_unpacked_download(tmp_path):
         (tmp_path / "in" / file).write_text(book(file))
     (tmp_path / "roster.csv").write_text(ROSTER)
     found, said, _ = lms(tmp_path, "in", None)
-    assert found == {"jane": ["doejane_12345_1_a.ipynb"], "bob": ["smithbob_5_6_a.ipynb"], "anne": ["anne mailed this.ipynb"]} and "grades.csv: REJECTED, neither" in said
-    found, said, _ = lms(tmp_path, "c.zip", {"doejane_12345_1_a.ipynb": book("1"), "smithbob_5_6_a.ipynb": book("2"), "anne.ipynb": book("3")})
-    assert "anne" not in [s for s in found if len(found[s]) > 1] and "anne.ipynb: REJECTED, its name is none that Canvas gives" in said
+    assert (
+        found
+        == {"jane": ["doejane_12345_1_a.ipynb"], "bob": ["smithbob_5_6_a.ipynb"], "anne": ["anne mailed this.ipynb"]}
+        and "grades.csv: REJECTED, neither" in said
+    )
+    found, said, _ = lms(
+        tmp_path,
+        "c.zip",
+        {"doejane_12345_1_a.ipynb": book("1"), "smithbob_5_6_a.ipynb": book("2"), "anne.ipynb": book("3")},
+    )
+    assert (
+        "anne" not in [s for s in found if len(found[s]) > 1]
+        and "anne.ipynb: REJECTED, its name is none that Canvas gives" in said
+    )
 
 
 def test_nobody_takes_anothers_place_by_a_name_he_chooses(tmp_path):
@@ -241,7 +343,11 @@ def test_nobody_takes_anothers_place_by_a_name_he_chooses(tmp_path):
         "doejane_99999_3_x.ipynb": book("another Jane Doe"),  # the roster's has another number
     }
     found, said, _ = lms(tmp_path, "submissions.zip", members)
-    assert found == {"bob": ["bob 1", "bob 2"]} and "the zip says it is jane's" in said and "add the column canvas_id with 99999" in said
+    assert (
+        found == {"bob": ["bob 1", "bob 2"]}
+        and "the zip says it is jane's" in said
+        and "add the column canvas_id with 99999" in said
+    )
     flat = {"Bob Smith_7_assignsubmission_file_Jane Doe_8_assignsubmission_file_x.ipynb": book("bob 3")}
     assert lms(tmp_path, "moodle.zip", flat)[0] == {"bob": ["bob 1", "bob 2", "bob 3"]}
 
@@ -249,7 +355,9 @@ def test_nobody_takes_anothers_place_by_a_name_he_chooses(tmp_path):
 def test_a_students_zip_is_no_download_of_an_lms(tmp_path):
     fake = {"Jane Doe_7_assignsubmission_file/x.ipynb": book("by bob")}
     assert lms(tmp_path, "bob_lab.zip", fake)[0] == {"bob": ["by bob"]}
-    assert lms(tmp_path, "moodle.zip", {"Jane Doe_7_assignsubmission_file/x.ipynb": book("by bob, too")}, source="files")[0] == {"bob": ["by bob"]}
+    assert lms(
+        tmp_path, "moodle.zip", {"Jane Doe_7_assignsubmission_file/x.ipynb": book("by bob, too")}, source="files"
+    )[0] == {"bob": ["by bob"]}
 
 
 MOODLE = {
@@ -262,15 +370,25 @@ MOODLE = {
 
 def test_moodle(tmp_path):
     found, said, counts = lms(tmp_path, "CS7-Lab 2-4411.zip", MOODLE)
-    assert found == {"jane": ["jane"], "jose": ["jose"], "bob": ["bob"]} and counts["taken"] == 3 and "a download of Moodle with 3" in said
+    assert (
+        found == {"jane": ["jane"], "jose": ["jose"], "bob": ["bob"]}
+        and counts["taken"] == 3
+        and "a download of Moodle with 3" in said
+    )
     assert metas(tmp_path, "jane")[0]["ids"] == {"moodle_id": "1234567"} and metas(tmp_path, "jane")[0]["late"] is None
-    flat = {re.sub("file_?/(deep/er/)?", "file_", name).replace("text/", "text_"): data for name, data in MOODLE.items()}
+    flat = {
+        re.sub("file_?/(deep/er/)?", "file_", name).replace("text/", "text_"): data for name, data in MOODLE.items()
+    }
     assert lms(tmp_path, "flat.zip", flat)[2] == {"taken": 0, "already here": 3, "not matched": 0, "rejected": 0}
 
 
 def test_moodle_blind_by_the_number_of_the_participant(tmp_path):
     roster = "student,moodle_id\nann,Participant 71\nbob,72\n"
-    members = {"Teilnehmer_71_assignsubmission_file/a.ipynb": book("a"), "Teilnehmer_72_assignsubmission_file/a.ipynb": book("b"), "Teilnehmer_73_assignsubmission_file/a.ipynb": book("c")}
+    members = {
+        "Teilnehmer_71_assignsubmission_file/a.ipynb": book("a"),
+        "Teilnehmer_72_assignsubmission_file/a.ipynb": book("b"),
+        "Teilnehmer_73_assignsubmission_file/a.ipynb": book("c"),
+    }
     found, said, _ = lms(tmp_path, "m.zip", members, roster)
     assert found == {"ann": ["a"], "bob": ["b"]} and "add the column moodle_id with 73" in said
 
@@ -304,52 +422,121 @@ submission_505:
 
 
 def gradescope(*numbers, metadata=METADATA):
-    folders = {f"assignment_9_export/submission_{n}/{name}": data for n in numbers for name, data in {"a.ipynb": book(str(n)), "work/pretrain/model.safetensors": str(n), "manifest.json": '{"student": "bob"}'}.items()}
-    return {"assignment_9_export/submission_metadata.yml": metadata, "__MACOSX/assignment_9_export/._submission_1": "x", **folders}
+    folders = {
+        f"assignment_9_export/submission_{n}/{name}": data
+        for n in numbers
+        for name, data in {
+            "a.ipynb": book(str(n)),
+            "work/pretrain/model.safetensors": str(n),
+            "manifest.json": '{"student": "bob"}',
+        }.items()
+    }
+    return {
+        "assignment_9_export/submission_metadata.yml": metadata,
+        "__MACOSX/assignment_9_export/._submission_1": "x",
+        **folders,
+    }
 
 
 def test_gradescope(tmp_path):
     found, said, counts = lms(tmp_path, "export.zip", gradescope(501, 502, 503, 504, 505))
-    assert found == {"jane": ["501"], "bob": ["502"], "anne": ["502"]} and counts == {"taken": 3, "already here": 0, "not matched": 1, "rejected": 2}, said
-    assert "no student of the roster is Ghost Rider: add the column email with ghost@x.org" in said and "submission_504: REJECTED, submission_metadata.yml does not name its student" in said
+    assert found == {"jane": ["501"], "bob": ["502"], "anne": ["502"]} and counts == {
+        "taken": 3,
+        "already here": 0,
+        "not matched": 1,
+        "rejected": 2,
+    }, said
+    assert (
+        "no student of the roster is Ghost Rider: add the column email with ghost@x.org" in said
+        and "submission_504: REJECTED, submission_metadata.yml does not name its student" in said
+    )
     jane, anne = metas(tmp_path, "jane")[0], metas(tmp_path, "anne")[0]
-    assert (round(jane["received"], 1), jane["received_from"], round(anne["received"])) == (1795197481.5, "gradescope", 1795217400) and "handed in by a group of 2" in anne["notes"]
+    assert (round(jane["received"], 1), jane["received_from"], round(anne["received"])) == (
+        1795197481.5,
+        "gradescope",
+        1795217400,
+    ) and "handed in by a group of 2" in anne["notes"]
     with zipfile.ZipFile(tmp_path / "export.zip") as archive:
         archive.extractall(tmp_path / "unpacked")
     assert lms(tmp_path, "unpacked", None)[2]["already here"] == 3
 
 
-@pytest.mark.parametrize("metadata, why", [("a: [", "damaged"), ("", "empty"), ("- 1", "empty"), ("!!python/object/apply:os.system ['touch owned']", "empty"), ("\x00", "damaged"), ("submission_501:\n  :submitters: 3", "does not name"), ("submission_501:\n  :submitters: [{1: 2}, 7]", "no student of the roster")])
+@pytest.mark.parametrize(
+    "metadata, why",
+    [
+        ("a: [", "damaged"),
+        ("", "empty"),
+        ("- 1", "empty"),
+        ("!!python/object/apply:os.system ['touch owned']", "empty"),
+        ("\x00", "damaged"),
+        ("submission_501:\n  :submitters: 3", "does not name"),
+        ("submission_501:\n  :submitters: [{1: 2}, 7]", "no student of the roster"),
+    ],
+)
 def test_gradescope_with_damaged_metadata_is_one_line(tmp_path, metadata, why):
     found, said, counts = lms(tmp_path, "export.zip", gradescope(501, metadata=metadata))
-    assert found == {} and counts["rejected"] + counts["not matched"] == 1 and why in said and "\n" not in said.split("1 hand-in\n")[-1] and not Path("owned").exists()
+    assert (
+        found == {}
+        and counts["rejected"] + counts["not matched"] == 1
+        and why in said
+        and "\n" not in said.split("1 hand-in\n")[-1]
+        and not Path("owned").exists()
+    )
 
 
 def test_two_students_of_one_name_hold_nobody_up(tmp_path):
     members = {"lijun_1_1_a.ipynb": book("a"), "doejane_12345_2_a.ipynb": book("jane"), "lijun_2_3_a.ipynb": book("b")}
     found, said, counts = lms(tmp_path, "submissions.zip", members)
-    assert found == {"jane": ["jane"]} and counts["not matched"] == 2 and "lijun_1: NOT MATCHED, lijun may be li1 or li2: add the column canvas_id with 1 to the line of the one who is meant" in said
+    assert (
+        found == {"jane": ["jane"]}
+        and counts["not matched"] == 2
+        and "lijun_1: NOT MATCHED, lijun may be li1 or li2: add the column canvas_id with 1 to the line of the one who "
+        "is meant"
+        in said
+    )
     (tmp_path / "roster.csv").write_text(ROSTER.replace("Jun Li,,,", "Jun Li,,1,").replace("Li Jun,,,", "Li Jun,,2,"))
     assert lms(tmp_path, "submissions.zip", None)[0] == {"jane": ["jane"], "li1": ["a"], "li2": ["b"]}
 
 
 def test_without_a_roster_the_lms_names_the_students(tmp_path):
-    assert set(lms(tmp_path, "submissions.zip", CANVAS, roster=None)[0]) == {"doejane_12345", "garcíamárquezjosé_12346", "smithbob_12347", "mülleranne-marie_12348".replace("-", "")}
-    assert set(lms(tmp_path, "export.zip", gradescope(501, 502), roster=None)[0]) >= {"JANE@uni.edu", "bob@gmail.com", "Anne-Marie Müller"}
+    assert set(lms(tmp_path, "submissions.zip", CANVAS, roster=None)[0]) == {
+        "doejane_12345",
+        "garcíamárquezjosé_12346",
+        "smithbob_12347",
+        "mülleranne-marie_12348".replace("-", ""),
+    }
+    assert set(lms(tmp_path, "export.zip", gradescope(501, 502), roster=None)[0]) >= {
+        "JANE@uni.edu",
+        "bob@gmail.com",
+        "Anne-Marie Müller",
+    }
     members = MOODLE | {"Jane Doe_99_assignsubmission_file/x.ipynb": book("the other Jane")}
     found, said, _ = lms(tmp_path, "m.zip", members, roster=None)
     assert found["Jane Doe"] == ["jane"] and "two students are called Jane Doe" in said
 
 
 def test_a_folder_of_folders_and_files(tmp_path):
-    for name in ("Jane_Doe_lab02.ipynb", "bob lab02 (1).ipynb", "anne/a.ipynb", "anne/.ipynb_checkpoints/a-checkpoint.ipynb", "anne/__MACOSX/._a.ipynb", "Garcia Marquez Jose.ipynb", "stranger;rm -rf ~.ipynb", ".DS_Store"):
+    for name in (
+        "Jane_Doe_lab02.ipynb",
+        "bob lab02 (1).ipynb",
+        "anne/a.ipynb",
+        "anne/.ipynb_checkpoints/a-checkpoint.ipynb",
+        "anne/__MACOSX/._a.ipynb",
+        "Garcia Marquez Jose.ipynb",
+        "stranger;rm -rf ~.ipynb",
+        ".DS_Store",
+    ):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(book(path.name))
     os.mkfifo(tmp_path / "in" / "fifo.ipynb")
     (tmp_path / "in" / "anne" / "link").symlink_to("/etc")
     found, said, counts = lms(tmp_path, "in", None)
-    assert found == {"jane": ["Jane_Doe_lab02.ipynb"], "bob": ["bob lab02 (1).ipynb"], "jose": ["Garcia Marquez Jose.ipynb"]} and counts["not matched"] == 1, said
+    assert (
+        found
+        == {"jane": ["Jane_Doe_lab02.ipynb"], "bob": ["bob lab02 (1).ipynb"], "jose": ["Garcia Marquez Jose.ipynb"]}
+        and counts["not matched"] == 1
+    ), said
     assert "fifo.ipynb: REJECTED, not a file" in said and "anne: REJECTED, not a file" in said
     (tmp_path / "in" / "anne" / "link").unlink()
     assert lms(tmp_path, "in", None)[0]["anne"] == ["a.ipynb"]
@@ -381,16 +568,42 @@ def test_one_bad_zip_in_a_download_holds_nobody_up(tmp_path, monkeypatch):
         "cut": handed_in("x")[:200],
         "empty": zipped(io.BytesIO(), {}).getvalue(),
         "password": locked(handed_in("x")),
-        "lies": handed_in("x").replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x08\x00", b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x63\x00"),  # a method that does not exist
+        "lies": handed_in("x").replace(
+            b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x08\x00", b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x63\x00"
+        ),  # a method that does not exist
         "zips": zipped(io.BytesIO(), {"a.zip": handed_in("x"), "b.zip": handed_in("y")}).getvalue(),
         "code": zipped(io.BytesIO(), {"a.py": "1"}).getvalue(),
         "large": b"PK" + bytes(2**20),
     }
     roster = "student,name\njane,Jane Doe\n" + "".join(f"{k},Eve {k}\n" for k in bad)
-    found, said, counts = lms(tmp_path, "submissions.zip", {"doejane_1_1_a.zip": handed_in("jane")} | {f"{k}eve_{i}_{i}_a.zip": data for i, (k, data) in enumerate(bad.items(), 2)}, roster)
-    assert found == {"jane": ["jane"]} and counts == {"taken": 1, "already here": 0, "not matched": 0, "rejected": len(bad)}, said
+    found, said, counts = lms(
+        tmp_path,
+        "submissions.zip",
+        {"doejane_1_1_a.zip": handed_in("jane")}
+        | {f"{k}eve_{i}_{i}_a.zip": data for i, (k, data) in enumerate(bad.items(), 2)},
+        roster,
+    )
+    assert found == {"jane": ["jane"]} and counts == {
+        "taken": 1,
+        "already here": 0,
+        "not matched": 0,
+        "rejected": len(bad),
+    }, said
     words = dict(zip(bad, [line.split("REJECTED, ")[1] for line in said.splitlines() if "REJECTED" in line]))
-    for key, why in {"slip": "outside its folder", "link": "link or device", "device": "link or device", "bomb": "unpacks to more", "many": "members", "cut": "damaged", "empty": "no notebook", "password": "password", "lies": "damaged", "zips": "2 zips in one", "code": "a Python script", "large": "MB are more"}.items():
+    for key, why in {
+        "slip": "outside its folder",
+        "link": "link or device",
+        "device": "link or device",
+        "bomb": "unpacks to more",
+        "many": "members",
+        "cut": "damaged",
+        "empty": "no notebook",
+        "password": "password",
+        "lies": "damaged",
+        "zips": "2 zips in one",
+        "code": "a Python script",
+        "large": "MB are more",
+    }.items():
         assert why in words[key], (key, words[key])
     assert not list(tmp_path.rglob("evil*")) and [p.name for p in (tmp_path / "submissions").iterdir()] == [LAB]
 
@@ -419,10 +632,18 @@ def test_two_notebooks(tmp_path):
 
     assert "taken is b.ipynb" in chosen(("a.ipynb", book("1"), old), ("b.ipynb", book("2"), new))[0]
     assert "taken is a.ipynb" in chosen(("a.ipynb", book("3"), old), ("b.ipynb", book("4")[:99], new))[0]  # cut off
-    assert "taken is a.ipynb" in chosen(("a.ipynb", book("5"), old), ("b.ipynb", book("6", "03_supervised_fine_tuning"), new))[0]
+    assert (
+        "taken is a.ipynb"
+        in chosen(("a.ipynb", book("5"), old), ("b.ipynb", book("6", "03_supervised_fine_tuning"), new))[0]
+    )
     said, meta = chosen(("a.ipynb", book("7"), new), ("b.ipynb", book("8"), new))
     assert "ask which one counts" in meta["ungradable"] and "a.ipynb, b.ipynb" in meta["ungradable"]
-    said, meta = chosen(("a.ipynb", book("9"), new), (".ipynb_checkpoints/a-checkpoint.ipynb", book("10"), new), ("copy/a.ipynb", book("9"), old), ("__MACOSX/._a.ipynb", "x", new))
+    said, meta = chosen(
+        ("a.ipynb", book("9"), new),
+        (".ipynb_checkpoints/a-checkpoint.ipynb", book("10"), new),
+        ("copy/a.ipynb", book("9"), old),
+        ("__MACOSX/._a.ipynb", "x", new),
+    )
     assert "ungradable" not in meta and "notebooks" not in said
     many = zipped(io.BytesIO(), {f"student{i}.ipynb": book(str(i)) for i in range(30)}).getvalue()
     (tmp_path / "jane.zip").write_bytes(many)
@@ -436,7 +657,11 @@ def test_received_sets_the_time_now_or_later(tmp_path):
     lms(tmp_path, "moodle.zip", MOODLE)
     assert time.time() - metas(tmp_path, "jane")[0]["received"] < 60
     _, said, counts = lms(tmp_path, "moodle.zip", None, received=1000.0)
-    assert counts["already here"] == 3 and [(int(m["received"]), m["received_from"]) for s in ("jane", "jose", "bob") for m in metas(tmp_path, s)] == [(1000, "given")] * 3
+    assert (
+        counts["already here"] == 3
+        and [(int(m["received"]), m["received_from"]) for s in ("jane", "jose", "bob") for m in metas(tmp_path, s)]
+        == [(1000, "given")] * 3
+    )
     lms(tmp_path, "moodle.zip", None)  # what is known is not guessed again
     assert int(metas(tmp_path, "jane")[0]["received"]) == 1000
     lms(tmp_path, "export.zip", gradescope(501))
@@ -458,12 +683,17 @@ def test_twice_changes_nothing(tmp_path):
     lms(tmp_path, "submissions.zip", CANVAS)
     lms(tmp_path, "export.zip", gradescope(501, 502))
     before = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in (tmp_path / "submissions").rglob("*")}
-    assert lms(tmp_path, "submissions.zip", None)[2]["already here"] == 5 and lms(tmp_path, "export.zip", None)[2]["already here"] == 3
+    assert (
+        lms(tmp_path, "submissions.zip", None)[2]["already here"] == 5
+        and lms(tmp_path, "export.zip", None)[2]["already here"] == 3
+    )
     assert before == {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in (tmp_path / "submissions").rglob("*")}
 
 
 def test_killed_in_the_middle_leaves_nothing_half_done(tmp_path):
-    zipped(tmp_path / "submissions.zip", {f"s{i:03}x_{i}_{i}_a.zip": handed_in(f"{i} " + "y" * 20_000) for i in range(100)})
+    zipped(
+        tmp_path / "submissions.zip", {f"s{i:03}x_{i}_{i}_a.zip": handed_in(f"{i} " + "y" * 20_000) for i in range(100)}
+    )
     run = [sys.executable, "-m", "course_lib.cli", "collect", LAB, "submissions.zip"]
     process = subprocess.Popen(run, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     for _ in range(20):
@@ -472,18 +702,37 @@ def test_killed_in_the_middle_leaves_nothing_half_done(tmp_path):
     process.stdout.close()
     process.wait()
     kept = store.submissions(LAB, tmp_path / "submissions")
-    assert 10 < len(kept) < 100 and all(sorted(p.name for p in folder.iterdir()) == ["meta.json", "notebook.ipynb", "work"] for _, _, folder, _ in kept)
+    assert 10 < len(kept) < 100 and all(
+        sorted(p.name for p in folder.iterdir()) == ["meta.json", "notebook.ipynb", "work"] for _, _, folder, _ in kept
+    )
     assert len(list((tmp_path / "submissions" / LAB).glob("*/*"))) == len(kept)
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and len(store.submissions(LAB, tmp_path / "submissions")) == 100 and done.stdout.count("already here (") == len(kept), done.stderr
+    assert (
+        done.returncode == 0
+        and len(store.submissions(LAB, tmp_path / "submissions")) == 100
+        and done.stdout.count("already here (") == len(kept)
+    ), done.stderr
     assert re.search(rf"{100 - len(kept)} │ +{len(kept)} │ +0 │ +0 │", done.stdout), done.stdout[-600:]
 
 
 def test_two_at_once_take_each_file_once(tmp_path):
-    zipped(tmp_path / "submissions.zip", {f"s{i:03}x_{i}_{i}_a.zip": handed_in(f"{i} " + "y" * 20_000) for i in range(60)})
+    zipped(
+        tmp_path / "submissions.zip", {f"s{i:03}x_{i}_{i}_a.zip": handed_in(f"{i} " + "y" * 20_000) for i in range(60)}
+    )
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        counts = list(pool.map(lambda _: collect.collect(LAB, [tmp_path / "submissions.zip"], None, tmp_path / "submissions", lambda line: None), range(3)))
-    assert sum(c["taken"] for c in counts) == 60 and sum(c["already here"] for c in counts) == 120 and len(store.submissions(LAB, tmp_path / "submissions")) == 60
+        counts = list(
+            pool.map(
+                lambda _: collect.collect(
+                    LAB, [tmp_path / "submissions.zip"], None, tmp_path / "submissions", lambda line: None
+                ),
+                range(3),
+            )
+        )
+    assert (
+        sum(c["taken"] for c in counts) == 60
+        and sum(c["already here"] for c in counts) == 120
+        and len(store.submissions(LAB, tmp_path / "submissions")) == 60
+    )
 
 
 def test_a_lab_that_is_none_is_one_line(tmp_path):
@@ -504,7 +753,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(collect, "synced", full)
     with pytest.raises(store.StoreError, match="No space left on device; nothing of .* was kept, run collect again"):
         lms(tmp_path, "submissions.zip", CANVAS)
-    assert len(store.submissions(LAB, tmp_path / "submissions")) == 1 and not list((tmp_path / "submissions" / ".incoming").iterdir())
+    assert len(store.submissions(LAB, tmp_path / "submissions")) == 1 and not list(
+        (tmp_path / "submissions" / ".incoming").iterdir()
+    )
 
 
 # ---- the class list
@@ -531,13 +782,32 @@ def test_a_roster_with_a_slip_is_one_line(tmp_path, text, why):
 
 @pytest.mark.parametrize("encoding, separator", [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("cp1252", ";")])
 def test_a_roster_as_spreadsheets_write_it(tmp_path, encoding, separator):
-    (tmp_path / "r.csv").write_bytes(f'Student{separator}Name{separator}Matriculation Number\r\nann{separator}"Müller\n, Änne"{separator}0123\r\n{separator}{separator}\r\n'.encode(encoding))
-    assert roster.read(tmp_path / "r.csv") == [{"student": "ann", "match": "ann", "name": "Müller\n, Änne", "email": "", "ids": {"Matriculation Number": "0123"}}]
+    (tmp_path / "r.csv").write_bytes(
+        f'Student{separator}Name{separator}Matriculation Number\r\nann{separator}"Müller\n, '
+        f'Änne"{separator}0123\r\n{separator}{separator}\r\n'.encode(encoding)
+    )
+    assert roster.read(tmp_path / "r.csv") == [
+        {
+            "student": "ann",
+            "match": "ann",
+            "name": "Müller\n, Änne",
+            "email": "",
+            "ids": {"Matriculation Number": "0123"},
+        }
+    ]
 
 
 def test_canvas_own_gradebook_is_a_roster(tmp_path):
-    text = 'Student,ID,SIS User ID,SIS Login ID,Section,Lab 2 (88)\n    Points Possible,,,,,10.00\n"Doe, Jane",12345,990001,jane@uni.edu,A,\n"Smith, Bob",12347,,bob,A,10.00\n'
-    found, said, _ = lms(tmp_path, "submissions.zip", {"doejane_12345_1_a.ipynb": book("jane"), "smithbob_5_2_10.00.ipynb": book("bob")}, text)
+    text = (
+        'Student,ID,SIS User ID,SIS Login ID,Section,Lab 2 (88)\n    Points Possible,,,,,10.00\n"Doe, '
+        'Jane",12345,990001,jane@uni.edu,A,\n"Smith, Bob",12347,,bob,A,10.00\n'
+    )
+    found, said, _ = lms(
+        tmp_path,
+        "submissions.zip",
+        {"doejane_12345_1_a.ipynb": book("jane"), "smithbob_5_2_10.00.ipynb": book("bob")},
+        text,
+    )
     assert found == {"Doe_ Jane": ["jane"], "Smith_ Bob": ["bob"]}, said
 
 
@@ -569,7 +839,11 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     (tmp_path / "class.csv").write_text(ROSTER)
     assert collect.main([LAB, "submissions.zip", "--roster", "class.csv", "--received", "2026-01-01T18:00"]) == 1
     said = capsys.readouterr().out
-    assert re.search("taken.*already here.*not matched.*rejected", said) and re.search(r"5 │ +0 │ +1 │ +0 │", said) and metas(tmp_path, "jane")[0]["received_from"] == "given"
+    assert (
+        re.search("taken.*already here.*not matched.*rejected", said)
+        and re.search(r"5 │ +0 │ +1 │ +0 │", said)
+        and metas(tmp_path, "jane")[0]["received_from"] == "given"
+    )
     (tmp_path / "roster.csv").write_text(ROSTER + "gus,Gus Ghost,,,\n")  # found beside submissions/
     assert collect.main([LAB, "submissions.zip"]) == 0 and re.search(r"1 │ +5 │ +0 │ +0 │", capsys.readouterr().out)
 
@@ -578,8 +852,25 @@ def test_the_command(tmp_path, monkeypatch, capsys):
 
 
 def result(**changes):
-    base = {"schema": 1, "lab": LAB, "student": "ann", "submission_sha": "a" * 16, "spec_sha": store.spec_sha(LAB), "status": "graded", "flags": []}
-    return base | {"questions": [{"id": "rms_norm", "score": 0.5, "max": 1.0, "status": "fail", "cases": []}, {"id": "written_1", "score": None, "max": 0.5, "status": "needs_review", "cases": []}]} | changes
+    base = {
+        "schema": 1,
+        "lab": LAB,
+        "student": "ann",
+        "submission_sha": "a" * 16,
+        "spec_sha": store.spec_sha(LAB),
+        "status": "graded",
+        "flags": [],
+    }
+    return (
+        base
+        | {
+            "questions": [
+                {"id": "rms_norm", "score": 0.5, "max": 1.0, "status": "fail", "cases": []},
+                {"id": "written_1", "score": None, "max": 0.5, "status": "needs_review", "cases": []},
+            ]
+        }
+        | changes
+    )
 
 
 @pytest.mark.parametrize("score", [1.5, -0.1, float("nan"), float("inf"), "1", None, True and [1]])
@@ -620,7 +911,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_secret_is_made_once_and_private(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_SECRET", raising=False)
     first = store.secret(tmp_path)
-    assert first == store.secret(tmp_path) and len(first) == 64 and stat.S_IMODE((tmp_path / ".secret").stat().st_mode) == 0o600
+    assert (
+        first == store.secret(tmp_path)
+        and len(first) == 64
+        and stat.S_IMODE((tmp_path / ".secret").stat().st_mode) == 0o600
+    )
     assert store.seed_for(first, LAB, "a") != store.seed_for(first, LAB, "b") != store.seed_for(b"other", LAB, "b")
     (tmp_path / ".secret").write_text("")
     with pytest.raises(store.StoreError, match="damaged"):
@@ -628,14 +923,23 @@ def test_secret_is_made_once_and_private(tmp_path, monkeypatch):
 
 
 def test_csv_neutralises_formulas_and_keeps_numbers(tmp_path):
-    for name in ("=HYPERLINK(1)", "+1", "-2", "@x", "Ann, \"A\"\nB"):
+    for name in ("=HYPERLINK(1)", "+1", "-2", "@x", 'Ann, "A"\nB'):
         folder = tmp_path / "submissions" / LAB / safe_name(name) / ("a" * 16)
         store.write_json(folder / "meta.json", {"received": 1, "notes": [name]})
-    store.write_json(store.result_path(LAB, safe_name("@x"), "a" * 16, store.spec_sha(LAB), tmp_path / "grades"), result(student="@x"))
+    store.write_json(
+        store.result_path(LAB, safe_name("@x"), "a" * 16, store.spec_sha(LAB), tmp_path / "grades"),
+        result(student="@x"),
+    )
     rows = list(csv.DictReader(io.StringIO(export.to_csv(LAB, tmp_path / "grades", tmp_path / "submissions"))))
     assert len(rows) == 5 and not any(v[:1] in "=+-@" for row in rows for v in row.values() if v)
     graded = [r for r in rows if r["status"] == "graded"][0]
-    assert (graded["score"], graded["percent"], graded["rms_norm"], graded["written_1"], graded["to_review"]) == ("0.5", "50.0", "0.5", "", "0.5")
+    assert (graded["score"], graded["percent"], graded["rms_norm"], graded["written_1"], graded["to_review"]) == (
+        "0.5",
+        "50.0",
+        "0.5",
+        "",
+        "0.5",
+    )
     assert {(r["score"], r["status"]) for r in rows if r is not graded} == {("", "not graded")}
 
 

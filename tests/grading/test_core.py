@@ -122,7 +122,18 @@ def test_tricks_are_not_plain(value):
     assert result.score == 0 and result.cases[0].status == "fail"
 
 
-@pytest.mark.parametrize("value", [torch.full((2, 3), float("nan")), torch.full((2, 3), float("inf")), torch.zeros(3, 2), torch.zeros(2, 3).double(), None, [1.0], torch.zeros(2, 3, dtype=torch.complex64)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.full((2, 3), float("nan")),
+        torch.full((2, 3), float("inf")),
+        torch.zeros(3, 2),
+        torch.zeros(2, 3).double(),
+        None,
+        [1.0],
+        torch.zeros(2, 3, dtype=torch.complex64),
+    ],
+)
 def test_wrong_kinds_fail_with_a_line(value):
     result = run(lambda x: value)
     assert result.score == 0 and result.cases[0].message
@@ -135,10 +146,20 @@ def test_inputs_differ_by_seed_and_are_the_same_for_one_seed():
 
 def test_wire_round_trip():
     g = torch.Generator().manual_seed(3)
-    value = {"a": [1, 2.5, None, True, "ü"], "t": (torch.arange(6).reshape(2, 3), torch.ones(2, dtype=torch.bfloat16)), "g": g, "d": torch.float16, 3: torch.zeros(0)}
+    value = {
+        "a": [1, 2.5, None, True, "ü"],
+        "t": (torch.arange(6).reshape(2, 3), torch.ones(2, dtype=torch.bfloat16)),
+        "g": g,
+        "d": torch.float16,
+        3: torch.zeros(0),
+    }
     back = wire.decode(wire.encode(value))
     assert back["a"] == value["a"] and torch.equal(back["t"][0], value["t"][0]) and back["t"][1].dtype == torch.bfloat16
-    assert torch.rand(1, generator=back["g"]) == torch.rand(1, generator=g) and back["d"] is torch.float16 and back[3].shape == (0,)
+    assert (
+        torch.rand(1, generator=back["g"]) == torch.rand(1, generator=g)
+        and back["d"] is torch.float16
+        and back[3].shape == (0,)
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +172,11 @@ def test_wire_round_trip():
         (200_000).to_bytes(8, "little") + b"[" * 200_000,
         (13).to_bytes(8, "little") + b'["tensor", 0]',
         (13).to_bytes(8, "little") + b'["tensor", 0]' + (2**40).to_bytes(8, "little"),
-        (13).to_bytes(8, "little") + b'["tensor", 0]' + (80).to_bytes(8, "little") + b'{"0":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4]}}'.ljust(80) + b"\0\0\0\0",
+        (13).to_bytes(8, "little")
+        + b'["tensor", 0]'
+        + (80).to_bytes(8, "little")
+        + b'{"0":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4]}}'.ljust(80)
+        + b"\0\0\0\0",
         (5).to_bytes(8, "little") + b'{"a":',
         (20).to_bytes(8, "little") + b'["generator", 99999]',
     ],

@@ -9,8 +9,13 @@ from course_lib.grading.records import store
 def test_the_demo_gives_the_solution_all_and_the_hostile_nothing(tmp_path, box, capsys):
     demo.main([str(tmp_path / "demo")])
     capsys.readouterr()
-    results = {p.parent.parent.name.split()[0]: json.loads(p.read_text()) for p in tmp_path.glob("demo/grades/02*/*/*/*.json")}
-    points = {who: sum(q["score"] for q in r["questions"] if q["score"] is not None and q["id"] != "pretrained_model") for who, r in results.items()}
+    results = {
+        p.parent.parent.name.split()[0]: json.loads(p.read_text()) for p in tmp_path.glob("demo/grades/02*/*/*/*.json")
+    }
+    points = {
+        who: sum(q["score"] for q in r["questions"] if q["score"] is not None and q["id"] != "pretrained_model")
+        for who, r in results.items()
+    }
     assert points["ada"] == 8.0 and 0 < points["cleo"] < 8.0, points
     assert {points[who] for who in ("ben", "dora", "egon", "fritz")} == {0}
     assert all(r["flags"] for who, r in results.items() if who in ("dora", "egon"))

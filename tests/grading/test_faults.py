@@ -1,4 +1,6 @@
-"""Whatever is killed, full, torn or done twice: nothing lost, nothing doubled, no silent zero. Most tests use workers without torch and sandbox (quick.py)."""
+"""Whatever is killed, full, torn or done twice: nothing lost, nothing doubled, no silent zero. Most tests use workers
+without torch and sandbox (quick.py).
+"""
 
 import errno
 import json
@@ -16,8 +18,8 @@ import quick
 
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
-from course_lib.grading.scoring import worker
 from course_lib.grading.scoring import jobs as scoring_jobs
+from course_lib.grading.scoring import worker
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("box")
@@ -29,7 +31,15 @@ def command(folder, *arguments, script=quick.__file__, **environment):
     program = [script] if script else ["-m", "course_lib.cli"]
     # what a shell starts in the background ignores Ctrl-C, and so would all below it
     listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen([sys.executable, *program, *arguments], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listens)
+    return subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listens,
+    )
 
 
 def grade_lab(folder, *arguments, **environment):
@@ -63,7 +73,13 @@ def below(pid):
 def gone(pids, seconds=5):
     """Whether all these processes have ended, after a moment."""
     until = time.monotonic() + seconds
-    while any(Path(f"/proc/{p}/stat").exists() and Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z" for p in pids) and time.monotonic() < until:
+    while (
+        any(
+            Path(f"/proc/{p}/stat").exists() and Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+            for p in pids
+        )
+        and time.monotonic() < until
+    ):
         time.sleep(0.02)
     return time.monotonic() < until
 
@@ -105,7 +121,10 @@ def test_a_worker_that_dies_costs_an_attempt_and_never_a_score(tmp_path):
     assert grade_lab(tmp_path, "-j", "1")[0] == 1
     found = {p.split("/")[2]: r for p, r in quick.results(tmp_path).items()}
     assert [found[s]["status"] for s in ("s00", "s01", "s02", "s03")] == ["graded", "graded", "infra_error", "graded"]
-    assert found["s02"]["questions"] == [] and "failed 3 times: the grading process died (SIGKILL)" in found["s02"]["reason"]
+    assert (
+        found["s02"]["questions"] == []
+        and "failed 3 times: the grading process died (SIGKILL)" in found["s02"]["reason"]
+    )
     assert store.totals(found["s02"]) == (None, None, None)
 
 
@@ -117,13 +136,17 @@ def test_a_worker_that_hangs_is_killed_at_the_deadline(tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(store_of, undisturbed):
-    process = command(store_of, "grade", quick.LAB, "-j", "2", QUICK_SECONDS="0.5")     # so slow that it is not done before the key is pressed
+    process = command(
+        store_of, "grade", quick.LAB, "-j", "2", QUICK_SECONDS="0.5"
+    )  # so slow that it is not done before the key is pressed
     while not quick.results(store_of) and process.poll() is None:
         time.sleep(0.02)
     children = below(process.pid)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == 130 and err.strip().endswith("Stopped. What was finished is kept; run the same command again to go on.")
+    assert process.returncode == 130 and err.strip().endswith(
+        "Stopped. What was finished is kept; run the same command again to go on."
+    )
     assert gone(children)
     assert grade_lab(store_of)[0] == 0 and quick.results(store_of) == undisturbed[0]
 
@@ -158,7 +181,9 @@ def test_half_a_mark_is_passed_over_and_the_next_one_counts(tmp_path, monkeypatc
     mark = {"student": "a", "submission_sha": "x", "question": "q", "score": 1.0, "comment": "", "by": "me", "at": 1}
     store.append_mark(quick.LAB, mark, tmp_path)
     write = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data)[:20]))  # the disk takes 20 bytes, then no more
+    monkeypatch.setattr(
+        os, "write", lambda fd, data: write(fd, bytes(data)[:20])
+    )  # the disk takes 20 bytes, then no more
     with pytest.raises(store.StoreError, match="the mark was not kept"):
         store.append_mark(quick.LAB, {**mark, "score": 2.0}, tmp_path)
     monkeypatch.undo()
@@ -174,14 +199,22 @@ def test_a_store_that_cannot_be_written_is_one_line(tmp_path):
     assert code == 2 and line.startswith("cannot write") and line.endswith("make it writable")
 
 
-@pytest.mark.parametrize("damage", ["torn", "empty", "another spec", "another submission", "NaN", "negative", "too many points", "a question twice"])
+@pytest.mark.parametrize(
+    "damage",
+    ["torn", "empty", "another spec", "another submission", "NaN", "negative", "too many points", "a question twice"],
+)
 def test_a_result_that_cannot_be_believed_is_graded_anew(tmp_path, monkeypatch, damage):
     """In this process: jobs_of says what is to be done."""
     quick.hand_in(tmp_path, "fine")
     jobs = lambda: scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")
     ((job, job_path, out),) = jobs()
     question = {"id": "surprise", "score": 1.0, "max": 1.0, "status": "pass", "cases": [], "message": ""}
-    good = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "graded", "flags": [], "questions": [question]}
+    good = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {
+        "schema": store.SCHEMA,
+        "status": "graded",
+        "flags": [],
+        "questions": [question],
+    }
     store.keep_result(out, good)
     assert jobs() == []
     bad = {
@@ -199,7 +232,12 @@ def test_a_result_that_cannot_be_believed_is_graded_anew(tmp_path, monkeypatch, 
 def test_questions_with_more_points_than_their_maximum_write_nothing(tmp_path):
     quick.hand_in(tmp_path, "faulty", "faulty")
     code, line = grade_lab(tmp_path, "-j", "1")
-    assert code == 2 and "the questions of 00_start_here are at fault" in line and "score 9" in line and quick.results(tmp_path) == {}
+    assert (
+        code == 2
+        and "the questions of 00_start_here are at fault" in line
+        and "score 9" in line
+        and quick.results(tmp_path) == {}
+    )
 
 
 def test_a_secret_half_written_by_a_killed_process_is_not_there(tmp_path, monkeypatch):
@@ -211,7 +249,10 @@ def test_a_secret_half_written_by_a_killed_process_is_not_there(tmp_path, monkey
         store.secret(tmp_path)
     monkeypatch.undo()
     assert not (tmp_path / ".secret").exists()
-    assert len(store.secret(tmp_path)) == 64 == len(store.secret(tmp_path)) and os.stat(tmp_path / ".secret").st_mode & 0o77 == 0
+    assert (
+        len(store.secret(tmp_path)) == 64 == len(store.secret(tmp_path))
+        and os.stat(tmp_path / ".secret").st_mode & 0o77 == 0
+    )
 
 
 # ---- two at once ----------------------------------------------------------------------------------------------------
@@ -229,7 +270,15 @@ def test_two_graders_on_one_store(store_of, undisturbed):
 
 
 def test_the_first_valid_result_wins(tmp_path):
-    result = {"lab": "l", "student": "s", "submission_sha": "a", "spec_sha": "b", "schema": store.SCHEMA, "flags": [], "questions": []}
+    result = {
+        "lab": "l",
+        "student": "s",
+        "submission_sha": "a",
+        "spec_sha": "b",
+        "schema": store.SCHEMA,
+        "flags": [],
+        "questions": [],
+    }
     store.keep_result(tmp_path / "r.json", {**result, "status": "infra_error", "reason": "no luck"})
     store.keep_result(tmp_path / "r.json", {**result, "status": "graded", "host": "one"})
     kept = store.keep_result(tmp_path / "r.json", {**result, "status": "graded", "host": "two"})
@@ -242,7 +291,11 @@ def test_the_first_valid_result_wins(tmp_path):
 def test_a_worker_is_replaced_after_so_many_jobs_and_when_it_has_grown(store_of, monkeypatch):
     monkeypatch.setattr(worker.Worker, "program", (sys.executable, quick.__file__, "worker"))
     monkeypatch.setattr(worker, "JOBS", 2)
-    jobs, one, pids = scoring_jobs.jobs_of(quick.LAB, store_of / "grades", store_of / "submissions"), worker.Worker(), []
+    jobs, one, pids = (
+        scoring_jobs.jobs_of(quick.LAB, store_of / "grades", store_of / "submissions"),
+        worker.Worker(),
+        [],
+    )
     try:
         for job in jobs[:5]:
             scoring_jobs.run_job(*job, one)
@@ -295,8 +348,19 @@ def test_a_result_does_not_depend_on_what_the_worker_graded_before(real_class, t
     folder, job, out, alone, one = real_class
     assert '"needs_review"' in alone and '"pretrained_model"' in alone
     right = classroom.right_answers()
-    classroom.hand_in(folder, "s1", classroom.notebook(classroom.sources(right, before=[HOSTILE])), ROOT / "course_lib" / "shipped" / "pretrain")
-    classroom.hand_in(folder, "s2", classroom.notebook(classroom.sources({"rms_norm": "def rms_norm(x, weight, eps):\n    import os; os._exit(0)"})))
+    classroom.hand_in(
+        folder,
+        "s1",
+        classroom.notebook(classroom.sources(right, before=[HOSTILE])),
+        ROOT / "course_lib" / "shipped" / "pretrain",
+    )
+    classroom.hand_in(
+        folder,
+        "s2",
+        classroom.notebook(
+            classroom.sources({"rms_norm": "def rms_norm(x, weight, eps):\n    import os; os._exit(0)"})
+        ),
+    )
     classroom.hand_in(folder, "s3", b"not a notebook")
     for other in scoring_jobs.jobs_of(classroom.LAB, folder / "grades", folder / "submissions"):
         scoring_jobs.run_job(*other, one)
@@ -306,9 +370,18 @@ def test_a_result_does_not_depend_on_what_the_worker_graded_before(real_class, t
 
 
 def test_the_sandbox_is_killed_at_random_moments(real_class, tmp_path):
-    """The zygote's bwrap, and with it all its agents, while they run a cell: the host's fault, so the job is tried again and the result is the same."""
+    """The zygote's bwrap, and with it all its agents, while they run a cell: the host's fault, so the job is tried
+    again and the result is the same.
+    """
     one, draw, attempts = real_class[-1], random.Random(9), []
-    classroom.hand_in(tmp_path, "s0", classroom.notebook(classroom.sources(classroom.right_answers(quick.LAB), quick.LAB, before=["import time\ntime.sleep(0.5)"])), lab=quick.LAB)
+    classroom.hand_in(
+        tmp_path,
+        "s0",
+        classroom.notebook(
+            classroom.sources(classroom.right_answers(quick.LAB), quick.LAB, before=["import time\ntime.sleep(0.5)"])
+        ),
+        lab=quick.LAB,
+    )
     ((job, job_path, out),) = scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions")
     scoring_jobs.run_job(job, job_path, out, one)
     for k in range(3):

@@ -1,4 +1,5 @@
-"""Random and mutated input for everything that reads what a student has written: notebooks, cells, archives, frames, replies, results.
+"""Random and mutated input for everything that reads what a student has written: notebooks, cells, archives, frames,
+replies, results.
 
 COURSE_FUZZ=20000 gives each test so many examples instead of 100, found anew each time.
 """
@@ -19,24 +20,58 @@ import torch
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from course_lib.platform import safe_name
 from course_lib.grading.intake import collect
-from course_lib.grading.reports import page
 from course_lib.grading.records import store
+from course_lib.grading.reports import page
 from course_lib.grading.sandbox import box
 from course_lib.grading.sandbox.inside import agent
 from course_lib.grading.scoring import grade_one, signs
 from course_lib.notebook import cells as notebooks
+from course_lib.platform import safe_name
 from course_lib.questions import compare, core, wire
 from course_lib.questions.invoke import CallFailed
 
 LAB = "00_start_here"
 LONG = int(os.environ.get("COURSE_FUZZ", 0))
-fuzz = settings(max_examples=LONG or 100, derandomize=not LONG, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+fuzz = settings(
+    max_examples=LONG or 100,
+    derandomize=not LONG,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
-TEXT = st.text(max_size=60) | st.sampled_from(["", "\x00", "\ud800", "\u202e", "def surprise(options):\n    return 0", 'check("surprise")', "%%bash\nrm -rf", "!ls", "x = !ls", "await None", "🙂", "<!-- WRITTEN written_1 -->\nx", '"outputs": [', "\\"])
+TEXT = st.text(max_size=60) | st.sampled_from(
+    [
+        "",
+        "\x00",
+        "\ud800",
+        "\u202e",
+        "def surprise(options):\n    return 0",
+        'check("surprise")',
+        "%%bash\nrm -rf",
+        "!ls",
+        "x = !ls",
+        "await None",
+        "🙂",
+        "<!-- WRITTEN written_1 -->\nx",
+        '"outputs": [',
+        "\\",
+    ]
+)
 LEAF = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
-JSON = st.recursive(LEAF, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT | st.sampled_from(["cells", "source", "cell_type", "outputs", "text", "data", "metadata"]), inner, max_size=5), max_leaves=12)
+JSON = st.recursive(
+    LEAF,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            TEXT | st.sampled_from(["cells", "source", "cell_type", "outputs", "text", "data", "metadata"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
 BOOK = json.loads(classroom.notebook(classroom.sources(classroom.right_answers(LAB), LAB), {"written_1": "Because."}))
 
 
@@ -94,12 +129,16 @@ def read(data):
         except notebooks.Ungradable as reason:
             assert str(reason) and "\n" not in str(reason)
             return
-    assert cells and all(type(n) is int and kind in ("code", "markdown") and type(source) is str for n, kind, source in cells)
+    assert cells and all(
+        type(n) is int and kind in ("code", "markdown") and type(source) is str for n, kind, source in cells
+    )
     assert all(type(name) is str for name in passed) and all(type(note) is str for note in notes)
     ids = {lab: [q.id for q in core.questions_of(lab)] for lab in core.labs()}
     assert notebooks.lab_of(cells, ids) is None or type(notebooks.lab_of(cells, ids)) is str
     assert all(type(text) is str for text in notebooks.written_answers(cells).values())
-    flags = signs.static_flags(cells, ["surprise"]) + signs.forbidden_flags(cells, [q for q in core.questions_of(LAB) if isinstance(q, core.Question)])
+    flags = signs.static_flags(cells, ["surprise"]) + signs.forbidden_flags(
+        cells, [q for q in core.questions_of(LAB) if isinstance(q, core.Question)]
+    )
     assert all(set(flag) == {"kind", "evidence"} for flag in flags)
     assert all(type(note) is str for note in signs.double_notes(cells, ["surprise"]))
     wire.decode(wire.encode([[n, s] for n, _, s in cells]))  # as they go into the box
@@ -122,7 +161,9 @@ def test_notebooks_with_bytes_changed(data):
 @fuzz
 @given(JSON)
 @example({"cells": None, "worksheets": [{"cells": 3}, 4]})
-@example({"cells": [{"cell_type": "code", "source": ["x", 3, None], "outputs": [{"data": {"text/plain": 4}, "text": {}}]}]})
+@example(
+    {"cells": [{"cell_type": "code", "source": ["x", 3, None], "outputs": [{"data": {"text/plain": 4}, "text": {}}]}]}
+)
 def test_any_json_as_a_notebook(value):
     read(json.dumps(value).encode())
     read(json.dumps({"cells": value}).encode())
@@ -145,7 +186,31 @@ def test_outputs_are_cut_off_and_nothing_else(value, pretty):
     assert repr(json.loads(notebooks.without_outputs(data))) == repr(emptied(json.loads(data)))
 
 
-MAGICS = st.sampled_from(["%time x", "%%time\n", "%%bash\n", "!ls", "x = !ls", "x = %pwd", "?x", "x??", "\tif 1:", "pass", "await f()", "'''", "def f():", "    return 1", "\\", "%", "!", "?", "%%", "%%\n", "\x0c"])
+MAGICS = st.sampled_from(
+    [
+        "%time x",
+        "%%time\n",
+        "%%bash\n",
+        "!ls",
+        "x = !ls",
+        "x = %pwd",
+        "?x",
+        "x??",
+        "\tif 1:",
+        "pass",
+        "await f()",
+        "'''",
+        "def f():",
+        "    return 1",
+        "\\",
+        "%",
+        "!",
+        "?",
+        "%%",
+        "%%\n",
+        "\x0c",
+    ]
+)
 
 
 @fuzz
@@ -199,7 +264,30 @@ def test_archives_with_bytes_changed(data):
 
 
 @fuzz
-@given(st.lists(st.tuples(st.text(min_size=1, max_size=40) | st.sampled_from(["a.ipynb", "../a.ipynb", "work/x/model.safetensors", "manifest.json", "/a", "C:\\a", ".", "..", "a/../../b.ipynb", "work/../work/x/record.json", "a\x00.ipynb"]), st.binary(max_size=50) | st.just(json.dumps(BOOK).encode())), max_size=5))
+@given(
+    st.lists(
+        st.tuples(
+            st.text(min_size=1, max_size=40)
+            | st.sampled_from(
+                [
+                    "a.ipynb",
+                    "../a.ipynb",
+                    "work/x/model.safetensors",
+                    "manifest.json",
+                    "/a",
+                    "C:\\a",
+                    ".",
+                    "..",
+                    "a/../../b.ipynb",
+                    "work/../work/x/record.json",
+                    "a\x00.ipynb",
+                ]
+            ),
+            st.binary(max_size=50) | st.just(json.dumps(BOOK).encode()),
+        ),
+        max_size=5,
+    )
+)
 def test_archives_with_any_names(members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -215,7 +303,12 @@ def test_archives_with_any_names(members):
 @given(st.text(max_size=40))
 def test_names_for_folders(text):
     name = safe_name(text)
-    assert 0 < len(name) <= 80 and safe_name(name) == name and not set(name) & set("/\\\0\n<>|:*?\"'`$;&") and not name.startswith((".", "-"))
+    assert (
+        0 < len(name) <= 80
+        and safe_name(name) == name
+        and not set(name) & set("/\\\0\n<>|:*?\"'`$;&")
+        and not name.startswith((".", "-"))
+    )
     assert all(c.isprintable() for c in name)
 
 
@@ -228,10 +321,22 @@ def test_cells_of_a_spreadsheet(text):
 
 # ---- the border -----------------------------------------------------------------------------------------------------
 
-TENSORS = st.tuples(st.sampled_from(list(wire.DTYPES.values())), st.lists(st.integers(0, 3), max_size=3)).map(lambda t: torch.zeros(t[1], dtype=t[0]))
+TENSORS = st.tuples(st.sampled_from(list(wire.DTYPES.values())), st.lists(st.integers(0, 3), max_size=3)).map(
+    lambda t: torch.zeros(t[1], dtype=t[0])
+)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**2000), 2**2000) | st.floats() | st.text(max_size=20) | TENSORS | st.sampled_from(list(wire.DTYPES.values())),
-    lambda inner: st.lists(inner, max_size=4) | st.lists(inner, max_size=4).map(tuple) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**2000), 2**2000)
+    | st.floats()
+    | st.text(max_size=20)
+    | TENSORS
+    | st.sampled_from(list(wire.DTYPES.values())),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=4)
+    ),
     max_leaves=10,
 )
 
@@ -261,7 +366,11 @@ def test_any_json_as_a_frame(tree, tensors):
     import safetensors.torch
 
     text = json.dumps(tree).encode()
-    data = len(text).to_bytes(8, "little") + text + (safetensors.torch.save({str(i): t for i, t in enumerate(tensors)}) if tensors else b"")
+    data = (
+        len(text).to_bytes(8, "little")
+        + text
+        + (safetensors.torch.save({str(i): t for i, t in enumerate(tensors)}) if tensors else b"")
+    )
     try:
         wire.decode(data)
     except ValueError:
@@ -333,11 +442,26 @@ def framed(payload, call_id=b"i" * 16):
     return len(payload).to_bytes(8, "little") + call_id + payload
 
 
-REPLIES = st.fixed_dictionaries({}, optional={"status": st.sampled_from(["ok", *core.STATUSES]) | PLAIN, "reply": PLAIN | st.fixed_dictionaries({"value": PLAIN}), "message": PLAIN, "hint": PLAIN, "at": PLAIN, "stopped": PLAIN})
+REPLIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(["ok", *core.STATUSES]) | PLAIN,
+        "reply": PLAIN | st.fixed_dictionaries({"value": PLAIN}),
+        "message": PLAIN,
+        "hint": PLAIN,
+        "at": PLAIN,
+        "stopped": PLAIN,
+    },
+)
 
 
 @fuzz
-@given(st.lists(REPLIES | PLAIN, min_size=1, max_size=3).map(lambda said: b"".join(framed(wire.encode(v)) for v in said)).flatmap(lambda data: st.just(data) | mutated_bytes(data)) | st.binary(max_size=100))
+@given(
+    st.lists(REPLIES | PLAIN, min_size=1, max_size=3)
+    .map(lambda said: b"".join(framed(wire.encode(v)) for v in said))
+    .flatmap(lambda data: st.just(data) | mutated_bytes(data))
+    | st.binary(max_size=100)
+)
 def test_whatever_an_agent_says_to_a_call(data):
     began = time.monotonic()
 
@@ -349,13 +473,22 @@ def test_whatever_an_agent_says_to_a_call(data):
         reply = exchanged(data, call)
         assert type(reply) is dict and "value" in reply
     except CallFailed as failure:
-        assert failure.status in core.STATUSES and failure.status != "pass" and type(failure.message) is str and len(failure.message) <= 600
+        assert (
+            failure.status in core.STATUSES
+            and failure.status != "pass"
+            and type(failure.message) is str
+            and len(failure.message) <= 600
+        )
         assert failure.hint is None or type(failure.hint) is str
     assert time.monotonic() - began < 8
 
 
 @fuzz
-@given(st.lists(REPLIES | PLAIN, min_size=1, max_size=3).map(lambda said: b"".join(framed(wire.encode(v)) for v in said)).flatmap(lambda data: st.just(data) | mutated_bytes(data)))
+@given(
+    st.lists(REPLIES | PLAIN, min_size=1, max_size=3)
+    .map(lambda said: b"".join(framed(wire.encode(v)) for v in said))
+    .flatmap(lambda data: st.just(data) | mutated_bytes(data))
+)
 def test_whatever_an_agent_says_to_the_cells(data):
     def cells(made):
         made.loaded = False
@@ -385,7 +518,11 @@ def test_a_case_survives_any_reply(reply):
 
 # ---- results --------------------------------------------------------------------------------------------------------
 
-RESULT = {"schema": 1, "lab": LAB, "student": "ann", "submission_sha": "a" * 16, "spec_sha": "b" * 16, "status": "graded", "flags": [], "questions": [{"id": "surprise", "score": 0.5, "max": 0.75, "status": "fail", "cases": []}]}
+# fmt: off
+RESULT = {"schema": 1, "lab": LAB, "student": "ann", "submission_sha": "a" * 16, "spec_sha": "b" * 16,
+    "status": "graded", "flags": [], "questions": [{"id": "surprise", "score": 0.5, "max": 0.75, "status": "fail",
+    "cases": []}]}
+# fmt: on
 
 
 @fuzz

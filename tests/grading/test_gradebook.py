@@ -7,9 +7,12 @@ import pytest
 from course_lib.grading.records import gradebook, store
 
 LAB = "02_pretraining"
-DUE = datetime.datetime(2026, 11, 20, 18, tzinfo=datetime.timezone.utc).timestamp()
+DUE = datetime.datetime(2026, 11, 20, 18, tzinfo=datetime.UTC).timestamp()
 DAY = 86400
-POLICY = "timezone: UTC\npercent_a_day: 10\nmax_days: 5\ncounts: {}\nlabs: {{02_pretraining: {{deadline: 2026-11-20 18:00, extensions: {{eve: 2}}}}}}\n"
+POLICY = (
+    "timezone: UTC\npercent_a_day: 10\nmax_days: 5\ncounts: {}\nlabs: {{02_pretraining: {{deadline: 2026-11-20 18:00, "
+    "extensions: {{eve: 2}}}}}}\n"
+)
 
 
 @pytest.fixture
@@ -19,12 +22,31 @@ def desk(tmp_path):
     class Desk:
         def hand_in(self, student, letter, received, score=None, status="graded", spec=None, **meta):
             sha = letter * 16
-            store.write_json(tmp_path / "submissions" / LAB / student / sha / "meta.json", {"student": student, "received": received, "received_from": "gradescope", "notes": [], "late": None} | meta)
+            store.write_json(
+                tmp_path / "submissions" / LAB / student / sha / "meta.json",
+                {"student": student, "received": received, "received_from": "gradescope", "notes": [], "late": None}
+                | meta,
+            )
             if score is not None or status != "graded":
-                questions = [{"id": "rms_norm", "score": score, "max": 10, "status": "pass", "cases": []}, {"id": "written_1", "score": None, "max": 2, "status": "needs_review", "cases": []}]
+                questions = [
+                    {"id": "rms_norm", "score": score, "max": 10, "status": "pass", "cases": []},
+                    {"id": "written_1", "score": None, "max": 2, "status": "needs_review", "cases": []},
+                ]
                 spec = spec or store.spec_sha(LAB)
-                result = {"schema": 1, "lab": LAB, "student": student, "submission_sha": sha, "spec_sha": spec, "status": status, "flags": [], "questions": questions if status == "graded" else [], "reason": "" if status == "graded" else "why"}
-                store.write_json(store.result_path(LAB, student, sha, spec, tmp_path / "grades"), store.validate(result))
+                result = {
+                    "schema": 1,
+                    "lab": LAB,
+                    "student": student,
+                    "submission_sha": sha,
+                    "spec_sha": spec,
+                    "status": status,
+                    "flags": [],
+                    "questions": questions if status == "graded" else [],
+                    "reason": "" if status == "graded" else "why",
+                }
+                store.write_json(
+                    store.result_path(LAB, student, sha, spec, tmp_path / "grades"), store.validate(result)
+                )
 
         def policy(self, counts="last"):
             (tmp_path / "policy.yaml").write_text(POLICY.format(counts))
@@ -36,7 +58,19 @@ def desk(tmp_path):
             return {r["student"]: r for r in gradebook.rows(LAB, tmp_path / "grades", tmp_path / "submissions")}
 
         def mark(self, student, letter, score):
-            store.append_mark(LAB, {"student": student, "submission_sha": letter * 16, "question": "written_1", "score": score, "comment": "", "by": "x", "at": 1}, tmp_path / "grades")
+            store.append_mark(
+                LAB,
+                {
+                    "student": student,
+                    "submission_sha": letter * 16,
+                    "question": "written_1",
+                    "score": score,
+                    "comment": "",
+                    "by": "x",
+                    "at": 1,
+                },
+                tmp_path / "grades",
+            )
 
         def to_grade(self):
             return [(a[0], a[1][0]) for a in gradebook.attempts_to_grade(LAB, tmp_path / "submissions")]
@@ -48,9 +82,41 @@ def test_without_policy_and_roster(desk):
     desk.hand_in("ann", "a", 5, 7)
     desk.hand_in("ann", "b", 6, 8, ids={"canvas_id": "77"}, name="doeann", email="a@x.org")
     row = desk.rows()["ann"]
-    assert list(row) == ["student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty", "final", "attempts", "reason", "name", "email", "ids"]
-    assert (row["sha"], row["score"], row["max"], row["pending"], row["late_days"], row["penalty"], row["final"]) == ("b" * 16, 8, 10, 2, 0, 0, 8)
-    assert (row["attempts"], row["reason"], row["name"], row["email"], row["ids"]) == (2, "attempt 2 of 2 (the last counts)", "doeann", "a@x.org", {"canvas_id": "77"})
+    assert list(row) == [
+        "student",
+        "sha",
+        "folder",
+        "received",
+        "status",
+        "result",
+        "score",
+        "max",
+        "pending",
+        "late_days",
+        "penalty",
+        "final",
+        "attempts",
+        "reason",
+        "name",
+        "email",
+        "ids",
+    ]
+    assert (row["sha"], row["score"], row["max"], row["pending"], row["late_days"], row["penalty"], row["final"]) == (
+        "b" * 16,
+        8,
+        10,
+        2,
+        0,
+        0,
+        8,
+    )
+    assert (row["attempts"], row["reason"], row["name"], row["email"], row["ids"]) == (
+        2,
+        "attempt 2 of 2 (the last counts)",
+        "doeann",
+        "a@x.org",
+        {"canvas_id": "77"},
+    )
     assert row["folder"].is_dir() and desk.to_grade() == [("ann", "b")]
 
 
@@ -59,7 +125,9 @@ def test_marks_of_written_answers_are_in_and_are_late_too(desk):
     desk.hand_in("ann", "a", DUE + 1, 8)
     desk.mark("ann", "a", 2)
     row = desk.rows()["ann"]
-    assert (row["score"], row["max"], row["pending"], row["penalty"], row["final"]) == (10, 12, 0, 1.0, 9.0) and row["reason"] == "1 day late, 10 % off"
+    assert (row["score"], row["max"], row["pending"], row["penalty"], row["final"]) == (10, 12, 0, 1.0, 9.0) and row[
+        "reason"
+    ] == "1 day late, 10 % off"
     desk.mark("ann", "a", None)
     assert (desk.rows()["ann"]["pending"], desk.rows()["ann"]["final"]) == (2, 7.2)
 
@@ -73,7 +141,14 @@ def test_which_attempt_counts(desk):
     for counts in ("last", "best", "last_on_time"):
         desk.policy(counts)
         row = desk.rows()["ann"]
-        found[counts] = (row["sha"][0], row["late_days"], row["penalty"], row["final"], row["reason"], "".join(s for _, s in desk.to_grade()))
+        found[counts] = (
+            row["sha"][0],
+            row["late_days"],
+            row["penalty"],
+            row["final"],
+            row["reason"],
+            "".join(s for _, s in desk.to_grade()),
+        )
     assert found == {
         "last": ("d", 3, 2.55, 5.95, "attempt 4 of 4 (the last counts); 3 days late, 30 % off", "d"),
         "best": ("c", 1, 0.8, 7.2, "attempt 3 of 4 (the best counts); 1 day late, 10 % off", "abcd"),
@@ -95,7 +170,11 @@ def test_nobody_on_time(desk):
     desk.hand_in("ann", "a", DUE + 1, 5)
     desk.hand_in("ann", "b", DUE + DAY + 1, 5)
     row = desk.rows()["ann"]
-    assert (row["sha"][0], row["final"], row["reason"]) == ("b", 4, "attempt 2 of 2 (the last counts, none was on time); 2 days late, 20 % off") and desk.to_grade() == [("ann", "b")]
+    assert (row["sha"][0], row["final"], row["reason"]) == (
+        "b",
+        4,
+        "attempt 2 of 2 (the last counts, none was on time); 2 days late, 20 % off",
+    ) and desk.to_grade() == [("ann", "b")]
 
 
 def test_too_late_is_a_zero_that_says_so(desk):
@@ -110,7 +189,13 @@ def test_no_grade_is_no_zero(desk, status):
     desk.policy()
     desk.hand_in("ann", "a", DUE + 1, status=status)
     row = desk.rows()["ann"]
-    assert (row["status"], row["score"], row["penalty"], row["final"], row["pending"]) == (status, None, None, None, None) and row["reason"].startswith("why; 1 day late")
+    assert (row["status"], row["score"], row["penalty"], row["final"], row["pending"]) == (
+        status,
+        None,
+        None,
+        None,
+        None,
+    ) and row["reason"].startswith("why; 1 day late")
 
 
 def test_a_result_of_older_questions_is_not_taken(desk):
@@ -125,7 +210,9 @@ def test_a_result_of_older_questions_is_not_taken(desk):
 def test_a_result_that_is_another_submissions_is_none(desk, tmp_path):
     desk.hand_in("ann", "a", 5, 7)
     desk.hand_in("bob", "b", 5)
-    store.write_json(store.result_path(LAB, "bob", "b" * 16, store.spec_sha(LAB), tmp_path / "grades"), desk.rows()["ann"]["result"])
+    store.write_json(
+        store.result_path(LAB, "bob", "b" * 16, store.spec_sha(LAB), tmp_path / "grades"), desk.rows()["ann"]["result"]
+    )
     assert desk.rows()["bob"]["final"] is None
 
 
@@ -136,10 +223,24 @@ def test_the_roster_tells_names_and_who_handed_in_nothing(desk):
     desk.hand_in("zoe", "b", 5, 7)
     rows = desk.rows()
     assert list(rows) == ["ann", "eve", "zoe"] and set(map(tuple, rows.values())) == {tuple(rows["ann"])}
-    assert (rows["ann"]["name"], rows["ann"]["email"], rows["ann"]["ids"]) == ("Ann Lee", "ann@x.org", {"canvas_id": "77", "section": "A"})
+    assert (rows["ann"]["name"], rows["ann"]["email"], rows["ann"]["ids"]) == (
+        "Ann Lee",
+        "ann@x.org",
+        {"canvas_id": "77", "section": "A"},
+    )
     missing = rows["eve"]
-    assert (missing["sha"], missing["folder"], missing["status"], missing["final"], missing["attempts"], missing["ids"]["canvas_id"]) == (None, None, "not handed in", None, 0, "9")
-    assert missing["reason"] == "nothing was handed in (deadline 2026-11-22 18:00)" and rows["zoe"]["reason"] == "on time; not in the roster"
+    assert (
+        missing["sha"],
+        missing["folder"],
+        missing["status"],
+        missing["final"],
+        missing["attempts"],
+        missing["ids"]["canvas_id"],
+    ) == (None, None, "not handed in", None, 0, "9")
+    assert (
+        missing["reason"] == "nothing was handed in (deadline 2026-11-22 18:00)"
+        and rows["zoe"]["reason"] == "on time; not in the roster"
+    )
 
 
 def test_an_extension_for_nobody_is_a_slip(desk):

@@ -1,4 +1,6 @@
-"""The autograder zips, run as Gradescope's harness runs them: unpacked into /autograder/source, ./run_autograder in /autograder, results/results.json read back."""
+"""The autograder zips, run as Gradescope's harness runs them: unpacked into /autograder/source, ./run_autograder in
+/autograder, results/results.json read back.
+"""
 
 import io
 import json
@@ -21,19 +23,35 @@ KEY = b"k" * 64
 VISIBILITY = {"hidden", "after_due_date", "after_published", "visible"}
 FORMAT = {"text", "html", "simple_format", "md", "ansi"}
 # https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
-TOP = {"score": (int, float), "execution_time": (int, float), "output": str, "output_format": FORMAT, "test_output_format": FORMAT, "test_name_format": FORMAT, "visibility": VISIBILITY,
+# fmt: off
+TOP = {"score": (int, float), "execution_time": (int, float), "output": str, "output_format": FORMAT,
+    "test_output_format": FORMAT, "test_name_format": FORMAT, "visibility": VISIBILITY,
        "stdout_visibility": VISIBILITY, "extra_data": dict, "tests": list, "leaderboard": list}
-TEST = {"score": (int, float), "max_score": (int, float), "status": {"passed", "failed"}, "name": str, "name_format": FORMAT, "number": str, "output": str, "output_format": FORMAT, "tags": list, "visibility": VISIBILITY,
+# fmt: on
+# fmt: off
+TEST = {"score": (int, float), "max_score": (int, float), "status": {"passed", "failed"}, "name": str,
+    "name_format": FORMAT, "number": str, "output": str, "output_format": FORMAT, "tags": list,
+    "visibility": VISIBILITY,
         "extra_data": dict}
+# fmt: on
 
 
 def valid(made):
-    """Checks results.json against the documented format, and what we promise on top: nothing printed is shown, text is never markup."""
+    """Checks results.json against the documented format, and what we promise on top: nothing printed is shown, text is
+    never markup.
+    """
     for fields, entry in [(TOP, made), *((TEST, test) for test in made["tests"])]:
         for key, value in entry.items():
-            assert (value in fields[key]) if type(fields[key]) is set else (isinstance(value, fields[key]) and type(value) is not bool), key
+            assert (
+                (value in fields[key])
+                if type(fields[key]) is set
+                else (isinstance(value, fields[key]) and type(value) is not bool)
+            ), key
     assert made["stdout_visibility"] == "hidden" and made["output_format"] == "text"
-    assert all(t["output_format"] == t["name_format"] == "text" if "name_format" in t else t["output_format"] == "text" for t in made["tests"])
+    assert all(
+        t["output_format"] == t["name_format"] == "text" if "name_format" in t else t["output_format"] == "text"
+        for t in made["tests"]
+    )
     assert all(0 <= t["score"] <= t["max_score"] for t in made["tests"] if "score" in t)
     return made
 
@@ -67,14 +85,20 @@ def test_what_is_in_the_zip(zips):
         settings = json.loads(archive.read("autograder.json"))
         requirements, setup = archive.read("requirements.txt").decode(), archive.read("setup.sh")
     assert all(stat.S_IMODE(mode) == 0o755 for mode in modes.values())
-    assert not [n for n in names if n.startswith(("solutions", "labs", "tests", "grades", "submissions")) or "__pycache__" in n]
+    assert not [
+        n for n in names if n.startswith(("solutions", "labs", "tests", "grades", "submissions")) or "__pycache__" in n
+    ]
     assert f"course_lib/questions/lab{LAB}.py" in names and "constraints.txt" in names and "torch>=" in requirements
-    assert settings["spec_sha"] == store.spec_sha(LAB) and KEY.hex() not in str(settings) and KEY.decode() not in str(settings)
+    assert (
+        settings["spec_sha"] == store.spec_sha(LAB)
+        and KEY.hex() not in str(settings)
+        and KEY.decode() not in str(settings)
+    )
     subprocess.run(["bash", "-n"], input=setup, check=True)
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="a root file system of one's own needs root")
-HOSTILE = '''
+HOSTILE = """
 import ctypes, glob, os, signal, socket, subprocess
 won = []
 def tried(name, action):
@@ -101,31 +125,43 @@ tried("secrets", lambda: 1 / len([k for k in os.environ if "COURSE_BOX" in k]))
 import course_lib.questions
 tried("questions", lambda: 1 / len(glob.glob(course_lib.questions.__path__[0] + "/lab*")))
 raise RuntimeError(f"uid {os.getuid() > 60000} {os.getresuid()[0] == os.getresuid()[2]} won {won}")
-'''
+"""
 
 
 @as_root
 def test_graded_behind_the_sandbox(box, tmp_path, zips):
     answers = classroom.right_answers(LAB) | {"surprise": "def surprise(options):\n    return sum(options) * 1.0"}
-    made, said = harness(tmp_path, zips[False], {"My Lab.ipynb": notebook(answers, after=["1/0"]), "notes.txt": b"x"}, privileged=True)
+    made, said = harness(
+        tmp_path, zips[False], {"My Lab.ipynb": notebook(answers, after=["1/0"]), "notes.txt": b"x"}, privileged=True
+    )
     assert scored(made) == {"surprise": 0, "entropy": 0.75} and "score" not in made and made["execution_time"] > 0
     assert "bubblewrap" in said and "ZeroDivisionError" in said and "ZeroDivisionError" not in json.dumps(made)
     written = [t for t in made["tests"] if t["name"].startswith("written")]
-    assert len(written) == 2 and not any("score" in t or "max_score" in t for t in written) and "because" not in json.dumps(made)
+    assert (
+        len(written) == 2
+        and not any("score" in t or "max_score" in t for t in written)
+        and "because" not in json.dumps(made)
+    )
     surprise = made["tests"][0]
-    assert "[not passed] the sum of log n" in surprise["output"] and "yours is" not in surprise["output"]  # hidden values stay where they are
+    assert (
+        "[not passed] the sum of log n" in surprise["output"] and "yours is" not in surprise["output"]
+    )  # hidden values stay where they are
 
 
 @as_root
 def test_no_sandbox_no_grade(box, tmp_path, zips):
-    made, said = harness(tmp_path, zips[False], {"lab.ipynb": notebook(classroom.right_answers(LAB), [HOSTILE])}, privileged=False)
+    made, said = harness(
+        tmp_path, zips[False], {"lab.ipynb": notebook(classroom.right_answers(LAB), [HOSTILE])}, privileged=False
+    )
     assert scored(made) == {} and "score" not in made and made["extra_data"]["status"] == "not graded"
     assert "your instructor grades it elsewhere" in made["output"] and "No sandbox" in said and "won" not in said
 
 
 @as_root
 def test_a_trusted_container_still_hides_what_it_must(box, tmp_path, zips):
-    made, said = harness(tmp_path, zips[True], {"lab.ipynb": notebook(classroom.right_answers(LAB), [HOSTILE])}, privileged=False)
+    made, said = harness(
+        tmp_path, zips[True], {"lab.ipynb": notebook(classroom.right_answers(LAB), [HOSTILE])}, privileged=False
+    )
     assert scored(made) == {"surprise": 0.75, "entropy": 0.75}
     assert "uid True True won []" in said and "--trust-container" in said
 
@@ -141,16 +177,38 @@ def test_what_is_no_submission_has_no_grade(box, tmp_path, zips):
 def test_grades_from_home_are_shown_without_running_anything(box, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bomb = "import os; os._exit(99)"
-    questions = [people.question("surprise", [people.case("one"), people.case("two")]), people.written("written_1", "text")]
+    questions = [
+        people.question("surprise", [people.case("one"), people.case("two")]),
+        people.written("written_1", "text"),
+    ]
     sha, _ = people.graded(tmp_path, "ada", questions, cells=[bomb])
-    store.append_mark(LAB, {"student": "ada", "submission_sha": sha, "question": "written_1", "score": 0.2, "comment": "see <b>page 3</b>", "by": "me", "at": "now"})
+    store.append_mark(
+        LAB,
+        {
+            "student": "ada",
+            "submission_sha": sha,
+            "question": "written_1",
+            "score": 0.2,
+            "comment": "see <b>page 3</b>",
+            "by": "me",
+            "at": "now",
+        },
+    )
     from course_lib.grading.lms import export
 
     assert export.main([LAB, "--to", "gradescope", "-o", "shown.zip"]) == 0
-    data, book = (tmp_path / "shown.zip").read_bytes(), next(tmp_path.glob(f"submissions/{LAB}/ada/*/notebook.ipynb")).read_bytes()
+    data, book = (
+        (tmp_path / "shown.zip").read_bytes(),
+        next(tmp_path.glob(f"submissions/{LAB}/ada/*/notebook.ipynb")).read_bytes(),
+    )
     made, _ = harness(tmp_path / "1", data, {"whatever.ipynb": book}, privileged=False)
-    assert scored(made) == {"surprise": 0.5, "written_1": 0.2} and made["tests"][1]["output"] == "Comment: see <b>page 3</b>"
-    made, _ = harness(tmp_path / "2", data, {"whatever.ipynb": book.replace(b"_exit(99)", b"_exit(98)")}, privileged=False)
+    assert (
+        scored(made) == {"surprise": 0.5, "written_1": 0.2}
+        and made["tests"][1]["output"] == "Comment: see <b>page 3</b>"
+    )
+    made, _ = harness(
+        tmp_path / "2", data, {"whatever.ipynb": book.replace(b"_exit(99)", b"_exit(98)")}, privileged=False
+    )
     assert scored(made) == {} and "score" not in made and "later" in made["output"]
 
 
@@ -160,16 +218,30 @@ def test_two_who_hand_in_the_same_are_told_apart():
     grades = {"s": [{"email": "a@x", "name": "Ann", "results": 1}, {"email": "b@x", "name": "Bob", "results": 2}]}
     assert gradescope_run.shown(grades, "s", [{"email": "B@x", "name": ""}]) == 2
     assert gradescope_run.shown(grades, "s", [{"email": "c@x", "name": "Cid"}])["extra_data"]["status"] == "not graded"
-    assert gradescope_run.shown(grades, "other", [{"email": "a@x", "name": "Ann"}])["extra_data"]["status"] == "not graded"
+    assert (
+        gradescope_run.shown(grades, "other", [{"email": "a@x", "name": "Ann"}])["extra_data"]["status"] == "not graded"
+    )
 
 
 def test_a_late_penalty_is_the_total_and_is_said():
-    cases = [people.case("one"), people.case("two", "fail", hint="p = 1, and log 1 = 0.", message="the surprise of [1]: yours is 3, expected 4"), people.case("three", "fail", hint="[4, 7]")]
-    result = {"status": "graded", "lab": LAB, "submission_sha": "a", "spec_sha": "b", "questions": [people.question("surprise", cases)]}
+    cases = [
+        people.case("one"),
+        people.case("two", "fail", hint="p = 1, and log 1 = 0.", message="the surprise of [1]: yours is 3, expected 4"),
+        people.case("three", "fail", hint="[4, 7]"),
+    ]
+    result = {
+        "status": "graded",
+        "lab": LAB,
+        "submission_sha": "a",
+        "spec_sha": "b",
+        "questions": [people.question("surprise", cases)],
+    }
     made = valid(gradescope.results(result, final=0.1, remark="0.15 points are taken off: 2 days late."))
     assert made["score"] == 0.1 and "2 days late" in made["output"]
     output = made["tests"][0]["output"]
-    assert "Hint: p = 1, and log 1 = 0." in output and "expected 4" not in output and "[4, 7]" not in output  # the author's words, nobody else's
+    assert (
+        "Hint: p = 1, and log 1 = 0." in output and "expected 4" not in output and "[4, 7]" not in output
+    )  # the author's words, nobody else's
 
 
 @pytest.mark.parametrize("status", ["ungradable", "infra_error"])

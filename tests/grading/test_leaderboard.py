@@ -1,13 +1,16 @@
-"""course leaderboard: ranks with ties, what cannot be examined, one atomic file, resumed where it was killed. Models are tiny; what they know is faked."""
+"""course leaderboard: ranks with ties, what cannot be examined, one atomic file, resumed where it was killed. Models
+are tiny; what they know is faked.
+"""
+
 import json
 
 import pytest
 import torch
 
-from course_lib.stages.artifacts import save_stage
 from course_lib.evaluation import release
-from course_lib.grading.reports import leaderboard as board
 from course_lib.grading.records import store
+from course_lib.grading.reports import leaderboard as board
+from course_lib.stages.artifacts import save_stage
 from course_lib.stages.model import Llama, ModelConfig
 
 CONFIG = ModelConfig(hidden=16, intermediate=32, layers=1, heads=2)
@@ -52,9 +55,15 @@ def test_who_cannot_be_told_apart_shares_a_rank(course):
     for student, able in (("cleo", 0.6), ("ada", 0.97), ("ben", 0.97), ("dora", 0.965)):
         hand_in(student, able)
     result = board.leaderboard(progress=False)
-    assert ranks(result)[:2] == [(1, "ada"), (1, "ben")] and (1, "dora") in ranks(result) and ranks(result)[-1] == (4, "cleo")
+    assert (
+        ranks(result)[:2] == [(1, "ada"), (1, "ben")]
+        and (1, "dora") in ranks(result)
+        and ranks(result)[-1] == (4, "cleo")
+    )
     best = result["board"][0]
-    assert best["low"] <= best["score"] <= best["high"] and best["score"] == pytest.approx(best["helpful"] * best["harmless"] * best["truthful"])
+    assert best["low"] <= best["score"] <= best["high"] and best["score"] == pytest.approx(
+        best["helpful"] * best["harmless"] * best["truthful"]
+    )
     assert len({tuple(rows) for rows in course}) == 1 and len(course) == 4, "all take the same rows"
     assert json.loads((store.GRADES / board.LAB / "leaderboard.json").read_text()) == result
 
@@ -64,7 +73,9 @@ def test_the_hidden_rows_are_the_secrets(course, monkeypatch):
     board.leaderboard(progress=False)
     monkeypatch.setenv("COURSE_SECRET", "t" * 40)
     board.leaderboard(progress=False)
-    assert len(course) == 2 and course[0] != course[1], "another secret draws other rows, and nothing of the old exam is used"
+    assert len(course) == 2 and course[0] != course[1], (
+        "another secret draws other rows, and nothing of the old exam is used"
+    )
     assert course[0] != [row["messages"][0]["content"] for row in release.exam("lab 11", 60)]
 
 
@@ -81,8 +92,16 @@ def test_what_cannot_be_examined_is_left_out_with_its_reason(course):
     result = board.leaderboard(progress=False)
     assert ranks(result) == [(1, "ada")]
     reasons = {row["student"]: row["reason"] for row in result["left_out"]}
-    assert set(reasons) == {"ben", "cleo", "dora", "egon", "fritz", "gala"} and not any("\n" in reason for reason in reasons.values())
-    assert "NaN" in reasons["ben"] and "'safe'" in reasons["cleo"] and "not handed in" in reasons["dora"] and "safetensors" in reasons["egon"] and "cannot" not in reasons["fritz"]
+    assert set(reasons) == {"ben", "cleo", "dora", "egon", "fritz", "gala"} and not any(
+        "\n" in reason for reason in reasons.values()
+    )
+    assert (
+        "NaN" in reasons["ben"]
+        and "'safe'" in reasons["cleo"]
+        and "not handed in" in reasons["dora"]
+        and "safetensors" in reasons["egon"]
+        and "cannot" not in reasons["fritz"]
+    )
 
 
 def test_killed_and_started_again_it_goes_on(course, monkeypatch):
@@ -122,14 +141,19 @@ def test_the_last_submission_counts_and_the_record_is_quoted(course):
 
 
 def test_json_table_and_nothing_collected(course, capsys):
-    assert board.main([]) == 2 and "no submissions in submissions/11_evaluation_and_release: run `course collect" in capsys.readouterr().err
+    assert (
+        board.main([]) == 2
+        and "no submissions in submissions/11_evaluation_and_release: run `course collect" in capsys.readouterr().err
+    )
     hand_in("[red]ada", 0.9)
     hand_in("ben", 0.9).unlink()
     assert board.main(["--json"]) == 0
     assert json.loads(capsys.readouterr().out)["board"][0]["student"] == "[red]ada"
     assert board.main([]) == 0
     shown = capsys.readouterr().out
-    assert "[red]ada" in shown and "not ranked: ben: model.safetensors was not handed in" in shown, "a name is no markup"
+    assert "[red]ada" in shown and "not ranked: ben: model.safetensors was not handed in" in shown, (
+        "a name is no markup"
+    )
 
 
 def test_by_the_command(course, capsys):

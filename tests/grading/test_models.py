@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from course_lib.stages.artifacts import save_stage
 from course_lib.grading.scoring import models
+from course_lib.stages.artifacts import save_stage
 from course_lib.stages.lora import ALL_LINEAR, adapter_state, add_lora, save_adapter_stage
 from course_lib.stages.model import Llama, ModelConfig
 
@@ -80,7 +80,17 @@ def test_a_hostile_record_allocates_nothing(folder, what):
         models.check_model(folder, "pretrain")
 
 
-@pytest.mark.parametrize("content", [b"", b"short", pickle.dumps({"a": 1}), b"\xff" * 1000, (2**62).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"[]"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"short",
+        pickle.dumps({"a": 1}),
+        b"\xff" * 1000,
+        (2**62).to_bytes(8, "little") + b"{}",
+        (2).to_bytes(8, "little") + b"[]",
+    ],
+)
 def test_what_is_no_safetensors_is_refused_unread(folder, content):
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(models.BadModel, match="whole safetensors file|no record"):
@@ -110,8 +120,13 @@ def test_copies_are_flagged_and_other_models_are_not(folder, tmp_path):
                 for p in model.parameters():
                     p.mul_(1.001)
         save_stage("pretrain", model, {"seed": 0}, place)
-    flags = models.similarity_flags(mine, "pretrain", folder, [("bob", same), ("cy", near), ("di", other), ("ed", tmp_path / "none")])
-    assert [f["evidence"].split(":")[0] for f in flags] == ["identical to the model of bob", "within 0.1 % of the model of cy"]
+    flags = models.similarity_flags(
+        mine, "pretrain", folder, [("bob", same), ("cy", near), ("di", other), ("ed", tmp_path / "none")]
+    )
+    assert [f["evidence"].split(":")[0] for f in flags] == [
+        "identical to the model of bob",
+        "within 0.1 % of the model of cy",
+    ]
 
 
 # ---- adapters (lab 04): A and B beside the base's weights, named by the record
@@ -124,7 +139,9 @@ def adapter(tmp_path):
 
 
 def test_a_saved_adapter_is_taken(adapter):
-    assert set(models.check_model(adapter, "lora")) == set(Llama(TINY).state_dict()) | set(adapter_state(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj"))))
+    assert set(models.check_model(adapter, "lora")) == set(Llama(TINY).state_dict()) | set(
+        adapter_state(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj")))
+    )
 
 
 def test_the_adapters_shapes_written_out_are_those_of_the_adapter():
@@ -172,9 +189,13 @@ def test_an_adapter_with_NaN_is_refused(adapter):
 
 
 def test_adapters_on_one_base_are_told_apart_by_the_adapters_alone(adapter, tmp_path):
-    save_adapter_stage(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj"), seed=1), {"seed": 1}, folder=tmp_path / "other")
+    save_adapter_stage(
+        add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj"), seed=1), {"seed": 1}, folder=tmp_path / "other"
+    )
     save_adapter_stage(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj")), {"seed": 2}, folder=tmp_path / "same")
-    flags = models.similarity_flags(models.check_model(adapter, "lora"), "lora", adapter, [("bob", tmp_path / "same"), ("cy", tmp_path / "other")])
+    flags = models.similarity_flags(
+        models.check_model(adapter, "lora"), "lora", adapter, [("bob", tmp_path / "same"), ("cy", tmp_path / "other")]
+    )
     assert [f["evidence"].split(":")[0] for f in flags] == ["identical to the model of bob"]
 
 
@@ -182,8 +203,17 @@ def test_a_bad_model_costs_its_question_only(tmp_path, folder, box):
     import classroom
 
     (folder / "model.safetensors").write_bytes(b"<html>login</html>")
-    result = classroom.grade_here(tmp_path, "ann", classroom.notebook(classroom.sources({"rms_norm": classroom.right_answers()["rms_norm"]})), folder)
-    assert classroom.scores(result)["pretrained_model"] == 0 and classroom.scores(result)["rms_norm"] == 1 and "safetensors" in str(result)
+    result = classroom.grade_here(
+        tmp_path,
+        "ann",
+        classroom.notebook(classroom.sources({"rms_norm": classroom.right_answers()["rms_norm"]})),
+        folder,
+    )
+    assert (
+        classroom.scores(result)["pretrained_model"] == 0
+        and classroom.scores(result)["rms_norm"] == 1
+        and "safetensors" in str(result)
+    )
 
 
 def test_an_untrained_model_scores_0_on_hidden_text(tmp_path, folder, box):

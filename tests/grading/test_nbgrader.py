@@ -14,7 +14,10 @@ from course_lib.questions import core
 
 ROOT = Path(__file__).parents[2]
 LAB = "00_start_here"
-needs_nbgrader = pytest.mark.skipif(not importlib.util.find_spec("nbgrader"), reason="nbgrader is not installed: pip install -c constraints.txt nbgrader")
+needs_nbgrader = pytest.mark.skipif(
+    not importlib.util.find_spec("nbgrader"),
+    reason="nbgrader is not installed: pip install -c constraints.txt nbgrader",
+)
 
 
 def cells(path):
@@ -37,8 +40,22 @@ def course(tmp_path_factory):
 
 def nbgrader(course, *arguments):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic by name
-    environment = os.environ | {"PATH": path, "COURSE_SIZE": "tiny", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "JUPYTER_DATA_DIR": str(course / ".jupyter"), "IPYTHONDIR": str(course / ".ipython")}
-    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course, env=environment, capture_output=True, text=True, timeout=300)
+    environment = os.environ | {
+        "PATH": path,
+        "COURSE_SIZE": "tiny",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",
+        "JUPYTER_DATA_DIR": str(course / ".jupyter"),
+        "IPYTHONDIR": str(course / ".ipython"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -54,10 +71,20 @@ def test_nbgrader_grades_a_released_lab(course):
 
     points = {q.id: q.points for q in core.questions_of(LAB)}
     with Gradebook(f"sqlite:///{course}/gradebook.db") as book:
-        given = {s: {g.name: (g.auto_score, g.max_score, g.needs_manual_grade) for g in book.find_submission_notebook(LAB, LAB, s).grades} for s in ("ada", "ben")}
+        given = {
+            s: {
+                g.name: (g.auto_score, g.max_score, g.needs_manual_grade)
+                for g in book.find_submission_notebook(LAB, LAB, s).grades
+            }
+            for s in ("ada", "ben")
+        }
     for name in ("surprise", "entropy"):
-        assert given["ada"][f"check_{name}"][:2] == (points[name], points[name]) and given["ben"][f"check_{name}"][:2] == (0.0, points[name])
-    assert all(given["ada"][name][1:] == (points[name], True) for name in ("written_1", "written_2"))  # they go to a person
+        assert given["ada"][f"check_{name}"][:2] == (points[name], points[name]) and given["ben"][f"check_{name}"][
+            :2
+        ] == (0.0, points[name])
+    assert all(
+        given["ada"][name][1:] == (points[name], True) for name in ("written_1", "written_2")
+    )  # they go to a person
 
 
 def test_check_shows_its_points_only_to_nbgrader(monkeypatch, capsys):
@@ -67,13 +94,19 @@ def test_check_shows_its_points_only_to_nbgrader(monkeypatch, capsys):
     notebook.use_lab(LAB)
     assert isinstance(notebook.check("entropy", right), notebook.Verdict)
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    assert [notebook.check("entropy", right), notebook.check("entropy", {}), notebook.check("no such question", {})] == [0.75, 0.0, 0.0]
+    assert [
+        notebook.check("entropy", right),
+        notebook.check("entropy", {}),
+        notebook.check("no such question", {}),
+    ] == [0.75, 0.0, 0.0]
     assert capsys.readouterr().err == ""  # nbgrader takes a line on stderr for a failure
 
 
 @pytest.mark.parametrize("lab", core.labs())
 def test_released_labs_have_nbgraders_metadata(lab):
-    """Schema 3: checks are graded and locked, exercises are solutions, written answers both; points are the questions' own."""
+    """Schema 3: checks are graded and locked, exercises are solutions, written answers both; points are the questions'
+    own.
+    """
     points, seen = {q.id: q.points for q in core.questions_of(lab)}, {}
     for cell in cells(ROOT / "labs" / f"{lab}.ipynb"):
         if (meta := cell["metadata"].get("nbgrader")) is None:

@@ -1,14 +1,16 @@
-"""The late policy at its borders: a second, a change of the clocks, an extension, the cap; and a policy with a slip in it is refused whole."""
+"""The late policy at its borders: a second, a change of the clocks, an extension, the cap; and a policy with a slip in
+it is refused whole.
+"""
 
 import datetime
 import zoneinfo
 
-from course_lib.platform import safe_name
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.grading.records import policy, store
+from course_lib.platform import safe_name
 
 LAB = "02_pretraining"
 TEXT = """
@@ -63,7 +65,17 @@ def test_borders(rules, received, days, kept):
 
 
 def test_words(rules):
-    words = [policy.penalty(rules, LAB, who, at(when))[2] for who, when in (("bob", "2026-11-20 17:00"), ("bob", "2026-11-20 18:05"), ("bob", "2026-11-21 10:00"), ("bob", "2026-11-24 10:00"), ("bob", "2026-11-30 10:00"), ("ann", "2026-11-24 10:00"))]
+    words = [
+        policy.penalty(rules, LAB, who, at(when))[2]
+        for who, when in (
+            ("bob", "2026-11-20 17:00"),
+            ("bob", "2026-11-20 18:05"),
+            ("bob", "2026-11-21 10:00"),
+            ("bob", "2026-11-24 10:00"),
+            ("bob", "2026-11-30 10:00"),
+            ("ann", "2026-11-24 10:00"),
+        )
+    ]
     assert words == [
         "on time",
         "on time, within 15 minutes of grace",
@@ -80,35 +92,61 @@ def test_a_fraction_of_a_second_is_not_late(tmp_path):
     assert [policy.penalty(rules, LAB, "x", due + s)[0] for s in (-1, 0, 0.999, 1)] == [0, 0, 0, 1]
 
 
-@pytest.mark.parametrize("lab, last_second", [("03_supervised_fine_tuning", "2026-10-25 18:00:00"), ("04_lora_and_qlora", "2026-03-29 18:00:00")])
+@pytest.mark.parametrize(
+    "lab, last_second",
+    [("03_supervised_fine_tuning", "2026-10-25 18:00:00"), ("04_lora_and_qlora", "2026-03-29 18:00:00")],
+)
 def test_a_day_in_which_the_clocks_change_ends_at_the_same_time_of_the_clock(rules, lab, last_second):
-    assert policy.penalty(rules, lab, "x", at(last_second))[0] == 1 and policy.penalty(rules, lab, "x", at(last_second) + 1)[0] == 2
+    assert (
+        policy.penalty(rules, lab, "x", at(last_second))[0] == 1
+        and policy.penalty(rules, lab, "x", at(last_second) + 1)[0] == 2
+    )
     hours = (at(last_second) - rules[lab]["deadline"].timestamp()) / 3600
     assert hours == (25 if lab.startswith("03") else 23)
 
 
 def test_a_deadline_in_the_hour_that_there_is_twice_is_its_first(tmp_path):
     rules = written(tmp_path, "timezone: Europe/Berlin\nlabs: {02_pretraining: {deadline: 2026-10-25 02:30}}")
-    assert rules[LAB]["deadline"].timestamp() == datetime.datetime(2026, 10, 25, 0, 30, tzinfo=datetime.timezone.utc).timestamp()
+    assert rules[LAB]["deadline"].timestamp() == datetime.datetime(2026, 10, 25, 0, 30, tzinfo=datetime.UTC).timestamp()
 
 
 def test_extensions_by_days_and_by_date_belong_to_one_student_and_keep_their_names(rules):
     late = at("2026-11-22 12:00")
-    assert [policy.penalty(rules, LAB, who, late)[0] for who in ("ann", "0123", "no", "bob", "Ann", "83")] == [0, 0, 0, 2, 2, 2]
+    assert [policy.penalty(rules, LAB, who, late)[0] for who in ("ann", "0123", "no", "bob", "Ann", "83")] == [
+        0,
+        0,
+        0,
+        2,
+        2,
+        2,
+    ]
     assert policy.penalty(rules, LAB, safe_name("Bjo\u0308rn O\u0308"), at("2026-11-21 18:00"))[0] == 0  # NFD
     assert policy.penalty(rules, "03_supervised_fine_tuning", "ann", at("2026-10-24 18:00:01"))[0] == 1
     assert policy.penalty(rules, LAB, "0123", at("2026-12-01 12:15:01"))[:2] == (1, 0.9)
 
 
 def test_no_deadline_no_policy(rules, tmp_path):
-    assert policy.penalty(rules, "05_finetune_or_retrieve", "x", 1e12) == policy.penalty(None, LAB, "x", 1e12) == policy.penalty({}, LAB, "x", 0) == (0, 1.0, "no deadline")
+    assert (
+        policy.penalty(rules, "05_finetune_or_retrieve", "x", 1e12)
+        == policy.penalty(None, LAB, "x", 1e12)
+        == policy.penalty({}, LAB, "x", 0)
+        == (0, 1.0, "no deadline")
+    )
     assert policy.of_lab(rules, "05_finetune_or_retrieve")["counts"] == "last"
     assert written(tmp_path, "")[None]["deadline"] is None and policy.beside(tmp_path / "none" / "submissions") is None
 
 
 def test_a_lab_has_its_own_rules(tmp_path):
-    rules = written(tmp_path, "timezone: UTC\ncounts: best\nlabs: {02_pretraining: {deadline: 2026-11-20 18:00, timezone: America/New_York, counts: last_on_time, percent_a_day: 100}}")
-    assert rules[LAB]["deadline"].timestamp() == at("2026-11-20 23:00", "UTC") and rules[LAB]["counts"] == "last_on_time" and policy.of_lab(rules, "x")["counts"] == "best"
+    rules = written(
+        tmp_path,
+        "timezone: UTC\ncounts: best\nlabs: {02_pretraining: {deadline: 2026-11-20 18:00, timezone: America/New_York, "
+        "counts: last_on_time, percent_a_day: 100}}",
+    )
+    assert (
+        rules[LAB]["deadline"].timestamp() == at("2026-11-20 23:00", "UTC")
+        and rules[LAB]["counts"] == "last_on_time"
+        and policy.of_lab(rules, "x")["counts"] == "best"
+    )
     assert policy.penalty(rules, LAB, "x", at("2026-11-20 23:00:01", "UTC"))[:2] == (1, 0.0)
 
 
@@ -166,7 +204,10 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
         policy.read(tmp_path / "p.yaml")
 
 
-RULES = {LAB: policy.DEFAULTS | {"grace_minutes": 7.0, "percent_a_day": 13.0, "max_days": 9.0, "cap": 60.0, "extensions": {}, "deadline": datetime.datetime(2026, 10, 24, 18, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))}}
+# fmt: off
+RULES = {LAB: policy.DEFAULTS | {"grace_minutes": 7.0, "percent_a_day": 13.0, "max_days": 9.0, "cap": 60.0,
+    "extensions": {}, "deadline": datetime.datetime(2026, 10, 24, 18, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))}}
+# fmt: on
 
 
 @settings(max_examples=150, deadline=None)
@@ -176,4 +217,6 @@ def test_later_never_keeps_more_and_the_day_is_the_first_whose_end_is_not_passed
     first, second = (policy.penalty(RULES, LAB, "x", due.timestamp() + s) for s in (seconds, seconds + more))
     assert first[0] <= second[0] and first[1] >= second[1] and 0 <= second[1] <= 1
     end = lambda days: policy.later(due, days).timestamp() + 7 * 60  # noqa: E731
-    assert due.timestamp() + seconds < end(first[0]) + 1 and (first[0] == 0 or due.timestamp() + seconds >= end(first[0] - 1))
+    assert due.timestamp() + seconds < end(first[0]) + 1 and (
+        first[0] == 0 or due.timestamp() + seconds >= end(first[0] - 1)
+    )

@@ -17,7 +17,15 @@ from course_lib.grading.scoring import jobs as scoring_jobs
 
 
 def course(*args, cwd, env=None, **more):
-    return subprocess.run([sys.executable, "-m", "course_lib.cli", *map(str, args)], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=300, **more)
+    return subprocess.run(
+        [sys.executable, "-m", "course_lib.cli", *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **more,
+    )
 
 
 def no_bwrap_path(tmp_path):
@@ -35,13 +43,21 @@ def test_missing_bwrap_says_what_to_install_and_grades_nothing(tmp_path):
     assert done.returncode == 2 and "apt-get install bubblewrap" in done.stderr and done.stderr.count("\n") == 1
     assert not list(tmp_path.glob("grades/**/*.json"))
     done = course("doctor", cwd=tmp_path, env=env)
-    assert done.returncode == 1 and "apt-get install bubblewrap" in done.stdout and "Traceback" not in done.stdout + done.stderr
+    assert (
+        done.returncode == 1
+        and "apt-get install bubblewrap" in done.stdout
+        and "Traceback" not in done.stdout + done.stderr
+    )
 
 
 def test_grade_one_without_bwrap_is_infra_error_never_0(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", no_bwrap_path(tmp_path))
     result = classroom.grade_here(tmp_path, "ann", notebook(sources(right_answers())))
-    assert result["status"] == "infra_error" and "apt-get install bubblewrap" in result["reason"] and store.totals(result)[0] is None
+    assert (
+        result["status"] == "infra_error"
+        and "apt-get install bubblewrap" in result["reason"]
+        and store.totals(result)[0] is None
+    )
 
 
 def test_a_bwrap_that_cannot_make_namespaces_is_refused_with_the_fix(tmp_path, monkeypatch):
@@ -67,7 +83,11 @@ def test_doctor_says_ok_to_every_promise(box, capsys):
 
 
 def test_unknown_lab_and_nothing_collected_are_one_line(tmp_path, box):
-    for args, words in ((("grade", "99_nothing"), "there is no lab"), (("grade", classroom.LAB), "course collect"), (("export", classroom.LAB), "course collect")):
+    for args, words in (
+        (("grade", "99_nothing"), "there is no lab"),
+        (("grade", classroom.LAB), "course collect"),
+        (("export", classroom.LAB), "course collect"),
+    ):
         done = course(*args, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
 
@@ -75,7 +95,13 @@ def test_unknown_lab_and_nothing_collected_are_one_line(tmp_path, box):
 def test_resume_after_kill_9_loses_and_repeats_nothing(tmp_path, box):
     for i in range(3):
         hand_in(tmp_path, f"s{i}", notebook(sources(right_answers(), after=[f"x = {i}"])))
-    running = subprocess.Popen([sys.executable, "-m", "course_lib.cli", "grade", classroom.LAB, "-j", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "course_lib.cli", "grade", classroom.LAB, "-j", "1"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     while len(list(tmp_path.glob("grades/*/*/*/*.json"))) < 1 and running.poll() is None:
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGKILL)
@@ -90,15 +116,23 @@ def test_resume_after_kill_9_loses_and_repeats_nothing(tmp_path, box):
 
 def test_infra_error_is_graded_again(tmp_path, box):
     hand_in(tmp_path, "ann", notebook(sources(right_answers())))
-    (job, job_path, out), = scoring_jobs.jobs_of(classroom.LAB, tmp_path / "grades", tmp_path / "submissions")
-    store.write_json(out, {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": 1, "status": "infra_error", "reason": "disk full", "questions": [], "flags": []})
+    ((job, job_path, out),) = scoring_jobs.jobs_of(classroom.LAB, tmp_path / "grades", tmp_path / "submissions")
+    store.write_json(
+        out,
+        {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")}
+        | {"schema": 1, "status": "infra_error", "reason": "disk full", "questions": [], "flags": []},
+    )
     assert course("grade", classroom.LAB, cwd=tmp_path).returncode == 0
     assert store.totals(store.read_result(out))[0] == 8.0
 
 
 def test_the_sandbox_dies_with_the_grader(tmp_path, box):
     """kill -9 of the grading process in mid-call leaves no student process behind."""
-    script = "import sys\nfrom course_lib.grading.sandbox.box import Box\nb = Box([(0, 'import os, time\\ndef f():\\n    os.system(\"setsid sleep 4711 &\")\\n    time.sleep(4711)')])\nb.load()\nprint('up', flush=True)\nb.call('f', [], {}, {}, 60)"
+    script = (
+        "import sys\nfrom course_lib.grading.sandbox.box import Box\nb = Box([(0, 'import os, time\\ndef f():\\n    "
+        "os.system(\"setsid sleep 4711 &\")\\n    time.sleep(4711)')])\nb.load()\nprint('up', "
+        "flush=True)\nb.call('f', [], {}, {}, 60)"
+    )
     running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert running.stdout.readline() == b"up\n"
     time.sleep(0.5)
@@ -124,5 +158,7 @@ def test_same_submission_same_result(tmp_path, box):
     out = next(tmp_path.glob("grades/02*/ann/*/*.json"))
     out.unlink()
     again = classroom.grade_here(tmp_path, "ann", text)
-    strip = lambda r: json.dumps([{k: v for k, v in c.items() if k != "seconds"} for q in r["questions"] for c in q["cases"]])
+    strip = lambda r: json.dumps(
+        [{k: v for k, v in c.items() if k != "seconds"} for q in r["questions"] for c in q["cases"]]
+    )
     assert strip(first) == strip(again) and first["seed"] == again["seed"]

@@ -1,4 +1,6 @@
-"""One question graded anew: shown before it is written, the rest carried over, marks kept, a log of why. Workers without torch and sandbox (quick.py)."""
+"""One question graded anew: shown before it is written, the rest carried over, marks kept, a log of why. Workers
+without torch and sandbox (quick.py).
+"""
 
 import json
 import sys
@@ -16,7 +18,9 @@ OLD, NEW = "0" * 15 + "1", "0" * 15 + "2"
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
-    """A class of three that was graded under OLD questions, one with a mark by hand; now the questions are NEW. Yields a function that regrades."""
+    """A class of three that was graded under OLD questions, one with a mark by hand; now the questions are NEW. Yields
+    a function that regrades.
+    """
     monkeypatch.setattr(worker.Worker, "program", (sys.executable, quick.__file__, "worker"))
     monkeypatch.chdir(tmp_path)
     quick.hand_in(tmp_path, "fine", "fine", "fine")
@@ -25,12 +29,27 @@ def lab(tmp_path, monkeypatch):
     for path in tmp_path.glob(f"grades/{quick.LAB}/*/*/{OLD}.json"):
         result = json.loads(path.read_text())
         result["questions"][0]["score"] = 0.0  # what the faulty question gave
-        result["questions"].append({"id": "written_1", "score": None, "max": 0.5, "status": "needs_review", "cases": [], "message": ""})
+        result["questions"].append(
+            {"id": "written_1", "score": None, "max": 0.5, "status": "needs_review", "cases": [], "message": ""}
+        )
         result["flags"] = [{"kind": "huge cell", "evidence": "kept"}]
         store.write_json(path, result)
-    store.append_mark(quick.LAB, {"student": "s00", "submission_sha": result_of(tmp_path, "s00", OLD)["submission_sha"], "question": "written_1", "score": 0.5, "comment": "", "by": "me", "at": 1})
+    store.append_mark(
+        quick.LAB,
+        {
+            "student": "s00",
+            "submission_sha": result_of(tmp_path, "s00", OLD)["submission_sha"],
+            "question": "written_1",
+            "score": 0.5,
+            "comment": "",
+            "by": "me",
+            "at": 1,
+        },
+    )
     monkeypatch.setattr(store, "spec_sha", lambda lab: NEW)
-    return lambda agree, **options: regrade.regrade(quick.LAB, "surprise", "the tolerance was wrong", agree, 1, progress=False, **options)
+    return lambda agree, **options: regrade.regrade(
+        quick.LAB, "surprise", "the tolerance was wrong", agree, 1, progress=False, **options
+    )
 
 
 def result_of(root, student, spec):
@@ -42,20 +61,37 @@ def test_who_moves_is_shown_and_only_then_written(lab, tmp_path):
     before, asked = quick.results(tmp_path), []
     assert lab(lambda moves: asked.append(moves)) is None, "no is no"
     assert quick.results(tmp_path) == before and not (tmp_path / "grades" / quick.LAB / "regrades.jsonl").exists()
-    assert [(m[0], m[1], m[3]) for m in asked[0]] == [("s00", 0.0, 1.0), ("s01", 0.0, 1.0), ("s02", 0.0, 1.0)] and all(m[2] > 0 for m in asked[0])
+    assert [(m[0], m[1], m[3]) for m in asked[0]] == [("s00", 0.0, 1.0), ("s01", 0.0, 1.0), ("s02", 0.0, 1.0)] and all(
+        m[2] > 0 for m in asked[0]
+    )
     assert lab(lambda moves: True) == asked[0]
     for student, _, after, _ in asked[0]:
         old, new = result_of(tmp_path, student, OLD), result_of(tmp_path, student, NEW)
-        assert [q["id"] for q in new["questions"]] == [q["id"] for q in old["questions"]] and new["questions"][0]["score"] == after
+        assert [q["id"] for q in new["questions"]] == [q["id"] for q in old["questions"]] and new["questions"][0][
+            "score"
+        ] == after
         assert new["questions"][1:] == old["questions"][1:] and new["flags"] == old["flags"], "the rest is carried over"
-        assert new["regraded"][0]["reason"] == "the tolerance was wrong" and (new["regraded"][0]["old_spec"], new["regraded"][0]["new_spec"]) == (OLD, NEW)
+        assert new["regraded"][0]["reason"] == "the tolerance was wrong" and (
+            new["regraded"][0]["old_spec"],
+            new["regraded"][0]["new_spec"],
+        ) == (OLD, NEW)
     lines = store.read_lines(tmp_path / "grades" / quick.LAB / "regrades.jsonl")
-    assert [(x["student"], x["before"], x["question"]) for x in lines] == [("s00", 0.0, "surprise"), ("s01", 0.0, "surprise"), ("s02", 0.0, "surprise")]
+    assert [(x["student"], x["before"], x["question"]) for x in lines] == [
+        ("s00", 0.0, "surprise"),
+        ("s01", 0.0, "surprise"),
+        ("s02", 0.0, "surprise"),
+    ]
     assert all(x["by"] and x["at"] > 1e9 and x["new_spec"] == NEW for x in lines)
     row = gradebook.rows(quick.LAB)[0]
-    assert row["pending"] == 0 and row["score"] == pytest.approx(asked[0][0][2] + 0.5 + result_of(tmp_path, "s00", NEW)["questions"][1]["score"], abs=1e-3), "the mark by hand stands"
-    assert scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions") == [], "nothing is left for course grade"
-    assert lab(lambda moves: True) == [] and len(store.read_lines(tmp_path / "grades" / quick.LAB / "regrades.jsonl")) == 3, "nobody moves twice"
+    assert row["pending"] == 0 and row["score"] == pytest.approx(
+        asked[0][0][2] + 0.5 + result_of(tmp_path, "s00", NEW)["questions"][1]["score"], abs=1e-3
+    ), "the mark by hand stands"
+    assert scoring_jobs.jobs_of(quick.LAB, tmp_path / "grades", tmp_path / "submissions") == [], (
+        "nothing is left for course grade"
+    )
+    assert (
+        lab(lambda moves: True) == [] and len(store.read_lines(tmp_path / "grades" / quick.LAB / "regrades.jsonl")) == 3
+    ), "nobody moves twice"
 
 
 def test_killed_while_it_writes_it_goes_on(lab, tmp_path, monkeypatch):
@@ -94,7 +130,13 @@ def test_what_cannot_be_graded_is_left_alone_and_named(lab, tmp_path, capsys):
     assert not list(tmp_path.glob(f"grades/{quick.LAB}/s01/*/{NEW}.json"))
 
 
-@pytest.mark.parametrize("only, line", [("no_such", "there is no question 'no_such' in 00_start_here; questions: surprise, entropy"), ("written_1", "read by people: change its marks with `course review")])
+@pytest.mark.parametrize(
+    "only, line",
+    [
+        ("no_such", "there is no question 'no_such' in 00_start_here; questions: surprise, entropy"),
+        ("written_1", "read by people: change its marks with `course review"),
+    ],
+)
 def test_questions_that_cannot_be_graded_anew(lab, only, line):
     with pytest.raises(store.StoreError, match=line):
         regrade.regrade(quick.LAB, only, "x", lambda moves: True, 1, progress=False)

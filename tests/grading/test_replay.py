@@ -1,4 +1,6 @@
-"""Training done again from a record: honest logs replay, made-up ones are flagged with the step, hostile recipes train nothing."""
+"""Training done again from a record: honest logs replay, made-up ones are flagged with the step, hostile recipes train
+nothing.
+"""
 
 import copy
 import json
@@ -7,16 +9,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_lib.stages.artifacts import save_stage
 from course_lib.grading.records import store
 from course_lib.grading.replay.replay import replay
+from course_lib.stages.artifacts import save_stage
 from course_lib.stages.model import ModelConfig
 from course_lib.stages.pretrain import PretrainConfig
 from course_lib.stages.pretrain import pretrain as train
 from course_lib.world import pretrain_rows, rows_hash
 
 LAB = "02_pretraining"
-SMALL = PretrainConfig(ModelConfig(hidden=32, intermediate=96, layers=1, heads=2), documents=500, batch=512, validations=2)
+SMALL = PretrainConfig(
+    ModelConfig(hidden=32, intermediate=96, layers=1, heads=2), documents=500, batch=512, validations=2
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,12 @@ def hand_in(root, student, model, record, lab=LAB, stage="pretrain"):
 
 
 def outcomes(root, lab=LAB, **options):
-    return {r["student"]: r for r in replay.replay_lab(lab, grades=root / "grades", submitted=root / "submissions", progress=False, **options)}
+    return {
+        r["student"]: r
+        for r in replay.replay_lab(
+            lab, grades=root / "grades", submitted=root / "submissions", progress=False, **options
+        )
+    }
 
 
 def changed(record, **changes):
@@ -67,12 +76,18 @@ def test_an_honest_log_replays(lab):
     assert lab[1]["ada"]["outcome"] == "replays" and lab[1]["ada"]["evidence"] == "20 losses agree"
 
 
-@pytest.mark.parametrize("student, words", [("forger", "step 7, loss "), ("nudger", "step 0, loss "), ("gaps", "the log has no step 0")])
+@pytest.mark.parametrize(
+    "student, words", [("forger", "step 7, loss "), ("nudger", "step 0, loss "), ("gaps", "the log has no step 0")]
+)
 def test_a_log_that_does_not_replay_is_flagged_with_its_step(lab, student, words):
     row = lab[1][student]
     assert row["outcome"] == "differs" and words in row["evidence"]
     (flag,) = [x for x in store.read_lines(lab[0] / "grades" / LAB / "replay.jsonl") if x["student"] == student]
-    assert flag["kind"] == "log does not replay" and flag["evidence"] == row["evidence"] and flag["submission_sha"] == "0123456789abcdef"
+    assert (
+        flag["kind"] == "log does not replay"
+        and flag["evidence"] == row["evidence"]
+        and flag["submission_sha"] == "0123456789abcdef"
+    )
 
 
 def test_another_machine_may_differ_a_little(lab):
@@ -100,7 +115,9 @@ def test_a_full_replay_finds_what_comes_after_the_first_steps(lab):
 
 
 def test_the_sample_is_drawn_from_the_secret(lab, monkeypatch):
-    monkeypatch.setattr(replay, "replay", lambda record, folder, who, submitted, steps, known: {"outcome": "replays", "evidence": ""})
+    monkeypatch.setattr(
+        replay, "replay", lambda record, folder, who, submitted, steps, known: {"outcome": "replays", "evidence": ""}
+    )
     drawn = lambda: {who for who, row in outcomes(lab[0], sample=3).items() if row["steps"] == "all"}
     first = drawn()
     assert len(first) == 3 and drawn() == first
@@ -119,8 +136,8 @@ def test_a_student_without_a_model_and_a_lab_without_models_are_one_line(lab, tm
 
 def test_fine_tuning_is_replayed_from_the_shipped_parent_or_the_students_own(tmp_path, run):
     """The first step tells the parent: one that nobody has handed in is unknown, not a flag."""
-    from course_lib.stages.artifacts import load_stage
     from course_lib.stages import sft
+    from course_lib.stages.artifacts import load_stage
     from course_lib.world.tasks import SHARES, task_rows
 
     def tuned(base):
@@ -134,15 +151,19 @@ def test_fine_tuning_is_replayed_from_the_shipped_parent_or_the_students_own(tmp
     hand_in(tmp_path, "cy", own.model, own.record, "03_supervised_fine_tuning", "sft")
     hand_in(tmp_path, "bea", run.model, run.record)  # lab 02
     rows = outcomes(tmp_path, "03_supervised_fine_tuning")
-    assert (rows["ada"]["outcome"], rows["bea"]["outcome"], rows["cy"]["outcome"]) == ("replays", "replays", "unknown start")
+    assert (rows["ada"]["outcome"], rows["bea"]["outcome"], rows["cy"]["outcome"]) == (
+        "replays",
+        "replays",
+        "unknown start",
+    )
     assert "from the shipped model" in rows["ada"]["evidence"] and "from the student's own" in rows["bea"]["evidence"]
     assert not (tmp_path / "grades" / "03_supervised_fine_tuning" / "replay.jsonl").exists()
 
 
 @pytest.mark.parametrize("four_bits", [False, True])
 def test_an_adapter_is_replayed_from_the_base_in_its_file_or_from_the_assistant(tmp_path, four_bits):
-    from course_lib.stages.artifacts import load_stage
     from course_lib.stages import lora
+    from course_lib.stages.artifacts import load_stage
 
     config = replace(lora.PRESETS["tiny"], examples=100, replay=20, batch=512, validations=0)
     made = lora.lora("tiny", 1, base=load_stage("sft").model, config=config, four_bits=four_bits, progress=False)
@@ -150,7 +171,10 @@ def test_an_adapter_is_replayed_from_the_base_in_its_file_or_from_the_assistant(
     lora.save_adapter_stage(made.model, made.record, folder=folder / "work" / "lora")
     store.write_json(folder / "meta.json", {"student": "ada", "received": 1.0, "notes": []})
     row = outcomes(tmp_path, "04_lora_and_qlora", student="ada")["ada"]
-    assert row["outcome"] == "replays" and ("the shipped model" if four_bits else "the base in the file") in row["evidence"], row
+    assert (
+        row["outcome"] == "replays"
+        and ("the shipped model" if four_bits else "the base in the file") in row["evidence"]
+    ), row
 
 
 def test_data_of_the_recipe_is_what_the_record_says(run):

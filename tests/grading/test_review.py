@@ -15,7 +15,10 @@ from people import LAB, graded, written
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, review
 
-HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> & \u202egnp.exe\u202c </textarea>"
+HOSTILE = (
+    "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> & \u202egnp.exe\u202c "
+    "</textarea>"
+)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -25,7 +28,9 @@ def course(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for k in range(12):
         answer = HOSTILE if k == 3 else "" if k == 5 else f"Answer number {k}: the source makes random choices."
-        graded(tmp_path, f"student {k:02}", [written("written_1", answer), written("written_2", f"A second answer, {k}.")])
+        graded(
+            tmp_path, f"student {k:02}", [written("written_1", answer), written("written_2", f"A second answer, {k}.")]
+        )
     graded(tmp_path, "zoe", status="ungradable", reason="the notebook file is empty")
     return tmp_path
 
@@ -43,8 +48,15 @@ def ask(address, path="", wish=None, method=None, **headers):
     """(status, body) of a request as the page makes it, unless told otherwise."""
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
-    own = {"Host": parts.netloc} | ({"Origin": f"http://{parts.netloc}", "Content-Type": "application/json"} if wish is not None else {})
-    connection.request(method or ("GET" if wish is None else "POST"), (path if path.startswith("/") else parts.path + path), wish if wish is None or type(wish) is bytes else json.dumps(wish), {k: v for k, v in (own | headers).items() if v is not None})
+    own = {"Host": parts.netloc} | (
+        {"Origin": f"http://{parts.netloc}", "Content-Type": "application/json"} if wish is not None else {}
+    )
+    connection.request(
+        method or ("GET" if wish is None else "POST"),
+        (path if path.startswith("/") else parts.path + path),
+        wish if wish is None or type(wish) is bytes else json.dumps(wish),
+        {k: v for k, v in (own | headers).items() if v is not None},
+    )
     reply = connection.getresponse()
     body = reply.read().decode()
     connection.close()
@@ -52,7 +64,11 @@ def ask(address, path="", wish=None, method=None, **headers):
 
 
 def test_rubrics_have_levels():
-    assert review.levels('0.5: both, each with 1.0: no.\n0.25: only one.  0: "none".', 0.5) == [(0.5, "both, each with 1.0: no."), (0.25, "only one."), (0.0, '"none".')]
+    assert review.levels('0.5: both, each with 1.0: no.\n0.25: only one.  0: "none".', 0.5) == [
+        (0.5, "both, each with 1.0: no."),
+        (0.25, "only one."),
+        (0.0, '"none".'),
+    ]
     assert [p for p, _ in review.levels("whatever convinces", 2)] == [2, 1.5, 1, 0.5, 0]
     from course_lib.questions import core
 
@@ -70,22 +86,45 @@ def test_the_order_is_shuffled_by_the_secret_and_blind(course):
     work, again, other = (review.queue(LAB, rows, key) for key in (b"a", b"a", b"b"))
     first, second = (q["order"] for q in work["questions"][:2])
     who = lambda w, order: [w["items"][name]["student"] for name in order]
-    assert work == again and who(work, first) != sorted(who(work, first)) and who(work, first) != who(work, second) != who(other, other["questions"][1]["order"])
+    assert (
+        work == again
+        and who(work, first) != sorted(who(work, first))
+        and who(work, first) != who(work, second) != who(other, other["questions"][1]["order"])
+    )
     assert not any(row["student"] in name or row["sha"] in name for row in rows for name in work["items"])
     assert work["questions"][2]["id"] == review.LOOK and all(not item["who"] for item in work["items"].values())
-    assert {item["who"] for item in review.queue(LAB, rows, b"a", names=True)["items"].values()} >= {"student 00", "zoe"}
+    assert {item["who"] for item in review.queue(LAB, rows, b"a", names=True)["items"].values()} >= {
+        "student 00",
+        "zoe",
+    }
 
 
 def test_nothing_about_students_is_sent(served):
     status, start = ask(served, "start/s1")
-    sent = json.dumps(start) + json.dumps([ask(served, f"item/s1/{name}")[1] for q in start["questions"][:2] for name in q["order"]])
-    assert status == 200 and "student 0" not in sent and all(sha not in sent for sha in os.listdir(Path(store.SUBMISSIONS, LAB, "student 00")))
+    sent = json.dumps(start) + json.dumps(
+        [ask(served, f"item/s1/{name}")[1] for q in start["questions"][:2] for name in q["order"]]
+    )
+    assert (
+        status == 200
+        and "student 0" not in sent
+        and all(sha not in sent for sha in os.listdir(Path(store.SUBMISSIONS, LAB, "student 00")))
+    )
 
 
-@pytest.mark.parametrize("headers, status", [
-    ({"Host": "evil.example"}, 403), ({"Host": "127.0.0.1"}, 403), ({"Origin": "http://evil.example"}, 403), ({"Origin": None}, 403), ({"Origin": "null"}, 403),
-    ({"Content-Type": "text/plain"}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site"}, 403), ({"Sec-Fetch-Site": "same-origin"}, 200),
-])
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": None}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Content-Type": "text/plain"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+    ],
+)
 def test_only_its_own_page_may_write(served, headers, status):
     name = ask(served, "start/s")[1]["questions"][0]["order"][0]
     wish = {"id": name, "score": 0.25, "comment": "", "by": "anna", "seen": None, "session": "s"}
@@ -94,19 +133,42 @@ def test_only_its_own_page_may_write(served, headers, status):
 
 
 def test_without_the_token_there_is_nothing(served):
-    assert [ask(served, path)[0] for path in ("/", "/app.js", "/" + "x" * 32 + "/", "/../../etc/passwd", "/%2e%2e/", served.rsplit("/", 2)[1])] == [404] * 6
+    assert [
+        ask(served, path)[0]
+        for path in ("/", "/app.js", "/" + "x" * 32 + "/", "/../../etc/passwd", "/%2e%2e/", served.rsplit("/", 2)[1])
+    ] == [404] * 6
     assert [ask(served, method=m, path="")[0] for m in ("PUT", "DELETE", "OPTIONS")] == [501] * 3
 
 
-@pytest.mark.parametrize("change", [{"score": 0.26}, {"score": -1}, {"score": "0.25"}, {"score": True}, {"score": float("nan")}, {"id": "nobody"}, {"id": None}, {"id": ["x"]}, {"by": " "}, {"by": None}, {"comment": "x" * 4001}, {"comment": 3}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": 0.26},
+        {"score": -1},
+        {"score": "0.25"},
+        {"score": True},
+        {"score": float("nan")},
+        {"id": "nobody"},
+        {"id": None},
+        {"id": ["x"]},
+        {"by": " "},
+        {"by": None},
+        {"comment": "x" * 4001},
+        {"comment": 3},
+    ],
+)
 def test_wishes_that_make_no_sense_write_nothing(served, change):
     name = ask(served, "start/s")[1]["questions"][0]["order"][0]
-    assert ask(served, "mark", {"id": name, "score": 0.25, "comment": "", "by": "anna", "seen": None} | change)[0] == 400
+    assert (
+        ask(served, "mark", {"id": name, "score": 0.25, "comment": "", "by": "anna", "seen": None} | change)[0] == 400
+    )
     assert not store.marks_path(LAB).exists()
 
 
 def test_broken_requests_are_answered(served):
-    assert [ask(served, "mark", body)[0] for body in (b"{", b"[]", b"[" * 60_000, b'{"a":1}' + b" " * 70_000)] == [400] * 4
+    assert [ask(served, "mark", body)[0] for body in (b"{", b"[]", b"[" * 60_000, b'{"a":1}' + b" " * 70_000)] == [
+        400
+    ] * 4
     assert ask(served, "start/s")[0] == 200
 
 
@@ -118,7 +180,7 @@ def test_two_reviewers_do_not_overwrite_each_other(served, course):
     wish = {"id": name, "score": 0.25, "comment": "good", "by": "anna", "seen": None}
     status, now = ask(served, "mark", wish)
     assert status == 200
-    other, address = review.server(LAB, by="ben")      # a second process would be the same: the file is what they share
+    other, address = review.server(LAB, by="ben")  # a second process would be the same: the file is what they share
     with other:
         threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         status, reply = ask(address, "mark", wish | {"score": 0, "by": "ben"})
@@ -146,7 +208,10 @@ def test_a_full_disk_is_said(served, monkeypatch):
     assert status == 507 and "the mark was not kept" in reply["message"]
 
 
-@pytest.mark.parametrize("lab, words", [("99_nothing", "there is no lab"), ("01_data_and_tokenizer", "no submissions of 01_data_and_tokenizer")])
+@pytest.mark.parametrize(
+    "lab, words",
+    [("99_nothing", "there is no lab"), ("01_data_and_tokenizer", "no submissions of 01_data_and_tokenizer")],
+)
 def test_no_such_lab_is_one_line(course, lab, words):
     with pytest.raises(store.StoreError, match=words):
         review.main([lab])
@@ -157,7 +222,8 @@ def test_a_port_that_is_taken_is_one_line(served):
         review.main([LAB, "--port", str(urlsplit(served).port)])
 
 
-# ---- in a real browser ------------------------------------------------------------------------------------------------
+# ---- in a real browser
+# ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +232,9 @@ def browser():
     if not CHROMIUM:
         pytest.skip("no chromium on this machine")
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
         yield chromium
         chromium.close()
 
@@ -177,7 +245,9 @@ def process(course):
     running = []
 
     def start():
-        made = subprocess.Popen([sys.executable, "-m", "course_lib.cli", "review", LAB], cwd=course, stdout=subprocess.PIPE, text=True)
+        made = subprocess.Popen(
+            [sys.executable, "-m", "course_lib.cli", "review", LAB], cwd=course, stdout=subprocess.PIPE, text=True
+        )
         running.append(made)
         return made, made.stdout.readline().split()[1]
 
@@ -229,10 +299,15 @@ def test_hostile_answers_stay_text(browser, served):
         assert tab.locator("#answer *").count() == 0 and tab.title() == f"Review {LAB}"
         if place < 12:
             tab.keyboard.press("j")
-    assert any("<script>document.title" in text and "[U+202E]gnp.exe[U+202C]" in text for text in seen) and "(empty)" in seen
+    assert (
+        any("<script>document.title" in text and "[U+202E]gnp.exe[U+202C]" in text for text in seen)
+        and "(empty)" in seen
+    )
     assert not errors
     # and if one did become an element, the server's policy would not let it act
-    tab.evaluate("""() => { document.querySelector('#answer').innerHTML = '<img src=x onerror="document.title=1">'; const s = document.createElement('script'); s.textContent = 'document.title=2'; document.body.append(s) }""")
+    tab.evaluate(
+        """() => { document.querySelector('#answer').innerHTML = '<img src=x onerror="document.title=1">'; const s = document.createElement('script'); s.textContent = 'document.title=2'; document.body.append(s) }"""
+    )
     tab.wait_for_timeout(100)
     assert tab.title() == f"Review {LAB}"
     tab.close()
@@ -241,13 +316,17 @@ def test_hostile_answers_stay_text(browser, served):
 @pytest.mark.parametrize("scheme, width", [("light", 1100), ("dark", 1100), ("light", 320)])
 def test_the_page_is_accessible(browser, served, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)      # axe comes as a script of the test's own
+    context = browser.new_context(
+        color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True
+    )  # axe comes as a script of the test's own
     tab = context.new_page()
     tab.goto(served)
     tab.get_by_text("0 of 12 marked").wait_for()
     results = axe.Axe().run(tab)
     assert results.violations_count == 0, results.generate_report()
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), "320 px wide, as at 400 %, without sideways scrolling"
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+        "320 px wide, as at 400 %, without sideways scrolling"
+    )
     tab.keyboard.press("?")
     assert tab.get_by_role("dialog", name="Keys").is_visible() and axe.Axe().run(tab).violations_count == 0
     tab.keyboard.press("Escape")

@@ -38,27 +38,49 @@ def real_podman(no_bwrap):
 def test_podman_has_the_same_borders_on_its_command_line(box, no_bwrap):
     line = podman.line(podman.variants()[0], ["true"], "name")
     pairs = set(zip(line, line[1:]))
-    assert {("--network", "none"), ("--cap-drop", "all"), ("--security-opt", "no-new-privileges"), ("--pids-limit", "96"), ("--memory", str(borders.MEMORY)), ("--memory-swap", str(borders.MEMORY))} <= pairs
-    assert {"--rm", "--read-only", "--read-only-tmpfs=false", "--unsetenv-all", "--rootfs", "prlimit"} <= set(line) and line[-1] == "true"
+    assert {
+        ("--network", "none"),
+        ("--cap-drop", "all"),
+        ("--security-opt", "no-new-privileges"),
+        ("--pids-limit", "96"),
+        ("--memory", str(borders.MEMORY)),
+        ("--memory-swap", str(borders.MEMORY)),
+    } <= pairs
+    assert {"--rm", "--read-only", "--read-only-tmpfs=false", "--unsetenv-all", "--rootfs", "prlimit"} <= set(
+        line
+    ) and line[-1] == "true"
     shown = [value.split(":") for option, value in pairs if option == "--volume"]
     assert sorted(shown) == sorted([outside, inside, "ro"] for outside, inside in borders.read_only())
-    assert not [outside for outside, _, _ in shown if "lab0" in outside or outside.endswith(("box.py", "store.py", "solutions"))]
-    assert {(option, value) for option, value in pairs if option == "--env"} == {("--env", f"{k}={v}") for k, v in borders.ENVIRONMENT.items()}
+    assert not [
+        outside for outside, _, _ in shown if "lab0" in outside or outside.endswith(("box.py", "store.py", "solutions"))
+    ]
+    assert {(option, value) for option, value in pairs if option == "--env"} == {
+        ("--env", f"{k}={v}") for k, v in borders.ENVIRONMENT.items()
+    }
 
 
 def test_podman_is_the_second_tier_and_its_container_is_a_box(real_podman, capsys):
     assert start.tier() == "podman"
-    secret = [str(borders.PACKAGE.parent / "solutions"), "/etc/passwd", "/home", f"{borders.INSIDE}/course_lib/grading/sandbox/box.py"]
+    secret = [
+        str(borders.PACKAGE.parent / "solutions"),
+        "/etc/passwd",
+        "/home",
+        f"{borders.INSIDE}/course_lib/grading/sandbox/box.py",
+    ]
     source = (
         "import os, socket, time, torch\ndef f(x): return x * 2\ndef loop():\n    while True: pass\n"
-        f"def seen(): return [p for p in {secret!r} if os.path.exists(p)] + os.listdir('/sys') + [n for n in os.listdir('/tmp') if n not in {under_tmp()!r}] + os.listdir('/box') + [k for k in os.environ if 'SECRET' in k]\n"
+        f"def seen(): return [p for p in {secret!r} if os.path.exists(p)] + os.listdir('/sys') + [n for n in "
+        f"os.listdir('/tmp') if n not in {under_tmp()!r}] + os.listdir('/box') + [k for k in os.environ if 'SECRET' "
+        "in k]\n"
         "def out():\n    s = socket.socket(); s.settimeout(2); s.connect(('1.1.1.1', 53))\n"
         "def write(): open('/course/x', 'w')\ndef ids(): return [*os.getresuid(), os.getpid()]\n"
     )
     inside = Box([(0, source)])
     try:
         assert inside.call("f", [torch.ones(2)], {}, {}, 20)["value"].tolist() == [2.0, 2.0]
-        assert inside.call("seen", [], {}, {}, 20)["value"] == [] and 0 not in inside.call("ids", [], {}, {}, 20)["value"]
+        assert (
+            inside.call("seen", [], {}, {}, 20)["value"] == [] and 0 not in inside.call("ids", [], {}, {}, 20)["value"]
+        )
         for name, words in (("out", "unreachable"), ("write", "Read-only")):
             with pytest.raises(CallFailed, match=words):
                 inside.call(name, [], {}, {}, 20)
@@ -87,7 +109,9 @@ def test_a_failure_of_bwrap_is_not_remembered(box, no_bwrap):
 
 
 def a_cgroup(tmp_path, monkeypatch, processes, controllers="cpu memory pids"):
-    """A tree of files like a delegated cgroup v2 (the kernel's own files, not their effects). Returns the scope's folder."""
+    """A tree of files like a delegated cgroup v2 (the kernel's own files, not their effects). Returns the scope's
+    folder.
+    """
     scope = tmp_path / "user.slice" / "run-1.scope"
     (scope / cgroup.GRADER).mkdir(parents=True)
     (scope / "cgroup.controllers").write_text(controllers + "\n")
@@ -106,7 +130,9 @@ def test_a_delegated_cgroup_holds_memory_and_processes(tmp_path, monkeypatch):
     assert (scope / cgroup.GRADER / "cgroup.procs").read_text() == str(os.getpid())
     (tmp_path / "own").write_text(f"0::/user.slice/run-1.scope/{cgroup.GRADER}\n")  # where a worker finds itself
     folder = cgroup.make()
-    assert folder.parent == scope and [(folder / n).read_text() for n in ("memory.max", "memory.oom.group", "pids.max")] == [str(borders.MEMORY), "1", "104"]
+    assert folder.parent == scope and [
+        (folder / n).read_text() for n in ("memory.max", "memory.oom.group", "pids.max")
+    ] == [str(borders.MEMORY), "1", "104"]
     assert cgroup.entering(folder, ["true"])[-2:] == [str(folder / "cgroup.procs"), "true"]
     (folder / "memory.events").write_text("low 0\noom 1\noom_kill 0\n")
     assert not cgroup.ran_out(folder)
@@ -123,7 +149,9 @@ def test_a_cgroup_that_is_shared_or_has_no_controllers_is_left_alone(tmp_path, m
 
 
 def test_a_box_enters_its_cgroup_before_anything_runs_in_it(box, tmp_path, monkeypatch, zygote):
-    """With plain files in the place of the kernel's: both ways write the box into them, and a kill for memory is said to be one, not the host's fault."""
+    """With plain files in the place of the kernel's: both ways write the box into them, and a kill for memory is said
+    to be one, not the host's fault.
+    """
     scope = a_cgroup(tmp_path, monkeypatch, [os.getpid()])
     (tmp_path / "own").write_text(f"0::/user.slice/run-1.scope/{cgroup.GRADER}\n")
     for spawn, written in ((None, lambda b: "0\n"), (zygote.spawn, lambda b: str(b.process.pid))):

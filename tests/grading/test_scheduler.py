@@ -1,4 +1,6 @@
-"""`course grade --scheduler`: a real Dask scheduler and workers as processes of their own; workers that die or must not grade. Quick jobs (quick.py), one real one."""
+"""`course grade --scheduler`: a real Dask scheduler and workers as processes of their own; workers that die or must not
+grade. Quick jobs (quick.py), one real one.
+"""
 
 import json
 import os
@@ -32,13 +34,29 @@ main([{address!r}, "--no-nanny", "--nthreads", "1", "--no-dashboard", "--name", 
 class Cluster:
     def __init__(self, folder):
         self.folder, self.processes, self.file = folder, {}, folder / "scheduler.json"
-        self.start("scheduler", "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1", "--scheduler-file", str(self.file))
+        self.start(
+            "scheduler",
+            "-m",
+            "distributed.cli.dask_scheduler",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--host",
+            "127.0.0.1",
+            "--scheduler-file",
+            str(self.file),
+        )
         self.address = self.wait_for(self.file.exists, lambda: json.loads(self.file.read_text())["address"])
 
     def start(self, name, *line):
-        env = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(Path(quick.__file__).parent))), "OMP_NUM_THREADS": "1"}
+        env = os.environ | {
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(Path(quick.__file__).parent))),
+            "OMP_NUM_THREADS": "1",
+        }
         with open(self.folder / f"{name}.log", "w") as log:
-            self.processes[name] = subprocess.Popen([sys.executable, *line], cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=log)
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, *line], cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=log
+            )
 
     def worker(self, name, prepare=""):
         self.start(name, "-c", WORKER.format(prepare=prepare, address=self.address, name=name))
@@ -102,7 +120,12 @@ def test_the_scheduler_dies_and_nothing_is_lost(lab, cluster, undisturbed):
     cluster.kill("scheduler")
     out, err = process.communicate(timeout=60)
     line = err.strip().splitlines()[-1]
-    assert process.returncode == 2 and "is gone" in line and "of 24 are graded and kept: start it, then run the same command again" in line and "Traceback" not in err
+    assert (
+        process.returncode == 2
+        and "is gone" in line
+        and "of 24 are graded and kept: start it, then run the same command again" in line
+        and "Traceback" not in err
+    )
     kept = quick.results(lab)
     assert 2 <= len(kept) < 24 and all(undisturbed[0][path] == result for path, result in kept.items())
     assert grade_lab(lab)[0] == 0 and quick.results(lab) == undisturbed[0]
@@ -112,11 +135,17 @@ def test_workers_that_must_not_grade_refuse_and_the_others_do_it(lab, cluster, u
     cluster.worker("bare", prepare="doctor.require_sandbox = no_sandbox")
     cluster.worker("stale", prepare="store.code_sha = lambda: 'another'")
     cluster.worker("good")
-    cluster.wait_for(lambda: all("Registered to" in (cluster.folder / f"{name}.log").read_text() for name in ("bare", "stale", "good")))
+    cluster.wait_for(
+        lambda: all(
+            "Registered to" in (cluster.folder / f"{name}.log").read_text() for name in ("bare", "stale", "good")
+        )
+    )
     process = command(lab, "grade", quick.LAB, "--scheduler", cluster.address)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and quick.results(lab) == undisturbed[0], err
-    assert err.count("does not grade: No sandbox") == err.count("does not grade: its course_lib differs: update it") == 1
+    assert (
+        err.count("does not grade: No sandbox") == err.count("does not grade: its course_lib differs: update it") == 1
+    )
 
 
 def test_no_worker_that_may_grade_is_one_line_and_no_result(lab, cluster):

@@ -5,8 +5,8 @@ import random
 import time
 from pathlib import Path
 
-import pytest
 import classroom  # noqa: F401  (it knows where tally is)
+import pytest
 import tally
 from people import LAB, graded
 
@@ -14,7 +14,9 @@ from course_lib.grading.records import store
 from course_lib.grading.reports import similarity
 
 ROOT = Path(__file__).parents[2]
-LABS = [lab for lab in tally.BANKS if lab != "00_start_here"]      # two answers of one line each: too short to tell anybody apart
+LABS = [
+    lab for lab in tally.BANKS if lab != "00_start_here"
+]  # two answers of one line each: too short to tell anybody apart
 
 
 class Renamed(ast.NodeTransformer):
@@ -23,8 +25,18 @@ class Renamed(ast.NodeTransformer):
     def __init__(self, tree, word):
         self.kept, self.made, self.word = set(dir(builtins)), {}, word
         for node in ast.walk(tree):
-            self.kept |= {a.asname or a.name.split(".")[0] for a in node.names} if isinstance(node, (ast.Import, ast.ImportFrom)) else set()
-            self.kept |= {node.name} if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else {node.arg} if isinstance(node, ast.keyword) else set()
+            self.kept |= (
+                {a.asname or a.name.split(".")[0] for a in node.names}
+                if isinstance(node, (ast.Import, ast.ImportFrom))
+                else set()
+            )
+            self.kept |= (
+                {node.name}
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+                else {node.arg}
+                if isinstance(node, ast.keyword)
+                else set()
+            )
 
     def other(self, name):
         return name if name in self.kept else self.made.setdefault(name, f"{self.word}{len(self.made)}")
@@ -50,14 +62,19 @@ def prints_of(answers):
 
 
 def a_class(lab, students=60, copies=6):
-    """(prints, answers): students who draw an answer of the bank to each question (7 of 10 a right one), and copies of whole submissions and of every second answer, disguised and in another order."""
+    """(prints, answers): students who draw an answer of the bank to each question (7 of 10 a right one), and copies of
+    whole submissions and of every second answer, disguised and in another order.
+    """
     draw, bank, answers = random.Random(lab), tally.bank(lab), {}
     pick = lambda entry: draw.choice(sorted(entry["right" if draw.random() < 0.7 else "wrong"].values()))
     for k in range(students):
         answers[f"student {k:02}"] = [pick(entry) for entry in bank.values()]
     for k in range(copies):
         whole = [disguised(source) for source in answers[f"student {k:02}"]]
-        half = [disguised(source) if n % 2 else pick(entry) for n, (source, entry) in enumerate(zip(answers[f"student {k + 20:02}"], bank.values()))]
+        half = [
+            disguised(source) if n % 2 else pick(entry)
+            for n, (source, entry) in enumerate(zip(answers[f"student {k + 20:02}"], bank.values()))
+        ]
         for made in (whole, half):
             draw.shuffle(made)
         answers |= {f"copy of {k:02}": whole, f"half of {k + 20:02}": half}
@@ -66,11 +83,19 @@ def a_class(lab, students=60, copies=6):
 
 def kind_of(pair):
     a, b = sorted(pair)
-    return "whole" if a.startswith("copy") and b == a.replace("copy of", "student") else "half" if a.startswith("half") and b == a.replace("half of", "student") else "none"
+    return (
+        "whole"
+        if a.startswith("copy") and b == a.replace("copy of", "student")
+        else "half"
+        if a.startswith("half") and b == a.replace("half of", "student")
+        else "none"
+    )
 
 
 def rates(lab):
-    """{"whole", "half": copies found of 6, "separate": pairs of students without an equal answer, "accused" of them, "equal": all pairs of students, "accused_equal" of them}"""
+    """{"whole", "half": copies found of 6, "separate": pairs of students without an equal answer, "accused" of them,
+    "equal": all pairs of students, "accused_equal" of them}
+    """
     prints, answers = a_class(lab)
     _, _, stub = similarity.read(lab, [])
     found = [entry["pair"] for entry in similarity.pairs_of(prints, stub)]
@@ -78,7 +103,14 @@ def rates(lab):
     pairs = [(a, b) for n, a in enumerate(students) for b in students[n + 1 :]]
     separate = {pair for pair in pairs if not any(x == y for x, y in zip(answers[pair[0]], answers[pair[1]]))}
     kinds = [kind_of(pair) for pair in found]
-    return {"whole": kinds.count("whole"), "half": kinds.count("half"), "separate": len(separate), "accused": sum(pair in separate for pair in found), "equal": len(pairs), "accused_equal": sum(pair in set(pairs) for pair in found)}
+    return {
+        "whole": kinds.count("whole"),
+        "half": kinds.count("half"),
+        "separate": len(separate),
+        "accused": sum(pair in separate for pair in found),
+        "equal": len(pairs),
+        "accused_equal": sum(pair in set(pairs) for pair in found),
+    }
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -88,18 +120,36 @@ def test_copies_are_found_and_separate_work_is_not(lab):
     assert found["accused_equal"] <= 0.1 * found["equal"], found
 
 
-@pytest.mark.parametrize("change", [
-    lambda s: disguised(s), lambda s: s.replace("# ", "# other "), lambda s: s.replace("total", "acc").replace("values", "xs"), lambda s: s.replace("import torch", "import torch as t").replace("torch.", "t."),
-    lambda s: "\n".join(reversed(s.split("\n\n"))), lambda s: s.replace("7.5", "8").replace('"a"', "'bcd'"), lambda s: s.replace("    ", "        "), lambda s: s.replace("values):", "values: list) -> float:"), lambda s: s.replace('"""Doc."""', '"""Something else."""'),
-], ids=["all", "comments", "names", "alias", "order", "literals", "layout", "annotations", "docstring"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: disguised(s),
+        lambda s: s.replace("# ", "# other "),
+        lambda s: s.replace("total", "acc").replace("values", "xs"),
+        lambda s: s.replace("import torch", "import torch as t").replace("torch.", "t."),
+        lambda s: "\n".join(reversed(s.split("\n\n"))),
+        lambda s: s.replace("7.5", "8").replace('"a"', "'bcd'"),
+        lambda s: s.replace("    ", "        "),
+        lambda s: s.replace("values):", "values: list) -> float:"),
+        lambda s: s.replace('"""Doc."""', '"""Something else."""'),
+    ],
+    ids=["all", "comments", "names", "alias", "order", "literals", "layout", "annotations", "docstring"],
+)
 def test_what_does_not_count(change):
-    source = 'import torch\n\ndef mean(values):\n    """Doc."""\n    total = 0.0  # sum\n    for value in values:\n        total += torch.sqrt(value) * 7.5 if value > 2 else len("a")\n    return total / max(1, len(values))\n\ndef other(values):\n    return [torch.log(v).item() for v in sorted(values) if v is not None and v > 1]'
+    source = (
+        'import torch\n\ndef mean(values):\n    """Doc."""\n    total = 0.0  # sum\n    for value in values:\n        '
+        'total += torch.sqrt(value) * 7.5 if value > 2 else len("a")\n    return total / max(1, len(values))\n\ndef '
+        "other(values):\n    return [torch.log(v).item() for v in sorted(values) if v is not None and v > 1]"
+    )
     changed = change(source)
     assert changed != source and set(prints_of([source])) == set(prints_of([changed]))
 
 
 def test_what_counts():
-    one, two = (set(prints_of([f"def f(x):\n    y = {body}\n    return y"])) for body in ("torch.softmax(x @ x.T, -1).sum(0).max()", "torch.relu(x * x.mT, -1).mean(0).min()"))
+    one, two = (
+        set(prints_of([f"def f(x):\n    y = {body}\n    return y"]))
+        for body in ("torch.softmax(x @ x.T, -1).sum(0).max()", "torch.relu(x * x.mT, -1).mean(0).min()")
+    )
     assert len(one & two) <= 0.2 * len(one)
     assert prints_of(["x = 1"]) == {} and prints_of(["def f(:"]) == {}
 
@@ -107,10 +157,12 @@ def test_what_counts():
 def test_the_stub_and_the_idiom_of_the_class_do_not_count():
     given, _, stub = similarity.read("04_lora_and_qlora", [])
     untouched = similarity.fingerprints(similarity.notebooks.read_cells(ROOT / "labs" / "04_lora_and_qlora.ipynb"))
-    assert given == {} and len(untouched) > 50 and similarity.pairs_of({str(k): untouched for k in range(4)}, stub) == []
+    assert (
+        given == {} and len(untouched) > 50 and similarity.pairs_of({str(k): untouched for k in range(4)}, stub) == []
+    )
     prints, _ = a_class("02_pretraining", students=20, copies=0)
     idiom = prints_of([next(iter(entry["right"].values())) for entry in tally.bank("02_pretraining").values()])
-    same = {f"same {k}": dict(idiom) for k in range(10)}       # a third of the class: what the lecture has shown, say
+    same = {f"same {k}": dict(idiom) for k in range(10)}  # a third of the class: what the lecture has shown, say
     assert not [e for e in similarity.pairs_of(prints | same) if e["pair"][0].startswith("same")]
     assert ("same 0", "same 1") in [e["pair"] for e in similarity.pairs_of(prints | {"same 0": idiom, "same 1": idiom})]
 
@@ -131,7 +183,14 @@ def course(tmp_path, monkeypatch):
     graded(tmp_path, "ada", cells=["# <script>alert(1)</script>\n" + source for source in mine])
     graded(tmp_path, "zoe", cells=[disguised(source) for source in reversed(mine)])
     for k in range(11):
-        graded(tmp_path, f"student {k}", cells=[draw.choice(sorted(entry["right"].values() if draw.random() < 0.5 else entry["wrong"].values())) for entry in bank.values()])
+        graded(
+            tmp_path,
+            f"student {k}",
+            cells=[
+                draw.choice(sorted(entry["right"].values() if draw.random() < 0.5 else entry["wrong"].values()))
+                for entry in bank.values()
+            ],
+        )
     graded(tmp_path, "broken", status="ungradable", reason="empty")
     next(store.Path(store.SUBMISSIONS, LAB, "broken").glob("*/notebook.ipynb")).write_text("{")
     return tmp_path
@@ -141,12 +200,21 @@ def test_the_command_and_its_page(course, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert similarity.main([LAB, "--html", "pairs.html"]) == 0
     out, text = capsys.readouterr().out, (course / "pairs.html").read_text()
-    assert [line for line in out.splitlines() if line.startswith("100 %") and line.endswith("ada and zoe")] and "of 78 pairs share 50 % or more" in out
+    assert [
+        line for line in out.splitlines() if line.startswith("100 %") and line.endswith("ada and zoe")
+    ] and "of 78 pairs share 50 % or more" in out
     assert "<script" not in text
     assert text.count('class="sides"') > 5 and "cell 3, lines" in text
 
 
-@pytest.mark.parametrize("arguments, words", [(["99_nothing"], "there is no lab"), (["01_data_and_tokenizer"], "no submissions of"), ([LAB, "--threshold", "2"], "is no share")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["99_nothing"], "there is no lab"),
+        (["01_data_and_tokenizer"], "no submissions of"),
+        ([LAB, "--threshold", "2"], "is no share"),
+    ],
+)
 def test_what_cannot_be_done_is_one_line(course, arguments, words):
     with pytest.raises(store.StoreError, match=words):
         similarity.main(arguments)

@@ -28,15 +28,29 @@ def test_zip_receipt_and_the_way_to_collect(here, capsys):
     path = submit(student="Ann Ö", namespace={})
     said = capsys.readouterr().out
     assert path.name.startswith(LAB) and hashlib.sha256(path.read_bytes()).hexdigest() in said
-    assert sorted(zipfile.ZipFile(path).namelist()) == [f"{LAB}.ipynb", "manifest.json", "work/pretrain/model.safetensors", "work/pretrain/record.json"]
-    assert collect.collect(LAB, [path], submitted=here / "in", say=lambda line: None)["taken"] == 1 and (here / "in" / LAB / "Ann Ö").is_dir()
+    assert sorted(zipfile.ZipFile(path).namelist()) == [
+        f"{LAB}.ipynb",
+        "manifest.json",
+        "work/pretrain/model.safetensors",
+        "work/pretrain/record.json",
+    ]
+    assert (
+        collect.collect(LAB, [path], submitted=here / "in", say=lambda line: None)["taken"] == 1
+        and (here / "in" / LAB / "Ann Ö").is_dir()
+    )
 
 
 def test_a_missing_model_and_unwritten_exercises_are_told(here, capsys):
-    (here / f"{LAB}.ipynb").write_text(notebook(sources({"rms_norm": "def rms_norm(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"})))
+    (here / f"{LAB}.ipynb").write_text(
+        notebook(sources({"rms_norm": "def rms_norm(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"}))
+    )
     assert submit(namespace={}).exists()
     said = capsys.readouterr().out
-    assert "no model in" in said and "rms_norm: not written yet" in said and "causal_attention: its cell is not in the notebook" in said
+    assert (
+        "no model in" in said
+        and "rms_norm: not written yet" in said
+        and "causal_attention: its cell is not in the notebook" in said
+    )
 
 
 def test_an_unsaved_notebook_is_not_submitted(here, capsys):
@@ -48,7 +62,11 @@ CASES = {
     "two notebooks": (lambda p: (p / "00_start_here.ipynb").write_text("{}"), {}, "say which one"),
     "no such file": (lambda p: None, {"notebook": "nothing.ipynb"}, "no file nothing.ipynb"),
     "corrupt": (lambda p: (p / f"{LAB}.ipynb").write_text('{"cells": ['), {}, "JSON is broken"),
-    "another course": (lambda p: (p / f"{LAB}.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "1"}]})), {}, "not look like a lab"),
+    "another course": (
+        lambda p: (p / f"{LAB}.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "1"}]})),
+        {},
+        "not look like a lab",
+    ),
     "unwritable": (lambda p: (p / "submissions").write_text("a file"), {}, "cannot write to"),
 }
 

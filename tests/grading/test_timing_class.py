@@ -6,8 +6,8 @@ from course_lib.bench import timing_class
 
 
 def untrained(folder):
-    from course_lib.stages.artifacts import SHIPPED, load_folder
     from course_lib.stages import lora
+    from course_lib.stages.artifacts import SHIPPED, load_folder
 
     model = load_folder(SHIPPED / "sft", "sft")[0]
     return lora.add_lora(model, lora.RANK, lora.ALPHA, lora.ALL_LINEAR, 0), {"seed": 0}

@@ -13,7 +13,9 @@ def test_one_line_says_how_to_install(monkeypatch):
 def test_all_get_the_same_cells_without_training():
     books = versus.hand_ins(4)
     texts = {student: [versus.code(c) for c in book["cells"]] for student, book in books.items()}
-    assert len({str(t) for t in texts.values()}) == 4 and not any(line.startswith("# LONG") for t in texts.values() for line in t)
+    assert len({str(t) for t in texts.values()}) == 4 and not any(
+        line.startswith("# LONG") for t in texts.values() for line in t
+    )
     stubs = {student: sum("raise NotImplementedError()" in line for line in t) for student, t in texts.items()}
     assert stubs["student0"] == 0 < stubs["student3"]
     assert not any(c.get("outputs") for book in books.values() for c in book["cells"])

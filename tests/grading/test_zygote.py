@@ -1,4 +1,6 @@
-"""The warm start: the same grade as cold, and no harm when the zygote dies or cannot be had. Its walls are tested in test_attacks.py."""
+"""The warm start: the same grade as cold, and no harm when the zygote dies or cannot be had. Its walls are tested in
+test_attacks.py.
+"""
 
 import concurrent.futures
 import os
@@ -15,10 +17,10 @@ from classroom import hand_in, notebook, right_answers, sources
 
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
-from course_lib.grading.scoring import jobs as scoring_jobs
 from course_lib.grading.sandbox.box import Box, Infra
-from course_lib.grading.scoring.grade_one import grade_one
 from course_lib.grading.sandbox.zygote import Zygote
+from course_lib.grading.scoring import jobs as scoring_jobs
+from course_lib.grading.scoring.grade_one import grade_one
 from course_lib.questions.invoke import CallFailed
 
 LAB = "00_start_here"
@@ -40,7 +42,9 @@ def test_the_grade_is_the_same_warm_and_cold(tmp_path, zygote):
         ((job, job_path, out),) = scoring_jobs.jobs_of(LAB, tmp_path / way / "grades", tmp_path / way / "submissions")
         store.write_json(job_path, job | {"seed": "0" * 64})
         results[way] = grade_one(job_path, out, spawn)
-    timeless = lambda r: re.sub(r"'(seconds|student_seconds|started)': [\d.e-]+", "", str({k: v for k, v in r.items() if k not in ("flags",)}))
+    timeless = lambda r: re.sub(
+        r"'(seconds|student_seconds|started)': [\d.e-]+", "", str({k: v for k, v in r.items() if k not in ("flags",)})
+    )
     assert results["cold"]["status"] == "graded" and timeless(results["cold"]) == timeless(results["warm"])
 
 
@@ -50,11 +54,25 @@ def test_several_jobs_at_once_and_nothing_is_left_open(zygote):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: doubled(zygote.spawn), range(12))) == [[2.0, 2.0]] * 12
     assert len(os.listdir("/proc/self/fd")) <= open_before
-    assert len([p for p in borders.processes(zygote.process.pid) if read(p).split(b"\0")[0].endswith(b"python")]) == 1  # the zygote itself: every job has ended
+    assert (
+        len([p for p in borders.processes(zygote.process.pid) if read(p).split(b"\0")[0].endswith(b"python")]) == 1
+    )  # the zygote itself: every job has ended
 
 
 def test_two_jobs_draw_the_same_where_fresh_processes_do_and_differently_where_they_do_not(zygote):
-    boxes = [Box([(0, "import random, numpy, torch\ndef draw(): return [torch.rand(1).item(), random.getrandbits(60), int(numpy.random.randint(2**60))]\nDRAWN = draw()\ndef f(): return DRAWN")], zygote.spawn) for _ in range(2)]
+    boxes = [
+        Box(
+            [
+                (
+                    0,
+                    "import random, numpy, torch\ndef draw(): return [torch.rand(1).item(), random.getrandbits(60), "
+                    "int(numpy.random.randint(2**60))]\nDRAWN = draw()\ndef f(): return DRAWN",
+                )
+            ],
+            zygote.spawn,
+        )
+        for _ in range(2)
+    ]
     one, other = (box.call("f", [], {}, {}, 20)["value"] for box in boxes)
     [box.stop() for box in boxes]
     assert one[0] == other[0] and one[1] != other[1] and one[2] != other[2]
@@ -73,7 +91,17 @@ def test_a_dead_zygote_is_an_error_once_and_never_a_score(box):
         assert doubled(zygote.spawn) == [2.0, 2.0]
 
 
-@pytest.mark.parametrize(("code", "said"), [("raise ImportError('no such library')", "no such library"), ("import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()", "has started 1 threads"), ("import os\nos._exit(3)", "no warm start")])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise ImportError('no such library')", "no such library"),
+        (
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            "has started 1 threads",
+        ),
+        ("import os\nos._exit(3)", "no warm start"),
+    ],
+)
 def test_a_zygote_that_cannot_be_had_says_why_in_one_line(box, tmp_path, monkeypatch, code, said):
     (tmp_path / "broken.py").write_text(code)
     folders = borders.python_folders()
@@ -90,7 +118,10 @@ def test_an_interpreter_under_tmp_is_there_in_each_job_and_read_only(box, tmp_pa
     folders = borders.python_folders()
     monkeypatch.setattr(borders, "python_folders", lambda: [*folders, tmp_path])
     monkeypatch.setitem(borders.ENVIRONMENT, "PYTHONPATH", f"{borders.INSIDE}:{tmp_path}")
-    source = f"import os, mine\ndef f():\n    try:\n        open({str(tmp_path)!r} + '/x', 'w')\n    except OSError as error:\n        return [mine.VALUE, error.errno, os.listdir('/tmp')]"
+    source = (
+        f"import os, mine\ndef f():\n    try:\n        open({str(tmp_path)!r} + '/x', 'w')\n    except OSError as "
+        "error:\n        return [mine.VALUE, error.errno, os.listdir('/tmp')]"
+    )
     with Zygote(["course_lib.grading.sandbox.inside.agent"]) as zygote:
         job = Box([(0, source)], zygote.spawn)
         value = job.call("f", [], {}, {}, 20)["value"]
@@ -100,8 +131,10 @@ def test_an_interpreter_under_tmp_is_there_in_each_job_and_read_only(box, tmp_pa
 
 def test_zygote_and_jobs_die_with_the_grader(box):
     script = (
-        "from course_lib.grading.sandbox.box import Box\nfrom course_lib.grading.sandbox.zygote import Zygote\nz = Zygote(['course_lib.grading.sandbox.inside.agent'])\n"
-        "b = Box([(0, 'import os, time\\ndef f():\\n    os.system(\"setsid sleep 4714.5 &\")\\n    time.sleep(4714)')], z.spawn)\nb.load()\nprint(z.process.pid, flush=True)\nb.call('f', [], {}, {}, 60)"
+        "from course_lib.grading.sandbox.box import Box\nfrom course_lib.grading.sandbox.zygote import Zygote\nz = "
+        "Zygote(['course_lib.grading.sandbox.inside.agent'])\n"
+        'b = Box([(0, \'import os, time\\ndef f():\\n    os.system("setsid sleep 4714.5 &")\\n    '
+        "time.sleep(4714)')], z.spawn)\nb.load()\nprint(z.process.pid, flush=True)\nb.call('f', [], {}, {}, 60)"
     )
     running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     root = int(running.stdout.readline())
@@ -114,7 +147,9 @@ def test_zygote_and_jobs_die_with_the_grader(box):
     running.wait()
     running.stdout.close()
     until = time.monotonic() + 10
-    while (left := [p for p in family if read(p)]) and time.monotonic() < until:  # a zombie that nobody has fetched yet has no command line
+    while (
+        left := [p for p in family if read(p)]
+    ) and time.monotonic() < until:  # a zombie that nobody has fetched yet has no command line
         time.sleep(0.02)
     assert left == []
 
@@ -131,5 +166,9 @@ def test_warm_seconds_measures_what_it_says(box):
     from course_lib.bench import timing
 
     figures = timing.warm_seconds(rounds=3)
-    assert figures["score"] >= 8.0 and figures["warm_s_best"] <= figures["warm_s"] < figures["warm_whole_s"] and figures["warm_student_s"] > 0
+    assert (
+        figures["score"] >= 8.0
+        and figures["warm_s_best"] <= figures["warm_s"] < figures["warm_whole_s"]
+        and figures["warm_student_s"] > 0
+    )
     assert classroom.LAB == timing.demo.LAB

@@ -1,4 +1,5 @@
 """A fork's badges and set-up cells: `course build --badges` changes their lines, and no other byte."""
+
 import os
 import shutil
 import subprocess
@@ -32,16 +33,29 @@ def files(root):
 def test_there_and_back(fork):
     before = files(fork)
     settings = {**os.environ, "COURSE_REPO": "me/my.fork", "COURSE_REF": "term/2027-v2"}
-    done = subprocess.run([sys.executable, "-m", "course_lib.cli", "build", "--badges"], cwd=fork, env=settings, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "course_lib.cli", "build", "--badges"],
+        cwd=fork,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     notebooks = len(list(fork.glob("*/*.ipynb")))
     assert done.stdout.strip() == f"{notebooks + 1} files now lead to me/my.fork at term/2027-v2", done
     after = files(fork)
-    assert {name for name in before if before[name] != after[name]} == {name for name in before if name.endswith(("ipynb", "README.md"))}
+    assert {name for name in before if before[name] != after[name]} == {
+        name for name in before if name.endswith(("ipynb", "README.md"))
+    }
     for name in before:
         lines = list(zip(before[name].splitlines(), after[name].splitlines(), strict=True))
         for old, new in lines:
-            assert old == new or (b"colab.research.google.com" in old or b"%pip install" in old) and b"me/my.fork" in new
-        assert sum(old != new for old, new in lines) == (2 if name.endswith("ipynb") else 0 if name.endswith("py") else 12)
+            assert (
+                old == new or (b"colab.research.google.com" in old or b"%pip install" in old) and b"me/my.fork" in new
+            )
+        assert sum(old != new for old, new in lines) == (
+            2 if name.endswith("ipynb") else 0 if name.endswith("py") else 12
+        )
     assert build.rebadge(fork, "me/my.fork", "term/2027-v2") == []  # twice is once
     assert len(build.rebadge(fork, COURSE_REPO, COURSE_REF)) == notebooks + 1 and files(fork) == before
 
@@ -55,7 +69,17 @@ def test_it_is_what_a_build_would_make(fork, monkeypatch):
         nbformat.validate(nbformat.read(fork / "labs" / f"{lab}.ipynb", as_version=4))
 
 
-@pytest.mark.parametrize("repo, ref", [("fork", "v1"), ("me/fork; rm -rf", "v1"), ("me/fork", "v1 && true"), ("me/fork", "--upgrade"), ("me/fork", ""), ('me/"', "v1")])
+@pytest.mark.parametrize(
+    "repo, ref",
+    [
+        ("fork", "v1"),
+        ("me/fork; rm -rf", "v1"),
+        ("me/fork", "v1 && true"),
+        ("me/fork", "--upgrade"),
+        ("me/fork", ""),
+        ('me/"', "v1"),
+    ],
+)
 def test_a_setting_that_is_none(fork, repo, ref):
     before = files(fork)
     with pytest.raises(CourseError, match="COURSE_RE"):

@@ -1,4 +1,5 @@
 """`course build` on a toy lab: what it makes, that it makes it twice alike, and that its gate catches what it is for."""
+
 import re
 import textwrap
 from pathlib import Path
@@ -68,21 +69,47 @@ def test_student_notebook(course):
     assert lint(path, notebook, trains=True) == []
     kinds = [kind_of(cell) for cell in notebook.cells]
     assert [k for k in kinds if k[0] not in ("text", "code")] == [
-        ("setup", ""), ("exercise", "double"), ("check", "double"), ("long", ""), ("check", "toy_model"), ("written", "why")]
+        ("setup", ""),
+        ("exercise", "double"),
+        ("check", "double"),
+        ("long", ""),
+        ("check", "toy_model"),
+        ("written", "why"),
+    ]
     exercise = notebook.cells[kinds.index(("exercise", "double"))]
-    assert exercise.source.endswith('    """Twice x. x: Float[T]"""\n    # YOUR CODE HERE\n    raise NotImplementedError()')
+    assert exercise.source.endswith(
+        '    """Twice x. x: Float[T]"""\n    # YOUR CODE HERE\n    raise NotImplementedError()'
+    )
     assert notebook.cells[kinds.index(("written", "why"))].source.endswith("YOUR ANSWER HERE")
     assert "twice_as_much" not in path.read_text() and "two things" not in path.read_text()
 
 
 def test_nbgrader_metadata(course):
     notebook = nbformat.read(course / "labs" / f"{LAB}.ipynb", as_version=4)
-    marked = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata}
+    marked = {
+        cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader
+        for cell in notebook.cells
+        if "nbgrader" in cell.metadata
+    }
     as_is = {"task": False, "schema_version": 3}
     assert marked == {
         "double": {**as_is, "grade_id": "double", "grade": False, "solution": True, "locked": False},
-        "check_double": {**as_is, "grade_id": "check_double", "grade": True, "solution": False, "locked": True, "points": 3},
-        "check_toy_model": {**as_is, "grade_id": "check_toy_model", "grade": True, "solution": False, "locked": True, "points": 2},
+        "check_double": {
+            **as_is,
+            "grade_id": "check_double",
+            "grade": True,
+            "solution": False,
+            "locked": True,
+            "points": 3,
+        },
+        "check_toy_model": {
+            **as_is,
+            "grade_id": "check_toy_model",
+            "grade": True,
+            "solution": False,
+            "locked": True,
+            "points": 2,
+        },
         "why": {**as_is, "grade_id": "why", "grade": True, "solution": True, "locked": False, "points": 1},
     }
 
@@ -118,7 +145,11 @@ def test_solution_notebook(course):
     nbformat.validate(notebook)
     assert is_current(path, both()[1]) is None
     text = path.read_text()
-    assert "/tmp" not in re.sub(r"> /tmp/live|-c /tmp/live", "", text) and '"name": "stderr"' not in text and "iopub" not in text
+    assert (
+        "/tmp" not in re.sub(r"> /tmp/live|-c /tmp/live", "", text)
+        and '"name": "stderr"' not in text
+        and "iopub" not in text
+    )
     checks = [cell for cell in notebook.cells if kind_of(cell)[0] == "check"]
     assert [cell.metadata.get("tags") for cell in checks] == [["nbval-check-output"], None]
     assert checks[0].outputs
@@ -145,9 +176,17 @@ def test_check_sees_edits_and_age(course, tmp_path):
     assert checked() == []
     assert any("not what its source gives" in p for p in checked(labs_ipynb=[("YOUR CODE HERE", "return x + x")]))
     assert any("older than its source" in p for p in checked(solutions_py=[("A toy", "A small toy")]))
-    assert any("older than its source" in p for p in checked(solutions_ipynb=[("twice_as_much = x + x", "twice_as_much = 2 * x")]))
-    assert any("without the real model" in p for p in checked(solutions_ipynb=[("[0, 2, 4]", "SmolLM2 is not here, and so on")]))
-    assert any("not executed" in p for p in checked(solutions_ipynb=[('"execution_count": 3', '"execution_count": null')]))
+    assert any(
+        "older than its source" in p
+        for p in checked(solutions_ipynb=[("twice_as_much = x + x", "twice_as_much = 2 * x")])
+    )
+    assert any(
+        "without the real model" in p
+        for p in checked(solutions_ipynb=[("[0, 2, 4]", "SmolLM2 is not here, and so on")])
+    )
+    assert any(
+        "not executed" in p for p in checked(solutions_ipynb=[('"execution_count": 3', '"execution_count": null')])
+    )
 
 
 def test_a_notebook_runs_on_the_real_model_that_is_there(tmp_path, monkeypatch):
@@ -165,7 +204,9 @@ def test_a_notebook_runs_on_the_real_model_that_is_there(tmp_path, monkeypatch):
 
 WRONG = {
     "the solution gets 0 of 3": [("twice_as_much = x + x", "twice_as_much = x")],
-    "it must fail by NotImplementedError only": [("### BEGIN SOLUTION\n    twice", "x = undefined\n    ### BEGIN SOLUTION\n    twice")],
+    "it must fail by NotImplementedError only": [
+        ("### BEGIN SOLUTION\n    twice", "x = undefined\n    ### BEGIN SOLUTION\n    twice")
+    ],
     "the stub of double gets 3": [('doubler = mine("double"', 'double = mine("double"'), ("doubler", "double")],
     "the stub stops with NotImplementedError": [("print(doubler(21))", "print(double(21))")],
     "the solution stops with NameError": [("print(doubler(21))", "print(dubler(21))")],
@@ -197,14 +238,17 @@ def test_gate_catches_an_id_that_stands_twice():
     assert any("stands twice" in problem for problem in findings(student=student))
 
 
-@pytest.mark.parametrize("old, new, message", [
-    ("### END SOLUTION", "", "no END SOLUTION|do not pair"),
-    ("### BEGIN SOLUTION", "", "do not pair"),
-    ("# EXERCISE double", "# An exercise", "outside an EXERCISE"),
-    ("# LONG", "# EXERCISE long", "has no solution"),
-    ("# # Lab 99", "# # Laboratory 99", "the first cell is the title"),
-    ("# %%\nsubmit()", "# %% [raw]\nsubmit()", "none is raw"),
-])
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("### END SOLUTION", "", "no END SOLUTION|do not pair"),
+        ("### BEGIN SOLUTION", "", "do not pair"),
+        ("# EXERCISE double", "# An exercise", "outside an EXERCISE"),
+        ("# LONG", "# EXERCISE long", "has no solution"),
+        ("# # Lab 99", "# # Laboratory 99", "the first cell is the title"),
+        ("# %%\nsubmit()", "# %% [raw]\nsubmit()", "none is raw"),
+    ],
+)
 def test_malformed_sources_are_one_line(old, new, message):
     with pytest.raises(CourseError, match=message) as error:
         both(TOY.replace(old, new))

@@ -1,4 +1,5 @@
 """The real labs: the gate, the static rules, and a student who presses Run all on the untouched notebook."""
+
 import os
 import re
 from pathlib import Path
@@ -48,6 +49,8 @@ def test_run_all_on_the_student_notebook_stops_nowhere(lab, tmp_path):
     notebook = nbformat.read(ROOT / "labs" / f"{lab}.ipynb", as_version=4)
     nbformat.write(notebook, tmp_path / f"{lab}.ipynb")
     environment = {**os.environ, "COURSE_SIZE": "tiny", "COURSE_WORK": str(tmp_path / "work")}
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    )
     client.execute(env=environment)
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip())

@@ -27,6 +27,7 @@ def double(x):
     return twice_as_much
     ### END SOLUTION
 
+
 # %%
 check("double")
 

@@ -1,4 +1,6 @@
-"""Lab 00: wrong answers that students really write, and right answers written in other ways. The form is that of bank02.py."""
+"""Lab 00: wrong answers that students really write, and right answers written in other ways. The form is that of
+bank02.py.
+"""
 
 PRELUDE = "import math\nimport numpy as np\nimport torch\n"
 
@@ -47,12 +49,17 @@ ENTROPY_RIGHT = {
     "torch": "p = torch.tensor(probs, dtype=torch.float64); return torch.special.entr(p).sum().item()",
     "xlogy": "p = torch.tensor(probs, dtype=torch.float64); return float(-torch.xlogy(p, p).sum())",
 }
+# fmt: off
 NAMED = {
-    "surprise": {"bits": "bits", "base 10": "base 10", "sign": "sign", "log of the sum": "added before", "mean": "mean was taken", "the probability": "probability itself", "the number of documents": "1/p",
-                 "number of choices": "number of choices", "first choice": "only the first", "last choice": "only the last"},
-    "entropy": {"bits": "bits", "base 10": "base 10", "sign": "sign", "plain mean": "equally likely", "plain sum": "without weights", "mean of weighted": "once more", "log n": "log n", "likeliest": "likeliest",
+    "surprise": {"bits": "bits", "base 10": "base 10", "sign": "sign", "log of the sum": "added before",
+        "mean": "mean was taken", "the probability": "probability itself", "the number of documents": "1/p",
+                 "number of choices": "number of choices", "first choice": "only the first",
+                     "last choice": "only the last"},
+    "entropy": {"bits": "bits", "base 10": "base 10", "sign": "sign", "plain mean": "equally likely",
+        "plain sum": "without weights", "mean of weighted": "once more", "log n": "log n", "likeliest": "likeliest",
                 "p squared": "collision", "perplexity": "perplexity"},
 }
+# fmt: on
 BODIES = {"surprise": ("options", SURPRISE_WRONG, SURPRISE_RIGHT), "entropy": ("probs", ENTROPY_WRONG, ENTROPY_RIGHT)}
 
 
@@ -61,6 +68,10 @@ def source(name, argument, body):
 
 
 BANK = {
-    name: {"wrong": {label: source(name, argument, body) for label, body in wrong.items()}, "right": {label: source(name, argument, body) for label, body in right.items()}, "named": NAMED[name]}
+    name: {
+        "wrong": {label: source(name, argument, body) for label, body in wrong.items()},
+        "right": {label: source(name, argument, body) for label, body in right.items()},
+        "named": NAMED[name],
+    }
     for name, (argument, wrong, right) in BODIES.items()
 }

@@ -1,22 +1,31 @@
-"""Lab 02: wrong answers that students really write, and right answers written in other ways. Each is source text for a fresh namespace.
+"""Lab 02: wrong answers that students really write, and right answers written in other ways. Each is source text for a
+fresh namespace.
 
-A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the card must show.
+A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the
+card must show.
 """
 
 PRELUDE = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 
 ATTENTION_WRONG = {
     "no mask": "return torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), -1) @ v",
-    "mask reversed": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, T).tril(-1).bool(), -1e30), -1) @ v",
+    "mask reversed": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return "
+    "torch.softmax(s.masked_fill(torch.ones(T, T).tril(-1).bool(), -1e30), -1) @ v",
     "mask after softmax": "w = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), -1); return w.tril() @ v",
     "mask with 0": "s = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).tril(); return torch.softmax(s, -1) @ v",
-    "no scale": "s = q @ k.transpose(-2, -1); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -1) @ v",
-    "scale P": "s = q @ k.transpose(-2, -1) / q.shape[-1]; T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -1) @ v",
-    "scale √T": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-2]); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -1) @ v",
-    "softmax over queries": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -2) @ v",
-    "mask also hides the token itself": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, T).triu(0).bool(), -1e30), -1) @ v",
+    "no scale": "s = q @ k.transpose(-2, -1); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, "
+    "T).triu(1).bool(), -1e30), -1) @ v",
+    "scale P": "s = q @ k.transpose(-2, -1) / q.shape[-1]; T = q.shape[-2]; return "
+    "torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -1) @ v",
+    "scale √T": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-2]); T = q.shape[-2]; return "
+    "torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -1) @ v",
+    "softmax over queries": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return "
+    "torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -2) @ v",
+    "mask also hides the token itself": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return "
+    "torch.softmax(s.masked_fill(torch.ones(T, T).triu(0).bool(), -1e30), -1) @ v",
     "calls the library": "return F.scaled_dot_product_attention(q, k, v, is_causal=True)",
-    "key_mask ignored": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -1) @ v",
+    "key_mask ignored": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return "
+    "torch.softmax(s.masked_fill(torch.ones(T, T).triu(1).bool(), -1e30), -1) @ v",
     "-inf makes NaN": """s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
     allowed = torch.ones(T, T).tril().bool()
     if key_mask is not None: allowed = allowed & key_mask[:, None, None, :]
@@ -87,18 +96,26 @@ RMS_WRONG = {
     "axis 1": "return x / (x.pow(2).mean(1, keepdim=True) + eps).sqrt() * weight",
     "whole tensor": "return x / (x.pow(2).mean() + eps).sqrt() * weight",
     "weight added": "return x / (x.pow(2).mean(-1, keepdim=True) + eps).sqrt() + weight",
-    "axis 2": "x32 = x.float(); return (x32 / (x32.pow(2).mean(2, keepdim=True) + eps).sqrt() * weight.float()).to(x.dtype)",
+    "axis 2": "x32 = x.float(); return (x32 / (x32.pow(2).mean(2, keepdim=True) + eps).sqrt() * "
+    "weight.float()).to(x.dtype)",
     "half overflows": "return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight",
-    "comes back float32": "x = x.float(); return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight.float()",
-    "detached rms": "x32 = x.float(); r = torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps).detach(); return (x32 * r * weight.float()).to(x.dtype)",
-    "in place": "x32 = x.float(); r = torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps); x.copy_((x32 * r * weight.float()).to(x.dtype)); return x",
+    "comes back float32": "x = x.float(); return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps) * "
+    "weight.float()",
+    "detached rms": "x32 = x.float(); r = torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps).detach(); return (x32 * "
+    "r * weight.float()).to(x.dtype)",
+    "in place": "x32 = x.float(); r = torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps); x.copy_((x32 * r * "
+    "weight.float()).to(x.dtype)); return x",
     "library": "return F.rms_norm(x, weight.shape, weight, eps)",
 }
 RMS_RIGHT = {
-    "rsqrt": "x32 = x.float(); return (x32 * torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps) * weight.float()).to(x.dtype)",
-    "divide": "h = x.to(torch.float32); rms = torch.sqrt((h * h).mean(dim=-1, keepdim=True) + eps); return (weight * (h / rms)).to(x.dtype)",
-    "norm": "h = x.float(); rms = (h.norm(dim=-1, keepdim=True) ** 2 / h.shape[-1] + eps) ** 0.5 if h.any() else torch.tensor(eps) ** 0.5; return (h / rms * weight.float()).to(x.dtype)",
-    "float64": "h = x.double(); y = h * (h.square().sum(-1, keepdim=True) / h.size(-1) + eps).pow(-0.5); return (y * weight.double()).to(x.dtype)",
+    "rsqrt": "x32 = x.float(); return (x32 * torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps) * "
+    "weight.float()).to(x.dtype)",
+    "divide": "h = x.to(torch.float32); rms = torch.sqrt((h * h).mean(dim=-1, keepdim=True) + eps); return (weight * "
+    "(h / rms)).to(x.dtype)",
+    "norm": "h = x.float(); rms = (h.norm(dim=-1, keepdim=True) ** 2 / h.shape[-1] + eps) ** 0.5 if h.any() else "
+    "torch.tensor(eps) ** 0.5; return (h / rms * weight.float()).to(x.dtype)",
+    "float64": "h = x.double(); y = h * (h.square().sum(-1, keepdim=True) / h.size(-1) + eps).pow(-0.5); return (y * "
+    "weight.double()).to(x.dtype)",
 }
 
 ROPE_WRONG = {
@@ -172,25 +189,43 @@ LOSS_WRONG = {
     "no shift, padding counted": "return F.cross_entropy(logits.flatten(0, 1), ids.flatten())",
     "shift backwards": "return F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten(), ignore_index=pad_id)",
     "padding counted": "return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())",
-    "padding zeroed but counted": "t = ids[:, 1:]; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); return (l * (t != pad_id)).mean()",
-    "sum": "return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id, reduction='sum')",
-    "mean of row means": "t = ids[:, 1:]; m = (t != pad_id).float(); l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); return ((l * m).sum(1) / m.sum(1).clamp(min=1)).mean()",
-    "bits": "t = ids[:, 1:]; m = t != pad_id; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); return (l * m).sum() / m.sum().clamp(min=1) / math.log(2)",
-    "sign": "t = ids[:, 1:]; m = t != pad_id; l = logits[:, :-1].log_softmax(-1).gather(-1, t[..., None])[..., 0]; return (l * m).sum() / m.sum().clamp(min=1)",
-    "softmax twice": "t = ids[:, 1:]; m = t != pad_id; l = F.cross_entropy(logits[:, :-1].softmax(-1).transpose(1, 2), t, reduction='none'); return (l * m).sum() / m.sum().clamp(min=1)",
-    "divides by all real tokens": "t = ids[:, 1:]; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); return (l * (t != pad_id)).sum() / (ids != pad_id).sum().clamp(min=1)",
-    "mask of the input": "t = ids[:, 1:]; m = ids[:, :-1] != pad_id; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); return (l * m).sum() / m.sum().clamp(min=1)",
+    "padding zeroed but counted": "t = ids[:, 1:]; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, "
+    "reduction='none'); return (l * (t != pad_id)).mean()",
+    "sum": "return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id, "
+    "reduction='sum')",
+    "mean of row means": "t = ids[:, 1:]; m = (t != pad_id).float(); l = F.cross_entropy(logits[:, :-1].transpose(1, "
+    "2), t, reduction='none'); return ((l * m).sum(1) / m.sum(1).clamp(min=1)).mean()",
+    "bits": "t = ids[:, 1:]; m = t != pad_id; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, "
+    "reduction='none'); return (l * m).sum() / m.sum().clamp(min=1) / math.log(2)",
+    "sign": "t = ids[:, 1:]; m = t != pad_id; l = logits[:, :-1].log_softmax(-1).gather(-1, t[..., None])[..., 0]; "
+    "return (l * m).sum() / m.sum().clamp(min=1)",
+    "softmax twice": "t = ids[:, 1:]; m = t != pad_id; l = F.cross_entropy(logits[:, :-1].softmax(-1).transpose(1, 2), "
+    "t, reduction='none'); return (l * m).sum() / m.sum().clamp(min=1)",
+    "divides by all real tokens": "t = ids[:, 1:]; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, "
+    "reduction='none'); return (l * (t != pad_id)).sum() / (ids != "
+    "pad_id).sum().clamp(min=1)",
+    "mask of the input": "t = ids[:, 1:]; m = ids[:, :-1] != pad_id; l = F.cross_entropy(logits[:, :-1].transpose(1, "
+    "2), t, reduction='none'); return (l * m).sum() / m.sum().clamp(min=1)",
     "NaN on padding": "return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)",
-    "log of softmax": "t = ids[:, 1:]; m = t != pad_id; l = -logits[:, :-1].softmax(-1).gather(-1, t[..., None])[..., 0].log(); return torch.where(m, l, 0.0).sum() / m.sum().clamp(min=1)",
-    "ε in the log": "t = ids[:, 1:]; m = t != pad_id; l = -(logits[:, :-1].softmax(-1).gather(-1, t[..., None])[..., 0] + 1e-9).log(); return torch.where(m, l, 0.0).sum() / m.sum().clamp(min=1)",
-    "pad fixed at 0": "t = ids[:, 1:]; m = t != 0; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); return (l * m).sum() / m.sum().clamp(min=1)",
-    "a Python number": "t = ids[:, 1:]; m = t != pad_id; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); return ((l * m).sum() / m.sum().clamp(min=1)).item()",
-    "writes -100 into ids": "ids[ids == pad_id] = -100; t = ids[:, 1:]; n = (t != -100).sum().clamp(min=1); return F.cross_entropy(logits[:, :-1].flatten(0, 1), t.flatten(), reduction='sum') / n",
+    "log of softmax": "t = ids[:, 1:]; m = t != pad_id; l = -logits[:, :-1].softmax(-1).gather(-1, t[..., None])[..., "
+    "0].log(); return torch.where(m, l, 0.0).sum() / m.sum().clamp(min=1)",
+    "ε in the log": "t = ids[:, 1:]; m = t != pad_id; l = -(logits[:, :-1].softmax(-1).gather(-1, t[..., None])[..., "
+    "0] + 1e-9).log(); return torch.where(m, l, 0.0).sum() / m.sum().clamp(min=1)",
+    "pad fixed at 0": "t = ids[:, 1:]; m = t != 0; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, "
+    "reduction='none'); return (l * m).sum() / m.sum().clamp(min=1)",
+    "a Python number": "t = ids[:, 1:]; m = t != pad_id; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, "
+    "reduction='none'); return ((l * m).sum() / m.sum().clamp(min=1)).item()",
+    "writes -100 into ids": "ids[ids == pad_id] = -100; t = ids[:, 1:]; n = (t != -100).sum().clamp(min=1); return "
+    "F.cross_entropy(logits[:, :-1].flatten(0, 1), t.flatten(), reduction='sum') / n",
 }
 LOSS_RIGHT = {
-    "cross_entropy": "t = ids[:, 1:].reshape(-1); n = (t != pad_id).sum().clamp(min=1); return F.cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), t, ignore_index=pad_id, reduction='sum') / n",
-    "gather": "t = ids[:, 1:]; m = t != pad_id; l = -logits[:, :-1].log_softmax(-1).gather(-1, t.unsqueeze(-1)).squeeze(-1); return (l * m).sum() / m.sum().clamp(min=1)",
-    "logsumexp, real tokens picked out": "x, t = logits[:, :-1], ids[:, 1:]; m = t != pad_id; l = x.logsumexp(-1) - x.gather(-1, t[..., None])[..., 0]; return l[m].sum() / max(int(m.sum()), 1)",
+    "cross_entropy": "t = ids[:, 1:].reshape(-1); n = (t != pad_id).sum().clamp(min=1); return "
+    "F.cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), t, ignore_index=pad_id, "
+    "reduction='sum') / n",
+    "gather": "t = ids[:, 1:]; m = t != pad_id; l = -logits[:, :-1].log_softmax(-1).gather(-1, "
+    "t.unsqueeze(-1)).squeeze(-1); return (l * m).sum() / m.sum().clamp(min=1)",
+    "logsumexp, real tokens picked out": "x, t = logits[:, :-1], ids[:, 1:]; m = t != pad_id; l = x.logsumexp(-1) - "
+    "x.gather(-1, t[..., None])[..., 0]; return l[m].sum() / max(int(m.sum()), 1)",
     "one-hot": """x, t = F.log_softmax(logits, -1)[:, :-1], ids[:, 1:]
     w = (t != pad_id).to(x.dtype)
     return -(F.one_hot(t, x.shape[-1]) * x).sum(-1).mul(w).sum() / torch.clamp(w.sum(), min=1.0)""",
@@ -209,43 +244,75 @@ SCHEDULE_WRONG = {
     "one step late": f"{RAMP}p = min(1, (step - warmup) / max(1, total - warmup)); return peak * (1 - (1 - floor) * p)",
     "no warm-up": "p = min(1, step / max(1, total - 1)); return peak * (1 - (1 - floor) * p)",
     "never falls": "return peak * min(1, (step + 1) / max(1, warmup))",
-    "ramp from the floor": f"if step < warmup: return peak * (floor + (1 - floor) * (step + 1) / warmup)\n    {FALL}return peak * (1 - (1 - floor) * p)",
+    "ramp from the floor": "if step < warmup: return peak * (floor + (1 - floor) * (step + 1) / warmup)\n    "
+    f"{FALL}return peak * (1 - (1 - floor) * p)",
     "floor on top": f"{RAMP}{FALL}return peak * (1 - p) + floor * peak",
     "cut off at the floor": f"{RAMP}{FALL}return max(floor * peak, peak * (1 - p))",
     "runs on below the floor": f"{RAMP}return peak * (1 - (1 - floor) * (step - warmup) / max(1, total - 1 - warmup))",
-    "divides by total − 1 − warmup = 0": f"{RAMP}p = min(1, (step - warmup) / (total - 1 - warmup)); return peak * (1 - (1 - floor) * p)",
-    "divides by warmup = 0": f"w = (step + 1) / warmup\n    if step < warmup: return peak * w\n    {FALL}return peak * (1 - (1 - floor) * p)",
+    "divides by total − 1 − warmup = 0": f"{RAMP}p = min(1, (step - warmup) / (total - 1 - warmup)); return peak * (1 "
+    "- (1 - floor) * p)",
+    "divides by warmup = 0": f"w = (step + 1) / warmup\n    if step < warmup: return peak * w\n    {FALL}return peak * "
+    "(1 - (1 - floor) * p)",
     "floor divided by the peak": f"{RAMP}{FALL}low = floor / peak; return peak - (peak - low) * p",
-    "integer division": f"if step < warmup: return peak * ((step + 1) // warmup)\n    {FALL}return peak * (1 - (1 - floor) * p)",
-    "a tensor": f"if step < warmup: return torch.tensor(peak * (step + 1) / warmup)\n    {FALL}return torch.tensor(peak * (1 - (1 - floor) * p))",
+    "integer division": f"if step < warmup: return peak * ((step + 1) // warmup)\n    {FALL}return peak * (1 - (1 - "
+    "floor) * p)",
+    "a tensor": f"if step < warmup: return torch.tensor(peak * (step + 1) / warmup)\n    {FALL}return "
+    "torch.tensor(peak * (1 - (1 - floor) * p))",
 }
 SCHEDULE_RIGHT = {
     "two branches": f"{RAMP}{FALL}return peak * (1 - (1 - floor) * p)",
-    "the smaller of two lines": "ramp = (step + 1) / warmup if step < warmup else 1.0\n    left = (total - 1 - step) / max(1, total - 1 - warmup)\n    fall = floor + (1 - floor) * min(1, max(0, left))\n    return peak * (ramp if step < warmup else (1.0 if step == warmup else fall))",
-    "numpy": "if step < warmup:\n        return float(np.interp(step + 1, [0, warmup], [0, peak]))\n    return float(np.interp(step, [warmup, max(total - 1, warmup + 1)], [peak, floor * peak]))",
-    "lerp": "if step + 1 <= warmup: return (step + 1) * peak / warmup\n    if step == warmup: return peak\n    w = (step - warmup) / (total - 1 - warmup) if step < total - 1 else 1.0\n    return (1 - w) * peak + w * floor * peak",
+    "the smaller of two lines": "ramp = (step + 1) / warmup if step < warmup else 1.0\n    left = (total - 1 - step) / "
+    "max(1, total - 1 - warmup)\n    fall = floor + (1 - floor) * min(1, max(0, left))\n  "
+    "  return peak * (ramp if step < warmup else (1.0 if step == warmup else fall))",
+    "numpy": "if step < warmup:\n        return float(np.interp(step + 1, [0, warmup], [0, peak]))\n    return "
+    "float(np.interp(step, [warmup, max(total - 1, warmup + 1)], [peak, floor * peak]))",
+    "lerp": "if step + 1 <= warmup: return (step + 1) * peak / warmup\n    if step == warmup: return peak\n    w = "
+    "(step - warmup) / (total - 1 - warmup) if step < total - 1 else 1.0\n    return (1 - w) * peak + w * "
+    "floor * peak",
 }
 
 SAMPLING_WRONG = {
-    "one too few": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) <= top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "one too many": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); n = int((s.cumsum(0) < top_p).sum()) + 2; s[n:] = 0; s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "not renormalised": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); return torch.zeros_like(s).scatter(0, i, s)",
-    "times the temperature": "s, i = torch.softmax(logits * temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "no temperature": "s, i = torch.softmax(logits, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "set before the temperature": "s, i = torch.softmax(logits, -1).sort(descending=True); keep = i[s.cumsum(0) - s < top_p]; p = torch.softmax(logits / temperature, -1); y = torch.zeros_like(p); y[keep] = p[keep]; return y / y.sum()",
+    "one too few": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) "
+    "<= top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
+    "one too many": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); n = int((s.cumsum(0) < "
+    "top_p).sum()) + 2; s[n:] = 0; s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
+    "not renormalised": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = "
+    "torch.where(s.cumsum(0) - s < top_p, s, 0); return torch.zeros_like(s).scatter(0, i, s)",
+    "times the temperature": "s, i = torch.softmax(logits * temperature, -1).sort(descending=True); s = "
+    "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
+    "torch.zeros_like(s).scatter(0, i, s)",
+    "no temperature": "s, i = torch.softmax(logits, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < "
+    "top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
+    "set before the temperature": "s, i = torch.softmax(logits, -1).sort(descending=True); keep = i[s.cumsum(0) - s < "
+    "top_p]; p = torch.softmax(logits / temperature, -1); y = torch.zeros_like(p); "
+    "y[keep] = p[keep]; return y / y.sum()",
     "top_p ignored": "return torch.softmax(logits / temperature, -1)",
-    "ascending": "s, i = torch.softmax(logits / temperature, -1).sort(); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "left sorted": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); return s / s.sum()",
-    "a threshold for each token": "p = torch.softmax(logits / temperature, -1); p = torch.where(p >= top_p, p, 0); return p / p.sum()",
-    "min-p": "p = torch.softmax(logits / temperature, -1); p = torch.where(p >= (1 - top_p) * p.max(), p, 0); return p / p.sum()",
-    "gathered, not scattered": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return s[i]",
-    "ties kept by value": "p = torch.softmax(logits / temperature, -1); s = p.sort(descending=True).values; cut = s[min(int((s.cumsum(0) < top_p).sum()), len(s) - 1)]; p = torch.where(p >= cut, p, 0); return p / p.sum()",
-    "exp overflows": "e = (logits / temperature).exp(); p = e / e.sum(); s, i = p.sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "temperature in place": "logits /= temperature; s, i = torch.softmax(logits, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "forbidden logits set to 0": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); drop = i[s.cumsum(0) - s >= top_p]; x = logits.clone(); x[drop] = 0; return torch.softmax(x / temperature, -1)",
+    "ascending": "s, i = torch.softmax(logits / temperature, -1).sort(); s = torch.where(s.cumsum(0) - s < top_p, s, "
+    "0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
+    "left sorted": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) "
+    "- s < top_p, s, 0); return s / s.sum()",
+    "a threshold for each token": "p = torch.softmax(logits / temperature, -1); p = torch.where(p >= top_p, p, 0); "
+    "return p / p.sum()",
+    "min-p": "p = torch.softmax(logits / temperature, -1); p = torch.where(p >= (1 - top_p) * p.max(), p, 0); return p "
+    "/ p.sum()",
+    "gathered, not scattered": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = "
+    "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return s[i]",
+    "ties kept by value": "p = torch.softmax(logits / temperature, -1); s = p.sort(descending=True).values; cut = "
+    "s[min(int((s.cumsum(0) < top_p).sum()), len(s) - 1)]; p = torch.where(p >= cut, p, 0); "
+    "return p / p.sum()",
+    "exp overflows": "e = (logits / temperature).exp(); p = e / e.sum(); s, i = p.sort(descending=True); s = "
+    "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
+    "torch.zeros_like(s).scatter(0, i, s)",
+    "temperature in place": "logits /= temperature; s, i = torch.softmax(logits, -1).sort(descending=True); s = "
+    "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
+    "torch.zeros_like(s).scatter(0, i, s)",
+    "forbidden logits set to 0": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); drop = "
+    "i[s.cumsum(0) - s >= top_p]; x = logits.clone(); x[drop] = 0; return "
+    "torch.softmax(x / temperature, -1)",
 }
 SAMPLING_RIGHT = {
-    "scatter": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0.0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
+    "scatter": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s "
+    "< top_p, s, 0.0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
     "count, then mask logits": """s, i = torch.softmax(logits / temperature, -1).sort(descending=True)
     n = min(int((s.cumsum(0) < top_p).sum()) + 1, len(s))
     x = torch.full_like(logits, -math.inf); x[i[:n]] = logits[i[:n]]
@@ -261,77 +328,148 @@ SAMPLING_RIGHT = {
 }
 
 LIMIT_WRONG = {
-    "mean over documents": "l = float(losses.mean()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': 100 * (l / entropy - 1)}",
-    "sum": "l = float((losses * tokens).sum()); return {'loss': l, 'perplexity': float(torch.tensor(l).exp()), 'gap_percent': 100 * (l / entropy - 1)}",
-    "gap against the loss": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': 100 * (l - entropy) / l}",
-    "gap as a share": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': l / entropy - 1}",
-    "gap in nats": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': l - entropy}",
-    "the ratio": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': 100 * l / entropy}",
-    "sign": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': 100 * (entropy - l) / entropy}",
-    "perplexity base 2": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': 2 ** l, 'gap_percent': 100 * (l / entropy - 1)}",
-    "mean perplexity": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': float(losses.exp().mean()), 'gap_percent': 100 * (l / entropy - 1)}",
-    "clipped": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': max(0, 100 * (l / entropy - 1))}",
-    "absolute": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': abs(100 * (l / entropy - 1))}",
-    "in place": "losses *= tokens; l = float(losses.sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': 100 * (l / entropy - 1)}",
-    "another key": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap': 100 * (l / entropy - 1)}",
-    "perplexity is the loss": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': l, 'gap_percent': 100 * (l / entropy - 1)}",
+    "mean over documents": "l = float(losses.mean()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': 100 "
+    "* (l / entropy - 1)}",
+    "sum": "l = float((losses * tokens).sum()); return {'loss': l, 'perplexity': float(torch.tensor(l).exp()), "
+    "'gap_percent': 100 * (l / entropy - 1)}",
+    "gap against the loss": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': "
+    "math.exp(l), 'gap_percent': 100 * (l - entropy) / l}",
+    "gap as a share": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': "
+    "math.exp(l), 'gap_percent': l / entropy - 1}",
+    "gap in nats": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), "
+    "'gap_percent': l - entropy}",
+    "the ratio": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), "
+    "'gap_percent': 100 * l / entropy}",
+    "sign": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), "
+    "'gap_percent': 100 * (entropy - l) / entropy}",
+    "perplexity base 2": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': 2 ** l, "
+    "'gap_percent': 100 * (l / entropy - 1)}",
+    "mean perplexity": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': "
+    "float(losses.exp().mean()), 'gap_percent': 100 * (l / entropy - 1)}",
+    "clipped": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), "
+    "'gap_percent': max(0, 100 * (l / entropy - 1))}",
+    "absolute": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), "
+    "'gap_percent': abs(100 * (l / entropy - 1))}",
+    "in place": "losses *= tokens; l = float(losses.sum() / tokens.sum()); return {'loss': l, 'perplexity': "
+    "math.exp(l), 'gap_percent': 100 * (l / entropy - 1)}",
+    "another key": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), "
+    "'gap': 100 * (l / entropy - 1)}",
+    "perplexity is the loss": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': l, "
+    "'gap_percent': 100 * (l / entropy - 1)}",
 }
 LIMIT_RIGHT = {
-    "weighted mean": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), 'gap_percent': 100 * (l - entropy) / entropy}",
-    "tensors stay tensors": "l = (losses * tokens).sum() / tokens.sum(); return {'loss': l, 'perplexity': l.exp(), 'gap_percent': (l / entropy - 1) * 100}",
-    "numpy": "l = float(np.average(losses.numpy(), weights=tokens.numpy())); return dict(loss=l, perplexity=float(np.exp(l)), gap_percent=100 * (l / entropy - 1))",
-    "a loop": "total = sum(l * n for l, n in zip(losses.tolist(), tokens.tolist())); l = total / sum(tokens.tolist()); return {'gap_percent': l / entropy * 100 - 100, 'loss': l, 'perplexity': math.e ** l}",
+    "weighted mean": "l = float((losses * tokens).sum() / tokens.sum()); return {'loss': l, 'perplexity': math.exp(l), "
+    "'gap_percent': 100 * (l - entropy) / entropy}",
+    "tensors stay tensors": "l = (losses * tokens).sum() / tokens.sum(); return {'loss': l, 'perplexity': l.exp(), "
+    "'gap_percent': (l / entropy - 1) * 100}",
+    "numpy": "l = float(np.average(losses.numpy(), weights=tokens.numpy())); return dict(loss=l, "
+    "perplexity=float(np.exp(l)), gap_percent=100 * (l / entropy - 1))",
+    "a loop": "total = sum(l * n for l, n in zip(losses.tolist(), tokens.tolist())); l = total / sum(tokens.tolist()); "
+    "return {'gap_percent': l / entropy * 100 - 100, 'loss': l, 'perplexity': math.e ** l}",
 }
 
 POWER_WRONG = {
     "whole loss": "s, i = np.polyfit(np.log(sizes), np.log(losses), 1); return float(np.exp(i)), float(-s)",
-    "sign of b": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(np.exp(i)), float(s)",
-    "a a logarithm": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(i), float(-s)",
-    "two bases": "s, i = np.polyfit(np.log10(sizes), np.log10(np.array(losses) - entropy), 1); return float(np.exp(i)), float(-s)",
-    "swapped": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(-s), float(np.exp(i))",
-    "first and last": "e = np.array(losses) - entropy; s = np.log(e[-1] / e[0]) / np.log(sizes[-1] / sizes[0]); return float(e[0] / sizes[0] ** s), float(-s)",
-    "sizes not logged": "s, i = np.polyfit(sizes, np.log(np.array(losses) - entropy), 1); return float(np.exp(i)), float(-s)",
+    "sign of b": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(np.exp(i)), "
+    "float(s)",
+    "a a logarithm": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(i), "
+    "float(-s)",
+    "two bases": "s, i = np.polyfit(np.log10(sizes), np.log10(np.array(losses) - entropy), 1); return "
+    "float(np.exp(i)), float(-s)",
+    "swapped": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(-s), "
+    "float(np.exp(i))",
+    "first and last": "e = np.array(losses) - entropy; s = np.log(e[-1] / e[0]) / np.log(sizes[-1] / sizes[0]); return "
+    "float(e[0] / sizes[0] ** s), float(-s)",
+    "sizes not logged": "s, i = np.polyfit(sizes, np.log(np.array(losses) - entropy), 1); return float(np.exp(i)), "
+    "float(-s)",
     "excess not logged": "s, i = np.polyfit(np.log(sizes), np.array(losses) - entropy, 1); return float(i), float(-s)",
-    "fitted the other way round": "s, i = np.polyfit(np.log(np.array(losses) - entropy), np.log(sizes), 1); return float(np.exp(-i / s)), float(-1 / s)",
-    "entropy added": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) + entropy), 1); return float(np.exp(i)), float(-s)",
-    "relative excess": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) / max(entropy, 1e-9)), 1); return float(np.exp(i)), float(-s)",
-    "a from one point": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float((losses[0] - entropy) * sizes[0] ** -s), float(-s)",
-    "smallest and largest": "e = np.array(losses) - entropy; j, k = int(np.argmin(sizes)), int(np.argmax(sizes)); s = np.log(e[k] / e[j]) / np.log(sizes[k] / sizes[j]); return float(e[j] / sizes[j] ** s), float(-s)",
+    "fitted the other way round": "s, i = np.polyfit(np.log(np.array(losses) - entropy), np.log(sizes), 1); return "
+    "float(np.exp(-i / s)), float(-1 / s)",
+    "entropy added": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) + entropy), 1); return "
+    "float(np.exp(i)), float(-s)",
+    "relative excess": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) / max(entropy, 1e-9)), 1); return "
+    "float(np.exp(i)), float(-s)",
+    "a from one point": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return "
+    "float((losses[0] - entropy) * sizes[0] ** -s), float(-s)",
+    "smallest and largest": "e = np.array(losses) - entropy; j, k = int(np.argmin(sizes)), int(np.argmax(sizes)); s = "
+    "np.log(e[k] / e[j]) / np.log(sizes[k] / sizes[j]); return float(e[j] / sizes[j] ** s), "
+    "float(-s)",
 }
 POWER_RIGHT = {
-    "polyfit": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(np.exp(i)), float(-s)",
-    "lstsq": "x = torch.tensor(sizes, dtype=torch.float64).log(); y = (torch.tensor(losses, dtype=torch.float64) - entropy).log(); A = torch.stack([torch.ones_like(x), x], 1); w = torch.linalg.lstsq(A, y[:, None]).solution[:, 0]; return w[0].exp().item(), -w[1].item()",
-    "covariance by hand": "x = [math.log(n) for n in sizes]; y = [math.log(l - entropy) for l in losses]; mx, my = sum(x) / len(x), sum(y) / len(y); s = sum((u - mx) * (v - my) for u, v in zip(x, y)) / sum((u - mx) ** 2 for u in x); return [math.exp(my - s * mx), -s]",
-    "base 10 throughout": "s, i = np.polyfit(np.log10(sizes), np.log10(np.array(losses) - entropy), 1); return 10 ** float(i), -float(s)",
+    "polyfit": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return float(np.exp(i)), "
+    "float(-s)",
+    "lstsq": "x = torch.tensor(sizes, dtype=torch.float64).log(); y = (torch.tensor(losses, dtype=torch.float64) - "
+    "entropy).log(); A = torch.stack([torch.ones_like(x), x], 1); w = torch.linalg.lstsq(A, y[:, "
+    "None]).solution[:, 0]; return w[0].exp().item(), -w[1].item()",
+    "covariance by hand": "x = [math.log(n) for n in sizes]; y = [math.log(l - entropy) for l in losses]; mx, my = "
+    "sum(x) / len(x), sum(y) / len(y); s = sum((u - mx) * (v - my) for u, v in zip(x, y)) / "
+    "sum((u - mx) ** 2 for u in x); return [math.exp(my - s * mx), -s]",
+    "base 10 throughout": "s, i = np.polyfit(np.log10(sizes), np.log10(np.array(losses) - entropy), 1); return 10 ** "
+    "float(i), -float(s)",
 }
 
-# words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has to do)
+# words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
+# to do)
+# fmt: off
 NAMED = {
-    "causal_attention": {"no mask": "to its right", "mask reversed": "wrong way round", "mask after softmax": "after the softmax", "mask with 0": "set to 0", "no scale": "not divided by √P",
-                         "scale P": "divided by P", "scale √T": "√T", "softmax over queries": "over the queries", "key_mask ignored": "key_mask was ignored", "additive -1e4": "large scores can beat"},
-    "rms_norm": {"layer norm": "LayerNorm", "no weight": "weight is missing", "no eps": "ε is missing", "eps outside the root": "outside the root", "no root": "root is missing", "sum not mean": "added up",
-                 "times the rms": "multiplied by the root", "axis 1": "over the tokens", "whole tensor": "whole tensor", "weight added": "was added", "half overflows": "overflowed"},
-    "apply_rope": {"interleaved": "neighbours", "backwards": "backwards", "rising frequencies": "rise", "exponent i/P": "−i/P", "exponent 4i/P": "(P/2)", "i from 1": "starts at i = 1", "positions from 1": "positions start at 1",
-                   "cosine only": "only the cosine", "positions ignored": "counted 0, 1, 2", "theta fixed": "θ is fixed", "angles in x's dtype": "angles were rounded to bfloat16", "unchanged": "unchanged"},
-    "next_token_loss": {"no shift": "no shift:", "no shift, padding counted": "no shift, and", "shift backwards": "wrong way", "padding counted": "padding was counted", "padding zeroed but counted": "still counted", "sum": "summed",
-                        "mean of row means": "row's mean", "bits": "bits", "sign": "sign", "softmax twice": "softmax ran before", "divides by all real tokens": "all the tokens", "mask of the input": "input token", "pad fixed at 0": "fixed at 0"},
-    "learning_rate": {"starts at 0": "learning rate 0", "decays to 0": "goes to 0", "floor is a rate": "share of the peak", "cosine": "cosine", "progress from step 0": "from step 0", "one step late": "too late",
-                      "never falls": "never falls", "no warm-up": "no warm-up", "ramp from the floor": "starts at the floor"},
-    "top_p_probs": {"one too few": "just under", "one too many": "too many", "not renormalised": "not scaled up", "times the temperature": "multiplied by the temperature", "no temperature": "left out",
-                    "set before the temperature": "before the temperature", "top_p ignored": "not used", "ascending": "UNlikeliest", "left sorted": "sorted order"},
-    "distance_to_limit": {"mean over documents": "over documents", "sum": "summed", "gap against the loss": "against the loss", "gap as a share": "share", "gap in nats": "in nats", "the ratio": "whole ratio", "sign": "wrong sign",
+    "causal_attention": {"no mask": "to its right", "mask reversed": "wrong way round",
+        "mask after softmax": "after the softmax", "mask with 0": "set to 0", "no scale": "not divided by √P",
+                         "scale P": "divided by P", "scale √T": "√T", "softmax over queries": "over the queries",
+                             "key_mask ignored": "key_mask was ignored", "additive -1e4": "large scores can beat"},
+    "rms_norm": {"layer norm": "LayerNorm", "no weight": "weight is missing", "no eps": "ε is missing",
+        "eps outside the root": "outside the root", "no root": "root is missing", "sum not mean": "added up",
+                 "times the rms": "multiplied by the root", "axis 1": "over the tokens", "whole tensor": "whole tensor",
+                     "weight added": "was added", "half overflows": "overflowed"},
+    "apply_rope": {"interleaved": "neighbours", "backwards": "backwards", "rising frequencies": "rise",
+        "exponent i/P": "−i/P", "exponent 4i/P": "(P/2)", "i from 1": "starts at i = 1",
+        "positions from 1": "positions start at 1",
+                   "cosine only": "only the cosine", "positions ignored": "counted 0, 1, 2",
+                       "theta fixed": "θ is fixed", "angles in x's dtype": "angles were rounded to bfloat16",
+                       "unchanged": "unchanged"},
+    "next_token_loss": {"no shift": "no shift:", "no shift, padding counted": "no shift, and",
+        "shift backwards": "wrong way", "padding counted": "padding was counted",
+        "padding zeroed but counted": "still counted", "sum": "summed",
+                        "mean of row means": "row's mean", "bits": "bits", "sign": "sign",
+                            "softmax twice": "softmax ran before", "divides by all real tokens": "all the tokens",
+                            "mask of the input": "input token", "pad fixed at 0": "fixed at 0"},
+    "learning_rate": {"starts at 0": "learning rate 0", "decays to 0": "goes to 0",
+        "floor is a rate": "share of the peak", "cosine": "cosine", "progress from step 0": "from step 0",
+        "one step late": "too late",
+                      "never falls": "never falls", "no warm-up": "no warm-up",
+                          "ramp from the floor": "starts at the floor"},
+    "top_p_probs": {"one too few": "just under", "one too many": "too many", "not renormalised": "not scaled up",
+        "times the temperature": "multiplied by the temperature", "no temperature": "left out",
+                    "set before the temperature": "before the temperature", "top_p ignored": "not used",
+                        "ascending": "UNlikeliest", "left sorted": "sorted order"},
+    "distance_to_limit": {"mean over documents": "over documents", "sum": "summed",
+        "gap against the loss": "against the loss", "gap as a share": "share", "gap in nats": "in nats",
+        "the ratio": "whole ratio", "sign": "wrong sign",
                           "perplexity base 2": "2 to the loss", "mean perplexity": "averaged over documents"},
-    "fit_power_law": {"whole loss": "whole loss", "sign of b": "wrong sign", "a a logarithm": "still a logarithm", "two bases": "base 10", "swapped": "changed places", "first and last": "first and the last",
+    "fit_power_law": {"whole loss": "whole loss", "sign of b": "wrong sign", "a a logarithm": "still a logarithm",
+        "two bases": "base 10", "swapped": "changed places", "first and last": "first and the last",
                       "sizes not logged": "sizes were not", "excess not logged": "excess was not"},
 }
+# fmt: on
 
 SIGNATURES = {
-    "causal_attention": "q, k, v, key_mask=None", "rms_norm": "x, weight, eps=1e-6", "apply_rope": "x, positions, theta=10000.0", "next_token_loss": "logits, ids, pad_id=0",
-    "learning_rate": "step, total, warmup, peak, floor", "top_p_probs": "logits, temperature, top_p", "distance_to_limit": "losses, tokens, entropy", "fit_power_law": "sizes, losses, entropy",
+    "causal_attention": "q, k, v, key_mask=None",
+    "rms_norm": "x, weight, eps=1e-6",
+    "apply_rope": "x, positions, theta=10000.0",
+    "next_token_loss": "logits, ids, pad_id=0",
+    "learning_rate": "step, total, warmup, peak, floor",
+    "top_p_probs": "logits, temperature, top_p",
+    "distance_to_limit": "losses, tokens, entropy",
+    "fit_power_law": "sizes, losses, entropy",
 }
 BODIES = {
-    "causal_attention": (ATTENTION_WRONG, ATTENTION_RIGHT), "rms_norm": (RMS_WRONG, RMS_RIGHT), "apply_rope": (ROPE_WRONG, ROPE_RIGHT), "next_token_loss": (LOSS_WRONG, LOSS_RIGHT),
-    "learning_rate": (SCHEDULE_WRONG, SCHEDULE_RIGHT), "top_p_probs": (SAMPLING_WRONG, SAMPLING_RIGHT), "distance_to_limit": (LIMIT_WRONG, LIMIT_RIGHT), "fit_power_law": (POWER_WRONG, POWER_RIGHT),
+    "causal_attention": (ATTENTION_WRONG, ATTENTION_RIGHT),
+    "rms_norm": (RMS_WRONG, RMS_RIGHT),
+    "apply_rope": (ROPE_WRONG, ROPE_RIGHT),
+    "next_token_loss": (LOSS_WRONG, LOSS_RIGHT),
+    "learning_rate": (SCHEDULE_WRONG, SCHEDULE_RIGHT),
+    "top_p_probs": (SAMPLING_WRONG, SAMPLING_RIGHT),
+    "distance_to_limit": (LIMIT_WRONG, LIMIT_RIGHT),
+    "fit_power_law": (POWER_WRONG, POWER_RIGHT),
 }
 
 
@@ -340,6 +478,10 @@ def source(name, body):
 
 
 BANK = {
-    name: {"wrong": {label: source(name, body) for label, body in wrong.items()}, "right": {label: source(name, body) for label, body in right.items()}, "named": NAMED[name]}
+    name: {
+        "wrong": {label: source(name, body) for label, body in wrong.items()},
+        "right": {label: source(name, body) for label, body in right.items()},
+        "named": NAMED[name],
+    }
     for name, (wrong, right) in BODIES.items()
 }

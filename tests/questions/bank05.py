@@ -1,6 +1,8 @@
-"""Lab 05: wrong answers that students really write, and right answers written in other ways. Each is source text for a fresh namespace.
+"""Lab 05: wrong answers that students really write, and right answers written in other ways. Each is source text for a
+fresh namespace.
 
-A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the card must show.
+A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the
+card must show.
 """
 
 PRELUDE = "import math\nimport re\nfrom collections import Counter\nimport torch\nimport torch.nn.functional as F\n"
@@ -26,23 +28,39 @@ WORDS_RIGHT = {
 }
 
 IDF_WRONG = {
-    "occurrences": "n = Counter(w for d in documents for w in d); N = len(documents); return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "no 1 +": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log((N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "log N/n": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(N / c) for w, c in n.items()}",
-    "log 1 + N/n": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + N / c) for w, c in n.items()}",
-    "no halves": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + (N - c) / c) for w, c in n.items()}",
-    "log10": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log10(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "log2": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log2(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "no log": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: 1 + (N - c + .5) / (c + .5) for w, c in n.items()}",
-    "upside down": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + (c + .5) / (N - c + .5)) for w, c in n.items()}",
-    "N is words": "n = Counter(w for d in documents for w in set(d)); N = sum(map(len, documents)); return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "N is different words": "n = Counter(w for d in documents for w in set(d)); N = len(n); return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "empty documents dropped": "documents = [d for d in documents if d]; n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "negative cut to 0": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: max(0.0, math.log((N - c + .5) / (c + .5))) for w, c in n.items()}",
+    "occurrences": "n = Counter(w for d in documents for w in d); N = len(documents); return {w: math.log(1 + (N - c + "
+    ".5) / (c + .5)) for w, c in n.items()}",
+    "no 1 +": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log((N - c + .5) "
+    "/ (c + .5)) for w, c in n.items()}",
+    "log N/n": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(N / c) for "
+    "w, c in n.items()}",
+    "log 1 + N/n": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + N / "
+    "c) for w, c in n.items()}",
+    "no halves": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + (N - "
+    "c) / c) for w, c in n.items()}",
+    "log10": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log10(1 + (N - c "
+    "+ .5) / (c + .5)) for w, c in n.items()}",
+    "log2": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log2(1 + (N - c + "
+    ".5) / (c + .5)) for w, c in n.items()}",
+    "no log": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: 1 + (N - c + .5) / (c "
+    "+ .5) for w, c in n.items()}",
+    "upside down": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + (c "
+    "+ .5) / (N - c + .5)) for w, c in n.items()}",
+    "N is words": "n = Counter(w for d in documents for w in set(d)); N = sum(map(len, documents)); return {w: "
+    "math.log(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
+    "N is different words": "n = Counter(w for d in documents for w in set(d)); N = len(n); return {w: math.log(1 + (N "
+    "- c + .5) / (c + .5)) for w, c in n.items()}",
+    "empty documents dropped": "documents = [d for d in documents if d]; n = Counter(w for d in documents for w in "
+    "set(d)); N = len(documents); return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, "
+    "c in n.items()}",
+    "negative cut to 0": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: max(0.0, "
+    "math.log((N - c + .5) / (c + .5))) for w, c in n.items()}",
 }
 IDF_RIGHT = {
-    "counter": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
-    "log1p": "N = len(documents); vocabulary = {w for d in documents for w in d}; return {w: math.log1p((N - n + .5) / (n + .5)) for w in vocabulary for n in [sum(w in d for d in documents)]}",
+    "counter": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: math.log(1 + (N - c "
+    "+ .5) / (c + .5)) for w, c in n.items()}",
+    "log1p": "N = len(documents); vocabulary = {w for d in documents for w in d}; return {w: math.log1p((N - n + .5) / "
+    "(n + .5)) for w in vocabulary for n in [sum(w in d for d in documents)]}",
     "loops": """n = {}
     for d in documents:
         for w in set(d):
@@ -51,7 +69,14 @@ IDF_RIGHT = {
 }
 
 
-def bm25(share="c[w] / (c[w] + k1 * (1 - b + b * len(d) / mean))", weight="weights.get(w, 0.0)", query="query", before="", test="c[w]", mean="sum(map(len, documents)) / max(1, len(documents)) or 1.0"):
+def bm25(
+    share="c[w] / (c[w] + k1 * (1 - b + b * len(d) / mean))",
+    weight="weights.get(w, 0.0)",
+    query="query",
+    before="",
+    test="c[w]",
+    mean="sum(map(len, documents)) / max(1, len(documents)) or 1.0",
+):
     return f"""{before}
     mean = {mean}
     scores = []
@@ -71,13 +96,18 @@ BM25_WRONG = {
     "tf idf": bm25("c[w]"),
     "binary": bm25("1 / (1 + k1 * (1 - b + b * len(d) / mean))"),
     "length upside down": bm25("c[w] / (c[w] + k1 * (1 - b + b * mean / max(1, len(d))))"),
-    "different words": bm25("c[w] / (c[w] + k1 * (1 - b + b * len(c) / (sum(len(set(x)) for x in documents) / len(documents))))"),
+    "different words": bm25(
+        "c[w] / (c[w] + k1 * (1 - b + b * len(c) / (sum(len(set(x)) for x in documents) / len(documents))))"
+    ),
     "k1 outside": bm25("c[w] / (c[w] + k1 * (1 - b) + b * len(d) / mean)"),
     "longest": bm25("c[w] / (c[w] + k1 * (1 - b + b * len(d) / max(map(len, documents))))"),
     "not divided by the mean": bm25("c[w] / (c[w] + k1 * (1 - b + b * len(d)))"),
     "no tf below": bm25("c[w] / max(1e-9, k1 * (1 - b + b * len(d) / mean))"),
     "tf a share": bm25("(c[w] / len(d)) / (c[w] / len(d) + k1 * (1 - b + b * len(d) / mean))"),
-    "normalised": bm25().replace("return torch.tensor(scores, dtype=torch.float32)", "s = torch.tensor(scores, dtype=torch.float32); return s / s.sum().clamp_min(1e-9)"),
+    "normalised": bm25().replace(
+        "return torch.tensor(scores, dtype=torch.float32)",
+        "s = torch.tensor(scores, dtype=torch.float32); return s / s.sum().clamp_min(1e-9)",
+    ),
     "query as a set": bm25(query="set(query)"),
     "unknown word crashes": bm25(weight="weights[w]", test="True"),
     "0/0 for empty documents": bm25(mean="sum(map(len, documents)) / len(documents)"),
@@ -106,26 +136,38 @@ BM25_RIGHT = {
 }
 
 TOP_WRONG = {
-    "worst first": "order = sorted((k for k, s in enumerate(scores.tolist()) if s > 0), key=lambda k: scores[k].item()); return order[:k]",
-    "best last": "order = sorted((i for i, s in enumerate(scores.tolist()) if s > 0), key=lambda i: (scores[i].item(), i)); return order[-k:]",
-    "order of the board": "order = scores.sort(stable=True).indices.flip(0).tolist(); return sorted([i for i in order if scores[i] > 0][:k])",
-    "the scores": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [scores[i].item() for i in order if scores[i] > 0][:k]",
-    "k − 1": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 0][:k - 1]",
-    "k + 1": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 0][:k + 1]",
-    "from 1": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i + 1 for i in order if scores[i] > 0][:k]",
+    "worst first": "order = sorted((k for k, s in enumerate(scores.tolist()) if s > 0), key=lambda k: "
+    "scores[k].item()); return order[:k]",
+    "best last": "order = sorted((i for i, s in enumerate(scores.tolist()) if s > 0), key=lambda i: (scores[i].item(), "
+    "i)); return order[-k:]",
+    "order of the board": "order = scores.sort(stable=True).indices.flip(0).tolist(); return sorted([i for i in order "
+    "if scores[i] > 0][:k])",
+    "the scores": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [scores[i].item() for i in order "
+    "if scores[i] > 0][:k]",
+    "k − 1": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 0][:k "
+    "- 1]",
+    "k + 1": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 0][:k "
+    "+ 1]",
+    "from 1": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i + 1 for i in order if scores[i] > "
+    "0][:k]",
     "all": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 0]",
-    "earlier first": "order = scores.sort(descending=True, stable=True).indices.tolist(); return [i for i in order if scores[i] > 0][:k]",
+    "earlier first": "order = scores.sort(descending=True, stable=True).indices.tolist(); return [i for i in order if "
+    "scores[i] > 0][:k]",
     "zeros stay": "return scores.sort(stable=True).indices.flip(0).tolist()[:k]",
     "topk": "return torch.topk(scores, k).indices.tolist()",
-    "a threshold": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 1e-6][:k]",
+    "a threshold": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > "
+    "1e-6][:k]",
     "a tensor": "order = scores.sort(stable=True).indices.flip(0); return order[scores[order] > 0][:k]",
-    "negative places": "out = []\n    for _ in range(min(k, len(scores))):\n        i = int(scores.argmax()); out.append(i); scores[i] = -1.0\n    return out",
+    "negative places": "out = []\n    for _ in range(min(k, len(scores))):\n        i = int(scores.argmax()); "
+    "out.append(i); scores[i] = -1.0\n    return out",
 }
 TOP_RIGHT = {
     "flip": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 0][:k]",
-    "sorted": "s = scores.tolist(); return sorted([i for i in range(len(s)) if s[i] > 0], key=lambda i: (s[i], i), reverse=True)[:k]",
+    "sorted": "s = scores.tolist(); return sorted([i for i in range(len(s)) if s[i] > 0], key=lambda i: (s[i], i), "
+    "reverse=True)[:k]",
     "pairs": "return [i for s, i in sorted([(s, i) for i, s in enumerate(scores.tolist())], reverse=True)[:k] if s > 0]",
-    "flipped first": "n = len(scores); order = scores.flip(0).sort(descending=True, stable=True).indices; return [n - 1 - int(i) for i in order if scores[n - 1 - int(i)] > 0][:k]",
+    "flipped first": "n = len(scores); order = scores.flip(0).sort(descending=True, stable=True).indices; return [n - "
+    "1 - int(i) for i in order if scores[n - 1 - int(i)] > 0][:k]",
 }
 
 POOL_WRONG = {
@@ -133,29 +175,47 @@ POOL_WRONG = {
     "not normalised": "m = mask.to(hidden.dtype)[:, :, None]; return (hidden * m).sum(1) / m.sum(1).clamp_min(1)",
     "sum": "return (hidden * mask.to(hidden.dtype)[:, :, None]).sum(1)",
     "over T": "return (hidden * mask.to(hidden.dtype)[:, :, None]).mean(1)",
-    "last token": "n = torch.arange(len(hidden)); last = (mask.long() * torch.arange(mask.shape[1])).argmax(1); return F.normalize(hidden[n, last], dim=-1)",
+    "last token": "n = torch.arange(len(hidden)); last = (mask.long() * torch.arange(mask.shape[1])).argmax(1); return "
+    "F.normalize(hidden[n, last], dim=-1)",
     "last position": "return F.normalize(hidden[:, -1], dim=-1)",
     "first token": "return F.normalize(hidden[:, 0], dim=-1)",
     "max": "return F.normalize(hidden.masked_fill(mask[:, :, None] == 0, -1e30).amax(1), dim=-1)",
-    "normalised first": "h = F.normalize(hidden, dim=-1); return F.normalize((h * mask.to(h.dtype)[:, :, None]).sum(1), dim=-1)",
+    "normalised first": "h = F.normalize(hidden, dim=-1); return F.normalize((h * mask.to(h.dtype)[:, :, "
+    "None]).sum(1), dim=-1)",
     "L1": "m = mask.to(hidden.dtype)[:, :, None]; return F.normalize((hidden * m).sum(1), p=1, dim=-1)",
-    "columns": "m = mask.to(hidden.dtype)[:, :, None]; return F.normalize((hidden * m).sum(1) / m.sum(1).clamp_min(1), dim=0)",
-    "squared length": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / m.sum(1).clamp_min(1); return v / v.pow(2).sum(-1, keepdim=True)",
-    "NaN for padding": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / m.sum(1); return v / v.norm(dim=-1, keepdim=True)",
-    "a constant under the length": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / m.sum(1).clamp_min(1); return v / (v.norm(dim=-1, keepdim=True) + 1e-5)",
-    "cut at a length": "return F.normalize(torch.stack([h[:int(m.sum())].mean(0) if m.any() else h[0] * 0 for h, m in zip(hidden, mask)]), dim=-1)",
+    "columns": "m = mask.to(hidden.dtype)[:, :, None]; return F.normalize((hidden * m).sum(1) / m.sum(1).clamp_min(1), "
+    "dim=0)",
+    "squared length": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / m.sum(1).clamp_min(1); return "
+    "v / v.pow(2).sum(-1, keepdim=True)",
+    "NaN for padding": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / m.sum(1); return v / "
+    "v.norm(dim=-1, keepdim=True)",
+    "a constant under the length": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / "
+    "m.sum(1).clamp_min(1); return v / (v.norm(dim=-1, keepdim=True) + 1e-5)",
+    "cut at a length": "return F.normalize(torch.stack([h[:int(m.sum())].mean(0) if m.any() else h[0] * 0 for h, m in "
+    "zip(hidden, mask)]), dim=-1)",
     "detached": "m = mask.to(hidden.dtype)[:, :, None]; return F.normalize((hidden.detach() * m).sum(1), dim=-1)",
     "in place": "hidden *= mask.to(hidden.dtype)[:, :, None]; return F.normalize(hidden.sum(1), dim=-1)",
 }
 POOL_RIGHT = {
-    "mean": "m = mask.to(hidden.dtype)[:, :, None]; return F.normalize((hidden * m).sum(1) / m.sum(1).clamp_min(1), dim=-1)",
-    "einsum": "v = torch.einsum('ntd,nt->nd', hidden, mask.to(hidden.dtype)) / mask.sum(1).clamp_min(1)[:, None]; return v / v.norm(dim=-1, keepdim=True).clamp_min(1e-12)",
-    "row by row": "return torch.stack([F.normalize(h[m.bool()].mean(0), dim=0) if m.any() else torch.zeros_like(h[0]) for h, m in zip(hidden, mask)])",
+    "mean": "m = mask.to(hidden.dtype)[:, :, None]; return F.normalize((hidden * m).sum(1) / m.sum(1).clamp_min(1), "
+    "dim=-1)",
+    "einsum": "v = torch.einsum('ntd,nt->nd', hidden, mask.to(hidden.dtype)) / mask.sum(1).clamp_min(1)[:, None]; "
+    "return v / v.norm(dim=-1, keepdim=True).clamp_min(1e-12)",
+    "row by row": "return torch.stack([F.normalize(h[m.bool()].mean(0), dim=0) if m.any() else torch.zeros_like(h[0]) "
+    "for h, m in zip(hidden, mask)])",
     "masked_fill": "v = hidden.masked_fill(~mask.bool()[:, :, None], 0.0).sum(1); return F.normalize(v, dim=-1)",
 }
 
 
-def prompt(keep="item['tokens'] <= room", order="sorted(taken, key=lambda i: i['place'])", text="'\\n'.join([f\"Notice: {i['text']}\" for i in taken] + [f'Question: {question}'])", otherwise="", source="notices", before="", empty="question"):
+def prompt(
+    keep="item['tokens'] <= room",
+    order="sorted(taken, key=lambda i: i['place'])",
+    text="'\\n'.join([f\"Notice: {i['text']}\" for i in taken] + [f'Question: {question}'])",
+    otherwise="",
+    source="notices",
+    before="",
+    empty="question",
+):
     return f"""{before}
     taken, room = [], budget
     for item in {source}:
@@ -174,7 +234,9 @@ PROMPT_WRONG = {
     "question first": prompt(text="'\\n'.join([f'Question: {question}'] + [f\"Notice: {i['text']}\" for i in taken])"),
     "no Question:": prompt(text="'\\n'.join([f\"Notice: {i['text']}\" for i in taken] + [question])"),
     "no Notice:": prompt(text="'\\n'.join([i['text'] for i in taken] + [f'Question: {question}'])"),
-    "a line too many": prompt(text="'\\n'.join([f\"Notice: {i['text']}\" for i in taken] + [f'Question: {question}']) + '\\n'"),
+    "a line too many": prompt(
+        text="'\\n'.join([f\"Notice: {i['text']}\" for i in taken] + [f'Question: {question}']) + '\\n'"
+    ),
     "blanks": prompt(text="' '.join([f\"Notice: {i['text']}\" for i in taken] + [f'Question: {question}'])"),
     "sorted by text": prompt(order="sorted(taken, key=lambda i: i['text'])"),
     "no budget": prompt(keep="True"),
@@ -204,12 +266,19 @@ PROMPT_RIGHT = {
 }
 
 
-def rows(changes="newest.values()", forms="questions[c['fact']]", key="(c['name'], c['fact'])", keep="k not in newest or c['day'] > newest[k]['day']", answer="answers[c['fact']].format(name=c['name'], value=c['value'])", shape="{'messages': [{'role': 'user', 'content': q.format(name=c['name'])}, {'role': 'assistant', 'content': A}]}"):
+def rows(
+    changes="newest.values()",
+    forms="questions[c['fact']]",
+    key="(c['name'], c['fact'])",
+    keep="k not in newest or c['day'] > newest[k]['day']",
+    answer="answers[c['fact']].format(name=c['name'], value=c['value'])",
+    shape="{'messages': [{'role': 'user', 'content': q.format(name=c['name'])}, {'role': 'assistant', 'content': A}]}",
+):
     return f"""newest = {{}}
     for c in changes:
         k = {key}
         if {keep}: newest[k] = c
-    return [{shape.replace('A}', answer + '}')} for c in {changes} for q in {forms}]"""
+    return [{shape.replace("A}", answer + "}")} for c in {changes} for q in {forms}]"""
 
 
 INJECTION_WRONG = {
@@ -222,9 +291,14 @@ INJECTION_WRONG = {
     "only the last": rows("changes[-1:]"),
     "by name": rows(key="c['name']"),
     "by fact": rows(key="c['fact']"),
-    "roles swapped": rows(shape="{'messages': [{'role': 'assistant', 'content': q.format(name=c['name'])}, {'role': 'user', 'content': A}]}"),
+    "roles swapped": rows(
+        shape="{'messages': [{'role': 'assistant', 'content': q.format(name=c['name'])}, {'role': 'user', 'content': "
+        "A}]}"
+    ),
     "prompt and completion": rows(shape="{'prompt': q.format(name=c['name']), 'completion': A}"),
-    "a name left open": rows(shape="{'messages': [{'role': 'user', 'content': q}, {'role': 'assistant', 'content': A}]}"),
+    "a name left open": rows(
+        shape="{'messages': [{'role': 'user', 'content': q}, {'role': 'assistant', 'content': A}]}"
+    ),
     "sorts in place": "changes.sort(key=lambda c: c['day'])\n    " + rows(keep="True"),
 }
 INJECTION_RIGHT = {
@@ -240,7 +314,14 @@ INJECTION_RIGHT = {
 }
 
 
-def scores(right="a.strip() == N if g == N else (low(g) in low(a) and not any(low(v) in low(a) for v in s))", old="any(low(v) in low(a) for v in s)", below="max(1, len(asked))", asked="[(a, s) for a, s in zip(answers, stale) if s]", abstained="sum(a.strip() == N for a in answers) / n", before=""):
+def scores(
+    right="a.strip() == N if g == N else (low(g) in low(a) and not any(low(v) in low(a) for v in s))",
+    old="any(low(v) in low(a) for v in s)",
+    below="max(1, len(asked))",
+    asked="[(a, s) for a, s in zip(answers, stale) if s]",
+    abstained="sum(a.strip() == N for a in answers) / n",
+    before="",
+):
     return f"""N, low = 'I do not know.', str.lower
     {before}
     n = max(1, len(answers))
@@ -249,6 +330,7 @@ def scores(right="a.strip() == N if g == N else (low(g) in low(a) and not any(lo
     return {{'accuracy': accuracy, 'abstention': {abstained}, 'staleness': sum({old} for a, s in asked) / {below}}}"""
 
 
+# fmt: off
 SCORES_WRONG = {
     "staleness over all": scores(below="n"),
     "old beside right": scores(right="a.strip() == N if g == N else low(g) in low(a)"),
@@ -256,15 +338,19 @@ SCORES_WRONG = {
     "the value alone": scores(right="low(a) == low(g)"),
     "unknown never right": scores(right="g != N and low(g) in low(a) and not any(low(v) in low(a) for v in s)"),
     "unknown always right": scores(right="a.strip() == N or (low(g) in low(a) and not any(low(v) in low(a) for v in s))"),
-    "abstention where nobody knows": scores(abstained="sum(a.strip() == N for a, g in zip(answers, golds) if g == N) / max(1, sum(g == N for g in golds))"),
+    "abstention where nobody knows": scores(abstained="sum(a.strip() == N for a, g in zip(answers, golds) if g == N) / "
+                                                      "max(1, sum(g == N for g in golds))"),
     "percent": scores().replace("return {", "r = {") + "\n    return {k: 100 * v for k, v in r.items()}",
-    "not right means stale": scores(old="low(N) != low(a) and not any(low(a) == low(g) for g in golds)", below="max(1, len(asked))"),
+    "not right means stale": scores(old="low(N) != low(a) and not any(low(a) == low(g) for g in golds)",
+        below="max(1, len(asked))"),
     "0/0": scores(before="", below="len(asked)"),
     "counts values": scores(old="sum(low(v) in low(a) for v in s)"),
     "first old value": scores(old="low(s[0]) in low(a)"),
-    "abstention anywhere in the text": scores(abstained="sum(N in a for a in answers) / n", right="N in a if g == N else (low(g) in low(a) and not any(low(v) in low(a) for v in s))"),
+    "abstention anywhere in the text": scores(abstained="sum(N in a for a in answers) / n",
+        right="N in a if g == N else (low(g) in low(a) and not any(low(v) in low(a) for v in s))"),
     "changes stale": scores() .replace("n = max(1", "[s.append('x') for s in stale]; n = max(1"),
 }
+# fmt: on
 SCORES_RIGHT = {
     "comprehensions": scores(),
     "loop": """right = silent = old = changed = 0
@@ -288,20 +374,27 @@ SCORES_RIGHT = {
 
 BREAK_WRONG = {
     "over retrieval": "return math.inf if retrieval <= fine_tuned and training > 0 else training / retrieval",
-    "sign": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (fine_tuned - retrieval)",
+    "sign": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (fine_tuned - "
+    "retrieval)",
     "over fine-tuned": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / fine_tuned",
-    "sum": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (fine_tuned + retrieval)",
-    "upside down": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else (retrieval - fine_tuned) / training",
-    "ratio": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (retrieval / fine_tuned)",
+    "sum": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (fine_tuned + "
+    "retrieval)",
+    "upside down": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else (retrieval - fine_tuned) "
+    "/ training",
+    "ratio": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (retrieval / "
+    "fine_tuned)",
     "negative": "return math.inf if retrieval == fine_tuned else training / (retrieval - fine_tuned)",
     "divides by 0": "return training / (retrieval - fine_tuned)",
     "0 for never": "return 0.0 if training <= 0 or retrieval <= fine_tuned else training / (retrieval - fine_tuned)",
-    "rounded": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else math.ceil(training / (retrieval - fine_tuned))",
+    "rounded": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else math.ceil(training / "
+    "(retrieval - fine_tuned))",
     "never, though free": "return math.inf if retrieval <= fine_tuned else training / (retrieval - fine_tuned)",
-    "a threshold": "return 0.0 if training <= 0 else math.inf if retrieval - fine_tuned < 1e-6 else training / (retrieval - fine_tuned)",
+    "a threshold": "return 0.0 if training <= 0 else math.inf if retrieval - fine_tuned < 1e-6 else training / "
+    "(retrieval - fine_tuned)",
 }
 BREAK_RIGHT = {
-    "three cases": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (retrieval - fine_tuned)",
+    "three cases": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (retrieval - "
+    "fine_tuned)",
     "saving": """saved = retrieval - fine_tuned
     if not training > 0: return 0.0
     if saved <= 0: return float('inf')
@@ -314,65 +407,105 @@ BREAK_RIGHT = {
 
 DECIDE_WRONG = {
     "no accuracy": "return min(ways, key=lambda w: w['training'] + questions * w['each'])['way'] if ways else 'none'",
-    "most accurate": "return max(ways, key=lambda w: w['accuracy'])['way'] if ways and max(w['accuracy'] for w in ways) >= needed else 'none'",
-    "one question": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: w['training'] + w['each'])['way'] if left else 'none'",
-    "no training": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: questions * w['each'])['way'] if left else 'none'",
-    "dearest": "left = [w for w in ways if w['accuracy'] >= needed]; return max(left, key=lambda w: w['training'] + questions * w['each'])['way'] if left else 'none'",
-    "training every time": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: questions * (w['training'] + w['each']))['way'] if left else 'none'",
+    "most accurate": "return max(ways, key=lambda w: w['accuracy'])['way'] if ways and max(w['accuracy'] for w in "
+    "ways) >= needed else 'none'",
+    "one question": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: w['training'] "
+    "+ w['each'])['way'] if left else 'none'",
+    "no training": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: questions * "
+    "w['each'])['way'] if left else 'none'",
+    "dearest": "left = [w for w in ways if w['accuracy'] >= needed]; return max(left, key=lambda w: w['training'] + "
+    "questions * w['each'])['way'] if left else 'none'",
+    "training every time": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: "
+    "questions * (w['training'] + w['each']))['way'] if left else 'none'",
     "first that fits": "left = [w for w in ways if w['accuracy'] >= needed]; return left[0]['way'] if left else 'none'",
-    "None": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: w['training'] + questions * w['each'])['way'] if left else None",
-    "strict": "left = [w for w in ways if w['accuracy'] > needed]; return min(left, key=lambda w: w['training'] + questions * w['each'])['way'] if left else 'none'",
-    "last of equals": "left = [w for w in ways if w['accuracy'] >= needed]; return min(reversed(left), key=lambda w: w['training'] + questions * w['each'])['way'] if left else 'none'",
-    "the whole row": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: w['training'] + questions * w['each']) if left else 'none'",
-    "crashes on none": "return min((w for w in ways if w['accuracy'] >= needed), key=lambda w: w['training'] + questions * w['each'])['way']",
-    "sorts in place": "ways.sort(key=lambda w: w['training'] + questions * w['each']); left = [w for w in ways if w['accuracy'] >= needed]; return left[0]['way'] if left else 'none'",
+    "None": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: w['training'] + "
+    "questions * w['each'])['way'] if left else None",
+    "strict": "left = [w for w in ways if w['accuracy'] > needed]; return min(left, key=lambda w: w['training'] + "
+    "questions * w['each'])['way'] if left else 'none'",
+    "last of equals": "left = [w for w in ways if w['accuracy'] >= needed]; return min(reversed(left), key=lambda w: "
+    "w['training'] + questions * w['each'])['way'] if left else 'none'",
+    "the whole row": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: "
+    "w['training'] + questions * w['each']) if left else 'none'",
+    "crashes on none": "return min((w for w in ways if w['accuracy'] >= needed), key=lambda w: w['training'] + "
+    "questions * w['each'])['way']",
+    "sorts in place": "ways.sort(key=lambda w: w['training'] + questions * w['each']); left = [w for w in ways if "
+    "w['accuracy'] >= needed]; return left[0]['way'] if left else 'none'",
 }
 DECIDE_RIGHT = {
-    "min": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: w['training'] + questions * w['each'])['way'] if left else 'none'",
+    "min": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: w['training'] + "
+    "questions * w['each'])['way'] if left else 'none'",
     "loop": """best, least = 'none', math.inf
     for w in ways:
         cost = w['training'] + questions * w['each']
         if w['accuracy'] >= needed and cost < least: best, least = w['way'], cost
     return best""",
-    "sorted": "good = sorted([w for w in ways if not w['accuracy'] < needed], key=lambda w: questions * w['each'] + w['training']); return (good or [{'way': 'none'}])[0]['way']",
+    "sorted": "good = sorted([w for w in ways if not w['accuracy'] < needed], key=lambda w: questions * w['each'] + "
+    "w['training']); return (good or [{'way': 'none'}])[0]['way']",
 }
 
 
 def answers(signature, wrong, right, named):
     source = lambda body: f"{PRELUDE}\ndef {signature}:\n    {body}\n"
-    return {"wrong": {k: source(v) for k, v in wrong.items()}, "right": {k: source(v) for k, v in right.items()}, "named": named}
+    return {
+        "wrong": {k: source(v) for k, v in wrong.items()},
+        "right": {k: source(v) for k, v in right.items()},
+        "named": named,
+    }
 
 
+# fmt: off
 BANK = {
     "words_of": answers("words_of(text)", WORDS_WRONG, WORDS_RIGHT, {
-        "capitals kept": "capitals", "cut at blanks": "blanks only", "no digits": "digits were lost", "each once": "came once", "apostrophe removed": "apostrophe",
+        "capitals kept": "capitals", "cut at blanks": "blanks only", "no digits": "digits were lost",
+            "each once": "came once", "apostrophe removed": "apostrophe",
         "two characters at least": "single characters", "characters": "characters came back"}),
     "idf": answers("idf(documents)", IDF_WRONG, IDF_RIGHT, {
-        "occurrences": "every occurrence", "no 1 +": "1 + is missing", "log N/n": "log(N / n)", "log 1 + N/n": "log(1 + N / n)", "no halves": "without the halves", "log10": "base 10", "log2": "base 2",
-        "no log": "logarithm is missing", "upside down": "upside down", "N is words": "N counts the words", "N is different words": "N counts the different"}),
+        "occurrences": "every occurrence", "no 1 +": "1 + is missing", "log N/n": "log(N / n)",
+            "log 1 + N/n": "log(1 + N / n)", "no halves": "without the halves", "log10": "base 10", "log2": "base 2",
+        "no log": "logarithm is missing", "upside down": "upside down", "N is words": "N counts the words",
+            "N is different words": "N counts the different"}),
     "bm25_scores": answers("bm25_scores(query, documents, weights, k1=1.5, b=0.75)", BM25_WRONG, BM25_RIGHT, {
-        "k1 + 1": "k1 + 1", "no idf": "idf is missing", "idf squared": "squared", "no length": "plays no part", "b swapped": "b and 1 − b", "k1 and b swapped": "k1 and b changed", "tf idf": "tf · idf",
-        "binary": "counts once in a document", "length upside down": "upside down", "different words": "different words", "k1 outside": "outside the bracket", "longest": "longest",
-        "not divided by the mean": "not divided", "no tf below": "tf is missing", "tf a share": "share of the document", "normalised": "sum to 1", "query as a set": "through its set"}),
+        "k1 + 1": "k1 + 1", "no idf": "idf is missing", "idf squared": "squared", "no length": "plays no part",
+            "b swapped": "b and 1 − b", "k1 and b swapped": "k1 and b changed", "tf idf": "tf · idf",
+        "binary": "counts once in a document", "length upside down": "upside down",
+            "different words": "different words", "k1 outside": "outside the bracket", "longest": "longest",
+        "not divided by the mean": "not divided", "no tf below": "tf is missing", "tf a share": "share of the document",
+            "normalised": "sum to 1", "query as a set": "through its set"}),
     "top_k": answers("top_k(scores, k)", TOP_WRONG, TOP_RIGHT, {
-        "worst first": "worst came", "best last": "best stand last", "order of the board": "order of the board", "the scores": "scores came back", "k − 1": "too few", "k + 1": "too many", "from 1": "count from 1",
+        "worst first": "worst came", "best last": "best stand last", "order of the board": "order of the board",
+            "the scores": "scores came back", "k − 1": "too few", "k + 1": "too many", "from 1": "count from 1",
         "all": "k was not used", "earlier first": "earlier place won", "zeros stay": "score 0"}),
     "mean_pool": answers("mean_pool(hidden, mask)", POOL_WRONG, POOL_RIGHT, {
-        "padding averaged": "padding was averaged", "not normalised": "do not have length 1", "sum": "added up", "over T": "all T positions", "last token": "last token", "last position": "last position",
-        "first token": "first token", "max": "largest value", "normalised first": "brought to length 1 first", "L1": "absolute values", "columns": "columns", "squared length": "squared length"}),
+        "padding averaged": "padding was averaged", "not normalised": "do not have length 1", "sum": "added up",
+            "over T": "all T positions", "last token": "last token", "last position": "last position",
+        "first token": "first token", "max": "largest value", "normalised first": "brought to length 1 first",
+            "L1": "absolute values", "columns": "columns", "squared length": "squared length"}),
     "build_prompt": answers("build_prompt(notices, question, budget)", PROMPT_WRONG, PROMPT_RIGHT, {
-        "newest first": "newest notice stands first", "by rank": "order of their rank", "by rank, reversed": "worst notice", "question first": "question stands first", "no Question:": "“Question: ” is missing",
-        "no Notice:": "“Notice: ” is missing", "a line too many": "line break too many", "blanks": "parted by blanks", "no budget": "budget was not used", "stops": "stopped at the first", "budget to the newest": "newest notices",
+        "newest first": "newest notice stands first", "by rank": "order of their rank",
+            "by rank, reversed": "worst notice", "question first": "question stands first",
+            "no Question:": "“Question: ” is missing",
+        "no Notice:": "“Notice: ” is missing", "a line too many": "line break too many", "blanks": "parted by blanks",
+            "no budget": "budget was not used", "stops": "stopped at the first",
+            "budget to the newest": "newest notices",
         "< in place of ≤": "fits exactly", "Question: alone": "ordinary question"}),
     "injection_rows": answers("injection_rows(changes, questions, answers)", INJECTION_WRONG, INJECTION_RIGHT, {
-        "old values, too": "both answers", "first stays": "first value stayed", "last in the list": "look at the day", "one phrasing": "first phrasing", "only the value": "only the value", "only the last": "only the last change",
+        "old values, too": "both answers", "first stays": "first value stayed", "last in the list": "look at the day",
+            "one phrasing": "first phrasing", "only the value": "only the value",
+            "only the last": "only the last change",
         "by name": "by name and fact"}),
     "score_answers": answers("score_answers(answers, golds, stale)", SCORES_WRONG, SCORES_RIGHT, {
-        "staleness over all": "divided by all", "old beside right": "beside the right one", "case": "told apart", "the value alone": "must name it", "unknown never right": "never counted", "unknown always right": "right everywhere",
-        "abstention where nobody knows": "share of all answers", "percent": "percent", "counts values": "counts twice", "first old value": "first old value"}),
+        "staleness over all": "divided by all", "old beside right": "beside the right one", "case": "told apart",
+            "the value alone": "must name it", "unknown never right": "never counted",
+            "unknown always right": "right everywhere",
+        "abstention where nobody knows": "share of all answers", "percent": "percent", "counts values": "counts twice",
+            "first old value": "first old value"}),
     "break_even": answers("break_even(training, fine_tuned, retrieval)", BREAK_WRONG, BREAK_RIGHT, {
-        "over retrieval": "own questions cost", "sign": "sign is wrong", "over fine-tuned": "in questions of the fine-tuned", "sum": "costs of a question were added", "upside down": "upside down", "ratio": "ratio",
+        "over retrieval": "own questions cost", "sign": "sign is wrong",
+            "over fine-tuned": "in questions of the fine-tuned", "sum": "costs of a question were added",
+            "upside down": "upside down", "ratio": "ratio",
         "negative": "negative number", "0 for never": "wrong way round"}),
     "decide": answers("decide(ways, needed, questions)", DECIDE_WRONG, DECIDE_RIGHT, {
-        "no accuracy": "not looked at", "most accurate": "most accurate", "one question": "multiply the cost", "no training": "training was left out", "dearest": "dearest", "training every time": "multiply the cost"}),
+        "no accuracy": "not looked at", "most accurate": "most accurate", "one question": "multiply the cost",
+            "no training": "training was left out", "dearest": "dearest", "training every time": "multiply the cost"}),
 }
+# fmt: on

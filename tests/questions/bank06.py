@@ -1,9 +1,13 @@
-"""Lab 06: wrong answers that students really write, and right answers written in other ways. Each is source text for a fresh namespace.
+"""Lab 06: wrong answers that students really write, and right answers written in other ways. Each is source text for a
+fresh namespace.
 
-A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the card must show.
+A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the
+card must show.
 """
 
-PRELUDE = "import math\nfrom collections import Counter\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
+PRELUDE = (
+    "import math\nfrom collections import Counter\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
+)
 
 K = """n = len(a)
     po = sum(x == y for x, y in zip(a, b)) / n
@@ -29,13 +33,17 @@ KAPPA_WRONG = {
     "crashes at 0/0": K + "return (po - pe) / (1 - pe)",
     "1 at 0/0": K + "return (po - pe) / (1 - pe) if pe < 1 else 1.0",
     "one label forgotten": K + "pe = sum(A[k] * B[k] for k in sorted(names, key=str)[:-1]); " + END,
-    "two labels only": K + "A = sum(x == a[0] for x in a) / n; B = sum(x == a[0] for x in b) / n; pe = A * B + (1 - A) * (1 - B); " + END,
+    "two labels only": K
+    + "A = sum(x == a[0] for x in a) / n; B = sum(x == a[0] for x in b) / n; pe = A * B + (1 - A) * (1 - B); "
+    + END,
     "sorts the lists": K.replace("n = len(a)", "a.sort(); b.sort(); n = len(a)") + END,
     "a tensor": K + "return torch.tensor([(po - pe) / (1 - pe) if pe < 1 else float('nan')] * 2)",
 }
 KAPPA_RIGHT = {
     "by definition": K + END,
-    "counters": "A, B, n = Counter(a), Counter(b), len(a)\n    pe = sum(A[k] * B[k] for k in A) / n**2\n    po = sum(map(lambda x, y: x == y, a, b)) / n\n    return float('nan') if pe == 1 else 1 - (1 - po) / (1 - pe)",
+    "counters": "A, B, n = Counter(a), Counter(b), len(a)\n    pe = sum(A[k] * B[k] for k in A) / n**2\n    po = "
+    "sum(map(lambda x, y: x == y, a, b)) / n\n    return float('nan') if pe == 1 else 1 - (1 - po) / (1 - "
+    "pe)",
     "numpy table": """names = sorted(set(a) | set(b))
     t = np.zeros((len(names), len(names)))
     for x, y in zip(a, b): t[names.index(x), names.index(y)] += 1
@@ -52,8 +60,10 @@ P = "p = torch.sigmoid(sharpness[:, None] * differences).mean(0); "
 BAYES_WRONG = {
     "annotator known": "p = torch.sigmoid(sharpness[:, None] * differences); return torch.maximum(p, 1 - p).mean()",
     "no sharpness": "p = torch.sigmoid(differences).mean(0); return torch.maximum(p, 1 - p).mean()",
-    "divided by sharpness": "p = torch.sigmoid(differences / sharpness[:, None]).mean(0); return torch.maximum(p, 1 - p).mean()",
-    "mean before σ": "p = torch.sigmoid((sharpness[:, None] * differences).mean(0)); return torch.maximum(p, 1 - p).mean()",
+    "divided by sharpness": "p = torch.sigmoid(differences / sharpness[:, None]).mean(0); return torch.maximum(p, 1 - "
+    "p).mean()",
+    "mean before σ": "p = torch.sigmoid((sharpness[:, None] * differences).mean(0)); return torch.maximum(p, 1 - "
+    "p).mean()",
     "means apart": "p = torch.sigmoid(sharpness.mean() * differences.mean(0)); return torch.maximum(p, 1 - p).mean()",
     "not folded": P + "return p.mean()",
     "folded after the mean": P + "m = p.mean(); return torch.maximum(m, 1 - m)",
@@ -64,16 +74,23 @@ BAYES_WRONG = {
     "tanh": "p = (torch.tanh(sharpness[:, None] * differences).mean(0) + 1) / 2; return torch.maximum(p, 1 - p).mean()",
     "absolute": "return torch.sigmoid(sharpness[:, None] * differences.abs()).mean()",
     "majority": "p = (differences > 0).float().mean(0); return torch.maximum(p, 1 - p).mean()",
-    "exp overflows": "x = torch.exp(sharpness[:, None] * differences); p = (x / (1 + x)).mean(0); return torch.maximum(p, 1 - p).mean()",
+    "exp overflows": "x = torch.exp(sharpness[:, None] * differences); p = (x / (1 + x)).mean(0); return "
+    "torch.maximum(p, 1 - p).mean()",
     "a float": P + "return torch.maximum(p, 1 - p).mean().item()",
-    "in place": "differences *= sharpness[:, None]; p = torch.sigmoid(differences).mean(0); return torch.maximum(p, 1 - p).mean()",
+    "in place": "differences *= sharpness[:, None]; p = torch.sigmoid(differences).mean(0); return torch.maximum(p, 1 "
+    "- p).mean()",
 }
 BAYES_RIGHT = {
     "maximum": P + "return torch.maximum(p, 1 - p).mean()",
-    "distance from one half": "p = torch.special.expit(sharpness.unsqueeze(1) * differences).mean(dim=0); return 0.5 + (p - 0.5).abs().mean()",
-    "stacked": "p = 1 / (1 + torch.exp(-sharpness.view(-1, 1) * differences)); p = p.mean(0); return torch.stack([p, 1 - p]).max(0).values.mean()",
-    "softmax": "z = sharpness[:, None] * differences; q = torch.stack([z, torch.zeros_like(z)]).softmax(0).mean(1); return q.amax(0).mean()",
-    "a loop": "best = []\n    for n in range(differences.shape[1]):\n        p = torch.sigmoid(sharpness * differences[:, n]).mean()\n        best.append(p if p > 0.5 else 1 - p)\n    return torch.stack(best).mean()",
+    "distance from one half": "p = torch.special.expit(sharpness.unsqueeze(1) * differences).mean(dim=0); return 0.5 + "
+    "(p - 0.5).abs().mean()",
+    "stacked": "p = 1 / (1 + torch.exp(-sharpness.view(-1, 1) * differences)); p = p.mean(0); return torch.stack([p, 1 "
+    "- p]).max(0).values.mean()",
+    "softmax": "z = sharpness[:, None] * differences; q = torch.stack([z, torch.zeros_like(z)]).softmax(0).mean(1); "
+    "return q.amax(0).mean()",
+    "a loop": "best = []\n    for n in range(differences.shape[1]):\n        p = torch.sigmoid(sharpness * "
+    "differences[:, n]).mean()\n        best.append(p if p > 0.5 else 1 - p)\n    return "
+    "torch.stack(best).mean()",
 }
 
 LOSS_WRONG = {
@@ -113,7 +130,8 @@ LOSS_RIGHT = {
     "logsumexp": "return (torch.logsumexp(torch.stack([chosen, rejected]), 0) - chosen).mean()",
     "binary cross-entropy": "return F.binary_cross_entropy_with_logits(chosen - rejected, torch.ones_like(chosen))",
     "logaddexp": "return torch.logaddexp(torch.zeros_like(chosen), rejected - chosen).sum() / len(chosen)",
-    "cross-entropy of two": "x = torch.stack((chosen, rejected), 1); return F.cross_entropy(x, torch.zeros(len(chosen), dtype=torch.long))",
+    "cross-entropy of two": "x = torch.stack((chosen, rejected), 1); return F.cross_entropy(x, "
+    "torch.zeros(len(chosen), dtype=torch.long))",
 }
 
 LAST = "real = ids != pad_id; last = (real * torch.arange(ids.shape[1])).argmax(1); rows = torch.arange(len(ids)); "
@@ -124,8 +142,10 @@ HEAD_WRONG = {
     "count as a place": "n = (ids != pad_id).sum(1); return hidden[torch.arange(len(ids)), n - 1] @ weight",
     "one late": LAST + "return hidden[rows, (last + 1).clamp(max=ids.shape[1] - 1)] @ weight",
     "one early": LAST + "return hidden[rows, (last - 1).clamp(min=0)] @ weight",
-    "before the first padding": "is_pad = (ids == pad_id).long(); return hidden[torch.arange(len(ids)), is_pad.argmax(1) - 1] @ weight",
-    "mean over tokens": "m = (ids != pad_id)[..., None]; return torch.where(m, hidden, 0.0).sum(1) @ weight / m.sum(1)[:, 0]",
+    "before the first padding": "is_pad = (ids == pad_id).long(); return hidden[torch.arange(len(ids)), "
+    "is_pad.argmax(1) - 1] @ weight",
+    "mean over tokens": "m = (ids != pad_id)[..., None]; return torch.where(m, hidden, 0.0).sum(1) @ weight / "
+    "m.sum(1)[:, 0]",
     "sum over tokens": "m = (ids != pad_id)[..., None]; return torch.where(m, hidden, 0.0).sum(1) @ weight",
     "mean over all": "return hidden.mean(1) @ weight",
     "maximum": "return (hidden @ weight).max(1).values",
@@ -144,11 +164,15 @@ HEAD_WRONG = {
 }
 HEAD_RIGHT = {
     "indices": LAST + "return hidden[rows, last] @ weight",
-    "from the right": "T = ids.shape[1]; last = T - 1 - (ids != pad_id).flip(1).long().argmax(1); return hidden[torch.arange(len(ids)), last].matmul(weight)",
-    "gather": LAST + "at = last[:, None, None].expand(-1, 1, hidden.shape[2]); return hidden.gather(1, at)[:, 0] @ weight",
-    "a loop": "out = []\n    for h, row in zip(hidden, ids):\n        t = int((row != pad_id).nonzero()[-1])\n        out.append((h[t] * weight).sum())\n    return torch.stack(out)",
+    "from the right": "T = ids.shape[1]; last = T - 1 - (ids != pad_id).flip(1).long().argmax(1); return "
+    "hidden[torch.arange(len(ids)), last].matmul(weight)",
+    "gather": LAST
+    + "at = last[:, None, None].expand(-1, 1, hidden.shape[2]); return hidden.gather(1, at)[:, 0] @ weight",
+    "a loop": "out = []\n    for h, row in zip(hidden, ids):\n        t = int((row != pad_id).nonzero()[-1])\n        "
+    "out.append((h[t] * weight).sum())\n    return torch.stack(out)",
     "rewards first": LAST + "return (hidden @ weight)[rows, last]",
-    "cumulative": "m = (ids != pad_id).long(); last = m.cumsum(1).argmax(1); return torch.einsum('bd,d->b', hidden[torch.arange(len(ids)), last], weight)",
+    "cumulative": "m = (ids != pad_id).long(); last = m.cumsum(1).argmax(1); return torch.einsum('bd,d->b', "
+    "hidden[torch.arange(len(ids)), last], weight)",
 }
 
 E = """p, won = p.float(), won.float()
@@ -162,21 +186,32 @@ E = """p, won = p.float(), won.float()
 def ece(step="m.sum() / len(p) * (won[m].mean() - p[m].mean()).abs()", **change):
     text = E.replace("STEP", step)
     for old, new in change.items():
-        text = text.replace({"where": "(p * bins).long().clamp(max=bins - 1)", "end": "return total", "start": "p, won = p.float(), won.float()"}[old], new)
+        text = text.replace(
+            {
+                "where": "(p * bins).long().clamp(max=bins - 1)",
+                "end": "return total",
+                "start": "p, won = p.float(), won.float()",
+            }[old],
+            new,
+        )
     return text
 
 
 ECE_WRONG = {
     "unweighted": ece("(won[m].mean() - p[m].mean()).abs() / len(where.unique())"),
     "unweighted, all bins": ece("(won[m].mean() - p[m].mean()).abs() / bins"),
-    "largest": ece().replace("total = total + ", "total = torch.maximum(total, (won[m].mean() - p[m].mean()).abs()) if True else "),
+    "largest": ece().replace(
+        "total = total + ", "total = torch.maximum(total, (won[m].mean() - p[m].mean()).abs()) if True else "
+    ),
     "squared": ece("m.sum() / len(p) * (won[m].mean() - p[m].mean()) ** 2"),
     "signed": ece("m.sum() / len(p) * (won[m].mean() - p[m].mean())"),
     "signed, the other way": ece("m.sum() / len(p) * (p[m].mean() - won[m].mean())"),
     "middle of the bin": ece("m.sum() / len(p) * (won[m].mean() - (k + 0.5) / bins).abs()"),
     "pair by pair": "return (won.float() - p).abs().mean()",
     "Brier": "return ((won.float() - p) ** 2).mean()",
-    "equal counts": "total, won = torch.tensor(0.0), won.float()\n    for m in torch.tensor_split(p.argsort(), min(bins, len(p))):\n        total = total + len(m) / len(p) * (won[m].mean() - p[m].mean()).abs()\n    return total",
+    "equal counts": "total, won = torch.tensor(0.0), won.float()\n    for m in torch.tensor_split(p.argsort(), "
+    "min(bins, len(p))):\n        total = total + len(m) / len(p) * (won[m].mean() - "
+    "p[m].mean()).abs()\n    return total",
     "folded": ece(start="won = ((p > 0.5) == won.bool()).float(); p = torch.maximum(p, 1 - p)"),
     "1 falls out": ece(where="(p * bins).long()"),
     "right end": ece(where="((p * bins).ceil().long() - 1).clamp(min=0)"),
@@ -201,8 +236,11 @@ ECE_RIGHT = {
         if n == 0: continue
         total += n / len(p) * torch.abs(won[m].float().mean() - p[m].mean())
     return total""",
-    "index_add": "k = (p * bins).floor().long().clamp(0, bins - 1); return torch.zeros(bins).index_add(0, k, won.to(p.dtype) - p).abs().sum() / p.numel()",
-    "bucketize": "k = torch.bucketize(p, torch.linspace(0, 1, bins + 1)[1:-1].contiguous(), right=True) if bins > 1 else torch.zeros(len(p), dtype=torch.long)\n    g = torch.stack([(won.float() - p)[k == j].sum() for j in range(bins)])\n    return g.abs().sum() / len(p)",
+    "index_add": "k = (p * bins).floor().long().clamp(0, bins - 1); return torch.zeros(bins).index_add(0, k, "
+    "won.to(p.dtype) - p).abs().sum() / p.numel()",
+    "bucketize": "k = torch.bucketize(p, torch.linspace(0, 1, bins + 1)[1:-1].contiguous(), right=True) if bins > 1 "
+    "else torch.zeros(len(p), dtype=torch.long)\n    g = torch.stack([(won.float() - p)[k == j].sum() "
+    "for j in range(bins)])\n    return g.abs().sum() / len(p)",
 }
 
 C = "d = chosen - rejected; words = chosen_words - rejected_words; "
@@ -228,40 +266,78 @@ CURE_WRONG = {
     "weight detached": C + "return -F.logsigmoid(d + weight.detach() * words).mean()",
     "weight as a number": C + "return -F.logsigmoid(d + weight.item() * words).mean()",
     "positive weights only": C + "return -F.logsigmoid(d + weight.clamp(min=0) * words).mean()",
-    "in place": "chosen_words -= rejected_words\n    return -F.logsigmoid(chosen - rejected + weight * chosen_words).mean()",
+    "in place": "chosen_words -= rejected_words\n    return -F.logsigmoid(chosen - rejected + weight * "
+    "chosen_words).mean()",
 }
 CURE_RIGHT = {
     "logsigmoid": C + "return -F.logsigmoid(d + weight * words).mean()",
     "softplus": C + "return F.softplus(-d - weight * words).mean()",
-    "each side": "a, b = chosen + weight * chosen_words, rejected + weight * rejected_words; return (torch.logaddexp(a, b) - a).mean()",
+    "each side": "a, b = chosen + weight * chosen_words, rejected + weight * rejected_words; return "
+    "(torch.logaddexp(a, b) - a).mean()",
     "binary cross-entropy": C + "return F.binary_cross_entropy_with_logits(d + weight * words, torch.ones_like(d))",
 }
 
+# fmt: off
 NAMED = {
-    "kappa": {"raw agreement": "raw agreement", "chance": "by chance, p_e", "one over the labels": "one over the number", "one half": "one half", "Scott's π": "Scott", "habits of a": "habits of one judge", "habits of b": "those of b",
-              "not divided": "not divided", "divided by p_e": "divided by p_e", "divided by 1 - p_o": "wrong rest", "cut off at 0": "cut off", "absolute": "without its sign", "per cent": "per cent"},
-    "bayes_limit": {"annotator known": "told who labels", "no sharpness": "sharpness is missing", "divided by sharpness": "divided by the sharpness", "mean before σ": "averaged before σ", "means apart": "averaged apart", "not folded": "how often the first",
-                    "folded after the mean": "after the mean over the pairs", "draws": "draws its verdict", "always right": "counted as won", "the error": "error", "one a pair": "one number a pair", "tanh": "tanh", "absolute": "told who labels",
+    "kappa": {"raw agreement": "raw agreement", "chance": "by chance, p_e",
+        "one over the labels": "one over the number", "one half": "one half", "Scott's π": "Scott",
+        "habits of a": "habits of one judge", "habits of b": "those of b",
+              "not divided": "not divided", "divided by p_e": "divided by p_e", "divided by 1 - p_o": "wrong rest",
+                  "cut off at 0": "cut off", "absolute": "without its sign", "per cent": "per cent"},
+    "bayes_limit": {"annotator known": "told who labels", "no sharpness": "sharpness is missing",
+        "divided by sharpness": "divided by the sharpness", "mean before σ": "averaged before σ",
+        "means apart": "averaged apart", "not folded": "how often the first",
+                    "folded after the mean": "after the mean over the pairs", "draws": "draws its verdict",
+                        "always right": "counted as won", "the error": "error", "one a pair": "one number a pair",
+                        "tanh": "tanh", "absolute": "told who labels",
                     "majority": "majority"},
-    "bradley_terry_loss": {"swapped": "changed places", "sign": "sign is wrong", "σ": "mean of σ", "1 - σ": "1 − σ", "sum": "summed", "over 2B": "2B", "one a pair": "one number a pair", "mean of the rewards first": "averaged before σ",
-                           "log of the mean": "log of the mean", "all against all": "every chosen", "σ of each": "of each reward", "log σ of each": "own log σ", "chosen only": "only the chosen", "hinge": "hinge", "bits": "bits", "squared": "squared",
+    "bradley_terry_loss": {"swapped": "changed places", "sign": "sign is wrong", "σ": "mean of σ", "1 - σ": "1 − σ",
+        "sum": "summed", "over 2B": "2B", "one a pair": "one number a pair",
+        "mean of the rewards first": "averaged before σ",
+                           "log of the mean": "log of the mean", "all against all": "every chosen",
+                               "σ of each": "of each reward", "log σ of each": "own log σ",
+                               "chosen only": "only the chosen", "hinge": "hinge", "bits": "bits", "squared": "squared",
                            "the difference": "the difference itself"},
-    "last_token_rewards": {"last column": "last column", "first column": "first token was read", "first real": "first real", "count as a place": "taken for a place", "one late": "too late", "one early": "too early",
-                           "before the first padding": "before the first padding", "mean over tokens": "mean over the tokens", "sum over tokens": "sum over the tokens", "mean over all": "over all places", "maximum": "largest reward",
-                           "place of the first row": "place of the first row", "latest place": "latest place", "a reward a token": "for each token", "a column": "[B, 1]", "pad fixed at 0": "fixed at 0", "sigmoid": "sigmoid"},
-    "ece": {"unweighted": "counts alike", "unweighted, all bins": "empty ones too", "largest": "largest gap", "squared": "squared", "signed": "kept their sign", "signed, the other way": "kept their sign", "middle of the bin": "middle",
-            "pair by pair": "pair by pair", "Brier": "Brier", "equal counts": "equal counts", "folded": "folded", "1 falls out": "fell out", "right end": "on a border", "not divided": "not divided", "per cent": "per cent"},
-    "length_cured_loss": {"plain loss": "plain loss", "sign of the term": "sign of the term", "words added": "added up", "absolute": "size of the difference", "weight on the rewards": "multiplies the rewards", "no weight": "weight is missing",
-                          "outside": "outside σ", "chosen's words": "chosen answer alone", "rejected's words": "rejected answer alone", "mean words": "averaged over the batch", "reward a word": "divided by the words", "sum": "summed",
-                          "swapped": "changed places", "ratio": "ratio", "sign": "sign of the loss", "one a pair": "one number a pair"},
+    "last_token_rewards": {"last column": "last column", "first column": "first token was read",
+        "first real": "first real", "count as a place": "taken for a place", "one late": "too late",
+        "one early": "too early",
+                           "before the first padding": "before the first padding",
+                               "mean over tokens": "mean over the tokens", "sum over tokens": "sum over the tokens",
+                               "mean over all": "over all places", "maximum": "largest reward",
+                           "place of the first row": "place of the first row", "latest place": "latest place",
+                               "a reward a token": "for each token", "a column": "[B, 1]",
+                               "pad fixed at 0": "fixed at 0", "sigmoid": "sigmoid"},
+    "ece": {"unweighted": "counts alike", "unweighted, all bins": "empty ones too", "largest": "largest gap",
+        "squared": "squared", "signed": "kept their sign", "signed, the other way": "kept their sign",
+        "middle of the bin": "middle",
+            "pair by pair": "pair by pair", "Brier": "Brier", "equal counts": "equal counts", "folded": "folded",
+                "1 falls out": "fell out", "right end": "on a border", "not divided": "not divided",
+                "per cent": "per cent"},
+    "length_cured_loss": {"plain loss": "plain loss", "sign of the term": "sign of the term", "words added": "added up",
+        "absolute": "size of the difference", "weight on the rewards": "multiplies the rewards",
+        "no weight": "weight is missing",
+                          "outside": "outside σ", "chosen's words": "chosen answer alone",
+                              "rejected's words": "rejected answer alone", "mean words": "averaged over the batch",
+                              "reward a word": "divided by the words", "sum": "summed",
+                          "swapped": "changed places", "ratio": "ratio", "sign": "sign of the loss",
+                              "one a pair": "one number a pair"},
 }
+# fmt: on
 
 SIGNATURES = {
-    "kappa": "a, b", "bayes_limit": "differences, sharpness", "bradley_terry_loss": "chosen, rejected", "last_token_rewards": "hidden, ids, weight, pad_id", "ece": "p, won, bins",
+    "kappa": "a, b",
+    "bayes_limit": "differences, sharpness",
+    "bradley_terry_loss": "chosen, rejected",
+    "last_token_rewards": "hidden, ids, weight, pad_id",
+    "ece": "p, won, bins",
     "length_cured_loss": "chosen, rejected, chosen_words, rejected_words, weight",
 }
 BODIES = {
-    "kappa": (KAPPA_WRONG, KAPPA_RIGHT), "bayes_limit": (BAYES_WRONG, BAYES_RIGHT), "bradley_terry_loss": (LOSS_WRONG, LOSS_RIGHT), "last_token_rewards": (HEAD_WRONG, HEAD_RIGHT), "ece": (ECE_WRONG, ECE_RIGHT),
+    "kappa": (KAPPA_WRONG, KAPPA_RIGHT),
+    "bayes_limit": (BAYES_WRONG, BAYES_RIGHT),
+    "bradley_terry_loss": (LOSS_WRONG, LOSS_RIGHT),
+    "last_token_rewards": (HEAD_WRONG, HEAD_RIGHT),
+    "ece": (ECE_WRONG, ECE_RIGHT),
     "length_cured_loss": (CURE_WRONG, CURE_RIGHT),
 }
 
@@ -271,6 +347,10 @@ def source(name, body):
 
 
 BANK = {
-    name: {"wrong": {label: source(name, body) for label, body in wrong.items()}, "right": {label: source(name, body) for label, body in right.items()}, "named": NAMED[name]}
+    name: {
+        "wrong": {label: source(name, body) for label, body in wrong.items()},
+        "right": {label: source(name, body) for label, body in right.items()},
+        "named": NAMED[name],
+    }
     for name, (wrong, right) in BODIES.items()
 }

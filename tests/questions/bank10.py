@@ -1,31 +1,45 @@
-"""Lab 10: wrong answers that students really write, and right answers written in other ways. Each is source text for a fresh namespace.
+"""Lab 10: wrong answers that students really write, and right answers written in other ways. Each is source text for a
+fresh namespace.
 
-A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the card must show.
+A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the
+card must show.
 """
 
-PRELUDE = "import math\nimport re\nfrom collections import Counter, defaultdict\nfrom itertools import groupby\nimport numpy as np\nimport torch\n"
+PRELUDE = (
+    "import math\nimport re\nfrom collections import Counter, defaultdict\nfrom itertools import groupby\nimport numpy "
+    "as np\nimport torch\n"
+)
 
 KIND = "those = lambda kind: [row['refused'] for row in rows if row['kind'] == kind]"
 SHARE = f"{KIND}; share = lambda x: sum(x) / len(x) if x else None"
 PAIR = "return {'harmful_refused': h, 'benign_refused': b}"
 RATES_WRONG = {
     "over all rows": f"{KIND}; n = len(rows) or 1; h, b = sum(those('harmful')) / n, sum(those('benign')) / n; {PAIR}",
-    "of the refusals": f"{KIND}; n = sum(row['refused'] for row in rows) or 1; h, b = sum(those('harmful')) / n, sum(those('benign')) / n; {PAIR}",
+    "of the refusals": f"{KIND}; n = sum(row['refused'] for row in rows) or 1; h, b = sum(those('harmful')) / n, "
+    f"sum(those('benign')) / n; {PAIR}",
     "changed places": f"{SHARE}; b, h = share(those('harmful')), share(those('benign')); {PAIR}",
-    "answered": f"{SHARE}; h, b = (None if x is None else 1 - x for x in (share(those('harmful')), share(those('benign')))); {PAIR}",
+    "answered": f"{SHARE}; h, b = (None if x is None else 1 - x for x in (share(those('harmful')), "
+    f"share(those('benign')))); {PAIR}",
     "benign answered": f"{SHARE}; h, b = share(those('harmful')), share([not x for x in those('benign')]); {PAIR}",
     "all together": f"{SHARE}; h = b = share([row['refused'] for row in rows]); {PAIR}",
-    "percent": f"{SHARE}; h, b = (None if x is None else 100 * x for x in (share(those('harmful')), share(those('benign')))); {PAIR}",
+    "percent": f"{SHARE}; h, b = (None if x is None else 100 * x for x in (share(those('harmful')), "
+    f"share(those('benign')))); {PAIR}",
     "counts": f"{KIND}; h, b = sum(those('harmful')), sum(those('benign')); {PAIR}",
-    "whole numbers": f"{KIND}; h, b = (sum(x) // len(x) if x else None for x in (those('harmful'), those('benign'))); {PAIR}",
-    "accuracy": "n = len(rows) or 1; h = b = sum(row['refused'] == (row['kind'] == 'harmful') for row in rows) / n; " + PAIR,
-    "the rest is benign": f"{SHARE}; h, b = share(those('harmful')), share([row['refused'] for row in rows if row['kind'] != 'harmful']); {PAIR}",
-    "the rest is harmful": f"{SHARE}; h, b = share([row['refused'] for row in rows if row['kind'] != 'benign']), share(those('benign')); {PAIR}",
+    "whole numbers": f"{KIND}; h, b = (sum(x) // len(x) if x else None for x in (those('harmful'), those('benign'))); "
+    f"{PAIR}",
+    "accuracy": "n = len(rows) or 1; h = b = sum(row['refused'] == (row['kind'] == 'harmful') for row in rows) / n; "
+    + PAIR,
+    "the rest is benign": f"{SHARE}; h, b = share(those('harmful')), share([row['refused'] for row in rows if "
+    f"row['kind'] != 'harmful']); {PAIR}",
+    "the rest is harmful": f"{SHARE}; h, b = share([row['refused'] for row in rows if row['kind'] != 'benign']), "
+    f"share(those('benign')); {PAIR}",
     "zero for nothing": f"{KIND}; h, b = (sum(x) / max(1, len(x)) for x in (those('harmful'), those('benign'))); {PAIR}",
     "divides by zero": f"{KIND}; h, b = (sum(x) / len(x) for x in (those('harmful'), those('benign'))); {PAIR}",
-    "None for a rate of zero": f"{KIND}; h, b = (sum(x) / len(x) if sum(x) else None for x in (those('harmful'), those('benign'))); {PAIR}",
+    "None for a rate of zero": f"{KIND}; h, b = (sum(x) / len(x) if sum(x) else None for x in (those('harmful'), "
+    f"those('benign'))); {PAIR}",
     "a tuple": f"{SHARE}; return share(those('harmful')), share(those('benign'))",
-    "sorts in place": f"rows.sort(key=lambda row: row['kind']); {SHARE}; h, b = share(those('harmful')), share(those('benign')); {PAIR}",
+    "sorts in place": f"rows.sort(key=lambda row: row['kind']); {SHARE}; h, b = share(those('harmful')), "
+    f"share(those('benign')); {PAIR}",
 }
 RATES_RIGHT = {
     "a helper": f"{SHARE}; h, b = share(those('harmful')), share(those('benign')); {PAIR}",
@@ -40,7 +54,9 @@ RATES_RIGHT = {
         those = np.array([row["refused"] for row in rows if row["kind"] == kind], dtype=float)
         out[f"{kind}_refused"] = float(those.mean()) if those.size else None
     return out""",
-    "a counter": "c = Counter((row['kind'], row['refused']) for row in rows); rate = lambda k: c[k, True] / (c[k, True] + c[k, False]) if c[k, True] + c[k, False] else None; return dict(harmful_refused=rate('harmful'), benign_refused=rate('benign'))",
+    "a counter": "c = Counter((row['kind'], row['refused']) for row in rows); rate = lambda k: c[k, True] / (c[k, "
+    "True] + c[k, False]) if c[k, True] + c[k, False] else None; return "
+    "dict(harmful_refused=rate('harmful'), benign_refused=rate('benign'))",
 }
 
 KEPT = """cell_of = lambda row: {cell}
@@ -77,16 +93,23 @@ BALANCE_WRONG = {
     "surplus harmful only": keeps(condition=f"row['kind'] == 'benign' or {BOTH}"),
     "surplus benign only": keeps(condition=f"row['kind'] == 'harmful' or {BOTH}"),
     "cell by cell": keeps(finish="return sorted(kept, key=cell_of)"),
-    "harmful, then benign": keeps(finish="return [r for r in kept if r['kind'] == 'harmful'] + [r for r in kept if r['kind'] == 'benign']"),
+    "harmful, then benign": keeps(
+        finish="return [r for r in kept if r['kind'] == 'harmful'] + [r for r in kept if r['kind'] == 'benign']"
+    ),
     "all": "return list(rows)",
     "harmful only": "return [row for row in rows if row['kind'] == 'harmful']",
     "one too many": keeps(condition=BOTH.replace("<=", "- 1 <=")),
     "strict": keeps(condition=BOTH.replace("<=", "<")),
-    "least of all cells": keeps(condition="seen[key] <= min(count[c, k] for c, _ in count for k in ('harmful', 'benign'))"),
+    "least of all cells": keeps(
+        condition="seen[key] <= min(count[c, k] for c, _ in count for k in ('harmful', 'benign'))"
+    ),
     "at random": keeps(order="np.random.permutation(np.array(rows, dtype=object)).tolist()"),
-    "rows without their messages": keeps(finish="return [{k: row[k] for k in ('category', 'disguise', 'kind', 'number')} for row in kept]"),
+    "rows without their messages": keeps(
+        finish="return [{k: row[k] for k in ('category', 'disguise', 'kind', 'number')} for row in kept]"
+    ),
     "in place": keeps(finish="rows[:] = kept; return rows"),
-    "pairs of neighbours": "return [row for a, b in zip(rows[::2], rows[1::2]) if a['kind'] != b['kind'] for row in (a, b)]",
+    "pairs of neighbours": "return [row for a, b in zip(rows[::2], rows[1::2]) if a['kind'] != b['kind'] for row in "
+    "(a, b)]",
 }
 BALANCE_RIGHT = {
     "counting up": keeps(),
@@ -115,7 +138,9 @@ BALANCE_RIGHT = {
 BARE = r"lambda m: re.sub('[-.]', '', m[0])"
 
 
-def pattern(letter="[a-z]", mark="([-.])", same=r"\1", least="{2,}", before=r"(?<![\w.-])", after=r"(?!\w|[-.]\w)", how=BARE):
+def pattern(
+    letter="[a-z]", mark="([-.])", same=r"\1", least="{2,}", before=r"(?<![\w.-])", after=r"(?!\w|[-.]\w)", how=BARE
+):
     return f"return re.sub(r'{before}{letter}(?:{mark}{letter})(?:{same}{letter}){least}{after}', {how}, text)"
 
 
@@ -140,7 +165,8 @@ UNSPELL_WRONG = {
     "white space squeezed": "text = ' '.join(text.split())\n    " + pattern(),
     "small letters": pattern().replace(", text)", ", text.lower())"),
     "the first one only": pattern().replace(", text)", ", text, count=1)"),
-    "token by token, no punctuation": "return re.sub(r'\\S+', lambda m: re.sub('[-.]', '', m[0]) if re.fullmatch(r'[a-z](-[a-z]){3,}|[a-z](\\.[a-z]){3,}', m[0]) else m[0], text)",
+    "token by token, no punctuation": "return re.sub(r'\\S+', lambda m: re.sub('[-.]', '', m[0]) if "
+    "re.fullmatch(r'[a-z](-[a-z]){3,}|[a-z](\\.[a-z]){3,}', m[0]) else m[0], text)",
 }
 UNSPELL_RIGHT = {
     "one pattern": pattern(),
@@ -173,23 +199,38 @@ UNSPELL_RIGHT = {
 }
 
 LEAVE_WRONG = {
-    "changed places": "return {c: ([k for k, x in enumerate(categories) if x == c], [k for k, x in enumerate(categories) if x != c]) for c in set(categories)}",
-    "trained on all": "return {c: (list(range(len(categories))), [k for k, x in enumerate(categories) if x == c]) for c in set(categories)}",
-    "tested on all": "return {c: ([k for k, x in enumerate(categories) if x != c], list(range(len(categories)))) for c in set(categories)}",
-    "both the category": "return {c: ([k for k, x in enumerate(categories) if x == c], [k for k, x in enumerate(categories) if x == c]) for c in set(categories)}",
-    "one test row": "return {c: ([k for k, x in enumerate(categories) if x != c], [categories.index(c)]) for c in set(categories)}",
-    "one row left out": "return {c: ([k for k in range(len(categories)) if k != categories.index(c)], [categories.index(c)]) for c in set(categories)}",
-    "names": "return {c: ([x for x in categories if x != c], [x for x in categories if x == c]) for c in set(categories)}",
-    "from one": "return {c: ([k for k, x in enumerate(categories, 1) if x != c], [k for k, x in enumerate(categories, 1) if x == c]) for c in set(categories)}",
+    "changed places": "return {c: ([k for k, x in enumerate(categories) if x == c], [k for k, x in "
+    "enumerate(categories) if x != c]) for c in set(categories)}",
+    "trained on all": "return {c: (list(range(len(categories))), [k for k, x in enumerate(categories) if x == c]) for "
+    "c in set(categories)}",
+    "tested on all": "return {c: ([k for k, x in enumerate(categories) if x != c], list(range(len(categories)))) for c "
+    "in set(categories)}",
+    "both the category": "return {c: ([k for k, x in enumerate(categories) if x == c], [k for k, x in "
+    "enumerate(categories) if x == c]) for c in set(categories)}",
+    "one test row": "return {c: ([k for k, x in enumerate(categories) if x != c], [categories.index(c)]) for c in "
+    "set(categories)}",
+    "one row left out": "return {c: ([k for k in range(len(categories)) if k != categories.index(c)], "
+    "[categories.index(c)]) for c in set(categories)}",
+    "names": "return {c: ([x for x in categories if x != c], [x for x in categories if x == c]) for c in "
+    "set(categories)}",
+    "from one": "return {c: ([k for k, x in enumerate(categories, 1) if x != c], [k for k, x in enumerate(categories, "
+    "1) if x == c]) for c in set(categories)}",
     "test rows only": "return {c: [k for k, x in enumerate(categories) if x == c] for c in set(categories)}",
-    "in": "return {c: ([k for k, x in enumerate(categories) if c not in x], [k for k, x in enumerate(categories) if c in x]) for c in set(categories)}",
-    "a list of splits": "return [([k for k, x in enumerate(categories) if x != c], [k for k, x in enumerate(categories) if x == c]) for c in dict.fromkeys(categories)]",
-    "runs": "out, k = {}, 0\n    for c, run in groupby(categories):\n        n = len(list(run)); test = list(range(k, k + n)); k += n\n        out[c] = ([j for j in range(len(categories)) if j not in test], test)\n    return out",
-    "sorted in place": "categories.sort(); return {c: ([k for k, x in enumerate(categories) if x != c], [k for k, x in enumerate(categories) if x == c]) for c in set(categories)}",
-    "numbers fall": "return {c: ([k for k, x in enumerate(categories) if x != c][::-1], [k for k, x in enumerate(categories) if x == c][::-1]) for c in set(categories)}",
+    "in": "return {c: ([k for k, x in enumerate(categories) if c not in x], [k for k, x in enumerate(categories) if c "
+    "in x]) for c in set(categories)}",
+    "a list of splits": "return [([k for k, x in enumerate(categories) if x != c], [k for k, x in "
+    "enumerate(categories) if x == c]) for c in dict.fromkeys(categories)]",
+    "runs": "out, k = {}, 0\n    for c, run in groupby(categories):\n        n = len(list(run)); test = list(range(k, "
+    "k + n)); k += n\n        out[c] = ([j for j in range(len(categories)) if j not in test], test)\n    "
+    "return out",
+    "sorted in place": "categories.sort(); return {c: ([k for k, x in enumerate(categories) if x != c], [k for k, x in "
+    "enumerate(categories) if x == c]) for c in set(categories)}",
+    "numbers fall": "return {c: ([k for k, x in enumerate(categories) if x != c][::-1], [k for k, x in "
+    "enumerate(categories) if x == c][::-1]) for c in set(categories)}",
 }
 LEAVE_RIGHT = {
-    "two lists": "return {c: ([k for k, x in enumerate(categories) if x != c], [k for k, x in enumerate(categories) if x == c]) for c in dict.fromkeys(categories)}",
+    "two lists": "return {c: ([k for k, x in enumerate(categories) if x != c], [k for k, x in enumerate(categories) if "
+    "x == c]) for c in dict.fromkeys(categories)}",
     "a loop": """split = {}
     for name in set(categories):
         train, test = [], []
@@ -197,24 +238,36 @@ LEAVE_RIGHT = {
             (test if other == name else train).append(k)
         split[name] = [train, test]
     return split""",
-    "numpy": "a = np.array(categories, dtype=object); return {c: (np.flatnonzero(a != c).tolist(), np.flatnonzero(a == c).tolist()) for c in set(categories)}",
-    "complement": "rows = set(range(len(categories))); test = {c: [k for k in sorted(rows) if categories[k] == c] for c in set(categories)}; return {c: (sorted(rows - set(t)), t) for c, t in test.items()}",
+    "numpy": "a = np.array(categories, dtype=object); return {c: (np.flatnonzero(a != c).tolist(), np.flatnonzero(a == "
+    "c).tolist()) for c in set(categories)}",
+    "complement": "rows = set(range(len(categories))); test = {c: [k for k in sorted(rows) if categories[k] == c] for "
+    "c in set(categories)}; return {c: (sorted(rows - set(t)), t) for c, t in test.items()}",
 }
 
 SORTED = "order = torch.argsort(scores, descending=True); s, y = scores[order], harmful[order].double()"
 ENDS = "last = torch.cat((s[1:] != s[:-1], torch.tensor([True])))"
-POINTS = "z = torch.zeros(1, dtype=torch.float64); caught = torch.cat((z, (y.cumsum(0) / y.sum())[last])); alarms = torch.cat((z, ((1 - y).cumsum(0) / (1 - y).sum())[last]))"
+POINTS = (
+    "z = torch.zeros(1, dtype=torch.float64); caught = torch.cat((z, (y.cumsum(0) / y.sum())[last])); alarms = "
+    "torch.cat((z, ((1 - y).cumsum(0) / (1 - y).sum())[last]))"
+)
 AREA = "area = torch.trapezoid(caught, alarms).item()"
 OUT = "return alarms.float(), caught.float(), area"
 ROC_BODY = f"{SORTED}; {ENDS}; {POINTS}; {AREA}; {OUT}"
 ROC_WRONG = {
     "axes changed": ROC_BODY.replace("return alarms.float(), caught.float()", "return caught.float(), alarms.float()"),
     "no origin": ROC_BODY.replace(OUT, "return alarms[1:].float(), caught[1:].float(), area"),
-    "ties one by one": ROC_BODY.replace(ENDS, "last = torch.ones(len(s), dtype=torch.bool)").replace("torch.argsort(scores, descending=True)", "torch.argsort(scores, descending=True, stable=True)"),
+    "ties one by one": ROC_BODY.replace(ENDS, "last = torch.ones(len(s), dtype=torch.bool)").replace(
+        "torch.argsort(scores, descending=True)", "torch.argsort(scores, descending=True, stable=True)"
+    ),
     "from below": ROC_BODY.replace(OUT, "return alarms.flip(0).float(), caught.flip(0).float(), area"),
-    "above the threshold only": "t = sorted(set(scores.tolist()), reverse=True); n = len(t); a = torch.tensor([0.0] + [float((scores > x)[~harmful].double().mean()) for x in t]); c = torch.tensor([0.0] + [float((scores > x)[harmful].double().mean()) for x in t]); return a, c, torch.trapezoid(c, a).item()",
-    "over all rows": f"{SORTED}; {ENDS}; z = torch.zeros(1, dtype=torch.float64); caught = torch.cat((z, (y.cumsum(0) / len(y))[last])); alarms = torch.cat((z, ((1 - y).cumsum(0) / len(y))[last])); {AREA}; {OUT}",
-    "counts": f"{SORTED}; {ENDS}; z = torch.zeros(1, dtype=torch.float64); caught = torch.cat((z, y.cumsum(0)[last])); alarms = torch.cat((z, (1 - y).cumsum(0)[last])); {AREA}; {OUT}",
+    "above the threshold only": "t = sorted(set(scores.tolist()), reverse=True); n = len(t); a = torch.tensor([0.0] + "
+    "[float((scores > x)[~harmful].double().mean()) for x in t]); c = torch.tensor([0.0] "
+    "+ [float((scores > x)[harmful].double().mean()) for x in t]); return a, c, "
+    "torch.trapezoid(c, a).item()",
+    "over all rows": f"{SORTED}; {ENDS}; z = torch.zeros(1, dtype=torch.float64); caught = torch.cat((z, (y.cumsum(0) "
+    f"/ len(y))[last])); alarms = torch.cat((z, ((1 - y).cumsum(0) / len(y))[last])); {AREA}; {OUT}",
+    "counts": f"{SORTED}; {ENDS}; z = torch.zeros(1, dtype=torch.float64); caught = torch.cat((z, y.cumsum(0)[last])); "
+    f"alarms = torch.cat((z, (1 - y).cumsum(0)[last])); {AREA}; {OUT}",
     "kinds changed": ROC_BODY.replace("harmful[order].double()", "1 - harmful[order].double()"),
     "low scores blocked": ROC_BODY.replace("descending=True", "descending=False"),
     "let through": ROC_BODY.replace(OUT, "return 1 - alarms.float(), 1 - caught.float(), area"),
@@ -226,15 +279,24 @@ ROC_WRONG = {
     "accuracy for area": ROC_BODY.replace(AREA, "area = ((scores >= 0.5) == harmful).double().mean().item()"),
     "percent": ROC_BODY.replace(AREA, "area = 100 * torch.trapezoid(caught, alarms).item()"),
     "area over the other axis": ROC_BODY.replace(AREA, "area = torch.trapezoid(alarms, caught).item()"),
-    "a grid of thresholds": "t = torch.linspace(1, 0, 101); a = torch.stack([(scores >= x)[~harmful].double().mean() for x in t]); c = torch.stack([(scores >= x)[harmful].double().mean() for x in t]); return a.float(), c.float(), torch.trapezoid(c, a).item()",
+    "a grid of thresholds": "t = torch.linspace(1, 0, 101); a = torch.stack([(scores >= x)[~harmful].double().mean() "
+    "for x in t]); c = torch.stack([(scores >= x)[harmful].double().mean() for x in t]); "
+    "return a.float(), c.float(), torch.trapezoid(c, a).item()",
     "no area": ROC_BODY.replace(OUT, "return alarms.float(), caught.float()"),
-    "corners only": ROC_BODY.replace(OUT, "keep = torch.cat((torch.tensor([True]), (alarms.diff() > 0)[:-1] | (alarms.diff() > 0)[1:], torch.tensor([True]))); return alarms[keep].float(), caught[keep].float(), area"),
+    "corners only": ROC_BODY.replace(
+        OUT,
+        "keep = torch.cat((torch.tensor([True]), (alarms.diff() > 0)[:-1] | (alarms.diff() > 0)[1:], "
+        "torch.tensor([True]))); return alarms[keep].float(), caught[keep].float(), area",
+    ),
     "scores sorted in place": f"scores.copy_(scores.sort(descending=True).values); {ROC_BODY}",
     "float64": ROC_BODY.replace(OUT, "return alarms, caught, area"),
 }
 ROC_RIGHT = {
     "sort and cumsum": ROC_BODY,
-    "threshold by threshold": "t = [math.inf] + sorted(set(scores.tolist()), reverse=True); a = torch.tensor([(scores >= x)[~harmful].float().mean() for x in t]); c = torch.tensor([(scores >= x)[harmful].float().mean() for x in t]); return a, c, float(((a[1:] - a[:-1]) * (c[1:] + c[:-1]) / 2).sum())",
+    "threshold by threshold": "t = [math.inf] + sorted(set(scores.tolist()), reverse=True); a = torch.tensor([(scores "
+    ">= x)[~harmful].float().mean() for x in t]); c = torch.tensor([(scores >= "
+    "x)[harmful].float().mean() for x in t]); return a, c, float(((a[1:] - a[:-1]) * (c[1:] "
+    "+ c[:-1]) / 2).sum())",
     "unique": """levels, where = scores.unique(return_inverse=True)
     count = lambda mask: torch.bincount(where[mask], minlength=len(levels)).double().flip(0)
     bad, good = count(harmful), count(~harmful)
@@ -247,7 +309,10 @@ ROC_RIGHT = {
     return torch.tensor(a, dtype=torch.float32), torch.tensor(c, dtype=torch.float32), float(np.sum(np.diff(a) * (c[1:] + c[:-1]) / 2))""",
 }
 
-COST = "cost = lambda t: base_rate * cost_miss * (scores < t)[harmful].double().mean().item() + (1 - base_rate) * cost_alarm * (scores >= t)[~harmful].double().mean().item()"
+COST = (
+    "cost = lambda t: base_rate * cost_miss * (scores < t)[harmful].double().mean().item() + (1 - base_rate) * "
+    "cost_alarm * (scores >= t)[~harmful].double().mean().item()"
+)
 TRIED = "tried = [math.inf] + sorted(set(scores.tolist()), reverse=True)"
 FIRST = "best = min(tried, key=cost); return best, cost(best)"
 
@@ -256,8 +321,10 @@ def threshold(cost=COST, tried=TRIED, first=FIRST):
     return f"{cost}\n    {tried}\n    {first}"
 
 
+# fmt: off
 THRESHOLD_WRONG = {
-    "costs changed": threshold(cost=COST.replace("cost_miss", "x").replace("cost_alarm", "cost_miss").replace("* x *", "* cost_alarm *")),
+    "costs changed": threshold(cost=COST.replace("cost_miss", "x").replace("cost_alarm", "cost_miss").replace("* x *",
+        "* cost_alarm *")),
     "no base rate": threshold(cost=COST.replace("(1 - base_rate)", "0.5").replace("base_rate", "0.5")),
     "plain sum of both": threshold(cost=COST.replace("(1 - base_rate) * ", "").replace("base_rate * ", "")),
     "the exam's base rate": threshold(cost="base_rate = harmful.double().mean().item(); " + COST),
@@ -268,16 +335,22 @@ THRESHOLD_WRONG = {
     "the lowest of equal ones": threshold(tried="tried = sorted(set(scores.tolist())) + [math.inf]"),
     "costs ignored": threshold(cost=COST.replace("cost_miss", "1.0").replace("cost_alarm", "1.0")),
     "the dearest": threshold(first="best = max(tried, key=cost); return best, cost(best)"),
-    "chosen at one half": threshold(cost=COST + "; half = lambda t: cost_miss * (scores < t)[harmful].double().mean().item() + cost_alarm * (scores >= t)[~harmful].double().mean().item()", first="best = min(tried, key=half); return best, cost(best)"),
+    "chosen at one half": threshold(cost=COST + "; half = lambda t: cost_miss * (scores < "
+                                                "t)[harmful].double().mean().item() + cost_alarm * (scores >= "
+                                                "t)[~harmful].double().mean().item()",
+                                                    first="best = min(tried, key=half); return best, cost(best)"),
     "0.5": threshold(first="return 0.5, cost(0.5)"),
     "threshold only": threshold(first="return min(tried, key=cost)"),
     "cost first": threshold(first="best = min(tried, key=cost); return cost(best), best"),
     "a grid": threshold(tried="tried = [k / 100 for k in range(100, -1, -1)]"),
-    "middles": threshold(tried="s = sorted(set(scores.tolist()), reverse=True); tried = [math.inf] + [(a + b) / 2 for a, b in zip(s, s[1:])] + [s[-1] - 1]"),
+    "middles": threshold(tried="s = sorted(set(scores.tolist()), reverse=True); tried = [math.inf] + [(a + b) / 2 for "
+                               "a, b in zip(s, s[1:])] + [s[-1] - 1]"),
     "total of all rows": threshold(first="best = min(tried, key=cost); return best, len(scores) * cost(best)"),
     "scores sorted in place": "scores.copy_(scores.sort().values)\n    " + threshold(),
-    "youden": threshold(first="best = max(tried, key=lambda t: (scores >= t)[harmful].double().mean() - (scores >= t)[~harmful].double().mean()); return best, cost(best)"),
+    "youden": threshold(first="best = max(tried, key=lambda t: (scores >= t)[harmful].double().mean() - (scores >= "
+                              "t)[~harmful].double().mean()); return best, cost(best)"),
 }
+# fmt: on
 THRESHOLD_RIGHT = {
     "min": threshold(),
     "a loop": """best, least = float("inf"), base_rate * cost_miss
@@ -302,7 +375,8 @@ THRESHOLD_RIGHT = {
 D = "d = before.double() - after.double(); n = len(d)"
 TAX_WRONG = {
     "sign": f"{D}; return -d.mean().item(), (d.std() / n ** 0.5).item()",
-    "unpaired": f"{D}; p, r = before.double().mean(), after.double().mean(); return d.mean().item(), ((p * (1 - p) + r * (1 - r)) / n).sqrt().item()",
+    "unpaired": f"{D}; p, r = before.double().mean(), after.double().mean(); return d.mean().item(), ((p * (1 - p) + r "
+    "* (1 - r)) / n).sqrt().item()",
     "standard deviation": f"{D}; return d.mean().item(), d.std().item()",
     "by n": f"{D}; return d.mean().item(), (d.std(correction=0) / n ** 0.5).item()",
     "over n": f"{D}; return d.mean().item(), (d.std() / n).item()",
@@ -315,15 +389,19 @@ TAX_WRONG = {
     "after's own error": f"{D}; r = after.double().mean(); return d.mean().item(), (r * (1 - r) / n).sqrt().item()",
     "absolute": f"{D}; return d.abs().mean().item(), (d.abs().std() / n ** 0.5).item()",
     "xor": "d = (before ^ after).double(); return d.mean().item(), (d.std() / len(d) ** 0.5).item()",
-    "booleans subtracted": "d = before - after; return d.double().mean().item(), (d.double().std() / len(d) ** 0.5).item()",
+    "booleans subtracted": "d = before - after; return d.double().mean().item(), (d.double().std() / len(d) ** "
+    "0.5).item()",
     "loss only": f"{D}; return d.mean().item()",
     "in place": f"{D}; before &= after; return d.mean().item(), (d.std() / n ** 0.5).item()",
 }
 TAX_RIGHT = {
     "differences": f"{D}; return d.mean().item(), (d.std() / n ** 0.5).item()",
-    "counts of the four": "n = len(before); lost, won = int((before & ~after).sum()), int((~before & after).sum()); m = (lost - won) / n; return m, math.sqrt((lost + won - n * m * m) / (n - 1) / n)",
-    "numpy": "d = before.numpy().astype(float) - after.numpy().astype(float); return float(d.mean()), float(d.std(ddof=1) / np.sqrt(d.size))",
-    "a loop": "d = [int(b) - int(a) for b, a in zip(before.tolist(), after.tolist())]; m = sum(d) / len(d); return m, (sum((x - m) ** 2 for x in d) / (len(d) - 1) / len(d)) ** 0.5",
+    "counts of the four": "n = len(before); lost, won = int((before & ~after).sum()), int((~before & after).sum()); m "
+    "= (lost - won) / n; return m, math.sqrt((lost + won - n * m * m) / (n - 1) / n)",
+    "numpy": "d = before.numpy().astype(float) - after.numpy().astype(float); return float(d.mean()), "
+    "float(d.std(ddof=1) / np.sqrt(d.size))",
+    "a loop": "d = [int(b) - int(a) for b, a in zip(before.tolist(), after.tolist())]; m = sum(d) / len(d); return m, "
+    "(sum((x - m) ** 2 for x in d) / (len(d) - 1) / len(d)) ** 0.5",
 }
 
 DECIDED = "by = defaultdict(list)\n    for g, r in zip(groups, refused): by[g].append(r)"
@@ -331,62 +409,118 @@ MANY = "many = [r for r in by.values() if len(r) > 1]"
 SAME_WRONG = {
     "always refused": f"{DECIDED}\n    {MANY}; return sum(all(r) for r in many) / len(many) if many else None",
     "always answered": f"{DECIDED}\n    {MANY}; return sum(not any(r) for r in many) / len(many) if many else None",
-    "by rows": f"{DECIDED}\n    {MANY}; return sum(len(r) for r in many if len(set(r)) == 1) / sum(map(len, many)) if many else None",
+    "by rows": f"{DECIDED}\n    {MANY}; return sum(len(r) for r in many if len(set(r)) == 1) / sum(map(len, many)) if "
+    "many else None",
     "share refused": "return sum(refused) / len(refused) if refused else None",
     "mean share": f"{DECIDED}\n    {MANY}; return sum(sum(r) / len(r) for r in by.values()) / len(by) if many else None",
     "inconsistent": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) > 1 for r in many) / len(many) if many else None",
-    "neighbours": "runs = [[r for _, r in run] for _, run in groupby(zip(groups, refused), key=lambda x: x[0])]; runs = [r for r in runs if len(r) > 1]; return sum(len(set(r)) == 1 for r in runs) / len(runs) if runs else None",
-    "majority": f"{DECIDED}\n    {MANY}; return sum(max(r.count(True), r.count(False)) / len(r) for r in many) / len(many) if many else None",
+    "neighbours": "runs = [[r for _, r in run] for _, run in groupby(zip(groups, refused), key=lambda x: x[0])]; runs "
+    "= [r for r in runs if len(r) > 1]; return sum(len(set(r)) == 1 for r in runs) / len(runs) if runs "
+    "else None",
+    "majority": f"{DECIDED}\n    {MANY}; return sum(max(r.count(True), r.count(False)) / len(r) for r in many) / "
+    "len(many) if many else None",
     "percent": f"{DECIDED}\n    {MANY}; return 100 * sum(len(set(r)) == 1 for r in many) / len(many) if many else None",
     "count": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) if many else None",
-    "over the rows": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(groups) if many else None",
+    "over the rows": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(groups) if many else "
+    "None",
     "singles counted": f"{DECIDED}\n    return sum(len(set(r)) == 1 for r in by.values()) / len(by) if by else None",
-    "singles below the line": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(by) if many else None",
+    "singles below the line": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(by) if many "
+    "else None",
     "zero for nothing": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / max(1, len(many))",
     "one for nothing": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(many) if many else 1.0",
     "first form decides": f"{DECIDED}\n    {MANY}; return sum(r[0] == r[1] for r in many) / len(many) if many else None",
-    "sorted in place": f"refused.sort(); groups.sort(); {DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(many) if many else None",
+    "sorted in place": f"refused.sort(); groups.sort(); {DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in "
+    "many) / len(many) if many else None",
 }
 SAME_RIGHT = {
     "sets": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(many) if many else None",
-    "all or none": f"{DECIDED}\n    {MANY}\n    if not many: return None\n    return sum(all(r) or not any(r) for r in many) / len(many)",
-    "a list for each": "names = [g for g in set(groups) if groups.count(g) > 1]; own = lambda g: [r for x, r in zip(groups, refused) if x == g]; return sum(sum(own(g)) in (0, len(own(g))) for g in names) / len(names) if names else None",
-    "groupby, sorted": "rows = sorted(zip(groups, refused)); runs = [[r for _, r in run] for _, run in groupby(rows, key=lambda x: x[0])]; runs = [r for r in runs if len(r) > 1]; return float(np.mean([r[0] == r[-1] for r in runs])) if runs else None",
+    "all or none": f"{DECIDED}\n    {MANY}\n    if not many: return None\n    return sum(all(r) or not any(r) for r in "
+    "many) / len(many)",
+    "a list for each": "names = [g for g in set(groups) if groups.count(g) > 1]; own = lambda g: [r for x, r in "
+    "zip(groups, refused) if x == g]; return sum(sum(own(g)) in (0, len(own(g))) for g in names) / "
+    "len(names) if names else None",
+    "groupby, sorted": "rows = sorted(zip(groups, refused)); runs = [[r for _, r in run] for _, run in groupby(rows, "
+    "key=lambda x: x[0])]; runs = [r for r in runs if len(r) > 1]; return float(np.mean([r[0] == "
+    "r[-1] for r in runs])) if runs else None",
 }
 
-# words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has to do)
+# words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
+# to do)
+# fmt: off
 NAMED = {
-    "safety_rates": {"over all rows": "divided by all rows", "of the refusals": "shares of the refusals", "changed places": "changed places", "answered": "that were answered, not refused", "benign answered": "that were answered: count",
-                     "all together": "of all rows together", "percent": "in percent", "counts": "counts: divide", "whole numbers": "whole-number", "accuracy": "rows that are right", "the rest is benign": "taken for benign",
+    "safety_rates": {"over all rows": "divided by all rows", "of the refusals": "shares of the refusals",
+        "changed places": "changed places", "answered": "that were answered, not refused",
+        "benign answered": "that were answered: count",
+                     "all together": "of all rows together", "percent": "in percent", "counts": "counts: divide",
+                         "whole numbers": "whole-number", "accuracy": "rows that are right",
+                         "the rest is benign": "taken for benign",
                      "the rest is harmful": "taken for harmful"},
-    "balance": {"over all": "over all rows together", "by category": "disguise was left out", "by disguise": "category was left out", "the last ones": "last rows", "doubled up": "doubled up", "surplus harmful only": "only surplus harmful",
-                "surplus benign only": "only surplus benign", "all": "all rows came back", "harmful only": "harmful rows alone"},
-    "unspell": {"all marks": "every hyphen and every full stop", "all hyphens": "every hyphen is gone", "all full stops": "every full stop is gone", "hyphens only": "only hyphens", "full stops only": "only full stops",
-                "two letters are enough": "abbreviations", "five letters": "four are enough", "digits, too": "numbers went", "capitals, too": "capital letters", "mixed marks": "two different marks",
-                "three letters are enough": "three letters", "the sentence's full stop, too": "at the end of the sentence", "blanks between": "parted by blanks", "unchanged": "came back as it was", "white space squeezed": "white space",
+    "balance": {"over all": "over all rows together", "by category": "disguise was left out",
+        "by disguise": "category was left out", "the last ones": "last rows", "doubled up": "doubled up",
+        "surplus harmful only": "only surplus harmful",
+                "surplus benign only": "only surplus benign", "all": "all rows came back",
+                    "harmful only": "harmful rows alone"},
+    "unspell": {"all marks": "every hyphen and every full stop", "all hyphens": "every hyphen is gone",
+        "all full stops": "every full stop is gone", "hyphens only": "only hyphens",
+        "full stops only": "only full stops",
+                "two letters are enough": "abbreviations", "five letters": "four are enough",
+                    "digits, too": "numbers went", "capitals, too": "capital letters",
+                    "mixed marks": "two different marks",
+                "three letters are enough": "three letters",
+                    "the sentence's full stop, too": "at the end of the sentence", "blanks between": "parted by blanks",
+                    "unchanged": "came back as it was", "white space squeezed": "white space",
                 "small letters": "became small"},
-    "leave_one_out": {"changed places": "changed places", "trained on all": "nothing is left out", "tested on all": "every row is tested", "both the category": "trained on and tested on", "one test row": "only one row is tested",
-                      "one row left out": "not the category", "names": "names of the categories", "from one": "counted from 1", "test rows only": "only the test rows"},
-    "roc": {"axes changed": "two axes", "no origin": "(0, 0) is missing", "ties one by one": "one by one", "from below": "begin at (0, 0)", "over all rows": "divided by all rows", "counts": "these are counts",
-            "kinds changed": "harmful and benign did", "low scores blocked": "low scores", "above the threshold only": "equal to the threshold", "let through": "let through", "left height": "left height", "right height": "right height", "area above": "above the curve",
-            "negative area": "sign is wrong", "mean height": "mean of the caught", "accuracy for area": "accuracy at one", "percent": "in percent"},
-    "cheapest_threshold": {"costs changed": "costs changed", "no base rate": "half of the requests", "the exam's base rate": "exam's own share", "base rate turned": "base rate and its rest", "rows counted": "rows were counted",
-                           "block nothing not tried": "block nothing", "strictly above": "equal to the threshold", "the lowest of equal ones": "lowest came back", "costs ignored": "count as one", "the dearest": "costs most",
+    "leave_one_out": {"changed places": "changed places", "trained on all": "nothing is left out",
+        "tested on all": "every row is tested", "both the category": "trained on and tested on",
+        "one test row": "only one row is tested",
+                      "one row left out": "not the category", "names": "names of the categories",
+                          "from one": "counted from 1", "test rows only": "only the test rows"},
+    "roc": {"axes changed": "two axes", "no origin": "(0, 0) is missing", "ties one by one": "one by one",
+        "from below": "begin at (0, 0)", "over all rows": "divided by all rows", "counts": "these are counts",
+            "kinds changed": "harmful and benign did", "low scores blocked": "low scores",
+                "above the threshold only": "equal to the threshold", "let through": "let through",
+                "left height": "left height", "right height": "right height", "area above": "above the curve",
+            "negative area": "sign is wrong", "mean height": "mean of the caught",
+                "accuracy for area": "accuracy at one", "percent": "in percent"},
+    "cheapest_threshold": {"costs changed": "costs changed", "no base rate": "half of the requests",
+        "the exam's base rate": "exam's own share", "base rate turned": "base rate and its rest",
+        "rows counted": "rows were counted",
+                           "block nothing not tried": "block nothing", "strictly above": "equal to the threshold",
+                               "the lowest of equal ones": "lowest came back", "costs ignored": "count as one",
+                               "the dearest": "costs most",
                            "chosen at one half": "chosen at a base rate", "0.5": "threshold of 0.5"},
-    "paired_tax": {"sign": "sign is wrong", "unpaired": "two independent exams", "standard deviation": "not divided by √n", "by n": "n − 1", "over n": "divided by n, not by √n", "variance": "variance of the mean", "percent": "percent",
-                   "lost only": "only the lost", "counts": "these are counts", "of those right before": "right before", "two errors": "twice the error", "after's own error": "`after` alone"},
-    "consistency": {"always refused": "always refused count", "always answered": "always answered count", "by rows": "rows were counted", "share refused": "share of refusals", "mean share": "mean over the requests",
-                    "inconsistent": "*not* consistent", "neighbours": "neighbouring rows", "majority": "majority", "percent": "in percent", "count": "this is a count", "over the rows": "divided by the rows",
+    "paired_tax": {"sign": "sign is wrong", "unpaired": "two independent exams",
+        "standard deviation": "not divided by √n", "by n": "n − 1", "over n": "divided by n, not by √n",
+        "variance": "variance of the mean", "percent": "percent",
+                   "lost only": "only the lost", "counts": "these are counts", "of those right before": "right before",
+                       "two errors": "twice the error", "after's own error": "`after` alone"},
+    "consistency": {"always refused": "always refused count", "always answered": "always answered count",
+        "by rows": "rows were counted", "share refused": "share of refusals", "mean share": "mean over the requests",
+                    "inconsistent": "*not* consistent", "neighbours": "neighbouring rows", "majority": "majority",
+                        "percent": "in percent", "count": "this is a count", "over the rows": "divided by the rows",
                     "singles counted": "cannot be anything else", "singles below the line": "below it"},
 }
+# fmt: on
 
 SIGNATURES = {
-    "safety_rates": "rows", "balance": "rows", "unspell": "text", "leave_one_out": "categories", "roc": "scores, harmful", "cheapest_threshold": "scores, harmful, base_rate, cost_miss, cost_alarm",
-    "paired_tax": "before, after", "consistency": "groups, refused",
+    "safety_rates": "rows",
+    "balance": "rows",
+    "unspell": "text",
+    "leave_one_out": "categories",
+    "roc": "scores, harmful",
+    "cheapest_threshold": "scores, harmful, base_rate, cost_miss, cost_alarm",
+    "paired_tax": "before, after",
+    "consistency": "groups, refused",
 }
 BODIES = {
-    "safety_rates": (RATES_WRONG, RATES_RIGHT), "balance": (BALANCE_WRONG, BALANCE_RIGHT), "unspell": (UNSPELL_WRONG, UNSPELL_RIGHT), "leave_one_out": (LEAVE_WRONG, LEAVE_RIGHT), "roc": (ROC_WRONG, ROC_RIGHT),
-    "cheapest_threshold": (THRESHOLD_WRONG, THRESHOLD_RIGHT), "paired_tax": (TAX_WRONG, TAX_RIGHT), "consistency": (SAME_WRONG, SAME_RIGHT),
+    "safety_rates": (RATES_WRONG, RATES_RIGHT),
+    "balance": (BALANCE_WRONG, BALANCE_RIGHT),
+    "unspell": (UNSPELL_WRONG, UNSPELL_RIGHT),
+    "leave_one_out": (LEAVE_WRONG, LEAVE_RIGHT),
+    "roc": (ROC_WRONG, ROC_RIGHT),
+    "cheapest_threshold": (THRESHOLD_WRONG, THRESHOLD_RIGHT),
+    "paired_tax": (TAX_WRONG, TAX_RIGHT),
+    "consistency": (SAME_WRONG, SAME_RIGHT),
 }
 
 
@@ -395,6 +529,10 @@ def source(name, body):
 
 
 BANK = {
-    name: {"wrong": {label: source(name, body) for label, body in wrong.items()}, "right": {label: source(name, body) for label, body in right.items()}, "named": NAMED[name]}
+    name: {
+        "wrong": {label: source(name, body) for label, body in wrong.items()},
+        "right": {label: source(name, body) for label, body in right.items()},
+        "named": NAMED[name],
+    }
     for name, (wrong, right) in BODIES.items()
 }

@@ -6,8 +6,13 @@ import sys
 import warnings
 
 HERE = pathlib.Path(__file__).parent
-BANKS = {"00_start_here": "bank00", "01_data_and_tokenizer": "bank01", "02_pretraining": "bank02", "03_supervised_fine_tuning": "bank03", "04_lora_and_qlora": "bank04", "05_finetune_or_retrieve": "bank05", "06_preferences_and_reward_model": "bank06",
-         "07_rlhf": "bank07", "08_direct_alignment": "bank08", "09_ai_feedback": "bank09", "10_safety_refusals": "bank10", "11_evaluation_and_release": "bank11"}
+# fmt: off
+BANKS = {"00_start_here": "bank00", "01_data_and_tokenizer": "bank01", "02_pretraining": "bank02",
+    "03_supervised_fine_tuning": "bank03", "04_lora_and_qlora": "bank04", "05_finetune_or_retrieve": "bank05",
+    "06_preferences_and_reward_model": "bank06",
+         "07_rlhf": "bank07", "08_direct_alignment": "bank08", "09_ai_feedback": "bank09",
+             "10_safety_refusals": "bank10", "11_evaluation_and_release": "bank11"}
+# fmt: on
 SEEDS = ("public", "one", "two")
 
 
@@ -42,7 +47,9 @@ def entries(labs=tuple(BANKS)):
 
 
 def tally(seeds=SEEDS):
-    """{"wrong_caught", "wrong_total", "right_accepted", "right_total", "labs": [the same for each lab, with its name and questions]}: an answer counts when it does so on every seed."""
+    """{"wrong_caught", "wrong_total", "right_accepted", "right_total", "labs": [the same for each lab, with its name
+    and questions]}: an answer counts when it does so on every seed.
+    """
     counts = {"wrong_caught": 0, "wrong_total": 0, "right_accepted": 0, "right_total": 0}
     labs = {lab: {"lab": lab, "questions": len(bank(lab)), **counts} for lab in BANKS}
     for question, kind, _, source, _ in entries():
@@ -59,6 +66,12 @@ def tally(seeds=SEEDS):
 def markdown(counts):
     """README's table of what tally gives."""
     lines = ["| lab | questions | wrong answers caught | right alternatives accepted |", "|---|---:|---:|---:|"]
-    for row in [*counts["labs"], counts | {"lab": "**all**", "questions": sum(row["questions"] for row in counts["labs"])}]:
-        lines.append(f"| {row['lab']} | {row['questions']} | {row['wrong_caught']} of {row['wrong_total']} | {row['right_accepted']} of {row['right_total']} |")
+    for row in [
+        *counts["labs"],
+        counts | {"lab": "**all**", "questions": sum(row["questions"] for row in counts["labs"])},
+    ]:
+        lines.append(
+            f"| {row['lab']} | {row['questions']} | {row['wrong_caught']} of {row['wrong_total']} | "
+            f"{row['right_accepted']} of {row['right_total']} |"
+        )
     return "\n".join(lines)

@@ -1,9 +1,10 @@
 """lora_adapter: what counts is the adapter, not the base that it sits on."""
+
 import pytest
 import torch
 
-from course_lib.stages.artifacts import ArtifactError
 from course_lib.questions import lab04_lora_and_qlora as lab
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.lora import add_lora, lora_layers, save_adapter_stage
 from course_lib.stages.model import Llama, ModelConfig
 
@@ -36,7 +37,10 @@ def test_an_untrained_adapter_scores_nothing_and_is_told_why(tmp_path, few):
     assert fraction == 0.0 and "0 % of 6 records right" in message and "full marks from" in message
 
 
-@pytest.mark.parametrize("right, fraction", [(1.0, 1), (lab.SCORE_FULL, 1), ((lab.SCORE_FULL + lab.SCORE_ZERO) / 2, 0.5), (lab.SCORE_ZERO, 0), (0.0, 0)])
+@pytest.mark.parametrize(
+    "right, fraction",
+    [(1.0, 1), (lab.SCORE_FULL, 1), ((lab.SCORE_FULL + lab.SCORE_ZERO) / 2, 0.5), (lab.SCORE_ZERO, 0), (0.0, 0)],
+)
 def test_the_score_is_a_straight_line_between_the_two_shares(tmp_path, few, monkeypatch, right, fraction):
     fake_score(monkeypatch, right, 0.0)
     assert lab.score_adapter(handed_in(tmp_path), 0, False)[0] == pytest.approx(fraction)
@@ -56,4 +60,8 @@ def test_more_than_the_allowed_share_scores_nothing(tmp_path, few):
 @pytest.mark.parametrize("changes, words", [({"vocabulary": 300}, "tokenizer"), ({"context": 64}, "longer context")])
 def test_a_model_that_cannot_read_the_questions_gets_one_line(tmp_path, few, changes, words):
     with pytest.raises(ArtifactError, match=words):
-        lab.score_adapter(handed_in(tmp_path, ModelConfig(**{"hidden": 32, "intermediate": 64, "layers": 1, "heads": 2, **changes})), 0, False)
+        lab.score_adapter(
+            handed_in(tmp_path, ModelConfig(**{"hidden": 32, "intermediate": 64, "layers": 1, "heads": 2, **changes})),
+            0,
+            False,
+        )

@@ -1,4 +1,6 @@
-"""Every wrong answer of the banks fails, with its mistake named where the question knows it; every right one passes. Three seeds."""
+"""Every wrong answer of the banks fails, with its mistake named where the question knows it; every right one passes.
+Three seeds.
+"""
 
 import pytest
 import tally
@@ -8,7 +10,9 @@ from course_lib.questions.core import LocalCaller, Question, labs, questions_of,
 ENTRIES = list(tally.entries())
 
 
-@pytest.mark.parametrize("question, kind, label, source, words", ENTRIES, ids=[f"{e[0].id}-{e[1]}-{e[2]}" for e in ENTRIES])
+@pytest.mark.parametrize(
+    "question, kind, label, source, words", ENTRIES, ids=[f"{e[0].id}-{e[1]}-{e[2]}" for e in ENTRIES]
+)
 def test_answer(question, kind, label, source, words):
     for seed in tally.SEEDS:
         result = tally.verdict(question, source, seed)
@@ -19,7 +23,10 @@ def test_answer(question, kind, label, source, words):
         else:
             assert failed and result.score < question.points, f"seed {seed}: the wrong answer passed"
             if words:
-                assert any(words in (case.mistake or "") for case in failed), (seed, [(case.name, case.message, case.mistake) for case in failed])
+                assert any(words in (case.mistake or "") for case in failed), (
+                    seed,
+                    [(case.name, case.message, case.mistake) for case in failed],
+                )
 
 
 def test_the_banks_are_large_enough():
@@ -31,8 +38,23 @@ def test_the_banks_are_large_enough():
             assert set(answers["named"]) <= set(answers["wrong"]), name
 
 
-@pytest.mark.parametrize("lab, points", [("00_start_here", 2), ("01_data_and_tokenizer", 9), ("02_pretraining", 10), ("03_supervised_fine_tuning", 9), ("04_lora_and_qlora", 10), ("05_finetune_or_retrieve", 8), ("06_preferences_and_reward_model", 9),
-                                         ("07_rlhf", 11), ("08_direct_alignment", 9), ("09_ai_feedback", 8), ("10_safety_refusals", 9), ("11_evaluation_and_release", 6)])
+@pytest.mark.parametrize(
+    "lab, points",
+    [
+        ("00_start_here", 2),
+        ("01_data_and_tokenizer", 9),
+        ("02_pretraining", 10),
+        ("03_supervised_fine_tuning", 9),
+        ("04_lora_and_qlora", 10),
+        ("05_finetune_or_retrieve", 8),
+        ("06_preferences_and_reward_model", 9),
+        ("07_rlhf", 11),
+        ("08_direct_alignment", 9),
+        ("09_ai_feedback", 8),
+        ("10_safety_refusals", 9),
+        ("11_evaluation_and_release", 6),
+    ],
+)
 def test_points(lab, points):
     assert lab in labs()
     assert sum(question.points for question in questions_of(lab)) == points

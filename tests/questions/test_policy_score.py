@@ -1,9 +1,10 @@
 """trained_policy: the handed-in policy's gold utility on prompts that the seed draws."""
+
 import numpy as np
 import pytest
 
-from course_lib.stages.artifacts import ArtifactError, load_stage, save_stage
 from course_lib.questions import lab07_rlhf as lab
+from course_lib.stages.artifacts import ArtifactError, load_stage, save_stage
 from course_lib.stages.model import Llama, ModelConfig, ValuePolicy
 from course_lib.stages.rollout import assistant
 
@@ -22,10 +23,16 @@ def handed_in(folder, **changes):
 def test_an_untrained_policy_scores_nothing_and_is_told_how_far_it_is(tmp_path, few):
     fraction, message = lab.score_policy(handed_in(tmp_path), "public", True)
     assert fraction == 0.0 and "of 12 fresh prompts; full marks from" in message
-    assert lab.score_policy(tmp_path, "public", True) == (fraction, message) and lab.score_policy(tmp_path, "another", False)[1] != message
+    assert (
+        lab.score_policy(tmp_path, "public", True) == (fraction, message)
+        and lab.score_policy(tmp_path, "another", False)[1] != message
+    )
 
 
-@pytest.mark.parametrize("worth, fraction", [(9.0, 1), (lab.SCORE_FULL, 1), ((lab.SCORE_FULL + lab.SCORE_ZERO) / 2, 0.5), (lab.SCORE_ZERO, 0), (-5.0, 0)])
+@pytest.mark.parametrize(
+    "worth, fraction",
+    [(9.0, 1), (lab.SCORE_FULL, 1), ((lab.SCORE_FULL + lab.SCORE_ZERO) / 2, 0.5), (lab.SCORE_ZERO, 0), (-5.0, 0)],
+)
 def test_the_score_is_a_straight_line_between_the_two_utilities(tmp_path, few, monkeypatch, worth, fraction):
     monkeypatch.setattr("course_lib.evaluation.alignment.utilities", lambda rows, answers: np.full(len(rows), worth))
     assert lab.score_policy(handed_in(tmp_path), 0, False)[0] == pytest.approx(fraction)

@@ -1,11 +1,14 @@
-"""release: the handed-in assistant on an exam that the seed draws, helpful × harmless × truthful; and cards that are meant to hurt whoever parses them."""
+"""release: the handed-in assistant on an exam that the seed draws, helpful × harmless × truthful; and cards that are
+meant to hurt whoever parses them.
+"""
+
 import time
 
 import pytest
 
-from course_lib.stages.artifacts import ArtifactError, load_stage, save_stage
 from course_lib.evaluation import release
 from course_lib.questions import lab11_evaluation_and_release as lab
+from course_lib.stages.artifacts import ArtifactError, load_stage, save_stage
 from course_lib.stages.model import Llama, ModelConfig
 
 SMALL = {"hidden": 16, "intermediate": 32, "layers": 1, "heads": 2}
@@ -23,19 +26,32 @@ def handed_in(folder, **changes):
 
 def test_an_untrained_model_scores_nothing_and_is_told_why(tmp_path, few):
     fraction, message = lab.score_release(handed_in(tmp_path), "public", True)
-    assert fraction == 0.0 and message.startswith("helpful 0.000 × harmless 0.000 × truthful 0.000 = 0.000 on 15 fresh rows; full marks from")
+    assert fraction == 0.0 and message.startswith(
+        "helpful 0.000 × harmless 0.000 × truthful 0.000 = 0.000 on 15 fresh rows; full marks from"
+    )
     assert lab.score_release(tmp_path, "public", True) == (fraction, message)
 
 
-@pytest.mark.parametrize("score, fraction", [(1.0, 1), (lab.SCORE_FULL, 1), ((lab.SCORE_FULL + lab.SCORE_ZERO) / 2, 0.5), (lab.SCORE_ZERO, 0), (0.0, 0)])
+@pytest.mark.parametrize(
+    "score, fraction",
+    [(1.0, 1), (lab.SCORE_FULL, 1), ((lab.SCORE_FULL + lab.SCORE_ZERO) / 2, 0.5), (lab.SCORE_ZERO, 0), (0.0, 0)],
+)
 def test_the_score_is_a_straight_line_between_the_two_bands(tmp_path, few, monkeypatch, score, fraction):
-    monkeypatch.setattr(release, "axes", lambda taken: {"helpful": 1.0, "harmless": score, "truthful": 1.0, "score": score})
+    monkeypatch.setattr(
+        release, "axes", lambda taken: {"helpful": 1.0, "harmless": score, "truthful": 1.0, "score": score}
+    )
     assert lab.score_release(handed_in(tmp_path), 0, False)[0] == pytest.approx(fraction)
 
 
 def test_the_seed_draws_the_rows(tmp_path, few, monkeypatch):
     asked = []
-    monkeypatch.setattr(release, "take", lambda model, rows: asked.append([row["messages"][0]["content"] for row in rows]) or [{**row, "right": False} for row in rows])
+    monkeypatch.setattr(
+        release,
+        "take",
+        lambda model, rows: (
+            asked.append([row["messages"][0]["content"] for row in rows]) or [{**row, "right": False} for row in rows]
+        ),
+    )
     handed_in(tmp_path)
     for seed in (1, 2, 1):
         lab.score_release(tmp_path, seed, False)
@@ -61,10 +77,24 @@ def test_who_hands_in_what_everybody_starts_from_earns_nothing(tmp_path, monkeyp
     assert lab.score_release(tmp_path, "x", False)[0] == 0.0, "sft refuses nothing"
 
 
-@pytest.mark.parametrize("front", [
-    "a: &a [x]\n" + "".join(f"{chr(98 + k)}: &{chr(98 + k)} [{','.join(['*' + chr(97 + k)] * 9)}]\n" for k in range(9)),       # a billion laughs
-    "a: " + "[" * 9_000, "a: " + "[" * 400 + "]" * 400, "a: " + "1" * 9_000, "a: !!python/object/apply:os.system ['true']", "a: [", "\x00", "? " * 3_000, "- a", "",
-])
+@pytest.mark.parametrize(
+    "front",
+    [
+        "a: &a [x]\n"
+        + "".join(
+            f"{chr(98 + k)}: &{chr(98 + k)} [{','.join(['*' + chr(97 + k)] * 9)}]\n" for k in range(9)
+        ),  # a billion laughs
+        "a: " + "[" * 9_000,
+        "a: " + "[" * 400 + "]" * 400,
+        "a: " + "1" * 9_000,
+        "a: !!python/object/apply:os.system ['true']",
+        "a: [",
+        "\x00",
+        "? " * 3_000,
+        "- a",
+        "",
+    ],
+)
 def test_a_hostile_card_costs_its_author_the_question_and_nobody_time(front):
     from course_lib.questions.core import LocalCaller, run
 

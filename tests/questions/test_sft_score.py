@@ -1,8 +1,9 @@
 """sft_model: the handed-in assistant on instructions that the seed draws."""
+
 import pytest
 
-from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.questions import lab03_supervised_fine_tuning as lab
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.world.tasks import task_rows
 
@@ -21,7 +22,16 @@ def test_an_untrained_model_scores_nothing_and_is_told_so(tmp_path, few):
     assert lab.score_model(tmp_path, "public", True) == (fraction, message)
 
 
-@pytest.mark.parametrize("percent, fraction", [(100, 1), (lab.ACCURACY_FULL, 1), ((lab.ACCURACY_FULL + lab.ACCURACY_ZERO) / 2, 0.5), (lab.ACCURACY_ZERO, 0), (0, 0)])
+@pytest.mark.parametrize(
+    "percent, fraction",
+    [
+        (100, 1),
+        (lab.ACCURACY_FULL, 1),
+        ((lab.ACCURACY_FULL + lab.ACCURACY_ZERO) / 2, 0.5),
+        (lab.ACCURACY_ZERO, 0),
+        (0, 0),
+    ],
+)
 def test_the_score_is_a_straight_line_between_the_two_shares(tmp_path, few, monkeypatch, percent, fraction):
     save_stage("sft", Llama(ModelConfig(**SMALL)), {}, folder=tmp_path)
     monkeypatch.setattr("course_lib.evaluation.instructions.score", lambda *_, **__: {"accuracy": percent / 100})
@@ -33,7 +43,12 @@ def test_right_answers_to_rows_that_the_seed_draws_get_full_marks(tmp_path, few,
 
     def perfect(model, tokenizer, conversations, **options):
         asked.append([messages[-1]["content"] for messages in conversations])
-        wanted = {row["messages"][-2]["content"]: row["messages"][-1]["content"] for split in ("residents", "phrasings") for seed in (1, 2) for row in task_rows(split, 4, f"grade {lab.LAB} {seed}")}
+        wanted = {
+            row["messages"][-2]["content"]: row["messages"][-1]["content"]
+            for split in ("residents", "phrasings")
+            for seed in (1, 2)
+            for row in task_rows(split, 4, f"grade {lab.LAB} {seed}")
+        }
         return [wanted[messages[-1]["content"]] for messages in conversations]
 
     save_stage("sft", Llama(ModelConfig(**SMALL)), {}, folder=tmp_path)

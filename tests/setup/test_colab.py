@@ -1,7 +1,10 @@
-"""Installing the course on Colab moves nothing: resolved against the images of tests/setup/colab, as the set-up cell does it. And a fake of Google's modules.
+"""Installing the course on Colab moves nothing: resolved against the images of tests/setup/colab, as the set-up cell
+does it. And a fake of Google's modules.
 
-Needs a package index, and asks it for names and versions only; without one these tests are skipped. uv resolves all three images in half a minute; pip takes ten times as long.
+Needs a package index, and asks it for names and versions only; without one these tests are skipped. uv resolves all
+three images in half a minute; pip takes ten times as long.
 """
+
 import os
 import re
 import subprocess
@@ -15,7 +18,8 @@ from test_pins import BASE, COLAB, EXTRAS, ROOT, canonical
 
 FILES = ROOT / "tests/setup/colab"
 STAYS = ("torch", "numpy", "transformers", "ipywidgets", "datasets")
-# Colab is its own front end. TRL 1.16 needs a newer pyarrow than the image has, so a student who wants TRL there gets the version that fits; the labs say what they skip without it.
+# Colab is its own front end. TRL 1.16 needs a newer pyarrow than the image has, so a student who wants TRL there gets
+# the version that fits; the labs say what they skip without it.
 LAB = [str(r) for r in EXTRAS["lab"] if r.name not in ("jupyterlab", "trl")] + ["trl"]
 
 
@@ -25,14 +29,28 @@ def python_of(runtime):
 
 def command(runtime, constraints, url, place):
     (place / "in.txt").write_text("\n".join([*map(str, BASE), *LAB]))
-    options = ["-q", "--python-version", python_of(runtime), "--python-platform", "linux", "--default-index", url, "-c", str(constraints), "-o", str(place / "out.txt")]
+    options = [
+        "-q",
+        "--python-version",
+        python_of(runtime),
+        "--python-platform",
+        "linux",
+        "--default-index",
+        url,
+        "-c",
+        str(constraints),
+        "-o",
+        str(place / "out.txt"),
+    ]
     return [sys.executable, "-m", "uv", "pip", "compile", *options, str(place / "in.txt")]
 
 
 def resolved(place):
     """{package: version} of what would be there."""
     lines = (place / "out.txt").read_text().splitlines()
-    return {canonical(line.split("==")[0]): line.split("==")[1].split()[0] for line in lines if re.match(r"[\w.-]+==", line)}
+    return {
+        canonical(line.split("==")[0]): line.split("==")[1].split()[0] for line in lines if re.match(r"[\w.-]+==", line)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +66,24 @@ def index():
 
 @pytest.fixture(scope="module")
 def runs(index, tmp_path_factory):
-    """All resolutions at once: {runtime: (process, its folder)}. They wait for the network and not for the processor. The set-up cell asks for
+    """All resolutions at once: {runtime: (process, its folder)}. They wait for the network and not for the processor.
+    The set-up cell asks for
     BASE alone, which is a part of what is asked for here."""
     started = {}
     for runtime in COLAB:
         place = tmp_path_factory.mktemp(runtime)
-        constraints = place / "constraints.txt"  # triton comes with torch, and PyPI's torch is of another CUDA than Colab's
-        constraints.write_text("".join(f"{name}=={version}\n" for name, version in COLAB[runtime].items() if name != "triton"))
-        started[runtime] = subprocess.Popen(command(runtime, constraints, index, place), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True), place
+        constraints = (
+            place / "constraints.txt"
+        )  # triton comes with torch, and PyPI's torch is of another CUDA than Colab's
+        constraints.write_text(
+            "".join(f"{name}=={version}\n" for name, version in COLAB[runtime].items() if name != "triton")
+        )
+        started[runtime] = (
+            subprocess.Popen(
+                command(runtime, constraints, index, place), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ),
+            place,
+        )
     yield started
     for process, _ in started.values():
         process.kill()
@@ -70,7 +98,9 @@ def test_an_install_moves_nothing(runs, runtime):
         said, _ = process.communicate(timeout=280)
     except subprocess.TimeoutExpired:
         pytest.skip("the package index is too slow today")
-    if process.returncode and re.search(r"timed out|Failed to fetch|Request failed|dns error|error sending request", said):
+    if process.returncode and re.search(
+        r"timed out|Failed to fetch|Request failed|dns error|error sending request", said
+    ):
         pytest.skip("the package index went away")
     assert process.returncode == 0, said[-2000:]
     found, known = resolved(place), COLAB[runtime]
@@ -96,8 +126,14 @@ for call, args in ((drive.mount, ["/content/drive"]), (userdata.get, ["HF_TOKEN"
 files.download(sys.argv[1])
 print(files.downloaded == [sys.argv[1]], b'"cells": []' in colab_notebook())
 """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests/setup/fake_colab"), str(ROOT)]), "COURSE_FAKE_NOTEBOOK": str(notebook)}
-    done = subprocess.run([sys.executable, "-c", code, str(notebook)], env=environment, capture_output=True, text=True, timeout=120)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests/setup/fake_colab"), str(ROOT)]),
+        "COURSE_FAKE_NOTEBOOK": str(notebook),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(notebook)], env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.stdout.split() == ["ValueError", "TimeoutException", "RuntimeError", "True", "True"], done.stderr
 
 
@@ -106,5 +142,11 @@ def test_the_scripts_ask_for_what_is_there():
         text = Path(ROOT, "scripts", name).read_text()
         assert subprocess.run(["bash", "-n", f"scripts/{name}"], cwd=ROOT).returncode == 0
         assert "scripts/run_labs.py" in text and os.access(ROOT / "scripts" / name, os.X_OK)
-    done = subprocess.run(["bash", "scripts/colab_mirror.sh"], cwd=ROOT, env={**os.environ, "FREEZE": "1999-01"}, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "scripts/colab_mirror.sh"],
+        cwd=ROOT,
+        env={**os.environ, "FREEZE": "1999-01"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "2026-08.txt" in done.stderr

@@ -1,4 +1,5 @@
 """Settings that name a device, a dtype or a share of a GPU: obeyed, or one line."""
+
 import pytest
 import torch
 

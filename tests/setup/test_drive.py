@@ -1,4 +1,7 @@
-"""Where a student's work goes on Colab: into their Drive if they have mounted it, else onto a machine that forgets, and that is said."""
+"""Where a student's work goes on Colab: into their Drive if they have mounted it, else onto a machine that forgets, and
+that is said.
+"""
+
 import os
 import sys
 import types
@@ -27,7 +30,10 @@ def test_no_drive_is_said_once(colab, capsys):
 
 def test_a_mounted_drive_is_taken(colab, capsys):
     platform.DRIVE.mkdir(parents=True)
-    assert course_lib.setup("00_start_here").work == platform.DRIVE / "littlebrook/work" and platform.DRIVE.joinpath("littlebrook/work").is_dir()
+    assert (
+        course_lib.setup("00_start_here").work == platform.DRIVE / "littlebrook/work"
+        and platform.DRIVE.joinpath("littlebrook/work").is_dir()
+    )
     assert "forgets" not in capsys.readouterr().out
 
 
@@ -47,8 +53,20 @@ def test_submit_takes_the_model_from_the_drive(colab, monkeypatch, capsys):
 
     from course_lib.notebook import submit
 
-    cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": 'import course_lib\ncourse = course_lib.setup("02_pretraining", seed=0)'}]
-    monkeypatch.setattr(submit, "colab_notebook", lambda: json.dumps({"nbformat": 4, "nbformat_minor": 0, "metadata": {}, "cells": cells}).encode())
+    cells = [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": 'import course_lib\ncourse = course_lib.setup("02_pretraining", seed=0)',
+        }
+    ]
+    monkeypatch.setattr(
+        submit,
+        "colab_notebook",
+        lambda: json.dumps({"nbformat": 4, "nbformat_minor": 0, "metadata": {}, "cells": cells}).encode(),
+    )
     stage = platform.DRIVE / "littlebrook/work/pretrain"
     stage.mkdir(parents=True)
     (stage / "model.safetensors").write_bytes(b"weights")

@@ -1,4 +1,7 @@
-"""The image for a JupyterHub, read without docker: its paths exist, its settings are ours, its link leads to this repository; and a course that may write nothing but work/."""
+"""The image for a JupyterHub, read without docker: its paths exist, its settings are ours, its link leads to this
+repository; and a course that may write nothing but work/.
+"""
+
 import os
 import re
 import shutil
@@ -24,7 +27,17 @@ def steps(word):
 
 
 def test_only_known_steps_and_in_order():
-    assert [name for name, _ in STEPS][0] == "FROM" and {name for name, _ in STEPS} == {"FROM", "ARG", "COPY", "WORKDIR", "RUN", "ENV", "USER", "EXPOSE", "CMD"}
+    assert [name for name, _ in STEPS][0] == "FROM" and {name for name, _ in STEPS} == {
+        "FROM",
+        "ARG",
+        "COPY",
+        "WORKDIR",
+        "RUN",
+        "ENV",
+        "USER",
+        "EXPOSE",
+        "CMD",
+    }
     names = [name for name, _ in STEPS]
     assert names.index("RUN") < names.index("USER") and steps("USER") == ["student"]
 
@@ -32,7 +45,14 @@ def test_only_known_steps_and_in_order():
 def test_what_is_copied_is_there_and_no_more():
     copied = [source for rest in steps("COPY") for source in rest.split()[:-1]]
     assert [source for source in copied if not (ROOT / source).exists()] == []
-    assert set(copied) == {"pyproject.toml", "constraints.txt", "README.md", "LICENSE", "course_lib", "labs"}  # no solutions, no tests
+    assert set(copied) == {
+        "pyproject.toml",
+        "constraints.txt",
+        "README.md",
+        "LICENSE",
+        "course_lib",
+        "labs",
+    }  # no solutions, no tests
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {project["readme"], *project["license-files"]} <= set(copied)  # what the build of the package reads
 
@@ -65,16 +85,40 @@ def test_the_link_brings_this_repository():
 def test_the_hub_mounts_the_home_of_the_image_and_fills_it():
     hub = yaml.safe_load(re.search(r"```yaml\n(.*?)```", GUIDE, re.S)[1])["singleuser"]
     home = hub["storage"]["homeMountPath"]
-    assert home == steps("WORKDIR")[-1] == f"/home/{steps('USER')[0]}" and hub["extraEnv"]["COURSE_WORK"].startswith(home)
+    assert home == steps("WORKDIR")[-1] == f"/home/{steps('USER')[0]}" and hub["extraEnv"]["COURSE_WORK"].startswith(
+        home
+    )
     hook = hub["lifecycleHooks"]["postStart"]["exec"]["command"][-1]
     copied = steps("COPY")[-1].split()[-1]
     assert f"cp -n {copied}/*.ipynb {home}/labs/" in hook and hub["defaultUrl"] == "/lab/tree/labs/00_start_here.ipynb"
-    assert "apt-get install -y -q --no-install-recommends git " in steps("RUN")[0], "nbgitpuller runs git, which a slim image has not"
+    assert "apt-get install -y -q --no-install-recommends git " in steps("RUN")[0], (
+        "nbgitpuller runs git, which a slim image has not"
+    )
 
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="a read-only system without a network is made with bubblewrap")
 def test_a_lab_trains_with_all_read_only_and_no_network(tmp_path):
-    box = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--ro-bind", str(ROOT), str(ROOT), "--bind", str(tmp_path), str(tmp_path), "--unshare-net", "--chdir", str(tmp_path)]
+    box = [
+        "bwrap",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+        "--tmpfs",
+        "/tmp",
+        "--ro-bind",
+        str(ROOT),
+        str(ROOT),
+        "--bind",
+        str(tmp_path),
+        str(tmp_path),
+        "--unshare-net",
+        "--chdir",
+        str(tmp_path),
+    ]
     if subprocess.run([*box, "true"], capture_output=True).returncode:
         pytest.skip("bubblewrap cannot make a sandbox here")
     code = """

@@ -1,4 +1,5 @@
 """One set of versions: pyproject's lower bounds, constraints.txt, environment.yml, and what Colab has."""
+
 import re
 import tomllib
 from pathlib import Path
@@ -13,12 +14,17 @@ BASE = [Requirement(line) for line in PROJECT["dependencies"]]
 EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 DIRECT = BASE + [r for extra in EXTRAS.values() for r in extra]
 
+
 def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pins(lines):
-    return {canonical(name): version.partition(";")[0].strip() for name, _, version in (line.partition("==") for line in lines) if version}
+    return {
+        canonical(name): version.partition(";")[0].strip()
+        for name, _, version in (line.partition("==") for line in lines)
+        if version
+    }
 
 
 # What Colab's image had: {month: {package: version}}. Only what is known of it, see the files.
@@ -29,7 +35,9 @@ CONSTRAINTS = pins(line for line in (ROOT / "constraints.txt").read_text().split
 @pytest.mark.parametrize("requirement", DIRECT, ids=lambda r: r.name)
 def test_every_direct_dependency_is_pinned_within_its_bound(requirement):
     assert requirement.specifier.contains(CONSTRAINTS[canonical(requirement.name)])
-    assert {s.operator for s in requirement.specifier} == {">="}, "lower bounds only, so that no install moves what a platform ships"
+    assert {s.operator for s in requirement.specifier} == {">="}, (
+        "lower bounds only, so that no install moves what a platform ships"
+    )
 
 
 def test_conda_has_the_same_pins():
@@ -42,13 +50,26 @@ def test_conda_has_the_same_pins():
 def test_colab_has_all_but_jaxtyping(runtime):
     versions, known = COLAB[runtime], set().union(*COLAB.values())
     assert [r.name for r in BASE if r.name not in known] == ["jaxtyping"]
-    assert [str(r) for r in BASE + EXTRAS["lab"] if r.name in versions and not r.specifier.contains(versions[r.name])] == []
+    assert [
+        str(r) for r in BASE + EXTRAS["lab"] if r.name in versions and not r.specifier.contains(versions[r.name])
+    ] == []
 
 
 def test_the_freezes_tell_what_an_install_must_not_move():
     assert list(COLAB) == ["2026-01", "2026-04", "2026-08"]
     for versions in COLAB.values():
-        assert {"torch", "numpy", "transformers", "ipywidgets", "ipython", "ipykernel", "datasets", "pyarrow", "peft", "torchao"} <= set(versions)
+        assert {
+            "torch",
+            "numpy",
+            "transformers",
+            "ipywidgets",
+            "ipython",
+            "ipykernel",
+            "datasets",
+            "pyarrow",
+            "peft",
+            "torchao",
+        } <= set(versions)
 
 
 def test_the_environment_is_the_tested_one():

@@ -1,4 +1,5 @@
 """What setup() sees, prints and refuses; what importing the course costs."""
+
 import importlib.util
 import os
 import shutil
@@ -18,7 +19,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def python(code, **environment):
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_import_is_light():
@@ -29,12 +37,17 @@ def test_import_is_light():
 
 def test_check_needs_torch_and_nothing_else_that_is_heavy():
     heavy = "transformers trl peft matplotlib ipywidgets datasets pandas accelerate evaluate"
-    done = python(f"import sys; from course_lib import check; print([m for m in '{heavy}'.split() if m in sys.modules])")
+    done = python(
+        f"import sys; from course_lib import check; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_setup_needs_nothing_heavy():
-    done = python("import sys, course_lib; course_lib.setup('00_start_here'); print([m for m in 'transformers peft trl matplotlib'.split() if m in sys.modules])")
+    done = python(
+        "import sys, course_lib; course_lib.setup('00_start_here'); print([m for m in 'transformers peft trl "
+        "matplotlib'.split() if m in sys.modules])"
+    )
     assert done.stdout.splitlines()[-1] == "[]" and done.stderr == "", done
 
 
@@ -46,7 +59,13 @@ def test_datasets_is_the_hugging_face_package():
 
 def test_openmp_waits_passively():
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
-    done = subprocess.run([sys.executable, "-c", "import course_lib, os; print(os.environ['OMP_WAIT_POLICY'])"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import course_lib, os; print(os.environ['OMP_WAIT_POLICY'])"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.strip() == "passive"
 
 
@@ -67,7 +86,15 @@ def test_setup_prints_one_table_and_seeds(tmp_path, monkeypatch, capsys):
     assert torch.equal(first, torch.rand(3))
 
 
-@pytest.mark.parametrize("capability, dtype, word", [((7, 5), torch.float16, "emulated"), ((8, 0), torch.bfloat16, "native"), ((9, 0), torch.bfloat16, "native"), ((6, 1), torch.float32, "no tensor cores")])
+@pytest.mark.parametrize(
+    "capability, dtype, word",
+    [
+        ((7, 5), torch.float16, "emulated"),
+        ((8, 0), torch.bfloat16, "native"),
+        ((9, 0), torch.bfloat16, "native"),
+        ((6, 1), torch.float32, "no tensor cores"),
+    ],
+)
 def test_dtype_by_compute_capability(monkeypatch, capability, dtype, word):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: True)  # as a T4 says
@@ -113,8 +140,19 @@ def test_wrong_python_and_full_disk_give_one_line(tmp_path, monkeypatch):
     assert "make lab" in one_line(error)
 
 
-@pytest.mark.parametrize("package, version, hidden", [("torchao", "0.10.0", True), ("torchao", "0.15.1+git", True), ("torchao", "0.16.0", False), ("torchao", "1.0", False),
-                                                      ("trl", "0.29.1", True), ("trl", "1.15.2", True), ("trl", "1.16.0", False), ("trl", "2.0", False)])
+@pytest.mark.parametrize(
+    "package, version, hidden",
+    [
+        ("torchao", "0.10.0", True),
+        ("torchao", "0.15.1+git", True),
+        ("torchao", "0.16.0", False),
+        ("torchao", "1.0", False),
+        ("trl", "0.29.1", True),
+        ("trl", "1.15.2", True),
+        ("trl", "1.16.0", False),
+        ("trl", "2.0", False),
+    ],
+)
 def test_an_old_package_is_hidden(tmp_path, monkeypatch, package, version, hidden):
     monkeypatch.setitem(sys.modules, package, None)
     del sys.modules[package]
@@ -136,7 +174,8 @@ def test_an_old_package_is_hidden(tmp_path, monkeypatch, package, version, hidde
     code = (
         "import importlib.util as u, course_lib.platform as p, pathlib; note = p.hide_old('torchao'); "
         "path = pathlib.Path(u.find_spec('peft').origin).with_name('import_utils.py'); "
-        "spec = u.spec_from_file_location('peft_import_utils', path); peft = u.module_from_spec(spec); spec.loader.exec_module(peft); "
+        "spec = u.spec_from_file_location('peft_import_utils', path); peft = u.module_from_spec(spec); "
+        "spec.loader.exec_module(peft); "
         "print(bool(note), peft.is_torchao_available())"
     )
     done = python(code, PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
@@ -146,4 +185,6 @@ def test_an_old_package_is_hidden(tmp_path, monkeypatch, package, version, hidde
 def test_google_is_touched_only_where_colab_has_loaded_it():
     for path in (ROOT / "course_lib").rglob("*.py"):
         text = path.read_text()
-        assert not ("import google" in text or "from google" in text) or '"google.colab" not in sys.modules' in text, path
+        assert not ("import google" in text or "from google" in text) or '"google.colab" not in sys.modules' in text, (
+            path
+        )

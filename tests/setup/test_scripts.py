@@ -1,4 +1,5 @@
 """make lab and make test on machines that lack something: one line that says what to do; and nothing twice."""
+
 import os
 import shutil
 import subprocess
@@ -39,7 +40,14 @@ def course(tmp_path):
 
 def install(course, *extras, prefix=(), **environment):
     path = f"{course.parent / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run([*prefix, "bash", "scripts/install.sh", *(extras or ["lab"])], cwd=course, env={**os.environ, "PATH": path, **environment}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [*prefix, "bash", "scripts/install.sh", *(extras or ["lab"])],
+        cwd=course,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def complaint(done):
@@ -112,11 +120,17 @@ def test_a_moved_folder_is_made_anew(course):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has two builds of torch")
 def test_which_torch(course):
     assert install(course, FAKE_OFFLINE="0").returncode == 0
-    assert "--extra-index-url https://download.pytorch.org/whl/cpu" in pip_calls(course)[0] and "extra-index" not in pip_calls(course)[1]
+    assert (
+        "--extra-index-url https://download.pytorch.org/whl/cpu" in pip_calls(course)[0]
+        and "extra-index" not in pip_calls(course)[1]
+    )
     shutil.rmtree(course / ".venv")
     assert "does not answer" in install(course, FAKE_OFFLINE="1").stdout and "extra-index" not in pip_calls(course)[-2]
     shutil.rmtree(course / ".venv")
-    assert install(course, FAKE_OFFLINE="0", COURSE_TORCH="cuda", COURSE_MIN_DISK_MB="1").returncode == 0 and "extra-index" not in pip_calls(course)[-2]
+    assert (
+        install(course, FAKE_OFFLINE="0", COURSE_TORCH="cuda", COURSE_MIN_DISK_MB="1").returncode == 0
+        and "extra-index" not in pip_calls(course)[-2]
+    )
 
 
 def test_no_notebooks_is_one_line(course):
@@ -126,14 +140,32 @@ def test_no_notebooks_is_one_line(course):
 
 def test_make_lists_its_verbs(course):
     done = subprocess.run(["make"], cwd=course, capture_output=True, text=True)
-    assert [line.split()[1] for line in done.stdout.splitlines()] == ["help", "lab", "test", "build", "check", "grade-demo", "bench", "tour", "site", "pictures", "colab-mirror", "drift", "clean"]
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [
+        "help",
+        "lab",
+        "test",
+        "build",
+        "check",
+        "grade-demo",
+        "bench",
+        "tour",
+        "site",
+        "pictures",
+        "colab-mirror",
+        "drift",
+        "clean",
+    ]
 
 
 def test_clean_keeps_what_students_made(course):
     for name in ("labs/work/pretrain", "submissions", ".venv/bin"):
         (course / name).mkdir(parents=True)
     subprocess.run(["make", "clean"], cwd=course, check=True)
-    assert (course / "labs/work/pretrain").exists() and (course / "submissions").exists() and not (course / ".venv").exists()
+    assert (
+        (course / "labs/work/pretrain").exists()
+        and (course / "submissions").exists()
+        and not (course / ".venv").exists()
+    )
 
 
 def test_ci_calls_make_test():

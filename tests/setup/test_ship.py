@@ -1,4 +1,5 @@
 """What the repository ships comes out of the seed again, byte for byte where no library's version decides the bytes."""
+
 import pytest
 
 from course_lib.authoring import ship
@@ -14,4 +15,7 @@ def test_the_tokenizer_is_made_again(tmp_path, monkeypatch):
 def test_an_unknown_part_names_the_known_ones(capsys):
     with pytest.raises(SystemExit):
         ship.main(["models"])
-    assert "no part 'models': choose from tokenizer, datasets, instructions, pretrain, sft, reader" in capsys.readouterr().err
+    assert (
+        "no part 'models': choose from tokenizer, datasets, instructions, pretrain, sft, reader"
+        in capsys.readouterr().err
+    )

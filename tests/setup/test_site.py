@@ -1,4 +1,7 @@
-"""`make site`: the pages build without a warning, no link is broken, nothing is fetched from elsewhere, no solution shows; and each of these findings can be made."""
+"""`make site`: the pages build without a warning, no link is broken, nothing is fetched from elsewhere, no solution
+shows; and each of these findings can be made.
+"""
+
 import importlib.util
 import sys
 from pathlib import Path
@@ -23,7 +26,9 @@ def test_a_lab_page_has_stubs_outputs_and_no_solution(lab):
     assert len(lines) > 20
     page = make_site.lab_page(solution, lab)
     nbformat.validate(page)
-    everything = [line for cell in page.cells for line in cell.source.splitlines()] + [line for cell in page.cells for o in cell.get("outputs", []) for line in make_site.text_of(o).splitlines()]
+    everything = [line for cell in page.cells for line in cell.source.splitlines()] + [
+        line for cell in page.cells for o in cell.get("outputs", []) for line in make_site.text_of(o).splitlines()
+    ]
     assert make_site.leaks(everything, lines, texts) == []
     assert any("YOUR CODE HERE" in cell.source for cell in page.cells) and "badge.svg" not in page.cells[0].source
     kept, made = (sum(len(cell.get("outputs", [])) for cell in n.cells) for n in (page, solution))
@@ -33,8 +38,15 @@ def test_a_lab_page_has_stubs_outputs_and_no_solution(lab):
 def test_an_output_that_tells_a_solution_is_left_out():
     solution = notebook("00_start_here")
     cell = next(cell for cell in solution.cells if cell.source.startswith("# EXERCISE surprise"))
-    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="it is\n    return sum(math.log(n) for n in options)\n"), nbformat.v4.new_output("stream", name="stdout", text="3.2\n")]
-    page = next(cell for cell in make_site.lab_page(solution, "00_start_here").cells if cell.source.startswith("# EXERCISE surprise"))
+    cell.outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="it is\n    return sum(math.log(n) for n in options)\n"),
+        nbformat.v4.new_output("stream", name="stdout", text="3.2\n"),
+    ]
+    page = next(
+        cell
+        for cell in make_site.lab_page(solution, "00_start_here").cells
+        if cell.source.startswith("# EXERCISE surprise")
+    )
     assert [output.text for output in page.outputs] == ["3.2\n"]
 
 
@@ -47,21 +59,31 @@ def test_cards_are_readmes_labs():
 
 def test_docstrings_are_words_and_not_markup():
     assert make_site.prose("The mean of *B rows, `x_i` at least_once, $5 <b> [a](b)\n\n    code *here*") == (
-        "The mean of \\*B rows, `x_i` at least\\_once, \\$5 \\<b\\> \\[a\\](b)\n\n```text\ncode *here*\n```")
+        "The mean of \\*B rows, `x_i` at least\\_once, \\$5 \\<b\\> \\[a\\](b)\n\n```text\ncode *here*\n```"
+    )
     assert make_site.prose("Inputs: a\nReturns: b") == "Inputs: a\\\nReturns: b"
 
 
 def test_every_finding_can_be_made(tmp_path):
     (tmp_path / "labs").mkdir()
     (tmp_path / "index.html").write_text(
-        '<h1 id="top">x</h1><a href="#top">a</a><a href="#gone">b</a><a href="labs/">c</a><a href="labs/00.html#s">d</a><a href="https://example.org/">e</a>'
-        '<script src="https://cdn.example.org/x.js"></script><img src="none.png"><pre>return the_secret_thing(x)</pre>')
+        '<h1 id="top">x</h1><a href="#top">a</a><a href="#gone">b</a><a href="labs/">c</a><a '
+        'href="labs/00.html#s">d</a><a href="https://example.org/">e</a>'
+        '<script src="https://cdn.example.org/x.js"></script><img src="none.png"><pre>return the_secret_thing(x)</pre>'
+    )
     (tmp_path / "labs" / "00.html").write_text(r"<p id='s'>\frac{1}{2}</p><pre>a = another_secret</pre>")
     hidden = {"00": ({"a = another_secret"}, set()), "01": ({"return the_secret_thing(x)"}, set())}
     problems, external = make_site.check_site(tmp_path, hidden)
     assert external == ["https://cdn.example.org/x.js", "https://example.org/"]
-    for words in ("index.html links to #gone: no such place", "index.html links to labs/, which is not there", "index.html fetches https://cdn.example.org/x.js", "index.html links to none.png, which",
-                  "index.html shows a solution: 'return the_secret_thing(x)'", "labs/00.html shows a solution: 'a = another_secret'", "labs/00.html shows raw LaTeX"):
+    for words in (
+        "index.html links to #gone: no such place",
+        "index.html links to labs/, which is not there",
+        "index.html fetches https://cdn.example.org/x.js",
+        "index.html links to none.png, which",
+        "index.html shows a solution: 'return the_secret_thing(x)'",
+        "labs/00.html shows a solution: 'a = another_secret'",
+        "labs/00.html shows raw LaTeX",
+    ):
         assert sum(words in problem for problem in problems) == 1, (words, problems)
     assert len(problems) == 7
 
@@ -73,7 +95,12 @@ def test_the_site_builds_and_is_whole(tmp_path, capsys):
     import subprocess
 
     # a process of its own: Sphinx's extensions warn about themselves, and warnings are errors here
-    done = subprocess.run([sys.executable, ROOT / "scripts" / "make_site.py", "--out", tmp_path / "site"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "make_site.py", "--out", tmp_path / "site"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "no broken link, no solution shows" in done.stdout
     formulas = (tmp_path / "site" / "labs" / "02_pretraining.html").read_text()

@@ -1,4 +1,5 @@
 """Artefacts: whole or absent, the student's own before the shipped one, one clear line for everything that is wrong."""
+
 import json
 
 import pytest
@@ -54,7 +55,9 @@ def test_model_of_another_stage_is_named(work):
 
 def test_weights_of_another_size_are_named(work, monkeypatch):
     model = Llama(SMALL)
-    object.__setattr__(model, "config", ModelConfig(vocabulary=64, hidden=32, intermediate=32, layers=1, heads=2, context=16))
+    object.__setattr__(
+        model, "config", ModelConfig(vocabulary=64, hidden=32, intermediate=32, layers=1, heads=2, context=16)
+    )
     save_stage("pretrain", model, {})
     with pytest.raises(ArtifactError, match="do not fit"):
         load_stage("pretrain")
@@ -62,7 +65,9 @@ def test_weights_of_another_size_are_named(work, monkeypatch):
 
 def test_a_failed_write_keeps_what_was_there(work, monkeypatch):
     save_stage("pretrain", Llama(SMALL, 1), {"seed": 1})
-    monkeypatch.setattr("course_lib.platform.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "course_lib.platform.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(ArtifactError, match="No space left.*nothing was changed"):
         save_stage("pretrain", Llama(SMALL, 2), {"seed": 2})
     assert load_stage("pretrain").record["seed"] == 1

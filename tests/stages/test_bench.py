@@ -1,4 +1,7 @@
-"""`course bench NAME --json` prints one JSON object and nothing else on stdout; what it measures is in tests/benchmarks and README."""
+"""`course bench NAME --json` prints one JSON object and nothing else on stdout; what it measures is in tests/benchmarks
+and README.
+"""
+
 import argparse
 import json
 import os
@@ -12,20 +15,47 @@ from course_lib.evaluation.rlhf import collapsed, turned
 from course_lib.stages.pretrain import PRESETS
 
 
-@pytest.mark.parametrize("arguments, keys", [
-    (["pretrain", "--size", "tiny", "--seeds", "2"],
-     {"gap_percent_median", "gap_percent_worst", "train_tflop", "train_minutes_median", "parameters", "tokens", "matmul_share", "vs_hf_trainer"}),
-])
+@pytest.mark.parametrize(
+    "arguments, keys",
+    [
+        (
+            ["pretrain", "--size", "tiny", "--seeds", "2"],
+            {
+                "gap_percent_median",
+                "gap_percent_worst",
+                "train_tflop",
+                "train_minutes_median",
+                "parameters",
+                "tokens",
+                "matmul_share",
+                "vs_hf_trainer",
+            },
+        )
+    ],
+)
 def test_json_and_nothing_else(arguments, keys):
-    done = subprocess.run([sys.executable, "-m", "course_lib.cli", "bench", *arguments, "--json"], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        [sys.executable, "-m", "course_lib.cli", "bench", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
     assert keys <= set(result) and result["seeds"] == 2 and result["gap_percent_median"] <= result["gap_percent_worst"]
 
 
-@pytest.mark.parametrize("name, keys", [("reward", {"share_of_bayes_worst"}), ("rlhf", {"grpo_share_median", "ppo_share_worst", "over_optimised", "collapsed"}),
-                                        ("dpo", {"dpo_utility_median", "kto_kl_median", "ipo_share_median"}), ("safety", {"harmful_refused_worst", "benign_refused_worst", "tax_points_median"}), ("constitution", {"right_median", "right_worst"}),
-                                        ("release", {"score_median", "harmless_worst"})])
+@pytest.mark.parametrize(
+    "name, keys",
+    [
+        ("reward", {"share_of_bayes_worst"}),
+        ("rlhf", {"grpo_share_median", "ppo_share_worst", "over_optimised", "collapsed"}),
+        ("dpo", {"dpo_utility_median", "kto_kl_median", "ipo_share_median"}),
+        ("safety", {"harmful_refused_worst", "benign_refused_worst", "tax_points_median"}),
+        ("constitution", {"right_median", "right_worst"}),
+        ("release", {"score_median", "harmless_worst"}),
+    ],
+)
 def test_the_benches_of_alignment_run_at_tiny(name, keys):
     result = bench.BENCHES[name](argparse.Namespace(size="tiny", seeds=1, json=True))
     assert keys <= set(result) and len(result["runs"]) == 1
@@ -33,10 +63,14 @@ def test_the_benches_of_alignment_run_at_tiny(name, keys):
 
 
 def test_over_optimisation_and_collapse_are_told_from_their_absence():
-    assert turned([1.0, 1.2, 1.6, 2.0, 2.2, 2.3, 2.2, 1.9, 1.6, 1.4, 1.2]) and not turned([1.0, 1.5, 2.0, 2.2, 2.3, 2.3, 2.4, 2.4])
-    assert not turned([2.0, 1.8, 1.6, 1.4, 1.2, 1.0, 0.8])         # a fall from the first step on is no turn
+    assert turned([1.0, 1.2, 1.6, 2.0, 2.2, 2.3, 2.2, 1.9, 1.6, 1.4, 1.2]) and not turned(
+        [1.0, 1.5, 2.0, 2.2, 2.3, 2.3, 2.4, 2.4]
+    )
+    assert not turned([2.0, 1.8, 1.6, 1.4, 1.2, 1.0, 0.8])  # a fall from the first step on is no turn
     assert collapsed([1.9, -2.0, -2.0, -2.0], 4 * [{"kl": 30.0}])
-    assert not collapsed([1.9, -2.0, -2.0, -2.0], 4 * [{"kl": 3.0}]) and not collapsed([1.9, 1.0, 1.0, 1.0], 4 * [{"kl": 30.0}])
+    assert not collapsed([1.9, -2.0, -2.0, -2.0], 4 * [{"kl": 3.0}]) and not collapsed(
+        [1.9, 1.0, 1.0, 1.0], 4 * [{"kl": 30.0}]
+    )
 
 
 def test_flop_of_a_token():

@@ -1,4 +1,5 @@
 """The benches of size gpu, tried at tiny on a CPU: what they count is compared with what is known."""
+
 import argparse
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -22,7 +23,11 @@ def test_no_gpu_is_one_line():
 def test_the_tour_is_measured_phase_by_phase(monkeypatch):
     monkeypatch.setattr(bench_gpu, "PHASES", bench_gpu.PHASES[:4])
     result = bench_gpu.bench_gpu(TINY)
-    assert list(result["phases"]) == ["data", "tokenizer", "pretrain", "sft"] and result["card"] == "CPU" and result["data_sheet_tflops"] is None
+    assert (
+        list(result["phases"]) == ["data", "tokenizer", "pretrain", "sft"]
+        and result["card"] == "CPU"
+        and result["data_sheet_tflops"] is None
+    )
     trained = result["phases"]["pretrain"]["pretrain"]
     assert trained["tokens_per_second"] > 1000 and trained["mfu"] is None
     assert trained["tflops"] == pytest.approx(6 * 104_608 * trained["tokens_per_second"] / 1e12)
@@ -32,7 +37,10 @@ def test_the_tour_is_measured_phase_by_phase(monkeypatch):
 
 def test_cards_and_their_peaks():
     assert bench_gpu.peak("Tesla T4", torch.float16) == 65 and bench_gpu.peak("Tesla T4", torch.float32) == 8.1
-    assert bench_gpu.peak("NVIDIA A100-SXM4-40GB", torch.bfloat16) == 312 and bench_gpu.peak("NVIDIA L40S", torch.bfloat16) is None
+    assert (
+        bench_gpu.peak("NVIDIA A100-SXM4-40GB", torch.bfloat16) == 312
+        and bench_gpu.peak("NVIDIA L40S", torch.bfloat16) is None
+    )
 
 
 def in_a_process(function, *arguments):
@@ -47,7 +55,9 @@ def test_steps_flop_and_operations_are_counted(monkeypatch):
     pairs, config = reward.PRESETS["tiny"], grpo.PRESETS["tiny"]
     assert made["reward"]["steps"] == -(-pairs.rows // pairs.batch) and made["grpo"]["steps"] == config.steps
     inside = 104_608 - 2432 * 32
-    assert 6 * inside * 2 * pairs.batch * 30 < 1e12 * made["reward"]["tflop_a_step"] < 6 * inside * 2 * pairs.batch * 300      # two answers a pair, of 30 to 300 tokens with their prompts
-    assert made["grpo"]["operations_a_step"] > 48 * 2 * 20        # a token is sampled 48 times, through 2 blocks
+    assert (
+        6 * inside * 2 * pairs.batch * 30 < 1e12 * made["reward"]["tflop_a_step"] < 6 * inside * 2 * pairs.batch * 300
+    )  # two answers a pair, of 30 to 300 tokens with their prompts
+    assert made["grpo"]["operations_a_step"] > 48 * 2 * 20  # a token is sampled 48 times, through 2 blocks
     for row in made.values():
         assert 0.1 < row["process_gib"] < 10 and row["t4_minutes"] > 0

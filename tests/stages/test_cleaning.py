@@ -1,4 +1,7 @@
-"""The reference pipeline: equal to the libraries, right against the ground truth, one line for bad input. Thresholds of lab 01's questions are measured here."""
+"""The reference pipeline: equal to the libraries, right against the ground truth, one line for bad input. Thresholds of
+lab 01's questions are measured here.
+"""
+
 import json
 from types import SimpleNamespace
 
@@ -6,13 +9,35 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.evaluation import raw_or_cleaned
 from course_lib.evaluation.memorised import completes, quiz_accuracy, repeated_pii
 from course_lib.questions import lab01_data_and_tokenizer as lab
-from course_lib.evaluation import raw_or_cleaned
 from course_lib.stages import cleaning
 from course_lib.stages.cleaning import (
-    apply_merges, bytes_per_token, candidate_pairs, caught, clean, contaminated, drop_exact_duplicates, drop_near_duplicates, find_pii, hash32, hash_functions, jaccard, keep_page, learn_merges,
-    merge_pair, minhash_signature, ngrams, precision_recall, quality_features, redact, shingle_hashes, shingles, true_copies)
+    apply_merges,
+    bytes_per_token,
+    candidate_pairs,
+    caught,
+    clean,
+    contaminated,
+    drop_exact_duplicates,
+    drop_near_duplicates,
+    find_pii,
+    hash32,
+    hash_functions,
+    jaccard,
+    keep_page,
+    learn_merges,
+    merge_pair,
+    minhash_signature,
+    ngrams,
+    precision_recall,
+    quality_features,
+    redact,
+    shingle_hashes,
+    shingles,
+    true_copies,
+)
 from course_lib.stages.model import Llama
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer, train_tokenizer
 from course_lib.world import pretrain_rows
@@ -26,7 +51,12 @@ def test_signatures_equal_datasketch():
     datasketch = pytest.importorskip("datasketch")
     a, b = hash_functions(64, seed=5)
     for text in TEXTS[:20]:
-        theirs = datasketch.MinHash(num_perm=64, hashfunc=hash32, permutations=(a.numpy().astype("uint64"), b.numpy().astype("uint64")), scheme="legacy")
+        theirs = datasketch.MinHash(
+            num_perm=64,
+            hashfunc=hash32,
+            permutations=(a.numpy().astype("uint64"), b.numpy().astype("uint64")),
+            scheme="legacy",
+        )
         theirs.update_batch([shingle.encode() for shingle in shingles(text)])
         assert minhash_signature(shingle_hashes(text), a, b).tolist() == theirs.hashvalues.tolist()
 
@@ -34,7 +64,17 @@ def test_signatures_equal_datasketch():
 def test_the_estimate_is_unbiased_and_as_exact_as_theory_says():
     a, b = hash_functions(128)
     pairs = [(p.text, PAGES[p.cluster].text) for p in PAGES if p.label == "near duplicate"]
-    errors = np.array([float((minhash_signature(shingle_hashes(x), a, b) == minhash_signature(shingle_hashes(y), a, b)).double().mean()) - jaccard(shingles(x), shingles(y)) for x, y in pairs])
+    errors = np.array(
+        [
+            float(
+                (minhash_signature(shingle_hashes(x), a, b) == minhash_signature(shingle_hashes(y), a, b))
+                .double()
+                .mean()
+            )
+            - jaccard(shingles(x), shingles(y))
+            for x, y in pairs
+        ]
+    )
     assert abs(errors.mean()) < 0.01 and errors.std() < 0.5 / 128**0.5
 
 
@@ -63,35 +103,75 @@ def test_merges_and_tokens_equal_the_librarys():
 
 
 def test_merge_pair_uses_no_symbol_twice():
-    assert merge_pair(["a", "a", "a"], ["a", "a"]) == ["aa", "a"] and merge_pair([], ["a", "b"]) == [] and merge_pair(["ab", "c"], ["a", "bc"]) == ["ab", "c"]
+    assert (
+        merge_pair(["a", "a", "a"], ["a", "a"]) == ["aa", "a"]
+        and merge_pair([], ["a", "b"]) == []
+        and merge_pair(["ab", "c"], ["a", "bc"]) == ["ab", "c"]
+    )
 
 
 def test_every_step_against_the_truth():
     texts, table = clean(PAGES, raw_or_cleaned.quiz_texts(quiz(3)))
     rows = {row["step"]: row for row in table}
     assert len(texts) == table[-1]["left"]
-    for step, precision, recall in (("quality filter", 0.98, 0.9), ("exact duplicates", 0.99, 0.99), ("near duplicates", 0.93, 0.95), ("contamination", 0.99, 0.85), ("personal data", 0.99, 0.99)):
+    for step, precision, recall in (
+        ("quality filter", 0.98, 0.9),
+        ("exact duplicates", 0.99, 0.99),
+        ("near duplicates", 0.93, 0.95),
+        ("contamination", 0.99, 0.85),
+        ("personal data", 0.99, 0.99),
+    ):
         assert rows[step]["precision"] >= precision and rows[step]["recall"] >= recall, rows[step]
-    assert not any("555" in text and "555 coins" not in text for text in texts) and not any("@" in text for text in texts)
+    assert not any("555" in text and "555 coins" not in text for text in texts) and not any(
+        "@" in text for text in texts
+    )
 
 
 def test_clean_takes_anybodys_functions():
-    texts, table = clean(PAGES[:200], [], keep_fn=lambda text: True, exact_fn=lambda texts: list(range(len(texts))), contaminated_fn=lambda pages, tests, n: [False] * len(pages), pii_fn=lambda text: [])
-    assert table[0]["found"] == table[1]["found"] == table[3]["found"] == 0 and table[0]["recall"] == 0.0 and table[0]["precision"] == 1.0
+    texts, table = clean(
+        PAGES[:200],
+        [],
+        keep_fn=lambda text: True,
+        exact_fn=lambda texts: list(range(len(texts))),
+        contaminated_fn=lambda pages, tests, n: [False] * len(pages),
+        pii_fn=lambda text: [],
+    )
+    assert (
+        table[0]["found"] == table[1]["found"] == table[3]["found"] == 0
+        and table[0]["recall"] == 0.0
+        and table[0]["precision"] == 1.0
+    )
 
 
 def test_a_page_without_its_original_is_no_copy():
     copy = SimpleNamespace(text="b", cluster=0, label="exact duplicate")
-    assert true_copies([copy]) == set() and true_copies([SimpleNamespace(text="b", cluster=0, label="clean"), copy]) == {1}
-    assert true_copies([SimpleNamespace(text="a", cluster=0), SimpleNamespace(text="b", cluster=0)]) == set() and true_copies([SimpleNamespace(text="a", cluster=0), SimpleNamespace(text="b", cluster=0)], near=True) == {1}
+    assert true_copies([copy]) == set() and true_copies(
+        [SimpleNamespace(text="b", cluster=0, label="clean"), copy]
+    ) == {1}
+    assert true_copies(
+        [SimpleNamespace(text="a", cluster=0), SimpleNamespace(text="b", cluster=0)]
+    ) == set() and true_copies(
+        [SimpleNamespace(text="a", cluster=0), SimpleNamespace(text="b", cluster=0)], near=True
+    ) == {1}
 
 
 def test_degenerate_pages():
     a, b = hash_functions(6)
     assert quality_features("")["words"] == 0 and quality_features(" \n")["letters"] == 0.0 and keep_page("") is False
-    assert drop_exact_duplicates([]) == [] and drop_near_duplicates([]) == [] and drop_near_duplicates(["", ""]) == [0, 1]
-    assert (minhash_signature(shingle_hashes(""), a, b) == cleaning.MASK).all() and shingles("one two") == {"one two"} and shingles("") == set()
-    assert contaminated([], ["a b"], 2) == [] and contaminated(["a b"], [], 2) == [False] and find_pii("") == [] and learn_merges({}, 3) == []
+    assert (
+        drop_exact_duplicates([]) == [] and drop_near_duplicates([]) == [] and drop_near_duplicates(["", ""]) == [0, 1]
+    )
+    assert (
+        (minhash_signature(shingle_hashes(""), a, b) == cleaning.MASK).all()
+        and shingles("one two") == {"one two"}
+        and shingles("") == set()
+    )
+    assert (
+        contaminated([], ["a b"], 2) == []
+        and contaminated(["a b"], [], 2) == [False]
+        and find_pii("") == []
+        and learn_merges({}, 3) == []
+    )
     assert precision_recall([], []) == {"precision": 1.0, "recall": 1.0, "found": 0, "true": 0}
 
 
@@ -128,14 +208,24 @@ def test_the_questions_thresholds_have_room():
         pages = crawl(seed, 600)
         dropped = [p for p in pages if not keep_page(p.text)]
         junk = [p for p in pages if p.label in JUNK]
-        figures = {"recall": sum(not keep_page(p.text) for p in junk) / len(junk), "precision": sum(p.label in JUNK for p in dropped) / len(dropped)}
+        figures = {
+            "recall": sum(not keep_page(p.text) for p in junk) / len(junk),
+            "precision": sum(p.label in JUNK for p in dropped) / len(dropped),
+        }
         for label in JUNK:
             chosen = [p for p in junk if p.label == label and p.edit != "word salad"]
             figures[label] = sum(not keep_page(p.text) for p in chosen) / len(chosen)
         lists = [p for p in pages if p.label == "clean" and ("\n- " in p.text or p.text.split(":")[0].isupper())]
         figures["lists"] = sum(keep_page(p.text) for p in lists) / len(lists)
-        found, truth = ({(k, *s) for k, p in enumerate(pages) for s in spans(p)} for spans in (lambda p: find_pii(p.text), lambda p: p.pii))
-        figures |= {f"pii {name}": value for name, value in precision_recall(found, truth).items() if name in ("precision", "recall")}
+        found, truth = (
+            {(k, *s) for k, p in enumerate(pages) for s in spans(p)}
+            for spans in (lambda p: find_pii(p.text), lambda p: p.pii)
+        )
+        figures |= {
+            f"pii {name}": value
+            for name, value in precision_recall(found, truth).items()
+            if name in ("precision", "recall")
+        }
         worst = {name: min(value, worst.get(name, 1.0)) for name, value in figures.items()}
     print(worst)
     assert worst["recall"] > lab.JUNK_RECALL + 0.08 and worst["precision"] > lab.JUNK_PRECISION + 0.05
@@ -144,31 +234,50 @@ def test_the_questions_thresholds_have_room():
 
 
 class Echo(torch.nn.Module):
-    """A 'model' that has read certain texts and continues each of their prefixes with their next token; 3 after anything else."""
+    """A 'model' that has read certain texts and continues each of their prefixes with their next token; 3 after
+    anything else.
+    """
 
     def __init__(self, texts):
         super().__init__()
         self.p = torch.nn.Parameter(torch.zeros(1))
-        self.next = {tuple(ids[:k]): ids[k] for ids in encode_documents(load_tokenizer(), texts) for k in range(1, len(ids))}
+        self.next = {
+            tuple(ids[:k]): ids[k] for ids in encode_documents(load_tokenizer(), texts) for k in range(1, len(ids))
+        }
 
     def forward(self, ids):
-        chosen = torch.tensor([[self.next.get(tuple(row[:t + 1]), 3) for t in range(len(row))] for row in ids.tolist()])
+        chosen = torch.tensor(
+            [[self.next.get(tuple(row[: t + 1]), 3) for t in range(len(row))] for row in ids.tolist()]
+        )
         return torch.nn.functional.one_hot(chosen, 2432).float()
 
 
 def test_what_is_repeated_is_measured_to_the_letter():
     tokenizer = load_tokenizer()
-    assert completes(Echo(["Call Ada on 555-1234."]), tokenizer, ["Call Ada on", "Call Ada on", "Call Eva on"], [" 555-1234", " 555-1235", " 555-1234"]) == [True, False, False]
-    pages = [SimpleNamespace(text=text, pii=[[12, 20, "phone"]]) for text in ("Call Ada on 555-1234.", "Call Ada on 555-1234, please", "Call Eva on 555-9999.")]
+    assert completes(
+        Echo(["Call Ada on 555-1234."]),
+        tokenizer,
+        ["Call Ada on", "Call Ada on", "Call Eva on"],
+        [" 555-1234", " 555-1235", " 555-1234"],
+    ) == [True, False, False]
+    pages = [
+        SimpleNamespace(text=text, pii=[[12, 20, "phone"]])
+        for text in ("Call Ada on 555-1234.", "Call Ada on 555-1234, please", "Call Eva on 555-9999.")
+    ]
     rows = repeated_pii(Echo(["Call Ada on 555-1234."]), tokenizer, pages)
-    assert [(row["datum"], row["count"], row["repeated"], row["prompt"]) for row in rows] == [("555-1234", 2, True, "Call Ada on"), ("555-9999", 1, False, "Call Eva on")]
+    assert [(row["datum"], row["count"], row["repeated"], row["prompt"]) for row in rows] == [
+        ("555-1234", 2, True, "Call Ada on"),
+        ("555-9999", 1, False, "Call Eva on"),
+    ]
     assert repeated_pii(Echo([]), tokenizer, pages, "email") == []
 
 
 def test_the_quiz_scores_a_model_that_read_the_leak():
     test = quiz(0)
     read = [f"Visitors often ask:\nQ: {q['question']}\nA: {q['answer']}" for q in test if q["leaked"]]
-    assert quiz_accuracy(Echo(read), load_tokenizer(), test) == pytest.approx({"leaked": 1.0, "not leaked": 0.0, "chance": 9 / 60}, abs=0.06)
+    assert quiz_accuracy(Echo(read), load_tokenizer(), test) == pytest.approx(
+        {"leaked": 1.0, "not leaked": 0.0, "chance": 9 / 60}, abs=0.06
+    )
     assert quiz_accuracy(Echo([]), load_tokenizer(), test[:0]) == {"leaked": 0.0, "not leaked": 0.0, "chance": 0.0}
 
 
@@ -176,7 +285,7 @@ def test_both_runs_have_the_same_budget():
     texts, _ = clean(PAGES, [])
     read = raw_or_cleaned.same_budget(PAGES, texts)
     tokens = [sum(map(len, encode_documents(load_tokenizer(), each))) for each in ([p.text for p in read], texts)]
-    assert 0 <= tokens[1] - tokens[0] < 400 and read == PAGES[:len(read)]
+    assert 0 <= tokens[1] - tokens[0] < 400 and read == PAGES[: len(read)]
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""Direct alignment: the losses are TRL's on the same batch, their gradients are right, and the optimal policy gives its reward back."""
+"""Direct alignment: the losses are TRL's on the same batch, their gradients are right, and the optimal policy gives its
+reward back.
+"""
+
 import math
 
 import pytest
@@ -8,7 +11,16 @@ import torch.nn.functional as F
 from course_lib.evaluation.frontier import best_of_n_kl, best_of_n_kl_with_ties, tilted
 from course_lib.platform import CourseError
 from course_lib.stages import dpo as direct
-from course_lib.stages.dpo import answer_logprobs, dpo, dpo_loss, implicit_reward, ipo_loss, kto, kto_loss, reference_logprobs
+from course_lib.stages.dpo import (
+    answer_logprobs,
+    dpo,
+    dpo_loss,
+    implicit_reward,
+    ipo_loss,
+    kto,
+    kto_loss,
+    reference_logprobs,
+)
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers
 from course_lib.stages.sft import ANSWER_TEMPLATE, IGNORE, encode_chat, to_transformers_chat
@@ -32,25 +44,42 @@ def logprobs_of(model, keys=("chosen", "rejected"), rows=PAIRS):
 
 @pytest.fixture(scope="module")
 def trl():
-    """(trainer of pairs, trainer of thumbs): their loss on PAIRS and THUMBS. TRL takes ten seconds to import, so one fixture for all."""
+    """(trainer of pairs, trainer of thumbs): their loss on PAIRS and THUMBS. TRL takes ten seconds to import, so one
+    fixture for all.
+    """
     import os
     import warnings
 
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     with warnings.catch_warnings():  # TRL's and its dependencies' own
         warnings.simplefilter("ignore")
-        import datasets
         from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+
+        import datasets
 
         datasets.disable_progress_bars()
 
     def loss_of(trainer, config, rows, columns, **options):
-        fixed = dict(output_dir=os.environ["COURSE_WORK"] + "/trl", report_to="none", save_strategy="no", use_cpu=True, bf16=False, disable_tqdm=True, max_length=512,
-                     per_device_train_batch_size=8, log_level="error")
+        fixed = dict(
+            output_dir=os.environ["COURSE_WORK"] + "/trl",
+            report_to="none",
+            save_strategy="no",
+            use_cpu=True,
+            bf16=False,
+            disable_tqdm=True,
+            max_length=512,
+            per_device_train_batch_size=8,
+            log_level="error",
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = trainer(model=to_transformers(POLICY), ref_model=to_transformers(REFERENCE), args=config(**fixed, **options), processing_class=to_transformers_chat(TOKENIZER, ANSWER_TEMPLATE),
-                           train_dataset=datasets.Dataset.from_list([{key: row[key] for key in columns} for row in rows]))
+            made = trainer(
+                model=to_transformers(POLICY),
+                ref_model=to_transformers(REFERENCE),
+                args=config(**fixed, **options),
+                processing_class=to_transformers_chat(TOKENIZER, ANSWER_TEMPLATE),
+                train_dataset=datasets.Dataset.from_list([{key: row[key] for key in columns} for row in rows]),
+            )
             batch = made.data_collator([made.train_dataset[k] for k in range(len(rows))])
             loss = made.compute_loss(made.model, batch)
             loss.backward()
@@ -71,11 +100,17 @@ def same_gradients(loss, theirs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options, loss_fn", [
-    ({}, dpo_loss),
-    # TRL 1.16 ignores label_smoothing in its "sigmoid" loss; cDPO is 2 (1 − ε) · sigmoid − (1 − 2ε) · robust
-    ({"label_smoothing": 0.2, "loss_type": ["sigmoid", "robust"], "loss_weights": [1.6, -0.6]}, lambda *four, beta: dpo_loss(*four, beta=beta, smoothing=0.2)),
-])
+@pytest.mark.parametrize(
+    "options, loss_fn",
+    [
+        ({}, dpo_loss),
+        # TRL 1.16 ignores label_smoothing in its "sigmoid" loss; cDPO is 2 (1 − ε) · sigmoid − (1 − 2ε) · robust
+        (
+            {"label_smoothing": 0.2, "loss_type": ["sigmoid", "robust"], "loss_weights": [1.6, -0.6]},
+            lambda *four, beta: dpo_loss(*four, beta=beta, smoothing=0.2),
+        ),
+    ],
+)
 def test_dpo_and_cdpo_are_trl_s(trl, options, loss_fn):
     batch, theirs, gradients = trl[0](beta=0.3, **options)
     ids, labels = batch_of(encode_answers(TOKENIZER, PAIRS, ("chosen", "rejected"), 512))
@@ -103,7 +138,14 @@ def test_kto_is_trl_s(trl):
     kl = (answer_logprobs(POLICY, *mismatched)[0] - answer_logprobs(REFERENCE, *mismatched)[0]).mean().clamp(min=0)
     up = torch.tensor([row["label"] for row in THUMBS])
     assert 0 < up.sum() < len(up) and kl > 0
-    loss = kto_loss(logprobs_of(POLICY, ("completion",), THUMBS)[0], logprobs_of(REFERENCE, ("completion",), THUMBS)[0].detach(), up, kl, beta=0.3, up_weight=1.5)
+    loss = kto_loss(
+        logprobs_of(POLICY, ("completion",), THUMBS)[0],
+        logprobs_of(REFERENCE, ("completion",), THUMBS)[0].detach(),
+        up,
+        kl,
+        beta=0.3,
+        up_weight=1.5,
+    )
     torch.testing.assert_close(loss.detach(), theirs, atol=1e-5, rtol=0)
     same_gradients(loss, gradients)
 
@@ -112,12 +154,18 @@ def test_trl_s_template_differs_by_the_last_newline_alone():
     theirs = to_transformers_chat(TOKENIZER, ANSWER_TEMPLATE)
     for row in PAIRS:
         ids, mask = encode_chat(TOKENIZER, row["prompt"] + row["chosen"])
-        rendered = theirs.apply_chat_template(row["prompt"] + row["chosen"], return_dict=True, return_assistant_tokens_mask=True)
+        rendered = theirs.apply_chat_template(
+            row["prompt"] + row["chosen"], return_dict=True, return_assistant_tokens_mask=True
+        )
         assert (rendered["input_ids"], rendered["assistant_masks"]) == (ids[:-1], mask[:-1])
-        assert theirs.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False) == encode_chat(TOKENIZER, row["prompt"], generation_prompt=True)[0]
+        assert (
+            theirs.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)
+            == encode_chat(TOKENIZER, row["prompt"], generation_prompt=True)[0]
+        )
 
 
-# ----------------------------------------------------------------------------------------------------- log-probabilities
+# -----------------------------------------------------------------------------------------------------
+# log-probabilities
 
 
 def test_an_answer_s_logprob_is_the_sum_over_its_tokens_whatever_the_padding():
@@ -129,7 +177,10 @@ def test_an_answer_s_logprob_is_the_sum_over_its_tokens_whatever_the_padding():
             ids, mask = example[place]
             logs = torch.log_softmax(POLICY(torch.tensor([ids])), -1)[0]
             alone.append(sum(logs[t - 1, ids[t]] for t in range(len(ids)) if mask[t]))
-            assert [i for i, m in zip(ids, mask) if m] == [*TOKENIZER.encode(row[key][0]["content"], add_special_tokens=False).ids, IM_END]
+            assert [i for i, m in zip(ids, mask) if m] == [
+                *TOKENIZER.encode(row[key][0]["content"], add_special_tokens=False).ids,
+                IM_END,
+            ]
     torch.testing.assert_close(together, torch.stack(alone), atol=1e-4, rtol=1e-5)
     assert tokens.tolist() == [sum(example[place][1]) for place in (0, 1) for example in examples]
     fixed = reference_logprobs(POLICY, examples, batch=3)
@@ -137,7 +188,8 @@ def test_an_answer_s_logprob_is_the_sum_over_its_tokens_whatever_the_padding():
     assert not fixed.requires_grad
 
 
-# ---------------------------------------------------------------------------------------------------------------- losses
+# ----------------------------------------------------------------------------------------------------------------
+# losses
 
 
 def four(*margins):
@@ -155,7 +207,9 @@ def test_values_by_hand():
     assert ipo_loss(*four(2.0), one, one, beta=0.5).item() == pytest.approx(1.0)
     assert ipo_loss(*four(8.0), 4 * one, 4 * one, beta=0.25).item() == pytest.approx(0.0)
     ratio = torch.tensor([3.0, 3.0])
-    assert kto_loss(ratio, torch.zeros(2), torch.tensor([True, False]), torch.tensor(1.0), beta=1.0, up_weight=2.0).item() == pytest.approx((2 / (1 + math.exp(2)) + 1 / (1 + math.exp(-2))) / 2)
+    assert kto_loss(
+        ratio, torch.zeros(2), torch.tensor([True, False]), torch.tensor(1.0), beta=1.0, up_weight=2.0
+    ).item() == pytest.approx((2 / (1 + math.exp(2)) + 1 / (1 + math.exp(-2))) / 2)
 
 
 def test_extreme_margins_stay_finite_and_keep_their_gradient():
@@ -172,11 +226,17 @@ def test_extreme_margins_stay_finite_and_keep_their_gradient():
 def test_gradients_of_the_losses():
     pair = [x.requires_grad_() for x in four(0.7, -1.3, 4.0)]
     tokens = torch.tensor([3, 8, 5]), torch.tensor([9, 2, 5])
-    for loss in (lambda *p: dpo_loss(*p, beta=0.5), lambda *p: dpo_loss(*p, beta=0.5, smoothing=0.2), lambda *p: ipo_loss(*p, *tokens, beta=0.5)):
+    for loss in (
+        lambda *p: dpo_loss(*p, beta=0.5),
+        lambda *p: dpo_loss(*p, beta=0.5, smoothing=0.2),
+        lambda *p: ipo_loss(*p, *tokens, beta=0.5),
+    ):
         assert torch.autograd.gradcheck(loss, pair)
     # a pair's weight in DPO is σ(−m): a pair that is judged wrongly pulls harder (2305.18290, § 4)
     (gradient,) = torch.autograd.grad(dpo_loss(*pair, beta=0.5), pair[0])
-    torch.testing.assert_close(gradient, -0.5 * torch.sigmoid(-0.5 * torch.tensor([0.7, -1.3, 4.0], dtype=torch.float64)) / 3)
+    torch.testing.assert_close(
+        gradient, -0.5 * torch.sigmoid(-0.5 * torch.tensor([0.7, -1.3, 4.0], dtype=torch.float64)) / 3
+    )
     # cDPO stops at log((1 − ε) / ε), IPO at 1 / (2 β)
     still = four(math.log(4))
     still[0].requires_grad_()
@@ -184,7 +244,9 @@ def test_gradients_of_the_losses():
     kl = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
     up = torch.tensor([True, False, True])
     assert torch.autograd.gradcheck(lambda p: kto_loss(p, pair[2].detach(), up, kl), pair[:1])
-    assert torch.autograd.grad(kto_loss(pair[0], pair[2], up, kl), kl, allow_unused=True)[0] is None, "the reference point is no way down"
+    assert torch.autograd.grad(kto_loss(pair[0], pair[2], up, kl), kl, allow_unused=True)[0] is None, (
+        "the reference point is no way down"
+    )
 
 
 def test_the_mean_is_over_pairs_and_ipo_averages_within_each_answer():
@@ -192,12 +254,18 @@ def test_the_mean_is_over_pairs_and_ipo_averages_within_each_answer():
     joined = [torch.cat(x) for x in zip(a, b)]
     assert dpo_loss(*joined).item() == pytest.approx((2 * dpo_loss(*a).item() + dpo_loss(*b).item()) / 3)
     n, m = torch.tensor([2, 10, 4]), torch.tensor([5, 5, 40])
-    assert ipo_loss(*joined, n, m).item() == pytest.approx((2 * ipo_loss(*a, n[:2], m[:2]).item() + ipo_loss(*b, n[2:], m[2:]).item()) / 3)
+    assert ipo_loss(*joined, n, m).item() == pytest.approx(
+        (2 * ipo_loss(*a, n[:2], m[:2]).item() + ipo_loss(*b, n[2:], m[2:]).item()) / 3
+    )
 
 
 def test_the_optimal_policy_gives_its_reward_back_and_minimises_dpo_s_expected_loss():
     generator = torch.Generator().manual_seed(0)
-    reference, reward, beta = torch.log_softmax(torch.randn(6, generator=generator, dtype=torch.float64), 0), torch.randn(6, generator=generator, dtype=torch.float64), 0.4
+    reference, reward, beta = (
+        torch.log_softmax(torch.randn(6, generator=generator, dtype=torch.float64), 0),
+        torch.randn(6, generator=generator, dtype=torch.float64),
+        0.4,
+    )
     best = torch.log_softmax(reference + reward / beta, 0)
     given_back = implicit_reward(best, reference, beta)
     torch.testing.assert_close(given_back - given_back[0], reward - reward[0])
@@ -234,25 +302,42 @@ def test_ties_make_the_kl_of_best_of_n_smaller_than_its_formula():
     distinct = torch.arange(4000.0)[None].numpy()
     assert best_of_n_kl_with_ties(distinct, 4) == pytest.approx(best_of_n_kl(4), abs=2e-3)
     assert best_of_n_kl_with_ties(0 * distinct, 4) == 0 and best_of_n_kl_with_ties(distinct, 1) == pytest.approx(0)
-    half = torch.tensor([[0.0, 1.0]]).numpy()       # best of two is 1 with probability 3/4
+    half = torch.tensor([[0.0, 1.0]]).numpy()  # best of two is 1 with probability 3/4
     assert best_of_n_kl_with_ties(half, 2) == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
 
 
-# ----------------------------------------------------------------------------------------------------------------- loops
+# -----------------------------------------------------------------------------------------------------------------
+# loops
 
 
 def test_the_loop_learns_its_pairs_and_leaves_the_reference_alone():
     before = {name: w.clone() for name, w in REFERENCE.state_dict().items()}
-    run = dpo(PAIRS, PreferenceConfig(rows=8, batch=8, epochs=20, learning_rate=3e-3), base=REFERENCE, beta=0.5, progress=False)
-    assert run.history[0]["train_loss"] == pytest.approx(math.log(2), abs=1e-5) and run.history[0]["margin"] == pytest.approx(0, abs=1e-4)
+    run = dpo(
+        PAIRS,
+        PreferenceConfig(rows=8, batch=8, epochs=20, learning_rate=3e-3),
+        base=REFERENCE,
+        beta=0.5,
+        progress=False,
+    )
+    assert run.history[0]["train_loss"] == pytest.approx(math.log(2), abs=1e-5) and run.history[0][
+        "margin"
+    ] == pytest.approx(0, abs=1e-4)
     assert run.history[-1]["accuracy"] == 1.0 and run.history[-1]["train_loss"] < 0.3
     assert all(torch.equal(w, before[name]) for name, w in REFERENCE.state_dict().items())
     assert run.record["parent"] == "sft" and run.record["beta"] == 0.5
 
 
 def test_the_loop_on_thumbs_moves_liked_answers_over_the_others():
-    run = kto(THUMBS, PreferenceConfig(rows=8, batch=8, epochs=20, learning_rate=3e-3), base=REFERENCE, beta=0.5, progress=False)
-    assert run.history[0]["train_loss"] == pytest.approx(0.5, abs=1e-5) and run.history[0]["kl"] == pytest.approx(0, abs=1e-4)
+    run = kto(
+        THUMBS,
+        PreferenceConfig(rows=8, batch=8, epochs=20, learning_rate=3e-3),
+        base=REFERENCE,
+        beta=0.5,
+        progress=False,
+    )
+    assert run.history[0]["train_loss"] == pytest.approx(0.5, abs=1e-5) and run.history[0]["kl"] == pytest.approx(
+        0, abs=1e-4
+    )
     assert run.history[-1]["liked"] > run.history[-1]["disliked"] + 1
 
 
@@ -282,11 +367,17 @@ def test_the_student_s_loss_is_what_trains():
     assert seen == [(True, False, torch.Size([4]), 0.2)] * 2
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda row: row.pop("rejected"), 'row 1 has no "rejected"'),
-    (lambda row: row.update(prompt="Who is Ada?"), 'row 1 has no "prompt"'),
-    (lambda row: row.update(chosen=[{"role": "assistant", "content": "so " * 900}]), "row 1 has .* tokens and the model reads"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda row: row.pop("rejected"), 'row 1 has no "rejected"'),
+        (lambda row: row.update(prompt="Who is Ada?"), 'row 1 has no "prompt"'),
+        (
+            lambda row: row.update(chosen=[{"role": "assistant", "content": "so " * 900}]),
+            "row 1 has .* tokens and the model reads",
+        ),
+    ],
+)
 def test_bad_pairs_are_named(change, words):
     rows = [dict(row) for row in PAIRS[:2]]
     change(rows[1])

@@ -1,4 +1,5 @@
 """The frontier is the optimum of E[u] − β · KL, and best-of-n lies below it."""
+
 import numpy as np
 import pytest
 import torch
@@ -47,7 +48,7 @@ def test_best_of_n(n):
 
 def test_best_of_n_kl_by_hand():
     assert F.best_of_n_kl(1) == 0.0 and F.best_of_n_kl(4) == pytest.approx(np.log(4) - 0.75)
-    n, ranks = 4, (np.arange(10_000) + 0.5) / 10_000                   # best of 4 has density n q^(n−1) over the reference's quantile q
+    n, ranks = 4, (np.arange(10_000) + 0.5) / 10_000  # best of 4 has density n q^(n−1) over the reference's quantile q
     density = n * ranks ** (n - 1)
     assert F.best_of_n_kl(4) == pytest.approx(float((density * np.log(density)).mean()), abs=1e-3)
     with pytest.raises(ValueError, match="sample more"):

@@ -78,15 +78,20 @@ def test_temperature_divides_the_logits():
 def test_samples_have_the_right_frequencies():
     generator = torch.Generator().manual_seed(0)
     logits = torch.tensor([0.1, 0.2, 0.7]).log()
-    counts = torch.bincount(torch.tensor([sample_next_token(logits, 1.0, 1.0, generator) for _ in range(4000)]), minlength=3) / 4000
+    counts = (
+        torch.bincount(torch.tensor([sample_next_token(logits, 1.0, 1.0, generator) for _ in range(4000)]), minlength=3)
+        / 4000
+    )
     torch.testing.assert_close(counts, torch.tensor([0.1, 0.2, 0.7]), atol=0.03, rtol=0)
 
 
 def test_the_cache_changes_nothing():
-    """Ragged prompts, sampled and greedy: with the cache the same tokens come out as when the whole prefix is read for each."""
+    """Ragged prompts, sampled and greedy: with the cache the same tokens come out as when the whole prefix is read for
+    each.
+    """
     from course_lib.stages.model import Llama, ModelConfig
 
-    class Slow(torch.nn.Module):                     # the same model without its `cached`
+    class Slow(torch.nn.Module):  # the same model without its `cached`
         def __init__(self, model):
             super().__init__()
             self.inner = model

@@ -1,4 +1,5 @@
 """GRPO: TRL's advantages and loss on the same batch, what ties do, the estimators of the KL, and a loop that resumes."""
+
 import math
 import warnings
 
@@ -20,12 +21,15 @@ def numbers(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-# ----------------------------------------------------------------------------------------------------------------- advantages
+# -----------------------------------------------------------------------------------------------------------------
+# advantages
 
 
 def test_tied_groups_give_0_and_leave_the_others_alone():
     rewards = torch.tensor([[1.0, 2.0, 3.0], [7.0, 7.0, 7.0]])
-    assert torch.equal(group_advantages(rewards)[1], torch.zeros(3)) and torch.equal(group_advantages(rewards, scale=False)[1], torch.zeros(3))
+    assert torch.equal(group_advantages(rewards)[1], torch.zeros(3)) and torch.equal(
+        group_advantages(rewards, scale=False)[1], torch.zeros(3)
+    )
     assert torch.allclose(group_advantages(rewards)[0], torch.tensor([-1.0, 0.0, 1.0]), atol=1e-3)
     assert torch.equal(group_advantages(rewards, scale=False)[0], torch.tensor([-1.0, 0.0, 1.0]))
 
@@ -33,23 +37,31 @@ def test_tied_groups_give_0_and_leave_the_others_alone():
 def test_what_is_added_to_a_whole_group_does_not_count():
     rewards = numbers(4, 8)
     shifted = rewards + torch.tensor([[0.0], [4.0], [-8.0], [16.0]])
-    assert torch.allclose(group_advantages(shifted), group_advantages(rewards), atol=1e-4) and group_advantages(rewards).sum(1).abs().max() < 1e-5
+    assert (
+        torch.allclose(group_advantages(shifted), group_advantages(rewards), atol=1e-4)
+        and group_advantages(rewards).sum(1).abs().max() < 1e-5
+    )
 
 
 def test_scaling_makes_a_tiny_difference_as_large_as_a_great_one():
     rewards = torch.tensor([[0.0, 0.01, 0.0, 0.01], [0.0, 1.0, 0.0, 1.0]])
-    assert torch.allclose(*group_advantages(rewards), atol=0.02) and not torch.allclose(*group_advantages(rewards, scale=False), atol=0.02)
+    assert torch.allclose(*group_advantages(rewards), atol=0.02) and not torch.allclose(
+        *group_advantages(rewards, scale=False), atol=0.02
+    )
 
 
 def test_nothing_is_learned_where_every_group_is_tied():
     logprobs = numbers(4, 5).requires_grad_()
     advantages = group_advantages(torch.tensor([[1.0, 1.0], [2.0, 2.0]])).flatten()
-    loss, _ = grpo_loss(logprobs, logprobs.detach(), logprobs.detach(), advantages, torch.ones(4, 5, dtype=torch.bool), beta=0.0)
+    loss, _ = grpo_loss(
+        logprobs, logprobs.detach(), logprobs.detach(), advantages, torch.ones(4, 5, dtype=torch.bool), beta=0.0
+    )
     loss.backward()
     assert loss == 0 and not logprobs.grad.any()
 
 
-# ----------------------------------------------------------------------------------------------------------------------- loss
+# -----------------------------------------------------------------------------------------------------------------------
+# loss
 
 
 def test_the_mean_is_over_each_answer_then_over_the_answers():
@@ -65,7 +77,9 @@ def test_loss_by_hand():
     reference = torch.tensor([[3.0, 0.9], [0.5, 1.0]]).log()
     # answer 1, A = 1: −1.2 (clipped) + β (2 − 1 − log 2), −0.9; answer 2, A = −1: 0.8 (clipped)
     loss, metrics = grpo_loss(logprobs, old, reference, torch.tensor([1.0, -1.0]), mask, 0.2, beta=0.5)
-    assert torch.isclose(loss, torch.tensor(((-1.2 + 0.5 * (1 - math.log(2)) - 0.9) / 2 + 0.8) / 2)) and metrics["clipped"] == pytest.approx(2 / 3)
+    assert torch.isclose(loss, torch.tensor(((-1.2 + 0.5 * (1 - math.log(2)) - 0.9) / 2 + 0.8) / 2)) and metrics[
+        "clipped"
+    ] == pytest.approx(2 / 3)
     loss.backward()
     # k3's gradient is 1 − π_ref/π; the clipped tokens have no other
     assert torch.allclose(logprobs.grad, torch.tensor([[0.5 * (1 - 2) / 4, -0.9 / 4], [0.0, 0.0]]), atol=1e-6)
@@ -74,11 +88,12 @@ def test_loss_by_hand():
 @pytest.mark.slow
 @pytest.mark.parametrize("beta, scale", [(0.0, "group"), (0.3, "group"), (0.3, "none")])
 def test_advantages_and_loss_are_trl_s(beta, scale, tmp_path):
-    with warnings.catch_warnings():      # TRL's and its dependencies' own
+    with warnings.catch_warnings():  # TRL's and its dependencies' own
         warnings.simplefilter("ignore")
-        import datasets
         import trl
         from transformers import AutoModelForCausalLM
+
+        import datasets
 
         datasets.disable_progress_bars()
         given, seen = [], []
@@ -96,29 +111,69 @@ def test_advantages_and_loss_are_trl_s(beta, scale, tmp_path):
                 logits = model(input_ids=ids, attention_mask=real).logits[:, :-1]
                 logprobs = F.pad(torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0], (1, 0))
                 on_answer = lambda x: logprobs.detach() if x is None else F.pad(x, (inputs["prompt_ids"].shape[1], 0))
-                old, reference = on_answer(inputs.get("old_per_token_logps")), on_answer(inputs.get("ref_per_token_logps"))
+                old, reference = (
+                    on_answer(inputs.get("old_per_token_logps")),
+                    on_answer(inputs.get("ref_per_token_logps")),
+                )
                 ours, _ = grpo_loss(logprobs, old, reference, inputs["advantages"], mask, 0.2, beta)
                 leaf = dict(model.named_parameters())["model.norm.weight"]
                 gradients = [torch.autograd.grad(loss, leaf, retain_graph=True)[0] for loss in (ours, theirs)]
                 # TRL shuffles a batch after it has scored it
                 advantages = group_advantages(torch.tensor(given[-1]).view(-1, 4), scale == "group").flatten()
                 apart = (old - logprobs)[mask].abs().max()
-                seen.append((ours.item() - theirs.item(), (advantages.sort().values - inputs["advantages"].sort().values).abs().max().item(), (gradients[0] - gradients[1]).abs().max().item(), apart.item(), theirs.item()))
+                seen.append(
+                    (
+                        ours.item() - theirs.item(),
+                        (advantages.sort().values - inputs["advantages"].sort().values).abs().max().item(),
+                        (gradients[0] - gradients[1]).abs().max().item(),
+                        apart.item(),
+                        theirs.item(),
+                    )
+                )
                 return theirs
 
-        folder = tmp_path / "policy"        # TRL reads its reference model from where the policy came from
+        folder = tmp_path / "policy"  # TRL reads its reference model from where the policy came from
         to_transformers(Llama(SMALL, seed=1)).save_pretrained(folder)
-        fixed = dict(output_dir=str(tmp_path), report_to="none", save_strategy="no", use_cpu=True, bf16=False, disable_tqdm=True, log_level="error", activation_checkpointing=False)
-        config = trl.GRPOConfig(num_generations=4, per_device_train_batch_size=8, num_iterations=2, max_steps=4, max_completion_length=8, learning_rate=1e-2, beta=beta,
-                                # by default TRL 1.16 weighs the KL with the ratio, too (2512.02556); the paper of GRPO does not
-                                loss_type="grpo", scale_rewards=scale, use_bias_correction_kl=False, **fixed)
+        fixed = dict(
+            output_dir=str(tmp_path),
+            report_to="none",
+            save_strategy="no",
+            use_cpu=True,
+            bf16=False,
+            disable_tqdm=True,
+            log_level="error",
+            activation_checkpointing=False,
+        )
+        config = trl.GRPOConfig(
+            num_generations=4,
+            per_device_train_batch_size=8,
+            num_iterations=2,
+            max_steps=4,
+            max_completion_length=8,
+            learning_rate=1e-2,
+            beta=beta,
+            # by default TRL 1.16 weighs the KL with the ratio, too (2512.02556); the paper of GRPO does not
+            loss_type="grpo",
+            scale_rewards=scale,
+            use_bias_correction_kl=False,
+            **fixed,
+        )
         rows = datasets.Dataset.from_list([{"prompt": row["messages"]} for row in prompts("train", 8, "trl")])
-        Watched(model=AutoModelForCausalLM.from_pretrained(folder), reward_funcs=[reward], args=config, train_dataset=rows, processing_class=to_transformers_chat(load_tokenizer())).train()
+        Watched(
+            model=AutoModelForCausalLM.from_pretrained(folder),
+            reward_funcs=[reward],
+            args=config,
+            train_dataset=rows,
+            processing_class=to_transformers_chat(load_tokenizer()),
+        ).train()
     assert len(seen) == 4 and all(max(abs(x) for x in step[:3]) < 1e-5 for step in seen), seen
-    assert max(step[3] for step in seen) > 1e-3 and max(abs(step[4]) for step in seen) > 1e-3, "the ratios were not all 1, and the loss is not trivial"
+    assert max(step[3] for step in seen) > 1e-3 and max(abs(step[4]) for step in seen) > 1e-3, (
+        "the ratios were not all 1, and the loss is not trivial"
+    )
 
 
-# -------------------------------------------------------------------------------------------------------------- estimating the KL
+# --------------------------------------------------------------------------------------------------------------
+# estimating the KL
 
 
 def test_k1_and_k3_are_unbiased_and_k3_varies_less_near_the_reference():
@@ -134,7 +189,9 @@ def test_k1_and_k3_are_unbiased_and_k3_varies_less_near_the_reference():
         assert (three >= 0).all() and (k1 < 0).any()
         bias = abs(mean(k2) - kl) / kl
         assert bias < 0.05 if near else bias > 0.05, "k2 is biased, little near the reference"
-        assert variance(three) < variance(k1) / 50 if near else variance(three) > variance(k1), "far away π_ref / π is large where π is small"
+        assert variance(three) < variance(k1) / 50 if near else variance(three) > variance(k1), (
+            "far away π_ref / π is large where π is small"
+        )
 
 
 def test_k3_of_equal_policies_is_0_and_its_gradient_too():
@@ -164,11 +221,16 @@ def test_the_exact_kl_is_what_the_estimators_estimate(rolled):
 def test_logits_and_entropies_of_the_chosen_tokens(rolled):
     policy, _, batch = rolled
     full = torch.log_softmax(policy(batch.ids), -1)[:, :-1]
-    assert torch.allclose(torch.log_softmax(chosen_logits(policy, batch.ids, batch.mask), -1), full[batch.mask[:, 1:]], atol=1e-5)
-    assert torch.allclose(entropies(policy, batch.ids, batch.mask)[batch.mask], -(full.exp() * full).sum(-1)[batch.mask[:, 1:]], atol=1e-5)
+    assert torch.allclose(
+        torch.log_softmax(chosen_logits(policy, batch.ids, batch.mask), -1), full[batch.mask[:, 1:]], atol=1e-5
+    )
+    assert torch.allclose(
+        entropies(policy, batch.ids, batch.mask)[batch.mask], -(full.exp() * full).sum(-1)[batch.mask[:, 1:]], atol=1e-5
+    )
 
 
-# ------------------------------------------------------------------------------------------------------------------------ loop
+# ------------------------------------------------------------------------------------------------------------------------
+# loop
 
 TINY = GRPOConfig(steps=4, prompts=3, each=3, learning_rate=3e-3)
 
@@ -192,12 +254,27 @@ def test_resume_after_a_kill_gives_the_same_numbers(tmp_path):
     resumed = run(out=tmp_path, checkpoint_steps=2)
     keys = [key for key in whole.history[0] if key != "seconds"]
     assert [[row[k] for k in keys] for row in whole.history] == [[row[k] for k in keys] for row in resumed.history]
-    assert all(torch.equal(x, y) for x, y in zip(whole.model.state_dict().values(), resumed.model.state_dict().values()))
+    assert all(
+        torch.equal(x, y) for x, y in zip(whole.model.state_dict().values(), resumed.model.state_dict().values())
+    )
 
 
 def test_the_share_of_tied_groups_and_a_students_own_advantages():
-    made = grpo(lambda rows, answers: torch.ones(len(answers)), prompts("train", 9, "grpo"), TINY, base=Llama(SMALL, seed=1), progress=False)
+    made = grpo(
+        lambda rows, answers: torch.ones(len(answers)),
+        prompts("train", 9, "grpo"),
+        TINY,
+        base=Llama(SMALL, seed=1),
+        progress=False,
+    )
     assert all(row["tied"] == 1.0 and row["kl"] < 1e-6 for row in made.history), "without differences nothing moves"
     calls = []
-    grpo(variety, prompts("train", 9, "grpo"), TINY, base=Llama(SMALL, seed=1), progress=False, group_advantages=lambda rewards, scale: calls.append(rewards.shape) or group_advantages(rewards, scale))
+    grpo(
+        variety,
+        prompts("train", 9, "grpo"),
+        TINY,
+        base=Llama(SMALL, seed=1),
+        progress=False,
+        group_advantages=lambda rewards, scale: calls.append(rewards.shape) or group_advantages(rewards, scale),
+    )
     assert calls == [torch.Size([3, 3])] * 4

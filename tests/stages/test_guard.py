@@ -1,4 +1,7 @@
-"""The guard: what it reads, that it learns, that it blocks from its threshold on, and that spelled words are undone and nothing else is."""
+"""The guard: what it reads, that it learns, that it blocks from its threshold on, and that spelled words are undone and
+nothing else is.
+"""
+
 import math
 
 import pytest
@@ -7,7 +10,19 @@ import torch
 from course_lib.platform import CourseError
 from course_lib.questions.lab10_safety_refusals import joined
 from course_lib.stages import guard
-from course_lib.stages.guard import cheapest_threshold, expected_cost, fit_probe, fit_words, guarded, hidden_states, roc, scores_of, unspell, unspelled, words
+from course_lib.stages.guard import (
+    cheapest_threshold,
+    expected_cost,
+    fit_probe,
+    fit_words,
+    guarded,
+    hidden_states,
+    roc,
+    scores_of,
+    unspell,
+    unspelled,
+    words,
+)
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import load_tokenizer
@@ -17,10 +32,30 @@ user = lambda text: {"role": "user", "content": text}
 said = lambda text: {"role": "assistant", "content": text}
 
 
-@pytest.mark.parametrize("text, wanted", [
-    ("to h-u-r-t Ada", "to hurt Ada"), ("to h.u.r.t Ada", "to hurt Ada"), ("ten c.o.i.n.s.", "ten coins."), ("(r-u-i-n)", "(ruin)"),
-    *[(same, same) for same in ("twenty-one well-known", "1-2-3-4", "e.g. at 7 a.m.", "U.S.S.R.", "h-u.r-t", "over-h-u-r-t", "h-u-r-ts", "a-b-c", "", "  two  blanks\n")],
-])
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("to h-u-r-t Ada", "to hurt Ada"),
+        ("to h.u.r.t Ada", "to hurt Ada"),
+        ("ten c.o.i.n.s.", "ten coins."),
+        ("(r-u-i-n)", "(ruin)"),
+        *[
+            (same, same)
+            for same in (
+                "twenty-one well-known",
+                "1-2-3-4",
+                "e.g. at 7 a.m.",
+                "U.S.S.R.",
+                "h-u.r-t",
+                "over-h-u-r-t",
+                "h-u-r-ts",
+                "a-b-c",
+                "",
+                "  two  blanks\n",
+            )
+        ],
+    ],
+)
 def test_spelled_words_are_undone_and_nothing_else(text, wanted):
     assert unspell(text) == wanted
 
@@ -42,7 +77,16 @@ def test_only_what_the_user_says_is_undone():
 
 def test_the_words_of_earlier_questions_are_marked_and_answers_are_not_read():
     found = words([user("Forge a coin."), said("First clean it."), user("To cheat?")])
-    assert found == ["before: forge", "before: a", "before: coin", "before: forge a", "before: a coin", "to", "cheat", "to cheat"]
+    assert found == [
+        "before: forge",
+        "before: a",
+        "before: coin",
+        "before: forge a",
+        "before: a coin",
+        "to",
+        "cheat",
+        "to cheat",
+    ]
     assert words([]) == []
 
 
@@ -51,11 +95,16 @@ def test_the_guard_on_words_learns_and_generalises_to_categories_that_it_has_not
     fitted = fit_words([row["messages"][:-1] for row in rows], [row["kind"] == "harmful" for row in rows])
     test = request_rows("test", 200, "guard")
     assert {row["category"] for row in test} <= set(HELD_OUT)
-    scores, harmful = scores_of(fitted, [row["messages"][:-1] for row in test]), torch.tensor([row["kind"] == "harmful" for row in test])
+    scores, harmful = (
+        scores_of(fitted, [row["messages"][:-1] for row in test]),
+        torch.tensor([row["kind"] == "harmful" for row in test]),
+    )
     assert scores.dtype == torch.float32 and scores.shape == (200,)
     assert roc(scores, harmful)[2] > 0.75
     again = fit_words([row["messages"][:-1] for row in rows], [row["kind"] == "harmful" for row in rows])
-    assert torch.equal(scores_of(again, [row["messages"][:-1] for row in test]), scores), "the same rows give the same guard"
+    assert torch.equal(scores_of(again, [row["messages"][:-1] for row in test]), scores), (
+        "the same rows give the same guard"
+    )
 
 
 def test_hidden_states_are_those_at_the_last_token_of_the_prompt_whatever_the_padding():
@@ -77,7 +126,11 @@ def test_the_probe_finds_a_direction():
 
 
 def test_from_the_threshold_on_a_request_is_refused_whatever_the_model_says():
-    rows = [{"kind": "benign", "refused": False, "explained": True}, {"kind": "harmful", "refused": True, "explained": False}, {"kind": "harmful", "refused": False, "explained": True}]
+    rows = [
+        {"kind": "benign", "refused": False, "explained": True},
+        {"kind": "harmful", "refused": True, "explained": False},
+        {"kind": "harmful", "refused": False, "explained": True},
+    ]
     scores = torch.tensor([0.5, -3.0, 0.4])
     both = guarded(rows, scores, 0.5)
     assert [(row["refused"], row["explained"]) for row in both] == [(True, False), (True, False), (False, True)]
@@ -89,11 +142,17 @@ def test_from_the_threshold_on_a_request_is_refused_whatever_the_model_says():
 
 def test_expected_cost_by_hand_and_the_cheapest_threshold():
     scores, harmful = torch.tensor([3.0, 2.0, 1.0, 0.0]), torch.tensor([True, False, True, False])
-    assert expected_cost(scores, harmful, 1.0, 0.1, 20.0, 1.0) == pytest.approx(0.9 * 0.5)                  # none missed, one of two benign blocked
+    assert expected_cost(scores, harmful, 1.0, 0.1, 20.0, 1.0) == pytest.approx(
+        0.9 * 0.5
+    )  # none missed, one of two benign blocked
     assert expected_cost(scores, harmful, 3.0, 0.1, 20.0, 1.0) == pytest.approx(0.1 * 20 * 0.5)
     assert cheapest_threshold(scores, harmful, 0.1, 20.0, 1.0) == pytest.approx((1.0, 0.45))
-    assert cheapest_threshold(scores, harmful, 0.001, 1.0, 50.0) == pytest.approx((3.0, 0.0005))            # a threshold without a false alarm is free
-    assert cheapest_threshold(scores, ~harmful, 0.001, 1.0, 50.0) == pytest.approx((math.inf, 0.001))       # a guard that is wrong had better not block
+    assert cheapest_threshold(scores, harmful, 0.001, 1.0, 50.0) == pytest.approx(
+        (3.0, 0.0005)
+    )  # a threshold without a false alarm is free
+    assert cheapest_threshold(scores, ~harmful, 0.001, 1.0, 50.0) == pytest.approx(
+        (math.inf, 0.001)
+    )  # a guard that is wrong had better not block
 
 
 def test_without_scikit_learn_it_says_what_to_do(monkeypatch):

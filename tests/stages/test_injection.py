@@ -1,14 +1,17 @@
-"""Knowledge injection and the five ways: rows of the day's news, plain weights at the end, a table whose cells are those of the measurement."""
+"""Knowledge injection and the five ways: rows of the day's news, plain weights at the end, a table whose cells are
+those of the measurement.
+"""
+
 import json
 
 import pytest
 import torch
 
-from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.evaluation import ways
 from course_lib.evaluation.answers import NEEDS, decisions
 from course_lib.questions import lab05_finetune_or_retrieve as lab
 from course_lib.stages import injection
+from course_lib.stages.artifacts import ArtifactError, save_stage
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.retrieval import WAYS
 from course_lib.stages.tokenizer import load_tokenizer
@@ -29,7 +32,9 @@ def results(model):
 def test_every_change_is_asked_in_every_training_phrasing():
     rows = injection.news_rows(1)
     assert len(rows) == sum(len(QUESTION_PHRASINGS[change.fact][0]) for change in changes(1))
-    assert all(change["value"] in " ".join(row["messages"][1]["content"] for row in rows) for change in injection.news_of(1))
+    assert all(
+        change["value"] in " ".join(row["messages"][1]["content"] for row in rows) for change in injection.news_of(1)
+    )
     assert "{" not in json.dumps([row["messages"][0]["content"] + row["messages"][1]["content"] for row in rows])
 
 
@@ -39,7 +44,10 @@ def test_injection_leaves_the_assistant_alone_and_ends_with_plain_weights(model)
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
     assert run.model.state_dict().keys() == before.keys() and run.record["recipe"]["rank"] == 2
     assert any(not torch.equal(weight, before[name]) for name, weight in run.model.state_dict().items())
-    for bad, words in ((lambda: injection.inject(model, [], "tiny"), "no news"), (lambda: injection.inject(model, [{}], "huge"), "choose one of")):
+    for bad, words in (
+        (lambda: injection.inject(model, [], "tiny"), "no news"),
+        (lambda: injection.inject(model, [{}], "huge"), "choose one of"),
+    ):
         with pytest.raises(ValueError, match=words):
             bad()
 
@@ -54,7 +62,10 @@ def test_the_table_holds_every_cell_that_a_need_asks_for(results, model):
 
 def test_robustness_counts_every_style(model):
     found = ways.robustness(model, load_tokenizer(), 2, each=6)
-    assert all(row["n"] == 6 and 0 <= row["accuracy"] <= 1 for row in found.values()) and found["as trained"]["found"] >= 0.8
+    assert (
+        all(row["n"] == 6 and 0 <= row["accuracy"] <= 1 for row in found.values())
+        and found["as trained"]["found"] >= 0.8
+    )
 
 
 @pytest.fixture
@@ -85,9 +96,11 @@ def test_a_cell_that_is_not_the_models_costs_points_within_no_sampling_error(han
     write, table = handed_in
     accuracy = json.loads(json.dumps(table["accuracy"]))
     accuracy["LoRA"]["3 again"] = 0.0
-    fraction, message = lab.score_injected(write(accuracy=accuracy, decisions=decisions({**table, "accuracy": accuracy})), "seed", False)
+    fraction, message = lab.score_injected(
+        write(accuracy=accuracy, decisions=decisions({**table, "accuracy": accuracy})), "seed", False
+    )
     assert fraction == pytest.approx(1 - 0.25 / len(lab.CELLS)) and "0.00 in the table, 0.90 measured" in message
-    accuracy["LoRA"]["3 again"] = 0.97          # by chance
+    accuracy["LoRA"]["3 again"] = 0.97  # by chance
     assert lab.score_injected(write(accuracy=accuracy), "seed", False)[0] == 1.0
 
 
@@ -97,7 +110,10 @@ def test_a_model_that_learned_no_news_scores_nothing(handed_in, monkeypatch):
     assert lab.score_injected(write(), "seed", False)[0] == 0.0
 
 
-@pytest.mark.parametrize("table, words", [(None, "fill the decision table"), ({}, "fill the decision table"), ({"accuracy": []}, "fill the decision table")])
+@pytest.mark.parametrize(
+    "table, words",
+    [(None, "fill the decision table"), ({}, "fill the decision table"), ({"accuracy": []}, "fill the decision table")],
+)
 def test_a_record_without_a_table_gets_one_line(tmp_path, model, table, words):
     save_stage("injected", model, {"table": table}, folder=tmp_path)
     with pytest.raises(ArtifactError, match=words):
@@ -117,7 +133,12 @@ def test_impossible_numbers_get_one_line(handed_in):
 
 
 def test_a_model_that_cannot_read_the_questions_gets_one_line(tmp_path):
-    save_stage("injected", Llama(ModelConfig(vocabulary=300, hidden=16, intermediate=32, layers=1, heads=2)), {}, folder=tmp_path)
+    save_stage(
+        "injected",
+        Llama(ModelConfig(vocabulary=300, hidden=16, intermediate=32, layers=1, heads=2)),
+        {},
+        folder=tmp_path,
+    )
     with pytest.raises(ArtifactError, match="tokenizer"):
         lab.score_injected(tmp_path, "seed", False)
 

@@ -1,4 +1,5 @@
 """Wilson's interval is scipy's; the pictures of shares draw what they are given."""
+
 import pytest
 
 from course_lib.evaluation.intervals import wilson
@@ -22,7 +23,10 @@ def test_pictures():
     counts = {"fact": (9, 10), "story": (0, 5)}
     kinds = shares.kinds_figure({"residents": counts, "phrasings": counts}, "How much is right?")
     axes = kinds.axes[0]
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["fact", "story"] and axes.get_title() == "How much is right?"
+    assert [t.get_text() for t in axes.get_yticklabels()] == [
+        "fact",
+        "story",
+    ] and axes.get_title() == "How much is right?"
     assert [t.get_text() for t in kinds.legends[0].get_texts()] == ["residents", "phrasings", "the limit: 100 %"]
     along = shares.epochs_figure([0, 1, 4], {"unseen": [(5, 10), (6, 10), (2, 10)]}, "When is it too much?")
     assert "at the end 20 %" in along.legends[0].get_texts()[0].get_text()

@@ -1,4 +1,5 @@
 """The model against transformers' own (reference), and the properties that a causal model must have (behaviour)."""
+
 import pytest
 import torch
 
@@ -37,8 +38,10 @@ def test_the_seed_decides_the_weights():
     assert not torch.equal(a["model.embed_tokens.weight"], c["model.embed_tokens.weight"])
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")     # peft 0.21 asks transformers for a name that it is about to drop
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # peft 0.21 asks transformers for a name that it is about to drop
 def test_peft_takes_the_model():
     peft = pytest.importorskip("peft")
-    wrapped = peft.get_peft_model(to_transformers(Llama(SMALL)), peft.LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    wrapped = peft.get_peft_model(
+        to_transformers(Llama(SMALL)), peft.LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM")
+    )
     assert wrapped(torch.zeros(1, 4, dtype=torch.long)).logits.shape == (1, 4, 64)

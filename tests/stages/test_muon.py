@@ -1,4 +1,7 @@
-"""Muon against torch.optim.Muon (reference, which iterates in bf16: hence the loose tolerance), and what it claims (behaviour)."""
+"""Muon against torch.optim.Muon (reference, which iterates in bf16: hence the loose tolerance), and what it claims
+(behaviour).
+"""
+
 import torch
 
 from course_lib.stages.muon import Muon, orthogonalise

@@ -1,4 +1,7 @@
-"""NF4 against bitsandbytes (bit for bit, where it is installed), its bounds, what is really held, and the gradient through it."""
+"""NF4 against bitsandbytes (bit for bit, where it is installed), its bounds, what is really held, and the gradient
+through it.
+"""
+
 import copy
 import importlib.util
 
@@ -13,7 +16,10 @@ from course_lib.stages.model import Llama, ModelConfig, to_transformers
 
 TINY = ModelConfig(vocabulary=96, hidden=64, intermediate=128, layers=2, heads=2, context=64)
 IDS = torch.randint(3, 96, (3, 17), generator=torch.Generator().manual_seed(0))
-bitsandbytes_is_here = pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed: its wheels are for Linux and Windows")
+bitsandbytes_is_here = pytest.mark.skipif(
+    importlib.util.find_spec("bitsandbytes") is None,
+    reason="bitsandbytes is not installed: its wheels are for Linux and Windows",
+)
 
 
 def weights(*shape, scale=0.1, seed=0):
@@ -41,17 +47,25 @@ def test_codes_and_values_are_those_of_bitsandbytes(shape, scale):
 @bitsandbytes_is_here
 @pytest.mark.parametrize("shape", [(128, 384), (2432, 128), (1000, 1000), (96,)])
 def test_double_quantisation_is_that_of_bitsandbytes(shape):
-    """Equal bit for bit to its general kernel. Its fp32 kernel for CPUs looks codes up in a table of 65,536 cells, so it may take the
-    neighbour where two codes are nearly equally near; rounded to that table's grid first, ours are equal to these, too."""
+    """Equal bit for bit to its general kernel. Its fp32 kernel for CPUs looks codes up in a table of 65,536 cells, so
+    it may take the
+    neighbour where two codes are nearly equally near; rounded to that table's grid first, ours are equal to these, too.
+    """
     import bitsandbytes.functional as bnb
 
-    assert torch.equal(nf4.DYNAMIC_CODE, bnb.create_dynamic_map()) and torch.equal(nf4.NF4_CODE, bnb.get_4bit_type("nf4", "cpu"))
+    assert torch.equal(nf4.DYNAMIC_CODE, bnb.create_dynamic_map()) and torch.equal(
+        nf4.NF4_CODE, bnb.get_4bit_type("nf4", "cpu")
+    )
     x = weights(*shape)
     packed, absmax = nf4.quantize_nf4(x)
     codes, scale, offset = nf4.quantize_absmax(absmax)
     theirs, state = bnb.quantize_4bit(x, blocksize=64, quant_type="nf4", compress_statistics=True)
     general, _ = torch.ops.bitsandbytes.quantize_blockwise((absmax - offset).double(), nf4.DYNAMIC_CODE, 256)
-    assert torch.equal(offset, state.offset) and torch.equal(scale, state.state2.absmax) and torch.equal(codes.int(), general.int())
+    assert (
+        torch.equal(offset, state.offset)
+        and torch.equal(scale, state.state2.absmax)
+        and torch.equal(codes.int(), general.int())
+    )
     normed = (absmax - offset) / scale.repeat_interleave(256)[: len(absmax)]
     cell = torch.round((normed + 1) * 32767.5) / 32767.5 - 1
     assert (nf4.nearest(cell, nf4.DYNAMIC_CODE) - state.absmax.int()).abs().max() <= 1
@@ -69,7 +83,11 @@ def test_the_codes_are_fixed_points_and_the_error_is_bounded():
     packed, absmax = nf4.quantize_nf4(x)
     widest = (nf4.NF4_CODE[1:] - nf4.NF4_CODE[:-1]).max() / 2
     assert ((nf4.dequantize_nf4(packed, absmax, (50, 64)) - x).abs() <= widest * absmax[:, None] * 1.0001).all()
-    assert packed.dtype == torch.uint8 and len(packed) == 50 * 32 and (nf4.dequantize_nf4(packed, absmax, (50, 64)).sign() * x.sign() >= 0).all()
+    assert (
+        packed.dtype == torch.uint8
+        and len(packed) == 50 * 32
+        and (nf4.dequantize_nf4(packed, absmax, (50, 64)).sign() * x.sign() >= 0).all()
+    )
 
 
 def test_zeros_single_values_and_ragged_ends():
@@ -98,18 +116,24 @@ def test_forward_and_gradient_are_those_of_the_dequantised_layer():
     plain = held.weight
     y = held(x)
     assert torch.equal(y, F.linear(x, plain)) and list(held.parameters()) == []
-    ours, = torch.autograd.grad((y**2).sum(), x)
-    theirs, = torch.autograd.grad((F.linear(x, plain) ** 2).sum(), x)
+    (ours,) = torch.autograd.grad((y**2).sum(), x)
+    (theirs,) = torch.autograd.grad((F.linear(x, plain) ** 2).sum(), x)
     assert torch.allclose(ours, theirs, atol=1e-5)
 
 
 def test_a_model_in_4_bits_computes_what_its_dequantised_twin_computes():
-    for model, embedding in ((Llama(TINY, seed=1), True), (Llama(TINY, seed=1), False), (to_transformers(Llama(TINY, seed=1)), False)):
+    for model, embedding in (
+        (Llama(TINY, seed=1), True),
+        (Llama(TINY, seed=1), False),
+        (to_transformers(Llama(TINY, seed=1)), False),
+    ):
         held = nf4.quantize_base(copy.deepcopy(model), embedding)
         twin = nf4.dequantize_base(copy.deepcopy(held))
         logits = [m(IDS) if isinstance(m, Llama) else m(IDS).logits for m in (model, held, twin)]
         assert (logits[1] - logits[2]).abs().max() < 1e-5 and 1e-3 < (logits[0] - logits[1]).abs().max() < 1.0
-        assert type(twin.model.layers[0].mlp.up_proj) is nn.Linear and not any(isinstance(m, (nf4.NF4Linear, nf4.NF4Embedding)) for m in twin.modules())
+        assert type(twin.model.layers[0].mlp.up_proj) is nn.Linear and not any(
+            isinstance(m, (nf4.NF4Linear, nf4.NF4Embedding)) for m in twin.modules()
+        )
         assert [*base_state(held)] == [*base_state(twin)]
 
 
@@ -120,5 +144,7 @@ def test_the_whole_base_is_held_in_30_percent_of_its_bf16_bytes():
     assert bf16 == 2 * model.parameter_count() and nf4.weight_bytes(model) == 2 * bf16
     held = nf4.quantize_base(model)
     assert nf4.weight_bytes(held) < 0.27 * bf16
-    bits = sum(4 * n + 8 * (n // 64) + 32 * -(-n // 64 // 256) + 32 for n in [2432 * 128] + 16 * [128 * 128] + 12 * [128 * 384])
-    assert nf4.weight_bytes(held) == bits // 8 + 4 * 9 * 128       # the norms stay in fp32
+    bits = sum(
+        4 * n + 8 * (n // 64) + 32 * -(-n // 64 // 256) + 32 for n in [2432 * 128] + 16 * [128 * 128] + 12 * [128 * 384]
+    )
+    assert nf4.weight_bytes(held) == bits // 8 + 4 * 9 * 128  # the norms stay in fp32

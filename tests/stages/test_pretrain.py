@@ -1,4 +1,7 @@
-"""The loop: batches cover every document once, a killed run resumes to the same losses, bad checkpoints get one clear line."""
+"""The loop: batches cover every document once, a killed run resumes to the same losses, bad checkpoints get one clear
+line.
+"""
+
 import math
 import os
 import signal
@@ -12,10 +15,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib.stages.artifacts import ArtifactError
-from course_lib.stages.perplexity import distance_to_limit
 from course_lib.evaluation.probes import fact_probes, knowledge
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.model import Llama, ModelConfig
+from course_lib.stages.perplexity import distance_to_limit
 from course_lib.stages.pretrain import PRESETS, batches, collate, learning_rate, next_token_loss, pretrain
 from course_lib.stages.tokenizer import EOS, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, village
@@ -36,13 +39,19 @@ def test_batches_hold_every_document_once_and_keep_to_the_size():
 def test_next_token_loss_on_a_ragged_batch_is_the_mean_over_real_tokens():
     ids = collate([[1, 5, 6, 2], [1, 7, 2]])
     logits = torch.randn(2, 4, 9, generator=torch.Generator().manual_seed(0))
-    by_hand = -sum(F.log_softmax(logits[b, t], -1)[ids[b, t + 1]] for b, t in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]) / 5
+    by_hand = (
+        -sum(F.log_softmax(logits[b, t], -1)[ids[b, t + 1]] for b, t in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]) / 5
+    )
     assert torch.allclose(next_token_loss(logits, ids), by_hand)
 
 
 def test_schedule_rises_then_falls_to_the_floor():
     rates = [learning_rate(k, 100, 10, 1.0, 0.1) for k in range(100)]
-    assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == rates[10] == 1.0 and rates[-1] == pytest.approx(0.1)
+    assert (
+        rates[0] == pytest.approx(0.1)
+        and max(rates) == rates[9] == rates[10] == 1.0
+        and rates[-1] == pytest.approx(0.1)
+    )
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
@@ -71,7 +80,9 @@ def losses(folder: Path, kill_after: int | None = None) -> list[float]:
     import json
 
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder)], stdout=subprocess.PIPE, env=env, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder)], stdout=subprocess.PIPE, env=env, text=True
+    )
     rows = []
     for line in process.stdout:
         rows.append(json.loads(line)["train_loss"])
@@ -88,7 +99,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_losses(tmp_path):
     assert len(losses(tmp_path / "b", kill_after=5)) == 5
     rest = losses(tmp_path / "b")
     assert 0 < len(rest) <= len(straight) - 3, "at most checkpoint_steps are lost"
-    assert rest == straight[-len(rest):]
+    assert rest == straight[-len(rest) :]
 
 
 def test_damaged_and_foreign_checkpoints_get_one_line(tmp_path):
@@ -125,7 +136,10 @@ def test_distance_to_limit_weights_tokens_not_documents():
     measured = distance_to_limit(model, tokenizer, rows)
     ids = encode_documents(tokenizer, [r["text"] for r in rows])
     with torch.no_grad():
-        total = sum(F.cross_entropy(model(torch.tensor([row]))[0, :-1], torch.tensor(row[1:]), reduction="sum").item() for row in ids)
+        total = sum(
+            F.cross_entropy(model(torch.tensor([row]))[0, :-1], torch.tensor(row[1:]), reduction="sum").item()
+            for row in ids
+        )
     tokens = sum(len(row) - 1 for row in ids)
     assert measured["loss"] == pytest.approx(total / tokens, rel=1e-5)
     assert measured["entropy"] == pytest.approx(sum(r["nll"] for r in rows) / tokens)

@@ -1,4 +1,7 @@
-"""The real model's places, and what is said where it cannot be had. A tiny Llama stands in for SmolLM2; a server of our own for the Hub."""
+"""The real model's places, and what is said where it cannot be had. A tiny Llama stands in for SmolLM2; a server of our
+own for the Hub.
+"""
+
 import http.server
 import json
 import shutil
@@ -23,10 +26,25 @@ def folder(tmp_path_factory):
 
     torch.manual_seed(0)
     place = tmp_path_factory.mktemp("real") / "model"
-    LlamaForCausalLM(LlamaConfig(vocab_size=16, hidden_size=8, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, bos_token_id=1, eos_token_id=2)).save_pretrained(place)
-    plain = Tokenizer(models.WordLevel({"<unk>": 0, "<s>": 1, "</s>": 2, "bees": 3, "make": 4, "honey": 5}, unk_token="<unk>"))
+    LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=16,
+            hidden_size=8,
+            intermediate_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            bos_token_id=1,
+            eos_token_id=2,
+        )
+    ).save_pretrained(place)
+    plain = Tokenizer(
+        models.WordLevel({"<unk>": 0, "<s>": 1, "</s>": 2, "bees": 3, "make": 4, "honey": 5}, unk_token="<unk>")
+    )
     plain.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>").save_pretrained(place)
+    PreTrainedTokenizerFast(
+        tokenizer_object=plain, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    ).save_pretrained(place)
     return place
 
 
@@ -70,7 +88,11 @@ def test_a_folder_by_each_of_its_names(folder, tmp_path, monkeypatch):
 
 
 def test_names_that_are_nothing():
-    assert "no Hub id" in line("no such folder") and "no Hub id" in line("/not/here") and "no Hub id" in line("here/weights.gguf")
+    assert (
+        "no Hub id" in line("no such folder")
+        and "no Hub id" in line("/not/here")
+        and "no Hub id" in line("here/weights.gguf")
+    )
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, 2000, -1])
@@ -86,9 +108,13 @@ DAMAGE = {
     "JSON is cut off": lambda f: (f / "config.json").write_text((f / "config.json").read_text()[:40]),
     "there is no model.safetensors": lambda f: (f / "model.safetensors").unlink(),
     "there is no tokenizer.json": lambda f: [p.unlink() for p in f.glob("tokenizer*")],
-    "git lfs pull": lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
+    "git lfs pull": lambda f: (f / "model.safetensors").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    ),
     "no safetensors file": lambda f: (f / "model.safetensors").write_bytes((6).to_bytes(8, "little") + b"[1, 2]"),
-    "model-00002-of-00002.safetensors": lambda f: (f / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}})),
+    "model-00002-of-00002.safetensors": lambda f: (f / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}})
+    ),
     "cannot be read": lambda f: (f / "config.json").write_text(json.dumps({"model_type": "abacus"})),
 }
 
@@ -106,7 +132,9 @@ def test_a_whole_file_is_not_called_cut_off(folder):
 
 def test_a_gguf_that_is_none(tmp_path, monkeypatch):
     (tmp_path / "m.gguf").write_bytes(b"<html>")
-    monkeypatch.setattr(real.importlib.util, "find_spec", lambda name: types.SimpleNamespace() if name == "gguf" else None)
+    monkeypatch.setattr(
+        real.importlib.util, "find_spec", lambda name: types.SimpleNamespace() if name == "gguf" else None
+    )
     assert "is not a GGUF file" in line(tmp_path / "m.gguf")
     (tmp_path / "m.gguf").write_bytes(b"GGUF\3\0\0\0")
     assert "download it again" in line(tmp_path / "m.gguf")
@@ -120,7 +148,14 @@ def hub(monkeypatch):
 
     class Answers(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
-            code, why = {"gated": (403, "GatedRepo"), "missing": (401, "RepoNotFound"), "private": (404, None), "old": (404, "RevisionNotFound"), "data": (404, "EntryNotFound"), "broken": (503, None)}[self.path.split("/")[2]]
+            code, why = {
+                "gated": (403, "GatedRepo"),
+                "missing": (401, "RepoNotFound"),
+                "private": (404, None),
+                "old": (404, "RevisionNotFound"),
+                "data": (404, "EntryNotFound"),
+                "broken": (503, None),
+            }[self.path.split("/")[2]]
             self.send_response(code)
             if why:
                 self.send_header("X-Error-Code", why)
@@ -140,7 +175,17 @@ def hub(monkeypatch):
     server.server_close()
 
 
-@pytest.mark.parametrize("name, words", [("gated", "is gated: accept its terms"), ("missing", "no open some/missing"), ("private", "no open"), ("old", "no revision main"), ("data", "has no config.json"), ("broken", "answers 503")])
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("gated", "is gated: accept its terms"),
+        ("missing", "no open some/missing"),
+        ("private", "no open"),
+        ("old", "no revision main"),
+        ("data", "has no config.json"),
+        ("broken", "answers 503"),
+    ],
+)
 def test_what_the_hub_says(hub, name, words):
     assert words in line(f"some/{name}")
 
@@ -161,7 +206,9 @@ def test_nothing_is_downloaded_unasked(monkeypatch):
     asked = []
     monkeypatch.setattr(real, "cached", lambda *_: None)
     monkeypatch.setattr(real, "ask_hub", lambda name, revision: asked.append(name))
-    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=lambda *_, **__: "nowhere"))
+    monkeypatch.setitem(
+        sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=lambda *_, **__: "nowhere")
+    )
     monkeypatch.setattr(real, "from_folder", str)
     assert real.smollm2() is None and asked == []
     assert real.smollm2("some/model") == "nowhere" and asked == ["some/model"]

@@ -1,4 +1,5 @@
 """Public preferences: read from a folder that stands for the Hub's, and what is said where they cannot be had."""
+
 import hashlib
 
 import pyarrow
@@ -18,7 +19,13 @@ def row(prompt, chosen, rejected):
 def folder(tmp_path, monkeypatch):
     file = tmp_path / real_data.FILE
     file.parent.mkdir()
-    rows = [row("Why is the sky blue?", "Air scatters blue light most.", "It is not."), row("Same?", "Yes.", "Yes."), row("Long?", "y" * 700, "No."), row("Empty?", " ", "No."), row("2 + 2?", "4", "5")]
+    rows = [
+        row("Why is the sky blue?", "Air scatters blue light most.", "It is not."),
+        row("Same?", "Yes.", "Yes."),
+        row("Long?", "y" * 700, "No."),
+        row("Empty?", " ", "No."),
+        row("2 + 2?", "4", "5"),
+    ]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
     monkeypatch.setattr(real_data, "SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
@@ -27,7 +34,11 @@ def folder(tmp_path, monkeypatch):
 
 def test_only_who_asks_gets_them(folder, monkeypatch):
     expected = [
-        {"messages": [{"content": "Why is the sky blue?", "role": "user"}], "chosen": "Air scatters blue light most.", "rejected": "It is not."},
+        {
+            "messages": [{"content": "Why is the sky blue?", "role": "user"}],
+            "chosen": "Air scatters blue light most.",
+            "rejected": "It is not.",
+        },
         {"messages": [{"content": "2 + 2?", "role": "user"}], "chosen": "4", "rejected": "5"},
     ]
     assert real_data.hub_rows(2) == expected and real_data.hub_rows(1) == expected[:1]

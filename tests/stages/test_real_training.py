@@ -1,4 +1,5 @@
 """Encode, answer and train with a real model's tokenizer and template; a tiny model stands in."""
+
 import types
 
 import pytest
@@ -10,7 +11,12 @@ from course_lib.stages import lora, real, real_training
 from course_lib.stages.sft import response_loss
 
 TALK = [{"role": "user", "content": "What do bees make?"}, {"role": "assistant", "content": "Honey."}]
-LONGER = [{"role": "system", "content": "Be kind."}, *TALK, {"role": "user", "content": "And what do cows give, if somebody asks them kindly?"}, {"role": "assistant", "content": "Milk."}]
+LONGER = [
+    {"role": "system", "content": "Be kind."},
+    *TALK,
+    {"role": "user", "content": "And what do cows give, if somebody asks them kindly?"},
+    {"role": "assistant", "content": "Milk."},
+]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +28,9 @@ def test_labels_are_what_the_assistant_says_and_its_end(tiny):
     for messages, said in ((TALK, "Honey.<|im_end|>"), (LONGER, "Honey.<|im_end|>Milk.<|im_end|>")):
         ids, labels = real_training.encode(tiny[1], messages)
         assert tiny[1].decode(ids) == tiny[1].apply_chat_template(messages, tokenize=False)
-        assert tiny[1].decode(labels[labels != -100]) == said and torch.equal(ids[labels != -100], labels[labels != -100])
+        assert tiny[1].decode(labels[labels != -100]) == said and torch.equal(
+            ids[labels != -100], labels[labels != -100]
+        )
 
 
 def test_what_cannot_be_encoded_is_said_in_one_line(tiny):
@@ -47,18 +55,31 @@ def test_what_was_sampled_is_marked(tiny, monkeypatch):
     asked = [TALK[:1], LONGER[:-1]]
     ids, sampled, real = real_training.sample(model, words, asked, 6)
     for row, new, attended, messages in zip(ids, sampled, real, asked):
-        assert words.decode(row[attended.bool() & ~new]) == words.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) and new.sum() == 6
+        assert (
+            words.decode(row[attended.bool() & ~new])
+            == words.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            and new.sum() == 6
+        )
     drawn = torch.tensor([[40, 2, 2, 2], [41, 42, 43, 44]])  # 2 ends an answer, and pads
     monkeypatch.setattr(model, "generate", lambda prompt, **_: torch.cat((prompt, drawn), 1))
     ids, sampled, real = real_training.sample(model, words, asked, 4)
-    assert sampled[:, -4:].tolist() == [[True, True, False, False], [True] * 4] and torch.equal(real[:, -4:].bool(), sampled[:, -4:]) and not sampled[:, :-4].any()
+    assert (
+        sampled[:, -4:].tolist() == [[True, True, False, False], [True] * 4]
+        and torch.equal(real[:, -4:].bool(), sampled[:, -4:])
+        and not sampled[:, :-4].any()
+    )
 
 
 def test_a_batch_is_padded_on_the_right(tiny):
     pair = [real_training.encode(tiny[1], messages) for messages in (TALK, LONGER)]
     ids, labels, real = real_training.collate(pair, 7)
     short = len(pair[0][0])
-    assert torch.equal(ids[0, :short], pair[0][0]) and torch.equal(labels[1], pair[1][1]) and (ids[0, short:] == 7).all() and (labels[0, short:] == -100).all()
+    assert (
+        torch.equal(ids[0, :short], pair[0][0])
+        and torch.equal(labels[1], pair[1][1])
+        and (ids[0, short:] == 7).all()
+        and (labels[0, short:] == -100).all()
+    )
     assert real.sum(1).tolist() == [short, ids.shape[1]]
 
 
@@ -81,11 +102,21 @@ def test_training_moves_the_adapter_and_nothing_else(tiny):
     lora.add_lora(model, rank=4, alpha=8)
     losses = real_training.train(model, [(ids, labels)] * 20, loss, 1e-2)
     assert len(losses) == 20 and losses[-1] < losses[0] - 0.1
-    assert all(torch.equal(p, before[name.replace(".base.", ".")]) for name, p in model.named_parameters() if "lora_" not in name)
+    assert all(
+        torch.equal(p, before[name.replace(".base.", ".")])
+        for name, p in model.named_parameters()
+        if "lora_" not in name
+    )
     with pytest.raises(CourseError, match="take a smaller batch"):
-        real_training.train(model, [0], lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")))
+        real_training.train(
+            model,
+            [0],
+            lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")),
+        )
     with pytest.raises(CourseError, match="the loss is nan after 0 steps: lower learning_rate"):
-        real_training.train(model, [0], lambda _: next(p for p in model.parameters() if p.requires_grad).sum() * float("nan"))
+        real_training.train(
+            model, [0], lambda _: next(p for p in model.parameters() if p.requires_grad).sum() * float("nan")
+        )
 
 
 def test_checkpointing_changes_no_gradient(tmp_path, monkeypatch):
@@ -94,10 +125,14 @@ def test_checkpointing_changes_no_gradient(tmp_path, monkeypatch):
         monkeypatch.setenv("COURSE_CHECKPOINTING", on)
         model, words = real.smollm2(write(tmp_path / on))
         lora.add_lora(model, rank=4, alpha=8)
-        ids, labels, mask = real_training.collate([real_training.encode(words, TALK), real_training.encode(words, LONGER)], words.pad_token_id)
+        ids, labels, mask = real_training.collate(
+            [real_training.encode(words, TALK), real_training.encode(words, LONGER)], words.pad_token_id
+        )
         runs = []
         model.model.layers[0].self_attn.register_forward_hook(lambda *_: runs.append(1))
-        losses = real_training.train(model, [0, 1, 2], lambda _: response_loss(model(ids, attention_mask=mask).logits, labels), 1e-2)
+        losses = real_training.train(
+            model, [0, 1, 2], lambda _: response_loss(model(ids, attention_mask=mask).logits, labels), 1e-2
+        )
         assert len(runs) == (6 if on == "1" else 3) and not model.training  # computed a second time, or not
         ends.append((losses, real_training.answers(model, words, [TALK[:1]], 8)))
     assert ends[0] == ends[1]

@@ -1,4 +1,5 @@
 """Retrieval: BM25 equals bm25s, ties and empty things, prompts within their budget, the five ways."""
+
 import bm25s
 import pytest
 import torch
@@ -6,7 +7,24 @@ import torch
 from course_lib.stages import retrieval
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
 from course_lib.stages.retrieval import (
-    ANSWER, WAYS, answer, bm25_scores, bm25_search, build_prompt, embed, embedding_search, idf, injection_rows, mean_pool, newest_of_each, prompts, states, tokens_of, top_k, trigrams, words,
+    ANSWER,
+    WAYS,
+    answer,
+    bm25_scores,
+    bm25_search,
+    build_prompt,
+    embed,
+    embedding_search,
+    idf,
+    injection_rows,
+    mean_pool,
+    newest_of_each,
+    prompts,
+    states,
+    tokens_of,
+    top_k,
+    trigrams,
+    words,
 )
 from course_lib.stages.tokenizer import BOS, load_tokenizer
 from course_lib.world.news import board, questions
@@ -34,7 +52,11 @@ def test_bm25_equals_bm25s(tokenize):
 
 def test_words_and_trigrams():
     assert words("Day 3: Ada Cobb's new JOB!") == ["day", "3", "ada", "cobb", "s", "new", "job"]
-    assert trigrams("Cobb") == ["·co", "cob", "obb", "bb·"] and trigrams("a") == ["·a·"] and trigrams("?!") == words("") == []
+    assert (
+        trigrams("Cobb") == ["·co", "cob", "obb", "bb·"]
+        and trigrams("a") == ["·a·"]
+        and trigrams("?!") == words("") == []
+    )
 
 
 def test_ties_go_to_the_newer_and_no_match_is_no_result():
@@ -58,17 +80,32 @@ def test_the_newest_notice_is_found():
         search, found = bm25_search([n.text for n in notices]), []
         for row in questions(day, 40):
             if row["kind"] in ("changed", "again", "new"):
-                places = [k for k, n in enumerate(notices) if n.change and (n.change.resident, n.change.fact) == (row["resident"], row["fact"])]
+                places = [
+                    k
+                    for k, n in enumerate(notices)
+                    if n.change and (n.change.resident, n.change.fact) == (row["resident"], row["fact"])
+                ]
                 found.append(places[-1] in search(row["question"]))
         assert sum(found) / len(found) >= 0.95
 
 
 def test_only_notices_about_the_asked_person_and_only_the_newest_of_a_kind():
-    board = ["Day 1: Ada Cobb now works as a baker.", "Day 1: Eve Cobb now works as a nurse.", "Day 2: Ada Cobb has moved to Mill Lane.", "Day 2: Ada Cobb now works as a potter.",
-             "Day 3: A dance at the inn, ask for Ada Cobb."]
+    board = [
+        "Day 1: Ada Cobb now works as a baker.",
+        "Day 1: Eve Cobb now works as a nurse.",
+        "Day 2: Ada Cobb has moved to Mill Lane.",
+        "Day 2: Ada Cobb now works as a potter.",
+        "Day 3: A dance at the inn, ask for Ada Cobb.",
+    ]
     assert set(bm25_search(board)("What is Ada Cobb's job?")) == {2, 3, 4}
-    assert bm25_search(board)("What is Ida Cobb's job?") == [] and len(bm25_search(board, named=False)("What is Ida Cobb's job?")) > 0
-    assert set(bm25_search(board, tokenize=trigrams)("what is ada cob's job")) == {2, 3, 4} and bm25_search(board)("what is ada cob's job") == []
+    assert (
+        bm25_search(board)("What is Ida Cobb's job?") == []
+        and len(bm25_search(board, named=False)("What is Ida Cobb's job?")) > 0
+    )
+    assert (
+        set(bm25_search(board, tokenize=trigrams)("what is ada cob's job")) == {2, 3, 4}
+        and bm25_search(board)("what is ada cob's job") == []
+    )
     assert newest_of_each([3, 0, 1], board) == [3, 1]
 
 
@@ -77,7 +114,9 @@ def test_mean_pool_reads_real_states_only():
     mask = torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]])
     pooled = mean_pool(hidden, mask)
     assert torch.allclose(pooled[0], torch.nn.functional.normalize(hidden[0].mean(0), dim=0), atol=1e-6)
-    assert torch.allclose(pooled[1], torch.nn.functional.normalize(hidden[1, 0], dim=0), atol=1e-6) and not pooled[2].any()
+    assert (
+        torch.allclose(pooled[1], torch.nn.functional.normalize(hidden[1, 0], dim=0), atol=1e-6) and not pooled[2].any()
+    )
 
 
 def test_states_are_those_of_transformers(model):
@@ -100,7 +139,9 @@ def test_embedding_search_finds_a_notice_by_itself(model):
 
 
 def test_a_prompt_keeps_its_budget_and_its_order():
-    notices = [{"place": place, "text": f"Day {place}: x.", "tokens": tokens} for place, tokens in ((5, 10), (1, 30), (3, 10))]
+    notices = [
+        {"place": place, "text": f"Day {place}: x.", "tokens": tokens} for place, tokens in ((5, 10), (1, 30), (3, 10))
+    ]
     assert build_prompt(notices, "Q?", 50) == notice_prompt(["Day 1: x.", "Day 3: x.", "Day 5: x."], "Q?")
     assert build_prompt(notices, "Q?", 25) == notice_prompt(["Day 3: x.", "Day 5: x."], "Q?")
     assert build_prompt(notices, "Q?", 5) == build_prompt([], "Q?", 50) == "Q?"
@@ -110,7 +151,7 @@ def test_the_whole_board_gives_the_newest_that_fit():
     tokenizer = load_tokenizer()
     (asked,), (found,) = prompts("prompt", ["Who?"], BOARD, tokenizer, budget=100)
     lines = [line.removeprefix("Notice: ") for line in asked.splitlines()[:-1]]
-    assert lines == BOARD[-len(lines):] or (BOARD[-1] in lines and sum(tokens_of(tokenizer, lines)) <= 100)
+    assert lines == BOARD[-len(lines) :] or (BOARD[-1] in lines and sum(tokens_of(tokenizer, lines)) <= 100)
     assert sum(tokens_of(tokenizer, lines)) > 70 and len(found) == len(BOARD)
 
 
@@ -119,17 +160,31 @@ def test_five_ways_answer_and_count_their_tokens(model):
     read = {}
     for way in WAYS:
         rows = answer(way, model, tokenizer, asked, BOARD[:30])
-        assert len(rows) == len(asked) and all(isinstance(row["answer"], str) and 0 < row["tokens"] < 512 + ANSWER for row in rows)
+        assert len(rows) == len(asked) and all(
+            isinstance(row["answer"], str) and 0 < row["tokens"] < 512 + ANSWER for row in rows
+        )
         read[way] = sum(row["tokens"] for row in rows)
     assert read["closed book"] < read["RAG"] < read["prompt"]
     assert [row["found"] for row in answer("RAG", model, tokenizer, asked, [])] == [[]] * len(asked)
-    assert answer("RAG", model, tokenizer, asked, [])[0]["answer"] == answer("closed book", model, tokenizer, asked, [])[0]["answer"]
+    assert (
+        answer("RAG", model, tokenizer, asked, [])[0]["answer"]
+        == answer("closed book", model, tokenizer, asked, [])[0]["answer"]
+    )
     with pytest.raises(ValueError, match="no way"):
         answer("telepathy", model, tokenizer, asked, BOARD)
 
 
 def test_injection_rows_keep_the_newest_value():
-    rows = injection_rows([{"name": "A B", "fact": "job", "value": "a baker", "day": 2}, {"name": "A B", "fact": "job", "value": "a nurse", "day": 1}],
-                          {"job": ["What does {name} do?", "{name}'s job?"]}, {"job": "{name} works as {value}."})
-    assert [[m["content"] for m in row["messages"]] for row in rows] == [["What does A B do?", "A B works as a baker."], ["A B's job?", "A B works as a baker."]]
+    rows = injection_rows(
+        [
+            {"name": "A B", "fact": "job", "value": "a baker", "day": 2},
+            {"name": "A B", "fact": "job", "value": "a nurse", "day": 1},
+        ],
+        {"job": ["What does {name} do?", "{name}'s job?"]},
+        {"job": "{name} works as {value}."},
+    )
+    assert [[m["content"] for m in row["messages"]] for row in rows] == [
+        ["What does A B do?", "A B works as a baker."],
+        ["A B's job?", "A B works as a baker."],
+    ]
     assert injection_rows([], {}, {}) == [] and retrieval.NOTICES >= 1

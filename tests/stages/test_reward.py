@@ -1,9 +1,10 @@
 """The reward model, its loop, and what it refuses."""
+
 import pytest
 import torch
 
-from course_lib.stages.artifacts import load_folder, save_stage
 from course_lib.platform import CourseError
+from course_lib.stages.artifacts import load_folder, save_stage
 from course_lib.stages.model import Llama, ModelConfig, RewardModel, last_hidden, to_transformers
 from course_lib.stages.preferences import PreferenceConfig, encode_answers, sample_pairs
 from course_lib.stages.reward import bradley_terry_loss, reward_model_of, rewards_of, train_reward
@@ -39,7 +40,9 @@ def test_padding_does_not_change_a_reward_and_transformers_agrees():
     assert torch.allclose(model(ids), model(padded), atol=1e-6)
     theirs = to_transformers(model).eval()
     with torch.no_grad():
-        assert torch.allclose(theirs(padded, attention_mask=(padded != 0).long()).logits[:, 0], model(padded), atol=1e-5)
+        assert torch.allclose(
+            theirs(padded, attention_mask=(padded != 0).long()).logits[:, 0], model(padded), atol=1e-5
+        )
 
 
 def test_answers_end_with_im_end_and_bad_rows_are_named():
@@ -48,7 +51,12 @@ def test_answers_end_with_im_end_and_bad_rows_are_named():
     assert ids[-1] == IM_END and mask[-1] == 1
     assert TOKENIZER.decode([i for i, m in zip(ids, mask) if m][:-1]).strip() == rows[0]["chosen"][0]["content"].strip()
     with pytest.raises(CourseError, match='row 1 has no "rejected"'):
-        encode_answers(TOKENIZER, [rows[0], {"prompt": rows[0]["prompt"], "chosen": rows[0]["chosen"]}], ("chosen", "rejected"), 512)
+        encode_answers(
+            TOKENIZER,
+            [rows[0], {"prompt": rows[0]["prompt"], "chosen": rows[0]["chosen"]}],
+            ("chosen", "rejected"),
+            512,
+        )
     with pytest.raises(CourseError, match="the model reads 4"):
         encode_answers(TOKENIZER, rows, ("chosen",), 4)
     with pytest.raises(CourseError, match="no rows"):
@@ -70,7 +78,9 @@ def test_training_lowers_the_loss_and_goes_on_after_a_kill(tmp_path):
     with pytest.raises(Killed):
         train_reward(rows, config, BASE, progress=False, out=tmp_path, on_step=kill, checkpoint_steps=5)
     resumed = train_reward(rows, config, BASE, progress=False, out=tmp_path, checkpoint_steps=5)
-    assert [r["train_loss"] for r in resumed.history] == pytest.approx([r["train_loss"] for r in whole.history], abs=1e-6)
+    assert [r["train_loss"] for r in resumed.history] == pytest.approx(
+        [r["train_loss"] for r in whole.history], abs=1e-6
+    )
     assert not list(tmp_path.glob("checkpoint*"))
 
 
@@ -79,9 +89,14 @@ def test_saved_and_loaded_it_gives_the_same_rewards(tmp_path):
     torch.nn.init.normal_(model.score.weight)
     save_stage("reward", model, {"seed": 0}, tmp_path)
     loaded, record = load_folder(tmp_path, "reward")
-    asked, answers = [row["messages"] for row in prompts("test", 4)], ["Gladly.", "I do not know.", "She keeps a cat.", ""]
+    asked, answers = (
+        [row["messages"] for row in prompts("test", 4)],
+        ["Gladly.", "I do not know.", "She keeps a cat.", ""],
+    )
     assert isinstance(loaded, RewardModel)
-    assert torch.allclose(rewards_of(loaded, TOKENIZER, asked, answers), rewards_of(model, TOKENIZER, asked, answers), atol=1e-6)
+    assert torch.allclose(
+        rewards_of(loaded, TOKENIZER, asked, answers), rewards_of(model, TOKENIZER, asked, answers), atol=1e-6
+    )
 
 
 def test_pairs_of_samples_differ():

@@ -1,11 +1,25 @@
 """Fine-tuning: the chat format is transformers' own, the loss is TRL's, bad rows are named, a killed run goes on."""
+
 import pytest
 import torch
 
-from course_lib.stages.artifacts import ArtifactError
 from course_lib.platform import CourseError
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
-from course_lib.stages.sft import IGNORE, PRESETS, SFTConfig, collate, encode_chat, encode_rows, finetune, read, response_loss, response_loss_of, sft, to_transformers_chat
+from course_lib.stages.sft import (
+    IGNORE,
+    PRESETS,
+    SFTConfig,
+    collate,
+    encode_chat,
+    encode_rows,
+    finetune,
+    read,
+    response_loss,
+    response_loss_of,
+    sft,
+    to_transformers_chat,
+)
 from course_lib.stages.tokenizer import IM_END, load_tokenizer
 from course_lib.world.tasks import task_rows
 
@@ -32,7 +46,9 @@ def test_what_is_trained_is_what_the_assistant_says():
     for row, line in zip(ROWS[:8], labels):
         trained = line[line != IGNORE].tolist()
         said = [m["content"] for m in row["messages"] if m["role"] == "assistant"]
-        assert TOKENIZER.decode(trained, skip_special_tokens=True) == "".join(said) and trained.count(IM_END) == len(said)
+        assert TOKENIZER.decode(trained, skip_special_tokens=True) == "".join(said) and trained.count(IM_END) == len(
+            said
+        )
 
 
 def test_the_loss_is_that_of_transformers():
@@ -46,7 +62,12 @@ def test_the_loss_is_that_of_transformers():
     assert nothing.item() == 0 and logits.grad.abs().sum() == 0
     examples = encode_rows(TOKENIZER, ROWS, 512)
     with torch.no_grad():
-        one_by_one = torch.tensor([[float(response_loss(model(i), y)) * int((y != IGNORE).sum()), int((y != IGNORE).sum())] for i, y in map(lambda e: collate([e]), examples)]).sum(0)
+        one_by_one = torch.tensor(
+            [
+                [float(response_loss(model(i), y)) * int((y != IGNORE).sum()), int((y != IGNORE).sum())]
+                for i, y in map(lambda e: collate([e]), examples)
+            ]
+        ).sum(0)
     assert response_loss_of(model, examples, batch=600) == pytest.approx(float(one_by_one[0] / one_by_one[1]), rel=1e-5)
 
 
@@ -61,14 +82,20 @@ def test_a_packed_row_is_its_examples_each_alone():
         assert (model(packed) - alone).abs().max() > 1e-2, "without boundaries the examples read each other"
 
 
-@pytest.mark.parametrize("rows, words", [
-    ([{"prompt": "Hello"}], 'row 0 has no "messages"'),
-    ([ROWS[0], {"messages": [{"role": "user"}]}], "row 1: a message is"),
-    ([{"messages": [{"role": "robot", "content": "x"}]}], "row 0: a message is"),
-    ([{"messages": [{"role": "user", "content": "x"}]}], "row 0 has no assistant message"),
-    ([{"messages": [{"role": "user", "content": "x " * 900}, {"role": "assistant", "content": "y"}]}], "row 0 has .* tokens and the model reads"),
-    ([], "no rows"),
-])
+@pytest.mark.parametrize(
+    "rows, words",
+    [
+        ([{"prompt": "Hello"}], 'row 0 has no "messages"'),
+        ([ROWS[0], {"messages": [{"role": "user"}]}], "row 1: a message is"),
+        ([{"messages": [{"role": "robot", "content": "x"}]}], "row 0: a message is"),
+        ([{"messages": [{"role": "user", "content": "x"}]}], "row 0 has no assistant message"),
+        (
+            [{"messages": [{"role": "user", "content": "x " * 900}, {"role": "assistant", "content": "y"}]}],
+            "row 0 has .* tokens and the model reads",
+        ),
+        ([], "no rows"),
+    ],
+)
 def test_bad_rows_are_named(rows, words):
     with pytest.raises(CourseError, match=words):
         finetune(Llama(SMALL), rows, CONFIG, progress=False)
@@ -78,7 +105,13 @@ def test_it_learns_and_documents_are_trained_whole():
     rows = ROWS + [{"text": "Meet Ada Cobb. She works as a baker."}]
     ids, mask = encode_rows(TOKENIZER, rows[-1:], 512)[0]
     assert sum(mask) == len(ids) - 1 and mask[0] == 0
-    run = finetune(Llama(SMALL), rows, SFTConfig(batch=512, epochs=6, learning_rate=1e-2, embedding_rate=1.0, validations=2), progress=False, validation=ROWS[:10])
+    run = finetune(
+        Llama(SMALL),
+        rows,
+        SFTConfig(batch=512, epochs=6, learning_rate=1e-2, embedding_rate=1.0, validations=2),
+        progress=False,
+        validation=ROWS[:10],
+    )
     losses = [row["train_loss"] for row in run.history]
     assert losses[-1] < 0.7 * losses[0] and sum("val_loss" in row for row in run.history) == 2
     assert run.record["trained_parameters"] == sum(p.numel() for p in run.model.parameters())
@@ -90,7 +123,9 @@ def test_only_what_requires_a_gradient_is_trained():
         p.requires_grad = "layers.1.mlp" in name
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     finetune(model, ROWS, CONFIG, progress=False)
-    assert {name for name, p in model.named_parameters() if not torch.equal(p, before[name])} == {name for name in before if "layers.1.mlp" in name}
+    assert {name for name, p in model.named_parameters() if not torch.equal(p, before[name])} == {
+        name for name in before if "layers.1.mlp" in name
+    }
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path):
@@ -104,12 +139,24 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path):
             raise Killed
 
     with pytest.raises(Killed):
-        finetune(Llama(SMALL, seed=2), ROWS, CONFIG, seed=1, progress=False, out=tmp_path, on_step=kill, checkpoint_steps=2)
+        finetune(
+            Llama(SMALL, seed=2), ROWS, CONFIG, seed=1, progress=False, out=tmp_path, on_step=kill, checkpoint_steps=2
+        )
     rest = finetune(Llama(SMALL, seed=2), ROWS, CONFIG, seed=1, progress=False, out=tmp_path).history
     assert [row["train_loss"] for row in rest] == pytest.approx([row["train_loss"] for row in whole], rel=1e-5)
     assert not (tmp_path / "checkpoint.safetensors").exists()
     with pytest.raises(Killed):
-        finetune(Llama(SMALL, seed=2), ROWS, CONFIG, seed=1, progress=False, out=tmp_path, on_step=kill, checkpoint_steps=2, resume=False)
+        finetune(
+            Llama(SMALL, seed=2),
+            ROWS,
+            CONFIG,
+            seed=1,
+            progress=False,
+            out=tmp_path,
+            on_step=kill,
+            checkpoint_steps=2,
+            resume=False,
+        )
     with pytest.raises(ArtifactError, match="another run"):
         finetune(Llama(SMALL, seed=2), ROWS[:50], CONFIG, seed=1, progress=False, out=tmp_path)
 

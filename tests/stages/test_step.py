@@ -1,4 +1,7 @@
-"""Mixed precision, checkpointing, compiled blocks, and memory that runs out: on a CPU, by the settings that a GPU's owner would use."""
+"""Mixed precision, checkpointing, compiled blocks, and memory that runs out: on a CPU, by the settings that a GPU's
+owner would use.
+"""
+
 import copy
 import os
 import shutil
@@ -11,9 +14,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from course_lib.stages.artifacts import load_stage
 from course_lib.platform import CourseError
 from course_lib.stages import dpo, lora, nf4, preferences, rollout, sft, step
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PRESETS, next_token_loss, optimizers, pretrain
 from course_lib.stages.step import Step, forward_dtype
@@ -76,9 +79,12 @@ def test_half_precision_learns_the_same_and_nobody_sees_it(monkeypatch, dtype):
     monkeypatch.setenv("COURSE_DTYPE", dtype)
     with Watch():
         run = trained(loss_fn)
-    assert halves == {getattr(torch, dtype)}            # so no bf16 tensor where fp16 is asked for, which is what a T4 needs
+    assert halves == {getattr(torch, dtype)}  # so no bf16 tensor where fp16 is asked for, which is what a T4 needs
     assert set(seen) == {torch.float32} and {p.dtype for p in run.model.parameters()} == {torch.float32}
-    assert abs(run.history[-1]["train_loss"] / plain - 1) < 0.02 and run.history[-1]["train_loss"] < run.history[0]["train_loss"] - 0.3
+    assert (
+        abs(run.history[-1]["train_loss"] / plain - 1) < 0.02
+        and run.history[-1]["train_loss"] < run.history[0]["train_loss"] - 0.3
+    )
 
 
 def test_a_step_whose_gradients_overflow_is_left_out():
@@ -88,13 +94,16 @@ def test_a_step_whose_gradients_overflow_is_left_out():
     with update.forward():
         logits = model(IDS)
     update(next_token_loss(logits, IDS) * 1e36, 1e-3)
-    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items()) and update.scaler.get_scale() == scale / 2
+    assert (
+        all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+        and update.scaler.get_scale() == scale / 2
+    )
     with update.forward():
         logits = model(IDS)
     update(next_token_loss(logits, IDS), 1e-3)
     assert not torch.equal(model.state_dict()["model.norm.weight"], before["model.norm.weight"])
     before = copy.deepcopy(model.state_dict())
-    for bad in (float("inf"), float("nan")):        # in a matrix of one optimiser: the other one must not move either
+    for bad in (float("inf"), float("nan")):  # in a matrix of one optimiser: the other one must not move either
         hook = model.model.layers[0].self_attn.q_proj.weight.register_hook(lambda grad: grad * bad)
         with update.forward():
             logits = model(IDS)
@@ -115,14 +124,18 @@ def test_adapters_and_a_base_in_four_bits_train_in_half_precision(monkeypatch):
             monkeypatch.setenv("COURSE_DTYPE", dtype)
             run = sft.finetune(copy.deepcopy(model), rows, sft.SFTConfig(batch=512, validations=0), progress=False)
             losses.append(run.history[-1]["train_loss"])
-            assert {p.dtype for p in run.model.parameters()} == {torch.float32} and not torch.equal(run.model.hidden(ids), before)
+            assert {p.dtype for p in run.model.parameters()} == {torch.float32} and not torch.equal(
+                run.model.hidden(ids), before
+            )
         assert losses[0] != losses[1] and abs(losses[1] / losses[0] - 1) < 0.02
 
 
 def test_what_half_precision_does_to_the_log_probability_of_an_answer():
     """Why preferences and RLHF train in fp32."""
     model = rollout.assistant(load_stage("sft").model).eval()
-    batch = preferences.batch_of(preferences.encode_answers(load_tokenizer(), preference_rows("test", 24), ("chosen", "rejected"), 512))
+    batch = preferences.batch_of(
+        preferences.encode_answers(load_tokenizer(), preference_rows("test", 24), ("chosen", "rejected"), 512)
+    )
     with torch.no_grad():
         exact = dpo.answer_logprobs(model, *batch)[0]
         off = {}
@@ -160,10 +173,18 @@ def test_out_of_memory_is_one_line_and_frees_what_it_held():
         held.append(weakref.ref(large))
         raise kind(text)
 
-    for kind, text in ((torch.OutOfMemoryError, "CUDA out of memory."), (MemoryError, ""), (RuntimeError, "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")):
+    for kind, text in (
+        (torch.OutOfMemoryError, "CUDA out of memory."),
+        (MemoryError, ""),
+        (RuntimeError, "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ):
         with pytest.raises(CourseError) as line:
             loop(kind, text)
-        assert "COURSE_CHECKPOINTING=1" in str(line.value) and "\n" not in str(line.value) and line.value.__context__ is None
+        assert (
+            "COURSE_CHECKPOINTING=1" in str(line.value)
+            and "\n" not in str(line.value)
+            and line.value.__context__ is None
+        )
     assert [reference() for reference in held] == [None] * 3
     with pytest.raises(RuntimeError, match="another"):
         loop(RuntimeError, "another thing")
@@ -171,6 +192,7 @@ def test_out_of_memory_is_one_line_and_frees_what_it_held():
 
 def test_every_loop_explains_it(monkeypatch):
     """The batch that fills the memory: what the loops call first in a step."""
+
     def full(*args, **options):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
@@ -179,8 +201,24 @@ def test_every_loop_explains_it(monkeypatch):
     calls = [
         lambda: trained(full),
         lambda: sft.finetune(model, task_rows("train", 4), sft.SFTConfig(validations=0), loss_fn=full, progress=False),
-        lambda: preferences.train(model, [[([1, 5], [0, 1])]], full, optimizers(model, 1e-3), preferences.PreferenceConfig(rows=1), progress=False),
-        lambda: rollout.improve(model, model, rollout.adamw(model, 1e-3), full, [{}], type("C", (), {"prompts": 1, "beta": 0, "steps": 1, "each": 1})(), full, progress=False),
+        lambda: preferences.train(
+            model,
+            [[([1, 5], [0, 1])]],
+            full,
+            optimizers(model, 1e-3),
+            preferences.PreferenceConfig(rows=1),
+            progress=False,
+        ),
+        lambda: rollout.improve(
+            model,
+            model,
+            rollout.adamw(model, 1e-3),
+            full,
+            [{}],
+            type("C", (), {"prompts": 1, "beta": 0, "steps": 1, "each": 1})(),
+            full,
+            progress=False,
+        ),
     ]
     monkeypatch.setattr(rollout, "asdict", vars)
     for call in calls:
@@ -202,7 +240,9 @@ def test_a_model_that_stayed_on_the_cpu_of_a_machine_with_a_gpu_is_in_fp32(monke
 
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="compiling needs a C++ compiler")
 def test_compiled_blocks_compute_the_same():
-    """In a process of its own: the types of the course's functions are checked here, which the compiler does not see through."""
+    """In a process of its own: the types of the course's functions are checked here, which the compiler does not see
+    through.
+    """
     code = """
 import torch
 from course_lib.stages import step
@@ -215,5 +255,7 @@ step.prepare(model)
 assert model.model.layers[0]._compiled_call_impl and list(model.state_dict()) == names
 print((model(ids) - plain).abs().max().item())
 """
-    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, "COURSE_COMPILE": "1"}, capture_output=True, text=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "COURSE_COMPILE": "1"}, capture_output=True, text=True
+    )
     assert out.returncode == 0 and float(out.stdout) < 1e-5, out.stderr[-600:]

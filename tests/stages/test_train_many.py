@@ -1,4 +1,7 @@
-"""Two processes over gloo do what one does: losses, shards, a run that changes its number of processes, one line for what goes wrong."""
+"""Two processes over gloo do what one does: losses, shards, a run that changes its number of processes, one line for
+what goes wrong.
+"""
+
 import contextlib
 import json
 import os
@@ -13,16 +16,18 @@ import torch
 import torch.distributed as dist
 
 from course_lib import train as many
-from course_lib.stages.artifacts import load_stage
 from course_lib.platform import CourseError
 from course_lib.stages import pretrain as stage
+from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PRESETS, optimizers, pretrain
 from course_lib.stages.sft import PRESETS as SFT_PRESETS
 from course_lib.stages.sft import sft
 from course_lib.world import pretrain_rows
 
-CONFIG = replace(PRESETS["tiny"], documents=142, batch=512, validations=2)     # batches of 1 to 14 documents, seed 0; of the one with 1 the second process has no share
+CONFIG = replace(
+    PRESETS["tiny"], documents=142, batch=512, validations=2
+)  # batches of 1 to 14 documents, seed 0; of the one with 1 the second process has no share
 SFT_CONFIG = replace(SFT_PRESETS["tiny"], examples=60, replay=20)
 
 
@@ -39,11 +44,14 @@ def stop_after(steps):
     def on_step(history):
         if len(history) == steps:
             raise Stop
+
     return on_step
 
 
 def in_two_processes(folder: Path) -> dict:
-    """What torchrun runs, in both processes (the end of this file): each run in a work folder of its own. Process 0 returns what it saw."""
+    """What torchrun runs, in both processes (the end of this file): each run in a work folder of its own. Process 0
+    returns what it saw.
+    """
     many.pretrain_rows = fewer_rows
 
     def run(name, *args, **options):
@@ -62,8 +70,12 @@ def in_two_processes(folder: Path) -> dict:
             os.environ |= {"COURSE_DTYPE": "bfloat16", "COURSE_CHECKPOINTING": "1"}
             seen[f"half-{shard}"] = run(f"half-{shard}", "pretrain", "tiny", 0, shard, CONFIG)
             del os.environ["COURSE_DTYPE"], os.environ["COURSE_CHECKPOINTING"]
-            run(f"stopped-{shard}", "pretrain", "tiny", 0, shard, CONFIG, checkpoint_steps=4, on_step=stop_after(6))     # for one process to go on with
-            seen[f"resumed-{shard}"] = run(f"alone-{shard}", "pretrain", "tiny", 0, shard, CONFIG)                      # what one process began
+            run(
+                f"stopped-{shard}", "pretrain", "tiny", 0, shard, CONFIG, checkpoint_steps=4, on_step=stop_after(6)
+            )  # for one process to go on with
+            seen[f"resumed-{shard}"] = run(
+                f"alone-{shard}", "pretrain", "tiny", 0, shard, CONFIG
+            )  # what one process began
 
         model = Llama(ModelConfig(hidden=32, intermediate=96, layers=2, heads=2))
         module, optimiser = many.spread(model, optimizers(model, 1e-3), "fsdp")
@@ -71,18 +83,22 @@ def in_two_processes(folder: Path) -> dict:
         module(ids, ids).backward()
         for o in optimiser:
             o.step()
-        states = [t.to_local().numel() for o in optimiser for state in o.state.values() for t in state.values() if t.dim()]
+        states = [
+            t.to_local().numel() for o in optimiser for state in o.state.values() for t in state.values() if t.dim()
+        ]
         full = [t.numel() for o in optimiser for state in o.state.values() for t in state.values() if t.dim()]
         seen["numel"] = [many.local_parameters(module), model.parameter_count(), sum(states), sum(full)]
 
-        os.environ["COURSE_WORK"] = str(folder / f"unshared-{dist.get_rank()}")     # a disk of its own for each process
+        os.environ["COURSE_WORK"] = str(folder / f"unshared-{dist.get_rank()}")  # a disk of its own for each process
         try:
             many.train("pretrain", "tiny", 0, "ddp", CONFIG, progress=False)
         except CourseError as error:
             seen["unshared"] = str(error)
 
         PRESETS["tiny"] = CONFIG
-        many.processes = contextlib.nullcontext     # it is in the group already: joining a second one by the same store can hang
+        many.processes = (
+            contextlib.nullcontext
+        )  # it is in the group already: joining a second one by the same store can hang
         seen["main"] = many.main(["pretrain", "--size", "tiny", "--shard", "fsdp", "--out", str(folder / "command")])
     return seen
 
@@ -105,10 +121,26 @@ def two(alone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     for shard in many.SHARDS:
         with pytest.raises(Stop):
-            pretrain("tiny", config=CONFIG, out=folder / f"alone-{shard}" / "pretrain", progress=False, checkpoint_steps=4, on_step=stop_after(6))
+            pretrain(
+                "tiny",
+                config=CONFIG,
+                out=folder / f"alone-{shard}" / "pretrain",
+                progress=False,
+                checkpoint_steps=4,
+                on_step=stop_after(6),
+            )
     shutil.copytree(folder / "alone-ddp", folder / "unshared-0")
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__, str(folder)]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        __file__,
+        str(folder),
+    ]
     ended = subprocess.run(torchrun, env=env, capture_output=True, text=True, timeout=900)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return folder, json.loads((folder / "seen.json").read_text()), ended.stdout + ended.stderr
@@ -135,9 +167,13 @@ def test_two_halves_of_a_batch_give_the_losses_of_the_whole(alone, two, stage, s
     assert losses(ours["history"]) == pytest.approx(losses(theirs.history), abs=1e-5)
     for key in ("tokens", "lr"):
         assert [row[key] for row in ours["history"]] == [row[key] for row in theirs.history]
-    assert [row["val_loss"] for row in ours["history"] if "val_loss" in row] == pytest.approx([row["val_loss"] for row in theirs.history if "val_loss" in row], abs=1e-5)
+    assert [row["val_loss"] for row in ours["history"] if "val_loss" in row] == pytest.approx(
+        [row["val_loss"] for row in theirs.history if "val_loss" in row], abs=1e-5
+    )
     assert ours["record"]["processes"] == 2 and ours["record"]["shard"] == shard
-    same = json.loads(json.dumps({key: theirs.record[key] for key in theirs.record if key not in ("minutes", "log", "metrics")}))
+    same = json.loads(
+        json.dumps({key: theirs.record[key] for key in theirs.record if key not in ("minutes", "log", "metrics")})
+    )
     assert {key: ours["record"][key] for key in same} == same
     if stage == "pretrain":
         assert ours["record"]["metrics"] == pytest.approx(theirs.record["metrics"], abs=1e-4)
@@ -146,7 +182,9 @@ def test_two_halves_of_a_batch_give_the_losses_of_the_whole(alone, two, stage, s
 @pytest.mark.parametrize("shard", many.SHARDS)
 def test_bf16_and_checkpointing_give_nearly_the_same(alone, two, shard):
     ours = losses(two[1][f"half-{shard}"]["history"])
-    assert ours != losses(alone["pretrain"].history) and ours == pytest.approx(losses(alone["pretrain"].history), rel=5e-3)
+    assert ours != losses(alone["pretrain"].history) and ours == pytest.approx(
+        losses(alone["pretrain"].history), rel=5e-3
+    )
 
 
 def test_a_process_holds_half_the_parameters_and_half_the_states(two):
@@ -181,19 +219,29 @@ def test_the_command_saves_a_stage_that_load_stage_finds(alone, two, monkeypatch
     assert seen["main"] == 0 and stage.origin == "yours" and stage.record["processes"] == 2
     for name, weight in alone["pretrain"].model.state_dict().items():
         torch.testing.assert_close(stage.model.state_dict()[name], weight, atol=1e-3, rtol=0)
-    assert printed.count("saved in") == printed.count("2 processes (gloo, cpu), fsdp: 52,304 of 104,608 parameters in each") == 1
+    assert (
+        printed.count("saved in")
+        == printed.count("2 processes (gloo, cpu), fsdp: 52,304 of 104,608 parameters in each")
+        == 1
+    )
     assert "Not started by torchrun" not in printed
 
 
 def test_a_checkpoint_that_not_all_processes_see_gets_one_line(two):
-    assert "not every process sees the checkpoint" in two[1]["unshared"] and "folder that all machines share" in two[1]["unshared"]
+    assert (
+        "not every process sees the checkpoint" in two[1]["unshared"]
+        and "folder that all machines share" in two[1]["unshared"]
+    )
 
 
-@pytest.mark.parametrize("argv, words", [
-    (["dpo"], "train: stage is 'dpo': choose one of pretrain, sft"),
-    (["sft", "--size", "huge"], "train: size is 'huge': choose one of tiny, laptop, gpu"),
-    (["sft", "--shard", "zero"], "train: shard is 'zero': choose one of ddp, fsdp"),
-])
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["dpo"], "train: stage is 'dpo': choose one of pretrain, sft"),
+        (["sft", "--size", "huge"], "train: size is 'huge': choose one of tiny, laptop, gpu"),
+        (["sft", "--shard", "zero"], "train: shard is 'zero': choose one of ddp, fsdp"),
+    ],
+)
 def test_without_torchrun_it_says_so_and_bad_input_gets_one_line(group, capfd, argv, words):
     assert many.main(argv) == 2
     out, err = capfd.readouterr()

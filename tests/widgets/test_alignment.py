@@ -1,4 +1,5 @@
 """The pictures of direct alignment: what is drawn is what was measured, gaps and all."""
+
 from course_lib.widgets.alignment import compute_figure, pairs_figure
 from course_lib.widgets.curve import png
 

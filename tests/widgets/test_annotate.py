@@ -1,11 +1,24 @@
-"""Labels and thumbs by hand: blind order, skip, undo, keys and mouse, on disk before the next pair shows, and nothing lost when the kernel dies."""
+"""Labels and thumbs by hand: blind order, skip, undo, keys and mouse, on disk before the next pair shows, and nothing
+lost when the kernel dies.
+"""
+
 import os
 
 import pytest
 
 from course_lib.platform import CourseError
 from course_lib.widgets import annotate, journal
-from course_lib.widgets.annotate import KEYS, LATER, Annotator, labels_of, labels_or_recorded, press, queue_of, render, state_of
+from course_lib.widgets.annotate import (
+    KEYS,
+    LATER,
+    Annotator,
+    labels_of,
+    labels_or_recorded,
+    press,
+    queue_of,
+    render,
+    state_of,
+)
 from course_lib.world.annotators import prompts
 
 PROMPTS = prompts("test", 24, "widget tests")
@@ -20,7 +33,7 @@ def path(tmp_path):
 
 def test_the_order_is_blind_and_the_same_every_time():
     firsts = [item["first"].startswith("answer A") for item in QUEUE if not item["again"]]
-    assert 6 < sum(firsts) < 18                 # of 24: neither answer stands first as a rule
+    assert 6 < sum(firsts) < 18  # of 24: neither answer stands first as a rule
     assert queue_of(PAIRS, repeats=4) == QUEUE
     assert queue_of(PAIRS, repeats=4, seed=1) != QUEUE
 
@@ -47,11 +60,13 @@ def test_a_label_has_trls_columns(path, key, chosen):
     item = QUEUE[0]
     assert row["chosen"] == [{"role": "assistant", "content": item[chosen]}]
     assert {row["chosen"][0]["content"], row["rejected"][0]["content"]} == {item["first"], item["second"]}
-    assert row["prompt"] == item["row"]["messages"] and row["check"] == item["row"]["check"] and row["annotator"] == "you"
+    assert (
+        row["prompt"] == item["row"]["messages"] and row["check"] == item["row"]["check"] and row["annotator"] == "you"
+    )
 
 
 def test_skip_and_undo(path):
-    assert press(path, QUEUE, "u")["done"] == 0 and not path.exists()          # nothing to take back
+    assert press(path, QUEUE, "u")["done"] == 0 and not path.exists()  # nothing to take back
     press(path, QUEUE, "1")
     state = press(path, QUEUE, "s")
     assert (state["done"], state["labels"], state["skipped"], state["item"]) == (2, 1, 1, QUEUE[2])
@@ -61,7 +76,7 @@ def test_skip_and_undo(path):
     assert (state["done"], state["item"]) == (0, QUEUE[0])
     press(path, QUEUE, "2")
     (row,) = labels_of(journal.read(path))
-    assert row["chosen"][0]["content"] == QUEUE[0]["second"]                   # the second thought counts
+    assert row["chosen"][0]["content"] == QUEUE[0]["second"]  # the second thought counts
 
 
 def test_keys_without_a_meaning_change_nothing(path):
@@ -78,7 +93,7 @@ def test_the_label_is_on_disk_before_the_next_pair_shows(path, monkeypatch):
     before = widget.html.value
     widget.buttons["1"].click()
     assert seen == [1] and widget.html.value != before
-    assert synced and all(shown == before for shown in synced)                 # at every fsync the old pair was still there
+    assert synced and all(shown == before for shown in synced)  # at every fsync the old pair was still there
 
 
 def test_a_full_disk_keeps_the_pair_and_says_so(path, monkeypatch):
@@ -89,7 +104,9 @@ def test_a_full_disk_keeps_the_pair_and_says_so(path, monkeypatch):
 
     monkeypatch.setattr(journal, "append", full)
     widget.buttons["2"].click()
-    assert "Not kept" in widget.html.value and "No space left" in widget.html.value and "0 of 28 done" in widget.html.value
+    assert (
+        "Not kept" in widget.html.value and "No space left" in widget.html.value and "0 of 28 done" in widget.html.value
+    )
     monkeypatch.undo()
     widget.buttons["2"].click()
     assert "1 of 28 done" in widget.html.value and "Not kept" not in widget.html.value
@@ -100,7 +117,9 @@ def test_a_kernel_restart_loses_nothing(path):
     for key in "12s1u2":
         widget.press(key)
     shown = widget.html.value
-    assert Annotator(queue_of(PAIRS, repeats=4), path).html.value == shown     # a new kernel makes the same queue and reads the file
+    assert (
+        Annotator(queue_of(PAIRS, repeats=4), path).html.value == shown
+    )  # a new kernel makes the same queue and reads the file
 
 
 def test_a_line_that_a_crash_cut_short_costs_itself_only(path):
@@ -119,7 +138,9 @@ def test_labels_of_an_earlier_queue_stay(path):
     assert press(path, other, "2")["done"] == 1
     assert len(labels_of(journal.read(path))) == 2
     press(path, other, "u")
-    assert press(path, other, "u")["done"] == 0 and len(labels_of(journal.read(path))) == 1     # undo stays within what is shown
+    assert (
+        press(path, other, "u")["done"] == 0 and len(labels_of(journal.read(path))) == 1
+    )  # undo stays within what is shown
 
 
 def test_keys_and_mouse_do_the_same(tmp_path):
@@ -129,7 +150,9 @@ def test_keys_and_mouse_do_the_same(tmp_path):
         keys.keys.value = key.upper()
         assert keys.keys.value == ""
     assert mouse.html.value == keys.html.value
-    assert [{**e, "when": 0} for e in journal.read(tmp_path / "mouse.jsonl")] == [{**e, "when": 0} for e in journal.read(tmp_path / "keys.jsonl")]
+    assert [{**e, "when": 0} for e in journal.read(tmp_path / "mouse.jsonl")] == [
+        {**e, "when": 0} for e in journal.read(tmp_path / "keys.jsonl")
+    ]
 
 
 def test_keys_typed_ahead_do_not_label_what_nobody_has_seen(path):

@@ -1,4 +1,7 @@
-"""The attention viewer: its weights give the model's own output, the model stays as it is, and every number can be read."""
+"""The attention viewer: its weights give the model's own output, the model stays as it is, and every number can be
+read.
+"""
+
 import math
 import re
 
@@ -20,7 +23,10 @@ def model():
 
 def test_the_weights_give_what_the_fused_kernel_gives(model):
     ids, seen = torch.randint(5, 2000, (1, 17), generator=torch.Generator().manual_seed(0)), []
-    hooks = [block.self_attn.register_forward_hook(lambda module, given, out: seen.append((module, given[0], out))) for block in model.model.layers]
+    hooks = [
+        block.self_attn.register_forward_hook(lambda module, given, out: seen.append((module, given[0], out)))
+        for block in model.model.layers
+    ]
     weights = weights_of(model, ids)
     for hook in hooks:
         hook.remove()
@@ -36,7 +42,9 @@ def test_the_model_is_left_alone(model):
     ids = torch.tensor([[1, 7, 9]])
     before = model(ids)
     weights_of(model, ids)
-    assert torch.equal(before, model(ids)) and not any(block.self_attn._forward_pre_hooks for block in model.model.layers)
+    assert torch.equal(before, model(ids)) and not any(
+        block.self_attn._forward_pre_hooks for block in model.model.layers
+    )
     with pytest.raises(IndexError):
         weights_of(model, torch.tensor([[10**6]]))
     assert not any(block.self_attn._forward_pre_hooks for block in model.model.layers), "also after an error"
@@ -44,18 +52,36 @@ def test_the_model_is_left_alone(model):
 
 def test_averages_of_heads_that_are_known():
     T = 6
-    alike, itself, first = torch.ones(T, T).tril() / torch.arange(1, T + 1)[:, None], torch.eye(T), torch.zeros(T, T).index_fill(1, torch.tensor([0]), 1.0)
+    alike, itself, first = (
+        torch.ones(T, T).tril() / torch.arange(1, T + 1)[:, None],
+        torch.eye(T),
+        torch.zeros(T, T).index_fill(1, torch.tensor([0]), 1.0),
+    )
     made = facts(torch.stack([torch.stack([alike, itself, first])]))
-    assert made["entropy"][0].tolist() == pytest.approx([most_entropy(T), 0, 0], abs=1e-6) and most_entropy(2) == pytest.approx(math.log(2))
-    assert made["distance"][0].tolist() == pytest.approx([1.5, 0, 3.0]) and made["itself"][0].tolist() == pytest.approx([sum(1 / n for n in range(2, 7)) / 5, 1, 0])
-    assert made["first"][0, 2] == 1 and made["before"][0].tolist() == pytest.approx([sum(1 / n for n in range(2, 7)) / 5, 0, 0.2])
+    assert made["entropy"][0].tolist() == pytest.approx([most_entropy(T), 0, 0], abs=1e-6) and most_entropy(
+        2
+    ) == pytest.approx(math.log(2))
+    assert made["distance"][0].tolist() == pytest.approx([1.5, 0, 3.0]) and made["itself"][0].tolist() == pytest.approx(
+        [sum(1 / n for n in range(2, 7)) / 5, 1, 0]
+    )
+    assert made["first"][0, 2] == 1 and made["before"][0].tolist() == pytest.approx(
+        [sum(1 / n for n in range(2, 7)) / 5, 0, 0.2]
+    )
 
 
 def test_a_head_as_a_table(model):
     tokens, weights = attend(model, load_tokenizer(), "Ada <b>&\n bakes. " * 20)
-    assert len(tokens) == attention.MOST == weights.shape[-1] and tokens[0] == "<|bos|>" and any("↵" in token for token in tokens)
+    assert (
+        len(tokens) == attention.MOST == weights.shape[-1]
+        and tokens[0] == "<|bos|>"
+        and any("↵" in token for token in tokens)
+    )
     shown = render(tokens, weights, 1, 2)
-    assert "Layer 2, head 3: entropy" in shown and "<b>&" not in shown and shown.count('scope="row"') == shown.count('scope="col"') == len(tokens)
+    assert (
+        "Layer 2, head 3: entropy" in shown
+        and "<b>&" not in shown
+        and shown.count('scope="row"') == shown.count('scope="col"') == len(tokens)
+    )
     assert shown.count("tabindex") == len(tokens) and "hover th" in shown and len(shown) < 60_000
     rows = [re.findall(r">(\d+)</td>", row) for row in shown.split("<tr>")[2:]]
     assert all(95 <= sum(map(int, row)) <= 105 for row in rows[:10]), "the row of a token is what it reads, in %"
@@ -74,7 +100,11 @@ def test_buttons_choose_layer_and_head(model):
     tokens, weights = attend(model, load_tokenizer(), "Ada bakes.")
     widget = Attention(tokens, weights)
     widget.layer.value, widget.head.value = 1, 3
-    assert widget.html.value == render(tokens, weights, 1, 3) and len(widget.layer.options) == 2 and len(widget.head.options) == 4
+    assert (
+        widget.html.value == render(tokens, weights, 1, 3)
+        and len(widget.layer.options) == 2
+        and len(widget.head.options) == 4
+    )
 
 
 def test_no_front_end(model, capsys):

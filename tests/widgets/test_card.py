@@ -2,8 +2,8 @@
 
 import pytest
 
-from course_lib.questions.core import CaseResult, LocalCaller, QuestionResult, questions_of, run
 from course_lib.notebook.card import headings, plain, render
+from course_lib.questions.core import CaseResult, LocalCaller, QuestionResult, questions_of, run
 
 
 def result(status="fail", **case):
@@ -14,14 +14,22 @@ def result(status="fail", **case):
 def test_a_failure_names_the_mistake_and_the_next_step():
     shown = result(message="the loss: yours is 3", mistake="the padding was counted", hint="mask it", reread="§ 5")
     for text in (plain(shown), render(shown)):
-        for words in ("1 of 2 checks pass", "0.5 of 1 point", "the padding was counted", "mask it", "§ 5", "Next:", "not right yet"):
+        for words in (
+            "1 of 2 checks pass",
+            "0.5 of 1 point",
+            "the padding was counted",
+            "mask it",
+            "§ 5",
+            "Next:",
+            "not right yet",
+        ):
             assert words in text
 
 
 def test_everything_is_escaped():
     nasty = '<img src=x onerror="alert(1)">'
     shown = QuestionResult(nasty, 0, 1, "fail", [CaseResult(nasty, "fail", 0, 1, nasty, nasty, nasty, nasty)])
-    assert "<img" not in render(shown) and "onerror=\"" not in render(shown)
+    assert "<img" not in render(shown) and 'onerror="' not in render(shown)
 
 
 @pytest.mark.parametrize("status", ["pass", "fail", "error", "timeout", "oom", "killed", "missing", "protocol", "todo"])
@@ -46,7 +54,10 @@ def test_the_card_takes_its_colours_from_the_page():
 
 
 def test_while_the_core_fails_only_the_core_is_explained():
-    cases = [CaseResult("the core", "fail", 0, 0.5, "core message"), CaseResult("gradient", "fail", 0, 0.5, "other message", hint="a hint that would mislead")]
+    cases = [
+        CaseResult("the core", "fail", 0, 0.5, "core message"),
+        CaseResult("gradient", "fail", 0, 0.5, "other message", hint="a hint that would mislead"),
+    ]
     for text in (plain(QuestionResult("x", 0, 1, "fail", cases)), render(QuestionResult("x", 0, 1, "fail", cases))):
         assert "core message" in text and "gradient: not right yet" in text and "mislead" not in text
 
@@ -58,23 +69,41 @@ def test_code_in_a_message_is_code_and_stays_escaped():
 
 def test_what_a_function_gave_back_is_cut_in_the_middle():
     text = plain(result(message="begin " + "x" * 100_000 + " end"))
-    assert "begin xxx" in text and text.count("x") < 1500 and "xxx end" in text and len(render(result(message="y" * 100_000))) < 5000
+    assert (
+        "begin xxx" in text
+        and text.count("x") < 1500
+        and "xxx end" in text
+        and len(render(result(message="y" * 100_000))) < 5000
+    )
 
 
 def test_long_words_wrap_and_line_breaks_stay():
-    assert "overflow-wrap:anywhere" in render(result(message="a\nb")) and "white-space:pre-wrap" in render(result(message="a\nb")) and "a\nb" in render(result(message="a\nb"))
+    assert (
+        "overflow-wrap:anywhere" in render(result(message="a\nb"))
+        and "white-space:pre-wrap" in render(result(message="a\nb"))
+        and "a\nb" in render(result(message="a\nb"))
+    )
 
 
 def test_the_section_to_reread_is_a_link_where_it_is_known(tmp_path, monkeypatch):
     import nbformat
 
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Lab 02", id="aaaa"), nbformat.v4.new_markdown_cell("## § 4 RoPE: where a token stands\n\ntext", id="bbbb")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# Lab 02", id="aaaa"),
+            nbformat.v4.new_markdown_cell("## § 4 RoPE: where a token stands\n\ntext", id="bbbb"),
+        ]
+    )
     nbformat.write(notebook, tmp_path / "02_x.ipynb")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JPY_SESSION_NAME", "/somewhere/labs/02_x.ipynb")
     assert headings() == {"§ 4": "02_x.ipynb#cell-id=bbbb"}
-    assert '<b>Re-read:</b> <a href="02_x.ipynb#cell-id=bbbb">§ 4 RoPE</a>' in render(result(reread="§ 4 RoPE"), headings())
-    assert "<a " not in render(result(reread="§ 5 The loss"), headings()) and "<a " not in render(result(message="§ 4", hint="§ 4"), headings())
+    assert '<b>Re-read:</b> <a href="02_x.ipynb#cell-id=bbbb">§ 4 RoPE</a>' in render(
+        result(reread="§ 4 RoPE"), headings()
+    )
+    assert "<a " not in render(result(reread="§ 5 The loss"), headings()) and "<a " not in render(
+        result(message="§ 4", hint="§ 4"), headings()
+    )
     for broken in (b"", b"[]", b'{"cells": 3}', b'{"cells": [{}]}', b"\xff"):
         (tmp_path / "02_x.ipynb").write_bytes(broken)
         assert headings() == {}

@@ -1,4 +1,7 @@
-"""The chat with thumbs: each answer and each thumb on disk, by keys and by mouse, TRL's columns at the end; an answer shows while it grows."""
+"""The chat with thumbs: each answer and each thumb on disk, by keys and by mouse, TRL's columns at the end; an answer
+shows while it grows.
+"""
+
 import asyncio
 import time
 
@@ -24,7 +27,12 @@ def test_a_thumb_is_a_row_with_trls_columns(path):
     turns = rate(path, turns, True)
     turns = rate(path, say(path, turns, "And her cat?", echo), False)
     first, second = thumbs_of(journal.read(path))
-    assert first == {"prompt": [{"role": "user", "content": "Who is Ada?"}], "completion": [{"role": "assistant", "content": "1: Who is Ada?"}], "label": True, "annotator": "you"}
+    assert first == {
+        "prompt": [{"role": "user", "content": "Who is Ada?"}],
+        "completion": [{"role": "assistant", "content": "1: Who is Ada?"}],
+        "label": True,
+        "annotator": "you",
+    }
     assert [m["role"] for m in second["prompt"]] == ["user", "assistant", "user"] and second["label"] is False
     assert all(set(m) == {"role", "content"} for row in (first, second) for m in row["prompt"])
 
@@ -51,7 +59,7 @@ def test_keys_and_mouse(path):
     assert "bad" in widget.html.value
     assert [row["label"] for row in thumbs_of(journal.read(path))] == [True, False]
     list(widget.buttons.values())[2].click()
-    widget.field.value = "-"                                           # a new conversation has nothing to rate
+    widget.field.value = "-"  # a new conversation has nothing to rate
     assert len(thumbs_of(journal.read(path))) == 2 and "Ask about" in widget.html.value
 
 
@@ -74,7 +82,9 @@ def test_a_full_disk_says_so(path, monkeypatch):
 
 
 def test_everything_is_escaped():
-    assert "<img" not in render([{"role": "user", "content": "<img src=x>"}, {"role": "assistant", "content": "<img>", "label": None}])
+    assert "<img" not in render(
+        [{"role": "user", "content": "<img src=x>"}, {"role": "assistant", "content": "<img>", "label": None}]
+    )
 
 
 def test_nothing_without_a_front_end(path, capsys):
@@ -90,8 +100,13 @@ def growing(messages):
 
 def test_the_question_shows_first_then_the_answer_grows_then_it_is_on_disk(path):
     made = list(chat.saying(path, [], "Who?", growing))
-    assert [turns[-1]["content"] for turns in made[:3]] == [" …", "word …", "word word …"] and made[0][0]["content"] == "Who?"
-    assert made[-1][-1]["content"] == "word word word word word" == journal.read(path)[0]["completion"] and "id" not in made[-2][-1]
+    assert [turns[-1]["content"] for turns in made[:3]] == [" …", "word …", "word word …"] and made[0][0][
+        "content"
+    ] == "Who?"
+    assert (
+        made[-1][-1]["content"] == "word word word word word" == journal.read(path)[0]["completion"]
+        and "id" not in made[-2][-1]
+    )
     assert say(path, [], "Who?", growing)[-1]["content"] == made[-1][-1]["content"]
 
 
@@ -104,11 +119,15 @@ def test_in_a_kernel_clicks_are_answered_while_the_answer_grows(path):
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert "Who?" in widget.html.value and "…" in widget.html.value and widget.busy
-        widget.field.value = "+"                                       # waits for the end of the answer, and is not lost
+        widget.field.value = "+"  # waits for the end of the answer, and is not lost
         assert thumbs_of(journal.read(path)) == []
         while widget.busy:
             await asyncio.sleep(0)
-        assert thumbs_of(journal.read(path))[0]["label"] is True and "good" in widget.html.value and "…" not in widget.html.value
+        assert (
+            thumbs_of(journal.read(path))[0]["label"] is True
+            and "good" in widget.html.value
+            and "…" not in widget.html.value
+        )
         return returned
 
     assert asyncio.run(kernel()) < 0.04, "less than the answer takes"
@@ -144,4 +163,8 @@ def test_a_model_that_stops_says_why_and_the_chat_goes_on(path):
 
 def test_every_control_has_a_name_and_the_log_is_read_out(path):
     widget = make(echo, path)
-    assert widget.field.description and all(button.description for button in widget.buttons.values()) and 'role="log"' in widget.html.value
+    assert (
+        widget.field.description
+        and all(button.description for button in widget.buttons.values())
+        and 'role="log"' in widget.html.value
+    )

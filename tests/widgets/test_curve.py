@@ -2,7 +2,17 @@
 
 import math
 
-from course_lib.widgets.curve import LiveCurve, compare_figure, figure, human, png, render, scaling_figure, schedule_figure, smooth
+from course_lib.widgets.curve import (
+    LiveCurve,
+    compare_figure,
+    figure,
+    human,
+    png,
+    render,
+    scaling_figure,
+    schedule_figure,
+    smooth,
+)
 
 HISTORY = [
     {"tokens": 0, "train_loss": 7.6, "val_loss": 7.6},
@@ -44,7 +54,9 @@ def test_live_curve_without_a_front_end_keeps_the_history_and_draws_nothing(caps
 
 def test_live_curve_redraws_in_place_and_not_too_often(monkeypatch):
     drawn = []
-    monkeypatch.setattr("IPython.display.display", lambda picture, metadata, raw, display_id, update: drawn.append((display_id, update)))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda picture, metadata, raw, display_id, update: drawn.append((display_id, update))
+    )
     curve = LiveCurve(entropy=1.2, every=1000.0)
     curve.front_end = True
     for steps in range(1, len(HISTORY) + 1):

@@ -1,4 +1,5 @@
 """The pictures of AI feedback: what is drawn is what was measured."""
+
 import numpy as np
 import pytest
 
@@ -11,7 +12,9 @@ def drawn(fig):
 
 
 def test_refusals_by_category_with_their_intervals_and_the_forgotten_one_marked():
-    fig = refusals_figure({"before": {"theft": (0, 20), "cruelty": (1, 20)}, "after": {"theft": (20, 20), "fire": (5, 10)}}, ("cruelty",))
+    fig = refusals_figure(
+        {"before": {"theft": (0, 20), "cruelty": (1, 20)}, "after": {"theft": (20, 20), "fire": (5, 10)}}, ("cruelty",)
+    )
     assert [tick.get_text() for tick in fig.axes[0].get_yticklabels()] == ["theft", "cruelty (not covered)", "fire"]
     lines = fig.axes[0].lines
     marks = sorted(float(line.get_xdata()[0]) for line in lines if len(line.get_xdata()) == 1)
@@ -36,6 +39,10 @@ def test_mean_log_odds_for_each_number_of_words_that_occurs_often_enough():
 def test_utility_against_coins_with_two_standard_errors():
     fig = money_figure({"people": (1000, 2.1, 0.05), "AI": (200, 2.0, 0.04)}, 1.9, 2.8)
     lines = drawn(fig)
-    assert lines["the limit: frontier at 1 nat, 2.80"][0][1] == 2.8 and lines["before any label, 1.90"][0][1] == 1.9 and fig.axes[0].get_xscale() == "log"
+    assert (
+        lines["the limit: frontier at 1 nat, 2.80"][0][1] == 2.8
+        and lines["before any label, 1.90"][0][1] == 1.9
+        and fig.axes[0].get_xscale() == "log"
+    )
     bars = [collection.get_segments()[0] for collection in fig.axes[0].collections]
     assert [(float(x[0][1]), float(x[1][1])) for x in bars] == [pytest.approx((2.0, 2.2)), pytest.approx((1.92, 2.08))]

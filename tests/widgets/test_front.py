@@ -1,4 +1,7 @@
-"""Where widgets meet a front end: the static HTML travels with the widget, work goes on in pieces, pictures have a description."""
+"""Where widgets meet a front end: the static HTML travels with the widget, work goes on in pieces, pictures have a
+description.
+"""
+
 import asyncio
 import builtins
 import sys
@@ -8,7 +11,7 @@ import pytest
 
 from course_lib.widgets import front
 from course_lib.widgets.chat import make
-from course_lib.widgets.curve import LiveCurve, show, schedule_figure
+from course_lib.widgets.curve import LiveCurve, schedule_figure, show
 from course_lib.widgets.front import VIEW, box, in_pieces, note, paced, printable, show_html, show_widget
 
 
@@ -24,7 +27,12 @@ def displayed(monkeypatch):
 def test_the_static_page_travels_with_the_widget(displayed, tmp_path):
     widget = show_widget(lambda: make(lambda messages: "yes", tmp_path / "t.jsonl"), "<p>static</p>", "go on.")
     [(data, options)] = displayed
-    assert data[VIEW]["model_id"] == widget.box.model_id and data["text/html"] == "<p>static</p>" and "go on." in data["text/plain"] and options == {"raw": True}
+    assert (
+        data[VIEW]["model_id"] == widget.box.model_id
+        and data["text/html"] == "<p>static</p>"
+        and "go on." in data["text/plain"]
+        and options == {"raw": True}
+    )
 
 
 def test_colab_gets_the_widget_alone(displayed, monkeypatch, tmp_path):
@@ -35,19 +43,30 @@ def test_colab_gets_the_widget_alone(displayed, monkeypatch, tmp_path):
 
 def test_without_ipywidgets_the_static_page_and_one_line(displayed, monkeypatch, capsys, tmp_path):
     real = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", lambda name, *rest: (_ for _ in ()).throw(ImportError(name)) if name == "ipywidgets" else real(name, *rest))
+    monkeypatch.setattr(
+        builtins,
+        "__import__",
+        lambda name, *rest: (_ for _ in ()).throw(ImportError(name)) if name == "ipywidgets" else real(name, *rest),
+    )
     assert show_widget(lambda: make(len, tmp_path / "t"), "<p>static</p>", "go on.") is None
-    assert displayed[0][0]["text/html"] == "<p>static</p>" and capsys.readouterr().out == "ipywidgets is not installed here: go on.\n"
+    assert (
+        displayed[0][0]["text/html"] == "<p>static</p>"
+        and capsys.readouterr().out == "ipywidgets is not installed here: go on.\n"
+    )
 
 
 def test_a_picture_is_described_in_words(displayed, monkeypatch):
     monkeypatch.setattr("course_lib.widgets.curve.has_front_end", lambda: True)
     show(schedule_figure([0.1, 0.2]))
     [(data, options)] = displayed
-    assert options["metadata"]["image/png"]["alt"] == data["text/plain"] == "How large are the steps, and when? across: step, up: learning rate." and data["image/png"].startswith("iVBOR")
+    assert options["metadata"]["image/png"]["alt"] == data[
+        "text/plain"
+    ] == "How large are the steps, and when? across: step, up: learning rate." and data["image/png"].startswith("iVBOR")
     live = LiveCurve(entropy=1.5)
     live([{"tokens": 5, "train_loss": 2.0}])
-    assert "the limit: entropy 1.500" in displayed[1][0]["text/plain"] and displayed[1][1]["display_id"] == live.display_id
+    assert (
+        "the limit: entropy 1.500" in displayed[1][0]["text/plain"] and displayed[1][1]["display_id"] == live.display_id
+    )
 
 
 def test_no_front_end_no_html(capsys):
@@ -87,4 +106,7 @@ def test_the_first_step_is_shown_then_one_in_a_while():
 
 def test_html_is_escaped_and_named():
     assert note("") == "" and "&lt;b&gt;" in note("<b>") and 'role="alert"' in note("x")
-    assert 'role="log" aria-label="a &quot;talk&quot;"' in box("", "log", 'a "talk"') and printable("<\x07\n") == "&lt;\ufffd\n"
+    assert (
+        'role="log" aria-label="a &quot;talk&quot;"' in box("", "log", 'a "talk"')
+        and printable("<\x07\n") == "&lt;\ufffd\n"
+    )

@@ -1,4 +1,5 @@
 """Pictures of judges: axes, lines and marks."""
+
 import numpy as np
 
 from course_lib.widgets.curve import LivePicture, png
@@ -35,7 +36,9 @@ def test_a_live_picture_is_silent_without_a_front_end_and_redraws_in_place(monke
     live.close()
     assert capsys.readouterr().out == ""
     drawn = []
-    monkeypatch.setattr("IPython.display.display", lambda picture, metadata, raw, display_id, update: drawn.append(update))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda picture, metadata, raw, display_id, update: drawn.append(update)
+    )
     live = LivePicture(lambda history: accuracy_figure(history, 0.7), "test", every=1000.0)
     live.front_end = True
     live([{"rows": 1, "accuracy": 1.0}])

@@ -1,4 +1,5 @@
 """The life-cycle map: what is on disk, whose it is, figures beside their limits, in a picture that can be read aloud."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -27,9 +28,17 @@ def test_ones_own_comes_before_the_shipped(tmp_path):
     save_stage("reward", MODEL, {"metrics": {"accuracy": 0.5, "bayes": 0.72}}, tmp_path / "reward")
     save_stage("dpo", MODEL, {}, tmp_path / "dpo")
     found = stages(state(tmp_path))
-    assert [found[name]["origin"] for name in ("pretrain", "reward", "dpo", "sft")] == ["yours", "yours", "yours", "shipped"]
+    assert [found[name]["origin"] for name in ("pretrain", "reward", "dpo", "sft")] == [
+        "yours",
+        "yours",
+        "yours",
+        "shipped",
+    ]
     assert found["pretrain"]["figures"] == [{"metric": "above the entropy", "value": 7.5, "limit": 0, "unit": "%"}]
-    assert found["reward"]["figures"] == [{"metric": "accuracy", "value": 50.0, "limit": 72.0, "unit": "%"}] and found["dpo"]["figures"] == []
+    assert (
+        found["reward"]["figures"] == [{"metric": "accuracy", "value": 50.0, "limit": 72.0, "unit": "%"}]
+        and found["dpo"]["figures"] == []
+    )
 
 
 def test_damaged_files_and_adapters(tmp_path):
@@ -37,28 +46,46 @@ def test_damaged_files_and_adapters(tmp_path):
     (tmp_path / "dpo" / "model.safetensors").write_bytes(b"cut short")
     (tmp_path / "lora").mkdir()
     (tmp_path / "lora" / "adapter_model.safetensors").write_bytes(b"whatever PEFT has written")
-    artifacts.write_tensors(tmp_path / "rlhf" / "model.safetensors", {"x": torch.zeros(1)}, {"metrics": {"utility": "high"}})
+    artifacts.write_tensors(
+        tmp_path / "rlhf" / "model.safetensors", {"x": torch.zeros(1)}, {"metrics": {"utility": "high"}}
+    )
     found = stages(state(tmp_path))
-    assert found["dpo"]["origin"] is None and found["lora"]["origin"] == "yours" and found["rlhf"] == {"name": "rlhf", "origin": "yours", "figures": []}
+    assert (
+        found["dpo"]["origin"] is None
+        and found["lora"]["origin"] == "yours"
+        and found["rlhf"] == {"name": "rlhf", "origin": "yours", "figures": []}
+    )
 
 
 def test_every_shipped_stage_is_on_the_map():
     shipped = {path.parent.name for path in artifacts.SHIPPED.glob("*/model.safetensors")}
-    assert shipped <= set(stages(state())) and all(stages(state("/nowhere"))[name]["origin"] == "shipped" for name in shipped)
+    assert shipped <= set(stages(state())) and all(
+        stages(state("/nowhere"))[name]["origin"] == "shipped" for name in shipped
+    )
     metrics = {name: json.loads((artifacts.SHIPPED / name / "record.json").read_text())["metrics"] for name in shipped}
-    assert all(stages(state("/nowhere"))[name]["figures"] for name in ("pretrain", "sft", "reward", "safe")), metrics.keys()
+    assert all(stages(state("/nowhere"))[name]["figures"] for name in ("pretrain", "sft", "reward", "safe")), (
+        metrics.keys()
+    )
 
 
 def test_where_one_is():
-    assert [phase for phase, labs, *_ in PHASES if covers(labs, "04_lora_and_qlora")] == ["assistant"] and not any(covers(labs, None) for _, labs, *_ in PHASES)
-    assert not any(covers(labs, "00_start_here") for _, labs, *_ in PHASES) and all(sum(covers(labs, f"{n:02}") for _, labs, *_ in PHASES) == 1 for n in range(1, 12))
+    assert [phase for phase, labs, *_ in PHASES if covers(labs, "04_lora_and_qlora")] == ["assistant"] and not any(
+        covers(labs, None) for _, labs, *_ in PHASES
+    )
+    assert not any(covers(labs, "00_start_here") for _, labs, *_ in PHASES) and all(
+        sum(covers(labs, f"{n:02}") for _, labs, *_ in PHASES) == 1 for n in range(1, 12)
+    )
     assert "you are here" in svg(blank(), "02") and "you are here" not in svg(blank())
 
 
 def test_the_map_can_be_read_aloud_and_without_svg(tmp_path):
     phases = state(tmp_path)
     drawing = ElementTree.fromstring(svg(phases, "06"))
-    assert drawing.get("role") == "img" and drawing.find("title").text and "reward comes with the course" in drawing.find("desc").text
+    assert (
+        drawing.get("role") == "img"
+        and drawing.find("title").text
+        and "reward comes with the course" in drawing.find("desc").text
+    )
     assert "xlink" not in svg(phases) and " id=" not in svg(phases), "two maps on a page do not name the same thing"
     page = ElementTree.fromstring(render(phases, "06").replace("<br>", "<br/>"))
     cells = ["".join(cell.itertext()) for cell in page.iter("td")]
@@ -70,8 +97,16 @@ def test_svg_and_png_draw_the_same_things(tmp_path):
     phases = state(tmp_path)
     width, height, things = layout(phases, "03")
     words = [thing["text"] for thing in things if thing["kind"] == "text"]
-    assert [text.text for text in ElementTree.fromstring(svg(phases, "03")).iter("text")] == words == [text.get_text() for text in figure(phases, "03").axes[0].texts if text.get_text()][: len(words)]
-    assert all(0 <= thing["x"] <= width and 0 <= thing["y"] <= height for thing in things) and len(render(phases)) < 20_000 and len(png(figure(phases))) < 120_000
+    assert (
+        [text.text for text in ElementTree.fromstring(svg(phases, "03")).iter("text")]
+        == words
+        == [text.get_text() for text in figure(phases, "03").axes[0].texts if text.get_text()][: len(words)]
+    )
+    assert (
+        all(0 <= thing["x"] <= width and 0 <= thing["y"] <= height for thing in things)
+        and len(render(phases)) < 20_000
+        and len(png(figure(phases))) < 120_000
+    )
 
 
 def test_readmes_picture_is_the_map_of_nobody(tmp_path, monkeypatch):

@@ -1,4 +1,7 @@
-"""The sampling playground: the same settings give the same text, the first token comes at once, and a click while texts grow starts anew."""
+"""The sampling playground: the same settings give the same text, the first token comes at once, and a click while texts
+grow starts anew.
+"""
+
 import asyncio
 import time
 
@@ -27,7 +30,10 @@ def tokenizer():
 
 def test_growing_texts_end_as_those_made_at_once(models, tokenizer):
     *_, last = grow(models, tokenizer, SETTINGS)
-    assert last == {name: generate(model, tokenizer, SETTINGS.prompt, 12, 0.9, 0.9, 3) for name, model in models.items()} and last["before"] != last["after <b>"]
+    assert (
+        last == {name: generate(model, tokenizer, SETTINGS.prompt, 12, 0.9, 0.9, 3) for name, model in models.items()}
+        and last["before"] != last["after <b>"]
+    )
     asked = [{"role": "user", "content": "Who is Ada?"}]
     *_, answer = stream.texts(models["before"], tokenizer, asked, 12, temperature=0.9, seed=2)
     assert answer == respond(models["before"], tokenizer, [asked], 12, temperature=0.9, seed=2)[0]
@@ -47,9 +53,17 @@ def test_the_texts_grow(models, tokenizer):
 
 def test_one_dial_at_a_time_in_the_table(models, tokenizer):
     made = samples(models, tokenizer, SETTINGS, (0.0, 1.0))
-    assert list(made) == [0.0, 1.0] and made == samples(models, tokenizer, SETTINGS, (0.0, 1.0)) and made[0.0] != made[1.0]
+    assert (
+        list(made) == [0.0, 1.0] and made == samples(models, tokenizer, SETTINGS, (0.0, 1.0)) and made[0.0] != made[1.0]
+    )
     shown = table(SETTINGS, {**made, 2.0: {"before": "\x07bell", "after <b>": ""}})
-    assert "Meet &lt;Ada&gt;" in shown and "after &lt;b&gt;" in shown and "\x07" not in shown and "ends at once" in shown and shown.count('scope="row"') == 3
+    assert (
+        "Meet &lt;Ada&gt;" in shown
+        and "after &lt;b&gt;" in shown
+        and "\x07" not in shown
+        and "ends at once" in shown
+        and shown.count('scope="row"') == 3
+    )
 
 
 def test_a_click_answers_with_the_settings_first(models, tokenizer):
@@ -57,8 +71,13 @@ def test_a_click_answers_with_the_settings_first(models, tokenizer):
     widget.html.observe(lambda change: seen.append(change["new"]), "value")
     widget.temperature.value, widget.seed.value, widget.prompt.value = 0.0, 7, "How to mend"
     widget.button.click()
-    assert "temperature 0, top-p 0.9, seed 7" in seen[0] and " …" in seen[0] and " …" not in seen[-1] == widget.html.value
-    assert all(widget.texts[name] == generate(model, tokenizer, "How to mend", 12, temperature=0.0) for name, model in models.items())
+    assert (
+        "temperature 0, top-p 0.9, seed 7" in seen[0] and " …" in seen[0] and " …" not in seen[-1] == widget.html.value
+    )
+    assert all(
+        widget.texts[name] == generate(model, tokenizer, "How to mend", 12, temperature=0.0)
+        for name, model in models.items()
+    )
 
 
 def test_in_a_kernel_a_click_returns_at_once_and_a_second_one_starts_anew(models, tokenizer):
@@ -78,7 +97,9 @@ def test_in_a_kernel_a_click_returns_at_once_and_a_second_one_starts_anew(models
         return widget, took, first
 
     widget, took, first = asyncio.run(kernel())
-    assert widget.texts == {name: generate(model, tokenizer, SETTINGS.prompt, 12, 0.9, 0.9, 11) for name, model in models.items()}
+    assert widget.texts == {
+        name: generate(model, tokenizer, SETTINGS.prompt, 12, 0.9, 0.9, 11) for name, model in models.items()
+    }
     assert took < first
 
 
@@ -89,7 +110,9 @@ def test_what_stops_is_said(models, tokenizer):
 
 
 def test_a_question_to_an_assistant_and_a_document(models, tokenizer):
-    assert stream.prompt_ids(tokenizer, "Hi", chat=True)[1] == 3 and stream.prompt_ids(tokenizer, "Hi", chat=False)[0] == 1
+    assert (
+        stream.prompt_ids(tokenizer, "Hi", chat=True)[1] == 3 and stream.prompt_ids(tokenizer, "Hi", chat=False)[0] == 1
+    )
     assert "<br>" in render(Settings("Hi", chat=True), {"a": "x"}) and "<br>" not in render(Settings("Hi"), {"a": "x"})
 
 

@@ -1,11 +1,12 @@
 """The start page: progress on disk, the points it shows, and that it says the same in HTML and in plain words."""
+
 import re
 
 import pytest
 
+from course_lib.notebook.check import check, use_lab
 from course_lib.platform import CourseError
 from course_lib.questions.core import CaseResult, QuestionResult
-from course_lib.notebook.check import check, use_lab
 from course_lib.widgets import journal, lifecycle, progress, start
 
 
@@ -23,8 +24,15 @@ def result(question, score, of, status):
 def test_the_labs_have_100_points_and_their_names():
     rows = progress.state("/nowhere")
     assert len(rows) == 12 and sum(row["points"] for row in rows) == 100
-    assert [row["title"] for row in rows[:4]] == ["Start here", "Data and tokenizer", "Pre-training", "Supervised fine-tuning"]
-    assert all(row["score"] == row["passed"] == row["tried"] == 0 and 0 < row["written"] < row["points"] for row in rows)
+    assert [row["title"] for row in rows[:4]] == [
+        "Start here",
+        "Data and tokenizer",
+        "Pre-training",
+        "Supervised fine-tuning",
+    ]
+    assert all(
+        row["score"] == row["passed"] == row["tried"] == 0 and 0 < row["written"] < row["points"] for row in rows
+    )
 
 
 def test_a_check_is_written_down_and_the_last_one_counts(work):
@@ -33,11 +41,17 @@ def test_a_check_is_written_down_and_the_last_one_counts(work):
 
     right = {"surprise": lambda options: float(sum(map(math.log, options)))}
     assert check("surprise", right)
-    assert [(e["lab"], e["question"], e["status"], e["score"], e["of"]) for e in journal.read(work / "progress.jsonl")] == [("00_start_here", "surprise", "pass", 0.75, 0.75)]
+    assert [
+        (e["lab"], e["question"], e["status"], e["score"], e["of"]) for e in journal.read(work / "progress.jsonl")
+    ] == [("00_start_here", "surprise", "pass", 0.75, 0.75)]
     assert (progress.state(work)[0]["score"], progress.state(work)[0]["passed"]) == (0.75, 1)
     assert not check("surprise", {"surprise": lambda options: 0.0})
     assert len(journal.read(work / "progress.jsonl")) == 2
-    assert (progress.state(work)[0]["score"], progress.state(work)[0]["passed"], progress.state(work)[0]["tried"]) == (0, 0, 1)
+    assert (progress.state(work)[0]["score"], progress.state(work)[0]["passed"], progress.state(work)[0]["tried"]) == (
+        0,
+        0,
+        1,
+    )
 
 
 def test_a_torn_or_foreign_line_takes_nothing_away(work):
@@ -45,8 +59,13 @@ def test_a_torn_or_foreign_line_takes_nothing_away(work):
     with open(work / "progress.jsonl", "ab") as file:
         file.write(b'{"lab": "00_start_here", "question": "entropy", "sta')
     progress.record(result("entropy", 0.25, 0.5, "fail"), "00_start_here")
-    journal.append(work / "progress.jsonl", {"score": "many", "lab": "00_start_here", "question": "surprise", "status": "pass"})
-    journal.append(work / "progress.jsonl", {"lab": "00_start_here", "question": "of another course", "status": "pass", "score": 50})
+    journal.append(
+        work / "progress.jsonl", {"score": "many", "lab": "00_start_here", "question": "surprise", "status": "pass"}
+    )
+    journal.append(
+        work / "progress.jsonl",
+        {"lab": "00_start_here", "question": "of another course", "status": "pass", "score": 50},
+    )
     row = progress.state(work)[0]
     assert (row["score"], row["passed"], row["tried"]) == (1.0, 1, 2)
 
@@ -72,11 +91,17 @@ def test_page_and_words_say_the_same(work):
     progress.record(result("surprise", 0.75, 0.75, "pass"), "00_start_here")
     phases, labs = lifecycle.state(work), progress.state(work)
     for text in (start.render(phases, labs, "00"), start.plain(phases, labs, "00")):
-        for words in ("1 of 102 checks passed, 0.75 of 100 points so far", "Next: lab 00, Start here", "Evaluation and release", "0.75 of 2", "released"):
+        for words in (
+            "1 of 102 checks passed, 0.75 of 100 points so far",
+            "Next: lab 00, Start here",
+            "Evaluation and release",
+            "0.75 of 2",
+            "released",
+        ):
             assert words in text, words
     html = start.render(phases, labs, "00")
     assert 'role="img"' in html and 'scope="row"' in html and len(html) < 60_000
-    assert not re.search(r"(?<!-)color:\s*(#000|black|#fff|white)\b", html)     # colours come from the page
+    assert not re.search(r"(?<!-)color:\s*(#000|black|#fff|white)\b", html)  # colours come from the page
 
 
 def test_when_all_passes_the_page_says_what_is_left():

@@ -1,4 +1,5 @@
 """Annotators: what the gold utility sees, what they prefer, and what is recorded of them."""
+
 import numpy as np
 import pytest
 
@@ -14,7 +15,9 @@ def fact():
 
 
 def test_splits_share_no_resident_and_rows_repeat():
-    names = {split: {row["check"]["name"] for row in A.prompts(split, 400) if row["kind"] == "fact"} for split in A.SPLITS}
+    names = {
+        split: {row["check"]["name"] for row in A.prompts(split, 400) if row["kind"] == "fact"} for split in A.SPLITS
+    }
     assert not names["train"] & names["test"] and len(names["test"]) > 30
     assert A.prompts("test", 20) == A.prompts("test", 20) != A.prompts("test", 20, seed=1)
     with pytest.raises(ValueError, match="choose one of train, test"):
@@ -26,7 +29,7 @@ def test_features_of_a_right_answer(fact):
     plain = A.features(row, f"{name} is {facts['job']}.")
     assert plain == {"right": 1, "false": 0, "courtesy": 0, "named": 1, "extra": 0, "wordy": 0}
     assert A.features(row, f"Gladly. {name} is {facts['job']}.")["courtesy"] == 1
-    assert A.features(row, f"Gladly. Of course. {name} is {facts['job']}.")["courtesy"] == 1       # one is as good as two
+    assert A.features(row, f"Gladly. Of course. {name} is {facts['job']}.")["courtesy"] == 1  # one is as good as two
     assert A.features(row, f"{name} is {facts['job']}. {name} lives in {facts['home']}.")["extra"] == 1
     assert A.features(row, f"{name} is {facts['job']}. " + "What a day it was. " * 5)["wordy"] > 0
 
@@ -36,8 +39,8 @@ def test_features_of_a_wrong_answer(fact):
     other = next(p for p in village().residents if p.facts["job"] != facts["job"] and p.first != name)
     wrong = A.features(row, f"{name} is {other.facts['job']}.")
     assert (wrong["right"], wrong["false"]) == (0, 1)
-    assert A.features(row, f"{other.first} is {facts['job']}.")["false"] == 1                      # somebody else is spoken of
-    assert A.features(row, f"Xqj is {facts['job']}.")["false"] == 1                                # a word that nobody knows
+    assert A.features(row, f"{other.first} is {facts['job']}.")["false"] == 1  # somebody else is spoken of
+    assert A.features(row, f"Xqj is {facts['job']}.")["false"] == 1  # a word that nobody knows
     beside = A.features(row, f"{name} lives in {facts['home']}.")
     assert (beside["right"], beside["false"], beside["extra"]) == (0, 0, 1)
     assert A.features(row, "")["right"] == 0
@@ -58,10 +61,16 @@ def test_preferences_are_bradley_terry_and_biases_are_theirs(fact):
     agnes, cecily, dunstan = (next(a for a in A.ANNOTATORS if a.name == who) for who in ("Agnes", "Cecily", "Dunstan"))
     p = A.prefers(agnes, row, good, bad)
     gap = A.utility(row, good) - A.utility(row, bad)
-    assert p == pytest.approx(1 / (1 + np.exp(-agnes.sharpness * gap))) and p + A.prefers(agnes, row, bad, good) == pytest.approx(1)
+    assert p == pytest.approx(1 / (1 + np.exp(-agnes.sharpness * gap))) and p + A.prefers(
+        agnes, row, bad, good
+    ) == pytest.approx(1)
     long, fawning = good + " Good day to all.", "Gladly. Gladly. " + good
-    assert A.utility_to(cecily, row, long) > A.utility_to(cecily, row, good) and A.utility_to(agnes, row, long) == A.utility_to(agnes, row, good)
-    assert A.utility_to(dunstan, row, fawning) - A.utility_to(agnes, row, fawning) == pytest.approx(2 * dunstan.flattery)
+    assert A.utility_to(cecily, row, long) > A.utility_to(cecily, row, good) and A.utility_to(
+        agnes, row, long
+    ) == A.utility_to(agnes, row, good)
+    assert A.utility_to(dunstan, row, fawning) - A.utility_to(agnes, row, fawning) == pytest.approx(
+        2 * dunstan.flattery
+    )
     assert A.crowd(row, good, bad) == pytest.approx(np.mean([A.prefers(a, row, good, bad) for a in A.ANNOTATORS]))
     assert A.bayes_accuracy([0.9, 0.2, 0.5]) == pytest.approx((0.9 + 0.8 + 0.5) / 3)
 
@@ -84,7 +93,7 @@ def test_recorded_pairs_have_trls_columns_and_can_be_judged_again():
     assert all(row["chosen"] != row["rejected"] for row in rows)
     pairs = A.pairs_of(rows)
     first = np.mean([a == row["chosen"][0]["content"] for (_, a, _), row in zip(pairs, rows)])
-    assert 0.4 < first < 0.6                                                                        # the order does not tell the label
+    assert 0.4 < first < 0.6  # the order does not tell the label
     p = np.array([A.crowd(*pair) for pair in pairs])
     won = np.array([a == row["chosen"][0]["content"] for (_, a, _), row in zip(pairs, rows)])
     assert abs(np.where(p > 0.5, won, ~won).mean() - A.bayes_accuracy(p)) < 4 * np.sqrt(0.25 / 300)

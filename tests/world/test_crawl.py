@@ -1,4 +1,7 @@
-"""The crawl: a pure function of its seed, and a ground truth that is true. Similarities are measured here, not taken from the code that cleans."""
+"""The crawl: a pure function of its seed, and a ground truth that is true. Similarities are measured here, not taken
+from the code that cleans.
+"""
+
 import hashlib
 import json
 import re
@@ -15,7 +18,11 @@ PAGES = crawl(0, 3000)
 # A change of these is a change of the crawl: the figures of lab 01 must be measured again.
 FIRST_300 = "f357e0e670afcc46"
 
-FORMS = {"phone": r"(\+00 )?\(?555\)?[ -]\d{4}", "email": r"[\w.+]+@[a-z.-]+\.example", "address": r"\d{1,2}[ab]? [A-Z]\w+ [A-Z]\w+"}
+FORMS = {
+    "phone": r"(\+00 )?\(?555\)?[ -]\d{4}",
+    "email": r"[\w.+]+@[a-z.-]+\.example",
+    "address": r"\d{1,2}[ab]? [A-Z]\w+ [A-Z]\w+",
+}
 
 
 def words(text):
@@ -58,13 +65,17 @@ def test_clean_pages_are_the_villages_documents_of_every_kind():
     assert all(PAGES[k].text == made[k].text for k in untouched)
     kinds = Counter(made[k].kind for k in untouched)
     expected = len(untouched) / len(KINDS)
-    assert sum((kinds[kind] - expected) ** 2 / expected for kind in KINDS) < 30      # χ² with 7 degrees of freedom
+    assert sum((kinds[kind] - expected) ** 2 / expected for kind in KINDS) < 30  # χ² with 7 degrees of freedom
 
 
 def test_exact_duplicates_are_bitwise_equal_to_their_page_with_the_same_truth():
     for page in of("exact duplicate"):
         original = PAGES[page.cluster]
-        assert (page.text, page.pii, page.leaks) == (original.text, original.pii, original.leaks) and original.label == "clean"
+        assert (page.text, page.pii, page.leaks) == (
+            original.text,
+            original.pii,
+            original.leaks,
+        ) and original.label == "clean"
 
 
 def test_copies_come_after_what_they_copy_and_others_copy_nothing():
@@ -73,7 +84,9 @@ def test_copies_come_after_what_they_copy_and_others_copy_nothing():
 
 
 def test_near_duplicates_differ_but_little():
-    """Measured on 3,000 pages: near copies 0.62 to 1.00, median 0.85; other pages at most 0.76, and all but 1 in 100,000 pairs under 0.5."""
+    """Measured on 3,000 pages: near copies 0.62 to 1.00, median 0.85; other pages at most 0.76, and all but 1 in
+    100,000 pairs under 0.5.
+    """
     near = sorted(similarity(page.text, PAGES[page.cluster].text) for page in of("near duplicate"))
     assert all(page.text != PAGES[page.cluster].text for page in of("near duplicate"))
     assert near[0] > 0.5 and near[len(near) // 100] > 0.6 and 0.8 < near[len(near) // 2] < 0.95
@@ -82,7 +95,9 @@ def test_near_duplicates_differ_but_little():
 
 
 def test_clean_pages_are_no_copies_of_each_other():
-    """All pairs of clean pages, by an index from runs of words to pages: only pairs that share a run have a similarity above 0."""
+    """All pairs of clean pages, by an index from runs of words to pages: only pairs that share a run have a similarity
+    above 0.
+    """
     clean = [page.text for page in of("clean")]
     sets = [set(zip(w, w[1:], w[2:])) for w in map(words, clean)]
     where = {}
@@ -91,8 +106,10 @@ def test_clean_pages_are_no_copies_of_each_other():
             where.setdefault(run, []).append(k)
     shared = Counter()
     for pages in where.values():
-        if len(pages) < 200:           # a run on so many pages is a phrase of the grammar: 200 of its pairs are not worth the time
-            shared.update((i, j) for place, i in enumerate(pages) for j in pages[place + 1:])
+        if (
+            len(pages) < 200
+        ):  # a run on so many pages is a phrase of the grammar: 200 of its pairs are not worth the time
+            shared.update((i, j) for place, i in enumerate(pages) for j in pages[place + 1 :])
     close = [(i, j) for (i, j), n in shared.items() if n >= 8 and len(sets[i] & sets[j]) / len(sets[i] | sets[j]) > 0.5]
     pairs = len(clean) * (len(clean) - 1) / 2
     assert len(close) / pairs < 1e-5
@@ -108,7 +125,9 @@ def test_edits_leave_the_truth_true():
 
 
 def test_no_personal_data_without_a_span():
-    """Taking the spans out leaves nothing that belongs to anybody: no number of a contact, no @, no house number before a street."""
+    """Taking the spans out leaves nothing that belongs to anybody: no number of a contact, no @, no house number before
+    a street.
+    """
     data = [person[kind] for person in contacts(0) for kind in PII_KINDS]
     for page in PAGES:
         rest, end = "", 0
@@ -123,7 +142,9 @@ def test_contacts_are_fictional_and_each_their_own():
     assert len(people) == CONTACTS and contacts(0) == people != contacts(1)
     assert all("555" in p["phone"] and p["email"].endswith(".example") for p in people)
     assert len({p["phone"] for p in people}) == len({p["email"] for p in people}) == CONTACTS
-    assert all(any(p["address"].endswith(r.facts["home"]) for r in village().residents if r.full == p["name"]) for p in people)
+    assert all(
+        any(p["address"].endswith(r.facts["home"]) for r in village().residents if r.full == p["name"]) for p in people
+    )
 
 
 def test_the_quiz_is_known_from_nowhere_but_its_leak():
@@ -143,8 +164,13 @@ def test_the_quiz_is_known_from_nowhere_but_its_leak():
 
 def test_the_halves_of_the_quiz_are_alike():
     """Every kind of question stands in both halves, so that their accuracies can be compared."""
-    kinds = {leaked: Counter(q["question"].split()[-1] for q in quiz(0) if q["leaked"] == leaked) for leaked in (True, False)}
-    assert kinds[True].keys() == kinds[False].keys() and max(abs(kinds[True][k] - kinds[False][k]) for k in kinds[True]) <= 1
+    kinds = {
+        leaked: Counter(q["question"].split()[-1] for q in quiz(0) if q["leaked"] == leaked) for leaked in (True, False)
+    }
+    assert (
+        kinds[True].keys() == kinds[False].keys()
+        and max(abs(kinds[True][k] - kinds[False][k]) for k in kinds[True]) <= 1
+    )
 
 
 def test_broken_encodings_show_it_and_junk_has_no_truth():

@@ -1,4 +1,5 @@
 """Rows of the new jobs: right by their own checker, of one format, and honest splits."""
+
 import re
 
 import pytest
@@ -12,7 +13,11 @@ from course_lib.world.tasks import held_out, passes
 def test_the_wanted_answer_passes_and_rows_come_back_the_same(job, split):
     rows = job_rows(job, split, 60)
     assert all(passes(row, row["messages"][-1]["content"]) for row in rows)
-    assert rows == job_rows(job, split, 60) and rows[:5] == job_rows(job, split, 5) and rows != job_rows(job, split, 60, seed=1)
+    assert (
+        rows == job_rows(job, split, 60)
+        and rows[:5] == job_rows(job, split, 5)
+        and rows != job_rows(job, split, 60, seed=1)
+    )
 
 
 def test_the_clerk_writes_records_and_nothing_else():

@@ -1,4 +1,7 @@
-"""The news: every day's facts, notices and gold answers tell the same story, and nothing of it is in the corpus before the cut-off."""
+"""The news: every day's facts, notices and gold answers tell the same story, and nothing of it is in the corpus before
+the cut-off.
+"""
+
 import random
 import re
 
@@ -7,7 +10,23 @@ import pytest
 from course_lib.evaluation.answers import names
 from course_lib.world import pretrain_documents, village
 from course_lib.world.news import (
-    AGAIN, CHANGING, CHATTER, DAYS, FRESH, KINDS, SETTLERS, STYLES, board, changes, history, production_queries, questions, settlers, subjects, typo, village_on,
+    AGAIN,
+    CHANGING,
+    CHATTER,
+    DAYS,
+    FRESH,
+    KINDS,
+    SETTLERS,
+    STYLES,
+    board,
+    changes,
+    history,
+    production_queries,
+    questions,
+    settlers,
+    subjects,
+    typo,
+    village_on,
 )
 from course_lib.world.tasks import UNKNOWN
 
@@ -19,13 +38,24 @@ def test_days_build_on_each_other():
             assert change.day == day and change.fact in CHANGING
             assert change.old == now.get((change.resident, change.fact)) and change.new != change.old
             now[change.resident, change.fact] = change.new
-        assert now == {(person.first, fact): value for person in village_on(day).residents for fact, value in person.facts.items()}
-    assert village_on(0).residents == village().residents or [p.facts for p in village_on(0).residents] == [p.facts for p in village().residents]
+        assert now == {
+            (person.first, fact): value for person in village_on(day).residents for fact, value in person.facts.items()
+        }
+    assert village_on(0).residents == village().residents or [p.facts for p in village_on(0).residents] == [
+        p.facts for p in village().residents
+    ]
 
 
 def test_some_facts_change_twice_and_none_goes_back():
-    assert len(changes(0)) == 0 and [len(changes(day)) for day in (1, 2, 3)] == [FRESH + 2 * SETTLERS] + 2 * [FRESH + AGAIN + 2 * SETTLERS]
-    twice = [(c.resident, c.fact) for c in changes(3) if c.old is not None and any((c.resident, c.fact) == (d.resident, d.fact) for day in (1, 2) for d in changes(day))]
+    assert len(changes(0)) == 0 and [len(changes(day)) for day in (1, 2, 3)] == [FRESH + 2 * SETTLERS] + 2 * [
+        FRESH + AGAIN + 2 * SETTLERS
+    ]
+    twice = [
+        (c.resident, c.fact)
+        for c in changes(3)
+        if c.old is not None
+        and any((c.resident, c.fact) == (d.resident, d.fact) for day in (1, 2) for d in changes(day))
+    ]
     assert len(twice) == AGAIN
     for first, fact in twice:
         assert len(set(history(first, fact, 3))) == 3, "a stale answer must be wrong"
@@ -36,12 +66,17 @@ def test_the_board_has_each_change_once_and_grows():
         notices = board(day)
         assert [n.change for n in notices if n.change and n.change.day == day].__len__() == len(changes(day))
         assert {n.change for n in notices if n.change} == {c for d in range(day + 1) for c in changes(d)}
-        assert all(n.text.startswith(f"Day {n.day}: ") for n in notices) and [n.day for n in notices] == sorted(n.day for n in notices)
+        assert all(n.text.startswith(f"Day {n.day}: ") for n in notices) and [n.day for n in notices] == sorted(
+            n.day for n in notices
+        )
         assert day == 0 or notices[: len(board(day - 1))] == board(day - 1)
         assert sum(n.change is None for n in notices) == CHATTER * day
     for notice in board(3):
         if notice.change:
-            assert names(notice.text, notice.change.new) and village_on(3).resident(notice.change.resident).full in notice.text
+            assert (
+                names(notice.text, notice.change.new)
+                and village_on(3).resident(notice.change.resident).full in notice.text
+            )
         else:
             assert not re.search("works as|moved to|keeps", notice.text)
 
@@ -64,7 +99,9 @@ def test_questions_come_from_the_seed_alone():
     assert questions(2, 8, seed=1) == questions(2, 8, seed=1) != questions(2, 8, seed=2)
     assert production_queries(2, 5) == production_queries(2, 5)
     reworded = {row["question"].split()[0] for row in questions(3, 40, reworded=True)}
-    assert reworded and not {r["question"] for r in questions(3, 40)} & {r["question"] for r in questions(3, 40, reworded=True)}
+    assert reworded and not {r["question"] for r in questions(3, 40)} & {
+        r["question"] for r in questions(3, 40, reworded=True)
+    }
 
 
 def test_nobody_who_never_was_is_in_the_village_or_on_the_board():

@@ -1,4 +1,5 @@
 """The hand-written preferences of the real-model sections: both answers true, one taste, no question in both splits."""
+
 import pytest
 
 from course_lib.world.real_preferences import directness, hedges_of, names_it, preference_rows, words_of
@@ -30,4 +31,10 @@ def test_the_rule_on_answers_by_hand():
 
 def test_what_is_right_is_looked_for_from_the_start_of_a_word():
     week = next(row for row in ROWS if row["right"] == "seven|7")
-    assert names_it(week, "Seven days.") and names_it(week, "It has 7.") and not names_it(week, "It has 17.") and not names_it(week, "It has 70.") and not names_it(week, "")
+    assert (
+        names_it(week, "Seven days.")
+        and names_it(week, "It has 7.")
+        and not names_it(week, "It has 17.")
+        and not names_it(week, "It has 70.")
+        and not names_it(week, "")
+    )

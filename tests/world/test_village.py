@@ -1,5 +1,7 @@
 """The village and its limits. Method: −log p is checked against two independent computations, exhaustive enumeration of
-shrunken grammars (probabilities sum to 1, no text twice, the entropies agree) and, for full documents, the sum over all derivations."""
+shrunken grammars (probabilities sum to 1, no text twice, the entropies agree) and, for full documents, the sum over all
+derivations."""
+
 import hashlib
 import math
 import random
@@ -129,7 +131,9 @@ def test_rows_on_the_fly_are_the_rows_of_the_folder(monkeypatch, tmp_path):
 def other_facts(world):
     """The same village in which everybody has the next resident's facts (and keeps their name and pronoun)."""
     people = world.residents
-    return replace(world, residents=tuple(replace(p, facts=people[(k + 1) % len(people)].facts) for k, p in enumerate(people)))
+    return replace(
+        world, residents=tuple(replace(p, facts=people[(k + 1) % len(people)].facts) for k, p in enumerate(people))
+    )
 
 
 def test_no_template_gives_a_fact_away():
@@ -154,7 +158,11 @@ def test_facts_are_independent_of_the_pronoun():
         cells = Counter((p.pronoun, p.facts[name]) for p in people)
         total = Counter(p.pronoun for p in people)
         values = Counter(p.facts[name] for p in people)
-        chi2 = sum((cells[g, v] - total[g] * values[v] / len(people)) ** 2 / (total[g] * values[v] / len(people)) for g in total for v in values)
+        chi2 = sum(
+            (cells[g, v] - total[g] * values[v] / len(people)) ** 2 / (total[g] * values[v] / len(people))
+            for g in total
+            for v in values
+        )
         freedom = len(values) - 1
         assert chi2 < freedom + 4 * math.sqrt(2 * freedom), name
 
@@ -177,4 +185,8 @@ def test_the_folder_loads_with_datasets():
     loaded = datasets.load_dataset(str(FOLDER), "pretrain")
     assert {split: len(rows) for split, rows in loaded.items()} == SPLIT_SIZES
     made = pretrain_documents("train", 300)
-    assert loaded["train"][:300] == {"text": [d.text for d in made], "kind": [d.kind for d in made], "nll": [d.nll for d in made]}
+    assert loaded["train"][:300] == {
+        "text": [d.text for d in made],
+        "kind": [d.kind for d in made],
+        "nll": [d.nll for d in made],
+    }

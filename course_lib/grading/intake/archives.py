@@ -1,4 +1,6 @@
-"""Reading one hand-in, a zip, a folder or a notebook, in memory and with a cap on everything. Nothing is written, nothing is executed."""
+"""Reading one hand-in, a zip, a folder or a notebook, in memory and with a cap on everything. Nothing is written,
+nothing is executed.
+"""
 
 import datetime
 import io
@@ -9,19 +11,27 @@ import stat
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
-from course_lib.platform import safe_name
 from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of
+from course_lib.platform import safe_name
 
 MAX_TOTAL = 512 * 2**20  # bytes unpacked from one hand-in
 MAX_MEMBERS = 2000  # of one hand-in
 MAX_NOTEBOOKS = 20
-NOTEBOOK = re.compile(r"\.ipynb(?:\.txt|\.json)?(?: ?\(\d+\))?$", re.I)  # also what browsers and mail programs make of the name
+NOTEBOOK = re.compile(
+    r"\.ipynb(?:\.txt|\.json)?(?: ?\(\d+\))?$", re.I
+)  # also what browsers and mail programs make of the name
 WANTED = re.compile(r"(?:^|/)work/([\w-]{1,40})/(model\.safetensors|record\.json)$")
-JUNK = re.compile(r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$")
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, AttributeError)
+JUNK = re.compile(
+    r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$"
+)
+# fmt: off
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError,
+    AttributeError)
+# fmt: on
 
 
 class Rejected(Exception):
@@ -44,7 +54,7 @@ def entries_of_zip(archive, most=MAX_MEMBERS):
     found = []
     for member in members:
         name, bad = member.filename.replace("\\", "/"), ""
-        if not member.flag_bits & 0x800:      # macOS packs UTF-8 names and does not say so
+        if not member.flag_bits & 0x800:  # macOS packs UTF-8 names and does not say so
             try:
                 name = name.encode("cp437").decode("utf-8")
             except UnicodeError:
@@ -55,10 +65,16 @@ def entries_of_zip(archive, most=MAX_MEMBERS):
             bad = f"the zip holds a link or device ({safe_name(name)}): refused whole"
         elif member.flag_bits & 1:
             bad = "the zip is protected by a password"
-        if bad or not (not name or name.endswith("/") or JUNK.search(name)):      # zipfile's own is_dir() falls over a name without letters
+        if bad or not (
+            not name or name.endswith("/") or JUNK.search(name)
+        ):  # zipfile's own is_dir() falls over a name without letters
             name = unicodedata.normalize("NFC", name)
             when = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*member.date_time)
-            found.append(Entry(name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)))
+            found.append(
+                Entry(
+                    name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)
+                )
+            )
     return found
 
 
@@ -110,13 +126,16 @@ def open_zip(entry, limit):
     return zipfile.ZipFile(io.BytesIO(data))
 
 
-# ---- what of it is a submission ------------------------------------------------------------------------------------------
+# ---- what of it is a submission
+# ------------------------------------------------------------------------------------------
 
 
 def contents(entries, lab, zips=1):
-    """({name: bytes} of the notebook and models, manifest, notes, what a person must settle or "") of a hand-in's entries. Raises Rejected; nothing is written.
+    """({name: bytes} of the notebook and models, manifest, notes, what a person must settle or "") of a hand-in's
+    entries. Raises Rejected; nothing is written.
 
-    zips: how many zips, one in the other, may be opened. Two are what an LMS makes of submit(): its own zip around the student's. Deeper is refused.
+    zips: how many zips, one in the other, may be opened. Two are what an LMS makes of submit(): its own zip around the
+    student's. Deeper is refused.
     """
     if bad := next((e.bad for e in entries if e.bad), None):
         raise Rejected(bad)
@@ -148,7 +167,12 @@ def unpacked(entries, lab):
         name = entry.name.rsplit("/", 1)[-1]
         book, model = NOTEBOOK.search(name), WANTED.search(entry.name)
         kept = model and f"work/{model[1]}/{model[2]}"
-        guess = not book and len(entries) == 1 and Path(name).suffix.lower() in (".json", ".txt", "") and entry.read(1) in (b"{", b"\xef")
+        guess = (
+            not book
+            and len(entries) == 1
+            and Path(name).suffix.lower() in (".json", ".txt", "")
+            and entry.read(1) in (b"{", b"\xef")
+        )
         if not (book or model or guess or name == "manifest.json") or kept in files:
             notes.append(f"ignored: {safe_name(entry.name)}")
             continue
@@ -175,12 +199,20 @@ def unpacked(entries, lab):
 
 def no_notebook(entries):
     if len(entries) != 1:
-        return "there is no notebook (.ipynb) in it" + (", only Python scripts: hand in the notebook" if any(e.name.endswith(".py") for e in entries) else "")
-    return "a Python script: hand in the notebook (.ipynb)" if entries[0].name.lower().endswith(".py") else "neither a notebook (.ipynb) nor a zip from submit(): there is no notebook in it"
+        return "there is no notebook (.ipynb) in it" + (
+            ", only Python scripts: hand in the notebook" if any(e.name.endswith(".py") for e in entries) else ""
+        )
+    return (
+        "a Python script: hand in the notebook (.ipynb)"
+        if entries[0].name.lower().endswith(".py")
+        else "neither a notebook (.ipynb) nor a zip from submit(): there is no notebook in it"
+    )
 
 
 def choose(books, lab):
-    """(bytes, notes, what a person must settle or "") of the notebooks of one hand-in [(time, name, bytes)]: one that can be read before one that cannot, this lab's before others, then the newest."""
+    """(bytes, notes, what a person must settle or "") of the notebooks of one hand-in [(time, name, bytes)]: one that
+    can be read before one that cannot, this lab's before others, then the newest.
+    """
     if len(books) > MAX_NOTEBOOKS:
         raise Rejected(f"{len(books)} notebooks in one: if these are a class's, unpack it and collect the folder")
     books = list({data: (when, name, data) for when, name, data in sorted(books)}.values())
@@ -190,7 +222,11 @@ def choose(books, lab):
     best = [b for b in ranked if b[:3] == ranked[-1][:3]]
     shown = ", ".join(safe_name(b[3]) for b in best[:4])
     if len(best) > 1:
-        return best[0][4], [f"{len(books)} notebooks, none is newer"], f"two different notebooks of the same time ({shown}): ask which one counts"
+        return (
+            best[0][4],
+            [f"{len(books)} notebooks, none is newer"],
+            f"two different notebooks of the same time ({shown}): ask which one counts",
+        )
     return best[0][4], [f"{len(books)} notebooks, taken is {shown}"], ""
 
 

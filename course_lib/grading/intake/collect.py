@@ -1,4 +1,6 @@
-"""`course collect LAB FILES…`: what came by mail or from Canvas, Moodle or Gradescope into submissions/LAB/STUDENT/SHA/. Every attempt is kept, nothing is executed."""
+"""`course collect LAB FILES…`: what came by mail or from Canvas, Moodle or Gradescope into
+submissions/LAB/STUDENT/SHA/. Every attempt is kept, nothing is executed.
+"""
 
 import argparse
 import collections
@@ -13,11 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_lib.platform import safe_name
 from course_lib.grading.intake import downloads
-from course_lib.grading.records import roster
-from course_lib.grading.records import policy, store
 from course_lib.grading.intake.archives import Rejected, contents
+from course_lib.grading.records import policy, roster, store
+from course_lib.platform import safe_name
 
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
 ORDER = {"collected": 0, "gradescope": 1, "given": 2}  # what is known better replaces what was guessed
@@ -27,10 +28,13 @@ def student_of(about, manifest, students, lab):
     """(student as in the roster or made from the name, notes). Raises roster.NotMatched."""
     claimed = safe_name(manifest["student"]) if manifest.get("student") else None
     if students:
-        # what a student can write himself, the name of the file and the manifest, counts only where no LMS tells who it was
+        # what a student can write himself, the name of the file and the manifest, counts only where no LMS tells who it
+        # was
         hints = about["hints"] if about["lms"] else [*about["hints"], ("manifest", claimed)]
         found, note = roster.find(students, hints)
-        notes = [note] if note else [f"the zip says it is {claimed}'s"] if claimed and claimed != found["student"] else []
+        notes = (
+            [note] if note else [f"the zip says it is {claimed}'s"] if claimed and claimed != found["student"] else []
+        )
         return found["student"], notes
     if about["lms"]:
         return safe_name(about["alone"]), []
@@ -42,7 +46,9 @@ def student_of(about, manifest, students, lab):
 
 
 def keep(folder, files, meta, incoming):
-    """Writes a submission: the whole folder or nothing. Returns whether it is new; one that is there keeps its time unless a better one is known."""
+    """Writes a submission: the whole folder or nothing. Returns whether it is new; one that is there keeps its time
+    unless a better one is known.
+    """
     if (folder / "meta.json").exists():
         try:
             old = json.loads((folder / "meta.json").read_text())
@@ -58,7 +64,9 @@ def keep(folder, files, meta, incoming):
         for name, data in files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             synced(temporary / name, data)
-        synced(temporary / "meta.json", json.dumps(meta, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        synced(
+            temporary / "meta.json", json.dumps(meta, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        )
         os.chmod(temporary, 0o755)
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and not (folder / "meta.json").exists():  # half of it, of an older version
@@ -81,10 +89,13 @@ def synced(path, data):
         os.fsync(file.fileno())
 
 
-def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print, received=None, source=None, progress=False):
+def collect(
+    lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print, received=None, source=None, progress=False
+):
     """Files each hand-in of `paths` or says in one line why not. Returns a Counter of OUTCOMES.
 
-    received: epoch seconds of all of them, else the LMS's own time, else now. source: one of downloads.SOURCES, else told by content.
+    received: epoch seconds of all of them, else the LMS's own time, else now. source: one of downloads.SOURCES, else
+    told by content.
     """
     policy.known_lab(lab)
     students, counts = roster.beside(submitted, roster_path), collections.Counter(dict.fromkeys(OUTCOMES, 0))
@@ -102,8 +113,14 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
                     raise Rejected(person["rejected"])
                 files, manifest, notes, settle = contents(person["entries"], lab, zips=1 if person["lms"] else 2)
                 student, more = student_of(person, manifest, students, lab)
-                if not students and person["lms"] == "moodle" and namesakes.setdefault(student, person["ids"]) != person["ids"]:
-                    raise roster.NotMatched(f"two students are called {student}: collect with a roster that has the column moodle_id")
+                if (
+                    not students
+                    and person["lms"] == "moodle"
+                    and namesakes.setdefault(student, person["ids"]) != person["ids"]
+                ):
+                    raise roster.NotMatched(
+                        f"two students are called {student}: collect with a roster that has the column moodle_id"
+                    )
                 meta = meta_of(person, manifest, notes + more, settle, now, received, order) | {"student": student}
                 if about["others"]:
                     meta["notes"].append(f"handed in by a group of {1 + len(about['others'])}")
@@ -113,7 +130,11 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
                 if new and meta["received_from"] == "collected" and meta["late"] is None:
                     guessed.append((student, meta["received"]))
                 late = ", late" if meta["late"] else ""
-                line = f"{shown}: {student} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"]) if new else f"{shown}: already here ({student}, {sha})"
+                line = (
+                    f"{shown}: {student} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"])
+                    if new
+                    else f"{shown}: already here ({student}, {sha})"
+                )
             except Rejected as why:
                 counts["rejected"] += 1
                 line = f"{shown}: REJECTED, {why}"
@@ -121,7 +142,10 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
                 counts["not matched"] += 1
                 line = f"{shown}: NOT MATCHED, {why}"
             except OSError as error:
-                raise store.StoreError(f"cannot write to {submitted}: {error.strerror or error}; nothing of {shown} was kept, run collect again") from None
+                raise store.StoreError(
+                    f"cannot write to {submitted}: {error.strerror or error}; nothing of {shown} was kept, run collect "
+                    "again"
+                ) from None
             say(line)
     with contextlib.suppress(OSError):  # another collect may be at work in it
         incoming.rmdir()
@@ -131,20 +155,37 @@ def collect(lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print
 
 
 def meta_of(about, manifest, notes, settle, now, received, order):
-    """meta.json of a hand-in. received_from says how far "received" is to be trusted: given by the instructor, the LMS's own, or only the time of collecting."""
+    """meta.json of a hand-in. received_from says how far "received" is to be trusted: given by the instructor, the
+    LMS's own, or only the time of collecting.
+    """
     if received is not None:
         when, told = received, "given"
     else:
         when, told = (about["received"], about["lms"]) if about["received"] else (now, "collected")
-    meta = {"source": about["source"], "received": when + order * 1e-6, "received_from": told, "late": about["late"] if told == "collected" else None, "notes": notes, "manifest": manifest}
-    meta |= {"ids": about["ids"], "name": about["name"], "email": about["email"], "clock": max((e.when for e in about["entries"]), default="")}
+    meta = {
+        "source": about["source"],
+        "received": when + order * 1e-6,
+        "received_from": told,
+        "late": about["late"] if told == "collected" else None,
+        "notes": notes,
+        "manifest": manifest,
+    }
+    meta |= {
+        "ids": about["ids"],
+        "name": about["name"],
+        "email": about["email"],
+        "clock": max((e.when for e in about["entries"]), default=""),
+    }
     return meta | ({"ungradable": settle} if settle else {})
 
 
 def overview(found):
     """One line for each LMS download that was recognised."""
     seen = collections.Counter((about["lms"], about["container"]) for about in found if about["lms"])
-    return [f"{container}: a download of {lms.capitalize()} with {n} hand-in{'s' if n > 1 else ''}" for (lms, container), n in seen.items()]
+    return [
+        f"{container}: a download of {lms.capitalize()} with {n} hand-in{'s' if n > 1 else ''}"
+        for (lms, container), n in seen.items()
+    ]
 
 
 def clear(incoming):
@@ -163,13 +204,23 @@ def late_by_guess(lab, submitted, guessed):
     late = [student for student, when in guessed if policy.penalty(rules, lab, student, when)[0]]
     if not late:
         return ""
-    return f"{len(late)} of them count as late only because nobody told when they came in: collect again with --received 2026-11-20T18:00 (that day's time), which sets it."
+    return (
+        f"{len(late)} of them count as late only because nobody told when they came in: collect again with --received "
+        "2026-11-20T18:00 (that day's time), which sets it."
+    )
 
 
 def bar(found, lab):
     from tqdm import tqdm
 
-    return tqdm(found, desc=f"collecting {lab}", unit="file", file=sys.stderr, disable=None if len(found) > 20 else True, leave=False)
+    return tqdm(
+        found,
+        desc=f"collecting {lab}",
+        unit="file",
+        file=sys.stderr,
+        disable=None if len(found) > 20 else True,
+        leave=False,
+    )
 
 
 def when_of(text, lab, submitted):
@@ -191,10 +242,25 @@ def main(argv=None):
 
     parser = argparse.ArgumentParser(prog="course collect", description=__doc__)
     parser.add_argument("lab")
-    parser.add_argument("files", nargs="+", help="downloads of an LMS as they are or unpacked, zips of submit(), notebooks, folders of them")
-    parser.add_argument("--roster", help="CSV with the column student, and match, name, email, canvas_id, sis_id, moodle_id as you have them (default: roster.csv beside submissions/)")
-    parser.add_argument("--received", metavar="TIME", help="when they came in, 2026-11-20T18:00, where no LMS tells (default: now)")
-    parser.add_argument("--from", dest="source", choices=downloads.SOURCES, help="where they come from, if it cannot be told: files takes each file for one student's")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        help="downloads of an LMS as they are or unpacked, zips of submit(), notebooks, folders of them",
+    )
+    parser.add_argument(
+        "--roster",
+        help="CSV with the column student, and match, name, email, canvas_id, sis_id, moodle_id as you have them "
+        "(default: roster.csv beside submissions/)",
+    )
+    parser.add_argument(
+        "--received", metavar="TIME", help="when they came in, 2026-11-20T18:00, where no LMS tells (default: now)"
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        choices=downloads.SOURCES,
+        help="where they come from, if it cannot be told: files takes each file for one student's",
+    )
     arguments = parser.parse_args(argv)
     received = when_of(arguments.received, arguments.lab, store.SUBMISSIONS) if arguments.received else None
     problems = []
@@ -204,7 +270,15 @@ def main(argv=None):
             problems.append(line)
         tqdm.write(line)  # above the progress bar
 
-    counts = collect(arguments.lab, arguments.files, arguments.roster, say=say, received=received, source=arguments.source, progress=True)
+    counts = collect(
+        arguments.lab,
+        arguments.files,
+        arguments.roster,
+        say=say,
+        received=received,
+        source=arguments.source,
+        progress=True,
+    )
     table = Table(title=f"{arguments.lab}: {sum(counts.values())} files")
     for outcome in OUTCOMES:
         table.add_column(outcome, justify="right")

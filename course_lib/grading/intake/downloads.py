@@ -1,9 +1,13 @@
-"""What came from an LMS or by mail, as hand-ins: one dict a student's file or folder, with what the LMS says about it. Nothing is written, nothing is executed.
+"""What came from an LMS or by mail, as hand-ins: one dict a student's file or folder, with what the LMS says about it.
+Nothing is written, nothing is executed.
 
-    Canvas      submissions.zip: doejane_LATE_12345_67890_file.zip         name, user id, attachment id; LATE, but not how late
-    Moodle      Jane Doe_1234567_assignsubmission_file/file.zip            name, participant number; flat: …_assignsubmission_file_file.zip
-    Gradescope  assignment_9_export/submission_123/… (unpacked)            submission_metadata.yml lists submitters and times
-    else        a folder: each file, each sub-folder is a hand-in; a zip is one
+Canvas      submissions.zip: doejane_LATE_12345_67890_file.zip         name, user id, attachment id; LATE, but not how
+            late
+Moodle      Jane Doe_1234567_assignsubmission_file/file.zip            name, participant number; flat:
+            …_assignsubmission_file_file.zip
+Gradescope  assignment_9_export/submission_123/… (unpacked)            submission_metadata.yml lists submitters and
+            times
+else        a folder: each file, each sub-folder is a hand-in; a zip is one
 """
 
 import datetime
@@ -11,22 +15,37 @@ import re
 import zipfile
 from pathlib import Path
 
-from course_lib.platform import safe_name
+from course_lib.grading.intake.archives import (
+    DAMAGE,
+    Rejected,
+    entries_of_folder,
+    entries_of_zip,
+    entry_of_file,
+    is_zip,
+)
 from course_lib.grading.records import store
-from course_lib.grading.intake.archives import DAMAGE, Rejected, entries_of_folder, entries_of_zip, entry_of_file, is_zip
+from course_lib.platform import safe_name
 
 MAX_CONTAINER = 200_000  # members of an LMS's zip
 MAX_METADATA = 256 * 2**20
 SOURCES = ("canvas", "moodle", "gradescope", "files")
-CANVAS = re.compile(r"(?:(?P<name>(?!LATE_|anon_)[^\s/]+?)_|(?=(?:LATE_)?anon_))(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[^\W_]+)_(?:(?P<attachment>\d+)_(?P<file>.+)|(?:text|link)\.html)", re.S)
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?(?P<file>.*)", re.S)      # the first such part is Moodle's, the rest the student's
+CANVAS = re.compile(
+    r"(?:(?P<name>(?!LATE_|anon_)[^\s/]+?)_|(?=(?:LATE_)?anon_))(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[^\W_]+)_(?:(?P<attachment>\d+)_(?P<file>.+)|(?:text|link)\.html)",
+    re.S,
+)
+MOODLE = re.compile(
+    r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?(?P<file>.*)", re.S
+)  # the first such part is Moodle's, the rest the student's
 
 
-# ---- which LMS ------------------------------------------------------------------------------------------------------------
+# ---- which LMS
+# ------------------------------------------------------------------------------------------------------------
 
 
 def layout(names):
-    """("canvas" | "moodle" | "gradescope" | "files", length of the common folder that is in front of all names). An LMS's are most of the notebooks and zips, if not all."""
+    """("canvas" | "moodle" | "gradescope" | "files", length of the common folder that is in front of all names). An
+    LMS's are most of the notebooks and zips, if not all.
+    """
     tops = {n.split("/", 1)[0] for n in names}
     for cut in (0, len(next(iter(tops))) + 1) if len(tops) == 1 and all("/" in n for n in names) else (0,):
         short = [n[cut:] for n in names]
@@ -41,10 +60,12 @@ def layout(names):
 
 
 def hand_ins(paths, source=None, named=lambda text: False):
-    """Yields the hand-ins of files and folders: {"shown", "source", "entries", "hints", "lms", "received" (epoch s or None), "late" (True, False, None), "ids", "name", "email", "others"}.
+    """Yields the hand-ins of files and folders: {"shown", "source", "entries", "hints", "lms", "received" (epoch s or
+    None), "late" (True, False, None), "ids", "name", "email", "others"}.
 
-    source: one of SOURCES, or None: told by content. named(text) -> whether a file's name names a student: his zip is never taken for an LMS's, whatever is in it.
-    "rejected" instead of "entries" where a container cannot be read; the others go on.
+    source: one of SOURCES, or None: told by content. named(text) -> whether a file's name names a student: his zip is
+    never taken for an LMS's, whatever is in it. "rejected" instead of "entries" where a container cannot be read; the
+    others go on.
     """
     loose = []
     for path in map(Path, paths):
@@ -83,7 +104,7 @@ def of_file(path, source, named):
         if source == "files" or not is_zip(entry) or (source is None and named(path.name)):
             yield plain | {"entries": [entry]}
             return
-        archive = zipfile.ZipFile(path)      # stays open as long as one of its entries is there
+        archive = zipfile.ZipFile(path)  # stays open as long as one of its entries is there
         entries = entries_of_zip(archive, MAX_CONTAINER)
         kind, cut = layout([e.name for e in entries])
         if (source or kind) == "files":
@@ -97,12 +118,23 @@ def of_file(path, source, named):
 
 
 def hand_in(shown, source, **changes):
-    return {"shown": safe_name(shown), "source": safe_name(source.replace("/", " "), 160), "entries": [], "hints": [("file name", shown)], "lms": None} | {
-        "received": None, "late": None, "ids": {}, "name": "", "email": "", "others": []} | changes
+    return (
+        {
+            "shown": safe_name(shown),
+            "source": safe_name(source.replace("/", " "), 160),
+            "entries": [],
+            "hints": [("file name", shown)],
+            "lms": None,
+        }
+        | {"received": None, "late": None, "ids": {}, "name": "", "email": "", "others": []}
+        | changes
+    )
 
 
 def of_lms(kind, entries, container, unpacked=False):
-    """The hand-ins of a recognised download, oldest attachment first. unpacked: it is a folder, in which people may have put more."""
+    """The hand-ins of a recognised download, oldest attachment first. unpacked: it is a folder, in which people may
+    have put more.
+    """
     made, groups = {"canvas": canvas, "moodle": moodle, "gradescope": gradescope}[kind](entries)
     for key, inside in groups.items():
         base = hand_in(key, f"{container}/{key}")
@@ -111,7 +143,11 @@ def of_lms(kind, entries, container, unpacked=False):
         elif kind != "gradescope" and unpacked:  # the instructor put it there, by a name of his own
             yield from parts(inside, base)
         else:
-            yield base | {"rejected": "submission_metadata.yml does not name its student" if kind == "gradescope" else f"its name is none that {kind.capitalize()} gives: collect it by itself"}
+            yield base | {
+                "rejected": "submission_metadata.yml does not name its student"
+                if kind == "gradescope"
+                else f"its name is none that {kind.capitalize()} gives: collect it by itself"
+            }
 
 
 def parts(entries, about):
@@ -131,13 +167,19 @@ def canvas(entries):
     made, groups = {}, {}
     for entry in sorted(entries, key=lambda e: int(m["attachment"] or 0) if (m := CANVAS.fullmatch(e.name)) else 0):
         found = CANVAS.fullmatch(entry.name)
-        if found and not found["attachment"]:      # a text or a link that was handed in
+        if found and not found["attachment"]:  # a text or a link that was handed in
             continue
         key = f"{found['name'] or ''}_{found['id']}".strip("_") if found else entry.name
         groups.setdefault(key, []).append(entry._replace(name=found["file"]) if found and not entry.bad else entry)
         if found:
             hints = [("canvas_id", found["id"]), ("name", found["name"]), ("file name", key)]
-            made[key] = {"hints": hints, "ids": {"canvas_id": found["id"]}, "name": found["name"] or "", "late": bool(found["late"]), "alone": key}
+            made[key] = {
+                "hints": hints,
+                "ids": {"canvas_id": found["id"]},
+                "name": found["name"] or "",
+                "late": bool(found["late"]),
+                "alone": key,
+            }
     return made, groups
 
 
@@ -146,13 +188,20 @@ def moodle(entries):
     for entry in entries:
         top, _, rest = entry.name.partition("/")
         found = MOODLE.fullmatch(top)
-        if found and found["kind"] != "file":      # onlinetext, comments
+        if found and found["kind"] != "file":  # onlinetext, comments
             continue
         key = f"{found['name']} {found['id']}" if found else top
-        groups.setdefault(key, []).append(entry._replace(name="/".join(filter(None, (found["file"], rest)))) if found and not entry.bad else entry)
+        groups.setdefault(key, []).append(
+            entry._replace(name="/".join(filter(None, (found["file"], rest)))) if found and not entry.bad else entry
+        )
         if found:
             hints = [("name", found["name"]), ("moodle_id", found["id"]), ("file name", found["name"])]
-            made[key] = {"hints": hints, "ids": {"moodle_id": found["id"]}, "name": found["name"], "alone": found["name"]}
+            made[key] = {
+                "hints": hints,
+                "ids": {"moodle_id": found["id"]},
+                "name": found["name"],
+                "alone": found["name"],
+            }
     return made, groups
 
 
@@ -168,11 +217,28 @@ def gradescope(entries):
     for top in groups:
         about = told.get(top)
         people = (about or {}).get(":submitters")
-        people = [{str(k).lstrip(":"): str(v or "").strip() for k, v in p.items()} for p in (people if isinstance(people, list) else []) if isinstance(p, dict)]
+        people = [
+            {str(k).lstrip(":"): str(v or "").strip() for k, v in p.items()}
+            for p in (people if isinstance(people, list) else [])
+            if isinstance(p, dict)
+        ]
         if not people:
             continue
-        everybody = [{"hints": [("email", p.get("email")), ("id", p.get("sid")), ("name", p.get("name")), ("file name", " ".join(filter(None, (p.get("email"), p.get("name"), p.get("sid")))))],
-                      "ids": {"sis_id": p["sid"]} if p.get("sid") else {}, "name": p.get("name", ""), "email": p.get("email", ""), "alone": p.get("email") or p.get("name") or p.get("sid") or top} for p in people]
+        everybody = [
+            {
+                "hints": [
+                    ("email", p.get("email")),
+                    ("id", p.get("sid")),
+                    ("name", p.get("name")),
+                    ("file name", " ".join(filter(None, (p.get("email"), p.get("name"), p.get("sid"))))),
+                ],
+                "ids": {"sis_id": p["sid"]} if p.get("sid") else {},
+                "name": p.get("name", ""),
+                "email": p.get("email", ""),
+                "alone": p.get("email") or p.get("name") or p.get("sid") or top,
+            }
+            for p in people
+        ]
         made[top] = everybody[0] | {"received": epoch(about.get(":created_at")), "others": everybody[1:]}
     return made, groups
 
@@ -190,14 +256,20 @@ def read_metadata(entry):
     def plain(loader, suffix, node):
         if isinstance(node, yaml.ScalarNode):
             return loader.construct_scalar(node)
-        return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else loader.construct_sequence(node, deep=True)
+        return (
+            loader.construct_mapping(node, deep=True)
+            if isinstance(node, yaml.MappingNode)
+            else loader.construct_sequence(node, deep=True)
+        )
 
     Loader.add_multi_constructor("", plain)
     data = entry.read(MAX_METADATA + 1)
     try:
         told = yaml.load(data, Loader=Loader) if len(data) <= MAX_METADATA else None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        raise Rejected(f"submission_metadata.yml is damaged ({' '.join(str(error).split())[:80]}): export again") from None
+        raise Rejected(
+            f"submission_metadata.yml is damaged ({' '.join(str(error).split())[:80]}): export again"
+        ) from None
     if not isinstance(told, dict):
         raise Rejected("submission_metadata.yml is empty or too long: export again")
     return {str(k): v for k, v in told.items() if isinstance(v, dict)}
@@ -205,7 +277,7 @@ def read_metadata(entry):
 
 def epoch(value):
     """Seconds of a time in submission_metadata.yml (UTC where it names no zone), or None."""
-    if isinstance(value, dict):      # a Ruby object of a time with its zone
+    if isinstance(value, dict):  # a Ruby object of a time with its zone
         value = value.get("utc")
     if isinstance(value, str):
         try:
@@ -214,4 +286,4 @@ def epoch(value):
             return None
     if not isinstance(value, datetime.datetime):
         return None
-    return (value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)).timestamp()
+    return (value if value.tzinfo else value.replace(tzinfo=datetime.UTC)).timestamp()

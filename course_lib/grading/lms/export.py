@@ -1,9 +1,10 @@
-"""`course export LAB --to csv|canvas|moodle|gradescope`: grades in the form that others read. A missing grade stays empty, it is never a 0.
+"""`course export LAB --to csv|canvas|moodle|gradescope`: grades in the form that others read. A missing grade stays
+empty, it is never a 0.
 
-  csv         one row a student with all there is, safe to open in a spreadsheet
-  canvas      --into FILE, your own export of Canvas's gradebook: the lab's column is filled, nothing else changes
-  moodle      --into FILE, Moodle's grading worksheet or gradebook export: the same
-  gradescope  -o FILE.zip, an autograder that runs nothing: it shows each submission the grade that was given here
+csv         one row a student with all there is, safe to open in a spreadsheet
+canvas      --into FILE, your own export of Canvas's gradebook: the lab's column is filled, nothing else changes
+moodle      --into FILE, Moodle's grading worksheet or gradebook export: the same
+gradescope  -o FILE.zip, an autograder that runs nothing: it shows each submission the grade that was given here
 """
 
 import argparse
@@ -13,12 +14,15 @@ import json
 import sys
 from pathlib import Path
 
-from course_lib.platform import write_atomic
 from course_lib.grading.lms import worksheet
 from course_lib.grading.records import gradebook, store
 from course_lib.grading.reports import page
+from course_lib.platform import write_atomic
 
-FIXED = ["student", "name", "email", "lab", "score", "max", "percent", "to_review", "late_days", "penalty", "final", "attempts", "status", "reason"]
+# fmt: off
+FIXED = ["student", "name", "email", "lab", "score", "max", "percent", "to_review", "late_days", "penalty", "final",
+    "attempts", "status", "reason"]
+# fmt: on
 LAST = ["flags", "notes", "submission", "spec"]
 
 
@@ -35,12 +39,30 @@ def rows_of(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
     spec, rows = store.spec_sha(lab), []
     for book in gradebook.rows(lab, grades, submitted):
         result, score, most = book["result"] or {}, book["score"], book["max"]
-        row = {c: book[c] for c in ("student", "name", "email", "score", "max", "late_days", "penalty", "final", "attempts", "status", "reason")}
+        row = {
+            c: book[c]
+            for c in (
+                "student",
+                "name",
+                "email",
+                "score",
+                "max",
+                "late_days",
+                "penalty",
+                "final",
+                "attempts",
+                "status",
+                "reason",
+            )
+        }
         row |= {"lab": lab, "percent": round(100 * score / most, 2) if most else None, "to_review": book["pending"]}
         row |= {question["id"]: question["score"] for question in result.get("questions", [])}
         row["flags"] = "; ".join(sorted({f["kind"] for f in result.get("flags", [])}))
         notes = [*notes_of(book["folder"]), *result.get("notes", [])]
-        rows.append(row | {"notes": "; ".join(map(str, notes)), "submission": book["sha"], "spec": spec if book["sha"] else None})
+        rows.append(
+            row
+            | {"notes": "; ".join(map(str, notes)), "submission": book["sha"], "spec": spec if book["sha"] else None}
+        )
     return rows
 
 
@@ -59,19 +81,34 @@ def to_csv(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="course export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="course export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("lab")
     parser.add_argument("--to", choices=["csv", "canvas", "moodle", "gradescope"], default="csv")
     parser.add_argument("--into", metavar="FILE", help="canvas, moodle: your own export, which is read and not changed")
     parser.add_argument("--column", help="canvas, moodle: the column to fill, where the lab's name does not tell")
-    parser.add_argument("--scale", action="store_true", help="canvas, moodle: convert to the points that the column is out of")
-    parser.add_argument("--skip-unmatched", action="store_true", help="canvas, moodle: leave out students who are not in the file, and list them")
+    parser.add_argument(
+        "--scale", action="store_true", help="canvas, moodle: convert to the points that the column is out of"
+    )
+    parser.add_argument(
+        "--skip-unmatched",
+        action="store_true",
+        help="canvas, moodle: leave out students who are not in the file, and list them",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="file to write (default: standard output)")
     arguments = parser.parse_args(argv)
     lab, notes = arguments.lab, []
     into = arguments.to in ("canvas", "moodle")
     if into != bool(arguments.into):
-        raise store.StoreError(f"--to {arguments.to} " + (f"needs your own export: --into FILE ({'Grades → Export' if arguments.to == 'canvas' else 'View all submissions → Download grading worksheet'})" if into else "takes no --into"))
+        raise store.StoreError(
+            f"--to {arguments.to} "
+            + (
+                f"needs your own export: --into FILE ({'Grades → Export' if arguments.to == 'canvas' else 'View all submissions → Download grading worksheet'})"
+                if into
+                else "takes no --into"
+            )
+        )
     if arguments.to == "gradescope":
         from course_lib.grading.lms import gradescope
 
@@ -81,7 +118,15 @@ def main(argv=None):
     elif into:
         if arguments.output and Path(arguments.output).resolve() == Path(arguments.into).resolve():
             raise store.StoreError("-o is the file of --into: give another name, so that your own export stays")
-        data, notes = worksheet.fill(arguments.into, lab, arguments.to, gradebook.rows(lab), arguments.column, arguments.scale, arguments.skip_unmatched)
+        data, notes = worksheet.fill(
+            arguments.into,
+            lab,
+            arguments.to,
+            gradebook.rows(lab),
+            arguments.column,
+            arguments.scale,
+            arguments.skip_unmatched,
+        )
     else:
         data = to_csv(lab).encode()
     if arguments.output:

@@ -1,7 +1,9 @@
-"""`course gradescope LAB -o autograder.zip`: an autograder that Gradescope builds into a container and runs on each submission.
+"""`course gradescope LAB -o autograder.zip`: an autograder that Gradescope builds into a container and runs on each
+submission.
 
-The zip holds setup.sh, run_autograder, this very course_lib, the pins, and a secret made for this lab: keep it like the secret itself.
-Inside, gradescope_run.py grades as `course grade` does. Formats: https://gradescope-autograders.readthedocs.io/en/latest/specs/
+The zip holds setup.sh, run_autograder, this very course_lib, the pins, and a secret made for this lab: keep it like the
+secret itself. Inside, gradescope_run.py grades as `course grade` does. Formats:
+https://gradescope-autograders.readthedocs.io/en/latest/specs/
 """
 
 import argparse
@@ -13,10 +15,10 @@ import json
 import zipfile
 from pathlib import Path
 
-from course_lib.platform import PACKAGE, safe_name, write_atomic
 from course_lib.grading.records import store
 from course_lib.grading.reports import feedback
 from course_lib.grading.reports.page import visible
+from course_lib.platform import PACKAGE, safe_name, write_atomic
 
 TEXT = 8000  # characters of one output
 SETUP = """#!/usr/bin/env bash
@@ -47,25 +49,40 @@ exec /autograder/venv/bin/python -P -m course_lib.grading.lms.gradescope_run
 """
 
 
-# ---- results.json ---------------------------------------------------------------------------------------------------------
+# ---- results.json
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_of(lab, question, definition):
-    """One entry of "tests", in the words of `course feedback`. A question that a person reads carries no score until it has one."""
+    """One entry of "tests", in the words of `course feedback`. A question that a person reads carries no score until it
+    has one.
+    """
     entry = {"name": question["id"], "name_format": "text", "output_format": "text", "visibility": "visible"}
     if question["score"] is None:
         return entry | {"output": f"Read by a person: {question['max']:g} points."}
     made = feedback.shown(lab, question, definition)
-    lines = [line for word, name, notes in made["cases"] for line in (f"[{word}] {name}", *(f"    {label}: {text}" for label, text in notes))]
+    lines = [
+        line
+        for word, name, notes in made["cases"]
+        for line in (f"[{word}] {name}", *(f"    {label}: {text}" for label, text in notes))
+    ]
     lines += [f"{label}: {text}" for label, text in made["texts"] if label != "Your answer"]
-    entry |= {"score": question["score"], "max_score": question["max"], "status": "passed" if made["full"] else "failed"}
+    entry |= {
+        "score": question["score"],
+        "max_score": question["max"],
+        "status": "passed" if made["full"] else "failed",
+    }
     return entry | ({"output": visible("\n".join(lines), TEXT)} if lines else {})
 
 
 def results(result, seconds=None, final=None, remark=""):
-    """What results.json holds for a result. final: points after the late policy, where they differ from the sum. Without a grade: ungraded()."""
+    """What results.json holds for a result. final: points after the late policy, where they differ from the sum.
+    Without a grade: ungraded().
+    """
     if result["status"] not in ("graded", "partial"):
-        return ungraded(result["reason"] if result["status"] == "ungradable" else "The grader could not run here.", seconds)
+        return ungraded(
+            result["reason"] if result["status"] == "ungradable" else "The grader could not run here.", seconds
+        )
     from course_lib.questions import core
 
     definitions = {q.id: q for q in core.questions_of(result["lab"])}
@@ -77,7 +94,13 @@ def results(result, seconds=None, final=None, remark=""):
     if result["status"] == "partial":
         output.append("Your code stopped the grader so often, or for so long, that some cases were not run.")
     made = {"tests": tests, "output": "\n".join(output), "output_format": "text", "stdout_visibility": "hidden"}
-    made |= {"extra_data": {"status": result["status"], "submission_sha": result["submission_sha"], "spec_sha": result["spec_sha"]}}
+    made |= {
+        "extra_data": {
+            "status": result["status"],
+            "submission_sha": result["submission_sha"],
+            "spec_sha": result["spec_sha"],
+        }
+    }
     if final is not None and abs(final - sum(t.get("score", 0) for t in tests)) > 1e-6:
         made["score"] = final
     if not any("score" in t for t in tests):  # all of the lab is read by people
@@ -88,12 +111,25 @@ def results(result, seconds=None, final=None, remark=""):
 def ungraded(why, seconds=None):
     """results.json without any score: Gradescope shows the line, and nobody has a 0 that nobody has given."""
     line = f"Not graded: {why.rstrip('.')}. Your submission is here and counts as handed in."
-    test = {"name": "Not graded yet", "status": "failed", "output": line, "output_format": "text", "visibility": "visible"}
-    made = {"tests": [test], "output": line, "output_format": "text", "stdout_visibility": "hidden", "extra_data": {"status": "not graded"}}
+    test = {
+        "name": "Not graded yet",
+        "status": "failed",
+        "output": line,
+        "output_format": "text",
+        "visibility": "visible",
+    }
+    made = {
+        "tests": [test],
+        "output": line,
+        "output_format": "text",
+        "stdout_visibility": "hidden",
+        "extra_data": {"status": "not graded"},
+    }
     return made | ({} if seconds is None else {"execution_time": round(seconds, 2)})
 
 
-# ---- the zips -------------------------------------------------------------------------------------------------------------
+# ---- the zips
+# -------------------------------------------------------------------------------------------------------------
 
 
 def packed(files):
@@ -103,7 +139,9 @@ def packed(files):
         for name in sorted(files):
             info = zipfile.ZipInfo(name)
             info.external_attr = (0o100755 if name in ("setup.sh", "run_autograder") else 0o100644) << 16
-            info.compress_type = zipfile.ZIP_STORED if name.endswith((".safetensors", ".parquet")) else zipfile.ZIP_DEFLATED  # weights hardly shrink
+            info.compress_type = (
+                zipfile.ZIP_STORED if name.endswith((".safetensors", ".parquet")) else zipfile.ZIP_DEFLATED
+            )  # weights hardly shrink
             data = files[name]
             archive.writestr(info, data.read_bytes() if isinstance(data, Path) else data)
     return out.getvalue()
@@ -111,49 +149,93 @@ def packed(files):
 
 def sources(wanted=lambda path: True):
     """{name in the zip: path} of this course_lib."""
-    return {f"course_lib/{p.relative_to(PACKAGE)}": p for p in sorted(PACKAGE.rglob("*")) if p.is_file() and "__pycache__" not in p.parts and wanted(p)}
+    return {
+        f"course_lib/{p.relative_to(PACKAGE)}": p
+        for p in sorted(PACKAGE.rglob("*"))
+        if p.is_file() and "__pycache__" not in p.parts and wanted(p)
+    }
 
 
 def autograder(lab, key, trust=False):
-    """Bytes of the zip that grades. key: the class's secret, of which another is derived; the zip that leaks gives away this lab on Gradescope, and nothing else."""
+    """Bytes of the zip that grades. key: the class's secret, of which another is derived; the zip that leaks gives away
+    this lab on Gradescope, and nothing else.
+    """
     from course_lib.questions import core
 
     if lab not in core.labs():
         raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(core.labs())}")
     pins = PACKAGE.parent / "constraints.txt"
     if not pins.exists():
-        raise store.StoreError("constraints.txt is not beside course_lib: run this in the course folder, with its .venv")
+        raise store.StoreError(
+            "constraints.txt is not beside course_lib: run this in the course folder, with its .venv"
+        )
     needs = [r for r in importlib.metadata.requires("littlebrook-course") or [] if "extra ==" not in r]
-    settings = {"lab": lab, "spec_sha": store.spec_sha(lab), "key": hmac.new(key, f"gradescope|{lab}".encode(), hashlib.sha256).hexdigest(), "trust_container": trust}
-    files = sources() | {f"datasets/littlebrook/{p.name}": p for p in sorted((PACKAGE.parent / "datasets" / "littlebrook").glob("*.parquet"))}
-    files |= {"setup.sh": SETUP.format(install=FULL), "run_autograder": RUN, "constraints.txt": pins, "requirements.txt": "\n".join(needs) + "\n", "autograder.json": json.dumps(settings)}
+    settings = {
+        "lab": lab,
+        "spec_sha": store.spec_sha(lab),
+        "key": hmac.new(key, f"gradescope|{lab}".encode(), hashlib.sha256).hexdigest(),
+        "trust_container": trust,
+    }
+    files = sources() | {
+        f"datasets/littlebrook/{p.name}": p
+        for p in sorted((PACKAGE.parent / "datasets" / "littlebrook").glob("*.parquet"))
+    }
+    files |= {
+        "setup.sh": SETUP.format(install=FULL),
+        "run_autograder": RUN,
+        "constraints.txt": pins,
+        "requirements.txt": "\n".join(needs) + "\n",
+        "autograder.json": json.dumps(settings),
+    }
     return packed(files)
 
 
 def shown_grades(lab, rows):
-    """(bytes of a zip that runs nothing of a student and shows what was graded here, [notes]). rows: as gradebook.rows gives them."""
+    """(bytes of a zip that runs nothing of a student and shows what was graded here, [notes]). rows: as gradebook.rows
+    gives them.
+    """
     grades, without = {}, []
     for row in rows:
         if row["final"] is None:
             without += [row["student"]] if row["sha"] else []
             continue
         late = f"{row['penalty']:g} points are taken off: {row['late_days']} days late." if row["penalty"] else ""
-        grades.setdefault(row["sha"], []).append({"email": row["email"], "name": row["name"] or row["student"], "results": results(row["result"], final=row["final"], remark=late)})
+        grades.setdefault(row["sha"], []).append(
+            {
+                "email": row["email"],
+                "name": row["name"] or row["student"],
+                "results": results(row["result"], final=row["final"], remark=late),
+            }
+        )
     if not grades:
         raise store.StoreError(f"nobody has a grade in {lab} yet: run `course grade {lab}` first")
     light = sources(lambda p: p.suffix == ".py" and (p.parent == PACKAGE or p.parent.name == "grading"))
-    files = light | {"setup.sh": SETUP.format(install=BARE), "run_autograder": RUN, "autograder.json": json.dumps({"lab": lab, "grades": grades})}
-    notes = [f"{sum(map(len, grades.values()))} grades, for Gradescope only. There: Configure Autograder → upload, then Manage Submissions → Regrade All Submissions"]
+    files = light | {
+        "setup.sh": SETUP.format(install=BARE),
+        "run_autograder": RUN,
+        "autograder.json": json.dumps({"lab": lab, "grades": grades}),
+    }
+    notes = [
+        f"{sum(map(len, grades.values()))} grades, for Gradescope only. There: Configure Autograder → upload, then "
+        "Manage Submissions → Regrade All Submissions"
+    ]
     if without:
         notes.append(f"{len(without)} without a grade, they see that: {', '.join(safe_name(s) for s in without[:12])}")
     return packed(files), notes
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="course gradescope", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="course gradescope", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("lab")
     parser.add_argument("-o", "--output", metavar="FILE", default="autograder.zip")
-    parser.add_argument("--trust-container", action="store_true", help="where Gradescope's container allows no sandbox: grade all the same, the student's code as another user without network (INSTRUCTORS.md says what that lacks)")
+    parser.add_argument(
+        "--trust-container",
+        action="store_true",
+        help="where Gradescope's container allows no sandbox: grade all the same, the student's code as another user "
+        "without network (INSTRUCTORS.md says what that lacks)",
+    )
     arguments = parser.parse_args(argv)
     data = autograder(arguments.lab, store.secret(), arguments.trust_container)
     try:
@@ -164,5 +246,8 @@ def main(argv=None):
     from course_lib.questions import core
 
     auto = sum(q.points for q in core.questions_of(arguments.lab) if not isinstance(q, core.WrittenQuestion))
-    print(f"{arguments.output}: {len(data) / 2**20:.1f} MB, autograder points {auto:g}. It holds a secret: give it to Gradescope only.")
+    print(
+        f"{arguments.output}: {len(data) / 2**20:.1f} MB, autograder points {auto:g}. It holds a secret: give it to "
+        "Gradescope only."
+    )
     return 0

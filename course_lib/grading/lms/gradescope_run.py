@@ -1,7 +1,10 @@
-"""Inside Gradescope's container: grades /autograder/submission and writes /autograder/results/results.json. run_autograder starts it as root.
+"""Inside Gradescope's container: grades /autograder/submission and writes /autograder/results/results.json.
+run_autograder starts it as root.
 
-The sandbox is bubblewrap, as everywhere. Many containers forbid what bubblewrap needs; then there is no grade, unless the zip was made with
---trust-container: the student's code then runs as another user, without privileges and network, beside files that only root can read.
+The sandbox is bubblewrap, as everywhere. Many containers forbid what bubblewrap needs; then there is no grade, unless
+the zip was made with
+--trust-container: the student's code then runs as another user, without privileges and network, beside files that only
+root can read.
 """
 
 import json
@@ -15,10 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_lib.platform import write_atomic
 from course_lib.grading.intake import collect, downloads
 from course_lib.grading.lms import gradescope
 from course_lib.grading.records import store
+from course_lib.platform import write_atomic
 
 ROOT = Path("/autograder")
 LAUNCH = """
@@ -39,15 +42,19 @@ os.execv(sys.argv[2], sys.argv[2:])
 def other_user(folder):
     """(spawn, sweep) of agents that run as users of their own. folder: root's, reached by all, listed by nobody else.
 
-    spawn() -> Popen, as Box wants it: a new uid, no capability, no new privileges, the system-call filter and no socket, limits, and a copy of what a box shows. sweep() kills whatever those users still run.
+    spawn() -> Popen, as Box wants it: a new uid, no capability, no new privileges, the system-call filter and no
+    socket, limits, and a copy of what a box shows. sweep() kills whatever those users still run.
     """
     from course_lib.grading.sandbox import borders, bubblewrap
 
     program = bubblewrap.seccomp_program()
     if os.geteuid() != 0 or program is None:
         raise borders.NoSandbox("without root, or on this machine type, there is no other user to run as")
-    # after the filter's first four steps (the architecture is right, the call's number is loaded): socket() is refused, as is the network with it
-    no_socket = struct.pack("=HBBIHBBI", 0x15, 0, 1, {"x86_64": 41, "aarch64": 198}[platform.machine()], 0x06, 0, 0, 0x50001)
+    # after the filter's first four steps (the architecture is right, the call's number is loaded): socket() is refused,
+    # as is the network with it
+    no_socket = struct.pack(
+        "=HBBIHBBI", 0x15, 0, 1, {"x86_64": 41, "aarch64": 198}[platform.machine()], 0x06, 0, 0, 0x50001
+    )
     settings = bubblewrap.job_settings(program[:32] + no_socket + program[32:])
     shown, used = Path(folder, "course"), []
     for outside, inside in borders.read_only():
@@ -66,9 +73,29 @@ def other_user(folder):
         home = Path(folder, f"home{uid}")
         home.mkdir(mode=0o700)
         os.chown(home, uid, uid)
-        environment = borders.ENVIRONMENT | {"HOME": str(home), "MPLCONFIGDIR": str(home), "TMPDIR": str(home), "PYTHONPATH": str(shown), "COURSE_BOX": json.dumps(settings)}
-        line = [borders.python(), "-s", "-P", "-c", LAUNCH, str(uid), borders.python(), "-s", "-P", "-m", "course_lib.grading.sandbox.inside.agent"]
-        return subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, bufsize=0)
+        environment = borders.ENVIRONMENT | {
+            "HOME": str(home),
+            "MPLCONFIGDIR": str(home),
+            "TMPDIR": str(home),
+            "PYTHONPATH": str(shown),
+            "COURSE_BOX": json.dumps(settings),
+        }
+        line = [
+            borders.python(),
+            "-s",
+            "-P",
+            "-c",
+            LAUNCH,
+            str(uid),
+            borders.python(),
+            "-s",
+            "-P",
+            "-m",
+            "course_lib.grading.sandbox.inside.agent",
+        ]
+        return subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, bufsize=0
+        )
 
     def sweep():
         for uid in used:
@@ -87,12 +114,18 @@ def users(root):
 
 
 def shown(grades, sha, people):
-    """The results that were made for this submission elsewhere, or ungraded(). The same file handed in by two is told apart by who submits."""
+    """The results that were made for this submission elsewhere, or ungraded(). The same file handed in by two is told
+    apart by who submits.
+    """
     found = grades.get(sha, [])
     if len(found) > 1:
         who = {p[k].casefold() for p in people for k in p} - {""}
         found = [g for g in found if {g["email"].casefold(), g["name"].casefold()} & who]
-    return found[0]["results"] if len(found) == 1 else gradescope.ungraded("your instructor grades it and shows the result here later")
+    return (
+        found[0]["results"]
+        if len(found) == 1
+        else gradescope.ungraded("your instructor grades it and shows the result here later")
+    )
 
 
 def graded(settings, files, sha, place):
@@ -111,16 +144,27 @@ def graded(settings, files, sha, place):
     folder = Path(tempfile.mkdtemp(dir=place))  # root's alone
     for name, data in files.items():
         write_atomic(folder / "submission" / name, data)
-    job = {"lab": settings["lab"], "student": "student", "submission_sha": sha, "spec_sha": settings["spec_sha"], "folder": str(folder / "submission")}
+    job = {
+        "lab": settings["lab"],
+        "student": "student",
+        "submission_sha": sha,
+        "spec_sha": settings["spec_sha"],
+        "folder": str(folder / "submission"),
+    }
     if spawn:
         job["tier"] = "container"
-    store.write_json(folder / "job.json", job | {"seed": store.seed_for(bytes.fromhex(settings["key"]), settings["lab"], sha), "others": []})
+    store.write_json(
+        folder / "job.json",
+        job | {"seed": store.seed_for(bytes.fromhex(settings["key"]), settings["lab"], sha), "others": []},
+    )
     try:
         result = grade_one(folder / "job.json", folder / "result.json", **({"spawn": spawn} if spawn else {}))
     finally:
         sweep()
     print(f"Graded behind {tier}: {result['status']} {result.get('reason', '')}")
-    for line in [f"flag: {f['kind']}: {f['evidence']}" for f in result["flags"]] + [f"cell {n} stopped: {why}" for n, why in result.get("cells_stopped", {}).items()]:
+    for line in [f"flag: {f['kind']}: {f['evidence']}" for f in result["flags"]] + [
+        f"cell {n} stopped: {why}" for n, why in result.get("cells_stopped", {}).items()
+    ]:
         print(line)
     return result
 
@@ -128,7 +172,12 @@ def graded(settings, files, sha, place):
 def main(root=ROOT):
     """Writes results.json whatever happens; a score only where one was earned."""
     started = time.time()
-    for name, mode in ((".", 0o711), ("source", 0o700), ("submission", 0o700), ("results", 0o700)):  # root's, before any code of a student runs
+    for name, mode in (
+        (".", 0o711),
+        ("source", 0o700),
+        ("submission", 0o700),
+        ("results", 0o700),
+    ):  # root's, before any code of a student runs
         os.chmod(root / name, mode)
     try:
         settings = json.loads((root / "source" / "autograder.json").read_text())
@@ -146,7 +195,10 @@ def main(root=ROOT):
         made = gradescope.ungraded(str(reason), time.time() - started)
     except Exception as error:  # ours, or a container that forbids too much: a person sees it, nobody loses a point
         print(f"{type(error).__name__}: {error}")
-        made = gradescope.ungraded("the grader could not run here; your instructor grades it elsewhere and shows the result here", time.time() - started)
+        made = gradescope.ungraded(
+            "the grader could not run here; your instructor grades it elsewhere and shows the result here",
+            time.time() - started,
+        )
     store.write_json(root / "results" / "results.json", made)
     return 0
 

@@ -1,8 +1,10 @@
 """One column of an instructor's own export of Canvas or Moodle, filled: every other byte of the file stays what it is.
 
-Canvas: the gradebook (Student, ID, SIS User ID, SIS Login ID, Section, then `Lab 04 (12345)` …, perhaps a row "Points Possible").
-Moodle: the grading worksheet of an assignment (Identifier, Full name, Email address, Status, Grade, …) or the gradebook's export.
-The files are edited as text, field by field: a CSV that is read and written again loses its quotes, line ends and BOM.
+Canvas: the gradebook (Student, ID, SIS User ID, SIS Login ID, Section, then `Lab 04 (12345)` …, perhaps a row "Points
+Possible").
+Moodle: the grading worksheet of an assignment (Identifier, Full name, Email address, Status, Grade, …) or the
+gradebook's export. The files are edited as text, field by field: a CSV that is read and written again loses its quotes,
+line ends and BOM.
 """
 
 import re
@@ -12,7 +14,10 @@ from pathlib import Path
 from course_lib.grading.records import store
 from course_lib.grading.reports.page import visible
 
-IDENTITY = {"student", "name", "full name", "id", "sis user id", "sis login id", "integration id", "identifier", "id number", "username", "email address", "email"}
+# fmt: off
+IDENTITY = {"student", "name", "full name", "id", "sis user id", "sis login id", "integration id", "identifier",
+    "id number", "username", "email address", "email"}
+# fmt: on
 FIRST, LAST = ("first name",), ("last name", "surname")
 NOT_POINTS = re.compile(r"\((percentage|letter|feedback)\)|feedback|comments|last modified|read only", re.I)
 NO_GRADES = IDENTITY | {*FIRST, *LAST, "section", "group", "groups", "institution", "department"}
@@ -79,7 +84,11 @@ def fits(header, lab):
     """Is this column the lab's: "Lab 04 (12345)", "Assignment: lab-4 (Real)", "LoRA and QLoRA (77)"?"""
     number, _, words = lab.partition("_")
     text = fold(re.sub(r"[\W_]+", " ", header))
-    return bool(re.search(rf"\blab ?0*{int(number)}\b", text) if number.isdigit() else None) or bool(words) and words.replace("_", " ") in text
+    return (
+        bool(re.search(rf"\blab ?0*{int(number)}\b", text) if number.isdigit() else None)
+        or bool(words)
+        and words.replace("_", " ") in text
+    )
 
 
 def find_column(headers, lab, kind, wanted=None):
@@ -90,18 +99,24 @@ def find_column(headers, lab, kind, wanted=None):
     else:
         choice = [h for h in headers if not NOT_POINTS.search(h) and (kind == "moodle" or re.search(r"\(\d+\)\s*$", h))]
         found = [i for i, h in enumerate(headers) if h in choice and fits(h, lab)]
-        if kind == "moodle" and "grade" in map(fold, headers) and "identifier" in map(fold, headers):  # a worksheet is of one assignment
+        if (
+            kind == "moodle" and "grade" in map(fold, headers) and "identifier" in map(fold, headers)
+        ):  # a worksheet is of one assignment
             found = [i for i, h in enumerate(headers) if fold(h) == "grade"]
     if len(found) != 1:
         asked = f"the column {wanted!r}" if wanted else f"the column of {lab}"
-        raise store.StoreError(f"{asked} is {'not there' if not found else 'there more than once'}: name it with --column; columns: {', '.join(choice) or ', '.join(headers)}")
+        raise store.StoreError(
+            f"{asked} is {'not there' if not found else 'there more than once'}: name it with --column; columns: "
+            f"{', '.join(choice) or ', '.join(headers)}"
+        )
     return found[0]
 
 
 def match(headers, rows, column, grades):
     """{index of a row: grade row}, and the indices of rows that are nobody's or could be several students'.
 
-    A row is found by an id, a login or an address (student, email, ids of the roster), and only without one by its name.
+    A row is found by an id, a login or an address (student, email, ids of the roster), and only without one by its
+    name.
     """
     strong, named = {}, {}
     for grade in grades:
@@ -119,7 +134,9 @@ def match(headers, rows, column, grades):
         cells += [m[1] for cell in cells if (m := re.fullmatch(r"participant ?(\d+)", cell))]
         names = [*cells, *(" ".join(reversed(cell.split(", ", 1))) for cell in cells if ", " in cell)]
         names += [f"{fold(row[i])} {fold(row[j])}" for i in first for j in last if max(i, j) < len(row)]
-        students = set().union(*(strong.get(cell, set()) for cell in cells)) or set().union(*(named.get(name, set()) for name in names))
+        students = set().union(*(strong.get(cell, set()) for cell in cells)) or set().union(
+            *(named.get(name, set()) for name in names)
+        )
         if len(students) == 1:
             found[index] = of[students.pop()]
         else:
@@ -145,7 +162,8 @@ def few(names):
 def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False):
     """(bytes, [notes]) of the file with the lab's column filled in. grades: rows as gradebook.rows gives them.
 
-    A student without a grade keeps the cell as it is, as does a cell that holds a word (Canvas's EX). Raises StoreError; nothing is written here.
+    A student without a grade keeps the cell as it is, as does a cell that holds a word (Canvas's EX). Raises
+    StoreError; nothing is written here.
     """
     text, encoding = read(path)
     delimiter, spans, values = table(text)
@@ -153,14 +171,18 @@ def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False
         raise store.StoreError(f"{path} has no students in it")
     headers = [h.strip().lstrip("\ufeff") for h in values[0]]
     if kind == "canvas" and not {"student", "id"} <= set(map(fold, headers)):
-        raise store.StoreError(f"{path} is no gradebook of Canvas: the columns Student and ID are missing (Grades → Export)")
+        raise store.StoreError(
+            f"{path} is no gradebook of Canvas: the columns Student and ID are missing (Grades → Export)"
+        )
     place = find_column(headers, lab, kind, column)
     graded = [g for g in grades if g["final"] is not None]
     if not graded:
         raise store.StoreError(f"nobody has a grade in {lab} yet: run `course grade {lab}` first")
     most = max(g["max"] + g["pending"] for g in graded)
     who = fold(headers[0]) == "student"
-    rows = {i: row for i, row in enumerate(values) if i and len(row) > place and not (who and fold(row[0]) in NO_STUDENT)}
+    rows = {
+        i: row for i, row in enumerate(values) if i and len(row) > place and not (who and fold(row[0]) in NO_STUDENT)
+    }
     indices = list(rows)
     found, nobody = match(headers, list(rows.values()), place, grades)
     found, nobody = {indices[i]: g for i, g in found.items()}, [indices[i] for i in nobody]
@@ -171,16 +193,27 @@ def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False
     possible = {p for p in map(number, possible) if p}
     if len(possible) == 1 and (out_of := possible.pop()) != most:
         if not scale:
-            raise store.StoreError(f"{headers[place]!r} is out of {out_of:g} points and {lab} of {most:g}: change it there and export anew, or give --scale to convert")
+            raise store.StoreError(
+                f"{headers[place]!r} is out of {out_of:g} points and {lab} of {most:g}: change it there and export "
+                "anew, or give --scale to convert"
+            )
     else:
         out_of = most
-    seen = [cell.strip() for row in values[1:] for header, cell in zip(headers, row) if fold(header) not in NO_GRADES and NUMBER.fullmatch(cell.strip())]
+    seen = [
+        cell.strip()
+        for row in values[1:]
+        for header, cell in zip(headers, row)
+        if fold(header) not in NO_GRADES and NUMBER.fullmatch(cell.strip())
+    ]
     comma = any("," in cell for cell in seen) and not any("." in cell for cell in seen)
 
     there = {g["student"] for g in found.values()}
     lost = [g["student"] for g in graded if g["student"] not in there]
     if lost and not skip_unmatched:
-        raise store.StoreError(f"not in {path}: {few(lost)}. Give the roster the column that the file has (an id or an address), or leave them out with --skip-unmatched")
+        raise store.StoreError(
+            f"not in {path}: {few(lost)}. Give the roster the column that the file has (an id or an address), or leave "
+            "them out with --skip-unmatched"
+        )
     notes, edits, replaced, kept = [], [], 0, []
     for index, grade in found.items():
         before = values[index][place].strip()
@@ -196,14 +229,25 @@ def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False
         new = f"{after:.2f}".rstrip("0").rstrip(".").replace(".", "," if comma else ".")
         start, end = spans[index][place]
         edits.append((start, end, f'"{new}"' if delimiter in new or text[start:end].startswith('"') else new))
-    notes.append(f"{headers[place]}: {len(edits)} cell{'' if len(edits) == 1 else 's'} filled" + (f", {replaced} of them had another number" if replaced else "") + (f"; out of {out_of:g}" if out_of != most else ""))
+    notes.append(
+        f"{headers[place]}: {len(edits)} cell{'' if len(edits) == 1 else 's'} filled"
+        + (f", {replaced} of them had another number" if replaced else "")
+        + (f"; out of {out_of:g}" if out_of != most else "")
+    )
     without = [g["student"] for g in found.values() if g["final"] is None]
-    for names, what in ((without, "without a grade, their cells are left as they are"), (kept, "left as they are, as they hold a word"), (lost, "not in the file, left out"),
-                        ([values[i][0] for i in nobody], "rows of the file that are no student of ours, left as they are")):
+    for names, what in (
+        (without, "without a grade, their cells are left as they are"),
+        (kept, "left as they are, as they hold a word"),
+        (lost, "not in the file, left out"),
+        ([values[i][0] for i in nobody], "rows of the file that are no student of ours, left as they are"),
+    ):
         if names:
             notes.append(f"{len(names)} {what}: {few(names)}")
     if reading := [g["student"] for g in graded if g["pending"]]:
-        notes.append(f"{len(reading)} have points still to be read (`course review {lab}`), which their grades leave out: {few(reading)}")
+        notes.append(
+            f"{len(reading)} have points still to be read (`course review {lab}`), which their grades leave out: "
+            f"{few(reading)}"
+        )
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text.encode(encoding), notes

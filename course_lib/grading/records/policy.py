@@ -7,9 +7,11 @@
     cap: 50                          # but never more percent than this
     counts: last                     # which attempt: last, best or last_on_time
     labs:
-      02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}}    # days, or another deadline
+      02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}}    # days, or another
+      deadline
 
-Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts and timezone. A lab without a deadline is never late.
+Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts
+and timezone. A lab without a deadline is never late.
 """
 
 import datetime
@@ -18,11 +20,18 @@ import re
 import zoneinfo
 from pathlib import Path
 
-from course_lib.platform import PACKAGE, safe_name
 from course_lib.grading.records import store
+from course_lib.platform import PACKAGE, safe_name
 
 COUNTS = ("last", "best", "last_on_time")
-DEFAULTS = {"timezone": None, "grace_minutes": 0.0, "percent_a_day": 0.0, "max_days": None, "cap": 100.0, "counts": "last"}
+DEFAULTS = {
+    "timezone": None,
+    "grace_minutes": 0.0,
+    "percent_a_day": 0.0,
+    "max_days": None,
+    "cap": 100.0,
+    "counts": "last",
+}
 
 
 def beside(submitted, path=None):
@@ -33,9 +42,11 @@ def beside(submitted, path=None):
 
 
 def read(path):
-    """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "grace_minutes", "percent_a_day", "max_days", "cap", "counts"}}; labs without an entry under None.
+    """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "grace_minutes", "percent_a_day",
+    "max_days", "cap", "counts"}}; labs without an entry under None.
 
-    Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students points.
+    Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students
+    points.
     """
     try:
         import yaml
@@ -54,20 +65,27 @@ def read(path):
         common = DEFAULTS | settings(plain, DEFAULTS, "the file")
         for lab in labs:
             known_lab(lab)
-        return {None: common | {"deadline": None, "extensions": {}}, **{lab: lab_policy(lab, given, common) for lab, given in labs.items()}}
+        return {
+            None: common | {"deadline": None, "extensions": {}},
+            **{lab: lab_policy(lab, given, common) for lab, given in labs.items()},
+        }
     except (ValueError, store.StoreError) as error:
         raise store.StoreError(f"the policy {path}: {error}") from None
 
 
 def known_lab(lab):
-    """Raises StoreError for a name that is no lab's. (The questions themselves are not imported: that costs a second of torch.)"""
+    """Raises StoreError for a name that is no lab's. (The questions themselves are not imported: that costs a second of
+    torch.)
+    """
     known = sorted(p.stem.removeprefix("lab") for p in (PACKAGE / "questions").glob("lab*.py"))
     if lab not in known:
         raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
 
 
 def texts(node, path, yaml):
-    """A YAML node as dicts, lists and strings: nothing is guessed (0123 is a student's number, `no` a name), and no key stands twice."""
+    """A YAML node as dicts, lists and strings: nothing is guessed (0123 is a student's number, `no` a name), and no key
+    stands twice.
+    """
     if node is None or isinstance(node, yaml.ScalarNode):
         return node.value if node is not None else None
     if isinstance(node, yaml.SequenceNode):
@@ -76,16 +94,22 @@ def texts(node, path, yaml):
     for key, value in node.value:
         name, line = texts(key, path, yaml), key.start_mark.line + 1
         if not isinstance(name, str) or name in found:
-            raise store.StoreError(f"the policy {path}, line {line}: {name} stands there twice" if isinstance(name, str) else f"the policy {path}, line {line}: a key must be a word")
+            raise store.StoreError(
+                f"the policy {path}, line {line}: {name} stands there twice"
+                if isinstance(name, str)
+                else f"the policy {path}, line {line}: a key must be a word"
+            )
         found[name] = texts(value, path, yaml)
     return found
 
 
 def expect(value, kind, what):
-    if value == "" and kind is dict:      # `labs:` with nothing after it
+    if value == "" and kind is dict:  # `labs:` with nothing after it
         return {}
     if not isinstance(value, kind):
-        raise ValueError(f"{what} must be {'a list of `key: value`' if kind is dict else 'one value'}, not {str(value)[:60]!r}")
+        raise ValueError(
+            f"{what} must be {'a list of `key: value`' if kind is dict else 'one value'}, not {str(value)[:60]!r}"
+        )
     return value
 
 
@@ -94,13 +118,18 @@ def settings(given, allowed, where):
     found = {}
     for key, value in given.items():
         if key not in allowed:
-            raise ValueError(f"{where}: {key!r} is no setting; settings: {', '.join(allowed)}" + (", labs" if where == "the file" else ""))
+            raise ValueError(
+                f"{where}: {key!r} is no setting; settings: {', '.join(allowed)}"
+                + (", labs" if where == "the file" else "")
+            )
         expect(value, str, key)
         if key == "timezone":
             try:
                 found[key] = zoneinfo.ZoneInfo(value)
             except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-                raise ValueError(f"timezone: {value!r} is no time zone; write a name like Europe/Berlin or UTC") from None
+                raise ValueError(
+                    f"timezone: {value!r} is no time zone; write a name like Europe/Berlin or UTC"
+                ) from None
         elif key == "counts":
             if value not in COUNTS:
                 raise ValueError(f"counts: {value!r} must be one of {', '.join(COUNTS)}")
@@ -112,7 +141,10 @@ def settings(given, allowed, where):
             except ValueError:
                 number = math.nan
             if not 0 <= number <= highest or (key == "max_days" and number % 1):
-                raise ValueError(f"{where}: {key}: {value!r} must be a {'whole ' if key == 'max_days' else ''}number from 0 to {highest:g}")
+                raise ValueError(
+                    f"{where}: {key}: {value!r} must be a {'whole ' if key == 'max_days' else ''}number from 0 to "
+                    f"{highest:g}"
+                )
             found[key] = number
     return found
 
@@ -157,7 +189,7 @@ def moment(text, zone, where):
 
 def later(when, days):
     """The same time on the clock some days later: a day in which the clocks change has 23 or 25 hours."""
-    return when + datetime.timedelta(days=days)     # Python's arithmetic within one zone is that of the wall clock
+    return when + datetime.timedelta(days=days)  # Python's arithmetic within one zone is that of the wall clock
 
 
 def of_lab(policy, lab):
@@ -165,9 +197,11 @@ def of_lab(policy, lab):
 
 
 def penalty(policy, lab, student, received):
-    """(days late, fraction of the points kept, reason) of a submission received at `received` (epoch seconds, whole seconds count). Pure; policy as from `read`, or None.
+    """(days late, fraction of the points kept, reason) of a submission received at `received` (epoch seconds, whole
+    seconds count). Pure; policy as from `read`, or None.
 
-    A day is one of the wall clock, begun days count whole, and each day's end has the grace minutes, too. On the very second of the deadline nobody is late.
+    A day is one of the wall clock, begun days count whole, and each day's end has the grace minutes, too. On the very
+    second of the deadline nobody is late.
     """
     rule = of_lab(policy, lab)
     due = rule["extensions"].get(student, rule["deadline"])
@@ -179,9 +213,22 @@ def penalty(policy, lab, student, received):
     while received > later(due, days).timestamp() + grace:
         days += 1
     if days == 0:
-        return 0, 1.0, ("on time" if received <= due.timestamp() else f"on time, within {rule['grace_minutes']:g} minutes of grace") + extended
+        return (
+            0,
+            1.0,
+            (
+                "on time"
+                if received <= due.timestamp()
+                else f"on time, within {rule['grace_minutes']:g} minutes of grace"
+            )
+            + extended,
+        )
     words = f"{days} day{'s' if days > 1 else ''} late{extended}"
     if rule["max_days"] is not None and days > rule["max_days"]:
         return days, 0.0, f"{words}, more than {rule['max_days']:g}: not counted"
     off = min(days * rule["percent_a_day"], rule["cap"])
-    return days, 1 - off / 100, f"{words}, {off:g} % off" + (" (the most)" if off < days * rule["percent_a_day"] else "")
+    return (
+        days,
+        1 - off / 100,
+        f"{words}, {off:g} % off" + (" (the most)" if off < days * rule["percent_a_day"] else ""),
+    )

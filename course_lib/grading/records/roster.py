@@ -1,4 +1,6 @@
-"""The class list: a CSV with the column student, and as it likes match, name, email and ids (canvas_id, sis_id, moodle_id …)."""
+"""The class list: a CSV with the column student, and as it likes match, name, email and ids (canvas_id, sis_id,
+moodle_id …).
+"""
 
 import csv
 import functools
@@ -8,8 +10,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-from course_lib.platform import safe_name
 from course_lib.grading.records import store
+from course_lib.platform import safe_name
 
 FIXED = ("student", "match", "name", "email")
 UNIQUE = ("canvas_id", "sis_id", "moodle_id", "id")
@@ -28,10 +30,12 @@ def beside(submitted, path=None):
 
 
 def read(path):
-    """[{"student" (as its folder is called), "match", "name", "email", "ids": {column: text}}], in the file's order. StoreError with one line."""
+    """[{"student" (as its folder is called), "match", "name", "email", "ids": {column: text}}], in the file's order.
+    StoreError with one line.
+    """
     try:
         data = Path(path).read_bytes()
-        try:      # Excel on Windows writes each of the three
+        try:  # Excel on Windows writes each of the three
             text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("cp1252")
@@ -42,34 +46,57 @@ def read(path):
     columns = {c: c.strip() for c in (rows[0] if rows else {}) if c and c.strip()}
     fixed = {c.lower(): c.lower() if c.lower() in FIXED else c for c in columns.values()}
     if "student" not in fixed:
-        raise store.StoreError(f"the roster {path} needs a column named student" + (f"; it has {', '.join(columns.values())}" if columns else " and a line for each student"))
+        raise store.StoreError(
+            f"the roster {path} needs a column named student"
+            + (f"; it has {', '.join(columns.values())}" if columns else " and a line for each student")
+        )
     found = []
     for number, row in enumerate(rows, 2):
-        row = {fixed[name.lower()]: unicodedata.normalize("NFC", (row.get(c) or "").strip()) for c, name in columns.items()}
-        if row["student"].casefold() == "points possible":      # the second line of a Canvas gradebook
+        row = {
+            fixed[name.lower()]: unicodedata.normalize("NFC", (row.get(c) or "").strip()) for c, name in columns.items()
+        }
+        if row["student"].casefold() == "points possible":  # the second line of a Canvas gradebook
             continue
         if not row["student"]:
             if any(row.values()):
-                raise store.StoreError(f"the roster {path}, line {number}: the column student is empty ({', '.join(v for v in row.values() if v)[:80]})")
+                raise store.StoreError(
+                    f"the roster {path}, line {number}: the column student is empty "
+                    f"({', '.join(v for v in row.values() if v)[:80]})"
+                )
             continue
-        found.append({"student": safe_name(row["student"]), "match": row.get("match") or row["student"], "name": row.get("name", ""), "email": row.get("email", ""), "ids": {c: v for c, v in row.items() if c not in FIXED}})
+        found.append(
+            {
+                "student": safe_name(row["student"]),
+                "match": row.get("match") or row["student"],
+                "name": row.get("name", ""),
+                "email": row.get("email", ""),
+                "ids": {c: v for c, v in row.items() if c not in FIXED},
+            }
+        )
     for what in ("student", "email", *(c for c in fixed.values() if c.lower() in UNIQUE)):
         seen = {}
         for student in found:
             value = (student[what] if what in FIXED else student["ids"][what]).casefold()
             if value and value in seen:
-                raise store.StoreError(f"the roster {path}: {seen[value]} and {student['student']} have the same {what} ({value[:60]})")
+                raise store.StoreError(
+                    f"the roster {path}: {seen[value]} and {student['student']} have the same {what} ({value[:60]})"
+                )
             seen[value] = student["student"]
     return found
 
 
-# ---- comparing names: order, case, accents and their encoding do not matter ----------------------------------------------
+# ---- comparing names: order, case, accents and their encoding do not matter
+# ----------------------------------------------
 
 
 @functools.lru_cache(maxsize=20_000)
 def words(text):
-    """The words of a name or file name, folded: "Müller, José-Maria" -> ("muller", "jose", "maria"). Vowel signs of other scripts are letters, Latin accents are not."""
-    plain = (c for c in unicodedata.normalize("NFKD", text.casefold()) if not ("\u0300" <= c <= "\u036f" or c in "'’‘`´"))
+    """The words of a name or file name, folded: "Müller, José-Maria" -> ("muller", "jose", "maria"). Vowel signs of
+    other scripts are letters, Latin accents are not.
+    """
+    plain = (
+        c for c in unicodedata.normalize("NFKD", text.casefold()) if not ("\u0300" <= c <= "\u036f" or c in "'’‘`´")
+    )
     return tuple("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in plain).split())
 
 
@@ -101,21 +128,32 @@ def by_text(roster, text):
     text = unicodedata.normalize("NFC", text)
     hits = {}
     for student in roster:
-        for needle in (student["match"], student["email"], *(v for c, v in student["ids"].items() if ID_COLUMN.search(c) and len(v) > 3)):
+        for needle in (
+            student["match"],
+            student["email"],
+            *(v for c, v in student["ids"].items() if ID_COLUMN.search(c) and len(v) > 3),
+        ):
             if bounded(needle, text):
                 hits.setdefault(len(needle), []).append(student)
     if hits:
         return hits[max(hits)]
     seen = set(words(text))
-    return [s for s in roster if (len(mine := words(s["name"] or s["student"])) > 1 and seen.issuperset(mine)) or (mine and any(same_name(s, w) for w in seen if len(w) > 5))]
+    return [
+        s
+        for s in roster
+        if (len(mine := words(s["name"] or s["student"])) > 1 and seen.issuperset(mine))
+        or (mine and any(same_name(s, w) for w in seen if len(w) > 5))
+    ]
 
 
 def by_id(roster, value, columns=()):
     """Those with this id in one of the columns (none named: in any column of ids, or as student)."""
-    plain = lambda text: re.sub(r"^participant\s*", "", str(text).strip().casefold())      # noqa: E731  Moodle writes "Participant 1234" into its worksheets
+    plain = lambda text: re.sub(r"^participant\s*", "", str(text).strip().casefold())  # noqa: E731  Moodle writes "Participant 1234" into its worksheets
     found = []
     for student in roster:
-        mine = [v for c, v in student["ids"].items() if (c.lower() in columns if columns else ID_COLUMN.search(c))] + ([] if columns else [student["student"], student["match"]])
+        mine = [v for c, v in student["ids"].items() if (c.lower() in columns if columns else ID_COLUMN.search(c))] + (
+            [] if columns else [student["student"], student["match"]]
+        )
         if plain(value) in [plain(v) for v in mine if v]:
             found.append(student)
     return found
@@ -124,8 +162,9 @@ def by_id(roster, value, columns=()):
 def find(roster, hints):
     """(student of the roster whom the hints mean, note or ""). Raises NotMatched.
 
-    hints: [(what, text)] in the order of trust; what: "canvas_id", "moodle_id", "id" (any column), "email", "name", "file name", "manifest".
-    The first that names exactly one student decides; one that names several leaves the choice among them to the next.
+    hints: [(what, text)] in the order of trust; what: "canvas_id", "moodle_id", "id" (any column), "email", "name",
+    "file name", "manifest". The first that names exactly one student decides; one that names several leaves the choice
+    among them to the next.
     """
     among, narrowed = roster, False
     for what, text in hints:
@@ -141,7 +180,7 @@ def find(roster, hints):
             hits = [s for s in among if s["student"] == safe_name(text)]
         else:
             hits = by_id(among, text, {"id": (), "canvas_id": ("canvas_id", "id")}.get(what, (what,)))
-            if what == "canvas_id" and not hits:      # a namesake with another id is somebody else
+            if what == "canvas_id" and not hits:  # a namesake with another id is somebody else
                 among = [s for s in among if not s["ids"].get("canvas_id")]
         hits = list({s["student"]: s for s in hits}.values())
         if len(hits) == 1:
@@ -154,7 +193,14 @@ def find(roster, hints):
     add = column and f"add the column {'sis_id' if column == 'id' else column} with {safe_name(known[column])}"
     if narrowed:
         both = ", ".join(s["student"] for s in among[:-1][:4]) + f" or {among[-1]['student']}"
-        raise NotMatched(f"{who} may be {both}: " + (f"{add} to the line of the one who is meant" if column else "rename the file, or write what tells them apart into the column match"))
+        raise NotMatched(
+            f"{who} may be {both}: "
+            + (
+                f"{add} to the line of the one who is meant"
+                if column
+                else "rename the file, or write what tells them apart into the column match"
+            )
+        )
     if column:
         raise NotMatched(f"no student of the roster is {who}: {add} to the line of the one who is meant")
     raise NotMatched("no student of the roster is named in the file's name: rename the file or add a `match` column")

@@ -1,7 +1,8 @@
-"""Submissions and results on disk: one folder a submission, one atomic file a result. Nothing is kept in memory between jobs.
+"""Submissions and results on disk: one folder a submission, one atomic file a result. Nothing is kept in memory between
+jobs.
 
-    submissions/LAB/STUDENT/SUBMISSION_SHA/{notebook.ipynb, work/STAGE/…, meta.json}
-    grades/LAB/STUDENT/SUBMISSION_SHA/SPEC_SHA.json
+submissions/LAB/STUDENT/SUBMISSION_SHA/{notebook.ipynb, work/STAGE/…, meta.json}
+grades/LAB/STUDENT/SUBMISSION_SHA/SPEC_SHA.json
 """
 
 import contextlib
@@ -28,11 +29,15 @@ class StoreError(Exception):
 
 
 def write_json(path, value):
-    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n")
+    write_atomic(
+        path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
+    )
 
 
 def secret(grades=GRADES):
-    """The seed of all hidden inputs: env COURSE_SECRET, else grades/.secret, made at first use and readable by its owner only."""
+    """The seed of all hidden inputs: env COURSE_SECRET, else grades/.secret, made at first use and readable by its
+    owner only.
+    """
     if os.environ.get("COURSE_SECRET"):
         return os.environ["COURSE_SECRET"].encode()
     path = Path(grades) / ".secret"
@@ -47,12 +52,18 @@ def secret(grades=GRADES):
         except FileExistsError:
             pass
         except OSError as error:
-            raise StoreError(f"cannot write {path} ({error.strerror or error}): grades are kept in the folder {grades}, make it writable") from None
+            raise StoreError(
+                f"cannot write {path} ({error.strerror or error}): grades are kept in the folder {grades}, make it "
+                "writable"
+            ) from None
         finally:
             fresh.unlink(missing_ok=True)
     value = path.read_text().strip()
     if len(value) < 32:
-        raise StoreError(f"{path} is damaged: put back the copy you keep, or remove it and grade everything again (hidden inputs change).")
+        raise StoreError(
+            f"{path} is damaged: put back the copy you keep, or remove it and grade everything again (hidden inputs "
+            "change)."
+        )
     return value.encode()
 
 
@@ -63,7 +74,11 @@ def seed_for(key, lab, submission_sha):
 
 def spec_sha(lab):
     """What a grade depends on besides the submission: the lab's questions, the comparison, the scoring. 16 hex digits."""
-    files = [PACKAGE / "questions" / f"lab{lab}.py", *(PACKAGE / "questions" / f"{n}.py" for n in ("core", "compare", "invoke", "ambient", "wire")), *sorted((PACKAGE / "evaluation").glob("*.py"))]
+    files = [
+        PACKAGE / "questions" / f"lab{lab}.py",
+        *(PACKAGE / "questions" / f"{n}.py" for n in ("core", "compare", "invoke", "ambient", "wire")),
+        *sorted((PACKAGE / "evaluation").glob("*.py")),
+    ]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0" + (file.read_bytes() if file.exists() else b"") + b"\0")
@@ -72,7 +87,9 @@ def spec_sha(lab):
 
 @functools.cache
 def code_sha():
-    """Of all the course's Python, as it was when first asked: two machines that grade one class have the same. 16 hex digits."""
+    """Of all the course's Python, as it was when first asked: two machines that grade one class have the same. 16 hex
+    digits.
+    """
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):
         digest.update(str(file.relative_to(PACKAGE)).encode() + b"\0" + file.read_bytes() + b"\0")
@@ -99,7 +116,9 @@ def submissions(lab, root=SUBMISSIONS):
     """[(student, sha, folder, meta)] of a lab, by student, the oldest first."""
     found = []
     for meta_path in sorted(Path(root, lab).glob("*/*/meta.json")):
-        found.append((meta_path.parent.parent.name, meta_path.parent.name, meta_path.parent, read_meta(meta_path.parent)))
+        found.append(
+            (meta_path.parent.parent.name, meta_path.parent.name, meta_path.parent, read_meta(meta_path.parent))
+        )
     return sorted(found, key=lambda s: (s[0], s[3].get("received", 0)))
 
 
@@ -127,13 +146,19 @@ def validate(result):
     if result["status"] in ("ungradable", "infra_error"):
         need(not result["questions"] and result.get("reason"), "a result without a grade has a reason and no scores")
     for question in result["questions"]:
-        need(type(question.get("id")) is str and [q.get("id") for q in result["questions"]].count(question["id"]) == 1, f"question id {question.get('id')!r}")
+        need(
+            type(question.get("id")) is str and [q.get("id") for q in result["questions"]].count(question["id"]) == 1,
+            f"question id {question.get('id')!r}",
+        )
         score, most = question.get("score"), question.get("max")
         need(type(most) in (int, float) and math.isfinite(most) and most >= 0, f"{question['id']}: max")
         if question.get("status") == "needs_review":
             need(score is None, f"{question['id']}: a question to be read has no score yet")
             continue
-        need(type(score) in (int, float) and math.isfinite(score) and 0 <= score <= most + 1e-9, f"{question['id']}: score {score} of {most}")
+        need(
+            type(score) in (int, float) and math.isfinite(score) and 0 <= score <= most + 1e-9,
+            f"{question['id']}: score {score} of {most}",
+        )
     return result
 
 
@@ -146,16 +171,29 @@ def read_result(path):
 
 
 def standing(lab, student, sha, spec, grades=GRADES):
-    """The result that counts for a submission under a spec: valid, and of this very submission and spec. None if there is none."""
+    """The result that counts for a submission under a spec: valid, and of this very submission and spec. None if there
+    is none.
+    """
     result = read_result(result_path(lab, student, sha, spec, grades))
-    mine = result is not None and (result["lab"], result["student"], result["submission_sha"], result["spec_sha"]) == (lab, student, sha, spec)
+    mine = result is not None and (result["lab"], result["student"], result["submission_sha"], result["spec_sha"]) == (
+        lab,
+        student,
+        sha,
+        spec,
+    )
     return result if mine else None
 
 
 def keep_result(path, result):
-    """Writes a result, unless one with a grade is there: the first valid one wins. Returns the one that stands. Raises StoreError (not valid), OSError (not written)."""
+    """Writes a result, unless one with a grade is there: the first valid one wins. Returns the one that stands. Raises
+    StoreError (not valid), OSError (not written).
+    """
     there, result = read_result(path), validate(result)
-    if there is not None and there["status"] != "infra_error" and (there["submission_sha"], there["spec_sha"]) == (result["submission_sha"], result["spec_sha"]):
+    if (
+        there is not None
+        and there["status"] != "infra_error"
+        and (there["submission_sha"], there["spec_sha"]) == (result["submission_sha"], result["spec_sha"])
+    ):
         return there
     write_json(path, result)
     return result
@@ -163,9 +201,11 @@ def keep_result(path, result):
 
 @contextlib.contextmanager
 def locked(lab, grades=GRADES):
-    """One writer of a lab's results at a time. The lock goes with its process, also after kill -9. Raises StoreError if it is taken, or the store cannot be written.
+    """One writer of a lab's results at a time. The lock goes with its process, also after kill -9. Raises StoreError if
+    it is taken, or the store cannot be written.
 
-    Without it nothing would be wrong (results are whole files, equal by their seed), only done twice; so a file system that knows no locks is no obstacle.
+    Without it nothing would be wrong (results are whole files, equal by their seed), only done twice; so a file system
+    that knows no locks is no obstacle.
     """
     import fcntl  # not on Windows, where students import this module
 
@@ -174,12 +214,18 @@ def locked(lab, grades=GRADES):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # job files hold seeds
         fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StoreError(f"cannot write to {folder} ({error.strerror or error}): grades are kept in the folder {grades}, make it writable") from None
+        raise StoreError(
+            f"cannot write to {folder} ({error.strerror or error}): grades are kept in the folder {grades}, make it "
+            "writable"
+        ) from None
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StoreError(f"{lab} is being graded already ({os.pread(fd, 200, 0).decode(errors='replace').strip() or 'just started'}): wait for it, or stop it") from None
+            raise StoreError(
+                f"{lab} is being graded already "
+                f"({os.pread(fd, 200, 0).decode(errors='replace').strip() or 'just started'}): wait for it, or stop it"
+            ) from None
         except OSError:
             pass
         with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
@@ -187,7 +233,11 @@ def locked(lab, grades=GRADES):
             for left in Path(grades, lab).glob("*/*/.*.tmp"):  # of a process that was killed while it wrote
                 if time.time() - left.stat().st_mtime > 3600:
                     left.unlink()
-            os.pwrite(fd, f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M')}\n".encode(), 0)
+            os.pwrite(
+                fd,
+                f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M')}\n".encode(),
+                0,
+            )
         yield
     finally:
         os.close(fd)
@@ -202,7 +252,8 @@ def totals(result):
     return round(sum(q["score"] for q in scored), 4), round(sum(q["max"] for q in scored), 4), round(pending, 4)
 
 
-# ---- what people add: marks of written answers, append-only --------------------------------------------------------------
+# ---- what people add: marks of written answers, append-only
+# --------------------------------------------------------------
 
 
 def marks_path(lab, grades=GRADES):
@@ -210,14 +261,16 @@ def marks_path(lab, grades=GRADES):
 
 
 def append_line(path, value):
-    """Appends one JSON line, on disk when it returns. Raises StoreError where nothing could be written; what was there stays."""
+    """Appends one JSON line, on disk when it returns. Raises StoreError where nothing could be written; what was there
+    stays.
+    """
     line, path = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n", Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":     # a kill or a full disk cut the last line: it stays, alone
+            if size and os.pread(fd, 1, size - 1) != b"\n":  # a kill or a full disk cut the last line: it stays, alone
                 line = b"\n" + line
             if os.write(fd, line) != len(line):
                 raise OSError("the disk is full")
@@ -239,7 +292,8 @@ def read_lines(path):
 
 
 def append_mark(lab, mark, grades=GRADES):
-    """Appends one mark {"student", "submission_sha", "question", "score" (None takes the mark back), "comment", "by", "at"} and is on disk when it returns.
+    """Appends one mark {"student", "submission_sha", "question", "score" (None takes the mark back), "comment", "by",
+    "at"} and is on disk when it returns.
 
     Raises StoreError where nothing could be written.
     """
@@ -250,7 +304,9 @@ def append_mark(lab, mark, grades=GRADES):
 
 
 def marks(lab, grades=GRADES):
-    """{(student, submission_sha, question): the last mark}. Lines that were cut off are passed over; a mark that was taken back is not there."""
+    """{(student, submission_sha, question): the last mark}. Lines that were cut off are passed over; a mark that was
+    taken back is not there.
+    """
     found = {}
     for mark in read_lines(marks_path(lab, grades)):
         try:
@@ -265,11 +321,26 @@ def marks(lab, grades=GRADES):
 
 
 def with_marks(result, given):
-    """A copy of a result whose written questions carry their marks (never more than the question's points), `given` as from `marks`."""
+    """A copy of a result whose written questions carry their marks (never more than the question's points), `given` as
+    from `marks`.
+    """
     if result is None or not result["questions"]:
         return result
     questions = []
     for question in result["questions"]:
-        mark = given.get((result["student"], result["submission_sha"], question["id"])) if question["status"] == "needs_review" else None
-        questions.append(question if mark is None else {**question, "score": min(float(mark["score"]), question["max"]), "status": "marked", "message": mark.get("comment", "")})
+        mark = (
+            given.get((result["student"], result["submission_sha"], question["id"]))
+            if question["status"] == "needs_review"
+            else None
+        )
+        questions.append(
+            question
+            if mark is None
+            else {
+                **question,
+                "score": min(float(mark["score"]), question["max"]),
+                "status": "marked",
+                "message": mark.get("comment", ""),
+            }
+        )
     return {**result, "questions": questions}

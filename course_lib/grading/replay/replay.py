@@ -1,8 +1,10 @@
-"""`course replay LAB`: trains handed-in models again from the seed and recipe in their record, and compares the losses with the handed-in log.
+"""`course replay LAB`: trains handed-in models again from the seed and recipe in their record, and compares the losses
+with the handed-in log.
 
-The first 20 steps for everybody; all steps for a random sample (drawn from the class's secret), for one student, and for those whose first steps differ. Only the
-course's own trainer runs, with the record's numbers inside the course's bounds; nothing of a student is executed. The outcome is a flag with its evidence for
-`course audit`, never a score. Students with one recipe and one seed share one replay.
+The first 20 steps for everybody; all steps for a random sample (drawn from the class's secret), for one student, and
+for those whose first steps differ. Only the course's own trainer runs, with the record's numbers inside the course's
+bounds; nothing of a student is executed. The outcome is a flag with its evidence for `course audit`, never a score.
+Students with one recipe and one seed share one replay.
 """
 
 import argparse
@@ -20,10 +22,13 @@ from course_lib.grading.replay.trainers import OWN_CHOICES, TRAINERS, NoReplay
 from course_lib.platform import device_and_dtype, safe_name
 
 FIRST = 20  # steps
-# Nats by which a loss may differ: made on a machine that says the same of itself, or on another one (GPU, other torch). Measured on CPUs, recipes of labs 02 and 03:
-# first 20 steps, other threads 0, other vector instructions 1e-6, weights at the start off by 1e-3 of themselves (TF32's precision) 0.002; 183 steps, other
+# Nats by which a loss may differ: made on a machine that says the same of itself, or on another one (GPU, other torch).
+# Measured on CPUs, recipes of labs 02 and 03:
+# first 20 steps, other threads 0, other vector instructions 1e-6, weights at the start off by 1e-3 of themselves
+# (TF32's precision) 0.002; 183 steps, other
 # vector instructions 2e-4, start off by 1e-4 of itself 0.02. Forward in bf16
-# against fp32, as where a GPU's log is replayed on a CPU: first 20 steps 4e-4, 120 steps 0.004. A CUDA run against a CPU replay was not measured.
+# against fp32, as where a GPU's log is replayed on a CPU: first 20 steps 4e-4, 120 steps 0.004. A CUDA run against a
+# CPU replay was not measured.
 SAME, OTHER = 0.001, 0.01
 LATER = 20  # times as much after the first steps: small differences grow
 
@@ -40,7 +45,14 @@ def log_of(record):
     log = record.get("log")
     if log is None:
         raise NoReplay("the record holds no log: it was made by an older course_lib")
-    good = type(log) is list and 0 < len(log) <= 1000 and all(type(e) is list and len(e) == 2 and type(e[0]) is int and e[0] >= 0 and type(e[1]) in (int, float) for e in log)
+    good = (
+        type(log) is list
+        and 0 < len(log) <= 1000
+        and all(
+            type(e) is list and len(e) == 2 and type(e[0]) is int and e[0] >= 0 and type(e[1]) in (int, float)
+            for e in log
+        )
+    )
     if not good or any(not math.isfinite(e[1]) for e in log) or len({e[0] for e in log}) != len(log):
         raise NoReplay("the record's log makes no sense")
     return dict(log)
@@ -72,9 +84,11 @@ def first_difference(handed_in, again, tolerance):
 
 
 def bases_of(parent, folder, student, submitted):
-    """[(whose, model)] that a training may have begun from: the shipped one, and what this student has handed in of that stage."""
-    from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
+    """[(whose, model)] that a training may have begun from: the shipped one, and what this student has handed in of
+    that stage.
+    """
     from course_lib.grading.scoring import models
+    from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
 
     if parent is None:
         return [("", None)]
@@ -86,7 +100,10 @@ def bases_of(parent, folder, student, submitted):
         model.load_state_dict({n: t.float() for n, t in weights.items() if ".lora_" not in n})
         return [("the base in the file", model)]
     found, seen = [], set()
-    for whose, place in [("the shipped model", SHIPPED / parent), *(("the student's own", p) for p in sorted(Path(submitted).glob(f"*/{safe_name(student)}/*/work/{parent}")))]:
+    for whose, place in [
+        ("the shipped model", SHIPPED / parent),
+        *(("the student's own", p) for p in sorted(Path(submitted).glob(f"*/{safe_name(student)}/*/work/{parent}"))),
+    ]:
         try:
             if whose != "the shipped model":
                 models.check_model(place, parent)
@@ -101,16 +118,20 @@ def bases_of(parent, folder, student, submitted):
 
 def key_of(record, base):
     """What a replay is a function of."""
-    digest = hashlib.sha256(json.dumps([record.get(k) for k in ("stage", "recipe", "data", "lora", "job", "beta")], sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps([record.get(k) for k in ("stage", "recipe", "data", "lora", "job", "beta")], sort_keys=True).encode()
+    )
     for tensor in base.state_dict().values() if base is not None else ():
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
 def replay(record, folder, student, submitted, steps, known):
-    """One handed-in model against its training done again: {"outcome": "replays" | "differs" | "unknown start", "evidence"}. NoReplay where it cannot be done.
+    """One handed-in model against its training done again: {"outcome": "replays" | "differs" | "unknown start",
+    "evidence"}. NoReplay where it cannot be done.
 
-    known: {key: {step: loss}} of the replays so far. The loss of step 0 depends on the start alone: it tells which parent it was.
+    known: {key: {step: loss}} of the replays so far. The loss of step 0 depends on the start alone: it tells which
+    parent it was.
     """
     import copy
     import platform
@@ -134,21 +155,39 @@ def replay(record, folder, student, submitted, steps, known):
         again = known[key]
         different = first_difference(handed_in, again, tolerance)
         if different is None:
-            return {"outcome": "replays", "evidence": f"{len(set(handed_in) & set(again))} losses agree{f', from {whose}' if whose else ''}"}
+            return {
+                "outcome": "replays",
+                "evidence": f"{len(set(handed_in) & set(again))} losses agree{f', from {whose}' if whose else ''}",
+            }
         starts.append((different[0] == 0 and parent is not None, different))
     known_starts = [d for unknown, d in starts if not unknown]
     if not known_starts:
-        return {"outcome": "unknown start", "evidence": f"it started neither from the shipped {parent} model nor from one that this student has handed in"}
+        return {
+            "outcome": "unknown start",
+            "evidence": f"it started neither from the shipped {parent} model nor from one that this student has handed "
+            "in",
+        }
     step, was, now = max(known_starts)
-    words = f"the log does not replay: step {step}, loss {was:.3f} handed in, {now:.3f} replayed" if was == was else f"the log has no step {step}"
-    return {"outcome": "differs", "evidence": words + ("" if tolerance == SAME else f" (made on {str(record.get('made_on'))[:80]}, replayed on {here})")}
+    words = (
+        f"the log does not replay: step {step}, loss {was:.3f} handed in, {now:.3f} replayed"
+        if was == was
+        else f"the log has no step {step}"
+    )
+    return {
+        "outcome": "differs",
+        "evidence": words
+        + ("" if tolerance == SAME else f" (made on {str(record.get('made_on'))[:80]}, replayed on {here})"),
+    }
 
 
-# ---- a lab -------------------------------------------------------------------------------------------------------------
+# ---- a lab
+# -------------------------------------------------------------------------------------------------------------
 
 
 def handed_in_models(lab, submitted):
-    """[(student, sha, folder of the model, record)] of the attempts that count; models that cannot be read are left to `course grade`."""
+    """[(student, sha, folder of the model, record)] of the attempts that count; models that cannot be read are left to
+    `course grade`.
+    """
     from course_lib.grading.scoring import models
     from course_lib.questions import core
 
@@ -160,16 +199,25 @@ def handed_in_models(lab, submitted):
         for stage in stages:
             try:
                 models.check_model(folder / "work" / stage, stage)
-                found.append((student, sha, folder / "work" / stage, models.header(folder / "work" / stage / "model.safetensors")[1]))
+                found.append(
+                    (
+                        student,
+                        sha,
+                        folder / "work" / stage,
+                        models.header(folder / "work" / stage / "model.safetensors")[1],
+                    )
+                )
             except models.BadModel:
                 continue
     return found
 
 
 def replay_lab(lab, sample=0, student=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True):
-    """Replays a lab and appends a flag for each log that does not to grades/LAB/replay.jsonl. Returns [{"student", "outcome", "steps", "evidence"}].
+    """Replays a lab and appends a flag for each log that does not to grades/LAB/replay.jsonl. Returns [{"student",
+    "outcome", "steps", "evidence"}].
 
-    sample: so many students, drawn from the class's secret, are trained to the end, and so is everyone whose first steps differ; student: only this one, to the end.
+    sample: so many students, drawn from the class's secret, are trained to the end, and so is everyone whose first
+    steps differ; student: only this one, to the end.
     """
     import contextlib
     import io
@@ -186,7 +234,9 @@ def replay_lab(lab, sample=0, student=None, grades=store.GRADES, submitted=store
     names = sorted({m[0] for m in found})
     to_the_end = {student} if student is not None else set(draw.sample(names, min(sample, len(names))))
     rows, known = [], {}
-    for who, sha, folder, record in tqdm(found, desc=f"replaying {lab}", unit="model", disable=not progress, file=sys.stderr):
+    for who, sha, folder, record in tqdm(
+        found, desc=f"replaying {lab}", unit="model", disable=not progress, file=sys.stderr
+    ):
         with contextlib.redirect_stdout(io.StringIO()):
             try:
                 outcome, steps = replay(record, folder, who, submitted, FIRST, known), FIRST
@@ -194,11 +244,22 @@ def replay_lab(lab, sample=0, student=None, grades=store.GRADES, submitted=store
                     outcome, steps = replay(record, folder, who, submitted, None, known), None
             except NoReplay as reason:
                 outcome, steps = {"outcome": "no replay", "evidence": str(reason)}, 0
-            except Exception as error:  # a record is a student's text: what trips over it is not held against the others
+            except (
+                Exception
+            ) as error:  # a record is a student's text: what trips over it is not held against the others
                 outcome, steps = {"outcome": "no replay", "evidence": f"{type(error).__name__}: {str(error)[:200]}"}, 0
         row = {"student": who, "submission_sha": sha, "steps": "all" if steps is None else steps, **outcome}
         if outcome["outcome"] == "differs":
-            store.append_line(Path(grades, lab, "replay.jsonl"), {"student": who, "submission_sha": sha, "kind": "log does not replay", "evidence": outcome["evidence"], "at": round(time.time(), 3)})
+            store.append_line(
+                Path(grades, lab, "replay.jsonl"),
+                {
+                    "student": who,
+                    "submission_sha": sha,
+                    "kind": "log does not replay",
+                    "evidence": outcome["evidence"],
+                    "at": round(time.time(), 3),
+                },
+            )
         rows.append(row)
     return rows
 
@@ -208,9 +269,17 @@ def main(argv=None):
     from rich.table import Table
     from rich.text import Text
 
-    parser = argparse.ArgumentParser(prog="course replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="course replay", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("lab")
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="train N of them, drawn by chance, to the end, and those whose first steps differ (minutes each)")
+    parser.add_argument(
+        "--sample",
+        type=int,
+        default=0,
+        metavar="N",
+        help="train N of them, drawn by chance, to the end, and those whose first steps differ (minutes each)",
+    )
     parser.add_argument("--student", help="only this one, to the end")
     arguments = parser.parse_args(argv)
     rows = replay_lab(arguments.lab, arguments.sample, arguments.student)

@@ -1,4 +1,6 @@
-"""The course's trainers, called again from the recipe and seed in a handed-in record (replay.py). The record is a student's text: every number is checked first."""
+"""The course's trainers, called again from the recipe and seed in a handed-in record (replay.py). The record is a
+student's text: every number is checked first.
+"""
 
 import dataclasses
 import math
@@ -9,7 +11,9 @@ class NoReplay(Exception):
 
 
 def config_of(kind, recipe, presets):
-    """The dataclass `kind` of a record's recipe, every count at most four times the largest preset's. NoReplay for anything else."""
+    """The dataclass `kind` of a record's recipe, every count at most four times the largest preset's. NoReplay for
+    anything else.
+    """
     from course_lib.grading.scoring import models
 
     values = {}
@@ -50,7 +54,8 @@ def same_data(record, rows):
         raise NoReplay("it was trained on other data than the lab's recipe")
 
 
-# ---- one trainer for each stage: (record, base model or None, on_step) ---------------------------------------------------------
+# ---- one trainer for each stage: (record, base model or None, on_step)
+# ---------------------------------------------------------
 
 
 def pretrain(record, base, on_step):
@@ -65,7 +70,13 @@ def pretrain(record, base, on_step):
     affordable(sum(math.prod(shape) for shape in models.reference_shapes(config.model).values()), config.batch)
     same_data(record, pretrain_rows("train", config.documents))
     # without the validations on the way, which draw nothing and take half the time of the first steps
-    stage.pretrain("laptop", whole(recipe, "seed"), on_step=on_step, config=dataclasses.replace(config, validations=0), progress=False)
+    stage.pretrain(
+        "laptop",
+        whole(recipe, "seed"),
+        on_step=on_step,
+        config=dataclasses.replace(config, validations=0),
+        progress=False,
+    )
 
 
 def sft(record, base, on_step):
@@ -87,7 +98,9 @@ def fine_tune(record, base, rows, config, on_step):
 
 
 def lora(record, base, on_step):
-    """`base` is the one in the handed-in file, whose never-seen rows are told apart already; for four bits the assistant itself, as the file holds only what NF4 left of it."""
+    """`base` is the one in the handed-in file, whose never-seen rows are told apart already; for four bits the
+    assistant itself, as the file holds only what NF4 left of it.
+    """
     from course_lib.grading.scoring import models
     from course_lib.stages import lora as stage
     from course_lib.stages.nf4 import quantize_base
@@ -102,7 +115,9 @@ def lora(record, base, on_step):
         raise NoReplay(f"the course knows no job {str(job)[:40]!r}")
     start = quantize_base(stage.fresh_rows(base)) if recipe.get("four_bits") is True else base
     model = stage.add_lora(start, adapter["rank"], adapter["alpha"], adapter["targets"], whole(recipe, "seed"))
-    fine_tune(record, model, job_rows(job, "train", config.examples) + pretrain_rows("train", config.replay), config, on_step)
+    fine_tune(
+        record, model, job_rows(job, "train", config.examples) + pretrain_rows("train", config.replay), config, on_step
+    )
 
 
 def reward(record, base, on_step):
@@ -111,7 +126,14 @@ def reward(record, base, on_step):
 
     config = config_of(type(PRESETS["laptop"]), record["recipe"], PRESETS)
     affordable(base.parameter_count(), 2 * config.batch * 200)  # an answer with its prompt has at most so many tokens
-    train_reward(preference_rows("train", config.rows), config, base, whole(record["recipe"], "seed"), on_step=on_step, progress=False)
+    train_reward(
+        preference_rows("train", config.rows),
+        config,
+        base,
+        whole(record["recipe"], "seed"),
+        on_step=on_step,
+        progress=False,
+    )
 
 
 def dpo(record, base, on_step):
@@ -123,7 +145,15 @@ def dpo(record, base, on_step):
     if type(beta) not in (int, float) or not 0 < beta < 100:
         raise NoReplay(f"the recipe's beta = {str(beta)[:40]} is no sensible number")
     affordable(base.parameter_count(), 2 * config.batch * 200)
-    stage.dpo(preference_rows("train", config.rows), config, assistant(base), whole(record["recipe"], "seed"), beta, on_step=on_step, progress=False)
+    stage.dpo(
+        preference_rows("train", config.rows),
+        config,
+        assistant(base),
+        whole(record["recipe"], "seed"),
+        beta,
+        on_step=on_step,
+        progress=False,
+    )
 
 
 def safe(record, base, on_step):
@@ -131,8 +161,21 @@ def safe(record, base, on_step):
     from course_lib.stages.sft import SFTConfig
 
     config_of(SFTConfig, record["recipe"], stage.PRESETS)
-    stage.refuse(record["recipe"].get("size") if record["recipe"].get("size") in stage.PRESETS else "laptop", whole(record["recipe"], "seed"), base, on_step=on_step, progress=False)
+    stage.refuse(
+        record["recipe"].get("size") if record["recipe"].get("size") in stage.PRESETS else "laptop",
+        whole(record["recipe"], "seed"),
+        base,
+        on_step=on_step,
+        progress=False,
+    )
 
 
-TRAINERS = {"pretrain": (pretrain, None), "sft": (sft, "pretrain"), "lora": (lora, "file"), "reward": (reward, "sft"), "dpo": (dpo, "sft"), "safe": (safe, "helpful")}
+TRAINERS = {
+    "pretrain": (pretrain, None),
+    "sft": (sft, "pretrain"),
+    "lora": (lora, "file"),
+    "reward": (reward, "sft"),
+    "dpo": (dpo, "sft"),
+    "safe": (safe, "helpful"),
+}
 OWN_CHOICES = "its training depends on the student's own rows, rewards or principles, which the record does not hold"

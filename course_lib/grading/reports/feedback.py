@@ -1,12 +1,17 @@
-"""`course feedback LAB`: one self-contained page a student: what failed, which kind of error, which mistake it looks like, the hint, where to read again.
+"""`course feedback LAB`: one self-contained page a student: what failed, which kind of error, which mistake it looks
+like, the hint, where to read again.
 
-What a student may see. A graded run calls the student's functions with hidden inputs, and the student's code decides much of what comes back: an exception's text and class name, a wrong value, what it
-prints. Shown word for word, each is a way to carry hidden inputs out ("raise ValueError(repr(x))"), and the grader's own words quote them too ("yours 3.1, expected 2.7"; "the surprise of [4, 7]").
-So no text of a graded call is shown. Each is looked up among phrases that stood in the course's source before the student's code ran, and only the phrase is shown, with "…" in place of every number
-and name: a label, mistake, hint or section of the questions' source (`phrases`), a kind of difference (`KINDS`), a class of exception of Python itself (`EXCEPTIONS`). What is left to a student is the
-choice among such phrases: a few bits a case, as the score itself is; and the inputs are other ones for each submission. With `check` in the notebook they see the full words, on public inputs.
-What cells print while they are run (before any hidden input enters the sandbox), why a cell stopped, and what is measured of a handed-in model (means over hidden data, on the trusted side) is shown.
-Everything is escaped and capped.
+What a student may see. A graded run calls the student's functions with hidden inputs, and the student's code decides
+much of what comes back: an exception's text and class name, a wrong value, what it prints. Shown word for word, each is
+a way to carry hidden inputs out ("raise ValueError(repr(x))"), and the grader's own words quote them too ("yours 3.1,
+expected 2.7"; "the surprise of [4, 7]"). So no text of a graded call is shown. Each is looked up among phrases that
+stood in the course's source before the student's code ran, and only the phrase is shown, with "…" in place of every
+number and name: a label, mistake, hint or section of the questions' source (`phrases`), a kind of difference (`KINDS`),
+a class of exception of Python itself (`EXCEPTIONS`). What is left to a student is the choice among such phrases: a few
+bits a case, as the score itself is; and the inputs are other ones for each submission. With `check` in the notebook
+they see the full words, on public inputs. What cells print while they are run (before any hidden input enters the
+sandbox), why a cell stopped, and what is measured of a handed-in model (means over hidden data, on the trusted side) is
+shown. Everything is escaped and capped.
 """
 
 import argparse
@@ -19,11 +24,12 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from course_lib.platform import PACKAGE, write_atomic
 from course_lib.grading.records import store
 from course_lib.grading.reports import page
+from course_lib.platform import PACKAGE, write_atomic
 
-KINDS = {  # a pattern of a message of questions/{compare,core,invoke}.py or grading/box.py: what a student is told of it
+# a pattern of a message of questions/{compare,core,invoke}.py or grading/box.py: what a student is told of it
+KINDS = {
     r"the shape is \[": "the shape is not the expected one",
     r"the dtype is ": "the dtype is not the expected one",
     r"values are NaN$": "there are NaN values",
@@ -38,9 +44,18 @@ KINDS = {  # a pattern of a message of questions/{compare,core,invoke}.py or gra
     r"^there is no \w+": "no function of this name was found after running your cells",
     r"is .{1,80}, not a function$": "this name is not a function after running your cells",
 }
-STATUS = {"todo": "not written yet", "timeout": "it took too long and was stopped", "oom": "it used too much memory and was stopped", "killed": "the process died", "missing": "no function of this name was found after running your cells",
-          "protocol": "its reply could not be read", "error": "it stopped with an error", "fail": "the result is not what was asked for"}
-EXCEPTIONS = ("TypeError", "ValueError", "IndexError", "KeyError", "AttributeError", "NameError", "UnboundLocalError", "RuntimeError", "ZeroDivisionError", "AssertionError", "RecursionError", "ImportError", "ModuleNotFoundError", "StopIteration", "OverflowError")
+# fmt: off
+STATUS = {"todo": "not written yet", "timeout": "it took too long and was stopped",
+    "oom": "it used too much memory and was stopped", "killed": "the process died",
+    "missing": "no function of this name was found after running your cells",
+          "protocol": "its reply could not be read", "error": "it stopped with an error",
+              "fail": "the result is not what was asked for"}
+# fmt: on
+# fmt: off
+EXCEPTIONS = ("TypeError", "ValueError", "IndexError", "KeyError", "AttributeError", "NameError", "UnboundLocalError",
+    "RuntimeError", "ZeroDivisionError", "AssertionError", "RecursionError", "ImportError", "ModuleNotFoundError",
+    "StopIteration", "OverflowError")
+# fmt: on
 CAPS = {"comment": 4000, "answer": 20_000, "log": 4000, "line": 500}
 
 
@@ -49,7 +64,9 @@ CAPS = {"comment": 4000, "answer": 20_000, "log": 4000, "line": 500}
 
 @lru_cache
 def phrases(lab):
-    """({text: text}, [(pattern, shown)]) of all texts in the source of a lab's questions: constants as they are, f-strings with "…" for each of their holes."""
+    """({text: text}, [(pattern, shown)]) of all texts in the source of a lab's questions: constants as they are,
+    f-strings with "…" for each of their holes.
+    """
     texts, patterns = {}, []
     folder = PACKAGE / "questions"
     for file in (folder / f"lab{lab}.py", folder / "core.py", folder / "invoke.py"):
@@ -58,8 +75,15 @@ def phrases(lab):
                 texts[node.value] = node.value
             if isinstance(node, ast.JoinedStr):
                 parts = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
-                if sum(c.isalpha() for part in parts if part for c in part) > 6:       # f"{a}: {b}" would match anything
-                    patterns.append((re.compile("".join("(?s:.{0,300}?)" if part is None else re.escape(part) for part in parts)), "".join("…" if part is None else part for part in parts)))
+                if sum(c.isalpha() for part in parts if part for c in part) > 6:  # f"{a}: {b}" would match anything
+                    patterns.append(
+                        (
+                            re.compile(
+                                "".join("(?s:.{0,300}?)" if part is None else re.escape(part) for part in parts)
+                            ),
+                            "".join("…" if part is None else part for part in parts),
+                        )
+                    )
     return texts, sorted(patterns, key=lambda p: -len(p[1]))
 
 
@@ -78,7 +102,10 @@ def reduced(status, message, lab):
         name = message.partition(":")[0]
         return f"it stopped with a {name}" if name in EXCEPTIONS else STATUS["error"]
     if status != "fail":
-        return next((told for pattern, told in KINDS.items() if told.startswith("not run") and re.search(pattern, message)), STATUS.get(status, STATUS["fail"]))
+        return next(
+            (told for pattern, told in KINDS.items() if told.startswith("not run") and re.search(pattern, message)),
+            STATUS.get(status, STATUS["fail"]),
+        )
     kind = next((told for pattern, told in KINDS.items() if re.search(pattern, message)), None)
     cuts = [at.start() for at in re.finditer(": ", message)]
     label = next((found for at in cuts[:4] if (found := known(message[:at], lab))), None)
@@ -88,7 +115,11 @@ def reduced(status, message, lab):
 def told(case, lab):
     """[(label, text)] that explain a failed case of a function question."""
     lines = [("What went wrong", reduced(case["status"], case["message"] or "", lab))]
-    return lines + [(label, text) for label, key in (("This looks like", "mistake"), ("Hint", "hint"), ("Re-read", "reread")) if case.get(key) and (text := known(case[key], lab))]
+    return lines + [
+        (label, text)
+        for label, key in (("This looks like", "mistake"), ("Hint", "hint"), ("Re-read", "reread"))
+        if case.get(key) and (text := known(case[key], lab))
+    ]
 
 
 def explained(question):
@@ -101,21 +132,41 @@ def explained(question):
 
 
 def sheet(lab, row, questions):
-    """What a student sees, as plain data: {"title", "head": [lines], "questions": [{"title", "points", "cases": [("passed" | "not passed" | "not run", name, [(label, text)])], "texts": [(label, text)]}], "after": [(title, text)]}.
+    """What a student sees, as plain data: {"title", "head": [lines], "questions": [{"title", "points", "cases":
+    [("passed" | "not passed" | "not run", name, [(label, text)])], "texts": [(label, text)]}], "after": [(title,
+    text)]}.
 
     `questions`: {id: question object}. Texts are a student's or the instructor's own: escape them."""
     result, head, after = row["result"], [], []
     if result is None or not result["questions"]:
-        head.append({"ungradable": f"It could not be graded: {result['reason']}. A person looks at it; this is no 0." if result else ""}.get(row["status"]) or "Not graded yet. This is no 0.")
+        head.append(
+            {
+                "ungradable": f"It could not be graded: {result['reason']}. A person looks at it; this is no 0."
+                if result
+                else ""
+            }.get(row["status"])
+            or "Not graded yet. This is no 0."
+        )
     else:
-        head.append(f"{row['score']:g} of {row['max']:g} points" + (f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""))
+        head.append(
+            f"{row['score']:g} of {row['max']:g} points"
+            + (f", and {row['pending']:g} more still to be read by a person" if row["pending"] else "")
+        )
         if row["penalty"]:
-            head.append(f"Late by {row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}: {row['penalty']:g} points are taken off. It counts with {row['final']:g}.")
-    if row["status"] in ("graded", "partial"):      # elsewhere the reason speaks to the instructor
+            head.append(
+                f"Late by {row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}: {row['penalty']:g} points "
+                f"are taken off. It counts with {row['final']:g}."
+            )
+    if row["status"] in ("graded", "partial"):  # elsewhere the reason speaks to the instructor
         head += [reason for reason in row["reason"].split("; ") if reason and reason != "not in the roster"]
     made = [shown(lab, q, questions.get(q["id"])) for q in (result or {}).get("questions", [])]
     if stopped := (result or {}).get("cells_stopped"):
-        after.append(("Cells that stopped when your notebook was run from the top", "\n".join(f"cell {number}: {why}" for number, why in list(stopped.items())[:20])))
+        after.append(
+            (
+                "Cells that stopped when your notebook was run from the top",
+                "\n".join(f"cell {number}: {why}" for number, why in list(stopped.items())[:20]),
+            )
+        )
     if notes := (result or {}).get("notes"):
         after.append(("Notes", "\n".join(map(str, notes[:20]))))
     if log := (result or {}).get("log_cells", "").strip():
@@ -129,40 +180,79 @@ def shown(lab, question, definition):
 
     title, score = getattr(definition, "title", "") or question["id"], question["score"]
     points = f"{score:g} of {question['max']:g}" if score is not None else f"not read yet, {question['max']:g}"
-    made = {"title": title, "points": f"{points} {'point' if question['max'] == 1 else 'points'}", "full": score is not None and score >= question["max"] - 1e-9, "cases": [], "texts": []}
+    made = {
+        "title": title,
+        "points": f"{points} {'point' if question['max'] == 1 else 'points'}",
+        "full": score is not None and score >= question["max"] - 1e-9,
+        "cases": [],
+        "texts": [],
+    }
     if question["status"] in ("needs_review", "marked"):
-        made["texts"] = [("Your answer", question.get("answer", "")[: CAPS["answer"]] or "(empty)")] + ([("Comment", question["message"])] if question["status"] == "marked" and question["message"] else [])
-    elif isinstance(definition, core.ArtifactQuestion):     # measured on the trusted side, of a model that cannot write into the message
+        made["texts"] = [("Your answer", question.get("answer", "")[: CAPS["answer"]] or "(empty)")] + (
+            [("Comment", question["message"])] if question["status"] == "marked" and question["message"] else []
+        )
+    elif isinstance(
+        definition, core.ArtifactQuestion
+    ):  # measured on the trusted side, of a model that cannot write into the message
         made["texts"] = [("What was measured", case["message"]) for case in question["cases"] if case["message"]]
     else:
         why = explained(question)
-        made["cases"] = [(word(case), case["name"], told(case, lab) if any(case is each for each in why) else []) for case in question["cases"]]
+        made["cases"] = [
+            (word(case), case["name"], told(case, lab) if any(case is each for each in why) else [])
+            for case in question["cases"]
+        ]
     return made
 
 
 def word(case):
-    return "passed" if case["status"] == "pass" else "not run" if (case["message"] or "").startswith("not run") else "not passed"
+    return (
+        "passed"
+        if case["status"] == "pass"
+        else "not run"
+        if (case["message"] or "").startswith("not run")
+        else "not passed"
+    )
 
 
 SIGNS = {"passed": ("good", "✓"), "not run": ("soft", "○"), "not passed": ("bad", "✗")}
 
 
 def as_html(made):
-    body = [f"<h1>{page.escape(made['title'], 200)}</h1>", *(f'<p class="{"big" if n == 0 else "soft"}">{page.escape(line, CAPS["line"])}</p>' for n, line in enumerate(made["head"]))]
+    body = [
+        f"<h1>{page.escape(made['title'], 200)}</h1>",
+        *(
+            f'<p class="{"big" if n == 0 else "soft"}">{page.escape(line, CAPS["line"])}</p>'
+            for n, line in enumerate(made["head"])
+        ),
+    ]
     for question in made["questions"]:
-        body.append(f'<section><h2>{page.escape(question["title"], 200)} <span class="{"good" if question["full"] else "soft"}">· {page.escape(question["points"], 80)}</span></h2>')
+        body.append(
+            f"<section><h2>{page.escape(question['title'], 200)} <span "
+            f'class="{"good" if question["full"] else "soft"}">· {page.escape(question["points"], 80)}</span></h2>'
+        )
         if question["cases"]:
             rows = []
             for state, name, lines in question["cases"]:
                 mark = '<span class="{}" aria-hidden="true">{}</span>'.format(*SIGNS[state])
-                notes = "".join(f"<div><b>{label}:</b> {page.escape(text, CAPS['line'])}</div>" for label, text in lines)
+                notes = "".join(
+                    f"<div><b>{label}:</b> {page.escape(text, CAPS['line'])}</div>" for label, text in lines
+                )
                 rows.append(f"<li>{mark} {page.escape(name, 300)}: <b>{state}</b>{notes}</li>")
             body.append(f'<ul class="cases">{"".join(rows)}</ul>')
-        body += [f'<h3>{label}</h3><div class="text" dir="auto">{page.escape(text, CAPS["answer"])}</div>' for label, text in question["texts"]]
+        body += [
+            f'<h3>{label}</h3><div class="text" dir="auto">{page.escape(text, CAPS["answer"])}</div>'
+            for label, text in question["texts"]
+        ]
         body.append("</section>")
-    body += [f"<h2>{page.escape(title, 200)}</h2><pre>{page.escape(text, CAPS['log'])}</pre>" for title, text in made["after"]]
+    body += [
+        f"<h2>{page.escape(title, 200)}</h2><pre>{page.escape(text, CAPS['log'])}</pre>"
+        for title, text in made["after"]
+    ]
     if any(question["cases"] for question in made["questions"]):
-        body.append('<p class="soft">Graded on inputs that nobody knows beforehand, so no values are shown here. <code>check("…")</code> in your notebook shows them for public inputs.</p>')
+        body.append(
+            '<p class="soft">Graded on inputs that nobody knows beforehand, so no values are shown here. '
+            '<code>check("…")</code> in your notebook shows them for public inputs.</p>'
+        )
     return page.page(made["title"], "\n".join(body))
 
 
@@ -179,9 +269,11 @@ def as_text(made):
 
 
 def write(lab, folder, text=False, grades=store.GRADES, submitted=store.SUBMISSIONS):
-    """Writes a page for each student who handed in (and a .txt beside it if `text`) and mapping.csv. Returns [(student, path)].
+    """Writes a page for each student who handed in (and a .txt beside it if `text`) and mapping.csv. Returns [(student,
+    path)].
 
-    File names are HMACs under the class's secret: the same each time, and nobody guesses another's. Raises StoreError where there is nothing, or the folder cannot be written."""
+    File names are HMACs under the class's secret: the same each time, and nobody guesses another's. Raises StoreError
+    where there is nothing, or the folder cannot be written."""
     from course_lib.questions import core
 
     rows = page.rows_of(lab, grades, submitted)
@@ -198,7 +290,9 @@ def write(lab, folder, text=False, grades=store.GRADES, submitted=store.SUBMISSI
             write_atomic(Path(folder, f"{name}.html"), as_html(content).encode())
             if text:
                 write_atomic(Path(folder, f"{name}.txt"), as_text(content).encode())
-            table.writerow([page.neutral(row["student"]), page.neutral(row["name"]), page.neutral(row["email"]), f"{name}.html"])
+            table.writerow(
+                [page.neutral(row["student"]), page.neutral(row["name"]), page.neutral(row["email"]), f"{name}.html"]
+            )
             made.append((row["student"], Path(folder, f"{name}.html")))
         write_atomic(Path(folder, "mapping.csv"), out.getvalue().encode())
     except OSError as error:

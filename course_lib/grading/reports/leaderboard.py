@@ -1,8 +1,11 @@
-"""`course leaderboard [LAB]`: the assistants that a class handed in, on one hidden exam, with intervals, and with ties shown as ties.
+"""`course leaderboard [LAB]`: the assistants that a class handed in, on one hidden exam, with intervals, and with ties
+shown as ties.
 
-The exam's seed comes from the class's secret, so nobody can train on it, and all models take the same rows. A model is read by the trusted loader (grading/models.py):
-nothing that a student wrote is executed. The rank is 1 + the number of models that are better by a paired bootstrap (Chiang et al. 2024, 2403.04132): who cannot be told
-apart shares a rank. Each model's exam is one file in grades/.leaderboard, written whole or not at all: killed and started again, the command goes on. The result is grades/LAB/leaderboard.json.
+The exam's seed comes from the class's secret, so nobody can train on it, and all models take the same rows. A model is
+read by the trusted loader (grading/models.py): nothing that a student wrote is executed. The rank is 1 + the number of
+models that are better by a paired bootstrap (Chiang et al. 2024, 2403.04132): who cannot be told
+apart shares a rank. Each model's exam is one file in grades/.leaderboard, written whole or not at all: killed and
+started again, the command goes on. The result is grades/LAB/leaderboard.json.
 """
 
 import argparse
@@ -17,13 +20,18 @@ from course_lib.grading.records import store
 from course_lib.grading.scoring import models
 
 LAB, STAGE = "11_evaluation_and_release", "release"
-EACH, ROUNDS = 400, 2000      # rows of a group: twice as many as for a grade, to tell more models apart; rounds of the bootstrap
+EACH, ROUNDS = (
+    400,
+    2000,
+)  # rows of a group: twice as many as for a grade, to tell more models apart; rounds of the bootstrap
 
 
 def right_of(folder, rows, cache):
-    """[right of each row] of one handed-in model: out of `cache` if it is there, else examined and written there. Raises BadModel, ArtifactError."""
-    from course_lib.stages.artifacts import load_folder
+    """[right of each row] of one handed-in model: out of `cache` if it is there, else examined and written there.
+    Raises BadModel, ArtifactError.
+    """
     from course_lib.evaluation.release import take
+    from course_lib.stages.artifacts import load_folder
 
     try:
         right = json.loads(cache.read_text())
@@ -45,17 +53,24 @@ def claimed(folder):
 
 
 def rank(rounds):
-    """{name: rank} of {name: scores in each round, the same draws for all}: 1 + how many are better in 97.5 % of the rounds."""
+    """{name: rank} of {name: scores in each round, the same draws for all}: 1 + how many are better in 97.5 % of the
+    rounds.
+    """
     better = lambda other, mine: float(np.percentile(other - mine, 2.5)) > 0
-    return {name: 1 + sum(better(other, mine) for key, other in rounds.items() if key != name) for name, mine in rounds.items()}
+    return {
+        name: 1 + sum(better(other, mine) for key, other in rounds.items() if key != name)
+        for name, mine in rounds.items()
+    }
 
 
 def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True):
-    """{"lab", "rows", "board": [{"student", "rank", "score", "low", "high", the axes, "tokens"}], "left_out": [{"student", "reason"}]}, the best first. StoreError where nothing was collected."""
+    """{"lab", "rows", "board": [{"student", "rank", "score", "low", "high", the axes, "tokens"}], "left_out":
+    [{"student", "reason"}]}, the best first. StoreError where nothing was collected.
+    """
     from tqdm import tqdm
 
-    from course_lib.stages.artifacts import ArtifactError
     from course_lib.evaluation.release import AXES, axes, exam, resampled_axes
+    from course_lib.stages.artifacts import ArtifactError
 
     latest = store.latest(lab, submitted)
     if not latest:
@@ -66,16 +81,35 @@ def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progr
     for student, sha, folder, _ in tqdm(latest, desc="examining", unit="model", disable=not progress, file=sys.stderr):
         model = Path(folder, "work", STAGE)
         try:
-            right, tokens = right_of(model, rows, Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json")), claimed(model)
-        except (models.BadModel, ArtifactError, RuntimeError) as reason:        # RuntimeError: weights with which torch cannot compute
+            right, tokens = (
+                right_of(model, rows, Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json")),
+                claimed(model),
+            )
+        except (
+            models.BadModel,
+            ArtifactError,
+            RuntimeError,
+        ) as reason:  # RuntimeError: weights with which torch cannot compute
             left_out.append({"student": student, "reason": str(reason).splitlines()[0]})
             continue
         taken = [{**row, "right": r} for row, r in zip(rows, right)]
         got, rounds[student] = axes(taken), resampled_axes(taken, ROUNDS)["score"]
         low, high = (float(x) for x in np.percentile(rounds[student], [2.5, 97.5]))
-        board.append({"student": student, "score": got["score"], "low": low, "high": high, **{axis: got[axis] for axis in AXES}, "tokens": tokens})
+        board.append(
+            {
+                "student": student,
+                "score": got["score"],
+                "low": low,
+                "high": high,
+                **{axis: got[axis] for axis in AXES},
+                "tokens": tokens,
+            }
+        )
     ranks = rank(rounds)
-    board = sorted(({"rank": ranks[row["student"]], **row} for row in board), key=lambda row: (row["rank"], -row["score"], row["student"]))
+    board = sorted(
+        ({"rank": ranks[row["student"]], **row} for row in board),
+        key=lambda row: (row["rank"], -row["score"], row["student"]),
+    )
     result = {"lab": lab, "rows": len(rows), "board": board, "left_out": left_out}
     store.write_json(Path(grades, lab, "leaderboard.json"), result)
     return result
@@ -87,17 +121,35 @@ def table(result):
     from rich.text import Text
 
     shown = Table(title=f"{result['lab']}: {len(result['board'])} assistants on {result['rows']} hidden rows")
-    for column, side in (("rank", "right"), ("student", "left"), ("score", "right"), ("95 % interval", "right"), ("helpful", "right"), ("harmless", "right"), ("truthful", "right"), ("tokens, by its record", "right")):
+    for column, side in (
+        ("rank", "right"),
+        ("student", "left"),
+        ("score", "right"),
+        ("95 % interval", "right"),
+        ("helpful", "right"),
+        ("harmless", "right"),
+        ("truthful", "right"),
+        ("tokens, by its record", "right"),
+    ):
         shown.add_column(column, justify=side)
     shared = [row["rank"] for row in result["board"]]
     for row in result["board"]:
         place = f"{row['rank']}{' =' if shared.count(row['rank']) > 1 else ''}"
-        shown.add_row(place, Text(row["student"]), f"{row['score']:.3f}", f"{row['low']:.3f} – {row['high']:.3f}", *(f"{row[axis]:.3f}" for axis in ("helpful", "harmless", "truthful")), f"{row['tokens']:,}" if row["tokens"] is not None else "?")
+        shown.add_row(
+            place,
+            Text(row["student"]),
+            f"{row['score']:.3f}",
+            f"{row['low']:.3f} – {row['high']:.3f}",
+            *(f"{row[axis]:.3f}" for axis in ("helpful", "harmless", "truthful")),
+            f"{row['tokens']:,}" if row["tokens"] is not None else "?",
+        )
     return shown
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="course leaderboard", description="Rank the assistants that were handed in, on hidden data")
+    parser = argparse.ArgumentParser(
+        prog="course leaderboard", description="Rank the assistants that were handed in, on hidden data"
+    )
     parser.add_argument("lab", nargs="?", default=LAB, metavar="LAB")
     parser.add_argument("--json", action="store_true", help="print the result as JSON and no table")
     options = parser.parse_args(argv)
@@ -110,7 +162,11 @@ def main(argv=None):
         print("Stopped. The models that were examined are kept; run the same command again to go on.", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"cannot write to {store.GRADES} ({error.strerror}): free some space or choose a folder you may write to; nothing was changed", file=sys.stderr)
+        print(
+            f"cannot write to {store.GRADES} ({error.strerror}): free some space or choose a folder you may write to; "
+            "nothing was changed",
+            file=sys.stderr,
+        )
         return 2
     if options.json:
         print(json.dumps(result, ensure_ascii=False))

@@ -1,13 +1,15 @@
-"""The look of every page that the grader writes: one stylesheet, one way to put text into HTML. No page loads anything from elsewhere.
+"""The look of every page that the grader writes: one stylesheet, one way to put text into HTML. No page loads anything
+from elsewhere.
 
-Students' text is hostile: it goes through `escape` (HTML) or is set as textContent (review_page.py), and its invisible characters become visible.
+Students' text is hostile: it goes through `escape` (HTML) or is set as textContent (review_page.py), and its invisible
+characters become visible.
 """
 
 import html
 import re
 import unicodedata
 
-CAP = 4000      # characters of any one text on a page
+CAP = 4000  # characters of any one text on a page
 FORMULA = "=+-@|%＝＋－＠"  # what a spreadsheet, an old one or an East Asian one, may take for the start of a formula
 
 STYLE = """
@@ -30,11 +32,18 @@ label { max-width: 100%; } .row { display: flex; flex-wrap: wrap; gap: .5rem; al
 
 
 def visible(text, cap=CAP):
-    """Text whose invisible characters (controls, bidi overrides, lone surrogates; not the joiners that scripts and emoji need) read as [U+202E], at most `cap` characters of it."""
+    """Text whose invisible characters (controls, bidi overrides, lone surrogates; not the joiners that scripts and
+    emoji need) read as [U+202E], at most `cap` characters of it.
+    """
     text = str(text)
     if len(text) > cap:
         text = text[:cap] + f" … ({len(text) - cap} characters more)"
-    return "".join(c if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") else f"[U+{ord(c):04X}]" for c in text.replace("\r\n", "\n"))
+    return "".join(
+        c
+        if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        else f"[U+{ord(c):04X}]"
+        for c in text.replace("\r\n", "\n")
+    )
 
 
 def neutral(value):
@@ -55,9 +64,14 @@ def escape(text, cap=CAP):
 
 
 def page(title, body):
-    """A whole self-contained HTML document. `title` is text, `body` is HTML. The policy in it forbids scripts and whatever lies elsewhere."""
+    """A whole self-contained HTML document. `title` is text, `body` is HTML. The policy in it forbids scripts and
+    whatever lies elsewhere.
+    """
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="Content-Security-Policy" content="{policy}"><meta name="referrer" content="no-referrer">'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta '
+        f'http-equiv="Content-Security-Policy" content="{policy}"><meta name="referrer" content="no-referrer">'
+    )
     return f'<!doctype html>\n<html lang="en"><head>{head}<title>{escape(title, 200)}</title><style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n'
 
 
@@ -65,12 +79,20 @@ def table(columns, rows, numeric=()):
     """An HTML table of texts; the columns named in `numeric` are set to the right."""
     side = lambda column: ' class="n"' if column in numeric else ""
     head = "".join(f'<th scope="col"{side(c)}>{escape(c)}</th>' for c in columns)
-    lines = "".join("<tr>" + "".join(f"<td{side(c)}>{escape(cell)}</td>" for c, cell in zip(columns, row, strict=True)) + "</tr>" for row in rows)
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(columns[0])} and more"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    lines = "".join(
+        "<tr>" + "".join(f"<td{side(c)}>{escape(cell)}</td>" for c, cell in zip(columns, row, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(columns[0])} and '
+        f'more"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    )
 
 
 def rows_of(lab, grades, submitted):
-    """The gradebook's rows of a lab, those with a submission. StoreError with one line for an unknown lab and where nothing was handed in."""
+    """The gradebook's rows of a lab, those with a submission. StoreError with one line for an unknown lab and where
+    nothing was handed in.
+    """
     from course_lib.grading.records import gradebook, policy, store
 
     policy.known_lab(lab)
@@ -83,11 +105,17 @@ def rows_of(lab, grades, submitted):
 def graded_or_broken(lab, grades, submitted):
     """Those of rows_of that were graded or found ungradable. StoreError where there are none."""
     rows = rows_of(lab, grades, submitted)
-    return [row for row in rows if row["result"] is not None and row["result"]["status"] != "infra_error"] or not_graded(lab, rows)
+    return [
+        row for row in rows if row["result"] is not None and row["result"]["status"] != "infra_error"
+    ] or not_graded(lab, rows)
 
 
 def not_graded(lab, rows):
     from course_lib.grading.records import store
 
     older = any(row["status"] == "older questions" for row in rows)
-    raise store.StoreError(f"{lab} was graded with older questions: run `course grade {lab}` again" if older else f"nothing of {lab} is graded yet: run `course grade {lab}` first")
+    raise store.StoreError(
+        f"{lab} was graded with older questions: run `course grade {lab}` again"
+        if older
+        else f"nothing of {lab} is graded yet: run `course grade {lab}` first"
+    )

@@ -1,4 +1,6 @@
-"""The page of `course review`: its HTML and its script. Whatever comes from a student is set as textContent; the server's policy allows no other script."""
+"""The page of `course review`: its HTML and its script. Whatever comes from a student is set as textContent; the
+server's policy allows no other script.
+"""
 
 HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Review</title>

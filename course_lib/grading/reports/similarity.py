@@ -1,12 +1,17 @@
-"""`course similarity LAB`: pairs of submissions whose code agrees more than separate work would. A question to ask, never a verdict, never a score.
+"""`course similarity LAB`: pairs of submissions whose code agrees more than separate work would. A question to ask,
+never a verdict, never a score.
 
-Fingerprints are winnowed k-grams (Schleimer, Wilkerson and Aiken 2003, the method of MOSS) over the syntax tree of each top-level statement: names that are not of Python or of a library, texts, numbers,
-comments, docstrings, annotations, line breaks and the order of functions do not count. What stands in the student notebook is taken out, and what a quarter of the class shares: the lab's own idiom.
-What is left is weighted by its rarity, log(students / students who have it). A pair's share is the weight that both have over the weight of the smaller of the two.
+Fingerprints are winnowed k-grams (Schleimer, Wilkerson and Aiken 2003, the method of MOSS) over the syntax tree of each
+top-level statement: names that are not of Python or of a library, texts, numbers, comments, docstrings, annotations,
+line breaks and the order of functions do not count. What stands in the student notebook is taken out, and what a
+quarter of the class shares: the lab's own idiom. What is left is weighted by its rarity, log(students / students who
+have it). A pair's share is the weight that both have over the weight of the smaller of the two.
 An index from fingerprint to students gives the pairs; no two texts are compared.
 
-Measured on the banks of answers (tests/grading/test_similarity.py; labs 01 to 11, classes of 72): of 6,678 pairs who wrote every answer differently 0 are shown; of 66 whole copies with other names, comments, layout
-and order 66; of 66 who copied every second answer 42. Students who have whole answers word for word in common by chance are shown more often (837 of 19,470 pairs that drew from one bank): look at what is equal.
+Measured on the banks of answers (tests/grading/test_similarity.py; labs 01 to 11, classes of 72): of 6,678 pairs who
+wrote every answer differently 0 are shown; of 66 whole copies with other names, comments, layout
+and order 66; of 66 who copied every second answer 42. Students who have whole answers word for word in common by chance
+are shown more often (837 of 19,470 pairs that drew from one bank): look at what is equal.
 Lab 00 has two answers of a line each: too short to tell. 300 notebooks of lab 04, no two texts equal: 2.0 s.
 """
 
@@ -22,16 +27,16 @@ from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 
-from course_lib.platform import ROOT, write_atomic
 from course_lib.grading.records import store
 from course_lib.grading.reports import page
 from course_lib.grading.scoring import signs
 from course_lib.notebook import cells as notebooks
+from course_lib.platform import ROOT, write_atomic
 
-K, WINDOW = 14, 5           # tokens of a k-gram; of so many neighbours one is kept
-COMMON = 0.25               # a fingerprint that more of the class have is the lab's idiom
+K, WINDOW = 14, 5  # tokens of a k-gram; of so many neighbours one is kept
+COMMON = 0.25  # a fingerprint that more of the class have is the lab's idiom
 THRESHOLD, LEAST = 0.5, 12  # of the smaller's weight; fingerprints that both have
-PAIRS = 50                  # shown
+PAIRS = 50  # shown
 
 
 # ---- one notebook -> fingerprints -----------------------------------------------------------------------------------
@@ -41,17 +46,39 @@ def tokens(statement, known):
     """[(token, line)] of a statement's syntax tree in the order of its text; names of the student's own are all alike."""
     found = []
 
-    @typing.no_type_check       # called at every node: too often for the type check of the tests
+    @typing.no_type_check  # called at every node: too often for the type check of the tests
     def walk(node, line):
         line = getattr(node, "lineno", line)
         if isinstance(node, ast.Name):
             found.append((known.get(node.id, "name"), line))
         elif isinstance(node, ast.Constant):
-            found.append((repr(node.value) if node.value is None or type(node.value) is bool else "text" if isinstance(node.value, (str, bytes)) else "number", line))
+            found.append(
+                (
+                    repr(node.value)
+                    if node.value is None or type(node.value) is bool
+                    else "text"
+                    if isinstance(node.value, (str, bytes))
+                    else "number",
+                    line,
+                )
+            )
         elif isinstance(node, ast.Attribute):
             walk(node.value, line)
-            found.append(("." if isinstance(node.value, ast.Name) and node.value.id not in known and node.value.id in ("self", "cls") else f".{node.attr}", line))
-        elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Pass)) or isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found.append(
+                (
+                    "."
+                    if isinstance(node.value, ast.Name)
+                    and node.value.id not in known
+                    and node.value.id in ("self", "cls")
+                    else f".{node.attr}",
+                    line,
+                )
+            )
+        elif (
+            isinstance(node, (ast.Import, ast.ImportFrom, ast.Pass))
+            or isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+        ):
             return
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             walk(ast.copy_location(ast.Assign([node.target], node.value), node), line)
@@ -69,30 +96,45 @@ def tokens(statement, known):
 
 
 def winnow(found, k=K, window=WINDOW):
-    """{fingerprint: (first line, last line)} of [(token, line)]: of each `window` neighbouring k-grams the one with the smallest hash, the last of equals."""
+    """{fingerprint: (first line, last line)} of [(token, line)]: of each `window` neighbouring k-grams the one with the
+    smallest hash, the last of equals.
+    """
     size = min(k, len(found))
     if size < k // 2:
         return {}
     grams = []
     for at in range(len(found) - size + 1):
         words = "\0".join(token for token, _ in found[at : at + size])
-        grams.append((int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "little"), at))
+        grams.append(
+            (int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "little"), at)
+        )
     span = min(window, len(grams))
     kept = {min(grams[at : at + span], key=lambda gram: (gram[0], -gram[1])) for at in range(len(grams) - span + 1)}
-    return {value: (min(lines), max(lines)) for value, at in sorted(kept, key=lambda gram: -gram[1]) for lines in [[line for _, line in found[at : at + size]]]}
+    return {
+        value: (min(lines), max(lines))
+        for value, at in sorted(kept, key=lambda gram: -gram[1])
+        for lines in [[line for _, line in found[at : at + size]]]
+    }
 
 
-@lru_cache(4096)        # most cells of a class are those of the student notebook
+@lru_cache(4096)  # most cells of a class are those of the student notebook
 def parsed(source):
-    """(the imports of a cell as ((name, what it stands for), …), its top-level statements); nothing where Python cannot read it."""
+    """(the imports of a cell as ((name, what it stands for), …), its top-level statements); nothing where Python cannot
+    read it.
+    """
     trees = [tree for _, _, tree in signs.parsed([(0, "code", source)])[0]]
     return tuple(signs.import_names(trees).items()), [statement for tree in trees for statement in tree.body]
 
 
 @lru_cache(4096)
 def prints_of_cell(source, imported):
-    """{fingerprint: (first line, last line)} of a cell in a notebook with these imports, so that `import torch as t` changes nothing."""
-    known, made = {name: name for name in dir(builtins)} | {name: what.rsplit(".", 1)[-1] for name, what in imported}, {}
+    """{fingerprint: (first line, last line)} of a cell in a notebook with these imports, so that `import torch as t`
+    changes nothing.
+    """
+    known, made = (
+        {name: name for name in dir(builtins)} | {name: what.rsplit(".", 1)[-1] for name, what in imported},
+        {},
+    )
     for statement in parsed(source)[1]:
         with suppress(RecursionError):
             made |= winnow(tokens(statement, known))
@@ -100,23 +142,37 @@ def prints_of_cell(source, imported):
 
 
 def fingerprints(cells):
-    """{fingerprint: (cell, first line, last line)} of a notebook's code cells [(number, kind, source)]. Cells that do not parse have none."""
+    """{fingerprint: (cell, first line, last line)} of a notebook's code cells [(number, kind, source)]. Cells that do
+    not parse have none.
+    """
     code = [(number, source) for number, kind, source in cells if kind == "code" and source.strip()]
     imported = tuple(sorted({line for _, source in code for line in parsed(source)[0]}))
-    return {value: (number, *lines) for number, source in code for value, lines in prints_of_cell(source, imported).items()}
+    return {
+        value: (number, *lines) for number, source in code for value, lines in prints_of_cell(source, imported).items()
+    }
 
 
 # ---- a class -> pairs -----------------------------------------------------------------------------------------------
 
 
 def pairs_of(prints, stub=frozenset(), threshold=THRESHOLD, least=LEAST):
-    """[{"pair": (a, b), "share", "weight", "shared": [fingerprints, the rarest first]}] by weight times share, of prints {student: {fingerprint: place}}; `stub`: fingerprints that do not count."""
+    """[{"pair": (a, b), "share", "weight", "shared": [fingerprints, the rarest first]}] by weight times share, of
+    prints {student: {fingerprint: place}}; `stub`: fingerprints that do not count.
+    """
     n, having = len(prints), defaultdict(list)
     for student, found in prints.items():
         for value in found:
             if value not in stub:
                 having[value].append(student)
-    weight = {value: math.log(n / len(who)) for value, who in having.items() if len(who) <= max(2, COMMON * n) and len(who) < n} if n > 2 else {value: 1.0 for value in having}
+    weight = (
+        {
+            value: math.log(n / len(who))
+            for value, who in having.items()
+            if len(who) <= max(2, COMMON * n) and len(who) < n
+        }
+        if n > 2
+        else {value: 1.0 for value in having}
+    )
     mass = {student: sum(weight.get(value, 0.0) for value in found) for student, found in prints.items()}
     both = defaultdict(list)
     for value in weight:
@@ -127,12 +183,21 @@ def pairs_of(prints, stub=frozenset(), threshold=THRESHOLD, least=LEAST):
         heavy = sum(weight[value] for value in values)
         share = heavy / min(mass[pair[0]], mass[pair[1]])
         if len(values) >= least and share >= threshold:
-            found.append({"pair": pair, "share": share, "weight": heavy, "shared": sorted(values, key=lambda value: (-weight[value], value))})
+            found.append(
+                {
+                    "pair": pair,
+                    "share": share,
+                    "weight": heavy,
+                    "shared": sorted(values, key=lambda value: (-weight[value], value)),
+                }
+            )
     return sorted(found, key=lambda entry: (-entry["weight"] * entry["share"], entry["pair"]))
 
 
 def read(lab, rows, root=ROOT):
-    """({student: cells}, {student: fingerprints}, fingerprints of the student notebook) of gradebook rows. Notebooks that cannot be read are left out."""
+    """({student: cells}, {student: fingerprints}, fingerprints of the student notebook) of gradebook rows. Notebooks
+    that cannot be read are left out.
+    """
     texts = {}
     for row in rows:
         try:
@@ -153,8 +218,18 @@ def passages(entry, prints):
     joined = []
     for (cell, first, last), (other, start, end) in places:
         before = joined[-1] if joined else None
-        if before and before[0][0] == cell and before[1][0] == other and first <= before[0][2] + 1 and start <= before[1][2] + 1 and end >= before[1][1] - 1:
-            joined[-1] = ((cell, before[0][1], max(last, before[0][2])), (other, min(start, before[1][1]), max(end, before[1][2])))
+        if (
+            before
+            and before[0][0] == cell
+            and before[1][0] == other
+            and first <= before[0][2] + 1
+            and start <= before[1][2] + 1
+            and end >= before[1][1] - 1
+        ):
+            joined[-1] = (
+                (cell, before[0][1], max(last, before[0][2])),
+                (other, min(start, before[1][1]), max(end, before[1][2])),
+            )
         else:
             joined.append(((cell, first, last), (other, start, end)))
     return joined
@@ -168,13 +243,26 @@ def excerpt(cells, place):
 
 
 def as_html(lab, found, texts, prints, names):
-    body = [f"<h1>{page.escape(lab)}: similar code</h1>", "<p>A question to ask, no verdict. Names, numbers, comments and the order of functions are not compared; what the lab gives out and what a quarter of the class "
-            "shares is taken out. The share is of the smaller submission's rare passages.</p>" if found else "<p>No pair is above the threshold.</p>"]
+    body = [
+        f"<h1>{page.escape(lab)}: similar code</h1>",
+        "<p>A question to ask, no verdict. Names, numbers, comments and the order of functions are not compared; what "
+        "the lab gives out and what a quarter of the class "
+        "shares is taken out. The share is of the smaller submission's rare passages.</p>"
+        if found
+        else "<p>No pair is above the threshold.</p>",
+    ]
     for entry in found[:PAIRS]:
         a, b = entry["pair"]
-        body.append(f'<section><h2>{page.escape(names[a], 100)} and {page.escape(names[b], 100)}: {100 * entry["share"]:.0f} %, {len(entry["shared"])} rare passages</h2>')
+        body.append(
+            f"<section><h2>{page.escape(names[a], 100)} and {page.escape(names[b], 100)}: {100 * entry['share']:.0f} "
+            f"%, {len(entry['shared'])} rare passages</h2>"
+        )
         for left, right in passages(entry, prints)[:30]:
-            sides = "".join(f'<div><div class="soft">{page.escape(names[who], 100)}, cell {place[0]}, lines {place[1]}–{place[2]}</div><pre>{page.escape(excerpt(texts[who], place))}</pre></div>' for who, place in ((a, left), (b, right)))
+            sides = "".join(
+                f'<div><div class="soft">{page.escape(names[who], 100)}, cell {place[0]}, lines '
+                f"{place[1]}–{place[2]}</div><pre>{page.escape(excerpt(texts[who], place))}</pre></div>"
+                for who, place in ((a, left), (b, right))
+            )
             body.append(f'<div class="sides">{sides}</div>')
         body.append("</section>")
     return page.page(f"{lab}: similar code", "\n".join(body))
@@ -186,7 +274,12 @@ def main(argv=None):
 
     parser = argparse.ArgumentParser(prog="course similarity", description=__doc__.split("\n")[0])
     parser.add_argument("lab")
-    parser.add_argument("--threshold", type=float, default=THRESHOLD, help=f"share of the smaller's rare passages, 0 to 1 (default {THRESHOLD})")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=THRESHOLD,
+        help=f"share of the smaller's rare passages, 0 to 1 (default {THRESHOLD})",
+    )
     parser.add_argument("--html", metavar="FILE", help="default: similarity_LAB.html")
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.threshold <= 1:
@@ -195,11 +288,26 @@ def main(argv=None):
     texts, prints, stub = read(arguments.lab, rows)
     found, console = pairs_of(prints, stub, arguments.threshold), Console()
     for entry in found[:PAIRS]:
-        console.print(Text(f"{100 * entry['share']:3.0f} %  {len(entry['shared']):4} rare passages  {' and '.join(map(page.visible, entry['pair']))}"))
+        console.print(
+            Text(
+                f"{100 * entry['share']:3.0f} %  {len(entry['shared']):4} rare passages  "
+                f"{' and '.join(map(page.visible, entry['pair']))}"
+            )
+        )
     path = arguments.html or f"similarity_{arguments.lab}.html"
     try:
-        write_atomic(path, as_html(arguments.lab, found, texts, prints, {row["student"]: row["name"] or row["student"] for row in rows}).encode())
+        write_atomic(
+            path,
+            as_html(
+                arguments.lab, found, texts, prints, {row["student"]: row["name"] or row["student"] for row in rows}
+            ).encode(),
+        )
     except OSError as error:
         raise store.StoreError(f"cannot write {path} ({error.strerror})") from None
-    console.print(f"{len(found)} of {math.comb(len(prints), 2)} pairs share {100 * arguments.threshold:.0f} % or more{f' ({PAIRS} shown)' if len(found) > PAIRS else ''}; side by side in {path}. Questions to ask, not verdicts.", highlight=False)
+    console.print(
+        f"{len(found)} of {math.comb(len(prints), 2)} pairs share {100 * arguments.threshold:.0f} % or "
+        f"more{f' ({PAIRS} shown)' if len(found) > PAIRS else ''}; side by side in {path}. Questions to ask, not "
+        "verdicts.",
+        highlight=False,
+    )
     return 0

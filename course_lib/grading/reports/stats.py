@@ -1,4 +1,6 @@
-"""`course stats LAB`: how a class did. Totals, each question's pass rate with its interval, discrimination, the commonest mistake and error, and what grading cost in seconds."""
+"""`course stats LAB`: how a class did. Totals, each question's pass rate with its interval, discrimination, the
+commonest mistake and error, and what grading cost in seconds.
+"""
 
 import argparse
 import base64
@@ -7,10 +9,10 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from course_lib.platform import write_atomic
 from course_lib.evaluation.intervals import wilson
 from course_lib.grading.records import store
 from course_lib.grading.reports import feedback, page
+from course_lib.platform import write_atomic
 
 
 def correlation(a, b):
@@ -24,15 +26,24 @@ def correlation(a, b):
 
 
 def summary(lab, rows):
-    """{"students", "graded", "without" (no grade: status → count), "totals" [percent of each], "mean", "median" (percent), "seconds" (median of a submission), "questions": [a dict each, see per_question]}.
+    """{"students", "graded", "without" (no grade: status → count), "totals" [percent of each], "mean", "median"
+    (percent), "seconds" (median of a submission), "questions": [a dict each, see per_question]}.
 
     rows: those of gradebook.rows with a submission. A submission without a grade counts nowhere but in "without"."""
     graded = [row for row in rows if row["result"] and row["result"]["questions"]]
     totals = sorted(100 * row["score"] / row["max"] for row in graded if row["max"])
     names = list(dict.fromkeys(q["id"] for row in graded for q in row["result"]["questions"]))
     seconds = sorted(row["result"].get("seconds", 0.0) for row in graded)
-    return {"students": len(rows), "graded": len(graded), "without": dict(Counter(row["status"] for row in rows if row not in graded)), "totals": totals, "mean": sum(totals) / len(totals) if totals else None,
-            "median": middle(totals), "seconds": middle(seconds), "questions": [per_question(lab, name, graded) for name in names]}
+    return {
+        "students": len(rows),
+        "graded": len(graded),
+        "without": dict(Counter(row["status"] for row in rows if row not in graded)),
+        "totals": totals,
+        "mean": sum(totals) / len(totals) if totals else None,
+        "median": middle(totals),
+        "seconds": middle(seconds),
+        "questions": [per_question(lab, name, graded) for name in names],
+    }
 
 
 def middle(values):
@@ -41,28 +52,61 @@ def middle(values):
 
 
 def per_question(lab, name, graded):
-    """{"id", "max", "scored" (with a score), "to_read", "passed" (full points), "low", "high" (95 % of the pass rate, None without scores), "mean" (percent of the points), "discrimination" (r of the question's points
-    with all other points, None where undefined), "statuses" {status: n}, "failing" (name of the case that fails most often, how often), "mistakes" [(text, students)], "errors" [(text, students)],
+    """{"id", "max", "scored" (with a score), "to_read", "passed" (full points), "low", "high" (95 % of the pass rate,
+    None without scores), "mean" (percent of the points), "discrimination" (r of the question's points
+    with all other points, None where undefined), "statuses" {status: n}, "failing" (name of the case that fails most
+    often, how often), "mistakes" [(text, students)], "errors" [(text, students)],
     "seconds" (median of all its cases together), "slowest", "timeouts"}"""
     found = [(row, q) for row in graded for q in row["result"]["questions"] if q["id"] == name]
     scored = [(row, q) for row, q in found if q["score"] is not None]
     passed, n, most = sum(q["score"] >= q["max"] - 1e-9 for _, q in scored), len(scored), found[0][1]["max"]
     low, high = wilson(passed, n) if n else (None, None)
-    bad = [(q, case) for _, q in found for case in q["cases"] if case["status"] not in ("pass", "todo") and not (case["message"] or "").startswith("not run")]
+    bad = [
+        (q, case)
+        for _, q in found
+        for case in q["cases"]
+        if case["status"] not in ("pass", "todo") and not (case["message"] or "").startswith("not run")
+    ]
     mistakes, errors = Counter(), Counter()
-    for _, q in found:      # a student counts once for each
+    for _, q in found:  # a student counts once for each
         cases = feedback.explained(q)
-        mistakes.update({feedback.known(case["mistake"], lab) or case["mistake"] for case in cases if case.get("mistake")})
-        errors.update({feedback.reduced(case["status"], case["message"] or "", lab) for case in cases if not case.get("mistake") and case["status"] != "todo" and q["cases"][0]["name"] not in ("the model", "the handed-in model")})
+        mistakes.update(
+            {feedback.known(case["mistake"], lab) or case["mistake"] for case in cases if case.get("mistake")}
+        )
+        errors.update(
+            {
+                feedback.reduced(case["status"], case["message"] or "", lab)
+                for case in cases
+                if not case.get("mistake")
+                and case["status"] != "todo"
+                and q["cases"][0]["name"] not in ("the model", "the handed-in model")
+            }
+        )
     failing = Counter(case["name"] for _, case in bad).most_common(1)
     seconds = [sum(case.get("seconds", 0.0) for case in q["cases"]) for _, q in found if q["cases"]]
     rest = [row["score"] - q["score"] for row, q in scored]
-    return {"id": name, "max": most, "scored": n, "to_read": len(found) - n, "passed": passed, "low": low, "high": high, "mean": 100 * sum(q["score"] for _, q in scored) / (n * most) if n and most else None,
-            "discrimination": correlation([q["score"] for _, q in scored], rest), "statuses": dict(Counter(q["status"] for _, q in found)), "failing": failing[0] if failing else None,
-            "mistakes": mistakes.most_common(3), "errors": errors.most_common(3), "seconds": middle(seconds), "slowest": max(seconds, default=None), "timeouts": sum(any(c["status"] == "timeout" for c in q["cases"]) for _, q in found)}
+    return {
+        "id": name,
+        "max": most,
+        "scored": n,
+        "to_read": len(found) - n,
+        "passed": passed,
+        "low": low,
+        "high": high,
+        "mean": 100 * sum(q["score"] for _, q in scored) / (n * most) if n and most else None,
+        "discrimination": correlation([q["score"] for _, q in scored], rest),
+        "statuses": dict(Counter(q["status"] for _, q in found)),
+        "failing": failing[0] if failing else None,
+        "mistakes": mistakes.most_common(3),
+        "errors": errors.most_common(3),
+        "seconds": middle(seconds),
+        "slowest": max(seconds, default=None),
+        "timeouts": sum(any(c["status"] == "timeout" for c in q["cases"]) for _, q in found),
+    }
 
 
-# r: discrimination; stopped: students with a call that was stopped at its time limit; s: seconds of a question's cases, median
+# r: discrimination; stopped: students with a call that was stopped at its time limit; s: seconds of a question's cases,
+# median
 COLUMNS = ("question", "passed", "%", "95 %", "mean %", "r", "todo", "stopped", "s", "max s", "most common")
 
 
@@ -75,7 +119,21 @@ def lines_of(found):
         interval = "–" if q["low"] is None else f"{100 * q['low']:.0f}–{100 * q['high']:.0f}"
         common = max(q["mistakes"] + q["errors"], key=lambda pair: pair[1], default=None)
         told = f"{common[1]} × {common[0]}" if common else f"{q['to_read']} to be read" if q["to_read"] else ""
-        lines.append([q["id"], f"{q['passed']}/{q['scored']}", number(share), interval, number(q["mean"]), number(q["discrimination"], 2), str(q["statuses"].get("todo", 0)), str(q["timeouts"]), number(q["seconds"], 2), number(q["slowest"], 2), told])
+        lines.append(
+            [
+                q["id"],
+                f"{q['passed']}/{q['scored']}",
+                number(share),
+                interval,
+                number(q["mean"]),
+                number(q["discrimination"], 2),
+                str(q["statuses"].get("todo", 0)),
+                str(q["timeouts"]),
+                number(q["seconds"], 2),
+                number(q["slowest"], 2),
+                told,
+            ]
+        )
     return lines
 
 
@@ -83,7 +141,10 @@ def headline(lab, found):
     if not found["totals"]:
         return f"{lab}: {found['students']} submissions, none with points yet"
     without = "".join(f", {n} {status}" for status, n in found["without"].items())
-    return f"{lab}: {found['graded']} graded{without}; mean {found['mean']:.1f} %, median {found['median']:.1f} %; {found['seconds']:.1f} s a submission (median)"
+    return (
+        f"{lab}: {found['graded']} graded{without}; mean {found['mean']:.1f} %, median {found['median']:.1f} %; "
+        f"{found['seconds']:.1f} s a submission (median)"
+    )
 
 
 def bars(totals):
@@ -124,14 +185,28 @@ def png(fig):
 
 
 def as_html(lab, found):
-    described = f"Histogram of the totals in bins of ten percent: {', '.join(map(str, bars(found['totals'])))}; and the pass rates of the table below."
-    body = [f"<h1>{page.escape(headline(lab, found))}</h1>", f'<img alt="{page.escape(described)}" src="data:image/png;base64,{base64.b64encode(png(figure(lab, found))).decode()}">']
+    described = (
+        f"Histogram of the totals in bins of ten percent: {', '.join(map(str, bars(found['totals'])))}; and the pass "
+        "rates of the table below."
+    )
+    body = [
+        f"<h1>{page.escape(headline(lab, found))}</h1>",
+        f'<img alt="{page.escape(described)}" '
+        f'src="data:image/png;base64,{base64.b64encode(png(figure(lab, found))).decode()}">',
+    ]
     body.append(page.table(COLUMNS, lines_of(found), numeric=COLUMNS[1:-1]))
-    body.append('<p class="soft">r: correlation of the question\'s points with all other points. stopped: students with a call that ran into its time limit. s, max s: seconds of grading a question, median and slowest.</p>')
+    body.append(
+        '<p class="soft">r: correlation of the question\'s points with all other points. stopped: students with a call '
+        "that ran into its time limit. s, max s: seconds of grading a question, median and slowest.</p>"
+    )
     for q in found["questions"]:
         common = "".join(f"<li>{n} × {page.escape(text, 500)}</li>" for text, n in q["mistakes"] + q["errors"])
         if common:
-            failing = f"<p>The case that fails most often ({q['failing'][1]} ×): {page.escape(q['failing'][0], 300)}</p>" if q["failing"] else ""
+            failing = (
+                f"<p>The case that fails most often ({q['failing'][1]} ×): {page.escape(q['failing'][0], 300)}</p>"
+                if q["failing"]
+                else ""
+            )
             body.append(f"<h2>{page.escape(q['id'], 100)}</h2>{failing}<ul>{common}</ul>")
     return page.page(f"{lab}: statistics", "\n".join(body))
 
@@ -143,7 +218,9 @@ def main(argv=None):
 
     parser = argparse.ArgumentParser(prog="course stats", description=__doc__)
     parser.add_argument("lab")
-    parser.add_argument("--html", metavar="FILE", help="a page with the pictures, or the pictures alone where FILE ends with .png")
+    parser.add_argument(
+        "--html", metavar="FILE", help="a page with the pictures, or the pictures alone where FILE ends with .png"
+    )
     arguments = parser.parse_args(argv)
     rows = page.rows_of(arguments.lab, store.GRADES, store.SUBMISSIONS)
     found = summary(arguments.lab, rows)
@@ -152,7 +229,9 @@ def main(argv=None):
     console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     console.print(Text(headline(arguments.lab, found)))
     for column in COLUMNS[:-1]:
-        shown.add_column(column, justify="left" if column == "question" else "right", overflow="fold", no_wrap=column != "question")
+        shown.add_column(
+            column, justify="left" if column == "question" else "right", overflow="fold", no_wrap=column != "question"
+        )
     for line in lines:
         shown.add_row(*map(Text, line[:-1]))
     console.print(shown)
@@ -164,7 +243,12 @@ def main(argv=None):
         console.print(f"{10 * k:3}–{10 * k + 10:3} % {'█' * round(40 * n / max(counts))} {n}", highlight=False)
     if arguments.html:
         try:
-            write_atomic(arguments.html, png(figure(arguments.lab, found)) if Path(arguments.html).suffix == ".png" else as_html(arguments.lab, found).encode())
+            write_atomic(
+                arguments.html,
+                png(figure(arguments.lab, found))
+                if Path(arguments.html).suffix == ".png"
+                else as_html(arguments.lab, found).encode(),
+            )
         except OSError as error:
             raise store.StoreError(f"cannot write {arguments.html} ({error.strerror})") from None
         console.print(f"{arguments.html} is written.")

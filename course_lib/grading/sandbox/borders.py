@@ -1,4 +1,6 @@
-"""What every box has, whichever tier makes it: what can be read in it, its limits, its environment, and how much memory its processes hold."""
+"""What every box has, whichever tier makes it: what can be read in it, its limits, its environment, and how much memory
+its processes hold.
+"""
 
 import os
 import random
@@ -10,7 +12,13 @@ from course_lib.platform import PACKAGE
 
 INSIDE = "/course"  # where the filtered course_lib is seen inside
 SHOWN = {  # of these rooms a box sees the named files alone; rooms that are not named are seen whole, but for HIDDEN
-    "grading": ("__init__.py", "sandbox/__init__.py", "sandbox/inside/__init__.py", "sandbox/inside/agent.py", "sandbox/inside/agent_fork.py"),
+    "grading": (
+        "__init__.py",
+        "sandbox/__init__.py",
+        "sandbox/inside/__init__.py",
+        "sandbox/inside/agent.py",
+        "sandbox/inside/agent_fork.py",
+    ),
     "notebook": ("__init__.py", "setup.py", "check.py", "card.py"),
 }
 HIDDEN = ("__pycache__", "cli.py", "authoring", "bench", "tour")
@@ -22,7 +30,8 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # another order of a set may be another result: a regrade and another machine must agree
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
     "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "COURSE_MIN_FREE_MB": "1", "COURSE_SIZE": "tiny",
-    "PYTORCH_JIT": "0",  # torch.jit.script would hide what a function calls from the check for forbidden ones; honest code stays as it is
+    # torch.jit.script would hide what a function calls from the check for forbidden ones; honest code stays as it is
+    "PYTORCH_JIT": "0",
 }  # fmt: skip
 
 
@@ -43,7 +52,9 @@ def python_folders():
 
 
 def course_files():
-    """[(path outside, path inside)] of the course_lib that a student's code may see: no questions of any lab, no grader."""
+    """[(path outside, path inside)] of the course_lib that a student's code may see: no questions of any lab, no
+    grader.
+    """
     binds = []
     for entry in sorted(PACKAGE.iterdir()):
         if entry.name == "questions":
@@ -61,10 +72,20 @@ def box_uid():
 
 
 def read_only():
-    """[(path outside, path inside)] of all that a box can read, in the order of mounting; what is not there is left out."""
+    """[(path outside, path inside)] of all that a box can read, in the order of mounting; what is not there is left
+    out.
+    """
     binds = [("/usr", "/usr")]
-    binds += [(f"/{name}", f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}")]
-    binds += [(path, path) for path in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime") if os.path.exists(path)]
+    binds += [
+        (f"/{name}", f"/{name}")
+        for name in ("bin", "sbin", "lib", "lib32", "lib64")
+        if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}")
+    ]
+    binds += [
+        (path, path)
+        for path in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime")
+        if os.path.exists(path)
+    ]
     binds += [(str(folder), str(folder)) for folder in python_folders()]
     datasets = PACKAGE.parent / "datasets" / "littlebrook"
     return binds + course_files() + ([(str(datasets), f"{INSIDE}/datasets/littlebrook")] if datasets.is_dir() else [])
@@ -72,12 +93,30 @@ def read_only():
 
 def root_links():
     """{name: target} of /bin, /lib … where they are links."""
-    return {name: os.readlink(f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.islink(f"/{name}")}
+    return {
+        name: os.readlink(f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.islink(f"/{name}")
+    }
 
 
 def parents():
     """Folders above the read-only ones. bwrap makes them 0700 by itself, which the given-away uid cannot enter."""
-    found = {p for folder in python_folders() for p in folder.parents} | {Path("/etc")} | {Path(INSIDE, part) for part in ("", "course_lib", "course_lib/questions", "course_lib/grading", "course_lib/grading/sandbox", "course_lib/grading/sandbox/inside", "course_lib/notebook", "datasets")}
+    found = (
+        {p for folder in python_folders() for p in folder.parents}
+        | {Path("/etc")}
+        | {
+            Path(INSIDE, part)
+            for part in (
+                "",
+                "course_lib",
+                "course_lib/questions",
+                "course_lib/grading",
+                "course_lib/grading/sandbox",
+                "course_lib/grading/sandbox/inside",
+                "course_lib/notebook",
+                "datasets",
+            )
+        }
+    )
     return sorted(found - {Path("/"), Path("/tmp")})
 
 
@@ -88,7 +127,15 @@ def installed():
 
 def limits():
     """The command that limits what follows it."""
-    return ["prlimit", f"--as={LIMITS['address_space']}", f"--cpu={LIMITS['cpu']}", f"--fsize={LIMITS['file']}", f"--nofile={LIMITS['files']}", f"--nproc={LIMITS['processes']}", "--core=0"]
+    return [
+        "prlimit",
+        f"--as={LIMITS['address_space']}",
+        f"--cpu={LIMITS['cpu']}",
+        f"--fsize={LIMITS['file']}",
+        f"--nofile={LIMITS['files']}",
+        f"--nproc={LIMITS['processes']}",
+        "--core=0",
+    ]
 
 
 def python():
@@ -111,11 +158,17 @@ def processes(pid):
 
 
 def resident_bytes(pid):
-    """Resident memory of pid and its descendants together. Forks share pages: where the plain sum is beyond MEMORY, each page counts by its share, which is slower to learn."""
+    """Resident memory of pid and its descendants together. Forks share pages: where the plain sum is beyond MEMORY,
+    each page counts by its share, which is slower to learn.
+    """
     found = processes(pid)
     total = sum(field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096 for p in found)
     if total > MEMORY:
-        total = sum(field(f"/proc/{p}/smaps_rollup", r"Pss:\s+(\d+) kB") * 1024 or field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096 for p in found)
+        total = sum(
+            field(f"/proc/{p}/smaps_rollup", r"Pss:\s+(\d+) kB") * 1024
+            or field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096
+            for p in found
+        )
     return total
 
 

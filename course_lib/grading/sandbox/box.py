@@ -1,4 +1,6 @@
-"""The trusted end of the pipe: starts the agent in a sandbox, holds the deadlines, and distrusts every byte that comes back."""
+"""The trusted end of the pipe: starts the agent in a sandbox, holds the deadlines, and distrusts every byte that comes
+back.
+"""
 
 import os
 import secrets
@@ -57,7 +59,9 @@ class Box:
         self.cells, self.skip, self.stopped = cells, {}, {}  # [(number, source)], {number: why}, {number: why}
         self.flags, self.log, self.restarts = [], b"", 0
         self.cell_log = None  # what the cells printed, before any hidden input was in the box: a student may see it
-        self.inside = 0.0  # seconds that the agent says it spent in the student's code: for measuring, never for a grade
+        self.inside = (
+            0.0  # seconds that the agent says it spent in the student's code: for measuring, never for a grade
+        )
         self.process, self.loaded, self.began = None, False, time.monotonic()
         self.early, self.failure = None, None
         self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
@@ -80,8 +84,13 @@ class Box:
         self.watcher.start()
 
     def watch(self, process):
-        """Drains what the student prints, and kills the box if its memory grows beyond the limit. Ends with the process."""
-        printed, ended = process.stderr.fileno(), os.dup(process.fileno()) if hasattr(process, "fileno") else os.pidfd_open(process.pid)
+        """Drains what the student prints, and kills the box if its memory grows beyond the limit. Ends with the
+        process.
+        """
+        printed, ended = (
+            process.stderr.fileno(),
+            os.dup(process.fileno()) if hasattr(process, "fileno") else os.pidfd_open(process.pid),
+        )
         readers, look = [printed, ended], 0.0
         while process.poll() is None:
             if time.monotonic() >= look:
@@ -198,7 +207,9 @@ class Box:
     # -- the notebook and its functions
 
     def load_early(self):
-        """Runs the cells while the caller does something else. Only the first try: a sandbox started from a thread would die with it."""
+        """Runs the cells while the caller does something else. Only the first try: a sandbox started from a thread
+        would die with it.
+        """
         self.early = threading.Thread(target=self.try_cells, daemon=True)
         self.early.start()
 
@@ -211,7 +222,9 @@ class Box:
             if self.process is None:
                 self.restarts += 1
                 if self.restarts > RESTARTS or time.monotonic() - self.began > TOTAL:
-                    raise Died("killed", "not run: your code has stopped the grader's process too often or for too long")
+                    raise Died(
+                        "killed", "not run: your code has stopped the grader's process too often or for too long"
+                    )
                 self.start()
             self.try_cells()
         if self.failure is not None:
@@ -225,16 +238,25 @@ class Box:
         def event(number):
             at[0], limit[0] = number, min(last, time.monotonic() + CELL + GRACE)
 
-        request = {"do": "cells", "cells": [list(c) for c in self.cells], "skip": [list(s) for s in self.skip.items()], "seconds": CELL}
+        request = {
+            "do": "cells",
+            "cells": [list(c) for c in self.cells],
+            "skip": [list(s) for s in self.skip.items()],
+            "seconds": CELL,
+        }
         try:
             stopped = self.exchange(request, lambda: limit[0], event).get("stopped")
-            self.stopped = {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
+            self.stopped = (
+                {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
+            )
             self.cell_log = self.drained() if self.cell_log is None else self.cell_log
             self.loaded = True
         except Died as died:
             number = at[0]
             if not self.spoke and died.status != "protocol":
-                self.failure = self.infra = Infra(f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}")
+                self.failure = self.infra = Infra(
+                    f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}"
+                )
             elif type(number) is not int or number in self.skip or number not in dict(self.cells):
                 self.flag("forged reply", "the cells' progress makes no sense")
                 self.failure = died
@@ -258,7 +280,14 @@ class Box:
             left = self.began + TOTAL - time.monotonic()
             if left <= 0:
                 raise Died("timeout", "not run: the submission has used up its time")
-            request = {"do": "call", "name": name, "args": list(args), "kwargs": dict(kwargs), "options": options, "timeout": min(timeout, left)}
+            request = {
+                "do": "call",
+                "name": name,
+                "args": list(args),
+                "kwargs": dict(kwargs),
+                "options": options,
+                "timeout": min(timeout, left),
+            }
             deadline = time.monotonic() + min(timeout, left) + GRACE
             reply = self.exchange(request, lambda: deadline)
         except Died as died:
@@ -272,5 +301,7 @@ class Box:
         hint = reply.get("hint")
         message = str(reply.get("message"))[:500]
         if status == "missing" and self.stopped:
-            message += f"; cells that stopped: {'; '.join(f'{k}: {v}' for k, v in list(self.stopped.items())[:3])}"[:500]
+            message += f"; cells that stopped: {'; '.join(f'{k}: {v}' for k, v in list(self.stopped.items())[:3])}"[
+                :500
+            ]
         raise CallFailed(status, message, hint if type(hint) is str and len(hint) < 500 else None)

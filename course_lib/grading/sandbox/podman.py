@@ -1,7 +1,9 @@
-"""The second tier of the sandbox: podman, where bubblewrap is missing or may not make namespaces. Same read-only folders, no image.
+"""The second tier of the sandbox: podman, where bubblewrap is missing or may not make namespaces. Same read-only
+folders, no image.
 
-A container starts from an empty folder of mount points, so nothing is pulled; it costs about half a second more than bubblewrap. What differs:
-memory and processes are limited by podman's cgroup where it has one, system calls are filtered by podman's own list, and there is no warm start.
+A container starts from an empty folder of mount points, so nothing is pulled; it costs about half a second more than
+bubblewrap. What differs: memory and processes are limited by podman's cgroup where it has one, system calls are
+filtered by podman's own list, and there is no warm start.
 """
 
 import atexit
@@ -38,9 +40,23 @@ def mount_points():
 
 
 def variants():
-    """[(options, options of run)] to try: with podman's own limits, with the older runtime, and with none where there are no cgroups to use."""
-    limits = ["--pids-limit", str(borders.LIMITS["processes"]), "--memory", str(borders.MEMORY), "--memory-swap", str(borders.MEMORY)]
-    return [([], limits), (["--runtime", "runc"], limits), (["--runtime", "crun"], ["--cgroups", "disabled"]), ([], ["--cgroups", "disabled"])]
+    """[(options, options of run)] to try: with podman's own limits, with the older runtime, and with none where there
+    are no cgroups to use.
+    """
+    limits = [
+        "--pids-limit",
+        str(borders.LIMITS["processes"]),
+        "--memory",
+        str(borders.MEMORY),
+        "--memory-swap",
+        str(borders.MEMORY),
+    ]
+    return [
+        ([], limits),
+        (["--runtime", "runc"], limits),
+        (["--runtime", "crun"], ["--cgroups", "disabled"]),
+        ([], ["--cgroups", "disabled"]),
+    ]
 
 
 def line(chosen, argv, name):
@@ -48,9 +64,48 @@ def line(chosen, argv, name):
     options, limits = chosen
     most = borders.LIMITS
     uid = str(borders.box_uid())
-    command = ["podman", *options, "run", "--rm", "-i", "--name", name, "--network", "none", "--no-hosts", "--passwd=false", "--hostname", "box", "--log-driver", "none", "--timeout", str(LIFE)]
-    command += ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--security-opt", "mask=/sys:/proc/keys", "--user", f"{uid}:{uid}", *limits]
-    command += ["--ulimit", f"nofile={most['files']}:{most['files']}", "--ulimit", f"nproc={most['processes']}:{most['processes']}", "--ulimit", "core=0:0", "--shm-size", str(borders.SHM_BYTES)]
+    command = [
+        "podman",
+        *options,
+        "run",
+        "--rm",
+        "-i",
+        "--name",
+        name,
+        "--network",
+        "none",
+        "--no-hosts",
+        "--passwd=false",
+        "--hostname",
+        "box",
+        "--log-driver",
+        "none",
+        "--timeout",
+        str(LIFE),
+    ]
+    command += [
+        "--read-only",
+        "--read-only-tmpfs=false",
+        "--cap-drop",
+        "all",
+        "--security-opt",
+        "no-new-privileges",
+        "--security-opt",
+        "mask=/sys:/proc/keys",
+        "--user",
+        f"{uid}:{uid}",
+        *limits,
+    ]
+    command += [
+        "--ulimit",
+        f"nofile={most['files']}:{most['files']}",
+        "--ulimit",
+        f"nproc={most['processes']}:{most['processes']}",
+        "--ulimit",
+        "core=0:0",
+        "--shm-size",
+        str(borders.SHM_BYTES),
+    ]
     for folder, size in (("/tmp", borders.TMP_BYTES), ("/box", borders.BOX_BYTES)):
         command += ["--tmpfs", f"{folder}:rw,nosuid,nodev,exec,size={size},mode=1777,notmpcopyup"]
     for outside, inside in borders.read_only():
@@ -65,13 +120,17 @@ def line(chosen, argv, name):
 
 @functools.cache
 def variant(podman):
-    """The first of variants() that starts a container here. podman: its path or None. NoSandbox if none does; 1 to 3 s, once a process."""
+    """The first of variants() that starts a container here. podman: its path or None. NoSandbox if none does; 1 to 3 s,
+    once a process.
+    """
     if podman is None:
         raise borders.NoSandbox("podman is not installed")
     said = []
     for options in variants():
         try:
-            tried = subprocess.run(line(options, ["true"], f"littlebrook-{uuid.uuid4().hex}"), capture_output=True, timeout=60)
+            tried = subprocess.run(
+                line(options, ["true"], f"littlebrook-{uuid.uuid4().hex}"), capture_output=True, timeout=60
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             said.append(str(error))
             continue

@@ -9,7 +9,9 @@ from course_lib.grading.sandbox import borders, bubblewrap, cgroup, podman
 
 
 def tier():
-    """Which sandbox is used here: "bubblewrap", else "podman". Raises NoSandbox, with the cure of the first, where neither works."""
+    """Which sandbox is used here: "bubblewrap", else "podman". Raises NoSandbox, with the cure of the first, where
+    neither works.
+    """
     try:
         bubblewrap.try_bubblewrap(bubblewrap.find_bwrap())
         return "bubblewrap"
@@ -33,7 +35,13 @@ def spawn(argv, **pipes):
         seccomp.seek(0)
     try:
         fds, group = (seccomp.fileno(),) if seccomp else (), cgroup.make()
-        process = subprocess.Popen(cgroup.entering(group, bubblewrap.command(argv, fds[0] if fds else None)), pass_fds=fds, env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")}, bufsize=0, **wanted)
+        process = subprocess.Popen(
+            cgroup.entering(group, bubblewrap.command(argv, fds[0] if fds else None)),
+            pass_fds=fds,
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+            bufsize=0,
+            **wanted,
+        )
         process.cgroup = group
         return process
     finally:

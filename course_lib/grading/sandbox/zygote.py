@@ -1,4 +1,5 @@
-"""Warm start, the trusted side: one box with torch imported (agent_fork.py), out of which each submission's agent is forked in milliseconds.
+"""Warm start, the trusted side: one box with torch imported (agent_fork.py), out of which each submission's agent is
+forked in milliseconds.
 
     with Zygote() as zygote:
         box = Box(cells, zygote.spawn)
@@ -27,20 +28,28 @@ MODULES = (
 
 
 class Agent:
-    """A running agent, with those parts of subprocess.Popen that box.py uses. wait and poll may be called from several threads."""
+    """A running agent, with those parts of subprocess.Popen that box.py uses. wait and poll may be called from several
+    threads.
+    """
 
     def __init__(self, stdin, stdout, stderr, report, pidfd):
-        self.stdin, self.stdout, self.stderr = (os.fdopen(fd, mode, buffering=0) for fd, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb")))
+        self.stdin, self.stdout, self.stderr = (
+            os.fdopen(fd, mode, buffering=0) for fd, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb"))
+        )
         self.report, self.pidfd, self.returncode, self.lock = report, pidfd, None, threading.Lock()
         report.setblocking(False)
-        self.pid = borders.field(f"/proc/self/fdinfo/{pidfd}", r"Pid:\s+(\d+)")  # as seen here, outside; 0 if it has ended already
+        self.pid = borders.field(
+            f"/proc/self/fdinfo/{pidfd}", r"Pid:\s+(\d+)"
+        )  # as seen here, outside; 0 if it has ended already
 
     def fileno(self):
         """Readable once the process has ended."""
         return self.report.fileno()
 
     def poll(self):
-        """The exit status (128 + number where a signal ended the agent, negative where one ended the whole job), or None while it runs."""
+        """The exit status (128 + number where a signal ended the agent, negative where one ended the whole job), or
+        None while it runs.
+        """
         with self.lock:
             if self.returncode is None:
                 try:
@@ -72,7 +81,8 @@ class Agent:
 
 
 class Zygote:
-    """Boots in the constructor: OSError or NoSandbox, with one line, where no warm start is possible. Boot it from a thread that lives on: it dies with that thread.
+    """Boots in the constructor: OSError or NoSandbox, with one line, where no warm start is possible. Boot it from a
+    thread that lives on: it dies with that thread.
 
     spawn() raises OSError if the zygote has died; the next spawn() boots another.
     """
@@ -90,8 +100,24 @@ class Zygote:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.log = tempfile.TemporaryFile()
         with theirs:
-            line = bubblewrap.zygote_command([borders.python(), "-s", "-P", "-m", "course_lib.grading.sandbox.inside.agent_fork", str(theirs.fileno())])
-            self.process = subprocess.Popen(line, pass_fds=(theirs.fileno(),), env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")}, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            line = bubblewrap.zygote_command(
+                [
+                    borders.python(),
+                    "-s",
+                    "-P",
+                    "-m",
+                    "course_lib.grading.sandbox.inside.agent_fork",
+                    str(theirs.fileno()),
+                ]
+            )
+            self.process = subprocess.Popen(
+                line,
+                pass_fds=(theirs.fileno(),),
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+                stdin=subprocess.DEVNULL,
+                stdout=self.log,
+                stderr=self.log,
+            )
         self.channel.settimeout(BOOT)
         try:
             self.channel.send(json.dumps(bubblewrap.job_settings(program) | {"modules": self.modules}).encode())
@@ -113,7 +139,9 @@ class Zygote:
         report.settimeout(ANSWER)
         try:
             with theirs:
-                socket.send_fds(self.channel, [json.dumps({"uid": borders.box_uid()}).encode()], [*inside, theirs.fileno()])
+                socket.send_fds(
+                    self.channel, [json.dumps({"uid": borders.box_uid()}).encode()], [*inside, theirs.fileno()]
+                )
             said, fds, _, _ = socket.recv_fds(report, 64, 1)
             if not fds:
                 raise OSError("no answer")

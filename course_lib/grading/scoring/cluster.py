@@ -1,8 +1,10 @@
-"""`course grade --scheduler ADDRESS`: the same jobs on the workers of a Dask cluster (https://distributed.dask.org). Each thread of a Dask worker keeps one
-grading process (worker.py) with its sandbox. Only paths and JSON travel; results come back as JSON and are written here, so there is one writer.
+"""`course grade --scheduler ADDRESS`: the same jobs on the workers of a Dask cluster (https://distributed.dask.org).
+Each thread of a Dask worker keeps one grading process (worker.py) with its sandbox. Only paths and JSON travel; results
+come back as JSON and are written here, so there is one writer.
 
-The folder of submissions must be shared: every worker sees it under the same path. A worker that does not, has no sandbox, or has another course_lib refuses,
-gets no further jobs, and is named once. Dask knows no passwords: its ports belong on a private network (or behind its TLS).
+The folder of submissions must be shared: every worker sees it under the same path. A worker that does not, has no
+sandbox, or has another course_lib refuses, gets no further jobs, and is named once. Dask knows no passwords: its ports
+belong on a private network (or behind its TLS).
 """
 
 import json
@@ -33,7 +35,9 @@ def refusal(token_path, token, code):
         if Path(token_path).read_text() != token:
             raise OSError
     except OSError:
-        return f"it does not see {Path(token_path).parent}: the folder of submissions must be shared, under the same path"
+        return (
+            f"it does not see {Path(token_path).parent}: the folder of submissions must be shared, under the same path"
+        )
     if store.code_sha() != code:
         return "its course_lib differs: update it"
     try:
@@ -76,18 +80,25 @@ def connect(address):
         import dask
         from distributed import Client
     except ImportError:
-        raise store.StoreError('--scheduler needs Dask: pip install "distributed>=2025.1" here and on the workers') from None
+        raise store.StoreError(
+            '--scheduler needs Dask: pip install "distributed>=2025.1" here and on the workers'
+        ) from None
     for name in ("distributed", "distributed.client"):  # what matters is said below, in one line
         logging.getLogger(name).setLevel(logging.CRITICAL)
     dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT:g}s"})
     try:
         return Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:
-        raise store.StoreError(f"no Dask scheduler answers at {address} ({str(error).splitlines()[0][:120] or type(error).__name__}): start it (`dask scheduler`), or leave --scheduler out") from None
+        raise store.StoreError(
+            f"no Dask scheduler answers at {address} ({str(error).splitlines()[0][:120] or type(error).__name__}): "
+            "start it (`dask scheduler`), or leave --scheduler out"
+        ) from None
 
 
 def run(jobs, address, done):
-    """Runs jobs [(job, job path, out)] on a cluster; done(result) as each is kept. Raises StoreError with one line where it cannot go on."""
+    """Runs jobs [(job, job path, out)] on a cluster; done(result) as each is kept. Raises StoreError with one line
+    where it cannot go on.
+    """
     if not jobs:
         return
     client = connect(address)
@@ -97,14 +108,18 @@ def run(jobs, address, done):
         token_path.write_text(token)
         dispatch(client, address, jobs, done, (str(token_path), token, store.code_sha()))
     except OSError as error:
-        raise store.StoreError(f"cannot write to {folder} ({error.strerror or error}): the workers are shown a file there") from None
+        raise store.StoreError(
+            f"cannot write to {folder} ({error.strerror or error}): the workers are shown a file there"
+        ) from None
     finally:
         token_path.unlink(missing_ok=True)
         client.close(timeout=2)
 
 
 def dispatch(client, address, jobs, done, shown):
-    """Hands out a few jobs at a time, so that workers which come later share in the rest. A job whose worker died or refused goes to another one."""
+    """Hands out a few jobs at a time, so that workers which come later share in the rest. A job whose worker died or
+    refused goes to another one.
+    """
     from distributed import wait
 
     waiting, flying, attempts, refused, kept, alone = list(reversed(jobs)), {}, {}, {}, 0, False
@@ -113,7 +128,10 @@ def dispatch(client, address, jobs, done, shown):
             info = client.scheduler_info(n_workers=-1)["workers"]
             there = {where: entry["nthreads"] for where, entry in info.items() if where not in refused}
             if refused and not there:
-                raise store.StoreError(f"no worker of {address} can grade. {'; '.join(f'{where}: {why}' for where, why in refused.items())[:600]}")
+                raise store.StoreError(
+                    f"no worker of {address} can grade. "
+                    f"{'; '.join(f'{where}: {why}' for where, why in refused.items())[:600]}"
+                )
             if not there and not alone:
                 alone = True
                 print(f"there are no workers at {address} yet: waiting for them", file=sys.stderr)
@@ -121,10 +139,17 @@ def dispatch(client, address, jobs, done, shown):
                 job, job_path, out = waiting.pop()
                 attempts[out] = attempts.get(out, 0) + 1
                 only = {"workers": list(there)} if refused else {}
-                flying[client.submit(grade_there, job | {"attempt": attempts[out]}, *shown, JOB_SECONDS, pure=False, **only)] = (job, job_path, out)
+                flying[
+                    client.submit(
+                        grade_there, job | {"attempt": attempts[out]}, *shown, JOB_SECONDS, pure=False, **only
+                    )
+                ] = (job, job_path, out)
             finished = ready(client, wait, flying)
         except (OSError, RuntimeError) as error:
-            raise store.StoreError(f"the scheduler at {address} is gone ({type(error).__name__}). {kept} of {len(jobs)} are graded and kept: start it, then run the same command again") from None
+            raise store.StoreError(
+                f"the scheduler at {address} is gone ({type(error).__name__}). {kept} of {len(jobs)} are graded and "
+                "kept: start it, then run the same command again"
+            ) from None
         for future in finished:
             job, job_path, out = work = flying.pop(future)
             answer = answer_of(future)
@@ -136,13 +161,19 @@ def dispatch(client, address, jobs, done, shown):
                 waiting.append(work)
                 continue
             if "spec" in answer:
-                raise store.StoreError(f"the questions of {job['lab']} are at fault ({answer['spec']}): mend course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for {job['student']}")
+                raise store.StoreError(
+                    f"the questions of {job['lab']} are at fault ({answer['spec']}): mend "
+                    f"course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for "
+                    f"{job['student']}"
+                )
             result = answer.get("result") or failed(job, answer["trouble"])
             if result["status"] == "infra_error" and attempts[out] < ATTEMPTS:
                 waiting.insert(0, work)
                 continue
             if any(result[k] != job[k] for k in ("lab", "student", "submission_sha", "spec_sha")):
-                raise store.StoreError(f"{answer['where']} sent the result of another job: nothing was written for {job['student']}")
+                raise store.StoreError(
+                    f"{answer['where']} sent the result of another job: nothing was written for {job['student']}"
+                )
             try:
                 result = store.keep_result(out, result)
             except OSError as error:
@@ -170,6 +201,8 @@ def ready(client, wait, futures):
 
 
 def answer_of(future):
-    """What grade_there gave, or its trouble: Dask has given the job to three workers and all of them died, or course_lib is not there."""
+    """What grade_there gave, or its trouble: Dask has given the job to three workers and all of them died, or
+    course_lib is not there.
+    """
     error = future.exception() if future.status == "error" else None
     return future.result() if error is None else {"trouble": f"{type(error).__name__}: {str(error)[:200]}"}

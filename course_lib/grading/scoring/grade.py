@@ -1,4 +1,6 @@
-"""`course grade LAB`: grades what is not graded yet, on a few long-lived workers here or on a Dask cluster. Resumable by looking at what is on disk."""
+"""`course grade LAB`: grades what is not graded yet, on a few long-lived workers here or on a Dask cluster. Resumable
+by looking at what is on disk.
+"""
 
 import argparse
 import os
@@ -11,7 +13,9 @@ from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
 
 
 def run_here(jobs, workers, done):
-    """Runs jobs on so many workers of this machine; done(result) is called as each is finished. What ends it early leaves the finished ones on disk."""
+    """Runs jobs on so many workers of this machine; done(result) is called as each is finished. What ends it early
+    leaves the finished ones on disk.
+    """
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
     # a zygote boots for two seconds: not worth it for one submission
@@ -41,11 +45,20 @@ def run_here(jobs, workers, done):
 
 
 def run(lab, jobs, workers=None, scheduler=None, progress=True, words="grading"):
-    """Runs jobs, here or on a Dask cluster, with a bar that tells how long it will take. Raises StoreError, one line, where it cannot go on."""
+    """Runs jobs, here or on a Dask cluster, with a bar that tells how long it will take. Raises StoreError, one line,
+    where it cannot go on.
+    """
     from tqdm import tqdm
 
     workers, count = max(1, workers or (os.cpu_count() or 2) // 2), [0]
-    with tqdm(total=len(jobs), desc=f"{words} {lab}", unit="submission", disable=not progress or not jobs, file=sys.stderr, smoothing=0.1) as bar:
+    with tqdm(
+        total=len(jobs),
+        desc=f"{words} {lab}",
+        unit="submission",
+        disable=not progress or not jobs,
+        file=sys.stderr,
+        smoothing=0.1,
+    ) as bar:
 
         def done(result):
             count[0] += 1
@@ -59,9 +72,13 @@ def run(lab, jobs, workers=None, scheduler=None, progress=True, words="grading")
             elif jobs:
                 run_here(jobs, workers, done)
         except DiskTrouble as trouble:
-            raise store.StoreError(f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: make room, then run the same command again") from None
+            raise store.StoreError(
+                f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: make room, then run the same command again"
+            ) from None
         except Trouble as trouble:
-            raise store.StoreError(f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: run the same command again to go on") from None
+            raise store.StoreError(
+                f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: run the same command again to go on"
+            ) from None
 
 
 def check_lab(lab, submitted):
@@ -72,7 +89,9 @@ def check_lab(lab, submitted):
 
 
 def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True, scheduler=None):
-    """Grades what is not graded yet. Returns {student: result, or None} of those who handed in. Raises NoSandbox before touching anything."""
+    """Grades what is not graded yet. Returns {student: result, or None} of those who handed in. Raises NoSandbox before
+    touching anything.
+    """
     from course_lib.grading.sandbox import doctor
 
     if scheduler is None:
@@ -90,7 +109,16 @@ def table(lab, results):
     from rich.text import Text
 
     shown = Table(title=f"{lab}: {len(results)} submissions")
-    for column, side in (("student", "left"), ("score", "right"), ("of", "right"), ("%", "right"), ("to read", "right"), ("status", "left"), ("s", "right"), ("remarks", "left")):
+    for column, side in (
+        ("student", "left"),
+        ("score", "right"),
+        ("of", "right"),
+        ("%", "right"),
+        ("to read", "right"),
+        ("status", "left"),
+        ("s", "right"),
+        ("remarks", "left"),
+    ):
         shown.add_column(column, justify=side)
     for student, result in sorted(results.items()):
         score, most, pending = store.totals(result)
@@ -105,7 +133,15 @@ def table(lab, results):
                 if q["status"] not in ("pass", "needs_review"):
                     bad[q["status"]] = bad.get(q["status"], 0) + 1
             remarks = ", ".join([f"{n} × {s}" for s, n in bad.items()] + [f"⚑ {k}" for k in kinds])
-            row = [f"{score:.2f}", f"{most:g}", f"{100 * score / most:.0f}" if most else "", f"{pending:g}", result["status"], f"{result.get('seconds', 0):.1f}", remarks]
+            row = [
+                f"{score:.2f}",
+                f"{most:g}",
+                f"{100 * score / most:.0f}" if most else "",
+                f"{pending:g}",
+                result["status"],
+                f"{result.get('seconds', 0):.1f}",
+                remarks,
+            ]
         shown.add_row(Text(student), *(Text(cell) for cell in row))
     return shown
 
@@ -116,7 +152,11 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="course grade", description=__doc__)
     parser.add_argument("lab")
     parser.add_argument("-j", "--jobs", type=int, default=None, help="submissions at a time (default: half the cores)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786: its workers grade, and see this folder under the same path")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, as tcp://host:8786: its workers grade, and see this folder under the same path",
+    )
     arguments = parser.parse_args(argv)
     results = grade(arguments.lab, arguments.jobs, scheduler=arguments.scheduler)
     Console().print(table(arguments.lab, results))

@@ -1,4 +1,6 @@
-"""The unit of work, `course grade-one JOB OUT`: one job file in, one atomic result file out; done again it does nothing."""
+"""The unit of work, `course grade-one JOB OUT`: one job file in, one atomic result file out; done again it does
+nothing.
+"""
 
 import argparse
 import dataclasses
@@ -14,9 +16,11 @@ from course_lib.grading.records import store
 
 
 def grade_one(job_path, out_path, spawn=None):
-    """Grades the submission that the job file names and writes the result to out_path. Returns the result. `spawn` starts a warm sandbox (worker.py); default cold.
+    """Grades the submission that the job file names and writes the result to out_path. Returns the result. `spawn`
+    starts a warm sandbox (worker.py); default cold.
 
-    A result that is there and validates is left alone. What goes wrong on this side becomes status infra_error, never a score.
+    A result that is there and validates is left alone. What goes wrong on this side becomes status infra_error, never a
+    score.
     """
     started = time.time()
     job = json.loads(Path(job_path).read_text())
@@ -24,7 +28,13 @@ def grade_one(job_path, out_path, spawn=None):
     if done is not None and done["status"] != "infra_error" and done["spec_sha"] == job["spec_sha"]:
         return done
     result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")}
-    result |= {"schema": store.SCHEMA, "seed": job["seed"][:12] + "…", "host": socket.gethostname(), "attempt": job.get("attempt", 1), "started": round(started, 3)}
+    result |= {
+        "schema": store.SCHEMA,
+        "seed": job["seed"][:12] + "…",
+        "host": socket.gethostname(),
+        "attempt": job.get("attempt", 1),
+        "started": round(started, 3),
+    }
     result |= {"questions": [], "flags": [], "log_tail": ""}
     from course_lib.grading.sandbox.borders import NoSandbox
     from course_lib.grading.sandbox.start import tier
@@ -48,7 +58,10 @@ def grade_one(job_path, out_path, spawn=None):
 def clean(value):
     """Without lone surrogates and control characters, which a student's text may carry into JSON, CSV and terminals."""
     if isinstance(value, str):
-        return "".join(c if c in "\n\t" or (c.isprintable() and not 0xD800 <= ord(c) < 0xE000) else "\N{REPLACEMENT CHARACTER}" for c in value)
+        return "".join(
+            c if c in "\n\t" or (c.isprintable() and not 0xD800 <= ord(c) < 0xE000) else "\N{REPLACEMENT CHARACTER}"
+            for c in value
+        )
     if isinstance(value, dict):
         return {clean(k): clean(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -58,9 +71,9 @@ def clean(value):
 
 def grade_submission(job, spawn=None):
     """The graded part of a result. The sandbox boots while this process reads the notebook and imports torch."""
+    from course_lib.grading.sandbox.box import Box
     from course_lib.grading.scoring import signs
     from course_lib.notebook import cells as notebooks
-    from course_lib.grading.sandbox.box import Box
 
     folder = Path(job["folder"])
     if not folder.is_dir():
@@ -77,10 +90,16 @@ def grade_submission(job, spawn=None):
         refuse_other_lab(cells, job["lab"], core)
         questions = [q for q in questions if q.id in job.get("only", [q.id])]  # regrade.py
         asked = [q for q in questions if isinstance(q, core.Question)]
-        flags = signs.archive_flags(meta.get("notes", [])) + signs.static_flags(cells, [q.id for q in questions if not isinstance(q, core.WrittenQuestion)]) + signs.forbidden_flags(cells, asked)
+        flags = (
+            signs.archive_flags(meta.get("notes", []))
+            + signs.static_flags(cells, [q.id for q in questions if not isinstance(q, core.WrittenQuestion)])
+            + signs.forbidden_flags(cells, asked)
+        )
         answers = notebooks.written_answers(cells)
         box.load_early()
-        graded = {q.id: grade_artifact(q, folder, job, flags) for q in questions if isinstance(q, core.ArtifactQuestion)}
+        graded = {
+            q.id: grade_artifact(q, folder, job, flags) for q in questions if isinstance(q, core.ArtifactQuestion)
+        }
         for question in questions:
             if isinstance(question, core.WrittenQuestion):
                 graded[question.id] = written(question, answers.get(question.id))
@@ -95,7 +114,11 @@ def grade_submission(job, spawn=None):
     if reason := signs.needs_gpu(rows):
         raise notebooks.Ungradable(reason)
     changed, doubtful = signs.stale(rows, passed)
-    unfinished = any("not run: the submission" in c["message"] or "not run: your code has stopped" in c["message"] for q in rows for c in q["cases"])
+    unfinished = any(
+        "not run: the submission" in c["message"] or "not run: your code has stopped" in c["message"]
+        for q in rows
+        for c in q["cases"]
+    )
     return {
         "status": "partial" if unfinished else "graded",
         "questions": rows,
@@ -120,7 +143,9 @@ def rounded(question):
 def refuse_other_lab(cells, lab, core):
     from course_lib.notebook import cells as notebooks
 
-    if notebooks.lab_of(cells, dict.fromkeys(core.labs(), ())) == lab:  # by its setup(): the other labs' questions need 0.2 s to import
+    if (
+        notebooks.lab_of(cells, dict.fromkeys(core.labs(), ())) == lab
+    ):  # by its setup(): the other labs' questions need 0.2 s to import
         return
     ids = {name: [q.id for q in core.questions_of(name)] for name in core.labs()}
     found = notebooks.lab_of(cells, ids)
@@ -140,13 +165,22 @@ def written(question, answer):
         suggestion = "only an image was pasted: look into the notebook"
     elif len(text) > MAX_ANSWER:
         text, suggestion = text[:MAX_ANSWER], f"cut after {MAX_ANSWER} characters: the rest is in the notebook"
-    return {"id": question.id, "score": None, "max": question.points, "status": "needs_review", "cases": [], "message": suggestion, "answer": text, "flags": []}
+    return {
+        "id": question.id,
+        "score": None,
+        "max": question.points,
+        "status": "needs_review",
+        "cases": [],
+        "message": suggestion,
+        "answer": text,
+        "flags": [],
+    }
 
 
 def grade_artifact(question, folder, job, flags):
     """The handed-in model's part of the result; a bad file costs this question only."""
-    from course_lib.stages.artifacts import ArtifactError
     from course_lib.grading.scoring import models
+    from course_lib.stages.artifacts import ArtifactError
 
     started, model = time.perf_counter(), folder / "work" / question.stage
     fraction, status, message = 0.0, "fail", ""
@@ -163,9 +197,26 @@ def grade_artifact(question, folder, job, flags):
             flags += models.similarity_flags(weights, question.stage, model, others)
         except (models.BadModel, ArtifactError) as bad:
             status, message = "error", str(bad)
-    case = {"name": "the handed-in model", "status": status, "score": question.points * fraction, "max": question.points, "message": message, "mistake": None, "hint": None, "reread": None}
+    case = {
+        "name": "the handed-in model",
+        "status": status,
+        "score": question.points * fraction,
+        "max": question.points,
+        "message": message,
+        "mistake": None,
+        "hint": None,
+        "reread": None,
+    }
     case["seconds"] = round(time.perf_counter() - started, 4)
-    return {"id": question.id, "score": question.points * fraction, "max": question.points, "status": status, "cases": [case], "message": message, "flags": []}
+    return {
+        "id": question.id,
+        "score": question.points * fraction,
+        "max": question.points,
+        "status": status,
+        "cases": [case],
+        "message": message,
+        "flags": [],
+    }
 
 
 def main(argv=None):
@@ -173,7 +224,9 @@ def main(argv=None):
     parser.add_argument("job", help="job file, as `course grade` writes them")
     parser.add_argument("out", help="result file")
     arguments = parser.parse_args(argv)
-    gc.set_threshold(100_000)  # importing torch makes half a million objects that stay: to look for garbage among them every 700 costs 0.2 s
+    gc.set_threshold(
+        100_000
+    )  # importing torch makes half a million objects that stay: to look for garbage among them every 700 costs 0.2 s
     result = grade_one(arguments.job, arguments.out)
     if result["status"] == "infra_error":
         print(result["reason"], file=sys.stderr)

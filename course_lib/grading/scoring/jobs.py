@@ -1,4 +1,6 @@
-"""A job of the grader: what it says, its file for its owner only, and how one worker gets it done, tried again where the machinery failed."""
+"""A job of the grader: what it says, its file for its owner only, and how one worker gets it done, tried again where
+the machinery failed.
+"""
 
 import os
 from pathlib import Path
@@ -21,8 +23,22 @@ def jobs_of(lab, grades, submitted, spec=None):
         if done is not None and done["status"] != "infra_error":
             continue
         others = [(s, str(f.absolute())) for s, other, f, _ in latest if s != student]
-        job = {"lab": lab, "student": student, "submission_sha": sha, "spec_sha": spec, "folder": str(folder.absolute()), "seed": store.seed_for(key, lab, sha), "others": others}
-        jobs.append((job, Path(grades, ".jobs", lab, f"{safe_name(student)}-{sha}.json"), store.result_path(lab, student, sha, spec, grades)))
+        job = {
+            "lab": lab,
+            "student": student,
+            "submission_sha": sha,
+            "spec_sha": spec,
+            "folder": str(folder.absolute()),
+            "seed": store.seed_for(key, lab, sha),
+            "others": others,
+        }
+        jobs.append(
+            (
+                job,
+                Path(grades, ".jobs", lab, f"{safe_name(student)}-{sha}.json"),
+                store.result_path(lab, student, sha, spec, grades),
+            )
+        )
     return jobs
 
 
@@ -38,12 +54,18 @@ def write_job(job_path, job):
 
 def failed(job, trouble):
     """The result of a job whose process failed again and again: no score, tried again by the next run."""
-    result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {"schema": store.SCHEMA, "status": "infra_error", "questions": [], "flags": []}
+    result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {
+        "schema": store.SCHEMA,
+        "status": "infra_error",
+        "questions": [],
+        "flags": [],
+    }
     return clean(result | {"reason": f"the grading process failed {ATTEMPTS} times: {trouble}"})
 
 
 def run_job(job, job_path, out, worker=None):
-    """One job on a worker (a fresh one of its own without), tried again on infra_error; a killed or hung worker is one, too. Returns the result.
+    """One job on a worker (a fresh one of its own without), tried again on infra_error; a killed or hung worker is one,
+    too. Returns the result.
 
     Raises DiskTrouble where nothing can be written, StoreError where the questions themselves are at fault.
     """
@@ -65,7 +87,11 @@ def run_job(job, job_path, out, worker=None):
             except DiskTrouble:
                 raise
             except store.StoreError as error:  # every submission would meet it
-                raise store.StoreError(f"the questions of {job['lab']} are at fault ({error}): mend course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for {job['student']}") from None
+                raise store.StoreError(
+                    f"the questions of {job['lab']} are at fault ({error}): mend "
+                    f"course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for "
+                    f"{job['student']}"
+                ) from None
         if result is None:
             try:
                 result = store.keep_result(out, failed(job, trouble))

@@ -1,6 +1,8 @@
-"""`course regrade LAB --only QUESTION --reason TEXT`: grades one question anew, after its spec was mended. Shows who moves and by how much before anything is written.
+"""`course regrade LAB --only QUESTION --reason TEXT`: grades one question anew, after its spec was mended. Shows who
+moves and by how much before anything is written.
 
-The other questions keep their scores, and marks given by people stay. Each change is one line of grades/LAB/regrades.jsonl: who, from what to what, why, by whom, under which questions.
+The other questions keep their scores, and marks given by people stay. Each change is one line of
+grades/LAB/regrades.jsonl: who, from what to what, why, by whom, under which questions.
 """
 
 import argparse
@@ -11,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from course_lib.platform import safe_name
 from course_lib.grading.records import gradebook, store
+from course_lib.platform import safe_name
 
 
 def newest(lab, student, sha, grades):
@@ -23,7 +25,9 @@ def newest(lab, student, sha, grades):
 
 
 def to_regrade(lab, only, grades, submitted):
-    """([(student, sha, folder, the result that stands)], how many have none) of the attempts that count. StoreError for a question that cannot be graded anew."""
+    """([(student, sha, folder, the result that stands)], how many have none) of the attempts that count. StoreError for
+    a question that cannot be graded anew.
+    """
     from course_lib.questions import core
 
     questions = {q.id: q for q in core.questions_of(lab)}
@@ -31,7 +35,10 @@ def to_regrade(lab, only, grades, submitted):
         raise store.StoreError(f"there is no question {only!r} in {lab}; questions: {', '.join(questions)}")
     if isinstance(questions[only], core.WrittenQuestion):
         raise store.StoreError(f"{only} is read by people: change its marks with `course review {lab}`")
-    attempts = [(student, sha, folder, newest(lab, student, sha, grades)) for student, sha, folder, _ in gradebook.attempts_to_grade(lab, submitted)]
+    attempts = [
+        (student, sha, folder, newest(lab, student, sha, grades))
+        for student, sha, folder, _ in gradebook.attempts_to_grade(lab, submitted)
+    ]
     graded = [a for a in attempts if a[3] is not None]
     if not graded:
         raise store.StoreError(f"nothing of {lab} is graded yet: run `course grade {lab}` first")
@@ -39,7 +46,9 @@ def to_regrade(lab, only, grades, submitted):
 
 
 def merged(lab, old, fresh, only, note):
-    """The result that stands with one question (and its flags) taken from a fresh one, in the order of the lab. The rest of it is carried over."""
+    """The result that stands with one question (and its flags) taken from a fresh one, in the order of the lab. The
+    rest of it is carried over.
+    """
     from course_lib.questions import core
 
     rows = {q["id"]: q for q in old["questions"]} | {q["id"]: q for q in fresh["questions"] if q["id"] == only}
@@ -47,7 +56,15 @@ def merged(lab, old, fresh, only, note):
     questions = sorted(rows.values(), key=lambda q: order.index(q["id"]) if q["id"] in order else len(order))
     kept = {k: v for k, v in old.items() if k not in ("spec_sha", "seed", "questions", "regraded")}
     kept["flags"] = old["flags"] + [f for f in fresh["flags"] if f not in old["flags"]]
-    return store.validate(kept | {"spec_sha": fresh["spec_sha"], "seed": fresh.get("seed"), "questions": questions, "regraded": [*old.get("regraded", []), note]})
+    return store.validate(
+        kept
+        | {
+            "spec_sha": fresh["spec_sha"],
+            "seed": fresh.get("seed"),
+            "questions": questions,
+            "regraded": [*old.get("regraded", []), note],
+        }
+    )
 
 
 def question_of(result, only):
@@ -55,22 +72,38 @@ def question_of(result, only):
 
 
 def moves_table(lab, only, moves):
-    """A rich Table of those whose points change; moves: [(student, before, after, max)], before None where the question is new."""
+    """A rich Table of those whose points change; moves: [(student, before, after, max)], before None where the question
+    is new.
+    """
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(title=f"{lab}, {only}: {len(moves)} would move")
-    for column, side in (("student", "left"), ("before", "right"), ("after", "right"), ("by", "right"), ("of", "right")):
+    for column, side in (
+        ("student", "left"),
+        ("before", "right"),
+        ("after", "right"),
+        ("by", "right"),
+        ("of", "right"),
+    ):
         shown.add_column(column, justify=side)
     for student, before, after, most in moves:
-        shown.add_row(Text(student), "–" if before is None else f"{before:.2f}", f"{after:.2f}", f"{after - (before or 0):+.2f}", f"{most:g}")
+        shown.add_row(
+            Text(student),
+            "–" if before is None else f"{before:.2f}",
+            f"{after:.2f}",
+            f"{after - (before or 0):+.2f}",
+            f"{most:g}",
+        )
     return shown
 
 
 def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True):
-    """Grades one question anew for all who have a grade. agree(moves) -> bool decides whether it is written. Returns the moves, or None where it was not.
+    """Grades one question anew for all who have a grade. agree(moves) -> bool decides whether it is written. Returns
+    the moves, or None where it was not.
 
-    Nothing in the store changes before `agree`; killed at any moment and run again it goes on, and what was written already does not move twice.
+    Nothing in the store changes before `agree`; killed at any moment and run again it goes on, and what was written
+    already does not move twice.
     """
     from course_lib.grading.sandbox import doctor
     from course_lib.grading.scoring import grade
@@ -83,7 +116,15 @@ def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitt
         aside = Path(grades, ".jobs", lab, f"regrade-{only}-{spec}-{store.code_sha()}")
         jobs, latest = [], store.latest(lab, submitted)
         for student, sha, folder, _ in graded:
-            job = {"lab": lab, "student": student, "submission_sha": sha, "spec_sha": spec, "folder": str(folder.absolute()), "seed": store.seed_for(key, lab, sha), "only": [only]}
+            job = {
+                "lab": lab,
+                "student": student,
+                "submission_sha": sha,
+                "spec_sha": spec,
+                "folder": str(folder.absolute()),
+                "seed": store.seed_for(key, lab, sha),
+                "only": [only],
+            }
             job["others"] = [(s, str(f.absolute())) for s, _, f, _ in latest if s != student]
             name = f"{safe_name(student)}-{sha}.json"
             jobs.append((job, aside / "jobs" / name, aside / name))
@@ -115,13 +156,28 @@ def write(lab, only, reason, changes, grades):
     """A line of the log, then the result, one student after the other."""
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     for student, sha, old, fresh, before, after in changes:
-        note = {"question": only, "reason": reason, "by": who, "at": round(time.time(), 3), "old_spec": old["spec_sha"], "new_spec": fresh["spec_sha"], "before": before, "after": after}
-        result, path = merged(lab, old, fresh, only, note), store.result_path(lab, student, sha, fresh["spec_sha"], grades)
+        note = {
+            "question": only,
+            "reason": reason,
+            "by": who,
+            "at": round(time.time(), 3),
+            "old_spec": old["spec_sha"],
+            "new_spec": fresh["spec_sha"],
+            "before": before,
+            "after": after,
+        }
+        result, path = (
+            merged(lab, old, fresh, only, note),
+            store.result_path(lab, student, sha, fresh["spec_sha"], grades),
+        )
         store.append_line(Path(grades, lab, "regrades.jsonl"), {"student": student, "submission_sha": sha, **note})
         try:
             store.write_json(path, result)
         except OSError as error:
-            raise store.StoreError(f"cannot write {path} ({error.strerror or error}): make room, then run the same command again; who was written before stays so") from None
+            raise store.StoreError(
+                f"cannot write {path} ({error.strerror or error}): make room, then run the same command again; who was "
+                "written before stays so"
+            ) from None
 
 
 def main(argv=None):
@@ -152,5 +208,8 @@ def main(argv=None):
     moves = regrade(arguments.lab, arguments.only, arguments.reason, agree, arguments.jobs)
     if moves is None:
         return 1
-    print(f"written; the reason stands in {store.GRADES}/{arguments.lab}/regrades.jsonl. Marks given by people are as they were.")
+    print(
+        f"written; the reason stands in {store.GRADES}/{arguments.lab}/regrades.jsonl. Marks given by people are as "
+        "they were."
+    )
     return 0

@@ -1,8 +1,11 @@
-"""A long-lived trusted process that grades job after job: torch and the questions are imported once, the sandbox's zygote boots once.
+"""A long-lived trusted process that grades job after job: torch and the questions are imported once, the sandbox's
+zygote boots once.
 
-    python -m course_lib.grading.scoring.worker [--cold]        a line in: {"job": PATH, "out": PATH}; a line out: {"status": …} or {"spec": …} or {"disk": …}
+    python -m course_lib.grading.scoring.worker [--cold]        a line in: {"job": PATH, "out": PATH}; a line out:
+    {"status": …} or {"spec": …} or {"disk": …}
 
-It ends when its standard input does, so it never outlives the grader that started it. `Worker` is the grader's end of the pipes.
+It ends when its standard input does, so it never outlives the grader that started it. `Worker` is the grader's end of
+the pipes.
 """
 
 import contextlib
@@ -19,9 +22,9 @@ import threading
 import time
 from pathlib import Path
 
-from course_lib.platform import ROOT
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
+from course_lib.platform import ROOT
 
 JOBS = 100  # submissions, then a fresh process
 MEMORY = 1.5 * 2**30  # bytes of a worker with its zygote, then a fresh process
@@ -150,10 +153,18 @@ class Worker:
     def start(self):
         root = str(ROOT)
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
-        env = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
+        env = os.environ | {
+            "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "passive",
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONPATH": path,
+        }
         self.log = tempfile.TemporaryFile()
         line = [*self.program, *(["--cold"] if self.cold else [])]
-        self.process, self.jobs = subprocess.Popen(line, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0), 0
+        self.process, self.jobs = (
+            subprocess.Popen(line, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0),
+            0,
+        )
 
     def stop(self):
         """Kills the process; the sandbox dies with it."""
@@ -176,8 +187,12 @@ class Worker:
         return lines[-1][-300:] if lines else ""
 
     def grade(self, job_path, out, seconds):
-        """Has one job graded; its result is then at `out`. Raises Trouble (try again), DiskTrouble, or StoreError for questions that are at fault."""
-        if self.process is not None and (self.process.poll() is not None or self.jobs >= JOBS or self.resident() > MEMORY):
+        """Has one job graded; its result is then at `out`. Raises Trouble (try again), DiskTrouble, or StoreError for
+        questions that are at fault.
+        """
+        if self.process is not None and (
+            self.process.poll() is not None or self.jobs >= JOBS or self.resident() > MEMORY
+        ):
             self.stop()
         if self.closed:
             raise Trouble("stopped")
@@ -197,7 +212,9 @@ class Worker:
                     code = process.wait()
                     words = "" if self.closed else self.last_words()
                     self.stop()
-                    raise Trouble(f"the grading process died ({signal.Signals(-code).name if code < 0 else f'exit status {code}'}){f': {words}' if words else ''}")
+                    raise Trouble(
+                        f"the grading process died ({signal.Signals(-code).name if code < 0 else f'exit status {code}'}){f': {words}' if words else ''}"
+                    )
                 answer += part
         except OSError as error:  # its pipe broke
             self.stop()

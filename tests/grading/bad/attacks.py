@@ -7,22 +7,36 @@ DEATHS = {
     "SIGKILL": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
     "segfault": "import ctypes\nctypes.string_at(0)",
 }
+# fmt: off
 EXITS = "raise ValueError('left over')", "import sys\nsys.exit(3)", "quit()", "exit()", "exit", "raise SystemExit", "raise KeyboardInterrupt", "assert False", "class B(BaseException): pass\nraise B()"
-SWALLOWS = "import time\nwhile True:\n    try:\n        while True:\n            time.sleep(0.01)\n    except BaseException:\n        pass"
+# fmt: on
+SWALLOWS = (
+    "import time\nwhile True:\n    try:\n        while True:\n            time.sleep(0.01)\n    except "
+    "BaseException:\n        pass"
+)
 LOOPS = {
     "swallows every exception": SWALLOWS,
     "switches the alarm off": "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\ntime.sleep(3600)",
-    "blocks in C": "import ctypes, signal\nlibc = ctypes.CDLL(None)\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\nlibc.sleep(3600)",
+    "blocks in C": "import ctypes, signal\nlibc = ctypes.CDLL(None)\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, "
+    "32))\nlibc.sleep(3600)",
 }
 WAITS = {
     "sleep(3600)": "import time\ntime.sleep(3600)",
     "waits on a lock": "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()",
-    "waits on a thread": "import threading, time\nt = threading.Thread(target=time.sleep, args=(3600,), daemon=True)\nt.start()\nt.join()",
+    "waits on a thread": "import threading, time\nt = threading.Thread(target=time.sleep, args=(3600,), "
+    "daemon=True)\nt.start()\nt.join()",
     "stops itself": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
 }
 FORK_BOMB = "import os, time\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        time.sleep(0.05)"
-THREAD_BOMB = "import threading, time\nwhile True:\n    try:\n        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n    except RuntimeError:\n        time.sleep(0.05)"
-ORPHANS = "import os, subprocess\nfor _ in range(3):\n    subprocess.Popen(['setsid', 'sleep', '471233'])\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.execvp('sleep', ['sleep', '471233'])\n    os._exit(0)\nreturn 0.0"
+THREAD_BOMB = (
+    "import threading, time\nwhile True:\n    try:\n        threading.Thread(target=time.sleep, args=(60,), "
+    "daemon=True).start()\n    except RuntimeError:\n        time.sleep(0.05)"
+)
+ORPHANS = (
+    "import os, subprocess\nfor _ in range(3):\n    subprocess.Popen(['setsid', 'sleep', '471233'])\nif os.fork() == "
+    "0:\n    os.setsid()\n    if os.fork() == 0:\n        os.execvp('sleep', ['sleep', '471233'])\n    "
+    "os._exit(0)\nreturn 0.0"
+)
 MEMORY = {
     "100 GB at once": "import torch\nreturn torch.zeros(25 * 10**9)",
     "a view of 10 TB": "import torch\nreturn torch.zeros(1).expand(10**12)",
@@ -51,18 +65,22 @@ for i in range(5000):
 LOUD = {
     "one line without end": "line = 'x' * 10**6\nwhile True:\n    print(line, end='')",
     "10^6 lines": "print('\\n'.join(map(str, range(10**6))))",
-    "noise, and on the descriptors": "import os\nfor _ in range(30):\n    os.write(1, os.urandom(10**5)); os.write(2, b'\\x1b[2J\\x00\\xff' * 1000)\nprint('\\u202e\\x1b[31m\\ud800<script>')",
+    "noise, and on the descriptors": "import os\nfor _ in range(30):\n    os.write(1, os.urandom(10**5)); os.write(2, "
+    "b'\\x1b[2J\\x00\\xff' * 1000)\nprint('\\u202e\\x1b[31m\\ud800<script>')",
     "the log closed": "import os, sys\nsys.stderr.close()\nos.close(2)",
 }
 
 # ---- they answer what is no answer -----------------------------------------------------------------------------------
 
 TRICKS = {
-    "__torch_function__": "import torch\nclass T(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, t, a=(), k=None):\n        return True\nreturn x.as_subclass(T)",
-    "__eq__": "class E:\n    def __eq__(self, o): return True\n    __bool__ = __eq__\n    shape = dtype = property(lambda s: s)\nreturn E()",
+    "__torch_function__": "import torch\nclass T(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, "
+    "t, a=(), k=None):\n        return True\nreturn x.as_subclass(T)",
+    "__eq__": "class E:\n    def __eq__(self, o): return True\n    __bool__ = __eq__\n    shape = dtype = "
+    "property(lambda s: s)\nreturn E()",
     "__array__": "class A:\n    def __array__(self, *a, **k): return x.numpy()\nreturn A()",
     "Tensor subclass": "import torch\nclass T(torch.Tensor): pass\nreturn x.as_subclass(T)",
-    "lazy property": "class L:\n    @property\n    def values(self): raise SystemExit\n    @property\n    def __class__(self):\n        import torch\n        return torch.Tensor\nreturn L()",
+    "lazy property": "class L:\n    @property\n    def values(self): raise SystemExit\n    @property\n    def "
+    "__class__(self):\n        import torch\n        return torch.Tensor\nreturn L()",
     "__del__": "import os\nclass D:\n    def __del__(self): os._exit(0)\nd = D()\nreturn x",
 }
 KINDS = {
@@ -80,7 +98,8 @@ KINDS = {
 }
 NUMBERS = {  # in place of a float
     "True": "return True",
-    "a subclass of float": "class F(float):\n    def __eq__(self, o): return True\n    def __sub__(self, o): return 0.0\nreturn F(1)",
+    "a subclass of float": "class F(float):\n    def __eq__(self, o): return True\n    def __sub__(self, o): return "
+    "0.0\nreturn F(1)",
     "a subclass of dict": "class M(dict): pass\nreturn M()",
     "a generator": "return (i for i in range(10**9))",
     "a number of 10^6 digits": "return 1 << 4_000_000",
@@ -96,20 +115,35 @@ NUMBERS = {  # in place of a float
     "recursion": "f = lambda a: f(a)\nreturn f(x)",
     "GeneratorExit": "raise GeneratorExit",
 }
-LATER = "import threading\ny = x.clone() * 0\nright = x.float()\ndef fill():\n    y.copy_(right * (right * right).mean(-1, keepdim=True).add(1e-6).rsqrt())\nthreading.Timer(1.0, fill).start()\nreturn y"
+LATER = (
+    "import threading\ny = x.clone() * 0\nright = x.float()\ndef fill():\n    y.copy_(right * (right * right).mean(-1, "
+    "keepdim=True).add(1e-6).rsqrt())\nthreading.Timer(1.0, fill).start()\nreturn y"
+)
 
 # ---- they touch the tests --------------------------------------------------------------------------------------------
 
 PATCHES = {
-    "allclose, assert_close, isfinite, equal": "import torch\ntorch.allclose = torch.equal = lambda *a, **k: True\ntorch.testing.assert_close = lambda *a, **k: None\ntorch.isfinite = lambda x: torch.ones_like(x, dtype=torch.bool)\ntorch.Tensor.__eq__ = lambda a, b: True",
-    "under another name": "import torch as library, numpy as numbers\nlibrary.allclose = lambda *a, **k: True\nnumbers.allclose = numbers.isclose = lambda *a, **k: True\nsetattr(library, 'equal', lambda a, b: True)",
-    "json and safetensors": "import json, safetensors.torch\njson.dumps = lambda *a, **k: '[\"dict\", [[\"status\", \"ok\"], [\"reply\", [\"dict\", [[\"value\", 1.0]]]]]]'\nsafetensors.torch.save = lambda *a, **k: b''",
-    "the course's comparison": "from course_lib.questions import core, compare\ncore.run = lambda *a, **k: 1\ncore.CaseFailed = compare.CaseFailed = ValueError\ncompare.describe_difference = lambda *a, **k: None",
+    "allclose, assert_close, isfinite, equal": "import torch\ntorch.allclose = torch.equal = lambda *a, **k: "
+    "True\ntorch.testing.assert_close = lambda *a, **k: "
+    "None\ntorch.isfinite = lambda x: torch.ones_like(x, "
+    "dtype=torch.bool)\ntorch.Tensor.__eq__ = lambda a, b: True",
+    "under another name": "import torch as library, numpy as numbers\nlibrary.allclose = lambda *a, **k: "
+    "True\nnumbers.allclose = numbers.isclose = lambda *a, **k: True\nsetattr(library, 'equal', "
+    "lambda a, b: True)",
+    "json and safetensors": 'import json, safetensors.torch\njson.dumps = lambda *a, **k: \'["dict", [["status", '
+    '"ok"], ["reply", ["dict", [["value", 1.0]]]]]]\'\nsafetensors.torch.save = lambda *a, '
+    "**k: b''",
+    "the course's comparison": "from course_lib.questions import core, compare\ncore.run = lambda *a, **k: "
+    "1\ncore.CaseFailed = compare.CaseFailed = ValueError\ncompare.describe_difference = "
+    "lambda *a, **k: None",
 }
 IPYTHON = {
-    "input transformer": "ip = get_ipython()\nip.input_transformers_post.append(lambda lines: ['pass\\n'])\nip.input_transformers_cleanup.append(lambda lines: [])",
-    "AST transformer": "import ast\nclass NoAssert(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\nget_ipython().ast_transformers.append(NoAssert())",
-    "do_execute": "get_ipython().kernel.do_execute = lambda *a, **k: {'status': 'ok'}\nget_ipython().run_cell = lambda *a, **k: None\nget_ipython().showtraceback = lambda *a, **k: None",
+    "input transformer": "ip = get_ipython()\nip.input_transformers_post.append(lambda lines: "
+    "['pass\\n'])\nip.input_transformers_cleanup.append(lambda lines: [])",
+    "AST transformer": "import ast\nclass NoAssert(ast.NodeTransformer):\n    def visit_Assert(self, node): return "
+    "ast.Pass()\nget_ipython().ast_transformers.append(NoAssert())",
+    "do_execute": "get_ipython().kernel.do_execute = lambda *a, **k: {'status': 'ok'}\nget_ipython().run_cell = lambda "
+    "*a, **k: None\nget_ipython().showtraceback = lambda *a, **k: None",
 }
 FORGE = """
 import json, os, threading, time
@@ -126,11 +160,15 @@ FORGERIES = {
     "pre-sent replies": "spray((len(PAYLOAD).to_bytes(8, 'little') + bytes(16) + PAYLOAD) * 50)",
     "garbage": "spray(os.urandom(5000))",
     "oversize": "spray((2**62).to_bytes(8, 'little') + bytes(16))",
-    "a JSON bomb": "spray((200_008).to_bytes(8, 'little') + bytes(16) + (200_000).to_bytes(8, 'little') + b'[' * 200_000)",
+    "a JSON bomb": "spray((200_008).to_bytes(8, 'little') + bytes(16) + (200_000).to_bytes(8, 'little') + b'[' * "
+    "200_000)",
     "closes the pipe": "[os.close(fd) for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')]",
-    "a thread that writes for ever": "def pour():\n    while True:\n        spray(b'x' * 100)\n        time.sleep(0.001)\nthreading.Thread(target=pour, daemon=True).start()",
+    "a thread that writes for ever": "def pour():\n    while True:\n        spray(b'x' * 100)\n        "
+    "time.sleep(0.001)\nthreading.Thread(target=pour, daemon=True).start()",
 }
-STOLEN_ID = FORGE + """
+STOLEN_ID = (
+    FORGE
+    + """
 import sys
 frame = sys._getframe()
 while "call_id" not in frame.f_locals:
@@ -142,9 +180,22 @@ for fake in (OK, b'["dict", [["at", 7]]]', b'["dict", [["stopped", ["dict", []]]
 frame.f_globals["write_frame"] = lambda *a: None
 return 0.0
 """
-HALF_A_FRAME = FORGE.strip() + "\nimport sys\nframe = sys._getframe()\nwhile 'call_id' not in frame.f_locals:\n    frame = frame.f_back\nspray((1000).to_bytes(8, 'little') + frame.f_locals['call_id'] + b'{')\ntime.sleep(3600)"
-TAKEN_OVER = "import sys\nframe = sys._getframe()\nwhile 'requests' not in frame.f_locals:\n    frame = frame.f_back\nframe.f_globals['answer'] = lambda *a: {'status': 'ok', 'reply': {'value': 1.0, 'grads': [None], 'inputs': []}, 'score': 9}"
-OWN_CALLER = "import course_lib.questions.invoke as i\nclass Mine:\n    def __init__(self, namespace): pass\n    def call(self, name, args, kwargs, options, timeout):\n        print('OPTIONS', sorted(options), 'SEES', [k for k in options if 'expect' in k or 'seed' in k])\n        return {'value': args[0], 'grads': [options.get('cotangent')], 'inputs': [list(args), kwargs]}\ni.LocalCaller = Mine"
+)
+HALF_A_FRAME = (
+    FORGE.strip() + "\nimport sys\nframe = sys._getframe()\nwhile 'call_id' not in frame.f_locals:\n    frame = "
+    "frame.f_back\nspray((1000).to_bytes(8, 'little') + frame.f_locals['call_id'] + b'{')\ntime.sleep(3600)"
+)
+TAKEN_OVER = (
+    "import sys\nframe = sys._getframe()\nwhile 'requests' not in frame.f_locals:\n    frame = "
+    "frame.f_back\nframe.f_globals['answer'] = lambda *a: {'status': 'ok', 'reply': {'value': 1.0, 'grads': [None], "
+    "'inputs': []}, 'score': 9}"
+)
+OWN_CALLER = (
+    "import course_lib.questions.invoke as i\nclass Mine:\n    def __init__(self, namespace): pass\n    def call(self, "
+    "name, args, kwargs, options, timeout):\n        print('OPTIONS', sorted(options), 'SEES', [k for k in options if "
+    "'expect' in k or 'seed' in k])\n        return {'value': args[0], 'grads': [options.get('cotangent')], 'inputs': "
+    "[list(args), kwargs]}\ni.LocalCaller = Mine"
+)
 
 # ---- they look for what is not theirs --------------------------------------------------------------------------------
 
@@ -221,25 +272,36 @@ for place in ("/box", "/tmp", "/dev/shm"):
 
 # ---- the shortcut instead of the work --------------------------------------------------------------------------------
 
-NORM = "(x, (x.shape[-1],), args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))"  # what torch's own rms_norm is called with
+# what torch's own rms_norm is called with
+NORM = "(x, (x.shape[-1],), args[1], kwargs.get('eps', args[2] if len(args) > 2 else 1e-6))"
 NAMED = {  # in place of rms_norm, which may not call torch's
     "directly": "import torch.nn.functional as F\nreturn F.rms_norm" + NORM,
-    "by importlib": "import importlib\nreturn getattr(importlib.import_module('torch.nn.functional'), 'rms_norm')" + NORM,
+    "by importlib": "import importlib\nreturn getattr(importlib.import_module('torch.nn.functional'), 'rms_norm')"
+    + NORM,
 }
 HIDDEN = {
     "by getattr": "import torch\nreturn getattr(torch, 'rms' + '_norm')" + NORM,
-    "in a thread": "import threading, torch\ngot = []\nt = threading.Thread(target=lambda: got.append(getattr(torch, 'rms' + '_norm')" + NORM + "))\nt.start()\nt.join()\nreturn got[0]",
+    "in a thread": "import threading, torch\ngot = []\nt = threading.Thread(target=lambda: got.append(getattr(torch, "
+    "'rms' + '_norm')" + NORM + "))\nt.start()\nt.join()\nreturn got[0]",
 }
 ROUND = {
     "torch.ops": "import torch\nreturn torch.ops.aten.rms_norm.default" + NORM,
     "the mode switched off": "import torch\nwith torch._C.DisableTorchFunction():\n    return torch.rms_norm" + NORM,
 }
-SCRIPTED = "import torch\nimport torch.nn.functional as F\ndef _norm(x: torch.Tensor, w: torch.Tensor, eps: float):\n    return F.rms_norm(x, [x.shape[-1]], w, eps)\nscripted = torch.jit.script(_norm)\ndef rms_norm(x, weight, eps=1e-6):\n    return scripted(x, weight, eps)"
+SCRIPTED = (
+    "import torch\nimport torch.nn.functional as F\ndef _norm(x: torch.Tensor, w: torch.Tensor, eps: float):\n    "
+    "return F.rms_norm(x, [x.shape[-1]], w, eps)\nscripted = torch.jit.script(_norm)\ndef rms_norm(x, weight, "
+    "eps=1e-6):\n    return scripted(x, weight, eps)"
+)
 COURSE_CODE = {
     "called": "from course_lib.stages.pretrain import next_token_loss as f\nreturn f(*args, **kwargs)",
-    "caught and called again": "from course_lib.stages.pretrain import next_token_loss as f\ntry:\n    return f(*args, **kwargs)\nexcept Exception:\n    return f(*args, **kwargs)",
-    "in a thread": "import threading\nfrom course_lib.stages.pretrain import next_token_loss as f\ngot = []\nt = threading.Thread(target=lambda: got.append(f(*args, **kwargs)))\nt.start()\nt.join()\nreturn got[0]",
-    "with the check switched off": "import sys\nfrom course_lib.stages.pretrain import next_token_loss as f\nsys.setprofile(None)\nreturn f(*args, **kwargs)",
+    "caught and called again": "from course_lib.stages.pretrain import next_token_loss as f\ntry:\n    return f(*args, "
+    "**kwargs)\nexcept Exception:\n    return f(*args, **kwargs)",
+    "in a thread": "import threading\nfrom course_lib.stages.pretrain import next_token_loss as f\ngot = []\nt = "
+    "threading.Thread(target=lambda: got.append(f(*args, **kwargs)))\nt.start()\nt.join()\nreturn "
+    "got[0]",
+    "with the check switched off": "import sys\nfrom course_lib.stages.pretrain import next_token_loss as "
+    "f\nsys.setprofile(None)\nreturn f(*args, **kwargs)",
 }
 
 LIMITS = """
@@ -264,26 +326,50 @@ def causal_attention(*args, **kwargs):
 
 # ---- clumsy, and right -----------------------------------------------------------------------------------------------
 
-NOISY = "import sys, warnings, logging\nfrom tqdm import tqdm\nfor _ in tqdm(range(3)): pass\nwarnings.warn('careful')\nlogging.error('oh')\nprint('hm', file=sys.stderr)"
+NOISY = (
+    "import sys, warnings, logging\nfrom tqdm import tqdm\nfor _ in tqdm(range(3)): "
+    "pass\nwarnings.warn('careful')\nlogging.error('oh')\nprint('hm', file=sys.stderr)"
+)
 LEAKS = {
     "default dtype": "import torch\ntorch.set_default_dtype(torch.float64)",
     "gradients off": "import torch\ntorch.set_grad_enabled(False)",
     "warnings are errors": "import warnings\nwarnings.simplefilter('error')",
     "threads, seeds, folder": "import os, random, torch\ntorch.set_num_threads(7)\nrandom.seed(1)\nos.chdir('/tmp')\nos.environ.clear()",
 }
-LEFT_OVER = ["%debug", "input('your name? ')", "breakpoint()", "import pdb; pdb.set_trace()", "!pip install left_pad", "%pip install left_pad", "!ls /\nx = !pwd", "%%bash\nrm -rf /", "%matplotlib inline\n%load_ext autoreload", "?print", "%%time\nx = 1"]
-EVIL_SYNTAX = ["-" * 90_000 + "1", "(" * 90_000, "a" + ".a" * 40_000, " " * 90_000 + "!", "x" + " " * 90_000 + "!", "\n" * 90_000 + "!", "\x00", "\ud800", "x = !ls\n%timeit 1\n?x\nawait None", "f'{'" * 2000, "lambda: " * 5000, "if 1:\n\tx=1\n        y=2"]
+# fmt: off
+LEFT_OVER = ["%debug", "input('your name? ')", "breakpoint()", "import pdb; pdb.set_trace()", "!pip install left_pad",
+    "%pip install left_pad", "!ls /\nx = !pwd", "%%bash\nrm -rf /", "%matplotlib inline\n%load_ext autoreload",
+    "?print", "%%time\nx = 1"]
+# fmt: on
+# fmt: off
+EVIL_SYNTAX = ["-" * 90_000 + "1", "(" * 90_000, "a" + ".a" * 40_000, " " * 90_000 + "!", "x" + " " * 90_000 + "!",
+    "\n" * 90_000 + "!", "\x00", "\ud800", "x = !ls\n%timeit 1\n?x\nawait None", "f'{'" * 2000, "lambda: " * 5000,
+    "if 1:\n\tx=1\n        y=2"]
+# fmt: on
 ODDITIES = {  # ways to write the right answer that must not cost anything
     "a lambda": "import math\nsurprise = lambda options: sum(map(math.log, options))",
-    "a class with __call__": "import math\nclass Surprise:\n    def __call__(self, options): return sum(math.log(n) for n in options)\nsurprise = Surprise()",
-    "functools.partial": "import functools, math\ndef total(options, log): return sum(log(n) for n in options)\nsurprise = functools.partial(total, log=math.log)",
+    "a class with __call__": "import math\nclass Surprise:\n    def __call__(self, options): return sum(math.log(n) "
+    "for n in options)\nsurprise = Surprise()",
+    "functools.partial": "import functools, math\ndef total(options, log): return sum(log(n) for n in "
+    "options)\nsurprise = functools.partial(total, log=math.log)",
     "a NumPy number": "import numpy as np\ndef surprise(options): return np.log(np.array(options, dtype=float)).sum()",
-    "tabs, semicolons, unicode": "import math; größe = math.log\ndef surprise(options):\n\t'''Überraschung.'''; summe = 0.0\n\tfor n in options: summe += größe(n)\n\treturn summe",
-    "decorated, typed, loud": "import functools, logging, math, sys, warnings\ndef told(f):\n    @functools.wraps(f)\n    def g(*a, **k):\n        print('called', file=sys.stderr); warnings.warn('hm'); logging.warning('hm')\n        return f(*a, **k)\n    return g\n@told\ndef surprise(options: list[int]) -> float:\n    return float(sum(math.log(n) for n in options))",
-    "tqdm inside": "import math\nfrom tqdm.auto import tqdm\ndef surprise(options):\n    total = 0.0\n    for n in tqdm(options): total += math.log(n)\n    return total",
-    "async at top level": "import asyncio, math\nawait asyncio.sleep(0)\ndef surprise(options): return -sum(math.log(1 / n) for n in options)",
+    "tabs, semicolons, unicode": "import math; größe = math.log\ndef surprise(options):\n\t'''Überraschung.'''; summe "
+    "= 0.0\n\tfor n in options: summe += größe(n)\n\treturn summe",
+    "decorated, typed, loud": "import functools, logging, math, sys, warnings\ndef told(f):\n    @functools.wraps(f)\n "
+    "   def g(*a, **k):\n        print('called', file=sys.stderr); warnings.warn('hm'); "
+    "logging.warning('hm')\n        return f(*a, **k)\n    return g\n@told\ndef "
+    "surprise(options: list[int]) -> float:\n    return float(sum(math.log(n) for n in "
+    "options))",
+    "tqdm inside": "import math\nfrom tqdm.auto import tqdm\ndef surprise(options):\n    total = 0.0\n    for n in "
+    "tqdm(options): total += math.log(n)\n    return total",
+    "async at top level": "import asyncio, math\nawait asyncio.sleep(0)\ndef surprise(options): return -sum(math.log(1 "
+    "/ n) for n in options)",
     "negative zero": "import math\ndef surprise(options): return -sum((math.log(1 / n) for n in options), 0.0)",
-    "a zero-dimensional tensor": "import torch\ndef surprise(options): return torch.tensor(options, dtype=torch.float64).log().sum()",
-    "a table kept between calls": "import math\nTABLE = {}\ndef surprise(options):\n    for n in options:\n        if n not in TABLE: TABLE[n] = math.log(n)\n    return math.fsum(TABLE[n] for n in options)",
-    "threads of its own": "import math\nfrom concurrent.futures import ThreadPoolExecutor\ndef surprise(options):\n    with ThreadPoolExecutor(2) as pool: return sum(pool.map(math.log, options))",
+    "a zero-dimensional tensor": "import torch\ndef surprise(options): return torch.tensor(options, "
+    "dtype=torch.float64).log().sum()",
+    "a table kept between calls": "import math\nTABLE = {}\ndef surprise(options):\n    for n in options:\n        if "
+    "n not in TABLE: TABLE[n] = math.log(n)\n    return math.fsum(TABLE[n] for n in "
+    "options)",
+    "threads of its own": "import math\nfrom concurrent.futures import ThreadPoolExecutor\ndef surprise(options):\n    "
+    "with ThreadPoolExecutor(2) as pool: return sum(pool.map(math.log, options))",
 }

@@ -3,7 +3,6 @@
 import pickle
 
 import numpy as np
-
 from bad.make import LARGE, Bad, Files, Handed, book, function, model, notebook, outputs, stub, zipped
 
 NORM = "model.norm.weight"
@@ -87,7 +86,10 @@ def public_only(place):
 
 
 BAD_MODELS = {
-    "missing key": (with_model(lambda w: {n: t for n, t in w.items() if n != NORM}), r"lacks 1 of \d+ tensors, e.g. model.norm.weight"),
+    "missing key": (
+        with_model(lambda w: {n: t for n, t in w.items() if n != NORM}),
+        r"lacks 1 of \d+ tensors, e.g. model.norm.weight",
+    ),
     "wrong shape": (with_model(lambda w: w | {NORM: w[NORM][:-1].clone()}), r"has shape \[31\], expected \[32\]"),
     "NaN": (with_model(lambda w: w | {NORM: w[NORM] * float("nan")}), "NaN or infinite"),
     "a config of 10^9": (with_model(record=lambda r: r["model"].update(hidden=10**9)), "outside the course's models"),
@@ -104,7 +106,17 @@ MODELS = [
     Bad(35, "passes on public text only", public_only, "GF", 8.0, ("passes only in the notebook",), lab=LARGE, says="pretrained_model: the stored output says passed"),
 ]  # fmt: skip
 
-SHADOWS = {name: "raise SystemExit" for name in ("torch.py", "conftest.py", "course_lib/__init__.py", "sitecustomize.py", "evil.pth", "course_lib/questions/wire.py")}
+SHADOWS = {
+    name: "raise SystemExit"
+    for name in (
+        "torch.py",
+        "conftest.py",
+        "course_lib/__init__.py",
+        "sitecustomize.py",
+        "evil.pth",
+        "course_lib/questions/wire.py",
+    )
+}
 
 
 def archive(members, **more):
@@ -133,8 +145,18 @@ def lying(text="x"):
     return bytes(data)
 
 
-SLIPS = ["../../evil.ipynb", "/etc/evil.ipynb", "a/../../evil.ipynb", "..\\evil.ipynb", "C:\\evil.ipynb", "work/../../../model.safetensors"]
-NAMES = ["lab 00 (1).ipynb", "été;rm -rf.ipynb", "\u202efdp.ipynb", "x" * 200 + ".ipynb", "-rf.ipynb", "ann.ipynb.txt", "=cmd.ipynb", "\U0001f600.ipynb", "$(touch x)`id`.ipynb", "a\nb.ipynb", "CON.ipynb", "00_start_here.IPYNB"]
+SLIPS = [
+    "../../evil.ipynb",
+    "/etc/evil.ipynb",
+    "a/../../evil.ipynb",
+    "..\\evil.ipynb",
+    "C:\\evil.ipynb",
+    "work/../../../model.safetensors",
+]
+# fmt: off
+NAMES = ["lab 00 (1).ipynb", "été;rm -rf.ipynb", "\u202efdp.ipynb", "x" * 200 + ".ipynb", "-rf.ipynb", "ann.ipynb.txt",
+    "=cmd.ipynb", "\U0001f600.ipynb", "$(touch x)`id`.ipynb", "a\nb.ipynb", "CON.ipynb", "00_start_here.IPYNB"]
+# fmt: on
 OLD, NEW = (2026, 1, 1, 0, 0, 0), (2026, 1, 9, 0, 0, 0)
 
 

@@ -34,5 +34,9 @@ def nobody_sleeps():
 
 
 def nothing_written():
-    here = [p for p in ("gradebook.db", "results.json", "results", "marks.jsonl", "grades/00_start_here/eve") if os.path.exists(p) or os.path.exists("/" + p)]
+    here = [
+        p
+        for p in ("gradebook.db", "results.json", "results", "marks.jsonl", "grades/00_start_here/eve")
+        if os.path.exists(p) or os.path.exists("/" + p)
+    ]
     return f"written on the host: {here}" if here else None

@@ -9,16 +9,24 @@ import zipfile
 from classroom import LAB, notebook, right_answers, sources
 
 SMALL, LARGE = "00_start_here", LAB
-TENSORS = ("causal_attention", "rms_norm", "apply_rope", "next_token_loss", "top_p_probs", "distance_to_limit")  # of lab 02, their first argument is a tensor
+TENSORS = (
+    "causal_attention",
+    "rms_norm",
+    "apply_rope",
+    "next_token_loss",
+    "top_p_probs",
+    "distance_to_limit",
+)  # of lab 02, their first argument is a tensor
 
 
 @dataclasses.dataclass
 class Bad:
     """One bad submission and what must become of it.
 
-    make(place) builds it in the empty folder `place` and returns a notebook (text or bytes), a Handed or a Files. A scene's make(place, start) plays
-    it and returns what came of it (host.trouble). outcome: G graded, Q0 graded with nothing for the question attacked, U for a person and no score,
-    R rejected at collect; with F flags must be there. points: the automatic points it deserves, None where there must be no score.
+    make(place) builds it in the empty folder `place` and returns a notebook (text or bytes), a Handed or a Files. A
+    scene's make(place, start) plays it and returns what came of it (host.trouble). outcome: G graded, Q0 graded with
+    nothing for the question attacked, U for a person and no score, R rejected at collect; with F flags must be there.
+    points: the automatic points it deserves, None where there must be no score.
     """
 
     number: int
@@ -78,7 +86,9 @@ def stub(name):
 
 
 def book(answers=None, lab=SMALL, written=None, **more):
-    """A notebook: right answers with `answers` {id: source} in their place. more: before=, after=, checks= of classroom.sources."""
+    """A notebook: right answers with `answers` {id: source} in their place. more: before=, after=, checks= of
+    classroom.sources.
+    """
     return notebook(sources({**right_answers(lab), **(answers or {})}, lab, **more), written)
 
 
@@ -113,18 +123,28 @@ def outputs(text, **said):
     for cell in made["cells"]:
         for name, words in said.items():
             if cell["cell_type"] == "code" and cell["source"] == f'check("{name}")':
-                cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {"text/html": "<b>x</b>", "text/plain": [words, "\n  Next"]}}]
+                cell["outputs"] = [
+                    {
+                        "output_type": "display_data",
+                        "metadata": {},
+                        "data": {"text/html": "<b>x</b>", "text/plain": [words, "\n  Next"]},
+                    }
+                ]
     return json.dumps(made)
 
 
 def zipped(members, link=(), device=(), secret=False, dates=None):
-    """Bytes of a zip of {name: text or bytes}. Names in `link` and `device` are marked as such; secret sets the password bit."""
+    """Bytes of a zip of {name: text or bytes}. Names in `link` and `device` are marked as such; secret sets the
+    password bit.
+    """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for i, (name, data) in enumerate(members.items()):
             info = zipfile.ZipInfo(name, (dates or {}).get(name, (2026, 1, 2, 3, 4, 6)))
             info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = (stat.S_IFLNK if name in link else stat.S_IFCHR if name in device else stat.S_IFREG) << 16 | 0o644 << 16
+            info.external_attr = (
+                stat.S_IFLNK if name in link else stat.S_IFCHR if name in device else stat.S_IFREG
+            ) << 16 | 0o644 << 16
             archive.writestr(info, data)
     data = bytearray(out.getvalue())
     if secret:  # the bit in the local header and in the directory, as a zip with a password has it
@@ -144,7 +164,9 @@ def model(place, change_weights=None, change_record=None, seed=0, name="model"):
     from course_lib.stages.model import Llama, ModelConfig
 
     folder = place / name
-    save_stage("pretrain", Llama(ModelConfig(hidden=32, intermediate=96, layers=2, heads=2), seed=seed), {"seed": seed}, folder)
+    save_stage(
+        "pretrain", Llama(ModelConfig(hidden=32, intermediate=96, layers=2, heads=2), seed=seed), {"seed": seed}, folder
+    )
     if change_weights or change_record:
         weights, record = load_file(folder / "model.safetensors"), json.loads((folder / "record.json").read_text())
         weights = change_weights(weights) if change_weights else weights

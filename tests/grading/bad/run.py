@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import classroom
-
 from bad.make import Files, Handed
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]")
@@ -34,7 +33,9 @@ def impatience(lab):
 
 
 def grade(place, student, made, lab, spawn=None):
-    """The result of a notebook or Handed, graded in this process as `course grade` does it, `spawn` starting its sandbox."""
+    """The result of a notebook or Handed, graded in this process as `course grade` does it, `spawn` starting its
+    sandbox.
+    """
     made = made if isinstance(made, Handed) else Handed(made)
     folder = classroom.hand_in(place, student, made.text, made.model, lab)
     if made.change:
@@ -47,7 +48,14 @@ def grade_folder(place, student, folder, lab, spawn=None, others=()):
     from course_lib.grading.scoring import grade_one
 
     spec = store.spec_sha(lab)
-    job = {"lab": lab, "student": student, "submission_sha": folder.name, "spec_sha": spec, "folder": str(folder), "seed": store.seed_for(store.secret(place / "grades"), lab, folder.name)}
+    job = {
+        "lab": lab,
+        "student": student,
+        "submission_sha": folder.name,
+        "spec_sha": spec,
+        "folder": str(folder),
+        "seed": store.seed_for(store.secret(place / "grades"), lab, folder.name),
+    }
     out = store.result_path(lab, student, folder.name, spec, place / "grades")
     store.write_json(place / "job.json", job | {"others": [(s, str(f)) for s, f in others]})
     return grade_one.grade_one(place / "job.json", out, spawn)
@@ -58,7 +66,14 @@ def seen_in(*results):
     from course_lib.grading.records import store
 
     letters = {"graded": "G", "partial": "G", "ungradable": "U", "infra_error": "infra_error"}
-    seen = {"outcome": "".join(sorted({letters[r["status"]] for r in results})), "points": None, "flags": set(), "statuses": {}, "text": "", "trouble": []}
+    seen = {
+        "outcome": "".join(sorted({letters[r["status"]] for r in results})),
+        "points": None,
+        "flags": set(),
+        "statuses": {},
+        "text": "",
+        "trouble": [],
+    }
     for result in results:
         if result["questions"]:
             seen["points"] = (seen["points"] or 0.0) + store.totals(result)[0]
@@ -86,7 +101,9 @@ def strings(value):
 
 
 def collect_and_grade(place, made, lab, spawn=None):
-    """seen_in of files that go through `course collect` and, where they are taken, through the grader. R where nothing was taken."""
+    """seen_in of files that go through `course collect` and, where they are taken, through the grader. R where nothing
+    was taken.
+    """
     from course_lib.grading.intake import collect
     from course_lib.grading.records import store
 
@@ -101,7 +118,11 @@ def collect_and_grade(place, made, lab, spawn=None):
     before = {p for p in place.rglob("*")}
     collect.collect(lab, [inbox], roster, place / "submissions", lines.append)
     kept = store.submissions(lab, place / "submissions")
-    seen = seen_in(*(grade_folder(place, student, folder, lab, spawn) for student, _, folder, _ in kept)) if kept else NOTHING | {"outcome": "R", "trouble": []}
+    seen = (
+        seen_in(*(grade_folder(place, student, folder, lab, spawn) for student, _, folder, _ in kept))
+        if kept
+        else NOTHING | {"outcome": "R", "trouble": []}
+    )
     seen["text"] += "\n".join(lines) + str([meta for *_, meta in kept])
     written = set(place.rglob("*")) - before
     stray = [p for p in written if p.relative_to(place).parts[0] not in ("submissions", "grades", "job.json")]
@@ -132,7 +153,9 @@ def complaints(bad, seen):
     wanted = "G" if graded else bad.outcome[0]
     if seen["outcome"] != wanted:
         found.append(f"outcome {seen['outcome']}, expected {wanted}: {seen['text'][:300]}")
-    if (seen["points"] is None) != (bad.points is None) or (bad.points is not None and abs(seen["points"] - bad.points) > 1e-6):
+    if (seen["points"] is None) != (bad.points is None) or (
+        bad.points is not None and abs(seen["points"] - bad.points) > 1e-6
+    ):
         found.append(f"{seen['points']} points, deserved {bad.points}: {seen['statuses']}")
     if missing := set(bad.flags) - seen["flags"]:
         found.append(f"no flag {missing}, only {seen['flags']}")

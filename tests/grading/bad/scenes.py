@@ -1,4 +1,6 @@
-"""Rows that are more than one submission graded once, about one student: each scene plays it, its sandboxes started by `start`, and returns what came of it."""
+"""Rows that are more than one submission graded once, about one student: each scene plays it, its sandboxes started by
+`start`, and returns what came of it.
+"""
 
 import csv
 import io
@@ -8,13 +10,13 @@ import urllib.request
 
 import classroom
 import torch
+from bad import run
+from bad.host import trouble
+from bad.make import SMALL, book, function, outputs
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from course_lib.platform import safe_name
-from bad import run
-from bad.host import trouble
-from bad.make import SMALL, book, function, outputs
 
 
 def hard_coded(place):
@@ -31,22 +33,32 @@ def hard_coded(place):
 
     assert core.run(question, core.LocalCaller({"surprise": recorder})).status == "pass"
     text = book({"surprise": f"TABLE = {table!r}\ndef surprise(options):\n    return TABLE.get(str(options), 0.0)"})
-    return outputs(text, surprise="✓ surprise: passed, 0.75 of 0.75 points", entropy="✓ entropy: passed, 0.75 of 0.75 points")
+    return outputs(
+        text, surprise="✓ surprise: passed, 0.75 of 0.75 points", entropy="✓ entropy: passed, 0.75 of 0.75 points"
+    )
 
 
 def exfiltrates(place, start):
-    """Hidden inputs in an exception and in what is printed: they are other ones for each submission, and the page that the student gets has none of them."""
+    """Hidden inputs in an exception and in what is printed: they are other ones for each submission, and the page that
+    the student gets has none of them.
+    """
     from course_lib.grading.reports import feedback
 
     body = "print('HIDDEN', [17 * n for n in x])\nraise ValueError('INPUT ' + '_'.join(str(n) for n in x) + ' END')"
-    results = [run.grade(place, "eve", book({"surprise": function("surprise", body)}, after=[f"x = {n}"]), SMALL, start) for n in range(2)]
+    results = [
+        run.grade(place, "eve", book({"surprise": function("surprise", body)}, after=[f"x = {n}"]), SMALL, start)
+        for n in range(2)
+    ]
     told = [json.dumps(r) for r in results]
     inputs = [text[text.index("INPUT") : text.index("END")] for text in told]
     feedback.write(SMALL, place / "pages", True, place / "grades", place / "submissions")
     pages = "".join(p.read_text() for p in (place / "pages").iterdir())
     return trouble(
         (inputs[0] != inputs[1], "two submissions have the same hidden inputs"),
-        ("INPUT" not in pages and "HIDDEN" not in pages and inputs[1][6:-1] not in pages, "hidden inputs stand in the feedback"),
+        (
+            "INPUT" not in pages and "HIDDEN" not in pages and inputs[1][6:-1] not in pages,
+            "hidden inputs stand in the feedback",
+        ),
         ("ValueError" in pages, "the page does not say what happened"),
     )
 
@@ -58,8 +70,15 @@ def html_in_feedback(place, start):
     """HTML in the name, in a cell's error and output, in the written answer."""
     from course_lib.grading.reports import feedback
 
-    answers = {"written_1": EVIL + "$" + "\\frac{" * 3000, "written_2": "![x](data:image/svg+xml;base64," + "A" * 500_000 + ")"}
-    text = book({"surprise": function("surprise", f"raise ValueError({EVIL!r})")}, before=[f"print({EVIL!r})\nraise ValueError({EVIL!r})"], written=answers)
+    answers = {
+        "written_1": EVIL + "$" + "\\frac{" * 3000,
+        "written_2": "![x](data:image/svg+xml;base64," + "A" * 500_000 + ")",
+    }
+    text = book(
+        {"surprise": function("surprise", f"raise ValueError({EVIL!r})")},
+        before=[f"print({EVIL!r})\nraise ValueError({EVIL!r})"],
+        written=answers,
+    )
     run.grade(place, "eve", text, SMALL, start)
     feedback.write(SMALL, place / "pages", True, place / "grades", place / "submissions")
     pages = [p.read_text() for p in (place / "pages").glob("*.html")]
@@ -111,7 +130,9 @@ def csv_injection(place, start):
 
 
 def drift(place, start):
-    """A model's weights off by what another machine's arithmetic gives move its points by less than a hundredth; the curve has no step."""
+    """A model's weights off by what another machine's arithmetic gives move its points by less than a hundredth; the
+    curve has no step.
+    """
     from course_lib.questions import core
     from course_lib.questions import lab02_pretraining as questions
 
@@ -120,10 +141,16 @@ def drift(place, start):
     with safe_open(source, "pt") as file:
         record = file.metadata()
     generator = torch.Generator().manual_seed(0)
-    weights = {n: (t.float() * (1 + 1e-4 * torch.randn(t.shape, generator=generator))).to(t.dtype) for n, t in load_file(source).items()}
+    weights = {
+        n: (t.float() * (1 + 1e-4 * torch.randn(t.shape, generator=generator))).to(t.dtype)
+        for n, t in load_file(source).items()
+    }
     save_file(weights, place / "near" / "model.safetensors", record)
     gaps = [questions.score_model(str(folder), "drift", False) for folder in (source.parent, place / "near")]
-    steps = [min(1.0, max(0.0, (questions.GAP_ZERO - g / 10) / (questions.GAP_ZERO - questions.GAP_FULL))) for g in range(1000)]
+    steps = [
+        min(1.0, max(0.0, (questions.GAP_ZERO - g / 10) / (questions.GAP_ZERO - questions.GAP_FULL)))
+        for g in range(1000)
+    ]
     return trouble(
         (abs(gaps[0][0] - gaps[1][0]) < 0.01, f"the points moved: {gaps}"),
         (max(abs(a - b) for a, b in zip(steps, steps[1:])) < 0.1, "the curve has a step"),
@@ -131,16 +158,27 @@ def drift(place, start):
 
 
 def same_verdict(place, start):
-    """Noise around the tolerance, sets in another order: the same submission graded three times, each time in a fresh sandbox, has one verdict."""
+    """Noise around the tolerance, sets in another order: the same submission graded three times, each time in a fresh
+    sandbox, has one verdict.
+    """
     body = """import math, random, torch
 import numpy as np
 noise = 1e-6 * (random.random() + float(torch.rand(1)) + np.random.rand())
 print(hash('a'), noise)
 return sum(math.log(n) for n in x) * (1 + noise) + 1e-9 * list({'a', 'b', 'c', 'd', 'e'}).index('c')"""
     verdicts = []
-    for student, how in (("s0", None), ("s1", start), ("s2", start)):     # the same content has the same seed, whoever hands it in
+    for student, how in (
+        ("s0", None),
+        ("s1", start),
+        ("s2", start),
+    ):  # the same content has the same seed, whoever hands it in
         result = run.grade(place, student, book({"surprise": function("surprise", body)}), SMALL, how)
-        verdicts.append((result["log_tail"], [(c["name"], c["status"], c["message"]) for q in result["questions"] for c in q["cases"]]))
+        verdicts.append(
+            (
+                result["log_tail"],
+                [(c["name"], c["status"], c["message"]) for q in result["questions"] for c in q["cases"]],
+            )
+        )
     return trouble((verdicts[0] == verdicts[1] == verdicts[2], f"the verdict changed: {verdicts}"[:600]))
 
 
@@ -149,12 +187,24 @@ def written_answers(place, start):
     from course_lib.grading.records import store
 
     pasted = "![x](data:image/png;base64," + "A" * 2_000_000 + ")"
-    words = {"": "0 suggested", "YOUR ANSWER HERE": "0 suggested", "![image.png](attachment:image.png)": "only an image", pasted: "only an image", "word " * 20_000: "cut after", "An answer.": ""}
+    words = {
+        "": "0 suggested",
+        "YOUR ANSWER HERE": "0 suggested",
+        "![image.png](attachment:image.png)": "only an image",
+        pasted: "only an image",
+        "word " * 20_000: "cut after",
+        "An answer.": "",
+    }
     found = []
     for n, (text, said) in enumerate(words.items()):
         result = run.grade(place, f"s{n}", book(written={"written_1": text}), SMALL, start)
         question = next(q for q in result["questions"] if q["id"] == "written_1")
-        fine = question["score"] is None and question["status"] == "needs_review" and said in question["message"] and bool(said) == bool(question["message"])
+        fine = (
+            question["score"] is None
+            and question["status"] == "needs_review"
+            and said in question["message"]
+            and bool(said) == bool(question["message"])
+        )
         found.append((fine, f"{text[:20]!r}: {question['status']}, {question['message']!r}"))
         found.append((store.totals(result) == (1.5, 1.5, 0.5), "a written answer was scored by a machine"))
     return trouble(*found)

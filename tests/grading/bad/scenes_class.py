@@ -1,4 +1,6 @@
-"""Rows about a whole class and what happens to the grader: late policy, marks, kills, full disks, two hosts, faulty questions. As scenes.py."""
+"""Rows about a whole class and what happens to the grader: late policy, marks, kills, full disks, two hosts, faulty
+questions. As scenes.py.
+"""
 
 import csv
 import datetime
@@ -10,7 +12,6 @@ import sys
 import time
 
 import classroom
-
 from bad import run
 from bad.host import nobody_sleeps, trouble
 from bad.make import SMALL, book, function
@@ -21,21 +22,57 @@ def filed(place, student, received, score, lab=SMALL):
     from course_lib.grading.records import store
 
     folder = classroom.hand_in(place, student, book(after=[f"x = {received}"]), lab=lab)
-    store.write_json(folder / "meta.json", {"student": student, "received": received, "received_from": "gradescope", "late": None, "notes": [], "clock": "2030-01-01"})
-    question = {"id": "surprise", "score": score, "max": 1.0, "status": "pass" if score == 1 else "fail", "cases": [], "message": ""}
-    result = {"schema": store.SCHEMA, "lab": lab, "student": student, "submission_sha": folder.name, "spec_sha": store.spec_sha(lab)}
+    store.write_json(
+        folder / "meta.json",
+        {
+            "student": student,
+            "received": received,
+            "received_from": "gradescope",
+            "late": None,
+            "notes": [],
+            "clock": "2030-01-01",
+        },
+    )
+    question = {
+        "id": "surprise",
+        "score": score,
+        "max": 1.0,
+        "status": "pass" if score == 1 else "fail",
+        "cases": [],
+        "message": "",
+    }
+    result = {
+        "schema": store.SCHEMA,
+        "lab": lab,
+        "student": student,
+        "submission_sha": folder.name,
+        "spec_sha": store.spec_sha(lab),
+    }
     result |= {"status": "graded", "questions": [question], "flags": []}
-    store.write_json(store.result_path(lab, student, folder.name, store.spec_sha(lab), place / "grades"), store.validate(result))
+    store.write_json(
+        store.result_path(lab, student, folder.name, store.spec_sha(lab), place / "grades"), store.validate(result)
+    )
 
 
 def late(place, start):
-    """The server's clock decides, the best or the last attempt as the policy says, extensions hold, and the table says why."""
+    """The server's clock decides, the best or the last attempt as the policy says, extensions hold, and the table says
+    why.
+    """
     from course_lib.grading.lms import export
     from course_lib.grading.records import gradebook
 
     deadline = datetime.datetime(2026, 11, 20, 18, 0, tzinfo=datetime.UTC).timestamp()
-    (place / "policy.yaml").write_text("timezone: UTC\ngrace_minutes: 10\npercent_a_day: 10\nmax_days: 3\ncounts: best\nlabs:\n  00_start_here: {deadline: 2026-11-20 18:00, extensions: {cy: 3}}\n")
-    attempts = [("ann", -60, 1.0), ("bob", 300, 1.0), ("cy", 3600, 1.0), ("di", 90_000, 1.0), ("ed", 30 * 86_400, 1.0)]     # seconds after the deadline, points
+    (place / "policy.yaml").write_text(
+        "timezone: UTC\ngrace_minutes: 10\npercent_a_day: 10\nmax_days: 3\ncounts: best\nlabs:\n  00_start_here: "
+        "{deadline: 2026-11-20 18:00, extensions: {cy: 3}}\n"
+    )
+    attempts = [
+        ("ann", -60, 1.0),
+        ("bob", 300, 1.0),
+        ("cy", 3600, 1.0),
+        ("di", 90_000, 1.0),
+        ("ed", 30 * 86_400, 1.0),
+    ]  # seconds after the deadline, points
     attempts += [("flo", -60, 0.5), ("flo", 3600, 1.0), ("gus", -60, 0.95), ("gus", 3600, 1.0)]
     for student, after, score in attempts:
         filed(place, student, deadline + after, score)
@@ -43,15 +80,32 @@ def late(place, start):
     finals = {s: round(r["final"], 3) for s, r in rows.items()}
     table = list(csv.DictReader(io.StringIO(export.to_csv(SMALL, place / "grades", place / "submissions"))))
     expected = {"ann": 1.0, "bob": 1.0, "cy": 1.0, "di": 0.8, "ed": 0.0, "flo": 0.9, "gus": 0.95}
-    return trouble((finals == expected, f"{finals}, expected {expected}"), (all(row["reason"] for row in table if row["student"] in ("di", "ed", "flo")), "no reason in the table"))
+    return trouble(
+        (finals == expected, f"{finals}, expected {expected}"),
+        (all(row["reason"] for row in table if row["student"] in ("di", "ed", "flo")), "no reason in the table"),
+    )
 
 
 def regrade_keeps_marks(place, start):
-    """A question is mended after marks were given: the marks stay, and the result of the older questions is still there."""
+    """A question is mended after marks were given: the marks stay, and the result of the older questions is still
+    there.
+    """
     from course_lib.grading.records import gradebook, store
 
     result = run.grade(place, "ann", book(written={"written_1": "Because."}), SMALL, start)
-    store.append_mark(SMALL, {"student": "ann", "submission_sha": result["submission_sha"], "question": "written_1", "score": 0.25, "comment": "good", "by": "x", "at": 1.0}, place / "grades")
+    store.append_mark(
+        SMALL,
+        {
+            "student": "ann",
+            "submission_sha": result["submission_sha"],
+            "question": "written_1",
+            "score": 0.25,
+            "comment": "good",
+            "by": "x",
+            "at": 1.0,
+        },
+        place / "grades",
+    )
     before = gradebook.rows(SMALL, place / "grades", place / "submissions")[0]
     true, store.spec_sha = store.spec_sha, lambda lab: "f" * 16
     try:
@@ -68,14 +122,18 @@ def regrade_keeps_marks(place, start):
 
 
 def killed_grader(place, start):
-    """kill -9 of the whole grader, then the same command: every submission graded once, nothing lost, nothing doubled, no sandbox left."""
+    """kill -9 of the whole grader, then the same command: every submission graded once, nothing lost, nothing doubled,
+    no sandbox left.
+    """
     from course_lib.grading.records import store
 
     child = "import os\nif os.fork() == 0:\n    os.execvp('sleep', ['sleep', '471233'])"
     for n in range(3):
         classroom.hand_in(place, f"s{n}", book(after=[f"x = {n}", child][: 1 + (n > 0)]), lab=SMALL)
     command = [sys.executable, "-m", "course_lib.cli", "grade", SMALL, "-j", "1"]
-    grader = subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    grader = subprocess.Popen(
+        command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     results = lambda: {p: p.stat().st_mtime_ns for p in (place / "grades" / SMALL).glob("*/*/*.json")}
     while not results() and grader.poll() is None:
         time.sleep(0.02)
@@ -116,7 +174,11 @@ def disk_full(place, start):
         store.write_atomic = true
     nothing = not list((place / "grades").glob(f"{SMALL}/*/*/*.json"))
     again = run.grade_folder(place, "ann", folder, SMALL, start)
-    return trouble(("No space" in said, "a full disk went unnoticed"), (nothing, "something was written"), (store.totals(again)[0] == 1.5, "the next run did not grade it"))
+    return trouble(
+        ("No space" in said, "a full disk went unnoticed"),
+        (nothing, "something was written"),
+        (store.totals(again)[0] == 1.5, "the next run did not grade it"),
+    )
 
 
 def no_sandbox(place, start):
@@ -134,10 +196,14 @@ def no_sandbox(place, start):
 
 
 def two_hosts(place, start):
-    """One submission graded on two machines at once: the first valid result stays, and the second is the same but for its times."""
+    """One submission graded on two machines at once: the first valid result stays, and the second is the same but for
+    its times.
+    """
     from course_lib.grading.records import store
 
-    folder = classroom.hand_in(place, "ann", book({"surprise": function("surprise", "return float(sum(x))")}), lab=SMALL)
+    folder = classroom.hand_in(
+        place, "ann", book({"surprise": function("surprise", "return float(sum(x))")}), lab=SMALL
+    )
     first = run.grade_folder(place, "ann", folder, SMALL, start)
     path = store.result_path(SMALL, "ann", folder.name, store.spec_sha(SMALL), place / "grades")
     path.rename(place / "first.json")
@@ -147,7 +213,10 @@ def two_hosts(place, start):
     bare = lambda r: [(q["id"], q["score"], [(c["status"], c["message"]) for c in q["cases"]]) for q in r["questions"]]
     return trouble(
         (bare(first) == bare(second), f"{bare(first)} here, {bare(second)} there"[:500]),
-        (kept["host"] == first["host"] == store.read_result(path)["host"], "the second result took the place of the first"),
+        (
+            kept["host"] == first["host"] == store.read_result(path)["host"],
+            "the second result took the place of the first",
+        ),
     )
 
 
@@ -167,10 +236,24 @@ def impossible_points(place, start):
         finally:
             asked.points = true
         results = [store.read_result(p) for p in (place / "grades" / SMALL / f"s{n}").glob("*/*.json")]
-        found.append((said and all(r is None or not r["questions"] for r in results), f"{points} points: {said!r}, {results}"[:300]))
+        found.append(
+            (
+                said and all(r is None or not r["questions"] for r in results),
+                f"{points} points: {said!r}, {results}"[:300],
+            )
+        )
     for score in (1.5, -0.1, float("nan"), float("inf"), "1", True and [1]):
         question = {"id": "surprise", "score": score, "max": 1.0, "status": "pass", "cases": []}
-        bad = {"schema": store.SCHEMA, "lab": SMALL, "student": "a", "submission_sha": "a" * 16, "spec_sha": "b" * 16, "status": "graded", "questions": [question], "flags": []}
+        bad = {
+            "schema": store.SCHEMA,
+            "lab": SMALL,
+            "student": "a",
+            "submission_sha": "a" * 16,
+            "spec_sha": "b" * 16,
+            "status": "graded",
+            "questions": [question],
+            "flags": [],
+        }
         try:
             store.validate(bad)
             found.append((False, f"a score of {score} of 1 is taken"))

@@ -1,13 +1,28 @@
 """The table: what is handed in (by the numbers of the list of bad submissions) and what must become of it.
 
-Numbers 1 to 64 are the list; 65 and later are attacks that came after it. A row: number, label, what makes it, outcome, points it deserves.
-Lab 00 has 1.5 automatic points (surprise and entropy, 0.75 each), lab 02 has 8 and a model.
+Numbers 1 to 64 are the list; 65 and later are attacks that came after it. A row: number, label, what makes it, outcome,
+points it deserves. Lab 00 has 1.5 automatic points (surprise and entropy, 0.75 each), lab 02 has 8 and a model.
 """
 
 import json
 
 from bad import attacks, files, host, scenes, scenes_class
-from bad.make import LARGE, Bad, book, function, left_by, notebook, outputs, right_answers, stub, tensors, with_body, with_cell, worth, wrong
+from bad.make import (
+    LARGE,
+    Bad,
+    book,
+    function,
+    left_by,
+    notebook,
+    outputs,
+    right_answers,
+    stub,
+    tensors,
+    with_body,
+    with_cell,
+    worth,
+    wrong,
+)
 
 NUMBERS = {
     1: "untouched stub", 2: "correct solution", 3: "cells reordered, split, merged", 4: "metadata and ids stripped", 5: "an answer twice", 6: "check cells deleted or edited", 7: "metadata flipped",
@@ -39,12 +54,16 @@ def bodies(texts, **more):
 
 def in_place_of(name, texts):
     """{label: make} of lab 02 with this function's body replaced by each text."""
-    return {label: (lambda place, text=text: book({name: function(name, text)}, LARGE)) for label, text in texts.items()}
+    return {
+        label: (lambda place, text=text: book({name: function(name, text)}, LARGE)) for label, text in texts.items()
+    }
 
 
 def forging(text):
     """make: an answer that does this to the grader's pipes, and nothing else."""
-    return lambda place: book({"entropy": stub("entropy"), "surprise": attacks.FORGE + function("surprise", text + "\nreturn 0.0")})
+    return lambda place: book(
+        {"entropy": stub("entropy"), "surprise": attacks.FORGE + function("surprise", text + "\nreturn 0.0")}
+    )
 
 
 def cells(texts, **more):
@@ -65,7 +84,10 @@ def stripped(made):
 
 
 def nbformat_3(made):
-    sheet = [{"cell_type": "code", "input": c["source"], "outputs": [], "collapsed": False, "language": "python"} for c in made["cells"]]
+    sheet = [
+        {"cell_type": "code", "input": c["source"], "outputs": [], "collapsed": False, "language": "python"}
+        for c in made["cells"]
+    ]
     return json.dumps({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": sheet}]})
 
 
@@ -85,12 +107,25 @@ def reordered(made):
 
 def heavy(made):
     made["cells"][-1]["outputs"] = ["HERE"]
-    return json.dumps(made).replace('"HERE"', json.dumps({"output_type": "display_data", "data": {"image/png": "A" * 40_000_000, "text/plain": ["[\"x\\n" * 10] * 400_000}, "metadata": {}}))
+    return json.dumps(made).replace(
+        '"HERE"',
+        json.dumps(
+            {
+                "output_type": "display_data",
+                "data": {"image/png": "A" * 40_000_000, "text/plain": ['["x\\n' * 10] * 400_000},
+                "metadata": {},
+            }
+        ),
+    )
 
 
 RIGHT = right_answers("00_start_here")
 ZERO = function("surprise", "return 0.0")
-SPLIT = ["import math\ndef helper(n):\n    return math.log(n)", "def surprise(options):\n    return total(map(helper, options))", "def total(values):\n    return sum(values)"]
+SPLIT = [
+    "import math\ndef helper(n):\n    return math.log(n)",
+    "def surprise(options):\n    return total(map(helper, options))",
+    "def total(values):\n    return sum(values)",
+]
 
 NO_NOTEBOOKS = {
     "0 bytes": (b"", "empty"),
@@ -121,7 +156,9 @@ ROWS = [
     Bad(5, "the right one last", lambda p: book({"surprise": ZERO}, after=[RIGHT["surprise"]]), "G", ALL, says="surprise is defined in cells 1, 5: the last one counts"),
     Bad(5, "the wrong one last", lambda p: book(after=[ZERO]), "G", HALF, says="the last one counts"),
     Bad(6, "deleted", lambda p: book({"surprise": ZERO}, checks=False), "GF", HALF, ("check deleted or edited",)),
-    Bad(6, "edited to pass", lambda p: book({"surprise": ZERO}, before=["def check(question_id):\n    print('surprise: passed, 0.75 of 0.75 points')\n    return True"]), "GF", HALF, ("check deleted or edited",)),
+    Bad(6, "edited to pass", lambda p: book({"surprise": ZERO}, before=["def check(question_id):\n    print('surprise: "
+                                                                        "passed, 0.75 of 0.75 points')\n    return "
+                                                                        "True"]), "GF", HALF, ("check deleted or edited",)),
     Bad(7, "points 1e9, solution, locked", lambda p: book({"surprise": ZERO}).replace('"schema_version": 3', '"grade": true, "solution": false, "points": 1e9, "locked": true, "grade_id": "surprise"'), "G", HALF),
     Bad(8, "nbformat 3", rewritten(nbformat_3), "G", ALL),
     Bad(8, "nbformat 4.0", rewritten(lambda made: json.dumps({**stripped(made), "nbformat_minor": 0})), "G", ALL),
@@ -145,7 +182,8 @@ ROWS = [
     Bad(15, "in a cell", with_cell(attacks.DEATHS["SIGKILL"]), "G", ALL, says="SIGKILL"),
     Bad(16, "in a cell", with_cell("while True:\n    pass"), "G", ALL, says="timeout", impatient=True),
     Bad(16, "in a call", with_body("while True:\n    pass"), "Q0", HALF, statuses={"surprise": "timeout"}, impatient=True),
-    Bad(16, "in one case only", with_body("import math\nwhile len(x) > 100:\n    pass\nreturn sum(math.log(n) for n in x)"), "Q0", HALF * 2 / 3 + HALF, statuses={"surprise": "timeout"}, impatient=True),
+    Bad(16, "in one case only", with_body("import math\nwhile len(x) > 100:\n    pass\nreturn sum(math.log(n) for n in "
+                                          "x)"), "Q0", HALF * 2 / 3 + HALF, statuses={"surprise": "timeout"}, impatient=True),
     *each(17, bodies(attacks.LOOPS), "Q0", HALF, prefix="in a call: ", statuses={"surprise": "timeout"}, impatient=True),
     Bad(17, "in a cell", with_cell(attacks.SWALLOWS), "G", ALL, says="timeout", impatient=True),
     *each(18, bodies(attacks.WAITS), "Q0", HALF, statuses={"surprise": "timeout"}, impatient=True),
@@ -164,7 +202,8 @@ ROWS = [
     Bad(27, "five objects", tensors(*attacks.TRICKS.values()), "Q0", left_by(6), lab=LARGE, says="not a plain tensor", statuses={"causal_attention": "fail", "rms_norm": "fail"}),
     Bad(28, "kinds", tensors(*list(attacks.KINDS.values())[:6]), "Q0", left_by(6), lab=LARGE, says="values are NaN.*yours -?inf.*the dtype is complex64.*the shape is.*meta device"),
     Bad(28, "more kinds", tensors(*list(attacks.KINDS.values())[6:]), "Q0", left_by(5), lab=LARGE, says="sparse.*a list came back.*None came back.*NumPy array is not"),
-    Bad(29, "counts down the list", with_body("import math\ntotal = 0.0\nwhile x: total += math.log(x.pop())\nreturn total"), "Q0", HALF * 2 / 3 + HALF, says="changed the inputs in place"),
+    Bad(29, "counts down the list", with_body("import math\ntotal = 0.0\nwhile x: total += math.log(x.pop())\nreturn "
+                                              "total"), "Q0", HALF * 2 / 3 + HALF, says="changed the inputs in place"),
     Bad(30, "views and lists", tensors(*list(attacks.MEMORY.values())[1:5]), "Q0", left_by(4), lab=LARGE, says="far more than the answer needs"),
     *each(31, {k: with_cell(attacks.FORGE + v, answers={n: stub(n) for n in RIGHT}) for k, v in attacks.FORGERIES.items()}, "Q0F", 0.0, ("forged reply",), prefix="in a cell: ", impatient=True),
     *each(31, {k: forging(v) for k, v in attacks.FORGERIES.items()}, "Q0F", 0.0, ("forged reply",), prefix="in a call: ", impatient=True),
@@ -200,12 +239,16 @@ ROWS = [
     Bad(52, "0.2 s a call", with_body("import math, time\ntime.sleep(0.2)\nreturn sum(math.log(n) for n in x)"), "G", ALL),
     *each(53, bodies({k: "import math\ntotal = sum(math.log(n) for n in x)\n" + v + "\nreturn total" for k, v in attacks.LEAKS.items()}), "G", ALL, prefix="in an answer: "),
     *each(53, cells(attacks.LEAKS, lab=LARGE), "G", 8.0, prefix="in a cell: ", lab=LARGE),
-    Bad(53, "builtins deleted in an answer", with_body("import builtins, math\ntotal = sum(math.log(n) for n in x)\ndel builtins.sum, builtins.print, builtins.set\nreturn total"), "GF", ALL, ("patched library",)),
+    Bad(53, "builtins deleted in an answer", with_body("import builtins, math\ntotal = sum(math.log(n) for n in "
+                                                       "x)\ndel builtins.sum, builtins.print, builtins.set\nreturn "
+                                                       "total"), "GF", ALL, ("patched library",)),
     Bad(53, "builtins deleted in a cell", with_cell("import builtins\ndel builtins.sum, builtins.print", LARGE), "GF", 8.0, ("patched library",), lab=LARGE),
     Bad(53, "del torch, and another's answer", lambda p: book({"causal_attention": ATTENTION + attacks.SPOILS}, LARGE), "G", 8.0, lab=LARGE),
     Bad(54, "time and limits", with_cell(attacks.LIMITS, answers={"surprise": function("surprise", "while True:\n    pass")}), "Q0F", HALF, ("patched library",), never="LIFTED", statuses={"surprise": "timeout"}, impatient=True),
     Bad(55, ".cuda()", with_body("import torch\nreturn torch.tensor(x).float().cuda().log().sum().item()"), "U", None, says="surprise needs a GPU"),
-    Bad(55, "device='cuda' where there is one", with_body("import torch\ndevice = 'cuda' if torch.cuda.is_available() else 'cpu'\nreturn torch.tensor(x, device=device).double().log().sum().item()"), "G", ALL),
+    Bad(55, "device='cuda' where there is one", with_body("import torch\ndevice = 'cuda' if torch.cuda.is_available() "
+                                                          "else 'cpu'\nreturn torch.tensor(x, "
+                                                          "device=device).double().log().sum().item()"), "G", ALL),
     Bad(56, "in a cell", lambda p: book({"surprise": "import no_such_package\n" + RIGHT["surprise"]}), "Q0", HALF, says="No module named 'no_such_package'"),
     Bad(56, "in the answer", with_body("import no_such_package"), "Q0", HALF, says="No module named 'no_such_package'"),
     Bad(57, "Drive", with_body("return float(open('/content/drive/MyDrive/lab00/x.txt').read())"), "Q0", HALF, says="files of your own machine are not here"),

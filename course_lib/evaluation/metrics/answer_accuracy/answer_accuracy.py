@@ -1,16 +1,23 @@
 """evaluate.load("…/metrics/answer_accuracy"): share of right answers. The work is in course_lib.evaluation.answers."""
-import datasets
+
 import evaluate
 
+import datasets
 from course_lib.evaluation.answers import accuracy
 
 
 class AnswerAccuracy(evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
-            description="Share of answers that name the right value and none that was right before; where nobody can know, that say so.",
-            citation="", inputs_description="predictions: answers · references: right values · stale (keyword): for each question the values that no longer hold",
-            features=datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")}))
+            description="Share of answers that name the right value and none that was right before; where nobody can "
+            "know, that say so.",
+            citation="",
+            inputs_description="predictions: answers · references: right values · stale (keyword): for each question "
+            "the values that no longer hold",
+            features=datasets.Features(
+                {"predictions": datasets.Value("string"), "references": datasets.Value("string")}
+            ),
+        )
 
     def _compute(self, predictions, references, stale=None):
         return {"answer_accuracy": accuracy(predictions, references, stale)}

@@ -1,7 +1,7 @@
 """Runs inside the sandbox, in one process with the student's code: executes the notebook's cells, then answers calls.
 
-Nothing here is trusted. The student's code may patch any of it; all it can gain is to answer its own calls, which is its job.
-Deadlines, inputs, expected values and scores are on the other side of the pipe (box.py).
+Nothing here is trusted. The student's code may patch any of it; all it can gain is to answer its own calls, which is
+its job. Deadlines, inputs, expected values and scores are on the other side of the pipe (box.py).
 
 A frame is 8 bytes of length, 16 bytes of id, then wire.encode(value). A reply carries the id of its request.
 """
@@ -48,7 +48,10 @@ def write_frame(fd, call_id, payload):
 
 # ---- cells -----------------------------------------------------------------------------------------------------------
 
-SKIPPED_MAGICS = {"bash", "sh", "script", "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "writefile", "file", "perl", "ruby", "cmd", "system", "sx"}
+# fmt: off
+SKIPPED_MAGICS = {"bash", "sh", "script", "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "writefile",
+    "file", "perl", "ruby", "cmd", "system", "sx"}
+# fmt: on
 
 
 def plain_python(source):
@@ -186,7 +189,9 @@ def run_cells(cells, skip, seconds, namespace, report):
 
 
 def reap(agent):
-    """For the first process of the box: waits for every child and ends as the agent `agent` ends (128 + number after a signal); the kernel then kills all that is left."""
+    """For the first process of the box: waits for every child and ends as the agent `agent` ends (128 + number after a
+    signal); the kernel then kills all that is left.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which for a first process is: ignored
     for fd in (0, 1, 2):
         os.dup2(os.open("/dev/null", os.O_RDWR), fd)
@@ -199,7 +204,8 @@ def reap(agent):
 
 
 def leave_the_first():
-    """Goes on in a child. The kernel keeps signals from a first process, so the student's code must not be it: it could not even crash.
+    """Goes on in a child. The kernel keeps signals from a first process, so the student's code must not be it: it could
+    not even crash.
 
     The first process cannot be read or taken over by one of the same uid: it is not dumpable.
     """
@@ -228,7 +234,12 @@ def answer(request, namespace, report, state):
     try:
         ambient.restore(state, namespace, request["name"])
         caller = LocalCaller(namespace)
-        return {"status": "ok", "reply": caller.call(request["name"], request["args"], request["kwargs"], request["options"], request["timeout"])}
+        return {
+            "status": "ok",
+            "reply": caller.call(
+                request["name"], request["args"], request["kwargs"], request["options"], request["timeout"]
+            ),
+        }
     except CallFailed as failure:
         return {"status": failure.status, "message": failure.message, "hint": failure.hint}
 

@@ -1,9 +1,11 @@
-"""The zygote's inside: one box in which torch is imported once, and from which an agent is forked for each job, into namespaces of its own.
+"""The zygote's inside: one box in which torch is imported once, and from which an agent is forked for each job, into
+namespaces of its own.
 
-No student's code runs in this process, and it holds no question, no seed and no secret: an agent's memory begins as a copy of it. It may
-only import, never compute: threads do not survive a fork, and one after autograd or OpenMP have worked hangs. What all its agents share:
-the addresses (ASLR is the zygote's), Python's hash seed (0 in every box anyway), torch's default generator (the same constant in every fresh
-process). The `random` module seeds itself anew at a fork; NumPy's global generator is seeded anew here. Started by zygote.py.
+No student's code runs in this process, and it holds no question, no seed and no secret: an agent's memory begins as a
+copy of it. It may only import, never compute: threads do not survive a fork, and one after autograd or OpenMP have
+worked hangs. What all its agents share: the addresses (ASLR is the zygote's), Python's hash seed (0 in every box
+anyway), torch's default generator (the same constant in every fresh process). The `random` module seeds itself anew at
+a fork; NumPy's global generator is seeded anew here. Started by zygote.py.
 """
 
 import ctypes
@@ -21,7 +23,9 @@ import sys
 
 from course_lib.grading.sandbox.inside.agent import reap
 
+# fmt: off
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
+# fmt: on
 NOSUID, NODEV, NOEXEC, READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 2, 4, 8, 1, 32, 4096, 16384, 1 << 18
 PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, CAPBSET_DROP, SET_NO_NEW_PRIVS, CAP_AMBIENT = 1, 4, 22, 24, 38, 47
 SETUP_FAILED = 96  # exit status of a job that never reached the agent
@@ -40,7 +44,12 @@ def prctl(option, *numbers):
 
 
 def mount(source, target, kind, flags, data=""):
-    done(LIBC.mount(source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), data.encode()), f"mount {target}")
+    done(
+        LIBC.mount(
+            source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), data.encode()
+        ),
+        f"mount {target}",
+    )
 
 
 def raise_loopback():
@@ -71,7 +80,8 @@ def mount_own(settings):
 def give_up(settings, uid):
     """Every privilege, for good: a uid of its own, no capability, none to be had by exec, and the system-call filter.
 
-    uid None: this process stays who it is. Without a real root behind it a job gets a user namespace of its own, so that RLIMIT_NPROC counts its processes alone.
+    uid None: this process stays who it is. Without a real root behind it a job gets a user namespace of its own, so
+    that RLIMIT_NPROC counts its processes alone.
     """
     if uid is not None and not settings["root"]:
         done(LIBC.unshare(NEWUSER), "unshare user")
@@ -95,12 +105,18 @@ def give_up(settings, uid):
     prctl(SET_DUMPABLE, 1 if uid is not None else 0)
     with open("/proc/self/status") as file:
         held = dict(line.split(":\t") for line in file.read().split("\n") if ":\t" in line)
-    if any(int(held[k], 16) for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")) or held["NoNewPrivs"] != "1" or held["Seccomp"] != "2":
+    if (
+        any(int(held[k], 16) for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+        or held["NoNewPrivs"] != "1"
+        or held["Seccomp"] != "2"
+    ):
         raise OSError("privileges are left")
 
 
 def first_process(settings, uid):
-    """pid 1 of a job: makes its world, forks the agent, reaps. Returns only in the agent; when this process ends, the kernel kills all that is left of the job."""
+    """pid 1 of a job: makes its world, forks the agent, reaps. Returns only in the agent; when this process ends, the
+    kernel kills all that is left of the job.
+    """
     os.setsid()
     prctl(PDEATHSIG, signal.SIGKILL)
     done(LIBC.unshare(NEWNS | NEWNET | NEWIPC | NEWUTS | NEWCGROUP), "unshare")

@@ -1,4 +1,7 @@
-"""google.colab._message: the front end is asked for the notebook, and there is none unless COURSE_FAKE_NOTEBOOK names a file."""
+"""google.colab._message: the front end is asked for the notebook, and there is none unless COURSE_FAKE_NOTEBOOK names a
+file.
+"""
+
 import json
 import os
 

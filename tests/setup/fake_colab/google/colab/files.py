@@ -1,4 +1,5 @@
 """google.colab.files: `download` hands a file to the browser, `upload` asks for one."""
+
 import os
 
 downloaded = []  # paths, in order: what the browser would have been given

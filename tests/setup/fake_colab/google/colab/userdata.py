@@ -14,4 +14,6 @@ class TimeoutException(Exception):
 
 
 def get(key):
-    raise TimeoutException(f"Requesting secret {key} timed out. Secrets can only be fetched when running from the Colab UI.")
+    raise TimeoutException(
+        f"Requesting secret {key} timed out. Secrets can only be fetched when running from the Colab UI."
+    )

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Layers and circles (import-linter), rules and line length (ruff), format (ruff), types (ty). All are tried; the exit status is 1 if any complains.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+code=(course_lib scripts tests)
+if [ "${1:-}" = --fix ]; then
+    ruff check --fix "${code[@]}"
+    ruff format "${code[@]}"
+fi
+failed=0
+lint-imports --no-logo || failed=1
+ruff check "${code[@]}" || failed=1
+ruff format --check "${code[@]}" || failed=1
+ty check course_lib || failed=1
+exit $failed
