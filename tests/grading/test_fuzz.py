@@ -24,7 +24,7 @@ from course_lib.grading.intake import collect
 from course_lib.grading.records import store
 from course_lib.grading.reports import page
 from course_lib.grading.sandbox import box
-from course_lib.grading.sandbox.inside import agent
+from course_lib.grading.sandbox.inside.cells import plain_python
 from course_lib.grading.scoring import grade_one, signs
 from course_lib.notebook import cells as notebooks
 from course_lib.platform import safe_name
@@ -218,7 +218,7 @@ MAGICS = st.sampled_from(
 def test_cells_without_their_magics(source):
     import ast
 
-    plain = agent.plain_python(source)
+    plain = plain_python(source)
     assert type(plain) is str and plain.count("\n") <= source.count("\n")
     if not source.lstrip().startswith("%%"):
         try:

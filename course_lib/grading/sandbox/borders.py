@@ -18,6 +18,8 @@ SHOWN = {  # of these rooms a box sees the named files alone; rooms that are not
         "sandbox/inside/__init__.py",
         "sandbox/inside/agent.py",
         "sandbox/inside/agent_fork.py",
+        "sandbox/inside/cells.py",
+        "sandbox/inside/moved.py",
     ),
     "notebook": ("__init__.py", "setup.py", "check.py", "card.py"),
 }

@@ -46,7 +46,7 @@ def dotted(node, names):
 
 def parsed(cells):
     """([(number, source, tree)] of the code cells that Python can read, flags for those too long to be a student's)."""
-    from course_lib.grading.sandbox.inside.agent import plain_python
+    from course_lib.grading.sandbox.inside.cells import plain_python
 
     trees, flags = [], []
     for number, kind, source in cells:

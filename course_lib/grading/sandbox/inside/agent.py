@@ -6,17 +6,15 @@ its job. Deadlines, inputs, expected values and scores are on the other side of 
 A frame is 8 bytes of length, 16 bytes of id, then wire.encode(value). A reply carries the id of its request.
 """
 
-import ast
-import builtins
+import functools
 import gc
-import inspect
-import linecache
 import os
-import re
 import signal
 import sys
 import time
 import types
+
+from course_lib.grading.sandbox.inside.cells import neutralise, run_cells
 
 MAX_FRAME = 68 * 2**20
 PIPE_CLOSED = 97  # exit status when the student's code has closed our pipes
@@ -44,145 +42,6 @@ def write_frame(fd, call_id, payload):
     data = memoryview(len(payload).to_bytes(8, "little") + call_id + payload)
     while data:
         data = data[os.write(fd, data) :]
-
-
-# ---- cells -----------------------------------------------------------------------------------------------------------
-
-# fmt: off
-SKIPPED_MAGICS = {"bash", "sh", "script", "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "writefile",
-    "file", "perl", "ruby", "cmd", "system", "sx"}
-# fmt: on
-
-
-def plain_python(source):
-    """The cell without IPython's own syntax: magics and shell lines become nothing, assignments from them None."""
-    first = source.lstrip().split("\n", 1)
-    if first[0].startswith("%%"):
-        if first[0][2:].split(" ")[0].strip() in SKIPPED_MAGICS:
-            return ""
-        source = first[1] if len(first) > 1 else ""
-    try:
-        ast.parse(source)
-        return source
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
-    lines = []
-    for line in source.split("\n"):
-        indent = line[: len(line) - len(line.lstrip())]
-        if len(line) > 2000:  # nobody's magic, and these patterns are slow on it
-            pass
-        elif re.match(r"\s*[%!?]|\s*[\w.]+\?{1,2}\s*$", line):
-            line = indent + "pass"
-        elif found := re.match(r"(\s*[\w\[\]'\", ]+=\s*)[!%]", line):
-            line = found.group(1) + "None"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def run_cell(source, number, namespace):
-    """Executes one cell. Returns None, or one line saying why it stopped."""
-    from course_lib.questions.invoke import Timeout
-
-    name = f"<cell {number}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    try:
-        code = compile(plain_python(source), name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        result = eval(code, namespace)
-        if code.co_flags & inspect.CO_COROUTINE:
-            import asyncio
-
-            asyncio.run(result)
-        return None
-    except SyntaxError as error:
-        return f"SyntaxError: {error.msg} (line {error.lineno})"
-    except NotImplementedError:
-        return "NotImplementedError"
-    except Timeout:
-        return "timeout: the cell took too long and was stopped"
-    except SystemExit:
-        return "the cell called exit()"
-    except BaseException as error:  # KeyboardInterrupt, GeneratorExit and the student's own among them
-        try:
-            return f"{type(error).__name__}: {str(error)[:300]}"
-        except BaseException:
-            return f"{type(error).__name__}"
-
-
-class NoInput(Exception):
-    pass
-
-
-def no_input(*_):
-    raise NoInput("input() cannot be answered while grading")
-
-
-class Shell:
-    """What get_ipython() gives here: every attribute is there and every call does nothing."""
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Shell()
-
-    def __call__(self, *args, **kwargs):
-        return None
-
-
-def neutralise(namespace):
-    """check, submit and save_stage do nothing here; input() and debuggers do not wait; IPython's names exist."""
-    import course_lib
-    from course_lib.notebook import check
-    from course_lib.questions import core
-
-    def fall_back(name, namespace, fallback):
-        return fallback
-
-    def nothing(*args, **kwargs):
-        return False
-
-    for module in (course_lib, core, check):
-        module.check, module.submit, module.save_stage = nothing, nothing, nothing
-    core.mine = check.mine = fall_back  # in core for notebooks that were handed out before 0.2
-    for name, wanted in (("course_lib.stages.artifacts", "save_stage"),):
-        try:
-            setattr(__import__(name, fromlist=[wanted]), wanted, nothing)
-        except Exception:
-            pass
-    submit = types.ModuleType("course_lib.notebook.submit")
-    submit.submit = nothing
-    sys.modules["course_lib.notebook.submit"] = submit
-    builtins.input = no_input
-    builtins.get_ipython = lambda: Shell()
-    builtins.display = nothing
-    builtins.exit = builtins.quit = sys.exit
-    sys.breakpointhook = nothing
-    os.environ["PYTHONBREAKPOINT"] = "0"
-    import pdb
-
-    pdb.set_trace = nothing
-    namespace["__name__"] = "__main__"
-
-
-def run_cells(cells, skip, seconds, namespace, report):
-    """cells: [(number, source)]. Skips LONG cells and those in `skip`. Returns {number: why it stopped}."""
-    from course_lib.questions.invoke import time_limit
-
-    stopped = {}
-    for number, source in cells:
-        if number in skip:
-            stopped[str(number)] = skip[number]
-            continue
-        if source.lstrip().startswith("# LONG"):
-            continue
-        report(number)
-        try:
-            with time_limit(seconds):
-                why = run_cell(source, number, namespace)
-        except BaseException as error:  # the alarm may fire between the cell and here
-            why = f"{type(error).__name__}"
-        if why:
-            stopped[str(number)] = why
-    return stopped
 
 
 # ---- the first process -----------------------------------------------------------------------------------------------
@@ -233,15 +92,17 @@ def answer(request, namespace, report, state):
         return {"stopped": stopped}
     try:
         ambient.restore(state, namespace, request["name"])
-        caller = LocalCaller(namespace)
-        return {
-            "status": "ok",
-            "reply": caller.call(
-                request["name"], request["args"], request["kwargs"], request["options"], request["timeout"]
-            ),
-        }
+        call = [request[key] for key in ("name", "args", "kwargs", "options", "timeout")]
+        return {"status": "ok", "reply": LocalCaller(namespace).call(*call)}
     except CallFailed as failure:
         return {"status": failure.status, "message": failure.message, "hint": failure.hint}
+
+
+def report_cell(replies, call_id, number):
+    """Tells the other side which cell begins: its deadline starts anew."""
+    from course_lib.questions import wire
+
+    write_frame(replies, call_id, wire.encode({"at": number}))
 
 
 def main():
@@ -271,7 +132,7 @@ def main():
             os._exit(0)
         except OSError:
             os._exit(PIPE_CLOSED)
-        report = lambda number: write_frame(replies, call_id, wire.encode({"at": number}))
+        report = functools.partial(report_cell, replies, call_id)
         try:
             request, began = wire.decode(payload), clock()
             reply = wire.encode({**answer(request, namespace, report, state), "seconds": clock() - began})

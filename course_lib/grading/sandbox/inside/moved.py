@@ -1,0 +1,24 @@
+"""Old places of the course's modules: a notebook that was handed out before version 0.2 imports from there, and its
+answers are graded the same. Inside the box only: who writes a notebook today meets the new names alone.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+
+MODULES = {
+    "course_lib.artifacts": "course_lib.stages.artifacts",
+    "course_lib.evaluation.perplexity": "course_lib.stages.perplexity",
+    "course_lib.stages.raw_or_cleaned": "course_lib.evaluation.raw_or_cleaned",
+}
+
+
+class Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Under its old name a module is the very same object as under its new one."""
+
+    def find_spec(self, fullname, path, target=None):
+        return importlib.util.spec_from_loader(fullname, self) if fullname in MODULES else None
+
+    def exec_module(self, module):
+        sys.modules[module.__name__] = importlib.import_module(MODULES[module.__name__])
