@@ -49,7 +49,7 @@ def apply_rope(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
 
 
 def notebooks(root=ROOT):
-    """(solution, student) notebooks as dicts: the released ones, or made from the source where they are not built yet."""
+    """(solution, student) notebooks as dicts: the released ones, or made from the source where none are built yet."""
     solution, student = root / "solutions" / f"{LAB}.ipynb", root / "labs" / f"{LAB}.ipynb"
     if solution.exists() and student.exists():
         return json.loads(solution.read_text()), json.loads(student.read_text())

@@ -27,20 +27,13 @@ from course_lib.tour.tour import PHASES
 from course_lib.world.annotators import preference_rows, prompts
 
 # Dense TFLOP/s of NVIDIA's data sheets: (half precision on the tensor cores, fp32). T4: 65 and 8.1
-PEAKS = {
-    "T4": (65, 8.1),
-    "V100": (125, 15.7),
-    "L4": (121, 30.3),
-    "A100": (312, 19.5),
-    "H100": (989, 67),
-    "H200": (989, 67),
-}
-T4_SHARE, LAUNCH_SECONDS = (
-    0.3,
-    20e-6,
-    # what `plan` supposes: of the peak that matrix products reach, and that Colab's slow processor takes to start an
-    # operation
-)
+# fmt: off
+PEAKS = {"T4": (65, 8.1), "V100": (125, 15.7), "L4": (121, 30.3), "A100": (312, 19.5), "H100": (989, 67),
+    "H200": (989, 67)}
+# fmt: on
+# what `plan` supposes: the share of the peak that matrix products reach, and what Colab's slow processor takes to start
+# an operation
+T4_SHARE, LAUNCH_SECONDS = 0.3, 20e-6
 
 
 def peak(card: str, dtype: torch.dtype) -> float | None:
@@ -51,10 +44,10 @@ def peak(card: str, dtype: torch.dtype) -> float | None:
 
 def rate_of(folder: Path, stage: str) -> dict:
     """{"tokens_per_second", "tflops"} of a stage whose record counts tokens, else {}. FLOP a token: 2 a parameter
-    forward, 2 for the gradients of what flows through, 2 for those of each trained parameter (Kaplan et al. 2020, §
-    2.1); attention's products, under 5 % here, are left out. Too much for fine-tuning, which computes the head (11 % of
-    the
-    parameters) for trained tokens only; the minutes have validations and checkpoints in them."""
+    forward, 2 for the gradients of what flows through, 2 for those of each trained parameter (Kaplan et al. 2020,
+    § 2.1); attention's products, under 5 % here, are left out. Too much for fine-tuning, which computes the head (11 %
+    of the parameters) for trained tokens only; the minutes have validations and checkpoints in them.
+    """
     model, record = load_folder(folder / stage, stage)
     if "tokens" not in record:
         return {}
@@ -75,12 +68,9 @@ def bench_gpu(arguments) -> dict:
             "size gpu needs a GPU and there is none here: `course bench plan` counts it on paper, `--size tiny` tries "
             "this bench itself"
         )
-    card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    measured, sheet, phases = (
-        matmul_rate(n=8192 if device == "cuda" else 512, device=device, dtype=dtype) / 1e3,
-        peak(card, dtype),
-        {},
-    )
+    card, phases = torch.cuda.get_device_name() if device == "cuda" else "CPU", {}
+    measured = matmul_rate(n=8192 if device == "cuda" else 512, device=device, dtype=dtype) / 1e3
+    sheet = peak(card, dtype)
     with tempfile.TemporaryDirectory() as scratch:
         tour = Tour(arguments.size, Path(scratch), machine())
         for phase in PHASES:
@@ -95,9 +85,7 @@ def bench_gpu(arguments) -> dict:
             phases[phase.name] = {
                 "minutes": result["seconds"] / 60,
                 "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else None,
-                "figures": {
-                    figure["metric"]: [figure["value"], figure["limit"], figure["unit"]] for figure in result["figures"]
-                },
+                "figures": {each["metric"]: [each["value"], each["limit"], each["unit"]] for each in result["figures"]},
                 **made,
             }
             print(f"{phase.title}: {phases[phase.name]}", file=sys.stderr, flush=True)
@@ -123,9 +111,9 @@ class Operations(TorchDispatchMode):
 
     count = 0
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.count += not function.is_view
-        return function(*args, **(kwargs or {}))
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
 
 
 def from_scratch(stage: str, size: str, options: dict) -> None:
@@ -171,7 +159,7 @@ def on_paper(stage: str, size: str) -> dict:
         counting.enter_context(operations)
 
     for module in (pretrain, sft, preferences, rollout):
-        module.tqdm = Bar
+        vars(module)["tqdm"] = Bar
     counting = contextlib.ExitStack()
     with contextlib.suppress(Enough):
         from_scratch(stage, size, {"on_step": on_step, "progress": False})

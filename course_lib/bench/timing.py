@@ -66,9 +66,14 @@ def cold_seconds(rounds=3):
             result = store.read_result(out)
     score, most, _ = store.totals(result)
     return {
-        "cold_s": round(statistics.median(seconds), 2), "cold_s_best": round(min(seconds), 2), "cold_s_worst": round(max(seconds), 2),
-        "cold_cpu_s": round(statistics.median(cpu), 2), "score": score, "max": most, "rounds": rounds,
-    }  # fmt: skip
+        "cold_s": round(statistics.median(seconds), 2),
+        "cold_s_best": round(min(seconds), 2),
+        "cold_s_worst": round(max(seconds), 2),
+        "cold_cpu_s": round(statistics.median(cpu), 2),
+        "score": score,
+        "max": most,
+        "rounds": rounds,
+    }
 
 
 def warm_seconds(rounds=9):
@@ -105,9 +110,16 @@ def warm_seconds(rounds=9):
     score, most, _ = store.totals(with_model[-1][1])
     middle = lambda values: round(statistics.median(values), 3)
     return {
-        "warm_s": middle(added), "warm_s_best": round(min(added), 3), "warm_whole_s": middle([s for s, _ in without]), "warm_student_s": middle([r["student_seconds"] for _, r in without]),
-        "warm_boot_s": round(boot, 2), "warm_model_s": middle([s for s, _ in with_model]), "score": score, "max": most, "rounds": rounds,
-    }  # fmt: skip
+        "warm_s": middle(added),
+        "warm_s_best": round(min(added), 3),
+        "warm_whole_s": middle([s for s, _ in without]),
+        "warm_student_s": middle([r["student_seconds"] for _, r in without]),
+        "warm_boot_s": round(boot, 2),
+        "warm_model_s": middle([s for s, _ in with_model]),
+        "score": score,
+        "max": most,
+        "rounds": rounds,
+    }
 
 
 def seconds(cold_rounds=3, warm_rounds=9):

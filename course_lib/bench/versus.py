@@ -132,13 +132,17 @@ def otter(folder, books):
 
 HEAD = """OK_FORMAT = False
 from otter.test_files import test_case
-from course_lib.questions import core, notebook
+from course_lib.notebook import check as notebook
+from course_lib.questions import core
 name, points, cases = {id!r}, None, []
 
 def case(i, env):
     if not cases:
         question, _ = notebook.find({id!r})
-        cases.extend([notebook.check({id!r}, env)] if not isinstance(question, core.Question) else [c.score > 0 for c in core.run(question, core.LocalCaller(env)).cases])
+        if isinstance(question, core.Question):
+            cases.extend(c.score > 0 for c in core.run(question, core.LocalCaller(env)).cases)
+        else:
+            cases.append(notebook.check({id!r}, env))
     assert cases[i]
 """
 TEST = """

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from course_lib.bench import bench
+from course_lib.bench.throughput import flop_per_token
 from course_lib.evaluation.rlhf import collapsed, turned
 from course_lib.stages.pretrain import PRESETS
 
@@ -57,7 +58,7 @@ def test_json_and_nothing_else(arguments, keys):
     ],
 )
 def test_the_benches_of_alignment_run_at_tiny(name, keys):
-    result = bench.BENCHES[name](argparse.Namespace(size="tiny", seeds=1, json=True))
+    result = bench.measure(name, argparse.Namespace(size="tiny", seeds=1, json=True))
     assert keys <= set(result) and len(result["runs"]) == 1
     json.dumps(result)
 
@@ -77,4 +78,4 @@ def test_flop_of_a_token():
     """6 a parameter, and the products of attention: 2 · 2 forward, twice that backward, half of the square."""
     config = PRESETS["laptop"]
     by_hand = 6 * 1_164_416 + 3 * (2 * 2 * config.model.layers * config.model.hidden * 60) / 2
-    assert bench.flop_per_token(config, 60.0) == pytest.approx(by_hand)
+    assert flop_per_token(config, 60.0) == pytest.approx(by_hand)

@@ -17,7 +17,7 @@ TINY = argparse.Namespace(size="tiny", seeds=1, json=True)
 
 def test_no_gpu_is_one_line():
     with pytest.raises(CourseError, match="course bench plan"):
-        bench.BENCHES["gpu"](argparse.Namespace(size="gpu", seeds=1, json=True))
+        bench.measure("gpu", argparse.Namespace(size="gpu", seeds=1, json=True))
 
 
 def test_the_tour_is_measured_phase_by_phase(monkeypatch):

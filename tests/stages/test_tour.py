@@ -174,7 +174,7 @@ def test_only_what_stands_on_a_changed_recipe_is_undone(toured, monkeypatch, tmp
 KILLED = """
     import sys
     from pathlib import Path
-    from course_lib import phases, tour
+    from course_lib.tour import phases, tour
     train = tour.pretrain.pretrain
     def slow(*arguments, **options):
         return train(*arguments, checkpoint_steps=10, on_step=lambda history: print(len(history), flush=True), **options)

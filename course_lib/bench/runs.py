@@ -1,0 +1,30 @@
+"""What the benches of training share: one run a seed, and the figures over all of them."""
+
+import statistics
+import sys
+from collections.abc import Callable, Iterable
+
+
+def over_seeds(arguments, measure: Callable[[int], dict], words: Callable[[dict], str]) -> list[dict]:
+    """[measure(seed)] of all seeds; words(run) is printed as each is done."""
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(measure(seed))
+        print(f"seed {seed}: {words(runs[-1])}", file=sys.stderr)
+    return runs
+
+
+def spread(runs: list[dict], *keys: str, worst: Callable[[Iterable[float]], float] = min) -> dict:
+    """Median and worst (the lowest, where more is better) over the runs, of each key."""
+    made = {}
+    for key in keys:
+        values = [run[key] for run in runs]
+        made |= {f"{key}_median": statistics.median(values), f"{key}_worst": worst(values)}
+    return made
+
+
+def summary(arguments, runs: list[dict], figures: dict) -> dict:
+    """What a bench prints: its figures between the size and the runs they come from."""
+    minutes = [run["minutes"] for run in runs if "minutes" in run]
+    median = {"minutes_median": statistics.median(minutes)} if minutes else {}
+    return {"size": arguments.size, "seeds": len(runs), **figures, **median, "runs": runs}
