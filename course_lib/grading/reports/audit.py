@@ -20,19 +20,20 @@ def source_lines(cells, evidence):
     """[(cell, line number, text)] that a flag's evidence speaks of: "cell 7: torch.allclose is replaced" -> the lines
     of cell 7 with allclose. [] where it names no cell.
     """
-    found = re.search(r"\bcell (\d+)\b:?(.*)", evidence, re.S)
-    source = next((s for number, _, s in cells if found and number == int(found.group(1)[:9])), None)
+    found = re.search(r"\bcell (\d{1,9})\b:?(.*)", evidence, re.S)
+    if found is None:
+        return []
+    cell, about = int(found.group(1)), found.group(2)
+    source = next((s for number, _, s in cells if number == cell), None)
     if source is None:
         return []
-    lines = list(enumerate(source.split("\n"), 1))
-    words = [found.group(2).strip()] + sorted(
-        re.findall(r"[\w.]{3,}", found.group(2)) + re.findall(r"\w{3,}", found.group(2)), key=len, reverse=True
-    )
-    meant = next((hits for word in words if word and (hits := [(n, text) for n, text in lines if word in text])), None)
-    return [
-        (int(found.group(1)), n, text)
-        for n, text in (meant or [(n, text) for n, text in lines if text.strip()])[:LINES]
-    ]
+    lines = [(n, text) for n, text in enumerate(source.split("\n"), 1) if text.strip()]
+    words = sorted(re.findall(r"[\w.]{3,}", about) + re.findall(r"\w{3,}", about), key=len, reverse=True)
+    for word in filter(None, [about.strip(), *words]):
+        if hits := [(n, text) for n, text in lines if word in text]:
+            lines = hits
+            break
+    return [(cell, n, text) for n, text in lines[:LINES]]
 
 
 def entries(lab, rows, grades=store.GRADES):
@@ -41,78 +42,57 @@ def entries(lab, rows, grades=store.GRADES):
     pairs, found = similarity.pairs_of(prints, stub), []
     replayed = [line for line in store.read_lines(Path(grades, lab, "replay.jsonl")) if line.get("kind")]
     for row in rows:
-        result = row["result"] or {}
-        flags = [
-            flag
-            for part in [result, *result.get("questions", [])]
-            for flag in part.get("flags", [])
-            if type(flag) is dict
-        ]
+        result, student = row["result"] or {}, row["student"]
+        flags = []
+        for part in [result, *result.get("questions", [])]:
+            flags += [flag for flag in part.get("flags", []) if type(flag) is dict]
         flags += [
-            line
-            for line in replayed
-            if (line.get("student"), line.get("submission_sha")) == (row["student"], row["sha"])
+            line for line in replayed if (line.get("student"), line.get("submission_sha")) == (student, row["sha"])
         ]
-        for pair in pairs:
-            if row["student"] in pair["pair"]:
-                other = next(student for student in pair["pair"] if student != row["student"])
-                flags.append(
-                    {
-                        "kind": "similar code",
-                        "evidence": f"{100 * pair['share']:.0f} % of the smaller one's rare passages are also in "
-                        f"{other}'s: course similarity {lab} shows them",
-                    }
-                )
-        seen = dict.fromkeys((str(flag.get("kind")), str(flag.get("evidence"))) for flag in flags)
-        found += [
-            {
-                "student": row["student"],
-                "kind": kind,
-                "evidence": evidence,
-                "lines": source_lines(texts.get(row["student"], []), evidence),
-            }
-            for kind, evidence in seen
-        ]
+        flags += [alike(lab, pair, student) for pair in pairs if student in pair["pair"]]
+        for kind, evidence in dict.fromkeys((str(flag.get("kind")), str(flag.get("evidence"))) for flag in flags):
+            lines = source_lines(texts.get(student, []), evidence)
+            found.append({"student": student, "kind": kind, "evidence": evidence, "lines": lines})
     return sorted(found, key=lambda entry: entry["student"])
+
+
+def alike(lab, pair, student):
+    """The flag of one student of a pair that similarity.pairs_of has found."""
+    other = next(name for name in pair["pair"] if name != student)
+    share = f"{100 * pair['share']:.0f} % of the smaller one's rare passages"
+    return {"kind": "similar code", "evidence": f"{share} are also in {other}'s: course similarity {lab} shows them"}
 
 
 def by_kind(found):
     """[(kind, students, flags)], what most students have first."""
-    kinds = {entry["kind"] for entry in found}
-    counted = [
-        (kind, len({e["student"] for e in found if e["kind"] == kind}), sum(e["kind"] == kind for e in found))
-        for kind in kinds
-    ]
+    counted = []
+    for kind in {entry["kind"] for entry in found}:
+        students = [entry["student"] for entry in found if entry["kind"] == kind]
+        counted.append((kind, len(set(students)), len(students)))
     return sorted(counted, key=lambda line: (-line[1], line[0]))
 
 
 def as_html(lab, found, rows):
+    flagged = len({entry["student"] for entry in found})
     body = [
-        f"<h1>{page.escape(lab)}: {len(found)} flags of {len({e['student'] for e in found})} of {len(rows)} "
-        "students</h1>",
+        f"<h1>{page.escape(lab)}: {len(found)} flags of {flagged} of {len(rows)} students</h1>",
         "<p>A flag changes no score. It says where to look.</p>",
+        page.table(("kind", "students", "flags"), by_kind(found), numeric=("students", "flags")),
     ]
-    body.append(page.table(("kind", "students", "flags"), by_kind(found), numeric=("students", "flags")))
     for row in rows:
         mine = [entry for entry in found if entry["student"] == row["student"]]
         if not mine:
             continue
         points = "" if row["score"] is None else f" · {row['score']:g} of {row['max']:g} points"
-        body.append(
-            f'<section><h2>{page.escape(row["name"] or row["student"], 200)}{points} <span class="soft">submission '
-            f"{page.escape(row['sha'])}</span></h2>"
-        )
+        name, sha = page.escape(row["name"] or row["student"], 200), page.escape(row["sha"])
+        body.append(f'<section><h2>{name}{points} <span class="soft">submission {sha}</span></h2>')
         for entry in mine:
-            lines = "\n".join(f"[{cell}:{n}] {text}" for cell, n, text in entry["lines"])
-            body.append(
-                f"<h3>{page.escape(entry['kind'], 100)}</h3><div>{page.escape(entry['evidence'], 600)}</div>"
-                + (f"<pre>{page.escape(lines, 2000)}</pre>" if lines else "")
-            )
+            body.append(f"<h3>{page.escape(entry['kind'], 100)}</h3><div>{page.escape(entry['evidence'], 600)}</div>")
+            if lines := "\n".join(f"[{cell}:{n}] {text}" for cell, n, text in entry["lines"]):
+                body.append(f"<pre>{page.escape(lines, 2000)}</pre>")
         if log := (row["result"] or {}).get("log_tail", "").strip():
-            body.append(
-                "<details><summary>The end of what was printed while it was "
-                f"graded</summary><pre>{page.escape(log)}</pre></details>"
-            )
+            summary = "<summary>The end of what was printed while it was graded</summary>"
+            body.append(f"<details>{summary}<pre>{page.escape(log)}</pre></details>")
         body.append("</section>")
     return page.page(f"{lab}: audit", "\n".join(body))
 
@@ -141,11 +121,9 @@ def main(argv=None):
             console.print(Text(f"  ⚑ {page.visible(entry['kind'], 100)}: {page.visible(entry['evidence'], 600)}"))
             for cell, n, text in entry["lines"]:
                 console.print(Text(f"      [{cell}:{n}] {page.visible(text, 160)}", style="dim"))
-    console.print(
-        f"\n{len(found)} flags of {len({e['student'] for e in found})} of {len(rows)} students. No score was changed "
-        "by a flag.",
-        highlight=False,
-    )
+    flagged = len({entry["student"] for entry in found})
+    told = f"{len(found)} flags of {flagged} of {len(rows)} students. No score was changed by a flag."
+    console.print(f"\n{told}", highlight=False)
     if arguments.html:
         try:
             write_atomic(arguments.html, as_html(arguments.lab, found, rows).encode())

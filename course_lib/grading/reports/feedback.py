@@ -1,5 +1,4 @@
-"""`course feedback LAB`: one self-contained page a student: what failed, which kind of error, which mistake it looks
-like, the hint, where to read again.
+"""`course feedback LAB`: one self-contained page a student: what failed, which mistake it looks like, where to read.
 
 What a student may see. A graded run calls the student's functions with hidden inputs, and the student's code decides
 much of what comes back: an exception's text and class name, a wrong value, what it prints. Shown word for word, each is
@@ -44,17 +43,22 @@ KINDS = {
     r"^there is no \w+": "no function of this name was found after running your cells",
     r"is .{1,80}, not a function$": "this name is not a function after running your cells",
 }
-# fmt: off
-STATUS = {"todo": "not written yet", "timeout": "it took too long and was stopped",
-    "oom": "it used too much memory and was stopped", "killed": "the process died",
+STATUS = {
+    "todo": "not written yet",
+    "timeout": "it took too long and was stopped",
+    "oom": "it used too much memory and was stopped",
+    "killed": "the process died",
     "missing": "no function of this name was found after running your cells",
-          "protocol": "its reply could not be read", "error": "it stopped with an error",
-              "fail": "the result is not what was asked for"}
-# fmt: on
+    "protocol": "its reply could not be read",
+    "error": "it stopped with an error",
+    "fail": "the result is not what was asked for",
+}
 # fmt: off
-EXCEPTIONS = ("TypeError", "ValueError", "IndexError", "KeyError", "AttributeError", "NameError", "UnboundLocalError",
+EXCEPTIONS = (
+    "TypeError", "ValueError", "IndexError", "KeyError", "AttributeError", "NameError", "UnboundLocalError",
     "RuntimeError", "ZeroDivisionError", "AssertionError", "RecursionError", "ImportError", "ModuleNotFoundError",
-    "StopIteration", "OverflowError")
+    "StopIteration", "OverflowError",
+)
 # fmt: on
 CAPS = {"comment": 4000, "answer": 20_000, "log": 4000, "line": 500}
 
@@ -74,16 +78,11 @@ def phrases(lab):
             if isinstance(node, ast.Constant) and type(node.value) is str:
                 texts[node.value] = node.value
             if isinstance(node, ast.JoinedStr):
-                parts = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
-                if sum(c.isalpha() for part in parts if part for c in part) > 6:  # f"{a}: {b}" would match anything
-                    patterns.append(
-                        (
-                            re.compile(
-                                "".join("(?s:.{0,300}?)" if part is None else re.escape(part) for part in parts)
-                            ),
-                            "".join("…" if part is None else part for part in parts),
-                        )
-                    )
+                parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+                if sum(map(str.isalpha, "".join(filter(None, parts)))) > 6:  # f"{a}: {b}" would match anything
+                    pattern = "".join("(?s:.{0,300}?)" if part is None else re.escape(part) for part in parts)
+                    shown = "".join("…" if part is None else part for part in parts)
+                    patterns.append((re.compile(pattern), shown))
     return texts, sorted(patterns, key=lambda p: -len(p[1]))
 
 
@@ -138,35 +137,22 @@ def sheet(lab, row, questions):
 
     `questions`: {id: question object}. Texts are a student's or the instructor's own: escape them."""
     result, head, after = row["result"], [], []
-    if result is None or not result["questions"]:
-        head.append(
-            {
-                "ungradable": f"It could not be graded: {result['reason']}. A person looks at it; this is no 0."
-                if result
-                else ""
-            }.get(row["status"])
-            or "Not graded yet. This is no 0."
-        )
-    else:
-        head.append(
-            f"{row['score']:g} of {row['max']:g} points"
-            + (f", and {row['pending']:g} more still to be read by a person" if row["pending"] else "")
-        )
+    if result is not None and result["questions"]:
+        to_read = f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""
+        head.append(f"{row['score']:g} of {row['max']:g} points{to_read}")
         if row["penalty"]:
-            head.append(
-                f"Late by {row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}: {row['penalty']:g} points "
-                f"are taken off. It counts with {row['final']:g}."
-            )
+            days = f"{row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}"
+            head.append(f"Late by {days}: {row['penalty']:g} points are taken off. It counts with {row['final']:g}.")
+    elif result is not None and row["status"] == "ungradable":
+        head.append(f"It could not be graded: {result['reason']}. A person looks at it; this is no 0.")
+    else:
+        head.append("Not graded yet. This is no 0.")
     if row["status"] in ("graded", "partial"):  # elsewhere the reason speaks to the instructor
         head += [reason for reason in row["reason"].split("; ") if reason and reason != "not in the roster"]
     made = [shown(lab, q, questions.get(q["id"])) for q in (result or {}).get("questions", [])]
     if stopped := (result or {}).get("cells_stopped"):
-        after.append(
-            (
-                "Cells that stopped when your notebook was run from the top",
-                "\n".join(f"cell {number}: {why}" for number, why in list(stopped.items())[:20]),
-            )
-        )
+        lines = [f"cell {number}: {why}" for number, why in list(stopped.items())[:20]]
+        after.append(("Cells that stopped when your notebook was run from the top", "\n".join(lines)))
     if notes := (result or {}).get("notes"):
         after.append(("Notes", "\n".join(map(str, notes[:20]))))
     if log := (result or {}).get("log_cells", "").strip():
@@ -188,66 +174,50 @@ def shown(lab, question, definition):
         "texts": [],
     }
     if question["status"] in ("needs_review", "marked"):
-        made["texts"] = [("Your answer", question.get("answer", "")[: CAPS["answer"]] or "(empty)")] + (
-            [("Comment", question["message"])] if question["status"] == "marked" and question["message"] else []
-        )
-    elif isinstance(
-        definition, core.ArtifactQuestion
-    ):  # measured on the trusted side, of a model that cannot write into the message
+        made["texts"] = [("Your answer", question.get("answer", "")[: CAPS["answer"]] or "(empty)")]
+        if question["status"] == "marked" and question["message"]:
+            made["texts"].append(("Comment", question["message"]))
+    elif isinstance(definition, core.ArtifactQuestion):
+        # measured on the trusted side, of a model that cannot write into the message
         made["texts"] = [("What was measured", case["message"]) for case in question["cases"] if case["message"]]
     else:
         why = explained(question)
-        made["cases"] = [
-            (word(case), case["name"], told(case, lab) if any(case is each for each in why) else [])
-            for case in question["cases"]
-        ]
+        for case in question["cases"]:
+            lines = told(case, lab) if any(case is each for each in why) else []
+            made["cases"].append((word(case), case["name"], lines))
     return made
 
 
 def word(case):
-    return (
-        "passed"
-        if case["status"] == "pass"
-        else "not run"
-        if (case["message"] or "").startswith("not run")
-        else "not passed"
-    )
+    if case["status"] == "pass":
+        return "passed"
+    return "not run" if (case["message"] or "").startswith("not run") else "not passed"
 
 
 SIGNS = {"passed": ("good", "✓"), "not run": ("soft", "○"), "not passed": ("bad", "✗")}
 
 
+def case_html(case):
+    state, name, lines = case
+    mark = '<span class="{}" aria-hidden="true">{}</span>'.format(*SIGNS[state])
+    notes = "".join(f"<div><b>{label}:</b> {page.escape(text, CAPS['line'])}</div>" for label, text in lines)
+    return f"<li>{mark} {page.escape(name, 300)}: <b>{state}</b>{notes}</li>"
+
+
 def as_html(made):
-    body = [
-        f"<h1>{page.escape(made['title'], 200)}</h1>",
-        *(
-            f'<p class="{"big" if n == 0 else "soft"}">{page.escape(line, CAPS["line"])}</p>'
-            for n, line in enumerate(made["head"])
-        ),
-    ]
+    body = [f"<h1>{page.escape(made['title'], 200)}</h1>"]
+    for n, line in enumerate(made["head"]):
+        body.append(f'<p class="{"big" if n == 0 else "soft"}">{page.escape(line, CAPS["line"])}</p>')
     for question in made["questions"]:
-        body.append(
-            f"<section><h2>{page.escape(question['title'], 200)} <span "
-            f'class="{"good" if question["full"] else "soft"}">· {page.escape(question["points"], 80)}</span></h2>'
-        )
+        kind, points = "good" if question["full"] else "soft", page.escape(question["points"], 80)
+        body.append(f'<section><h2>{page.escape(question["title"], 200)} <span class="{kind}">· {points}</span></h2>')
         if question["cases"]:
-            rows = []
-            for state, name, lines in question["cases"]:
-                mark = '<span class="{}" aria-hidden="true">{}</span>'.format(*SIGNS[state])
-                notes = "".join(
-                    f"<div><b>{label}:</b> {page.escape(text, CAPS['line'])}</div>" for label, text in lines
-                )
-                rows.append(f"<li>{mark} {page.escape(name, 300)}: <b>{state}</b>{notes}</li>")
-            body.append(f'<ul class="cases">{"".join(rows)}</ul>')
-        body += [
-            f'<h3>{label}</h3><div class="text" dir="auto">{page.escape(text, CAPS["answer"])}</div>'
-            for label, text in question["texts"]
-        ]
+            body.append(f'<ul class="cases">{"".join(map(case_html, question["cases"]))}</ul>')
+        for label, text in question["texts"]:
+            body.append(f'<h3>{label}</h3><div class="text" dir="auto">{page.escape(text, CAPS["answer"])}</div>')
         body.append("</section>")
-    body += [
-        f"<h2>{page.escape(title, 200)}</h2><pre>{page.escape(text, CAPS['log'])}</pre>"
-        for title, text in made["after"]
-    ]
+    for title, text in made["after"]:
+        body.append(f"<h2>{page.escape(title, 200)}</h2><pre>{page.escape(text, CAPS['log'])}</pre>")
     if any(question["cases"] for question in made["questions"]):
         body.append(
             '<p class="soft">Graded on inputs that nobody knows beforehand, so no values are shown here. '

@@ -2,10 +2,10 @@
 shown as ties.
 
 The exam's seed comes from the class's secret, so nobody can train on it, and all models take the same rows. A model is
-read by the trusted loader (grading/models.py): nothing that a student wrote is executed. The rank is 1 + the number of
-models that are better by a paired bootstrap (Chiang et al. 2024, 2403.04132): who cannot be told
-apart shares a rank. Each model's exam is one file in grades/.leaderboard, written whole or not at all: killed and
-started again, the command goes on. The result is grades/LAB/leaderboard.json.
+read by the trusted loader: nothing that a student wrote is executed. The rank is 1 + the number of models that are
+better by a paired bootstrap (Chiang et al. 2024, 2403.04132): who cannot be told apart shares a rank. Each model's exam
+is one file in grades/.leaderboard, written whole or not at all: killed and started again, the command goes on. The
+result is grades/LAB/leaderboard.json.
 """
 
 import argparse
@@ -20,10 +20,8 @@ from course_lib.grading.records import store
 from course_lib.grading.scoring import models
 
 LAB, STAGE = "11_evaluation_and_release", "release"
-EACH, ROUNDS = (
-    400,
-    2000,
-)  # rows of a group: twice as many as for a grade, to tell more models apart; rounds of the bootstrap
+EACH = 400  # rows of a group: twice as many as for a grade, to tell more models apart
+ROUNDS = 2000  # of the bootstrap
 
 
 def right_of(folder, rows, cache):
@@ -81,35 +79,19 @@ def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progr
     for student, sha, folder, _ in tqdm(latest, desc="examining", unit="model", disable=not progress, file=sys.stderr):
         model = Path(folder, "work", STAGE)
         try:
-            right, tokens = (
-                right_of(model, rows, Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json")),
-                claimed(model),
-            )
-        except (
-            models.BadModel,
-            ArtifactError,
-            RuntimeError,
-        ) as reason:  # RuntimeError: weights with which torch cannot compute
+            right = right_of(model, rows, Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json"))
+            tokens = claimed(model)
+        except (models.BadModel, ArtifactError, RuntimeError) as reason:  # the last: torch cannot compute with it
             left_out.append({"student": student, "reason": str(reason).splitlines()[0]})
             continue
         taken = [{**row, "right": r} for row, r in zip(rows, right)]
         got, rounds[student] = axes(taken), resampled_axes(taken, ROUNDS)["score"]
         low, high = (float(x) for x in np.percentile(rounds[student], [2.5, 97.5]))
-        board.append(
-            {
-                "student": student,
-                "score": got["score"],
-                "low": low,
-                "high": high,
-                **{axis: got[axis] for axis in AXES},
-                "tokens": tokens,
-            }
-        )
+        measured = {"student": student, "score": got["score"], "low": low, "high": high}
+        board.append({**measured, **{axis: got[axis] for axis in AXES}, "tokens": tokens})
     ranks = rank(rounds)
-    board = sorted(
-        ({"rank": ranks[row["student"]], **row} for row in board),
-        key=lambda row: (row["rank"], -row["score"], row["student"]),
-    )
+    board = [{"rank": ranks[row["student"]], **row} for row in board]
+    board.sort(key=lambda row: (row["rank"], -row["score"], row["student"]))
     result = {"lab": lab, "rows": len(rows), "board": board, "left_out": left_out}
     store.write_json(Path(grades, lab, "leaderboard.json"), result)
     return result
@@ -121,17 +103,9 @@ def table(result):
     from rich.text import Text
 
     shown = Table(title=f"{result['lab']}: {len(result['board'])} assistants on {result['rows']} hidden rows")
-    for column, side in (
-        ("rank", "right"),
-        ("student", "left"),
-        ("score", "right"),
-        ("95 % interval", "right"),
-        ("helpful", "right"),
-        ("harmless", "right"),
-        ("truthful", "right"),
-        ("tokens, by its record", "right"),
-    ):
-        shown.add_column(column, justify=side)
+    axes = ("helpful", "harmless", "truthful")
+    for column in ("rank", "student", "score", "95 % interval", *axes, "tokens, by its record"):
+        shown.add_column(column, justify="left" if column == "student" else "right")
     shared = [row["rank"] for row in result["board"]]
     for row in result["board"]:
         place = f"{row['rank']}{' =' if shared.count(row['rank']) > 1 else ''}"
@@ -140,7 +114,7 @@ def table(result):
             Text(row["student"]),
             f"{row['score']:.3f}",
             f"{row['low']:.3f} – {row['high']:.3f}",
-            *(f"{row[axis]:.3f}" for axis in ("helpful", "harmless", "truthful")),
+            *(f"{row[axis]:.3f}" for axis in axes),
             f"{row['tokens']:,}" if row["tokens"] is not None else "?",
         )
     return shown
@@ -162,11 +136,8 @@ def main(argv=None):
         print("Stopped. The models that were examined are kept; run the same command again to go on.", file=sys.stderr)
         return 130
     except OSError as error:
-        print(
-            f"cannot write to {store.GRADES} ({error.strerror}): free some space or choose a folder you may write to; "
-            "nothing was changed",
-            file=sys.stderr,
-        )
+        cure = "free some space or choose a folder you may write to; nothing was changed"
+        print(f"cannot write to {store.GRADES} ({error.strerror}): {cure}", file=sys.stderr)
         return 2
     if options.json:
         print(json.dumps(result, ensure_ascii=False))

@@ -1,5 +1,6 @@
-"""The look of every page that the grader writes: one stylesheet, one way to put text into HTML. No page loads anything
-from elsewhere.
+"""The look of every page that the grader writes: one stylesheet, one way to put text into HTML.
+
+No page loads anything from elsewhere.
 
 Students' text is hostile: it goes through `escape` (HTML) or is set as textContent (review_page.py), and its invisible
 characters become visible.
@@ -13,22 +14,68 @@ CAP = 4000  # characters of any one text on a page
 FORMULA = "=+-@|%＝＋－＠"  # what a spreadsheet, an old one or an East Asian one, may take for the start of a formula
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1b1f; --soft: #55555f; --paper: #ffffff; --panel: #f4f4f7; --line: #84848f; --link: #0b57a4; --good: #12683f; --bad: #a3380a; --mark: #ffe9a8; --on-mark: #1b1b1f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #b9b9c6; --paper: #17171c; --panel: #23232a; --line: #81818f; --link: #8cc4ff; --good: #6fd6a4; --bad: #ff9d70; --mark: #5c4a10; --on-mark: #fff4d0; } }
+:root {
+  color-scheme: light dark; --ink: #1b1b1f; --soft: #55555f; --paper: #ffffff; --panel: #f4f4f7; --line: #84848f;
+  --link: #0b57a4; --good: #12683f; --bad: #a3380a; --mark: #ffe9a8; --on-mark: #1b1b1f;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ink: #ececf1; --soft: #b9b9c6; --paper: #17171c; --panel: #23232a; --line: #81818f; --link: #8cc4ff;
+    --good: #6fd6a4; --bad: #ff9d70; --mark: #5c4a10; --on-mark: #fff4d0;
+  }
+}
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 62rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; line-height: 1.25; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 1.6rem 0 .4rem; } h3 { font-size: 1rem; margin: .8rem 0 .2rem; }
-a { color: var(--link); } .soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); } .big { font-size: 1.3rem; font-weight: 650; }
-section, .panel { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .2rem 1rem .8rem; margin: .8rem 0; }
-pre, .text { white-space: pre-wrap; margin: .4rem 0; } pre, code, kbd { font-family: ui-monospace, monospace; font-size: .92em; } pre { background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; overflow-x: auto; }
-kbd { border: 1px solid var(--line); border-radius: .2rem; padding: 0 .3em; background: var(--paper); } mark { background: var(--mark); color: var(--on-mark); } bdi, .text, pre { unicode-bidi: isolate; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); } td.n, th.n { text-align: right; white-space: nowrap; } table { overflow-wrap: break-word; }
-ul.cases { list-style: none; padding: 0; margin: .3rem 0; } ul.cases > li { margin: .35rem 0; padding-left: 1.4rem; text-indent: -1.4rem; } ul.cases div { text-indent: 0; }
-button, input, textarea, select { font: inherit; max-width: 100%; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .35rem .7rem; } textarea { width: 100%; min-height: 4.5rem; }
-button[aria-pressed=true] { outline: 2px solid var(--link); font-weight: 650; } :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-label { max-width: 100%; } .row { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: .5rem 0; } .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: .8rem; } img { max-width: 100%; background: #fff; }
-@media print { body { max-width: none; font-size: 10.5pt; } section { break-inside: avoid-page; } :root { color-scheme: light; --ink: #000; --soft: #333; --paper: #fff; --panel: #fff; --good: #064; --bad: #820; } }
+body {
+  margin: 0 auto; padding: 1rem; max-width: 62rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
+  background: var(--paper); overflow-wrap: anywhere;
+}
+h1 { font-size: 1.5rem; line-height: 1.25; margin: .5rem 0; }
+h2 { font-size: 1.2rem; margin: 1.6rem 0 .4rem; }
+h3 { font-size: 1rem; margin: .8rem 0 .2rem; }
+a { color: var(--link); }
+.soft { color: var(--soft); }
+.good { color: var(--good); }
+.bad { color: var(--bad); }
+.big { font-size: 1.3rem; font-weight: 650; }
+section, .panel {
+  background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .2rem 1rem .8rem;
+  margin: .8rem 0;
+}
+pre, .text { white-space: pre-wrap; margin: .4rem 0; }
+pre, code, kbd { font-family: ui-monospace, monospace; font-size: .92em; }
+pre { background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; overflow-x: auto; }
+kbd { border: 1px solid var(--line); border-radius: .2rem; padding: 0 .3em; background: var(--paper); }
+mark { background: var(--mark); color: var(--on-mark); }
+bdi, .text, pre { unicode-bidi: isolate; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); }
+td.n, th.n { text-align: right; white-space: nowrap; }
+table { overflow-wrap: break-word; }
+ul.cases { list-style: none; padding: 0; margin: .3rem 0; }
+ul.cases > li { margin: .35rem 0; padding-left: 1.4rem; text-indent: -1.4rem; }
+ul.cases div { text-indent: 0; }
+button, input, textarea, select {
+  font: inherit; max-width: 100%; color: inherit; background: var(--paper); border: 1px solid var(--line);
+  border-radius: .3rem; padding: .35rem .7rem;
+}
+textarea { width: 100%; min-height: 4.5rem; }
+button[aria-pressed=true] { outline: 2px solid var(--link); font-weight: 650; }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+label { max-width: 100%; }
+.row { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: .5rem 0; }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: .8rem; }
+img { max-width: 100%; background: #fff; }
+@media print {
+  body { max-width: none; font-size: 10.5pt; }
+  section { break-inside: avoid-page; }
+  :root { color-scheme: light; --ink: #000; --soft: #333; --paper: #fff; --panel: #fff; --good: #064; --bad: #820; }
+}
 """
+
+
+def seen(c):
+    return c in "\n\t\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
 def visible(text, cap=CAP):
@@ -38,12 +85,7 @@ def visible(text, cap=CAP):
     text = str(text)
     if len(text) > cap:
         text = text[:cap] + f" … ({len(text) - cap} characters more)"
-    return "".join(
-        c
-        if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
-        else f"[U+{ord(c):04X}]"
-        for c in text.replace("\r\n", "\n")
-    )
+    return "".join(c if seen(c) else f"[U+{ord(c):04X}]" for c in text.replace("\r\n", "\n"))
 
 
 def neutral(value):
@@ -72,21 +114,21 @@ def page(title, body):
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta '
         f'http-equiv="Content-Security-Policy" content="{policy}"><meta name="referrer" content="no-referrer">'
     )
-    return f'<!doctype html>\n<html lang="en"><head>{head}<title>{escape(title, 200)}</title><style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n'
+    head += f"<title>{escape(title, 200)}</title><style>{STYLE}</style>"
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>\n{body}\n</main></body></html>\n'
 
 
 def table(columns, rows, numeric=()):
     """An HTML table of texts; the columns named in `numeric` are set to the right."""
     side = lambda column: ' class="n"' if column in numeric else ""
     head = "".join(f'<th scope="col"{side(c)}>{escape(c)}</th>' for c in columns)
-    lines = "".join(
-        "<tr>" + "".join(f"<td{side(c)}>{escape(cell)}</td>" for c, cell in zip(columns, row, strict=True)) + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(columns[0])} and '
-        f'more"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-    )
+    lines = ""
+    for row in rows:
+        cells = "".join(f"<td{side(c)}>{escape(cell)}</td>" for c, cell in zip(columns, row, strict=True))
+        lines += f"<tr>{cells}</tr>"
+    named = f'role="region" aria-label="{escape(columns[0])} and more"'
+    shown = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    return f'<div class="scroll" tabindex="0" {named}>{shown}</div>'
 
 
 def rows_of(lab, grades, submitted):
@@ -105,9 +147,8 @@ def rows_of(lab, grades, submitted):
 def graded_or_broken(lab, grades, submitted):
     """Those of rows_of that were graded or found ungradable. StoreError where there are none."""
     rows = rows_of(lab, grades, submitted)
-    return [
-        row for row in rows if row["result"] is not None and row["result"]["status"] != "infra_error"
-    ] or not_graded(lab, rows)
+    found = [row for row in rows if row["result"] is not None and row["result"]["status"] != "infra_error"]
+    return found or not_graded(lab, rows)
 
 
 def not_graded(lab, rows):

@@ -5,14 +5,14 @@ Fingerprints are winnowed k-grams (Schleimer, Wilkerson and Aiken 2003, the meth
 top-level statement: names that are not of Python or of a library, texts, numbers, comments, docstrings, annotations,
 line breaks and the order of functions do not count. What stands in the student notebook is taken out, and what a
 quarter of the class shares: the lab's own idiom. What is left is weighted by its rarity, log(students / students who
-have it). A pair's share is the weight that both have over the weight of the smaller of the two.
-An index from fingerprint to students gives the pairs; no two texts are compared.
+have it). A pair's share is the weight that both have over the weight of the smaller of the two. An index from
+fingerprint to students gives the pairs; no two texts are compared.
 
 Measured on the banks of answers (tests/grading/test_similarity.py; labs 01 to 11, classes of 72): of 6,678 pairs who
-wrote every answer differently 0 are shown; of 66 whole copies with other names, comments, layout
-and order 66; of 66 who copied every second answer 42. Students who have whole answers word for word in common by chance
-are shown more often (837 of 19,470 pairs that drew from one bank): look at what is equal.
-Lab 00 has two answers of a line each: too short to tell. 300 notebooks of lab 04, no two texts equal: 2.0 s.
+wrote every answer differently 0 are shown; of 66 whole copies with other names, comments, layout and order 66; of 66
+who copied every second answer 42. Students who have whole answers word for word in common by chance are shown more
+often (837 of 19,470 pairs that drew from one bank): look at what is equal. Lab 00 has two answers of a line each: too
+short to tell. 300 notebooks of lab 04, no two texts equal: 2.0 s.
 """
 
 import argparse
@@ -42,8 +42,14 @@ PAIRS = 50  # shown
 # ---- one notebook -> fingerprints -----------------------------------------------------------------------------------
 
 
+def constant(value):
+    if value is None or type(value) is bool:
+        return repr(value)
+    return "text" if isinstance(value, (str, bytes)) else "number"
+
+
 def tokens(statement, known):
-    """[(token, line)] of a statement's syntax tree in the order of its text; names of the student's own are all alike."""
+    """[(token, line)] of a statement's syntax tree in the order of its text; the student's own names are all alike."""
     found = []
 
     @typing.no_type_check  # called at every node: too often for the type check of the tests
@@ -52,33 +58,14 @@ def tokens(statement, known):
         if isinstance(node, ast.Name):
             found.append((known.get(node.id, "name"), line))
         elif isinstance(node, ast.Constant):
-            found.append(
-                (
-                    repr(node.value)
-                    if node.value is None or type(node.value) is bool
-                    else "text"
-                    if isinstance(node.value, (str, bytes))
-                    else "number",
-                    line,
-                )
-            )
+            found.append((constant(node.value), line))
         elif isinstance(node, ast.Attribute):
             walk(node.value, line)
-            found.append(
-                (
-                    "."
-                    if isinstance(node.value, ast.Name)
-                    and node.value.id not in known
-                    and node.value.id in ("self", "cls")
-                    else f".{node.attr}",
-                    line,
-                )
-            )
-        elif (
-            isinstance(node, (ast.Import, ast.ImportFrom, ast.Pass))
-            or isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-        ):
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls") and node.value.id not in known
+            found.append(("." if own else f".{node.attr}", line))
+        elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Pass)):
+            return
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):  # a docstring
             return
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             walk(ast.copy_location(ast.Assign([node.target], node.value), node), line)
@@ -86,10 +73,11 @@ def tokens(statement, known):
             if not isinstance(node, (ast.expr_context, ast.Expr, ast.Load, ast.Store, ast.arguments, ast.Module)):
                 found.append((type(node).__name__, line))
             for field, value in ast.iter_fields(node):
-                if field not in ("annotation", "returns", "type_comment", "ctx", "decorator_list"):
-                    for child in value if isinstance(value, list) else [value]:
-                        if isinstance(child, ast.AST):
-                            walk(child, line)
+                if field in ("annotation", "returns", "type_comment", "ctx", "decorator_list"):
+                    continue
+                for child in value if isinstance(value, list) else [value]:
+                    if isinstance(child, ast.AST):
+                        walk(child, line)
 
     walk(statement, getattr(statement, "lineno", 1))
     return found
@@ -104,17 +92,15 @@ def winnow(found, k=K, window=WINDOW):
         return {}
     grams = []
     for at in range(len(found) - size + 1):
-        words = "\0".join(token for token, _ in found[at : at + size])
-        grams.append(
-            (int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "little"), at)
-        )
+        words = "\0".join(token for token, _ in found[at : at + size]).encode("utf-8", "replace")
+        grams.append((int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little"), at))
     span = min(window, len(grams))
     kept = {min(grams[at : at + span], key=lambda gram: (gram[0], -gram[1])) for at in range(len(grams) - span + 1)}
-    return {
-        value: (min(lines), max(lines))
-        for value, at in sorted(kept, key=lambda gram: -gram[1])
-        for lines in [[line for _, line in found[at : at + size]]]
-    }
+    prints = {}
+    for value, at in sorted(kept, key=lambda gram: -gram[1]):
+        lines = [line for _, line in found[at : at + size]]
+        prints[value] = min(lines), max(lines)
+    return prints
 
 
 @lru_cache(4096)  # most cells of a class are those of the student notebook
@@ -131,10 +117,8 @@ def prints_of_cell(source, imported):
     """{fingerprint: (first line, last line)} of a cell in a notebook with these imports, so that `import torch as t`
     changes nothing.
     """
-    known, made = (
-        {name: name for name in dir(builtins)} | {name: what.rsplit(".", 1)[-1] for name, what in imported},
-        {},
-    )
+    known = {name: name for name in dir(builtins)} | {name: what.rsplit(".", 1)[-1] for name, what in imported}
+    made = {}
     for statement in parsed(source)[1]:
         with suppress(RecursionError):
             made |= winnow(tokens(statement, known))
@@ -146,10 +130,10 @@ def fingerprints(cells):
     not parse have none.
     """
     code = [(number, source) for number, kind, source in cells if kind == "code" and source.strip()]
-    imported = tuple(sorted({line for _, source in code for line in parsed(source)[0]}))
-    return {
-        value: (number, *lines) for number, source in code for value, lines in prints_of_cell(source, imported).items()
-    }
+    imported, found = tuple(sorted({line for _, source in code for line in parsed(source)[0]})), {}
+    for number, source in code:
+        found |= {value: (number, *lines) for value, lines in prints_of_cell(source, imported).items()}
+    return found
 
 
 # ---- a class -> pairs -----------------------------------------------------------------------------------------------
@@ -164,15 +148,11 @@ def pairs_of(prints, stub=frozenset(), threshold=THRESHOLD, least=LEAST):
         for value in found:
             if value not in stub:
                 having[value].append(student)
-    weight = (
-        {
-            value: math.log(n / len(who))
-            for value, who in having.items()
-            if len(who) <= max(2, COMMON * n) and len(who) < n
-        }
-        if n > 2
-        else {value: 1.0 for value in having}
-    )
+    if n > 2:
+        rare = {value: len(who) for value, who in having.items() if len(who) <= max(2, COMMON * n) and len(who) < n}
+        weight = {value: math.log(n / count) for value, count in rare.items()}
+    else:
+        weight = dict.fromkeys(having, 1.0)
     mass = {student: sum(weight.get(value, 0.0) for value in found) for student, found in prints.items()}
     both = defaultdict(list)
     for value in weight:
@@ -183,14 +163,8 @@ def pairs_of(prints, stub=frozenset(), threshold=THRESHOLD, least=LEAST):
         heavy = sum(weight[value] for value in values)
         share = heavy / min(mass[pair[0]], mass[pair[1]])
         if len(values) >= least and share >= threshold:
-            found.append(
-                {
-                    "pair": pair,
-                    "share": share,
-                    "weight": heavy,
-                    "shared": sorted(values, key=lambda value: (-weight[value], value)),
-                }
-            )
+            shared = sorted(values, key=lambda value: (-weight[value], value))
+            found.append({"pair": pair, "share": share, "weight": heavy, "shared": shared})
     return sorted(found, key=lambda entry: (-entry["weight"] * entry["share"], entry["pair"]))
 
 
@@ -212,7 +186,7 @@ def read(lab, rows, root=ROOT):
 
 
 def passages(entry, prints):
-    """[((cell, first, last) of a, the same of b)]: the matching lines of a pair, overlapping ones joined, in a's order."""
+    """[((cell, first, last) of a, the same of b)]: matching lines of a pair, overlapping ones joined, in a's order."""
     a, b = (prints[student] for student in entry["pair"])
     places = sorted((a[value], b[value]) for value in entry["shared"])
     joined = []
@@ -243,26 +217,25 @@ def excerpt(cells, place):
 
 
 def as_html(lab, found, texts, prints, names):
+    about = (
+        "A question to ask, no verdict. Names, numbers, comments and the order of functions are not compared; what the "
+        "lab gives out and what a quarter of the class shares is taken out. The share is of the smaller submission's "
+        "rare passages."
+    )
     body = [
         f"<h1>{page.escape(lab)}: similar code</h1>",
-        "<p>A question to ask, no verdict. Names, numbers, comments and the order of functions are not compared; what "
-        "the lab gives out and what a quarter of the class "
-        "shares is taken out. The share is of the smaller submission's rare passages.</p>"
-        if found
-        else "<p>No pair is above the threshold.</p>",
+        f"<p>{about if found else 'No pair is above the threshold.'}</p>",
     ]
     for entry in found[:PAIRS]:
-        a, b = entry["pair"]
-        body.append(
-            f"<section><h2>{page.escape(names[a], 100)} and {page.escape(names[b], 100)}: {100 * entry['share']:.0f} "
-            f"%, {len(entry['shared'])} rare passages</h2>"
-        )
-        for left, right in passages(entry, prints)[:30]:
-            sides = "".join(
-                f'<div><div class="soft">{page.escape(names[who], 100)}, cell {place[0]}, lines '
-                f"{place[1]}–{place[2]}</div><pre>{page.escape(excerpt(texts[who], place))}</pre></div>"
-                for who, place in ((a, left), (b, right))
-            )
+        a, b = (page.escape(names[who], 100) for who in entry["pair"])
+        alike = f"{100 * entry['share']:.0f} %, {len(entry['shared'])} rare passages"
+        body.append(f"<section><h2>{a} and {b}: {alike}</h2>")
+        for places in passages(entry, prints)[:30]:
+            sides = ""
+            for who, (cell, first, last) in zip(entry["pair"], places, strict=True):
+                title = f"{page.escape(names[who], 100)}, cell {cell}, lines {first}–{last}"
+                text = page.escape(excerpt(texts[who], (cell, first, last)))
+                sides += f'<div><div class="soft">{title}</div><pre>{text}</pre></div>'
             body.append(f'<div class="sides">{sides}</div>')
         body.append("</section>")
     return page.page(f"{lab}: similar code", "\n".join(body))
@@ -288,26 +261,15 @@ def main(argv=None):
     texts, prints, stub = read(arguments.lab, rows)
     found, console = pairs_of(prints, stub, arguments.threshold), Console()
     for entry in found[:PAIRS]:
-        console.print(
-            Text(
-                f"{100 * entry['share']:3.0f} %  {len(entry['shared']):4} rare passages  "
-                f"{' and '.join(map(page.visible, entry['pair']))}"
-            )
-        )
+        who = " and ".join(map(page.visible, entry["pair"]))
+        console.print(Text(f"{100 * entry['share']:3.0f} %  {len(entry['shared']):4} rare passages  {who}"))
     path = arguments.html or f"similarity_{arguments.lab}.html"
+    names = {row["student"]: row["name"] or row["student"] for row in rows}
     try:
-        write_atomic(
-            path,
-            as_html(
-                arguments.lab, found, texts, prints, {row["student"]: row["name"] or row["student"] for row in rows}
-            ).encode(),
-        )
+        write_atomic(path, as_html(arguments.lab, found, texts, prints, names).encode())
     except OSError as error:
         raise store.StoreError(f"cannot write {path} ({error.strerror})") from None
-    console.print(
-        f"{len(found)} of {math.comb(len(prints), 2)} pairs share {100 * arguments.threshold:.0f} % or "
-        f"more{f' ({PAIRS} shown)' if len(found) > PAIRS else ''}; side by side in {path}. Questions to ask, not "
-        "verdicts.",
-        highlight=False,
-    )
+    told = f"{len(found)} of {math.comb(len(prints), 2)} pairs share {100 * arguments.threshold:.0f} % or more"
+    shown = f" ({PAIRS} shown)" if len(found) > PAIRS else ""
+    console.print(f"{told}{shown}; side by side in {path}. Questions to ask, not verdicts.", highlight=False)
     return 0

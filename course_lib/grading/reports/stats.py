@@ -1,5 +1,7 @@
-"""`course stats LAB`: how a class did. Totals, each question's pass rate with its interval, discrimination, the
-commonest mistake and error, and what grading cost in seconds.
+"""`course stats LAB`: how a class did.
+
+Totals, each question's pass rate with its interval, discrimination, the commonest mistake and error, and what grading
+cost in seconds.
 """
 
 import argparse
@@ -61,28 +63,15 @@ def per_question(lab, name, graded):
     scored = [(row, q) for row, q in found if q["score"] is not None]
     passed, n, most = sum(q["score"] >= q["max"] - 1e-9 for _, q in scored), len(scored), found[0][1]["max"]
     low, high = wilson(passed, n) if n else (None, None)
-    bad = [
-        (q, case)
-        for _, q in found
-        for case in q["cases"]
-        if case["status"] not in ("pass", "todo") and not (case["message"] or "").startswith("not run")
-    ]
-    mistakes, errors = Counter(), Counter()
-    for _, q in found:  # a student counts once for each
-        cases = feedback.explained(q)
-        mistakes.update(
-            {feedback.known(case["mistake"], lab) or case["mistake"] for case in cases if case.get("mistake")}
-        )
-        errors.update(
-            {
-                feedback.reduced(case["status"], case["message"] or "", lab)
-                for case in cases
-                if not case.get("mistake")
-                and case["status"] != "todo"
-                and q["cases"][0]["name"] not in ("the model", "the handed-in model")
-            }
-        )
-    failing = Counter(case["name"] for _, case in bad).most_common(1)
+    bad, mistakes, errors = Counter(), Counter(), Counter()
+    for _, q in found:
+        for case in q["cases"]:
+            if case["status"] not in ("pass", "todo") and not (case["message"] or "").startswith("not run"):
+                bad[case["name"]] += 1
+        mine, wrong = blamed(lab, q)  # a student counts once for each
+        mistakes.update(mine)
+        errors.update(wrong)
+    failing = bad.most_common(1)
     seconds = [sum(case.get("seconds", 0.0) for case in q["cases"]) for _, q in found if q["cases"]]
     rest = [row["score"] - q["score"] for row, q in scored]
     return {
@@ -105,8 +94,20 @@ def per_question(lab, name, graded):
     }
 
 
-# r: discrimination; stopped: students with a call that was stopped at its time limit; s: seconds of a question's cases,
-# median
+def blamed(lab, question):
+    """({named mistakes}, {errors without one}) of one student's question, in words that every student may read."""
+    mistakes, errors = set(), set()
+    a_model = question["cases"] and question["cases"][0]["name"] in ("the model", "the handed-in model")
+    for case in feedback.explained(question):
+        if case.get("mistake"):
+            mistakes.add(feedback.known(case["mistake"], lab) or case["mistake"])
+        elif case["status"] != "todo" and not a_model:
+            errors.add(feedback.reduced(case["status"], case["message"] or "", lab))
+    return mistakes, errors
+
+
+# r: discrimination; stopped: students with a call that was stopped at its time limit;
+# s: seconds of a question's cases, median
 COLUMNS = ("question", "passed", "%", "95 %", "mean %", "r", "todo", "stopped", "s", "max s", "most common")
 
 
@@ -185,28 +186,21 @@ def png(fig):
 
 
 def as_html(lab, found):
-    described = (
-        f"Histogram of the totals in bins of ten percent: {', '.join(map(str, bars(found['totals'])))}; and the pass "
-        "rates of the table below."
-    )
+    counts = ", ".join(map(str, bars(found["totals"])))
+    described = f"Histogram of the totals in bins of ten percent: {counts}; and the pass rates of the table below."
+    picture = base64.b64encode(png(figure(lab, found))).decode()
     body = [
         f"<h1>{page.escape(headline(lab, found))}</h1>",
-        f'<img alt="{page.escape(described)}" '
-        f'src="data:image/png;base64,{base64.b64encode(png(figure(lab, found))).decode()}">',
-    ]
-    body.append(page.table(COLUMNS, lines_of(found), numeric=COLUMNS[1:-1]))
-    body.append(
+        f'<img alt="{page.escape(described)}" src="data:image/png;base64,{picture}">',
+        page.table(COLUMNS, lines_of(found), numeric=COLUMNS[1:-1]),
         '<p class="soft">r: correlation of the question\'s points with all other points. stopped: students with a call '
-        "that ran into its time limit. s, max s: seconds of grading a question, median and slowest.</p>"
-    )
+        "that ran into its time limit. s, max s: seconds of grading a question, median and slowest.</p>",
+    ]
     for q in found["questions"]:
         common = "".join(f"<li>{n} × {page.escape(text, 500)}</li>" for text, n in q["mistakes"] + q["errors"])
         if common:
-            failing = (
-                f"<p>The case that fails most often ({q['failing'][1]} ×): {page.escape(q['failing'][0], 300)}</p>"
-                if q["failing"]
-                else ""
-            )
+            name, times = q["failing"] or ("", 0)
+            failing = f"<p>The case that fails most often ({times} ×): {page.escape(name, 300)}</p>" if times else ""
             body.append(f"<h2>{page.escape(q['id'], 100)}</h2>{failing}<ul>{common}</ul>")
     return page.page(f"{lab}: statistics", "\n".join(body))
 
@@ -229,9 +223,8 @@ def main(argv=None):
     console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     console.print(Text(headline(arguments.lab, found)))
     for column in COLUMNS[:-1]:
-        shown.add_column(
-            column, justify="left" if column == "question" else "right", overflow="fold", no_wrap=column != "question"
-        )
+        side, number = ("left", False) if column == "question" else ("right", True)
+        shown.add_column(column, justify=side, overflow="fold", no_wrap=number)
     for line in lines:
         shown.add_row(*map(Text, line[:-1]))
     console.print(shown)
@@ -242,13 +235,10 @@ def main(argv=None):
     for k, n in enumerate(counts):
         console.print(f"{10 * k:3}–{10 * k + 10:3} % {'█' * round(40 * n / max(counts))} {n}", highlight=False)
     if arguments.html:
+        picture = Path(arguments.html).suffix == ".png"
+        made = png(figure(arguments.lab, found)) if picture else as_html(arguments.lab, found).encode()
         try:
-            write_atomic(
-                arguments.html,
-                png(figure(arguments.lab, found))
-                if Path(arguments.html).suffix == ".png"
-                else as_html(arguments.lab, found).encode(),
-            )
+            write_atomic(arguments.html, made)
         except OSError as error:
             raise store.StoreError(f"cannot write {arguments.html} ({error.strerror})") from None
         console.print(f"{arguments.html} is written.")
