@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from people import LAB, graded, written
 
-from course_lib.grading.records import store
-from course_lib.grading.reports import page, review
+from course_lib.grading.records import marks, store
+from course_lib.grading.reports import page, review, review_queue
 
 HOSTILE = (
     "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> & \u202egnp.exe\u202c "
@@ -64,26 +64,26 @@ def ask(address, path="", wish=None, method=None, **headers):
 
 
 def test_rubrics_have_levels():
-    assert review.levels('0.5: both, each with 1.0: no.\n0.25: only one.  0: "none".', 0.5) == [
+    assert review_queue.levels('0.5: both, each with 1.0: no.\n0.25: only one.  0: "none".', 0.5) == [
         (0.5, "both, each with 1.0: no."),
         (0.25, "only one."),
         (0.0, '"none".'),
     ]
-    assert [p for p, _ in review.levels("whatever convinces", 2)] == [2, 1.5, 1, 0.5, 0]
+    assert [p for p, _ in review_queue.levels("whatever convinces", 2)] == [2, 1.5, 1, 0.5, 0]
     from course_lib.questions import core
 
     for lab in core.labs():
-        asked = review.asked(lab)
+        asked = review_queue.asked(lab)
         for question in core.questions_of(lab):
             if isinstance(question, core.WrittenQuestion):
-                steps = [p for p, _ in review.levels(question.rubric, question.points)]
+                steps = [p for p, _ in review_queue.levels(question.rubric, question.points)]
                 assert steps[0] == question.points and steps[-1] == 0 and len(steps) <= 10, question
                 assert len(asked[question.id]) > 20, (lab, question.id)
 
 
 def test_the_order_is_shuffled_by_the_secret_and_blind(course):
     rows = page.graded_or_broken(LAB, store.GRADES, store.SUBMISSIONS)
-    work, again, other = (review.queue(LAB, rows, key) for key in (b"a", b"a", b"b"))
+    work, again, other = (review_queue.queue(LAB, rows, key) for key in (b"a", b"a", b"b"))
     first, second = (q["order"] for q in work["questions"][:2])
     who = lambda w, order: [w["items"][name]["student"] for name in order]
     assert (
@@ -92,8 +92,8 @@ def test_the_order_is_shuffled_by_the_secret_and_blind(course):
         and who(work, first) != who(work, second) != who(other, other["questions"][1]["order"])
     )
     assert not any(row["student"] in name or row["sha"] in name for row in rows for name in work["items"])
-    assert work["questions"][2]["id"] == review.LOOK and all(not item["who"] for item in work["items"].values())
-    assert {item["who"] for item in review.queue(LAB, rows, b"a", names=True)["items"].values()} >= {
+    assert work["questions"][2]["id"] == review_queue.LOOK and all(not item["who"] for item in work["items"].values())
+    assert {item["who"] for item in review_queue.queue(LAB, rows, b"a", names=True)["items"].values()} >= {
         "student 00",
         "zoe",
     }
@@ -129,7 +129,7 @@ def test_only_its_own_page_may_write(served, headers, status):
     name = ask(served, "start/s")[1]["questions"][0]["order"][0]
     wish = {"id": name, "score": 0.25, "comment": "", "by": "anna", "seen": None, "session": "s"}
     assert ask(served, "mark", wish, **headers)[0] == status
-    assert len(store.marks(LAB)) == (status == 200)
+    assert len(marks.read(LAB)) == (status == 200)
 
 
 def test_without_the_token_there_is_nothing(served):
@@ -162,7 +162,7 @@ def test_wishes_that_make_no_sense_write_nothing(served, change):
     assert (
         ask(served, "mark", {"id": name, "score": 0.25, "comment": "", "by": "anna", "seen": None} | change)[0] == 400
     )
-    assert not store.marks_path(LAB).exists()
+    assert not marks.path_of(LAB).exists()
 
 
 def test_broken_requests_are_answered(served):
@@ -188,7 +188,7 @@ def test_two_reviewers_do_not_overwrite_each_other(served, course):
         assert ask(address, "undo", {"by": "ben"})[0] == 404
         assert ask(address, "mark", wish | {"score": 0, "by": "ben", "seen": now["marks"][name]["at"]})[0] == 200
         other.shutdown()
-    assert [json.loads(line)["by"] for line in store.marks_path(LAB).read_text().splitlines()] == ["anna", "ben"]
+    assert [json.loads(line)["by"] for line in marks.path_of(LAB).read_text().splitlines()] == ["anna", "ben"]
 
 
 def test_marks_count_and_undo_appends(served, course):
@@ -196,7 +196,7 @@ def test_marks_count_and_undo_appends(served, course):
     for name in names:
         ask(served, "mark", {"id": name, "score": 0.25, "comment": "", "by": "anna", "seen": None})
     assert ask(served, "undo", {"by": "anna"})[1]["id"] == names[1]
-    assert len(store.marks(LAB)) == 1 and len(store.marks_path(LAB).read_text().splitlines()) == 3
+    assert len(marks.read(LAB)) == 1 and len(marks.path_of(LAB).read_text().splitlines()) == 3
     rows = [row for row in page.rows_of(LAB, store.GRADES, store.SUBMISSIONS) if row["score"]]
     assert [row["score"] for row in rows] == [0.25]
 
@@ -272,12 +272,12 @@ def test_ten_answers_by_keyboard_undo_kill_and_find_nine(browser, process):
     tab.keyboard.type("j1u: keys in a comment are letters")
     tab.keyboard.press("Escape")
     mark_by_keyboard(tab, "1", 10)
-    assert [m["comment"] for m in store.marks(LAB).values()][-1] == "j1u: keys in a comment are letters"
+    assert [m["comment"] for m in marks.read(LAB).values()][-1] == "j1u: keys in a comment are letters"
     mark_by_keyboard(tab, "u", 9)
     first.send_signal(signal.SIGKILL), first.wait()
     tab.keyboard.press("1")
     tab.get_by_role("alert").get_by_text("the server does not answer").wait_for()
-    assert len(store.marks(LAB)) == 9
+    assert len(marks.read(LAB)) == 9
     _, address = process()
     tab.goto(address)
     tab.get_by_text("9 of 12 marked").wait_for()
@@ -306,7 +306,12 @@ def test_hostile_answers_stay_text(browser, served):
     assert not errors
     # and if one did become an element, the server's policy would not let it act
     tab.evaluate(
-        """() => { document.querySelector('#answer').innerHTML = '<img src=x onerror="document.title=1">'; const s = document.createElement('script'); s.textContent = 'document.title=2'; document.body.append(s) }"""
+        """() => {
+            document.querySelector('#answer').innerHTML = '<img src=x onerror="document.title=1">'
+            const s = document.createElement('script')
+            s.textContent = 'document.title=2'
+            document.body.append(s)
+        }"""
     )
     tab.wait_for_timeout(100)
     assert tab.title() == f"Review {LAB}"

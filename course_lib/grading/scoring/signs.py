@@ -10,10 +10,19 @@ MAX_PARSED = 100_000  # characters of a cell that is read: longer code is no stu
 GUARDED = {"torch", "numpy", "builtins", "json", "safetensors", "course_lib", "os", "sys", "time", "signal", "inspect",
     "threading", "gc", "math", "IPython", "__main__"}
 # fmt: on
+# what only somebody who looks for the grader, or for a way round its checks, has in a cell
 REACHED = re.compile(
-    r"course_lib\.grading|course_lib\.questions\.(?:lab|wire|invoke|compare|ambient)|from course_lib\.questions import|/proc/|/course/|solutions/|grades/|submissions/|gradebook|_getframe|f_back|f_globals|gc\.get_objects|__subclasses__"
-    r"|ctypes|os\.fork|setattr\(\s*(?:torch|builtins|json|course_lib)|sys\.modules\[|LocalCaller|ForbidTorch|setprofile|settrace|addaudithook|torch\._C\b|torch\.ops\.|torch\.jit\.|_pop_mode|Torch(?:Function|Dispatch)Mode|DisableTorchFunction"
-    r"|(?:ast|input)_transformers|do_execute|\bopen\(\s*[\"'](?:/(?!content|tmp|box)|(?:torch|course_lib|conftest|sitecustomize)\.py)"
+    "|".join(
+        [
+            r"course_lib\.grading|course_lib\.questions\.(?:lab|wire|invoke|compare|ambient)",
+            r"from course_lib\.questions import|/proc/|/course/|solutions/|grades/|submissions/|gradebook",
+            r"_getframe|f_back|f_globals|gc\.get_objects|__subclasses__|ctypes|os\.fork",
+            r"setattr\(\s*(?:torch|builtins|json|course_lib)|sys\.modules\[|LocalCaller|ForbidTorch",
+            r"setprofile|settrace|addaudithook|torch\._C\b|torch\.ops\.|torch\.jit\.|_pop_mode",
+            r"Torch(?:Function|Dispatch)Mode|DisableTorchFunction|(?:ast|input)_transformers|do_execute",
+            r"\bopen\(\s*[\"'](?:/(?!content|tmp|box)|(?:torch|course_lib|conftest|sitecustomize)\.py)",
+        ]
+    )
 )
 RUNS_TEXT = {"exec", "eval", "compile", "__import__"}
 
@@ -44,6 +53,10 @@ def dotted(node, names):
     return ".".join([names.get(node.id, ""), *reversed(parts)]) if isinstance(node, ast.Name) and parts else ""
 
 
+def flag(kind, evidence):
+    return {"kind": kind, "evidence": evidence}
+
+
 def parsed(cells):
     """([(number, source, tree)] of the code cells that Python can read, flags for those too long to be a student's)."""
     from course_lib.grading.sandbox.inside.cells import plain_python
@@ -53,7 +66,7 @@ def parsed(cells):
         if kind != "code":
             continue
         if len(source) > MAX_PARSED:
-            flags.append({"kind": "huge cell", "evidence": f"cell {number} has {len(source)} characters"})
+            flags.append(flag("huge cell", f"cell {number} has {len(source)} characters"))
             continue
         try:
             trees.append((number, source, ast.parse(plain_python(source))))
@@ -70,53 +83,57 @@ def static_flags(cells, check_ids):
     everything = "\n".join(source for _, source, _ in trees)
     for question_id in check_ids:
         if not re.search(rf"""^[^#\n]{{0,200}}\bcheck\(\s*["']{re.escape(question_id)}["']""", everything, re.M):
-            flags.append({"kind": "check deleted or edited", "evidence": f'no cell calls check("{question_id}")'})
+            flags.append(flag("check deleted or edited", f'no cell calls check("{question_id}")'))
     names = import_names(tree for _, _, tree in trees)
     for number, source, tree in trees:
-        for node in ast.walk(tree):
-            targets = (
-                node.targets
-                if isinstance(node, (ast.Assign, ast.Delete))
-                else [node.target]
-                if isinstance(node, (ast.AugAssign, ast.AnnAssign))
-                else []
-            )
-            for target in [part for t in targets for part in (t.elts if isinstance(t, (ast.Tuple, ast.List)) else [t])]:
-                name = dotted(target, names)
-                if name.split(".")[0] in GUARDED and not name.startswith(("torch.backends", "sys.path", "os.environ")):
-                    flags.append({"kind": "patched library", "evidence": f"cell {number}: {name} is replaced"})
-                if isinstance(target, ast.Name) and target.id == "check":
-                    flags.append({"kind": "check deleted or edited", "evidence": f"cell {number}: check is redefined"})
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == "check":
-                flags.append({"kind": "check deleted or edited", "evidence": f"cell {number}: check is redefined"})
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in RUNS_TEXT
-                and not all(isinstance(a, ast.Constant) for a in node.args[:1])
-            ):
-                flags.append({"kind": "runs text as code", "evidence": f"cell {number}: {node.func.id}(…)"})
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in ("setattr", "delattr")
-                and node.args
-                and isinstance(node.args[0], (ast.Name, ast.Attribute))
-            ):
-                name = (
-                    names.get(node.args[0].id, "")
-                    if isinstance(node.args[0], ast.Name)
-                    else dotted(node.args[0], names)
-                )
-                if name.split(".")[0] in GUARDED:
-                    flags.append({"kind": "patched library", "evidence": f"cell {number}: setattr({name}, …)"})
+        for kind, what in [sign for node in ast.walk(tree) for sign in signs_of(node, names)]:
+            flags.append(flag(kind, f"cell {number}: {what}"))
         if found := REACHED.search(source):
-            flags.append({"kind": "reaches for the grader", "evidence": f"cell {number}: {found.group(0)}"})
+            flags.append(flag("reaches for the grader", f"cell {number}: {found.group(0)}"))
     return flags[:40]
 
 
-SHADOWS = re.compile(
-    r"^ignored: (.*(?:\.pth|\.so|\.pyd|\.pkl|\.pickle|\.npz|torch\.py|numpy\.py|conftest\.py|customize\.py|course_lib.*\.py|safetensors.*\.py))$"
+def signs_of(node, names):
+    """[(kind, what)] that one node of a cell's tree is a sign of."""
+    signs = []
+    for target in targets_of(node):
+        name = dotted(target, names)
+        if guarded(name) and not name.startswith(("torch.backends", "sys.path", "os.environ")):
+            signs.append(("patched library", f"{name} is replaced"))
+        if isinstance(target, ast.Name) and target.id == "check":
+            signs.append(("check deleted or edited", "check is redefined"))
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == "check":
+        signs.append(("check deleted or edited", "check is redefined"))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+        first, called = node.args[0], node.func.id
+        if called in RUNS_TEXT and not isinstance(first, ast.Constant):
+            signs.append(("runs text as code", f"{called}(…)"))
+        if called in ("setattr", "delattr") and isinstance(first, (ast.Name, ast.Attribute)):
+            name = names.get(first.id, "") if isinstance(first, ast.Name) else dotted(first, names)
+            if guarded(name):
+                signs.append(("patched library", f"setattr({name}, …)"))
+    return signs
+
+
+def targets_of(node):
+    """What a node assigns to or deletes; the parts of a tuple one by one."""
+    if isinstance(node, (ast.Assign, ast.Delete)):
+        targets = node.targets
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        targets = [node.target]
+    else:
+        return []
+    return [part for t in targets for part in (t.elts if isinstance(t, (ast.Tuple, ast.List)) else [t])]
+
+
+def guarded(name):
+    """Does this dotted name belong to a library whose parts nobody has to replace?"""
+    return name.split(".")[0] in GUARDED
+
+
+SHADOWS = re.compile(  # notes of collect about files that were meant to be imported in a library's place, or unpickled
+    r"^ignored: (.*(?:\.pth|\.so|\.pyd|\.pkl|\.pickle|\.npz|torch\.py|numpy\.py|conftest\.py|customize\.py"
+    r"|course_lib.*\.py|safetensors.*\.py))$"
 )
 
 
@@ -124,11 +141,7 @@ def archive_flags(notes):
     """Flags for files beside the notebook that were meant to be imported or unpickled; collect has left them out and
     noted it.
     """
-    return [
-        {"kind": "files that shadow modules", "evidence": note[:120]}
-        for note in notes
-        if type(note) is str and SHADOWS.match(note)
-    ]
+    return [flag("files that shadow modules", n[:120]) for n in notes if type(n) is str and SHADOWS.match(n)]
 
 
 def forbidden_flags(cells, questions):
@@ -138,20 +151,25 @@ def forbidden_flags(cells, questions):
     flags = []
     trees, _ = parsed(cells)
     for question in questions:
-        names = {d.rsplit(".", 1)[-1] for d in question.forbid}
+        forbidden = {d.rsplit(".", 1)[-1] for d in question.forbid}
         for number, source, tree in trees:
-            if not names or not re.search(rf"^[ \t]*def {re.escape(question.id)}\b", source, re.M):
-                continue
-            nodes = list(ast.walk(tree))
-            used = {n.attr for n in nodes if isinstance(n, ast.Attribute)} | {
-                n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)
-            }
-            used |= {a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
-            flags += [
-                {"kind": "forbidden function", "evidence": f"{question.id}, cell {number}: {name}"}
-                for name in sorted(used & names)
-            ]
+            if forbidden and re.search(rf"^[ \t]*def {re.escape(question.id)}\b", source, re.M):
+                used = sorted(names_used(tree) & forbidden)
+                flags += [flag("forbidden function", f"{question.id}, cell {number}: {name}") for name in used]
     return flags
+
+
+def names_used(tree):
+    """Names by which a cell could reach a library's function: attributes, imported names, texts (for getattr)."""
+    used = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            used.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            used.add(node.value)
+        elif isinstance(node, ast.ImportFrom):
+            used |= {alias.name for alias in node.names}
+    return used
 
 
 # ---- notes -----------------------------------------------------------------------------------------------------------
@@ -182,31 +200,22 @@ def stale(questions, passed):
                 f"{q['id']}: passed in the notebook's stored output, but its source does not: was the cell changed "
                 "after its last run, or was the notebook not saved?"
             )
-            flags.append(
-                {
-                    "kind": "passes only in the notebook",
-                    "evidence": f"{q['id']}: the stored output says passed, graded {q['score']:g} of {q['max']:g}",
-                }
-            )
+            seen = f"{q['id']}: the stored output says passed, graded {q['score']:g} of {q['max']:g}"
+            flags.append(flag("passes only in the notebook", seen))
     return notes, flags
 
 
+# messages of questions/invoke.py
 SHORTCUT = re.compile(
     r"this exercise may not call it$|^this calls course_lib's own|^your function calls sys\.setprofile"
-)  # questions/invoke.py
+)
 
 
 def shortcuts(questions):
     """Flags for answers that called what they were to write, under whatever name: found while they ran."""
-    found = [
-        (q["id"], case["message"])
-        for q in questions
-        for case in q["cases"]
-        if case["status"] == "fail" and SHORTCUT.search(case["message"])
-    ]
-    return [
-        {"kind": "forbidden function", "evidence": f"{name}: {message[:200]}"} for name, message in dict.fromkeys(found)
-    ]
+    failed = [(q["id"], case["message"]) for q in questions for case in q["cases"] if case["status"] == "fail"]
+    found = dict.fromkeys(f"{name}: {message[:200]}" for name, message in failed if SHORTCUT.search(message))
+    return [flag("forbidden function", evidence) for evidence in found]
 
 
 NEEDS_GPU = re.compile(
