@@ -16,7 +16,7 @@ import classroom
 import pytest
 import quick
 
-from course_lib.grading.records import store
+from course_lib.grading.records import marks, store
 from course_lib.grading.sandbox import borders
 from course_lib.grading.scoring import jobs as scoring_jobs
 from course_lib.grading.scoring import worker
@@ -179,17 +179,17 @@ def test_no_room_for_a_job_file_is_one_line(tmp_path, monkeypatch):
 
 def test_half_a_mark_is_passed_over_and_the_next_one_counts(tmp_path, monkeypatch):
     mark = {"student": "a", "submission_sha": "x", "question": "q", "score": 1.0, "comment": "", "by": "me", "at": 1}
-    store.append_mark(quick.LAB, mark, tmp_path)
+    marks.append(quick.LAB, mark, tmp_path)
     write = os.write
     monkeypatch.setattr(
         os, "write", lambda fd, data: write(fd, bytes(data)[:20])
     )  # the disk takes 20 bytes, then no more
     with pytest.raises(store.StoreError, match="the mark was not kept"):
-        store.append_mark(quick.LAB, {**mark, "score": 2.0}, tmp_path)
+        marks.append(quick.LAB, {**mark, "score": 2.0}, tmp_path)
     monkeypatch.undo()
-    assert store.marks(quick.LAB, tmp_path)["a", "x", "q"]["score"] == 1.0
-    store.append_mark(quick.LAB, {**mark, "score": 3.0}, tmp_path)
-    assert store.marks(quick.LAB, tmp_path)["a", "x", "q"]["score"] == 3.0
+    assert marks.read(quick.LAB, tmp_path)["a", "x", "q"]["score"] == 1.0
+    marks.append(quick.LAB, {**mark, "score": 3.0}, tmp_path)
+    assert marks.read(quick.LAB, tmp_path)["a", "x", "q"]["score"] == 3.0
 
 
 def test_a_store_that_cannot_be_written_is_one_line(tmp_path):

@@ -5,7 +5,7 @@ import classroom
 import pytest
 from people import LAB, case, graded, question, written
 
-from course_lib.grading.records import store
+from course_lib.grading.records import marks, store
 from course_lib.grading.reports import feedback
 
 # Each call carries its hidden input out another way: in an exception's text, in its class's name, in what it prints, in
@@ -149,7 +149,7 @@ def test_a_page_says_what_failed_why_and_where_to_read(tmp_path):
         log_cells="printed by a cell\n",
         log_tail="STOLEN in a call",
     )
-    store.append_mark(
+    marks.append(
         LAB,
         {
             "student": "ada",

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.records import gradebook, marks, store
 
 LAB = "02_pretraining"
 DUE = datetime.datetime(2026, 11, 20, 18, tzinfo=datetime.UTC).timestamp()
@@ -58,7 +58,7 @@ def desk(tmp_path):
             return {r["student"]: r for r in gradebook.rows(LAB, tmp_path / "grades", tmp_path / "submissions")}
 
         def mark(self, student, letter, score):
-            store.append_mark(
+            marks.append(
                 LAB,
                 {
                     "student": student,

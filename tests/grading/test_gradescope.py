@@ -16,7 +16,7 @@ import people
 import pytest
 
 from course_lib.grading.lms import gradescope
-from course_lib.grading.records import store
+from course_lib.grading.records import marks, store
 
 LAB = "00_start_here"
 KEY = b"k" * 64
@@ -107,20 +107,26 @@ def tried(name, action):
         won.append(name)
     except BaseException:
         pass
-for path in ("/autograder/source/autograder.json", "/autograder/source/course_lib/questions/lab00_start_here.py", "/autograder/submission/lab.ipynb", f"/proc/{os.getppid()}/environ", f"/proc/{os.getppid()}/mem", "/proc/1/environ", "/etc/shadow"):
+source, grader = "/autograder/source/", f"/proc/{os.getppid()}/"
+for path in (source + "autograder.json", source + "course_lib/questions/lab00_start_here.py",
+             "/autograder/submission/lab.ipynb", grader + "environ", grader + "mem", "/proc/1/environ", "/etc/shadow"):
     tried("read " + path, lambda: open(path, "rb").read(1))
-for path in ("/autograder/results", "/autograder/source", "/autograder/submission", "/autograder", os.path.dirname(os.environ["HOME"])):
+for path in ("/autograder/results", "/autograder/source", "/autograder/submission", "/autograder",
+             os.path.dirname(os.environ["HOME"])):
     tried("list " + path, lambda: os.listdir(path))
-for path in ("/autograder/results/results.json", "/autograder/run_autograder", "/autograder/x", "/usr/bin/x", "/course/x"):
+for path in ("/autograder/results/results.json", "/autograder/run_autograder", "/autograder/x", "/usr/bin/x",
+             "/course/x"):
     tried("write " + path, lambda: open(path, "w").write("{}"))
-for module in ("course_lib.questions.lab00_start_here", "course_lib.grading.records.store", "course_lib.grading.lms.gradescope_run"):
+for module in ("course_lib.questions.lab00_start_here", "course_lib.grading.records.store",
+               "course_lib.grading.lms.gradescope_run"):
     tried("import " + module, lambda: __import__(module))
 tried("network", lambda: socket.create_connection(("127.0.0.1", 9), 1))
 tried("socket", lambda: socket.socket(socket.AF_UNIX))
 tried("root", lambda: os.setuid(0))
 tried("kill the grader", lambda: os.kill(os.getppid(), 0))
 tried("ptrace", lambda: 1 / (ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) == 0))
-tried("sudo", lambda: subprocess.run(["su", "-c", "id"], stdin=subprocess.DEVNULL, check=True, stderr=subprocess.DEVNULL))
+nothing = subprocess.DEVNULL
+tried("sudo", lambda: subprocess.run(["su", "-c", "id"], stdin=nothing, check=True, stderr=nothing))
 tried("secrets", lambda: 1 / len([k for k in os.environ if "COURSE_BOX" in k]))
 import course_lib.questions
 tried("questions", lambda: 1 / len(glob.glob(course_lib.questions.__path__[0] + "/lab*")))
@@ -182,7 +188,7 @@ def test_grades_from_home_are_shown_without_running_anything(box, tmp_path, monk
         people.written("written_1", "text"),
     ]
     sha, _ = people.graded(tmp_path, "ada", questions, cells=[bomb])
-    store.append_mark(
+    marks.append(
         LAB,
         {
             "student": "ada",

@@ -8,7 +8,7 @@ import sys
 import pytest
 import quick
 
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.records import gradebook, marks, store
 from course_lib.grading.scoring import grade, regrade, worker
 from course_lib.grading.scoring import jobs as scoring_jobs
 
@@ -34,7 +34,7 @@ def lab(tmp_path, monkeypatch):
         )
         result["flags"] = [{"kind": "huge cell", "evidence": "kept"}]
         store.write_json(path, result)
-    store.append_mark(
+    marks.append(
         quick.LAB,
         {
             "student": "s00",

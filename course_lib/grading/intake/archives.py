@@ -101,7 +101,7 @@ def entry_of_file(path, name):
     try:
         status = path.lstat()
     except OSError:
-        return Entry(name, 0, "", "there is no such file", None)
+        return Entry(name, 0, "", "there is no such file", lambda limit: b"")
     when = f"{datetime.datetime.fromtimestamp(status.st_mtime):%Y-%m-%d %H:%M:%S}"
     bad = "" if stat.S_ISREG(status.st_mode) else "not a file"
     return Entry(name, status.st_size, when, bad, lambda limit: read_file(path, limit))

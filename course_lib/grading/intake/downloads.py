@@ -151,7 +151,7 @@ def of_lms(kind, entries, container, unpacked=False):
 
 
 def parts(entries, about):
-    """A student's folder as hand-ins: what lies there loose, then each zip, which counts more: it has the model, too."""
+    """A student's folder as hand-ins: what lies there loose, then each zip, which counts more: it has the model."""
     if bad := next((e.bad for e in entries if e.bad), None):
         yield about | {"rejected": bad}
         return

@@ -10,7 +10,6 @@ gradescope  -o FILE.zip, an autograder that runs nothing: it shows each submissi
 import argparse
 import csv
 import io
-import json
 import sys
 from pathlib import Path
 
@@ -22,47 +21,23 @@ from course_lib.platform import write_atomic
 # fmt: off
 FIXED = ["student", "name", "email", "lab", "score", "max", "percent", "to_review", "late_days", "penalty", "final",
     "attempts", "status", "reason"]
+WHERE = {"canvas": "Grades → Export", "moodle": "View all submissions → Download grading worksheet"}
 # fmt: on
 LAST = ["flags", "notes", "submission", "spec"]
 
 
-def notes_of(folder):
-    """What collect remarked on a submission."""
-    try:
-        return json.loads((folder / "meta.json").read_text())["notes"] if folder else []
-    except (OSError, ValueError, LookupError, TypeError):
-        return []
-
-
 def rows_of(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
     """[{column: value}] of the class; score and final are empty, never 0, where there is no grade."""
-    spec, rows = store.spec_sha(lab), []
+    rows = []
     for book in gradebook.rows(lab, grades, submitted):
         result, score, most = book["result"] or {}, book["score"], book["max"]
-        row = {
-            c: book[c]
-            for c in (
-                "student",
-                "name",
-                "email",
-                "score",
-                "max",
-                "late_days",
-                "penalty",
-                "final",
-                "attempts",
-                "status",
-                "reason",
-            )
-        }
+        row = {column: book[column] for column in FIXED if column in book}
         row |= {"lab": lab, "percent": round(100 * score / most, 2) if most else None, "to_review": book["pending"]}
         row |= {question["id"]: question["score"] for question in result.get("questions", [])}
         row["flags"] = "; ".join(sorted({f["kind"] for f in result.get("flags", [])}))
-        notes = [*notes_of(book["folder"]), *result.get("notes", [])]
-        rows.append(
-            row
-            | {"notes": "; ".join(map(str, notes)), "submission": book["sha"], "spec": spec if book["sha"] else None}
-        )
+        collected = store.read_meta(book["folder"])["notes"] if book["folder"] else []
+        row["notes"] = "; ".join(map(str, [*collected, *result.get("notes", [])]))
+        rows.append(row | {"submission": book["sha"], "spec": result.get("spec_sha")})
     return rows
 
 
@@ -101,14 +76,8 @@ def main(argv=None):
     lab, notes = arguments.lab, []
     into = arguments.to in ("canvas", "moodle")
     if into != bool(arguments.into):
-        raise store.StoreError(
-            f"--to {arguments.to} "
-            + (
-                f"needs your own export: --into FILE ({'Grades → Export' if arguments.to == 'canvas' else 'View all submissions → Download grading worksheet'})"
-                if into
-                else "takes no --into"
-            )
-        )
+        what = f"needs your own export: --into FILE ({WHERE[arguments.to]})" if into else "takes no --into"
+        raise store.StoreError(f"--to {arguments.to} {what}")
     if arguments.to == "gradescope":
         from course_lib.grading.lms import gradescope
 
@@ -118,15 +87,8 @@ def main(argv=None):
     elif into:
         if arguments.output and Path(arguments.output).resolve() == Path(arguments.into).resolve():
             raise store.StoreError("-o is the file of --into: give another name, so that your own export stays")
-        data, notes = worksheet.fill(
-            arguments.into,
-            lab,
-            arguments.to,
-            gradebook.rows(lab),
-            arguments.column,
-            arguments.scale,
-            arguments.skip_unmatched,
-        )
+        options = arguments.column, arguments.scale, arguments.skip_unmatched
+        data, notes = worksheet.fill(arguments.into, lab, arguments.to, gradebook.rows(lab), *options)
     else:
         data = to_csv(lab).encode()
     if arguments.output:

@@ -27,23 +27,32 @@ set -euo pipefail
 cd /autograder/source
 export DEBIAN_FRONTEND=noninteractive
 have() {{ command -v "$1" >/dev/null; }}
-have bwrap && have setpriv && have python3 || {{ apt-get update -qq; apt-get install -y -qq bubblewrap util-linux python3 python3-venv; }}
+if ! have bwrap || ! have setpriv || ! have python3; then
+    apt-get update -qq
+    apt-get install -y -qq bubblewrap util-linux python3 python3-venv
+fi
+fits='import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 python=""
 for name in python3.13 python3.12 python3.11 python3; do
-    "$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && python=$name && break
+    "$name" -c "$fits" 2>/dev/null && python=$name && break
 done
-[ -n "$python" ] || {{ echo "Littlebrook needs Python 3.11, 3.12 or 3.13: choose Ubuntu 24.04 as the base image." >&2; exit 1; }}
+if [ -z "$python" ]; then
+    echo "Littlebrook needs Python 3.11, 3.12 or 3.13: choose Ubuntu 24.04 as the base image." >&2
+    exit 1
+fi
 {install}
 chmod -R a+rX,go-w /autograder/source  # a sandbox is shown some of these files one by one …
 chmod 700 /autograder/source           # … and nobody but root gets to the rest
 """
 FULL = """"$python" -m venv /autograder/venv
-/autograder/venv/bin/pip install -q --disable-pip-version-check -c constraints.txt --extra-index-url https://download.pytorch.org/whl/cpu torch numpy
+cpu=https://download.pytorch.org/whl/cpu
+/autograder/venv/bin/pip install -q --disable-pip-version-check -c constraints.txt --extra-index-url $cpu torch numpy
 /autograder/venv/bin/pip install -q --disable-pip-version-check -c constraints.txt -r requirements.txt
 /autograder/venv/bin/python -m compileall -q course_lib"""
 BARE = '"$python" -m venv --without-pip /autograder/venv'
 RUN = """#!/usr/bin/env bash
-# Gradescope runs this for each submission, as root, in /autograder. It always writes results/results.json, and never a score that nobody has earned.
+# Gradescope runs this for each submission, as root, in /autograder.
+# It always writes results/results.json, and never a score that nobody has earned.
 export PYTHONPATH=/autograder/source PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 exec /autograder/venv/bin/python -P -m course_lib.grading.lms.gradescope_run
 """
@@ -61,11 +70,9 @@ def test_of(lab, question, definition):
     if question["score"] is None:
         return entry | {"output": f"Read by a person: {question['max']:g} points."}
     made = feedback.shown(lab, question, definition)
-    lines = [
-        line
-        for word, name, notes in made["cases"]
-        for line in (f"[{word}] {name}", *(f"    {label}: {text}" for label, text in notes))
-    ]
+    lines = []
+    for word, name, notes in made["cases"]:
+        lines += [f"[{word}] {name}", *(f"    {label}: {text}" for label, text in notes)]
     lines += [f"{label}: {text}" for label, text in made["texts"] if label != "Your answer"]
     entry |= {
         "score": question["score"],
@@ -79,10 +86,10 @@ def results(result, seconds=None, final=None, remark=""):
     """What results.json holds for a result. final: points after the late policy, where they differ from the sum.
     Without a grade: ungraded().
     """
+    if result["status"] == "ungradable":
+        return ungraded(result["reason"], seconds)
     if result["status"] not in ("graded", "partial"):
-        return ungraded(
-            result["reason"] if result["status"] == "ungradable" else "The grader could not run here.", seconds
-        )
+        return ungraded("The grader could not run here.", seconds)
     from course_lib.questions import core
 
     definitions = {q.id: q for q in core.questions_of(result["lab"])}
@@ -94,13 +101,7 @@ def results(result, seconds=None, final=None, remark=""):
     if result["status"] == "partial":
         output.append("Your code stopped the grader so often, or for so long, that some cases were not run.")
     made = {"tests": tests, "output": "\n".join(output), "output_format": "text", "stdout_visibility": "hidden"}
-    made |= {
-        "extra_data": {
-            "status": result["status"],
-            "submission_sha": result["submission_sha"],
-            "spec_sha": result["spec_sha"],
-        }
-    }
+    made["extra_data"] = {k: result[k] for k in ("status", "submission_sha", "spec_sha")}
     if final is not None and abs(final - sum(t.get("score", 0) for t in tests)) > 1e-6:
         made["score"] = final
     if not any("score" in t for t in tests):  # all of the lab is read by people
@@ -133,15 +134,14 @@ def ungraded(why, seconds=None):
 
 
 def packed(files):
-    """A zip of {name: bytes or Path} with the scripts executable and at the top, the same bytes for the same contents."""
+    """A zip of {name: bytes or Path}, the scripts executable and at the top: the same bytes for the same contents."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name in sorted(files):
             info = zipfile.ZipInfo(name)
             info.external_attr = (0o100755 if name in ("setup.sh", "run_autograder") else 0o100644) << 16
-            info.compress_type = (
-                zipfile.ZIP_STORED if name.endswith((".safetensors", ".parquet")) else zipfile.ZIP_DEFLATED
-            )  # weights hardly shrink
+            shrinks = not name.endswith((".safetensors", ".parquet"))  # weights hardly do
+            info.compress_type = zipfile.ZIP_DEFLATED if shrinks else zipfile.ZIP_STORED
             data = files[name]
             archive.writestr(info, data.read_bytes() if isinstance(data, Path) else data)
     return out.getvalue()
@@ -149,16 +149,13 @@ def packed(files):
 
 def sources(wanted=lambda path: True):
     """{name in the zip: path} of this course_lib."""
-    return {
-        f"course_lib/{p.relative_to(PACKAGE)}": p
-        for p in sorted(PACKAGE.rglob("*"))
-        if p.is_file() and "__pycache__" not in p.parts and wanted(p)
-    }
+    files = [p for p in sorted(PACKAGE.rglob("*")) if p.is_file() and "__pycache__" not in p.parts]
+    return {f"course_lib/{p.relative_to(PACKAGE)}": p for p in files if wanted(p)}
 
 
 def autograder(lab, key, trust=False):
-    """Bytes of the zip that grades. key: the class's secret, of which another is derived; the zip that leaks gives away
-    this lab on Gradescope, and nothing else.
+    """Bytes of the zip that grades. key: the class's secret, of which the zip holds one derived for this lab: a zip
+    that leaks gives away nothing else.
     """
     from course_lib.questions import core
 
@@ -176,10 +173,8 @@ def autograder(lab, key, trust=False):
         "key": hmac.new(key, f"gradescope|{lab}".encode(), hashlib.sha256).hexdigest(),
         "trust_container": trust,
     }
-    files = sources() | {
-        f"datasets/littlebrook/{p.name}": p
-        for p in sorted((PACKAGE.parent / "datasets" / "littlebrook").glob("*.parquet"))
-    }
+    rows = sorted((PACKAGE.parent / "datasets" / "littlebrook").glob("*.parquet"))
+    files = sources() | {f"datasets/littlebrook/{p.name}": p for p in rows}
     files |= {
         "setup.sh": SETUP.format(install=FULL),
         "run_autograder": RUN,
@@ -200,25 +195,22 @@ def shown_grades(lab, rows):
             without += [row["student"]] if row["sha"] else []
             continue
         late = f"{row['penalty']:g} points are taken off: {row['late_days']} days late." if row["penalty"] else ""
-        grades.setdefault(row["sha"], []).append(
-            {
-                "email": row["email"],
-                "name": row["name"] or row["student"],
-                "results": results(row["result"], final=row["final"], remark=late),
-            }
-        )
+        shown = results(row["result"], final=row["final"], remark=late)
+        entry = {"email": row["email"], "name": row["name"] or row["student"], "results": shown}
+        grades.setdefault(row["sha"], []).append(entry)
     if not grades:
         raise store.StoreError(f"nobody has a grade in {lab} yet: run `course grade {lab}` first")
-    light = sources(lambda p: p.suffix == ".py" and (p.parent == PACKAGE or p.parent.name == "grading"))
+    # what gradescope_run needs in order to read a submission
+    rooms = [PACKAGE / "grading", PACKAGE / "notebook"]
+    light = sources(lambda p: p.suffix == ".py" and (p.parent == PACKAGE or any(map(p.is_relative_to, rooms))))
     files = light | {
         "setup.sh": SETUP.format(install=BARE),
         "run_autograder": RUN,
         "autograder.json": json.dumps({"lab": lab, "grades": grades}),
     }
-    notes = [
-        f"{sum(map(len, grades.values()))} grades, for Gradescope only. There: Configure Autograder → upload, then "
-        "Manage Submissions → Regrade All Submissions"
-    ]
+    count = sum(map(len, grades.values()))
+    there = "Configure Autograder → upload, then Manage Submissions → Regrade All Submissions"
+    notes = [f"{count} grades, for Gradescope only. There: {there}"]
     if without:
         notes.append(f"{len(without)} without a grade, they see that: {', '.join(safe_name(s) for s in without[:12])}")
     return packed(files), notes
@@ -246,8 +238,6 @@ def main(argv=None):
     from course_lib.questions import core
 
     auto = sum(q.points for q in core.questions_of(arguments.lab) if not isinstance(q, core.WrittenQuestion))
-    print(
-        f"{arguments.output}: {len(data) / 2**20:.1f} MB, autograder points {auto:g}. It holds a secret: give it to "
-        "Gradescope only."
-    )
+    size = f"{len(data) / 2**20:.1f} MB"
+    print(f"{arguments.output}: {size}, autograder points {auto:g}. It holds a secret: give it to Gradescope only.")
     return 0

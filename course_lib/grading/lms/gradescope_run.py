@@ -2,9 +2,8 @@
 run_autograder starts it as root.
 
 The sandbox is bubblewrap, as everywhere. Many containers forbid what bubblewrap needs; then there is no grade, unless
-the zip was made with
---trust-container: the student's code then runs as another user, without privileges and network, beside files that only
-root can read.
+the zip was made with --trust-container: the student's code then runs as another user, without privileges and network,
+beside files that only root can read.
 """
 
 import json
@@ -52,9 +51,8 @@ def other_user(folder):
         raise borders.NoSandbox("without root, or on this machine type, there is no other user to run as")
     # after the filter's first four steps (the architecture is right, the call's number is loaded): socket() is refused,
     # as is the network with it
-    no_socket = struct.pack(
-        "=HBBIHBBI", 0x15, 0, 1, {"x86_64": 41, "aarch64": 198}[platform.machine()], 0x06, 0, 0, 0x50001
-    )
+    number = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+    no_socket = struct.pack("=HBBIHBBI", 0x15, 0, 1, number, 0x06, 0, 0, 0x50001)
     settings = bubblewrap.job_settings(program[:32] + no_socket + program[32:])
     shown, used = Path(folder, "course"), []
     for outside, inside in borders.read_only():
@@ -80,19 +78,8 @@ def other_user(folder):
             "PYTHONPATH": str(shown),
             "COURSE_BOX": json.dumps(settings),
         }
-        line = [
-            borders.python(),
-            "-s",
-            "-P",
-            "-c",
-            LAUNCH,
-            str(uid),
-            borders.python(),
-            "-s",
-            "-P",
-            "-m",
-            "course_lib.grading.sandbox.inside.agent",
-        ]
+        python = [borders.python(), "-s", "-P"]
+        line = [*python, "-c", LAUNCH, str(uid), *python, "-m", "course_lib.grading.sandbox.inside.agent"]
         return subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, bufsize=0
         )
@@ -114,18 +101,17 @@ def users(root):
 
 
 def shown(grades, sha, people):
-    """The results that were made for this submission elsewhere, or ungraded(). The same file handed in by two is told
-    apart by who submits.
+    """The results that were made for this submission elsewhere, or ungraded().
+
+    The same file handed in by two is told apart by who submits.
     """
     found = grades.get(sha, [])
     if len(found) > 1:
         who = {p[k].casefold() for p in people for k in p} - {""}
         found = [g for g in found if {g["email"].casefold(), g["name"].casefold()} & who]
-    return (
-        found[0]["results"]
-        if len(found) == 1
-        else gradescope.ungraded("your instructor grades it and shows the result here later")
-    )
+    if len(found) == 1:
+        return found[0]["results"]
+    return gradescope.ungraded("your instructor grades it and shows the result here later")
 
 
 def graded(settings, files, sha, place):
@@ -150,35 +136,30 @@ def graded(settings, files, sha, place):
         "submission_sha": sha,
         "spec_sha": settings["spec_sha"],
         "folder": str(folder / "submission"),
+        "seed": store.seed_for(bytes.fromhex(settings["key"]), settings["lab"], sha),
+        "others": [],
     }
     if spawn:
         job["tier"] = "container"
-    store.write_json(
-        folder / "job.json",
-        job | {"seed": store.seed_for(bytes.fromhex(settings["key"]), settings["lab"], sha), "others": []},
-    )
+    store.write_json(folder / "job.json", job)
     try:
         result = grade_one(folder / "job.json", folder / "result.json", **({"spawn": spawn} if spawn else {}))
     finally:
         sweep()
     print(f"Graded behind {tier}: {result['status']} {result.get('reason', '')}")
-    for line in [f"flag: {f['kind']}: {f['evidence']}" for f in result["flags"]] + [
-        f"cell {n} stopped: {why}" for n, why in result.get("cells_stopped", {}).items()
-    ]:
-        print(line)
+    for flag in result["flags"]:
+        print(f"flag: {flag['kind']}: {flag['evidence']}")
+    for number, why in result.get("cells_stopped", {}).items():
+        print(f"cell {number} stopped: {why}")
     return result
 
 
 def main(root=ROOT):
     """Writes results.json whatever happens; a score only where one was earned."""
     started = time.time()
-    for name, mode in (
-        (".", 0o711),
-        ("source", 0o700),
-        ("submission", 0o700),
-        ("results", 0o700),
-    ):  # root's, before any code of a student runs
-        os.chmod(root / name, mode)
+    os.chmod(root, 0o711)
+    for name in ("source", "submission", "results"):  # root's, before any code of a student runs
+        os.chmod(root / name, 0o700)
     try:
         settings = json.loads((root / "source" / "autograder.json").read_text())
         files, _, _, unclear = collect.contents(downloads.entries_of_folder(root / "submission"), settings["lab"])

@@ -1,12 +1,17 @@
-"""The gradebook of a lab: one row a student, computed anew each time from what is on disk. Whatever shows grades takes
-them from here.
+"""The gradebook of a lab: one row a student, computed anew each time from what is on disk.
+Whatever shows grades takes them from here.
 """
 
 from pathlib import Path
 
+from course_lib.grading.records import marks, store
 from course_lib.grading.records import policy as late_policy
 from course_lib.grading.records import roster as class_list
-from course_lib.grading.records import store
+
+# fmt: off
+ROW = ("student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty",
+    "final", "attempts", "reason")
+# fmt: on
 
 
 def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, roster=None):
@@ -20,11 +25,9 @@ def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
     `submitted` where they exist. Raises StoreError where one of them cannot be read.
     """
     rules, students = late_policy.beside(submitted, policy), class_list.beside(submitted, roster)
-    spec, given, by_student = store.spec_sha(lab), store.marks(lab, grades), attempts_of(lab, submitted)
-    listed = {s["student"]: s for s in students}
-    strangers = [
-        s for s in late_policy.of_lab(rules, lab)["extensions"] if students and s not in listed and s not in by_student
-    ]
+    spec, given, by_student = store.spec_sha(lab), marks.read(lab, grades), attempts_of(lab, submitted)
+    listed, rule = {s["student"]: s for s in students}, late_policy.of_lab(rules, lab)
+    strangers = [s for s in rule["extensions"] if students and s not in listed and s not in by_student]
     if strangers:
         raise store.StoreError(
             f"the policy gives {strangers[0]} an extension for {lab}, but there is no such student in the roster: a "
@@ -32,28 +35,27 @@ def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
         )
     found = []
     for student in sorted(by_student.keys() | listed.keys()):
-        line = listed.get(student, {})
-        graded = [graded_attempt(lab, a, rules, spec, given, grades) for a in by_student.get(student, [])]
-        row = (
-            counted_row(graded, late_policy.of_lab(rules, lab)["counts"])
-            if graded
-            else not_handed_in(lab, rules, student)
-        )
-        if students and not line:
+        attempts = by_student.get(student, [])
+        if attempts:
+            row = counted_row([graded_attempt(lab, a, rules, spec, given, grades) for a in attempts], rule["counts"])
+        else:
+            row = not_handed_in(student, rule)
+        if students and student not in listed:
             row["reason"] = "; ".join(filter(None, (row["reason"], "not in the roster")))
-        told = {}  # what the LMS said, where the roster says nothing
-        for *_, meta in by_student.get(student, []):
-            told |= {
-                k: v
-                for k, v in {**meta.get("ids", {}), "name": meta.get("name"), "email": meta.get("email")}.items()
-                if v
-            }
-        name, email = line.get("name") or told.pop("name", ""), line.get("email") or told.pop("email", "")
-        ids = {k: v for k, v in told.items() if k not in ("name", "email")} | {
-            k: v or told.get(k, "") for k, v in line.get("ids", {}).items()
-        }
-        found.append(row | {"name": name, "email": email, "ids": ids})
+        found.append(row | identity(listed.get(student, {}), attempts))
     return found
+
+
+def identity(line, attempts):
+    """{"name", "email", "ids"} of a student: what the roster's line says, else what the LMS told."""
+    told = {}
+    for *_, meta in attempts:
+        about = {**meta.get("ids", {}), "name": meta.get("name"), "email": meta.get("email")}
+        told |= {k: v for k, v in about.items() if v}
+    name, email = (line.get(k) or told.pop(k, "") for k in ("name", "email"))
+    ids = {k: v for k, v in told.items() if k not in ("name", "email")}
+    ids |= {k: v or told.get(k, "") for k, v in line.get("ids", {}).items()}
+    return {"name": name, "email": email, "ids": ids}
 
 
 def attempts_of(lab, submitted):
@@ -69,12 +71,13 @@ def attempts_to_grade(lab, submitted=store.SUBMISSIONS, policy=None):
     or all of them.
     """
     rules, found = late_policy.beside(submitted, policy), []
-    rule = late_policy.of_lab(rules, lab)["counts"]
-    for attempts in attempts_of(lab, submitted).values():
-        on_time = [a for a in attempts if lateness(rules, lab, a[0], a[3])[0] == 0]
-        found += (
-            attempts if rule == "best" else on_time[-1:] or attempts[-1:] if rule == "last_on_time" else attempts[-1:]
-        )
+    counts = late_policy.of_lab(rules, lab)["counts"]
+    for student, attempts in attempts_of(lab, submitted).items():
+        if counts == "best":
+            found += attempts
+            continue
+        on_time = [a for a in attempts if lateness(rules, lab, student, a[3])[0] == 0]
+        found.append(on_time[-1] if counts == "last_on_time" and on_time else attempts[-1])
     return found
 
 
@@ -82,25 +85,18 @@ def lateness(rules, lab, student, meta):
     """(days, fraction kept, reason) of a submission. Where only the time of collecting is known, Canvas's own mark
     decides.
     """
-    received, late = meta.get("received") or 0, meta.get("late")
-    if meta.get("received_from", "") != "collected" or late is None:
+    received, late, rule = meta.get("received") or 0, meta.get("late"), late_policy.of_lab(rules, lab)
+    guessed = meta.get("received_from") == "collected"
+    if not guessed or late is None:
         days, kept, reason = late_policy.penalty(rules, lab, student, received)
-        return (
-            days,
-            kept,
-            reason
-            + (
-                " (when it was collected: nobody told when it came in)"
-                if days and meta.get("received_from") == "collected"
-                else ""
-            ),
-        )
-    rule = late_policy.of_lab(rules, lab)
-    if not late or rule["deadline"] is None:
-        return 0, 1.0, "no deadline" if rule["deadline"] is None else "on time, says Canvas"
-    begun = (
-        rule["deadline"].timestamp() + rule["grace_minutes"] * 60 + 1
-    )  # late, but not how late: its first day, in the student's favour
+        doubt = " (when it was collected: nobody told when it came in)" if days and guessed else ""
+        return days, kept, reason + doubt
+    if rule["deadline"] is None:
+        return 0, 1.0, "no deadline"
+    if not late:
+        return 0, 1.0, "on time, says Canvas"
+    # late, but not how late: its first day, in the student's favour
+    begun = rule["deadline"].timestamp() + rule["grace_minutes"] * 60 + 1
     days, kept, reason = late_policy.penalty(rules, lab, student, min(received, begun))
     return days, kept, f"{reason} (Canvas says late, not how late)"
 
@@ -108,17 +104,18 @@ def lateness(rules, lab, student, meta):
 def graded_attempt(lab, attempt, rules, spec, given, grades):
     """The row of one attempt, as if it counted."""
     student, sha, folder, meta = attempt
-    result = store.with_marks(store.standing(lab, student, sha, spec, grades), given)
+    result = marks.marked(store.standing(lab, student, sha, spec, grades), given)
     score, most, pending = store.totals(result)
     days, kept, words = lateness(rules, lab, student, meta)
-    status, why = (result["status"], result.get("reason", "")) if result else ("not graded", f"run course grade {lab}")
-    if result is None and (older := older_totals(lab, student, sha, spec, grades)):
-        status, why = (
-            "older questions",
-            f"graded with older questions ({older[0]:g} of {older[1]:g}): run course grade {lab}",
-        )
+    if result:
+        status, why = result["status"], result.get("reason", "")
+    elif older := older_totals(lab, student, sha, spec, grades):
+        status = "older questions"
+        why = f"graded with older questions ({older[0]:g} of {older[1]:g}): run course grade {lab}"
+    else:
+        status, why = "not graded", f"run course grade {lab}"
     penalty = None if score is None else round(score * (1 - kept), 4)
-    row = {
+    return {
         "student": student,
         "sha": sha,
         "folder": folder,
@@ -129,9 +126,11 @@ def graded_attempt(lab, attempt, rules, spec, given, grades):
         "max": most,
         "pending": pending,
         "late_days": days,
+        "penalty": penalty,
+        "final": None if score is None else round(score - penalty, 4),
+        "attempts": 1,
+        "reason": "; ".join(filter(None, (why, "" if words == "no deadline" else words))),
     }
-    row |= {"penalty": penalty, "final": None if score is None else round(score - penalty, 4), "attempts": 1}
-    return row | {"reason": "; ".join(filter(None, (why, "" if words == "no deadline" else words)))}
 
 
 def older_totals(lab, student, sha, spec, grades):
@@ -153,34 +152,22 @@ def counted_row(graded, counts):
         if open_ := [r for r in graded if r["final"] is None and r is not chosen]:
             why += f", {len(open_)} without a grade yet"
     elif counts == "last_on_time":
-        on_time = [r for r in graded if r["late_days"] == 0]
-        chosen, why = (
-            (on_time[-1], "the last one on time counts")
-            if on_time
-            else (graded[-1], "the last counts, none was on time")
-        )
+        why = "the last counts, none was on time"
+        if on_time := [r for r in graded if r["late_days"] == 0]:
+            chosen, why = on_time[-1], "the last one on time counts"
     if len(graded) == 1:
         return chosen
     number = next(i for i, r in enumerate(graded, 1) if r is chosen)
-    return chosen | {
-        "attempts": len(graded),
-        "reason": "; ".join(filter(None, (f"attempt {number} of {len(graded)} ({why})", chosen["reason"]))),
-    }
+    words = f"attempt {number} of {len(graded)} ({why})"
+    return chosen | {"attempts": len(graded), "reason": "; ".join(filter(None, (words, chosen["reason"])))}
 
 
-def not_handed_in(lab, rules, student):
-    rule = late_policy.of_lab(rules, lab)
+def not_handed_in(student, rule):
     due = rule["extensions"].get(student, rule["deadline"])
-    row = {
+    return dict.fromkeys(ROW) | {
         "student": student,
-        **dict.fromkeys(("sha", "folder", "received")),
         "status": "not handed in",
-        **dict.fromkeys(("result", "score", "max", "pending")),
         "late_days": 0,
-        "penalty": None,
-        "final": None,
-    }
-    return row | {
         "attempts": 0,
-        "reason": f"nothing was handed in (deadline {due:%Y-%m-%d %H:%M})" if due else "nothing was handed in",
+        "reason": "nothing was handed in" + (f" (deadline {due:%Y-%m-%d %H:%M})" if due else ""),
     }

@@ -6,9 +6,8 @@
     max_days: 5                      # later than that counts nothing
     cap: 50                          # but never more percent than this
     counts: last                     # which attempt: last, best or last_on_time
-    labs:
-      02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}}    # days, or another
-      deadline
+    labs:                            # an extension is days, or another deadline
+      02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}}
 
 Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts
 and timezone. A lab without a deadline is never late.
@@ -74,9 +73,7 @@ def read(path):
 
 
 def known_lab(lab):
-    """Raises StoreError for a name that is no lab's. (The questions themselves are not imported: that costs a second of
-    torch.)
-    """
+    """Raises StoreError for a name that is no lab's. The questions are not imported: that costs a second of torch."""
     known = sorted(p.stem.removeprefix("lab") for p in (PACKAGE / "questions").glob("lab*.py"))
     if lab not in known:
         raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
@@ -92,13 +89,11 @@ def texts(node, path, yaml):
         return [texts(n, path, yaml) for n in node.value]
     found = {}
     for key, value in node.value:
-        name, line = texts(key, path, yaml), key.start_mark.line + 1
-        if not isinstance(name, str) or name in found:
-            raise store.StoreError(
-                f"the policy {path}, line {line}: {name} stands there twice"
-                if isinstance(name, str)
-                else f"the policy {path}, line {line}: a key must be a word"
-            )
+        name, where = texts(key, path, yaml), f"the policy {path}, line {key.start_mark.line + 1}"
+        if not isinstance(name, str):
+            raise store.StoreError(f"{where}: a key must be a word")
+        if name in found:
+            raise store.StoreError(f"{where}: {name} stands there twice")
         found[name] = texts(value, path, yaml)
     return found
 
@@ -107,9 +102,8 @@ def expect(value, kind, what):
     if value == "" and kind is dict:  # `labs:` with nothing after it
         return {}
     if not isinstance(value, kind):
-        raise ValueError(
-            f"{what} must be {'a list of `key: value`' if kind is dict else 'one value'}, not {str(value)[:60]!r}"
-        )
+        wanted = "a list of `key: value`" if kind is dict else "one value"
+        raise ValueError(f"{what} must be {wanted}, not {str(value)[:60]!r}")
     return value
 
 
@@ -118,18 +112,14 @@ def settings(given, allowed, where):
     found = {}
     for key, value in given.items():
         if key not in allowed:
-            raise ValueError(
-                f"{where}: {key!r} is no setting; settings: {', '.join(allowed)}"
-                + (", labs" if where == "the file" else "")
-            )
+            known = [*allowed, *(["labs"] if where == "the file" else [])]
+            raise ValueError(f"{where}: {key!r} is no setting; settings: {', '.join(known)}")
         expect(value, str, key)
         if key == "timezone":
             try:
                 found[key] = zoneinfo.ZoneInfo(value)
             except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-                raise ValueError(
-                    f"timezone: {value!r} is no time zone; write a name like Europe/Berlin or UTC"
-                ) from None
+                raise ValueError(f"timezone: {value!r} is no time zone; write Europe/Berlin, UTC or the like") from None
         elif key == "counts":
             if value not in COUNTS:
                 raise ValueError(f"counts: {value!r} must be one of {', '.join(COUNTS)}")
@@ -141,10 +131,8 @@ def settings(given, allowed, where):
             except ValueError:
                 number = math.nan
             if not 0 <= number <= highest or (key == "max_days" and number % 1):
-                raise ValueError(
-                    f"{where}: {key}: {value!r} must be a {'whole ' if key == 'max_days' else ''}number from 0 to "
-                    f"{highest:g}"
-                )
+                kind = "whole number" if key == "max_days" else "number"
+                raise ValueError(f"{where}: {key}: {value!r} must be a {kind} from 0 to {highest:g}")
             found[key] = number
     return found
 
@@ -213,22 +201,11 @@ def penalty(policy, lab, student, received):
     while received > later(due, days).timestamp() + grace:
         days += 1
     if days == 0:
-        return (
-            0,
-            1.0,
-            (
-                "on time"
-                if received <= due.timestamp()
-                else f"on time, within {rule['grace_minutes']:g} minutes of grace"
-            )
-            + extended,
-        )
+        within = "" if received <= due.timestamp() else f", within {rule['grace_minutes']:g} minutes of grace"
+        return 0, 1.0, "on time" + within + extended
     words = f"{days} day{'s' if days > 1 else ''} late{extended}"
     if rule["max_days"] is not None and days > rule["max_days"]:
         return days, 0.0, f"{words}, more than {rule['max_days']:g}: not counted"
     off = min(days * rule["percent_a_day"], rule["cap"])
-    return (
-        days,
-        1 - off / 100,
-        f"{words}, {off:g} % off" + (" (the most)" if off < days * rule["percent_a_day"] else ""),
-    )
+    most = " (the most)" if off < days * rule["percent_a_day"] else ""
+    return days, 1 - off / 100, f"{words}, {off:g} % off{most}"

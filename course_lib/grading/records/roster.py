@@ -9,6 +9,7 @@ import itertools
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 from course_lib.grading.records import store
 from course_lib.platform import safe_name
@@ -64,19 +65,18 @@ def read(path):
                     f"({', '.join(v for v in row.values() if v)[:80]})"
                 )
             continue
-        found.append(
-            {
-                "student": safe_name(row["student"]),
-                "match": row.get("match") or row["student"],
-                "name": row.get("name", ""),
-                "email": row.get("email", ""),
-                "ids": {c: v for c, v in row.items() if c not in FIXED},
-            }
-        )
+        student: dict[str, Any] = {
+            "student": safe_name(row["student"]),
+            "match": row.get("match") or row["student"],
+            "name": row.get("name", ""),
+            "email": row.get("email", ""),
+            "ids": {c: v for c, v in row.items() if c not in FIXED},
+        }
+        found.append(student)
     for what in ("student", "email", *(c for c in fixed.values() if c.lower() in UNIQUE)):
-        seen = {}
+        seen: dict[str, str] = {}
         for student in found:
-            value = (student[what] if what in FIXED else student["ids"][what]).casefold()
+            value = str(student[what] if what in FIXED else student["ids"][what]).casefold()
             if value and value in seen:
                 raise store.StoreError(
                     f"the roster {path}: {seen[value]} and {student['student']} have the same {what} ({value[:60]})"

@@ -1,5 +1,5 @@
-"""Submissions and results on disk: one folder a submission, one atomic file a result. Nothing is kept in memory between
-jobs.
+"""Submissions and results on disk: one folder a submission, one atomic file a result.
+Nothing is kept in memory between jobs.
 
 submissions/LAB/STUDENT/SUBMISSION_SHA/{notebook.ipynb, work/STAGE/…, meta.json}
 grades/LAB/STUDENT/SUBMISSION_SHA/SPEC_SHA.json
@@ -23,21 +23,39 @@ SCHEMA = 1
 STATUSES = ("graded", "partial", "ungradable", "infra_error")
 SUBMISSIONS, GRADES = Path("submissions"), Path("grades")
 
+# {lab: the spec of before under which the same answer has the same points}: its results stand as if graded today. These
+# are of commit 1b170b5, before files were moved and formatted, which changed their bytes and no score. An entry goes
+# with the first change of that lab's questions, or of what all labs share in `spec_sha`, that can alter a grade: the
+# change that gets a line in CHANGELOG.md. To renew after another move: `store.spec_sha(lab)` in a checkout of before.
+# fmt: off
+SAME_QUESTIONS = {
+    "00_start_here": "11d253990ac948e2",
+    "01_data_and_tokenizer": "1dc58b9047b67c95",
+    "02_pretraining": "71f2275e99fc1054",
+    "03_supervised_fine_tuning": "7793a4a751d348c1",
+    "04_lora_and_qlora": "f884a4f992e33254",
+    "05_finetune_or_retrieve": "049d12fb248b6336",
+    "06_preferences_and_reward_model": "9d634e969b19fbdf",
+    "07_rlhf": "3965a74f3b42cb9c",
+    "08_direct_alignment": "60825a24f86b04fc",
+    "09_ai_feedback": "58312fef44482ec3",
+    "10_safety_refusals": "2a5ccc2a0e08f08c",
+    "11_evaluation_and_release": "b71f822d0bfc40c8",
+}
+# fmt: on
+
 
 class StoreError(Exception):
     """One line for the instructor."""
 
 
 def write_json(path, value):
-    write_atomic(
-        path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
-    )
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomic(path, text.encode("utf-8", "replace"))
 
 
 def secret(grades=GRADES):
-    """The seed of all hidden inputs: env COURSE_SECRET, else grades/.secret, made at first use and readable by its
-    owner only.
-    """
+    """The seed of all hidden inputs: env COURSE_SECRET, else grades/.secret, made at first use for its owner only."""
     if os.environ.get("COURSE_SECRET"):
         return os.environ["COURSE_SECRET"].encode()
     path = Path(grades) / ".secret"
@@ -52,10 +70,7 @@ def secret(grades=GRADES):
         except FileExistsError:
             pass
         except OSError as error:
-            raise StoreError(
-                f"cannot write {path} ({error.strerror or error}): grades are kept in the folder {grades}, make it "
-                "writable"
-            ) from None
+            raise StoreError(not_writable(path, error, grades)) from None
         finally:
             fresh.unlink(missing_ok=True)
     value = path.read_text().strip()
@@ -67,18 +82,24 @@ def secret(grades=GRADES):
     return value.encode()
 
 
+def not_writable(path, error, grades):
+    return f"cannot write {path} ({error.strerror or error}): grades are kept in the folder {grades}, make it writable"
+
+
 def seed_for(key, lab, submission_sha):
-    """Hidden inputs are a function of this: the same for a regrade, unknown to students, another for each submission."""
+    """Hidden inputs are drawn from this: the same for a regrade, unknown to students, another for each submission."""
     return hmac.new(key, f"{lab}|{submission_sha}".encode(), hashlib.sha256).hexdigest()
 
 
 def spec_sha(lab):
-    """What a grade depends on besides the submission: the lab's questions, the comparison, the scoring. 16 hex digits."""
-    files = [
-        PACKAGE / "questions" / f"lab{lab}.py",
-        *(PACKAGE / "questions" / f"{n}.py" for n in ("core", "compare", "invoke", "ambient", "wire")),
-        *sorted((PACKAGE / "evaluation").glob("*.py")),
-    ]
+    """What a grade depends on besides the submission: the lab's questions, the comparison, the scoring. 16 hex digits.
+
+    Of `stages` those two files that the scoring of models calls.
+    """
+    shared = ("core", "compare", "invoke", "ambient", "wire")
+    files = [PACKAGE / "questions" / f"{name}.py" for name in (f"lab{lab}", *shared)]
+    files += sorted((PACKAGE / "evaluation").glob("*.py"))
+    files += [PACKAGE / "stages" / f"{name}.py" for name in ("perplexity", "respond")]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0" + (file.read_bytes() if file.exists() else b"") + b"\0")
@@ -87,9 +108,7 @@ def spec_sha(lab):
 
 @functools.cache
 def code_sha():
-    """Of all the course's Python, as it was when first asked: two machines that grade one class have the same. 16 hex
-    digits.
-    """
+    """16 hex digits of all the course's Python, as it was when first asked: equal on machines that grade one class."""
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):
         digest.update(str(file.relative_to(PACKAGE)).encode() + b"\0" + file.read_bytes() + b"\0")
@@ -114,11 +133,8 @@ def read_meta(folder):
 
 def submissions(lab, root=SUBMISSIONS):
     """[(student, sha, folder, meta)] of a lab, by student, the oldest first."""
-    found = []
-    for meta_path in sorted(Path(root, lab).glob("*/*/meta.json")):
-        found.append(
-            (meta_path.parent.parent.name, meta_path.parent.name, meta_path.parent, read_meta(meta_path.parent))
-        )
+    folders = sorted(path.parent for path in Path(root, lab).glob("*/*/meta.json"))
+    found = [(folder.parent.name, folder.name, folder, read_meta(folder)) for folder in folders]
     return sorted(found, key=lambda s: (s[0], s[3].get("received", 0)))
 
 
@@ -145,20 +161,17 @@ def validate(result):
     need(type(result.get("questions")) is list and all(type(q) is dict for q in result["questions"]), "questions")
     if result["status"] in ("ungradable", "infra_error"):
         need(not result["questions"] and result.get("reason"), "a result without a grade has a reason and no scores")
+    ids = [q.get("id") for q in result["questions"]]
     for question in result["questions"]:
-        need(
-            type(question.get("id")) is str and [q.get("id") for q in result["questions"]].count(question["id"]) == 1,
-            f"question id {question.get('id')!r}",
-        )
+        name = question.get("id")
+        need(type(name) is str and ids.count(name) == 1, f"question id {name!r}")
         score, most = question.get("score"), question.get("max")
-        need(type(most) in (int, float) and math.isfinite(most) and most >= 0, f"{question['id']}: max")
+        need(type(most) in (int, float) and math.isfinite(most) and most >= 0, f"{name}: max")
         if question.get("status") == "needs_review":
-            need(score is None, f"{question['id']}: a question to be read has no score yet")
+            need(score is None, f"{name}: a question to be read has no score yet")
             continue
-        need(
-            type(score) in (int, float) and math.isfinite(score) and 0 <= score <= most + 1e-9,
-            f"{question['id']}: score {score} of {most}",
-        )
+        fair = type(score) in (int, float) and math.isfinite(score) and 0 <= score <= most + 1e-9
+        need(fair, f"{name}: score {score} of {most}")
     return result
 
 
@@ -170,30 +183,31 @@ def read_result(path):
         return None
 
 
-def standing(lab, student, sha, spec, grades=GRADES):
-    """The result that counts for a submission under a spec: valid, and of this very submission and spec. None if there
-    is none.
-    """
+def result_of(lab, student, sha, spec, grades=GRADES):
+    """The result of a submission under a spec: valid, and of this very submission and spec. None if there is none."""
     result = read_result(result_path(lab, student, sha, spec, grades))
-    mine = result is not None and (result["lab"], result["student"], result["submission_sha"], result["spec_sha"]) == (
-        lab,
-        student,
-        sha,
-        spec,
-    )
-    return result if mine else None
+    made_for = result and tuple(result[k] for k in ("lab", "student", "submission_sha", "spec_sha"))
+    return result if made_for == (lab, student, sha, spec) else None
+
+
+def standing(lab, student, sha, spec, grades=GRADES):
+    """The result that counts for a submission under a spec, or None. Today's spec takes over what stood under the one
+    of SAME_QUESTIONS.
+    """
+    result = result_of(lab, student, sha, spec, grades)
+    if result is None and lab in SAME_QUESTIONS and spec == spec_sha(lab):
+        return result_of(lab, student, sha, SAME_QUESTIONS[lab], grades)
+    return result
 
 
 def keep_result(path, result):
-    """Writes a result, unless one with a grade is there: the first valid one wins. Returns the one that stands. Raises
-    StoreError (not valid), OSError (not written).
+    """Writes a result, unless one with a grade is there: the first valid one wins. Returns the one that stands.
+
+    Raises StoreError (not valid), OSError (not written).
     """
     there, result = read_result(path), validate(result)
-    if (
-        there is not None
-        and there["status"] != "infra_error"
-        and (there["submission_sha"], there["spec_sha"]) == (result["submission_sha"], result["spec_sha"])
-    ):
+    has_grade = there is not None and there["status"] != "infra_error"
+    if has_grade and all(there[k] == result[k] for k in ("submission_sha", "spec_sha")):
         return there
     write_json(path, result)
     return result
@@ -201,8 +215,9 @@ def keep_result(path, result):
 
 @contextlib.contextmanager
 def locked(lab, grades=GRADES):
-    """One writer of a lab's results at a time. The lock goes with its process, also after kill -9. Raises StoreError if
-    it is taken, or the store cannot be written.
+    """One writer of a lab's results at a time. The lock goes with its process, also after kill -9.
+
+    Raises StoreError if it is taken, or the store cannot be written.
 
     Without it nothing would be wrong (results are whole files, equal by their seed), only done twice; so a file system
     that knows no locks is no obstacle.
@@ -214,18 +229,13 @@ def locked(lab, grades=GRADES):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # job files hold seeds
         fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StoreError(
-            f"cannot write to {folder} ({error.strerror or error}): grades are kept in the folder {grades}, make it "
-            "writable"
-        ) from None
+        raise StoreError(not_writable(folder, error, grades)) from None
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StoreError(
-                f"{lab} is being graded already "
-                f"({os.pread(fd, 200, 0).decode(errors='replace').strip() or 'just started'}): wait for it, or stop it"
-            ) from None
+            holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "just started"
+            raise StoreError(f"{lab} is being graded already ({holder}): wait for it, or stop it") from None
         except OSError:
             pass
         with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
@@ -233,11 +243,8 @@ def locked(lab, grades=GRADES):
             for left in Path(grades, lab).glob("*/*/.*.tmp"):  # of a process that was killed while it wrote
                 if time.time() - left.stat().st_mtime > 3600:
                     left.unlink()
-            os.pwrite(
-                fd,
-                f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M')}\n".encode(),
-                0,
-            )
+            now = time.strftime("%Y-%m-%d %H:%M")
+            os.pwrite(fd, f"process {os.getpid()} on {socket.gethostname()}, since {now}\n".encode(), 0)
         yield
     finally:
         os.close(fd)
@@ -252,19 +259,16 @@ def totals(result):
     return round(sum(q["score"] for q in scored), 4), round(sum(q["max"] for q in scored), 4), round(pending, 4)
 
 
-# ---- what people add: marks of written answers, append-only
-# --------------------------------------------------------------
-
-
-def marks_path(lab, grades=GRADES):
-    return Path(grades, lab, "marks.jsonl")
+# ---- append-only files of JSON lines: marks, regrades, replays
 
 
 def append_line(path, value):
-    """Appends one JSON line, on disk when it returns. Raises StoreError where nothing could be written; what was there
-    stays.
+    """Appends one JSON line, on disk when it returns.
+
+    Raises StoreError where nothing could be written; what was there stays.
     """
-    line, path = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n", Path(path)
+    path = Path(path)
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -289,58 +293,3 @@ def read_lines(path):
             with contextlib.suppress(ValueError):
                 found.append(json.loads(line))
     return [value for value in found if type(value) is dict]
-
-
-def append_mark(lab, mark, grades=GRADES):
-    """Appends one mark {"student", "submission_sha", "question", "score" (None takes the mark back), "comment", "by",
-    "at"} and is on disk when it returns.
-
-    Raises StoreError where nothing could be written.
-    """
-    try:
-        append_line(marks_path(lab, grades), mark)
-    except StoreError as error:
-        raise StoreError(f"the mark was not kept: {error}") from None
-
-
-def marks(lab, grades=GRADES):
-    """{(student, submission_sha, question): the last mark}. Lines that were cut off are passed over; a mark that was
-    taken back is not there.
-    """
-    found = {}
-    for mark in read_lines(marks_path(lab, grades)):
-        try:
-            key = (mark["student"], mark["submission_sha"], mark["question"])
-            score = mark["score"]
-            found.pop(key, None)
-        except (TypeError, KeyError):
-            continue
-        if type(score) in (int, float) and math.isfinite(score) and score >= 0:
-            found[key] = mark
-    return found
-
-
-def with_marks(result, given):
-    """A copy of a result whose written questions carry their marks (never more than the question's points), `given` as
-    from `marks`.
-    """
-    if result is None or not result["questions"]:
-        return result
-    questions = []
-    for question in result["questions"]:
-        mark = (
-            given.get((result["student"], result["submission_sha"], question["id"]))
-            if question["status"] == "needs_review"
-            else None
-        )
-        questions.append(
-            question
-            if mark is None
-            else {
-                **question,
-                "score": min(float(mark["score"]), question["max"]),
-                "status": "marked",
-                "message": mark.get("comment", ""),
-            }
-        )
-    return {**result, "questions": questions}

@@ -90,10 +90,10 @@ def regrade_keeps_marks(place, start):
     """A question is mended after marks were given: the marks stay, and the result of the older questions is still
     there.
     """
-    from course_lib.grading.records import gradebook, store
+    from course_lib.grading.records import gradebook, marks, store
 
     result = run.grade(place, "ann", book(written={"written_1": "Because."}), SMALL, start)
-    store.append_mark(
+    marks.append(
         SMALL,
         {
             "student": "ann",
