@@ -1,5 +1,4 @@
-"""`course replay LAB`: trains handed-in models again from the seed and recipe in their record, and compares the losses
-with the handed-in log.
+"""`course replay LAB`: trains handed-in models again from the seed and recipe in their record, and compares the losses.
 
 The first 20 steps for everybody; all steps for a random sample (drawn from the class's secret), for one student, and
 for those whose first steps differ. Only the course's own trainer runs, with the record's numbers inside the course's
@@ -11,7 +10,6 @@ import argparse
 import hashlib
 import hmac
 import json
-import math
 import random
 import sys
 import time
@@ -23,12 +21,10 @@ from course_lib.platform import device_and_dtype, safe_name
 
 FIRST = 20  # steps
 # Nats by which a loss may differ: made on a machine that says the same of itself, or on another one (GPU, other torch).
-# Measured on CPUs, recipes of labs 02 and 03:
-# first 20 steps, other threads 0, other vector instructions 1e-6, weights at the start off by 1e-3 of themselves
-# (TF32's precision) 0.002; 183 steps, other
-# vector instructions 2e-4, start off by 1e-4 of itself 0.02. Forward in bf16
-# against fp32, as where a GPU's log is replayed on a CPU: first 20 steps 4e-4, 120 steps 0.004. A CUDA run against a
-# CPU replay was not measured.
+# Measured on CPUs, recipes of labs 02 and 03. First 20 steps: other threads 0, other vector instructions 1e-6, weights
+# at the start off by 1e-3 of themselves (TF32's precision) 0.002. 183 steps: other vector instructions 2e-4, start off
+# by 1e-4 of itself 0.02. Forward in bf16 against fp32, as where a GPU's log is replayed on a CPU: first 20 steps 4e-4,
+# 120 steps 0.004. A CUDA run against a CPU replay was not measured.
 SAME, OTHER = 0.001, 0.01
 LATER = 20  # times as much after the first steps: small differences grow
 
@@ -45,17 +41,17 @@ def log_of(record):
     log = record.get("log")
     if log is None:
         raise NoReplay("the record holds no log: it was made by an older course_lib")
-    good = (
-        type(log) is list
-        and 0 < len(log) <= 1000
-        and all(
-            type(e) is list and len(e) == 2 and type(e[0]) is int and e[0] >= 0 and type(e[1]) in (int, float)
-            for e in log
-        )
-    )
-    if not good or any(not math.isfinite(e[1]) for e in log) or len({e[0] for e in log}) != len(log):
+    good = type(log) is list and 0 < len(log) <= 1000 and all(map(is_entry, log)) and len(dict(log)) == len(log)
+    if not good:
         raise NoReplay("the record's log makes no sense")
     return dict(log)
+
+
+def is_entry(entry):
+    """Is it [step, loss]? A student's text may hold anything."""
+    if type(entry) is not list or len(entry) != 2 or type(entry[0]) is not int or type(entry[1]) not in (int, float):
+        return False
+    return 0 <= entry[0] < 10**9 and -1e9 < entry[1] < 1e9  # which NaN is not, nor a number beyond floats
 
 
 def train_again(train, record, base, steps):
@@ -84,9 +80,7 @@ def first_difference(handed_in, again, tolerance):
 
 
 def bases_of(parent, folder, student, submitted):
-    """[(whose, model)] that a training may have begun from: the shipped one, and what this student has handed in of
-    that stage.
-    """
+    """[(whose, model)] that a training may have begun from: the shipped one, and what this student has handed in."""
     from course_lib.grading.scoring import models
     from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
 
@@ -99,11 +93,9 @@ def bases_of(parent, folder, student, submitted):
         model = Llama(models.config_of(models.header(folder / "model.safetensors")[1]))
         model.load_state_dict({n: t.float() for n, t in weights.items() if ".lora_" not in n})
         return [("the base in the file", model)]
+    own = sorted(Path(submitted).glob(f"*/{safe_name(student)}/*/work/{parent}"))
     found, seen = [], set()
-    for whose, place in [
-        ("the shipped model", SHIPPED / parent),
-        *(("the student's own", p) for p in sorted(Path(submitted).glob(f"*/{safe_name(student)}/*/work/{parent}"))),
-    ]:
+    for whose, place in [("the shipped model", SHIPPED / parent), *(("the student's own", path) for path in own)]:
         try:
             if whose != "the shipped model":
                 models.check_model(place, parent)
@@ -118,18 +110,17 @@ def bases_of(parent, folder, student, submitted):
 
 def key_of(record, base):
     """What a replay is a function of."""
-    digest = hashlib.sha256(
-        json.dumps([record.get(k) for k in ("stage", "recipe", "data", "lora", "job", "beta")], sort_keys=True).encode()
-    )
+    made_of = [record.get(key) for key in ("stage", "recipe", "data", "lora", "job", "beta")]
+    digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     for tensor in base.state_dict().values() if base is not None else ():
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
 def replay(record, folder, student, submitted, steps, known):
-    """One handed-in model against its training done again: {"outcome": "replays" | "differs" | "unknown start",
-    "evidence"}. NoReplay where it cannot be done.
+    """One handed-in model against its training done again: {"outcome", "evidence"}, or NoReplay.
 
+    outcome: "replays", "differs" or "unknown start".
     known: {key: {step: loss}} of the replays so far. The loss of step 0 depends on the start alone: it tells which
     parent it was.
     """
@@ -155,33 +146,24 @@ def replay(record, folder, student, submitted, steps, known):
         again = known[key]
         different = first_difference(handed_in, again, tolerance)
         if different is None:
-            return {
-                "outcome": "replays",
-                "evidence": f"{len(set(handed_in) & set(again))} losses agree{f', from {whose}' if whose else ''}",
-            }
+            agree = f"{len(set(handed_in) & set(again))} losses agree"
+            return {"outcome": "replays", "evidence": f"{agree}, from {whose}" if whose else agree}
         starts.append((different[0] == 0 and parent is not None, different))
     known_starts = [d for unknown, d in starts if not unknown]
     if not known_starts:
-        return {
-            "outcome": "unknown start",
-            "evidence": f"it started neither from the shipped {parent} model nor from one that this student has handed "
-            "in",
-        }
+        begun = f"it started neither from the shipped {parent} model nor from one that this student has handed in"
+        return {"outcome": "unknown start", "evidence": begun}
     step, was, now = max(known_starts)
-    words = (
-        f"the log does not replay: step {step}, loss {was:.3f} handed in, {now:.3f} replayed"
-        if was == was
-        else f"the log has no step {step}"
-    )
-    return {
-        "outcome": "differs",
-        "evidence": words
-        + ("" if tolerance == SAME else f" (made on {str(record.get('made_on'))[:80]}, replayed on {here})"),
-    }
+    if was == was:
+        words = f"the log does not replay: step {step}, loss {was:.3f} handed in, {now:.3f} replayed"
+    else:
+        words = f"the log has no step {step}"
+    if tolerance != SAME:
+        words += f" (made on {str(record.get('made_on'))[:80]}, replayed on {here})"
+    return {"outcome": "differs", "evidence": words}
 
 
-# ---- a lab
-# -------------------------------------------------------------------------------------------------------------
+# ---- a lab -----------------------------------------------------------------------------------------------------------
 
 
 def handed_in_models(lab, submitted):

@@ -54,8 +54,7 @@ def same_data(record, rows):
         raise NoReplay("it was trained on other data than the lab's recipe")
 
 
-# ---- one trainer for each stage: (record, base model or None, on_step)
-# ---------------------------------------------------------
+# ---- one trainer for each stage: (record, base model or None, on_step) -----------------------------------------------
 
 
 def pretrain(record, base, on_step):

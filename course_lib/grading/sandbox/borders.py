@@ -1,6 +1,4 @@
-"""What every box has, whichever tier makes it: what can be read in it, its limits, its environment, and how much memory
-its processes hold.
-"""
+"""What every box has, whichever tier makes it: what can be read in it, its limits, its environment, its memory."""
 
 import os
 import random
@@ -24,17 +22,30 @@ SHOWN = {  # of these rooms a box sees the named files alone; rooms that are not
     "notebook": ("__init__.py", "setup.py", "check.py", "card.py"),
 }
 HIDDEN = ("__pycache__", "cli.py", "authoring", "bench", "tour")
+ROOT_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64")
 LIMITS = {"address_space": 8 * 2**30, "cpu": 300, "file": 200_000_000, "files": 256, "processes": 96}
 MEMORY = 4 * 2**30  # resident, all processes of one box together; watched from outside
 TMP_BYTES, BOX_BYTES, SHM_BYTES = 64 * 2**20, 256 * 2**20, 16 * 2**20
 ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8", "PYTHONPATH": INSIDE, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/box",
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": INSIDE,
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
     "PYTHONHASHSEED": "0",  # another order of a set may be another result: a regrade and another machine must agree
-    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
-    "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "COURSE_MIN_FREE_MB": "1", "COURSE_SIZE": "tiny",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "passive",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp",
+    "COURSE_MIN_FREE_MB": "1",
+    "COURSE_SIZE": "tiny",
     # torch.jit.script would hide what a function calls from the check for forbidden ones; honest code stays as it is
     "PYTORCH_JIT": "0",
-}  # fmt: skip
+}
 
 
 class NoSandbox(Exception):
@@ -42,7 +53,7 @@ class NoSandbox(Exception):
 
 
 def python_folders():
-    """Folders that the interpreter needs: its installation, the virtual environment, and where torch is if elsewhere."""
+    """Folders that the interpreter needs: its installation, the virtual environment, where torch is if elsewhere."""
     folders = {Path(sys.base_prefix).resolve(), Path(sys.prefix).absolute()}
     # the executable may be reached through links outside both (pyenv, conda, Debian's alternatives)
     folders.add(Path(os.path.realpath(sys.executable)).parent.parent)
@@ -74,51 +85,29 @@ def box_uid():
 
 
 def read_only():
-    """[(path outside, path inside)] of all that a box can read, in the order of mounting; what is not there is left
-    out.
-    """
-    binds = [("/usr", "/usr")]
-    binds += [
-        (f"/{name}", f"/{name}")
-        for name in ("bin", "sbin", "lib", "lib32", "lib64")
-        if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}")
-    ]
-    binds += [
-        (path, path)
-        for path in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime")
-        if os.path.exists(path)
-    ]
-    binds += [(str(folder), str(folder)) for folder in python_folders()]
+    """[(path outside, path inside)] of all that a box can read, in the order of mounting; what is not there is out."""
+    shown = ["/usr"]
+    shown += [f"/{name}" for name in ROOT_FOLDERS if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}")]
+    loader = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
+    shown += [f"/etc/{name}" for name in loader if os.path.exists(f"/etc/{name}")]
+    shown += map(str, python_folders())
     datasets = PACKAGE.parent / "datasets" / "littlebrook"
-    return binds + course_files() + ([(str(datasets), f"{INSIDE}/datasets/littlebrook")] if datasets.is_dir() else [])
+    data = [(str(datasets), f"{INSIDE}/datasets/littlebrook")] if datasets.is_dir() else []
+    return [(path, path) for path in shown] + course_files() + data
 
 
 def root_links():
     """{name: target} of /bin, /lib … where they are links."""
-    return {
-        name: os.readlink(f"/{name}") for name in ("bin", "sbin", "lib", "lib32", "lib64") if os.path.islink(f"/{name}")
-    }
+    return {name: os.readlink(f"/{name}") for name in ROOT_FOLDERS if os.path.islink(f"/{name}")}
 
 
 def parents():
     """Folders above the read-only ones. bwrap makes them 0700 by itself, which the given-away uid cannot enter."""
-    found = (
-        {p for folder in python_folders() for p in folder.parents}
-        | {Path("/etc")}
-        | {
-            Path(INSIDE, part)
-            for part in (
-                "",
-                "course_lib",
-                "course_lib/questions",
-                "course_lib/grading",
-                "course_lib/grading/sandbox",
-                "course_lib/grading/sandbox/inside",
-                "course_lib/notebook",
-                "datasets",
-            )
-        }
-    )
+    rooms = ("questions", "notebook", "grading", "grading/sandbox", "grading/sandbox/inside")
+    found = {Path("/etc"), Path(INSIDE), Path(INSIDE, "course_lib"), Path(INSIDE, "datasets")}
+    found |= {Path(INSIDE, "course_lib", room) for room in rooms}
+    for folder in python_folders():
+        found |= set(folder.parents)
     return sorted(found - {Path("/"), Path("/tmp")})
 
 
@@ -163,15 +152,10 @@ def resident_bytes(pid):
     """Resident memory of pid and its descendants together. Forks share pages: where the plain sum is beyond MEMORY,
     each page counts by its share, which is slower to learn.
     """
-    found = processes(pid)
-    total = sum(field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096 for p in found)
-    if total > MEMORY:
-        total = sum(
-            field(f"/proc/{p}/smaps_rollup", r"Pss:\s+(\d+) kB") * 1024
-            or field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096
-            for p in found
-        )
-    return total
+    resident = {p: field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096 for p in processes(pid)}
+    if sum(resident.values()) <= MEMORY:
+        return sum(resident.values())
+    return sum(field(f"/proc/{p}/smaps_rollup", r"Pss:\s+(\d+) kB") * 1024 or plain for p, plain in resident.items())
 
 
 def field(path, pattern):

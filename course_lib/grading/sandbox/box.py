@@ -1,6 +1,4 @@
-"""The trusted end of the pipe: starts the agent in a sandbox, holds the deadlines, and distrusts every byte that comes
-back.
-"""
+"""The trusted end of the pipe: starts the agent in a sandbox, holds the deadlines, distrusts whatever it answers."""
 
 import os
 import secrets
@@ -8,6 +6,7 @@ import select
 import signal
 import threading
 import time
+from typing import Any
 
 from course_lib.grading.sandbox import borders, cgroup, start
 
@@ -55,13 +54,13 @@ class Box:
     spawn: starts an agent, as zygote.Zygote.spawn does; OSError where it cannot.
     """
 
-    def __init__(self, cells=None, spawn=None):
-        self.cells, self.skip, self.stopped = cells, {}, {}  # [(number, source)], {number: why}, {number: why}
+    process: Any  # as start.spawn or Zygote.spawn makes it; None while there is none
+
+    def __init__(self, cells=(), spawn=None):
+        self.cells, self.skip, self.stopped = list(cells), {}, {}  # [(number, source)], {number: why}, {number: why}
         self.flags, self.log, self.restarts = [], b"", 0
         self.cell_log = None  # what the cells printed, before any hidden input was in the box: a student may see it
-        self.inside = (
-            0.0  # seconds that the agent says it spent in the student's code: for measuring, never for a grade
-        )
+        self.inside = 0.0  # seconds that the agent says the student's code took: for measuring, never for a grade
         self.process, self.loaded, self.began = None, False, time.monotonic()
         self.early, self.failure = None, None
         self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
@@ -84,13 +83,9 @@ class Box:
         self.watcher.start()
 
     def watch(self, process):
-        """Drains what the student prints, and kills the box if its memory grows beyond the limit. Ends with the
-        process.
-        """
-        printed, ended = (
-            process.stderr.fileno(),
-            os.dup(process.fileno()) if hasattr(process, "fileno") else os.pidfd_open(process.pid),
-        )
+        """Drains what the student prints, kills the box where its memory grows too large. Ends with the process."""
+        printed = process.stderr.fileno()
+        ended = os.dup(process.fileno()) if hasattr(process, "fileno") else os.pidfd_open(process.pid)
         readers, look = [printed, ended], 0.0
         while process.poll() is None:
             if time.monotonic() >= look:
@@ -207,8 +202,9 @@ class Box:
     # -- the notebook and its functions
 
     def load_early(self):
-        """Runs the cells while the caller does something else. Only the first try: a sandbox started from a thread
-        would die with it.
+        """Runs the cells while the caller does something else.
+
+        Only the first try: a sandbox started from a thread would die with it.
         """
         self.early = threading.Thread(target=self.try_cells, daemon=True)
         self.early.start()
@@ -222,9 +218,8 @@ class Box:
             if self.process is None:
                 self.restarts += 1
                 if self.restarts > RESTARTS or time.monotonic() - self.began > TOTAL:
-                    raise Died(
-                        "killed", "not run: your code has stopped the grader's process too often or for too long"
-                    )
+                    why = "not run: your code has stopped the grader's process too often or for too long"
+                    raise Died("killed", why)
                 self.start()
             self.try_cells()
         if self.failure is not None:
@@ -246,17 +241,15 @@ class Box:
         }
         try:
             stopped = self.exchange(request, lambda: limit[0], event).get("stopped")
-            self.stopped = (
-                {str(k)[:8]: str(v)[:400] for k, v in list(stopped.items())[:500]} if type(stopped) is dict else {}
-            )
+            stopped = list(stopped.items())[:500] if type(stopped) is dict else []
+            self.stopped = {str(number)[:8]: str(why)[:400] for number, why in stopped}
             self.cell_log = self.drained() if self.cell_log is None else self.cell_log
             self.loaded = True
         except Died as died:
             number = at[0]
             if not self.spoke and died.status != "protocol":
-                self.failure = self.infra = Infra(
-                    f"the sandbox died before any cell ran ({died.message}): {self.log[-300:].decode(errors='replace')}"
-                )
+                words = self.log[-300:].decode(errors="replace")
+                self.failure = self.infra = Infra(f"the sandbox died before any cell ran ({died.message}): {words}")
             elif type(number) is not int or number in self.skip or number not in dict(self.cells):
                 self.flag("forged reply", "the cells' progress makes no sense")
                 self.failure = died
@@ -301,7 +294,6 @@ class Box:
         hint = reply.get("hint")
         message = str(reply.get("message"))[:500]
         if status == "missing" and self.stopped:
-            message += f"; cells that stopped: {'; '.join(f'{k}: {v}' for k, v in list(self.stopped.items())[:3])}"[
-                :500
-            ]
+            first = "; ".join(f"{number}: {why}" for number, why in list(self.stopped.items())[:3])
+            message += f"; cells that stopped: {first}"[:500]
         raise CallFailed(status, message, hint if type(hint) is str and len(hint) < 500 else None)

@@ -52,15 +52,10 @@ def find_bwrap():
 def why_not(error_text):
     """One line with the fix, out of bwrap's complaint."""
     if "Unknown option" in error_text:
-        return (
-            f"This bubblewrap is too old ({error_text.strip()[-60:]}): 0.8 or later is needed (Debian 12, Ubuntu "
-            "23.04)."
-        )
-    if (
-        "setting up uid map" in error_text
-        or "No permissions to creat" in error_text
-        or "creating new namespace" in error_text.lower()
-    ):
+        old = f"This bubblewrap is too old ({error_text.strip()[-60:]})"
+        return f"{old}: 0.8 or later is needed (Debian 12, Ubuntu 23.04)."
+    refused = ("setting up uid map", "no permissions to creat", "creating new namespace")
+    if any(words in error_text.lower() for words in refused):
         if os.path.exists(APPARMOR) and Path(APPARMOR).read_text().strip() == "1":
             return (
                 "AppArmor blocks user namespaces here (Ubuntu 24.04 and later). Allow them for bwrap: see "
@@ -78,17 +73,14 @@ def why_not(error_text):
 # fmt: off
 DENIED = {
     "ptrace": (101, 117), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
-        "unshare": (272, 97),
-    "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
-        "keyctl": (250, 219), "add_key": (248, 217),
-    "request_key": (249, 218), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
-        "io_uring_register": (427, 427), "memfd_create": (319, 279),
-    "memfd_secret": (447, 447), "shmget": (29, 194), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
-        "open_by_handle_at": (304, 265),
-    "move_mount": (429, 429), "fsopen": (430, 430), "open_tree": (428, 428), "mount_setattr": (442, 442),
-        "kexec_load": (246, 104), "init_module": (175, 105),
-    "quotactl": (179, 60), "modify_ldt": (154, None), "personality": (135, 92), "syslog": (103, 116),
-        "swapon": (167, 224), "acct": (163, 89),
+    "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218),
+    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271), "open_by_handle_at": (304, 265), "move_mount": (429, 429),
+    "fsopen": (430, 430), "open_tree": (428, 428), "mount_setattr": (442, 442), "kexec_load": (246, 104),
+    "init_module": (175, 105), "quotactl": (179, 60), "modify_ldt": (154, None), "personality": (135, 92),
+    "syslog": (103, 116), "swapon": (167, 224), "acct": (163, 89),
 }
 # fmt: on
 CLONE, CLONE3 = (56, 220), (435, 435)
@@ -112,12 +104,8 @@ def seccomp_program():
         if numbers[column] is not None:
             program += [step(equal, 0, 1, numbers[column]), step(answer, 0, 0, eperm)]
     program += [step(equal, 0, 1, CLONE3[column]), step(answer, 0, 0, enosys)]
-    program += [
-        step(equal, 0, 3, CLONE[column]),
-        step(load, 0, 0, 16),
-        step(set_bits, 0, 1, NEW_NAMESPACES),
-        step(answer, 0, 0, eperm),
-    ]
+    program += [step(equal, 0, 3, CLONE[column]), step(load, 0, 0, 16)]
+    program += [step(set_bits, 0, 1, NEW_NAMESPACES), step(answer, 0, 0, eperm)]
     return b"".join(program + [step(answer, 0, 0, allow)])
 
 
@@ -125,53 +113,24 @@ def bubblewrap(seccomp_fd=None, capabilities=None):
     """The bwrap command line up to the program. capabilities: names that the zygote keeps; None for a box, which keeps
     none.
     """
-    as_root = os.geteuid() == 0
-    line = [
-        find_bwrap(),
-        "--unshare-ipc",
-        "--unshare-pid",
-        "--unshare-net",
-        "--unshare-uts",
-        "--unshare-cgroup-try",
-        "--die-with-parent",
-        "--new-session",
-        "--clearenv",
-        "--hostname",
-        "box",
-    ]
-    if as_root:
+    namespaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    line = [find_bwrap(), *namespaces, "--die-with-parent", "--new-session", "--clearenv", "--hostname", "box"]
+    if os.geteuid() == 0:
         line += ["--cap-drop", "ALL"]
-        capabilities = capabilities or [
-            "CAP_SETUID",
-            "CAP_SETGID",
-            "CAP_SETPCAP",
-        ]  # for setpriv, which drops them with the uid
+        # for setpriv, which drops them with the uid
+        capabilities = capabilities or ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]
     else:
-        inner = (
-            "0" if capabilities else str(borders.box_uid())
-        )  # with another uid than 0 bwrap nests a second user namespace, which does not own its process ids
-        line += ["--unshare-user", "--uid", inner, "--gid", inner] + (
-            ["--cap-drop", "ALL"] if capabilities else ["--disable-userns"]
-        )
+        # with another uid than 0 bwrap nests a second user namespace, which does not own its process ids
+        inner = "0" if capabilities else str(borders.box_uid())
+        line += ["--unshare-user", "--uid", inner, "--gid", inner]
+        line += ["--cap-drop", "ALL"] if capabilities else ["--disable-userns"]
     for name in capabilities or []:
         line += ["--cap-add", name]
     if seccomp_fd is not None:
         line += ["--seccomp", str(seccomp_fd)]
     # tmpfs before the binds: the checkout or the interpreter may live under /tmp
-    line += [
-        "--perms",
-        "1777",
-        "--size",
-        str(borders.TMP_BYTES),
-        "--tmpfs",
-        "/tmp",
-        "--perms",
-        "1777",
-        "--size",
-        str(borders.BOX_BYTES),
-        "--tmpfs",
-        "/box",
-    ]
+    for folder, size in (("/tmp", borders.TMP_BYTES), ("/box", borders.BOX_BYTES)):
+        line += ["--perms", "1777", "--size", str(size), "--tmpfs", folder]
     for name, target in borders.root_links().items():
         line += ["--symlink", target, f"/{name}"]
     for parent in borders.parents():
@@ -181,22 +140,9 @@ def bubblewrap(seccomp_fd=None, capabilities=None):
         if outside == next(iter(course)) and borders.installed():  # not a checkout: its questions must not show
             line += ["--size", "4096", "--tmpfs", str(PACKAGE), "--remount-ro", str(PACKAGE)]
         line += ["--ro-bind", outside, inside]
-    line += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--perms",
-        "1777",
-        "--size",
-        str(borders.SHM_BYTES),
-        "--tmpfs",
-        "/dev/shm",
-        "--remount-ro",
-        "/dev",
-        "--remount-ro",
-        "/",
-    ]
+    line += ["--proc", "/proc", "--dev", "/dev"]
+    line += ["--perms", "1777", "--size", str(borders.SHM_BYTES), "--tmpfs", "/dev/shm"]
+    line += ["--remount-ro", "/dev", "--remount-ro", "/"]
     for key, value in borders.ENVIRONMENT.items():
         line += ["--setenv", key, value]
     return [*line, "--chdir", "/box"]
@@ -207,17 +153,8 @@ def command(argv, seccomp_fd=None):
     line = bubblewrap(seccomp_fd)
     if os.geteuid() == 0:
         uid = str(borders.box_uid())
-        line += [
-            "setpriv",
-            "--reuid",
-            uid,
-            "--regid",
-            uid,
-            "--clear-groups",
-            "--no-new-privs",
-            "--inh-caps=-all",
-            "--bounding-set=-all",
-        ]
+        line += ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--no-new-privs"]
+        line += ["--inh-caps=-all", "--bounding-set=-all"]
     else:
         # bwrap's own first process would have the student's uid, none of these limits and no wall before its memory:
         # the agent makes another (agent.py)
@@ -229,9 +166,8 @@ def zygote_command(argv):
     """The command line of a zygote: the same box, but its one process may make namespaces and mounts for others
     (agent_fork.py). No student's code runs in it.
     """
-    more = (
-        ["CAP_SETUID", "CAP_SETGID"] if os.geteuid() == 0 else ["CAP_SETFCAP"]
-    )  # the last: to give a job a user namespace (Linux 5.12)
+    # CAP_SETFCAP: to give a job a user namespace (Linux 5.12)
+    more = ["CAP_SETUID", "CAP_SETGID"] if os.geteuid() == 0 else ["CAP_SETFCAP"]
     return bubblewrap(capabilities=["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP", *more]) + list(argv)
 
 

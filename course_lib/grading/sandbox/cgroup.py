@@ -16,22 +16,19 @@ GRADER = "littlebrook-grader"  # a cgroup with limits below it may hold no proce
 
 
 def delegated():
-    """The folder in which boxes get cgroups of their own; None where nothing is delegated. Moves this process, and only
-    its own tree, into GRADER below it the first time.
+    """The folder in which boxes get cgroups of their own; None where nothing is delegated.
+
+    Moves this process, and only its own tree, into GRADER below it the first time.
     """
     try:
         folder = ROOT / next(line[3:].strip("/") for line in OWN.read_text().split("\n") if line.startswith("0::"))
         if folder.name == GRADER:
             return folder.parent
-        wanted = {"memory", "pids"}
-        if not wanted <= set((folder / "cgroup.controllers").read_text().split()) or not os.access(
-            folder / "cgroup.subtree_control", os.W_OK
-        ):
+        has = set((folder / "cgroup.controllers").read_text().split())
+        if not {"memory", "pids"} <= has or not os.access(folder / "cgroup.subtree_control", os.W_OK):
             return None
-        here = {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}
-        if folder == ROOT or not here <= set(
-            borders.processes(os.getpid())
-        ):  # somebody else's processes, a shell for one, live here, too
+        here, own = {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}, borders.processes(os.getpid())
+        if folder == ROOT or not here <= set(own):  # somebody else's processes, a shell for one, live here, too
             return None
         (folder / GRADER).mkdir(exist_ok=True)
         for pid in here:
@@ -50,11 +47,8 @@ def make():
     folder = base / f"littlebrook-box-{uuid.uuid4().hex}"
     try:
         folder.mkdir()
-        for name, value in (
-            ("memory.max", borders.MEMORY),
-            ("memory.oom.group", 1),
-            ("pids.max", borders.LIMITS["processes"] + 8),
-        ):
+        limits = {"memory.max": borders.MEMORY, "memory.oom.group": 1, "pids.max": borders.LIMITS["processes"] + 8}
+        for name, value in limits.items():
             (folder / name).write_text(str(value))
         swap = folder / "memory.swap.max"  # not there where the kernel counts no swap
         if swap.exists():
@@ -77,13 +71,7 @@ def enter(folder, pid):
 
 def ran_out(folder):
     """Has the kernel killed the box for its memory?"""
-    try:
-        return folder is not None and any(
-            line.startswith("oom_kill ") and int(line.split()[1])
-            for line in (folder / "memory.events").read_text().split("\n")
-        )
-    except OSError:
-        return False
+    return bool(folder and borders.field(folder / "memory.events", r"(?m)^oom_kill (\d+)"))
 
 
 def remove(folder):

@@ -34,7 +34,8 @@ def mount_points():
         (root / name).symlink_to(target)
     for name in ("proc", "dev", "sys", "run", "tmp", "box"):
         (root / name).mkdir(exist_ok=True)
-    for folder in (root, *(f for f in root.rglob("*") if f.is_dir() and not f.is_symlink())):
+    folders = [f for f in root.rglob("*") if f.is_dir() and not f.is_symlink()]
+    for folder in (root, *folders):
         folder.chmod(0o1777 if folder.name in ("tmp", "box") else 0o755)  # whatever the umask was
     return root
 
@@ -43,14 +44,13 @@ def variants():
     """[(options, options of run)] to try: with podman's own limits, with the older runtime, and with none where there
     are no cgroups to use.
     """
+    # fmt: off
     limits = [
-        "--pids-limit",
-        str(borders.LIMITS["processes"]),
-        "--memory",
-        str(borders.MEMORY),
-        "--memory-swap",
-        str(borders.MEMORY),
+        "--pids-limit", str(borders.LIMITS["processes"]),
+        "--memory", str(borders.MEMORY),
+        "--memory-swap", str(borders.MEMORY),
     ]
+    # fmt: on
     return [
         ([], limits),
         (["--runtime", "runc"], limits),
@@ -64,48 +64,17 @@ def line(chosen, argv, name):
     options, limits = chosen
     most = borders.LIMITS
     uid = str(borders.box_uid())
+    # fmt: off
     command = [
-        "podman",
-        *options,
-        "run",
-        "--rm",
-        "-i",
-        "--name",
-        name,
-        "--network",
-        "none",
-        "--no-hosts",
-        "--passwd=false",
-        "--hostname",
-        "box",
-        "--log-driver",
-        "none",
-        "--timeout",
-        str(LIFE),
+        "podman", *options, "run", "--rm", "-i", "--name", name, "--timeout", str(LIFE), "--log-driver", "none",
+        "--network", "none", "--no-hosts", "--passwd=false", "--hostname", "box",
+        "--read-only", "--read-only-tmpfs=false", "--user", f"{uid}:{uid}", "--cap-drop", "all",
+        "--security-opt", "no-new-privileges", "--security-opt", "mask=/sys:/proc/keys", *limits,
+        "--ulimit", f"nofile={most['files']}:{most['files']}",
+        "--ulimit", f"nproc={most['processes']}:{most['processes']}",
+        "--ulimit", "core=0:0", "--shm-size", str(borders.SHM_BYTES),
     ]
-    command += [
-        "--read-only",
-        "--read-only-tmpfs=false",
-        "--cap-drop",
-        "all",
-        "--security-opt",
-        "no-new-privileges",
-        "--security-opt",
-        "mask=/sys:/proc/keys",
-        "--user",
-        f"{uid}:{uid}",
-        *limits,
-    ]
-    command += [
-        "--ulimit",
-        f"nofile={most['files']}:{most['files']}",
-        "--ulimit",
-        f"nproc={most['processes']}:{most['processes']}",
-        "--ulimit",
-        "core=0:0",
-        "--shm-size",
-        str(borders.SHM_BYTES),
-    ]
+    # fmt: on
     for folder, size in (("/tmp", borders.TMP_BYTES), ("/box", borders.BOX_BYTES)):
         command += ["--tmpfs", f"{folder}:rw,nosuid,nodev,exec,size={size},mode=1777,notmpcopyup"]
     for outside, inside in borders.read_only():
@@ -123,14 +92,13 @@ def variant(podman):
     """The first of variants() that starts a container here. podman: its path or None. NoSandbox if none does; 1 to 3 s,
     once a process.
     """
-    if podman is None:
+    if not podman:
         raise borders.NoSandbox("podman is not installed")
     said = []
     for options in variants():
         try:
-            tried = subprocess.run(
-                line(options, ["true"], f"littlebrook-{uuid.uuid4().hex}"), capture_output=True, timeout=60
-            )
+            command = line(options, ["true"], f"littlebrook-{uuid.uuid4().hex}")
+            tried = subprocess.run(command, capture_output=True, timeout=60)
         except (OSError, subprocess.TimeoutExpired) as error:
             said.append(str(error))
             continue
@@ -143,7 +111,7 @@ def variant(podman):
 class Container(subprocess.Popen):
     """A Popen whose kill also ends the container: podman's monitor would keep it alive."""
 
-    name = None
+    name: str  # of the container
 
     def kill(self):
         if self.poll() is None:

@@ -8,9 +8,16 @@ import tempfile
 from course_lib.grading.sandbox import borders, bubblewrap, cgroup, podman
 
 
+class Boxed(subprocess.Popen):
+    """A Popen that knows its cgroup."""
+
+    cgroup = None
+
+
 def tier():
-    """Which sandbox is used here: "bubblewrap", else "podman". Raises NoSandbox, with the cure of the first, where
-    neither works.
+    """Which sandbox is used here: "bubblewrap", else "podman".
+
+    Raises NoSandbox, with the cure of the first, where neither works.
     """
     try:
         bubblewrap.try_bubblewrap(bubblewrap.find_bwrap())
@@ -25,7 +32,7 @@ def tier():
 
 def spawn(argv, **pipes):
     """A subprocess.Popen of argv in a box. Its stdin, stdout and stderr are pipes unless `pipes` says otherwise."""
-    wanted = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
+    wanted: dict = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
     if tier() == "podman":
         return podman.spawn(argv, **wanted)
     program, seccomp = bubblewrap.seccomp_program(), None
@@ -35,13 +42,9 @@ def spawn(argv, **pipes):
         seccomp.seek(0)
     try:
         fds, group = (seccomp.fileno(),) if seccomp else (), cgroup.make()
-        process = subprocess.Popen(
-            cgroup.entering(group, bubblewrap.command(argv, fds[0] if fds else None)),
-            pass_fds=fds,
-            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
-            bufsize=0,
-            **wanted,
-        )
+        line = cgroup.entering(group, bubblewrap.command(argv, fds[0] if fds else None))
+        path = {"PATH": os.environ.get("PATH", "/usr/bin:/bin")}
+        process = Boxed(line, pass_fds=fds, env=path, bufsize=0, **wanted)
         process.cgroup = group
         return process
     finally:

@@ -1,10 +1,9 @@
-"""Warm start, the trusted side: one box with torch imported (agent_fork.py), out of which each submission's agent is
-forked in milliseconds.
+"""Warm start, the trusted side: one box with torch imported, out of which each submission's agent is forked.
 
     with Zygote() as zygote:
         box = Box(cells, zygote.spawn)
 
-Same namespaces, limits, filter and read-only view as the cold path (sandbox.py); the same escape tests run on both.
+Same namespaces, limits, filter and read-only view as the cold path (start.py); the same escape tests run on both.
 """
 
 import json
@@ -21,26 +20,31 @@ from course_lib.grading.sandbox import borders, bubblewrap, cgroup, start
 BOOT = 120.0  # seconds for torch to load on a busy machine
 ANSWER = 30.0  # seconds for a fork
 # What agents need, and what labs' cells and students import. Importing must not compute and must start no thread.
+# fmt: off
 MODULES = (
-    "torch", "numpy.random", "safetensors.torch", "transformers", "asyncio", "pdb", "statistics", "yaml", "numpy.ctypeslib", "course_lib.stages.artifacts", "course_lib.platform", "course_lib.stages.model", "course_lib.stages.tokenizer", "course_lib.world",
-    "course_lib.questions.wire", "course_lib.questions.invoke", "course_lib.questions.core", "course_lib.notebook.check", "course_lib.questions.ambient", "course_lib.grading.sandbox.inside.agent",
-)  # fmt: skip
+    "torch", "numpy.random", "safetensors.torch", "transformers", "asyncio", "pdb", "statistics", "yaml",
+    "numpy.ctypeslib", "course_lib.stages.artifacts", "course_lib.platform", "course_lib.stages.model",
+    "course_lib.stages.tokenizer", "course_lib.world", "course_lib.questions.wire", "course_lib.questions.invoke",
+    "course_lib.questions.core", "course_lib.notebook.check", "course_lib.questions.ambient",
+    "course_lib.grading.sandbox.inside.agent",
+)
+# fmt: on
 
 
 class Agent:
-    """A running agent, with those parts of subprocess.Popen that box.py uses. wait and poll may be called from several
-    threads.
+    """A running agent, with those parts of subprocess.Popen that box.py uses.
+
+    wait and poll may be called from several threads.
     """
 
     def __init__(self, stdin, stdout, stderr, report, pidfd):
-        self.stdin, self.stdout, self.stderr = (
-            os.fdopen(fd, mode, buffering=0) for fd, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb"))
-        )
+        self.stdin = os.fdopen(stdin, "wb", buffering=0)
+        self.stdout, self.stderr = os.fdopen(stdout, "rb", buffering=0), os.fdopen(stderr, "rb", buffering=0)
         self.report, self.pidfd, self.returncode, self.lock = report, pidfd, None, threading.Lock()
         report.setblocking(False)
-        self.pid = borders.field(
-            f"/proc/self/fdinfo/{pidfd}", r"Pid:\s+(\d+)"
-        )  # as seen here, outside; 0 if it has ended already
+        # as seen here, outside; 0 if it has ended already
+        self.pid = borders.field(f"/proc/self/fdinfo/{pidfd}", r"Pid:\s+(\d+)")
+        self.cgroup = None  # set by spawn
 
     def fileno(self):
         """Readable once the process has ended."""
@@ -65,7 +69,7 @@ class Agent:
         if self.poll() is None:
             select.select([self.report], [], [], timeout)
             if self.poll() is None:
-                raise subprocess.TimeoutExpired("agent", timeout)
+                raise subprocess.TimeoutExpired("agent", timeout or 0.0)
         return self.returncode
 
     def kill(self):
@@ -100,16 +104,8 @@ class Zygote:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.log = tempfile.TemporaryFile()
         with theirs:
-            line = bubblewrap.zygote_command(
-                [
-                    borders.python(),
-                    "-s",
-                    "-P",
-                    "-m",
-                    "course_lib.grading.sandbox.inside.agent_fork",
-                    str(theirs.fileno()),
-                ]
-            )
+            inside = "course_lib.grading.sandbox.inside.agent_fork"
+            line = bubblewrap.zygote_command([borders.python(), "-s", "-P", "-m", inside, str(theirs.fileno())])
             self.process = subprocess.Popen(
                 line,
                 pass_fds=(theirs.fileno(),),
@@ -139,9 +135,8 @@ class Zygote:
         report.settimeout(ANSWER)
         try:
             with theirs:
-                socket.send_fds(
-                    self.channel, [json.dumps({"uid": borders.box_uid()}).encode()], [*inside, theirs.fileno()]
-                )
+                request = json.dumps({"uid": borders.box_uid()}).encode()
+                socket.send_fds(self.channel, [request], [*inside, theirs.fileno()])
             said, fds, _, _ = socket.recv_fds(report, 64, 1)
             if not fds:
                 raise OSError("no answer")

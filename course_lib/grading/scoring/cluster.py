@@ -1,4 +1,5 @@
 """`course grade --scheduler ADDRESS`: the same jobs on the workers of a Dask cluster (https://distributed.dask.org).
+
 Each thread of a Dask worker keeps one grading process (worker.py) with its sandbox. Only paths and JSON travel; results
 come back as JSON and are written here, so there is one writer.
 
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 from course_lib.grading.records import store
-from course_lib.grading.scoring.jobs import ATTEMPTS, JOB_SECONDS, failed
+from course_lib.grading.scoring.jobs import ATTEMPTS, JOB_SECONDS, at_fault, failed
 from course_lib.grading.scoring.worker import DiskTrouble
 
 CONNECT = 10.0  # seconds to wait for a scheduler
@@ -89,15 +90,15 @@ def connect(address):
     try:
         return Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:
-        raise store.StoreError(
-            f"no Dask scheduler answers at {address} ({str(error).splitlines()[0][:120] or type(error).__name__}): "
-            "start it (`dask scheduler`), or leave --scheduler out"
-        ) from None
+        why = str(error).splitlines()[0][:120] or type(error).__name__
+        cure = "start it (`dask scheduler`), or leave --scheduler out"
+        raise store.StoreError(f"no Dask scheduler answers at {address} ({why}): {cure}") from None
 
 
 def run(jobs, address, done):
-    """Runs jobs [(job, job path, out)] on a cluster; done(result) as each is kept. Raises StoreError with one line
-    where it cannot go on.
+    """Runs jobs [(job, job path, out)] on a cluster; done(result) as each is kept.
+
+    Raises StoreError with one line where it cannot go on.
     """
     if not jobs:
         return
@@ -117,8 +118,9 @@ def run(jobs, address, done):
 
 
 def dispatch(client, address, jobs, done, shown):
-    """Hands out a few jobs at a time, so that workers which come later share in the rest. A job whose worker died or
-    refused goes to another one.
+    """Hands out a few jobs at a time, so that workers which come later share in the rest.
+
+    A job whose worker died or refused goes to another one.
     """
     from distributed import wait
 
@@ -128,10 +130,8 @@ def dispatch(client, address, jobs, done, shown):
             info = client.scheduler_info(n_workers=-1)["workers"]
             there = {where: entry["nthreads"] for where, entry in info.items() if where not in refused}
             if refused and not there:
-                raise store.StoreError(
-                    f"no worker of {address} can grade. "
-                    f"{'; '.join(f'{where}: {why}' for where, why in refused.items())[:600]}"
-                )
+                said = "; ".join(f"{where}: {why}" for where, why in refused.items())
+                raise store.StoreError(f"no worker of {address} can grade. {said[:600]}")
             if not there and not alone:
                 alone = True
                 print(f"there are no workers at {address} yet: waiting for them", file=sys.stderr)
@@ -139,11 +139,9 @@ def dispatch(client, address, jobs, done, shown):
                 job, job_path, out = waiting.pop()
                 attempts[out] = attempts.get(out, 0) + 1
                 only = {"workers": list(there)} if refused else {}
-                flying[
-                    client.submit(
-                        grade_there, job | {"attempt": attempts[out]}, *shown, JOB_SECONDS, pure=False, **only
-                    )
-                ] = (job, job_path, out)
+                work = job | {"attempt": attempts[out]}
+                future = client.submit(grade_there, work, *shown, JOB_SECONDS, pure=False, **only)
+                flying[future] = (job, job_path, out)
             finished = ready(client, wait, flying)
         except (OSError, RuntimeError) as error:
             raise store.StoreError(
@@ -161,19 +159,14 @@ def dispatch(client, address, jobs, done, shown):
                 waiting.append(work)
                 continue
             if "spec" in answer:
-                raise store.StoreError(
-                    f"the questions of {job['lab']} are at fault ({answer['spec']}): mend "
-                    f"course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for "
-                    f"{job['student']}"
-                )
+                raise at_fault(job, answer["spec"])
             result = answer.get("result") or failed(job, answer["trouble"])
             if result["status"] == "infra_error" and attempts[out] < ATTEMPTS:
                 waiting.insert(0, work)
                 continue
             if any(result[k] != job[k] for k in ("lab", "student", "submission_sha", "spec_sha")):
-                raise store.StoreError(
-                    f"{answer['where']} sent the result of another job: nothing was written for {job['student']}"
-                )
+                wrong = f"{answer['where']} sent the result of another job"
+                raise store.StoreError(f"{wrong}: nothing was written for {job['student']}")
             try:
                 result = store.keep_result(out, result)
             except OSError as error:
@@ -201,8 +194,6 @@ def ready(client, wait, futures):
 
 
 def answer_of(future):
-    """What grade_there gave, or its trouble: Dask has given the job to three workers and all of them died, or
-    course_lib is not there.
-    """
+    """What grade_there gave, or its trouble: three workers in turn have died of the job, or have no course_lib."""
     error = future.exception() if future.status == "error" else None
     return future.result() if error is None else {"trouble": f"{type(error).__name__}: {str(error)[:200]}"}

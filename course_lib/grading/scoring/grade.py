@@ -1,11 +1,13 @@
-"""`course grade LAB`: grades what is not graded yet, on a few long-lived workers here or on a Dask cluster. Resumable
-by looking at what is on disk.
+"""`course grade LAB`: grades what is not graded yet, on a few long-lived workers here or on a Dask cluster.
+
+Resumable by looking at what is on disk.
 """
 
 import argparse
 import os
 import sys
 import threading
+from collections import Counter
 
 from course_lib.grading.records import gradebook, policy, store
 from course_lib.grading.scoring.jobs import jobs_of, run_job
@@ -13,8 +15,9 @@ from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
 
 
 def run_here(jobs, workers, done):
-    """Runs jobs on so many workers of this machine; done(result) is called as each is finished. What ends it early
-    leaves the finished ones on disk.
+    """Runs jobs on so many workers of this machine; done(result) is called as each is finished.
+
+    What ends it early leaves the finished ones on disk.
     """
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -45,20 +48,15 @@ def run_here(jobs, workers, done):
 
 
 def run(lab, jobs, workers=None, scheduler=None, progress=True, words="grading"):
-    """Runs jobs, here or on a Dask cluster, with a bar that tells how long it will take. Raises StoreError, one line,
-    where it cannot go on.
+    """Runs jobs, here or on a Dask cluster, with a bar that tells how long it will take.
+
+    Raises StoreError, one line, where it cannot go on.
     """
     from tqdm import tqdm
 
     workers, count = max(1, workers or (os.cpu_count() or 2) // 2), [0]
-    with tqdm(
-        total=len(jobs),
-        desc=f"{words} {lab}",
-        unit="submission",
-        disable=not progress or not jobs,
-        file=sys.stderr,
-        smoothing=0.1,
-    ) as bar:
+    shown = {"desc": f"{words} {lab}", "unit": "submission", "file": sys.stderr, "smoothing": 0.1}
+    with tqdm(total=len(jobs), disable=not progress or not jobs, **shown) as bar:
 
         def done(result):
             count[0] += 1
@@ -71,14 +69,10 @@ def run(lab, jobs, workers=None, scheduler=None, progress=True, words="grading")
                 cluster.run(jobs, scheduler, done)
             elif jobs:
                 run_here(jobs, workers, done)
-        except DiskTrouble as trouble:
-            raise store.StoreError(
-                f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: make room, then run the same command again"
-            ) from None
-        except Trouble as trouble:
-            raise store.StoreError(
-                f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: run the same command again to go on"
-            ) from None
+        except (DiskTrouble, Trouble) as trouble:
+            full = isinstance(trouble, DiskTrouble)
+            cure = "make room, then run the same command again" if full else "run the same command again to go on"
+            raise store.StoreError(f"{trouble}. {count[0]} of {len(jobs)} are graded and kept: {cure}") from None
 
 
 def check_lab(lab, submitted):
@@ -89,8 +83,9 @@ def check_lab(lab, submitted):
 
 
 def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True, scheduler=None):
-    """Grades what is not graded yet. Returns {student: result, or None} of those who handed in. Raises NoSandbox before
-    touching anything.
+    """Grades what is not graded yet. Returns {student: result, or None} of those who handed in.
+
+    Raises NoSandbox before touching anything.
     """
     from course_lib.grading.sandbox import doctor
 
@@ -109,39 +104,18 @@ def table(lab, results):
     from rich.text import Text
 
     shown = Table(title=f"{lab}: {len(results)} submissions")
-    for column, side in (
-        ("student", "left"),
-        ("score", "right"),
-        ("of", "right"),
-        ("%", "right"),
-        ("to read", "right"),
-        ("status", "left"),
-        ("s", "right"),
-        ("remarks", "left"),
-    ):
-        shown.add_column(column, justify=side)
+    for column in ("student", "score", "of", "%", "to read", "status", "s", "remarks"):
+        shown.add_column(column, justify="left" if column in ("student", "status", "remarks") else "right")
     for student, result in sorted(results.items()):
         score, most, pending = store.totals(result)
         if score is None:
             row = ["–", "", "", "", result["status"] if result else "not graded", "", (result or {}).get("reason", "")]
         else:
-            kinds = {}
-            for flag in result["flags"]:
-                kinds[flag["kind"]] = kinds.get(flag["kind"], 0) + 1
-            bad = {}
-            for q in result["questions"]:
-                if q["status"] not in ("pass", "needs_review"):
-                    bad[q["status"]] = bad.get(q["status"], 0) + 1
-            remarks = ", ".join([f"{n} × {s}" for s, n in bad.items()] + [f"⚑ {k}" for k in kinds])
-            row = [
-                f"{score:.2f}",
-                f"{most:g}",
-                f"{100 * score / most:.0f}" if most else "",
-                f"{pending:g}",
-                result["status"],
-                f"{result.get('seconds', 0):.1f}",
-                remarks,
-            ]
+            bad = Counter(q["status"] for q in result["questions"] if q["status"] not in ("pass", "needs_review"))
+            flags = dict.fromkeys(f"⚑ {flag['kind']}" for flag in result["flags"])
+            remarks = ", ".join([*(f"{n} × {status}" for status, n in bad.items()), *flags])
+            share, seconds = f"{100 * score / most:.0f}" if most else "", f"{result.get('seconds', 0):.1f}"
+            row = [f"{score:.2f}", f"{most:g}", share, f"{pending:g}", result["status"], seconds, remarks]
         shown.add_row(Text(student), *(Text(cell) for cell in row))
     return shown
 

@@ -1,5 +1,6 @@
-"""A job of the grader: what it says, its file for its owner only, and how one worker gets it done, tried again where
-the machinery failed.
+"""A job of the grader: what it says, its file for its owner only, and how one worker gets it done.
+
+It is tried again where the machinery failed, never where a submission did.
 """
 
 import os
@@ -32,13 +33,8 @@ def jobs_of(lab, grades, submitted, spec=None):
             "seed": store.seed_for(key, lab, sha),
             "others": others,
         }
-        jobs.append(
-            (
-                job,
-                Path(grades, ".jobs", lab, f"{safe_name(student)}-{sha}.json"),
-                store.result_path(lab, student, sha, spec, grades),
-            )
-        )
+        job_path = Path(grades, ".jobs", lab, f"{safe_name(student)}-{sha}.json")
+        jobs.append((job, job_path, store.result_path(lab, student, sha, spec, grades)))
     return jobs
 
 
@@ -54,27 +50,29 @@ def write_job(job_path, job):
 
 def failed(job, trouble):
     """The result of a job whose process failed again and again: no score, tried again by the next run."""
-    result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")} | {
-        "schema": store.SCHEMA,
-        "status": "infra_error",
-        "questions": [],
-        "flags": [],
-    }
+    result = {k: job[k] for k in ("lab", "student", "submission_sha", "spec_sha")}
+    result |= {"schema": store.SCHEMA, "status": "infra_error", "questions": [], "flags": []}
     return clean(result | {"reason": f"the grading process failed {ATTEMPTS} times: {trouble}"})
 
 
+def at_fault(job, why):
+    """A StoreError: the questions themselves cannot be graded with."""
+    cure = f"mend course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for {job['student']}"
+    return store.StoreError(f"the questions of {job['lab']} are at fault ({why}): {cure}")
+
+
 def run_job(job, job_path, out, worker=None):
-    """One job on a worker (a fresh one of its own without), tried again on infra_error; a killed or hung worker is one,
-    too. Returns the result.
+    """One job on a worker (a fresh one of its own without); the result. A killed or hung worker is an infra_error, too.
 
     Raises DiskTrouble where nothing can be written, StoreError where the questions themselves are at fault.
     """
-    own = Worker(cold=True) if worker is None else None
+    own = worker is None
+    worker = worker or Worker(cold=True)
     try:
         for attempt in range(1, ATTEMPTS + 1):
             write_job(job_path, job | {"attempt": attempt})
             try:
-                (worker or own).grade(job_path, out, JOB_SECONDS)
+                worker.grade(job_path, out, JOB_SECONDS)
                 result = store.read_result(out)
                 trouble = "the result is not on disk" if result is None else result.get("reason")
                 if result is not None and result["status"] != "infra_error":
@@ -82,16 +80,12 @@ def run_job(job, job_path, out, worker=None):
                     return result
             except Trouble as reason:
                 trouble, result = str(reason), None
-                if worker is not None and worker.closed:
+                if worker.closed:
                     raise
             except DiskTrouble:
                 raise
             except store.StoreError as error:  # every submission would meet it
-                raise store.StoreError(
-                    f"the questions of {job['lab']} are at fault ({error}): mend "
-                    f"course_lib/questions/lab{job['lab']}.py, then run it again. Nothing was written for "
-                    f"{job['student']}"
-                ) from None
+                raise at_fault(job, error) from None
         if result is None:
             try:
                 result = store.keep_result(out, failed(job, trouble))
@@ -100,4 +94,4 @@ def run_job(job, job_path, out, worker=None):
         return result
     finally:
         if own:
-            own.stop()
+            worker.stop()

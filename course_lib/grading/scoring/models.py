@@ -1,4 +1,4 @@
-"""Handed-in models, on the trusted side: looked at as bytes first, loaded only if they fit the course's architecture."""
+"""Handed-in models, on the trusted side: looked at as bytes first, loaded only if they fit the architecture."""
 
 import json
 import math

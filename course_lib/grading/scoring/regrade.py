@@ -1,6 +1,6 @@
-"""`course regrade LAB --only QUESTION --reason TEXT`: grades one question anew, after its spec was mended. Shows who
-moves and by how much before anything is written.
+"""`course regrade LAB --only QUESTION --reason TEXT`: grades one question anew, after its spec was mended.
 
+Shows who moves and by how much before anything is written.
 The other questions keep their scores, and marks given by people stay. Each change is one line of
 grades/LAB/regrades.jsonl: who, from what to what, why, by whom, under which questions.
 """
@@ -25,8 +25,9 @@ def newest(lab, student, sha, grades):
 
 
 def to_regrade(lab, only, grades, submitted):
-    """([(student, sha, folder, the result that stands)], how many have none) of the attempts that count. StoreError for
-    a question that cannot be graded anew.
+    """([(student, sha, folder, the result that stands)], how many have none) of the attempts that count.
+
+    StoreError for a question that cannot be graded anew.
     """
     from course_lib.questions import core
 
@@ -46,8 +47,9 @@ def to_regrade(lab, only, grades, submitted):
 
 
 def merged(lab, old, fresh, only, note):
-    """The result that stands with one question (and its flags) taken from a fresh one, in the order of the lab. The
-    rest of it is carried over.
+    """The result that stands with one question (and its flags) taken from a fresh one, in the order of the lab.
+
+    The rest of it is carried over.
     """
     from course_lib.questions import core
 
@@ -56,15 +58,8 @@ def merged(lab, old, fresh, only, note):
     questions = sorted(rows.values(), key=lambda q: order.index(q["id"]) if q["id"] in order else len(order))
     kept = {k: v for k, v in old.items() if k not in ("spec_sha", "seed", "questions", "regraded")}
     kept["flags"] = old["flags"] + [f for f in fresh["flags"] if f not in old["flags"]]
-    return store.validate(
-        kept
-        | {
-            "spec_sha": fresh["spec_sha"],
-            "seed": fresh.get("seed"),
-            "questions": questions,
-            "regraded": [*old.get("regraded", []), note],
-        }
-    )
+    kept |= {"spec_sha": fresh["spec_sha"], "seed": fresh.get("seed"), "questions": questions}
+    return store.validate(kept | {"regraded": [*old.get("regraded", []), note]})
 
 
 def question_of(result, only):
@@ -72,36 +67,23 @@ def question_of(result, only):
 
 
 def moves_table(lab, only, moves):
-    """A rich Table of those whose points change; moves: [(student, before, after, max)], before None where the question
-    is new.
-    """
+    """A rich Table of those whose points change; moves: [(student, before or None, after, max)]."""
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(title=f"{lab}, {only}: {len(moves)} would move")
-    for column, side in (
-        ("student", "left"),
-        ("before", "right"),
-        ("after", "right"),
-        ("by", "right"),
-        ("of", "right"),
-    ):
-        shown.add_column(column, justify=side)
+    for column in ("student", "before", "after", "by", "of"):
+        shown.add_column(column, justify="left" if column == "student" else "right")
     for student, before, after, most in moves:
-        shown.add_row(
-            Text(student),
-            "–" if before is None else f"{before:.2f}",
-            f"{after:.2f}",
-            f"{after - (before or 0):+.2f}",
-            f"{most:g}",
-        )
+        was = "–" if before is None else f"{before:.2f}"
+        shown.add_row(Text(student), was, f"{after:.2f}", f"{after - (before or 0):+.2f}", f"{most:g}")
     return shown
 
 
 def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True):
-    """Grades one question anew for all who have a grade. agree(moves) -> bool decides whether it is written. Returns
-    the moves, or None where it was not.
+    """Grades one question anew for all who have a grade. Returns the moves, or None where it was not written.
 
+    agree(moves) -> bool decides whether it is.
     Nothing in the store changes before `agree`; killed at any moment and run again it goes on, and what was written
     already does not move twice.
     """
@@ -166,18 +148,14 @@ def write(lab, only, reason, changes, grades):
             "before": before,
             "after": after,
         }
-        result, path = (
-            merged(lab, old, fresh, only, note),
-            store.result_path(lab, student, sha, fresh["spec_sha"], grades),
-        )
+        result = merged(lab, old, fresh, only, note)
+        path = store.result_path(lab, student, sha, fresh["spec_sha"], grades)
         store.append_line(Path(grades, lab, "regrades.jsonl"), {"student": student, "submission_sha": sha, **note})
         try:
             store.write_json(path, result)
         except OSError as error:
-            raise store.StoreError(
-                f"cannot write {path} ({error.strerror or error}): make room, then run the same command again; who was "
-                "written before stays so"
-            ) from None
+            cure = "make room, then run the same command again; who was written before stays so"
+            raise store.StoreError(f"cannot write {path} ({error.strerror or error}): {cure}") from None
 
 
 def main(argv=None):

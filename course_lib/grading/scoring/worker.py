@@ -1,8 +1,8 @@
-"""A long-lived trusted process that grades job after job: torch and the questions are imported once, the sandbox's
-zygote boots once.
+"""A long-lived trusted process that grades job after job: torch is imported once, the sandbox's zygote boots once.
 
-    python -m course_lib.grading.scoring.worker [--cold]        a line in: {"job": PATH, "out": PATH}; a line out:
-    {"status": …} or {"spec": …} or {"disk": …}
+    python -m course_lib.grading.scoring.worker [--cold]
+
+A line in: {"job": PATH, "out": PATH}; a line out: {"status": …} or {"spec": …} or {"disk": …}.
 
 It ends when its standard input does, so it never outlives the grader that started it. `Worker` is the grader's end of
 the pipes.
@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
@@ -80,19 +81,22 @@ def sandboxes(cold):
     from course_lib.grading.sandbox.zygote import Zygote
 
     try:
-        zygote = contextlib.nullcontext() if cold else Zygote()
+        zygote = None if cold else Zygote()
     except (OSError, borders.NoSandbox) as reason:  # slower, not wrong
         print(f"{reason}: every submission starts a sandbox of its own", file=sys.stderr, flush=True)
-        zygote = contextlib.nullcontext()
+        zygote = None
+    if zygote is None:
+        yield None
+        return
 
     def spawn():
         try:
-            return warm.spawn()
+            return zygote.spawn()
         except OSError:  # it has died: the next call boots another
-            return warm.spawn()
+            return zygote.spawn()
 
-    with zygote as warm:
-        yield warm and spawn
+    with zygote:
+        yield spawn
 
 
 def prepare(spawn):
@@ -147,24 +151,19 @@ class Worker:
 
     program = (sys.executable, "-m", "course_lib.grading.scoring.worker")
 
+    process: Any  # a subprocess.Popen with pipes; None while there is none
+
     def __init__(self, cold=False):
         self.cold, self.process, self.jobs, self.closed, self.most = cold, None, 0, False, 0
 
     def start(self):
-        root = str(ROOT)
-        path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
-        env = os.environ | {
-            "OMP_NUM_THREADS": "1",
-            "OMP_WAIT_POLICY": "passive",
-            "TOKENIZERS_PARALLELISM": "false",
-            "PYTHONPATH": path,
-        }
-        self.log = tempfile.TemporaryFile()
+        path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p)
+        threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
+        env = os.environ | threads | {"PYTHONPATH": path}
+        self.log, pipe = tempfile.TemporaryFile(), subprocess.PIPE
         line = [*self.program, *(["--cold"] if self.cold else [])]
-        self.process, self.jobs = (
-            subprocess.Popen(line, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0),
-            0,
-        )
+        self.process = subprocess.Popen(line, env=env, stdin=pipe, stdout=pipe, stderr=self.log, bufsize=0)
+        self.jobs = 0
 
     def stop(self):
         """Kills the process; the sandbox dies with it."""
@@ -172,7 +171,8 @@ class Worker:
         if process is not None:
             process.kill()
             process.wait()
-            process.stdin.close(), process.stdout.close(), self.log.close()
+            for end in (process.stdin, process.stdout, self.log):
+                end.close()
 
     def close(self):
         """Stops for good, from any thread: whoever waits in `grade` gets Trouble and cleans up."""
@@ -187,13 +187,14 @@ class Worker:
         return lines[-1][-300:] if lines else ""
 
     def grade(self, job_path, out, seconds):
-        """Has one job graded; its result is then at `out`. Raises Trouble (try again), DiskTrouble, or StoreError for
-        questions that are at fault.
+        """Has one job graded; its result is then at `out`.
+
+        Raises Trouble (try again), DiskTrouble, or StoreError for questions that are at fault.
         """
-        if self.process is not None and (
-            self.process.poll() is not None or self.jobs >= JOBS or self.resident() > MEMORY
-        ):
-            self.stop()
+        if self.process is not None:
+            ended = self.process.poll() is not None
+            if ended or self.jobs >= JOBS or self.resident() > MEMORY:
+                self.stop()
         if self.closed:
             raise Trouble("stopped")
         if self.process is None:
@@ -209,12 +210,7 @@ class Worker:
                     raise Trouble(f"no result within {seconds:g} s")
                 part = os.read(process.stdout.fileno(), 65536)
                 if not part:
-                    code = process.wait()
-                    words = "" if self.closed else self.last_words()
-                    self.stop()
-                    raise Trouble(
-                        f"the grading process died ({signal.Signals(-code).name if code < 0 else f'exit status {code}'}){f': {words}' if words else ''}"
-                    )
+                    raise self.death()
                 answer += part
         except OSError as error:  # its pipe broke
             self.stop()
@@ -226,6 +222,13 @@ class Worker:
             raise DiskTrouble(answer["disk"])
         self.most = max(self.most, self.resident())
         return answer
+
+    def death(self):
+        """A Trouble: how the process has ended, and its last words."""
+        code, words = self.process.wait(), "" if self.closed else self.last_words()
+        self.stop()
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return Trouble(f"the grading process died ({how}){words and ': '}{words}")
 
     def resident(self):
         """Bytes of memory of the process and all below it, pages that several share counted once."""
