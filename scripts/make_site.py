@@ -4,8 +4,8 @@ network is needed, to build or to read.
     python scripts/make_site.py [--out FOLDER]       one line a problem, exit 1 if there is any: a broken link,
                                                      something fetched from elsewhere, a solution that shows
 
-Pages: start with the lab cards (from README), the labs, results, glossary (docs/site/glossary.md), the instructors' and
-authors' guides, and the library's docstrings.
+Pages: start with the lab cards (from README), the labs, results, every page of docs/, glossary (docs/site/glossary.md),
+the instructors' and authors' guides, and the library's docstrings.
 """
 
 import argparse
@@ -29,14 +29,22 @@ from course_lib.platform import COURSE_REF, COURSE_REPO  # noqa: E402
 
 GITHUB = f"https://github.com/{COURSE_REPO}/blob/{COURSE_REF}"
 COLAB = f"https://colab.research.google.com/github/{COURSE_REPO}/blob/{COURSE_REF}"
-PAGES = {"README.md": "index.md", "INSTRUCTORS.md": "instructors.md", "CONTRIBUTING.md": "contributing.md"}
+GUIDES = [path.stem for path in sorted((ROOT / "docs").glob("*.md"))]
+PAGES = {  # file of the repository: its page here
+    "README.md": "index.md",
+    "docs/results/README.md": "results.md",
+    **{f"docs/{guide}.md": f"{guide}.md" for guide in GUIDES},
+    "INSTRUCTORS.md": "instructors.md",
+    "CONTRIBUTING.md": "contributing.md",
+}
 PACKAGES = {  # a page each; the labs' questions are left out, for their docstrings speak of answers
-    "Set-up and artefacts": ["platform.py", "artifacts.py", "questions/core.py", "questions/notebook.py"],
+    "Notebook": ["platform.py", "notebook/*.py", "questions/core.py"],
     "Stages": ["stages/*.py"],
     "Evaluation": ["evaluation/*.py"],
     "Widgets": ["widgets/*.py"],
     "World": ["world/*.py"],
-    "Grading": ["grading/*.py"],
+    "Grading": ["grading/*/*.py"],
+    "Authoring and benches": ["authoring/*.py", "bench/*.py", "tour/*.py", "train.py"],
 }
 
 
@@ -124,26 +132,27 @@ def text_of(output) -> str:
     return output.get("text") or data.get("text/plain") or re.sub(r"<[^>]+>", " ", data.get("text/html", ""))
 
 
-def relinked(markdown: str) -> str:
-    """Links to files of the repository: to their page here if they have one, else to GitHub; pictures go to
-    build/site's own copies.
-    """
+def relinked(markdown: str, file: str = "README.md") -> str:
+    """The links in `file` of the repository lead to a page here if there is one, else to GitHub; pictures to
+    build/site's own copies."""
 
     def to(found):
         picture, words, target = found[1], found[2], found[3]
         if re.match(r"\w+:|#", target):
             return found[0]
+        path, hash_, place = target.partition("#")
+        path = os.path.normpath(Path(file).parent / path)
         if picture:
-            return f"![{words}]({Path(target).name})"
-        lab = re.fullmatch(r"labs/(\w+)\.ipynb", target)
-        return f"[{words}]({f'labs/{lab[1]}.ipynb' if lab else PAGES.get(target) or f'{GITHUB}/{target}'})"
+            return f"![{words}]({Path(path).name})"
+        here = path if re.fullmatch(r"labs/\w+\.ipynb", path) else PAGES.get(path) or f"{GITHUB}/{path}"
+        return f"[{words}]({here}{hash_}{place})"
 
     return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", to, markdown)
 
 
-def part(markdown: str, heading: str) -> str:
-    """The text under a heading of the second level."""
-    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", markdown, re.M | re.S)[1].strip()
+def page_of(file: str) -> str:
+    """A file of the repository as a page of the site."""
+    return relinked((ROOT / file).read_text(encoding="utf-8"), file)
 
 
 def lab_rows(readme: str) -> list[dict]:
@@ -172,8 +181,9 @@ def glossary(markdown: str, rows: list[dict]) -> str:
     )
 
 
-def index_page(readme: str, rows: list[dict], picture: str) -> str:
-    intro = readme.split("\n\n")[1]
+def index_page(readme: str, rows: list[dict]) -> str:
+    """README down to its labs, these as cards, and the contents."""
+    opening = relinked(readme.partition("\n## Labs\n")[0]).strip()
     cards = "\n".join(
         f"""\
 :::{{grid-item-card}} {row["number"]} · {row["title"]}
@@ -189,13 +199,11 @@ def index_page(readme: str, rows: list[dict], picture: str) -> str:
         for row in rows
     )
     listed = "\n".join(f"labs/{row['lab']}" for row in rows)
-    return f"""# Littlebrook
+    guides = "\n".join(GUIDES)
+    return f"""{opening}
 
-{intro}
-
-{picture}
-
-{relinked(part(readme, "Start"))}
+![The map of the course, a training curve that meets its limit, the red-team console, a check card and a heat map of \
+tokens](course.png)
 
 ## The labs
 
@@ -219,6 +227,7 @@ Each card: minutes on two cores, points of 100, and the number you should see at
 :caption: About
 
 results
+{guides}
 glossary
 instructors
 contributing
@@ -301,7 +310,8 @@ def api_pages() -> dict[str, str]:
     listed = "\n".join(name.removesuffix(".md") for name in pages)
     pages["index.md"] = f"""# The library
 
-What `course_lib` offers, from its docstrings. The axes of tensors have [letters](../contributing.md): `B` batch, `T` tokens, `V` vocabulary, `D` width, and so on.
+What `course_lib` offers, from its docstrings. The axes of tensors have [letters](../contributing.md): `B` batch,
+`T` tokens, `V` vocabulary, `D` width, and so on.
 A notebook needs five names of it: `setup`, `check`, `submit`, `load_stage`, `save_stage`.
 
 ```{{toctree}}
@@ -398,17 +408,12 @@ def write_pages(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
     notebooks = {row["lab"]: nbformat.read(ROOT / "solutions" / f"{row['lab']}.ipynb", as_version=4) for row in rows}
     for lab, notebook in notebooks.items():
         nbformat.write(lab_page(notebook, lab), folder / "labs" / f"{lab}.ipynb")
-    pictures = re.findall(r"!\[[^\]]*\]\(docs/[^)]+\)", readme)
-    texts_of = {
-        "index.md": index_page(readme, rows, relinked(pictures[0])),
-        "results.md": f"# Results\n\n{relinked(part(readme, 'Results'))}\n\n## The "
-        f"tour\n\n{relinked(part(readme, 'The tour'))}\n\n## After each lab you "
-        f"can\n\n{lab_cards_page(rows, notebooks)}\n",
+    texts_of = {page: page_of(file) for file, page in PAGES.items()} | {
+        "index.md": index_page(readme, rows),
         "glossary.md": glossary((folder / "glossary.md").read_text(encoding="utf-8"), rows),
-        "instructors.md": relinked((ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")),
-        "contributing.md": relinked((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")),
         **{f"api/{name}": text for name, text in api_pages().items()},
     }
+    texts_of["results.md"] += f"\n## After each lab you can\n\n{lab_cards_page(rows, notebooks)}\n"
     for name, text in texts_of.items():
         (folder / name).write_text(text, encoding="utf-8")
     return {lab: secrets_of(notebook) for lab, notebook in notebooks.items()}

@@ -1,5 +1,5 @@
-"""`make pictures`: the pictures of README, docs/lifecycle.png and docs/course.png, from the course's own models and its
-executed notebooks.
+"""`make pictures`: README's map, docs/lifecycle.png, and what a student sees, docs/course.png, from the course's own
+models and its executed notebooks.
 
 docs/course.png is a page of the widgets' own HTML, made anew from shipped models, and of the curve that lab 02's
 executed notebook has drawn, seen by Chromium.
@@ -22,7 +22,7 @@ import nbformat  # noqa: E402
 
 from course_lib.evaluation.instructions import respond  # noqa: E402
 from course_lib.evaluation.rlhf import learned_reward  # noqa: E402
-from course_lib.notebook import card
+from course_lib.notebook import card  # noqa: E402
 from course_lib.questions import core  # noqa: E402
 from course_lib.stages.artifacts import load_stage  # noqa: E402
 from course_lib.stages.tokenizer import load_tokenizer  # noqa: E402
@@ -30,10 +30,17 @@ from course_lib.widgets import heatmap, lifecycle, redteam  # noqa: E402
 from course_lib.world import village  # noqa: E402
 
 CSS = """
-body { margin: 0; padding: 28px; width: 1344px; background: #f2f5f3; color: #16221b; font: 15px/1.4 "DejaVu Sans", system-ui, sans-serif }
-main { display: grid; grid-template-columns: 1fr 1fr; gap: 20px } section { background: #fff; border: 1px solid #cfd9d3; border-radius: 12px; padding: 16px 20px }
-.wide { grid-column: 1 / 3 } h2 { margin: 0 0 10px; font-size: 17px; color: #1d6a46 } h2 small { color: #4d5b53; font-weight: normal; font-size: 14px } img { width: 100% } details { display: none } section .lb-tokens::after { display: none }
-.wide div { max-width: none !important } .wide svg { max-width: 1080px !important; display: block; margin: 0 auto }
+body { margin: 0; padding: 28px; width: 1344px; background: #f2f5f3; color: #16221b;
+       font: 15px/1.4 "DejaVu Sans", system-ui, sans-serif }
+main { display: grid; grid-template-columns: 1fr 1fr; gap: 20px }
+section { background: #fff; border: 1px solid #cfd9d3; border-radius: 12px; padding: 16px 20px }
+h2 { margin: 0 0 10px; font-size: 17px; color: #1d6a46 }
+h2 small { color: #4d5b53; font-weight: normal; font-size: 14px }
+img { width: 100% }
+details, section .lb-tokens::after { display: none }
+.wide { grid-column: 1 / 3 }
+.wide div { max-width: none !important }
+.wide svg { max-width: 1080px !important; display: block; margin: 0 auto }
 """
 
 

@@ -57,6 +57,22 @@ def test_cards_are_readmes_labs():
     assert all(len(make_site.objectives(notebook(row["lab"]))) >= 3 for row in rows)
 
 
+def test_links_are_followed_from_where_they_stand():
+    linked = "[a](../journal.md#x) [b](dpo-laptop.json) [c](https://example.org/d) ![e](../tour.png) [f](#g)"
+    assert make_site.relinked(linked, "docs/results/README.md") == (
+        f"[a](journal.md#x) [b]({make_site.GITHUB}/docs/results/dpo-laptop.json) [c](https://example.org/d) "
+        "![e](tour.png) [f](#g)"
+    )
+    assert make_site.relinked("[a](labs/00_start_here.ipynb) [b](docs/results/README.md)") == (
+        "[a](labs/00_start_here.ipynb) [b](results.md)"
+    )
+
+
+def test_every_part_of_the_library_is_there():
+    library = ROOT / "course_lib"
+    assert [p for patterns in make_site.PACKAGES.values() for p in patterns if not any(library.glob(p))] == []
+
+
 def test_docstrings_are_words_and_not_markup():
     assert make_site.prose("The mean of *B rows, `x_i` at least_once, $5 <b> [a](b)\n\n    code *here*") == (
         "The mean of \\*B rows, `x_i` at least\\_once, \\$5 \\<b\\> \\[a\\](b)\n\n```text\ncode *here*\n```"
