@@ -29,7 +29,7 @@ grade-demo:   ## build a small class, grade it, print the table
 	@bash scripts/install.sh lab grade dev
 	@.venv/bin/python -m course_lib.bench.demo $(ARGS)
 
-bench:        ## print a measured figure of README (NAME=pretrain, ARGS=--json)
+bench:        ## print a measured figure of docs/results (NAME=pretrain, ARGS=--json)
 	@bash scripts/install.sh lab grade dev
 	@.venv/bin/course bench $(NAME) $(ARGS)
 

