@@ -33,7 +33,7 @@ bench:        ## print a measured figure of docs/results (NAME=pretrain, ARGS=--
 	@bash scripts/install.sh lab grade dev
 	@.venv/bin/course bench $(NAME) $(ARGS)
 
-tour:         ## the whole life-cycle in one run, half an hour: a table, and a page to look at (ARGS="--size tiny": two minutes)
+tour:         ## the whole life-cycle in one run, half an hour: a table, and a page to look at (ARGS="--size tiny": half a minute)
 	@bash scripts/install.sh lab
 	@.venv/bin/course tour $(ARGS)
 
