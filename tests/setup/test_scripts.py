@@ -144,6 +144,7 @@ def test_make_lists_its_verbs(course):
         "help",
         "lab",
         "test",
+        "lint",
         "build",
         "check",
         "grade-demo",
