@@ -1,19 +1,17 @@
-"""solutions/NN_name.py, the one source of a lab, to labs/NN_name.ipynb (student) and solutions/NN_name.ipynb
-(executed).
+"""solutions/NN_name.py, the one source of a lab, to labs/NN_name.ipynb (student) and solutions/NN_name.ipynb, executed
 
-    course build [LAB ...]            make what is missing or older than its source; runs the solution at size
-                                      $COURSE_SIZE
-    course build [LAB ...] --force    run the solutions again all the same (course_lib has changed)
-    course build [LAB ...] --keep-outputs   run nothing: keep the stored outputs where code cells differ in import lines
-                                            only, refuse elsewhere
-    course build [LAB ...] --check    change nothing; one line for each thing that is wrong, exit 1 if there is any
-    course build --badges             put COURSE_REPO and COURSE_REF into badges and set-up cells and run nothing; for a
-                                      fork, and for a release
+    course build [LAB ...]          make what is missing or older than its source; solutions run at size $COURSE_SIZE
+    course build [LAB ...] --force  run the solutions again all the same (course_lib has changed)
+    course build [LAB ...] --keep-outputs
+                                    run nothing: keep the stored outputs where code cells differ in import lines only,
+                                    refuse elsewhere
+    course build [LAB ...] --check  change nothing; one line for each thing that is wrong, exit 1 if there is any
+    course build --badges           put COURSE_REPO and COURSE_REF into badges and set-up cells, and run nothing: for a
+                                    fork, and for a release
 
 The source is jupytext percent. A cell is told by its first line: `# SETUP` (its text comes from here), `# EXERCISE id`,
-`# LONG`
-(training: graders skip it), `<!-- WRITTEN id -->`; `check("id")` alone is a check. Between `### BEGIN SOLUTION` and
-`### END SOLUTION` stands what students write.
+`# LONG` (training: graders skip it), `<!-- WRITTEN id -->`; `check("id")` alone is a check. Between the lines
+`### BEGIN SOLUTION` and `### END SOLUTION` stands what students write.
 """
 
 import argparse
@@ -29,6 +27,8 @@ from course_lib.authoring.source import convert
 from course_lib.platform import COURSE_REF, COURSE_REPO, ROOT, CourseError, write_atomic
 
 LIMIT = 1_000_000  # bytes of one notebook file; GitHub shows no more
+BADGES = re.compile(rb"(colab\.research\.google\.com/github/)[\w./-]+?(/(?:labs|solutions)/\w+\.ipynb)")
+INSTALLS = re.compile(rb"(littlebrook-course @ git\+https://github\.com/)[\w./-]+@[\w./-]+")
 
 
 def build(lab, root, check=False, force=False, keep=False, questions=None):
@@ -52,9 +52,22 @@ def build(lab, root, check=False, force=False, keep=False, questions=None):
             executed = keep_outputs(solution_path, solution) if keep else execute(solution, lab)
             solution_path.write_text(nbformat.writes(executed) + "\n", encoding="utf-8")
     sizes = {path: path.stat().st_size for path in (student_path, solution_path) if path.exists()}
-    return problems + [
-        f"{path.name} has {size} bytes, more than {LIMIT}" for path, size in sizes.items() if size > LIMIT
-    ]
+    large = [f"{path.name} has {size} bytes, more than {LIMIT}" for path, size in sizes.items() if size > LIMIT]
+    return problems + large
+
+
+def same_for_assistants(root, check=False):
+    """labs/CLAUDE.md is labs/AGENTS.md under the other name that assistants look for: copies it, or checks the copy.
+    Returns the problems, one line each.
+    """
+    rules, copy = root / "labs" / "AGENTS.md", root / "labs" / "CLAUDE.md"
+    wanted = rules.read_bytes() if rules.exists() else None
+    if wanted is None or (copy.exists() and copy.read_bytes() == wanted):
+        return []
+    if check:
+        return ["it is not the same as labs/AGENTS.md: run `course build`"]
+    write_atomic(copy, wanted)
+    return []
 
 
 def rebadge(root, repo, ref):
@@ -68,16 +81,8 @@ def rebadge(root, repo, ref):
     changed = []
     for path in [*sorted(root.glob("labs/*.ipynb")), *sorted(root.glob("solutions/*.ipynb")), root / "README.md"]:
         old = path.read_bytes()
-        new = re.sub(
-            rb"(colab\.research\.google\.com/github/)[\w./-]+?(/(?:labs|solutions)/\w+\.ipynb)",
-            rb"\g<1>%s/blob/%s\2" % (repo.encode(), ref.encode()),
-            old,
-        )
-        new = re.sub(
-            rb"(littlebrook-course @ git\+https://github\.com/)[\w./-]+@[\w./-]+",
-            rb"\g<1>%s@%s" % (repo.encode(), ref.encode()),
-            new,
-        )
+        new = BADGES.sub(rb"\g<1>%s/blob/%s\2" % (repo.encode(), ref.encode()), old)
+        new = INSTALLS.sub(rb"\g<1>%s@%s" % (repo.encode(), ref.encode()), new)
         if new != old:
             write_atomic(path, new)
             changed.append(path)
@@ -89,41 +94,36 @@ def main(argv=None):
         prog="course build", description="Make or check the notebooks of the labs from solutions/*.py"
     )
     parser.add_argument("labs", nargs="*", metavar="LAB")
-    parser.add_argument("--check", action="store_true", help="change nothing, say what is wrong")
-    parser.add_argument("--force", action="store_true", help="run the solutions again")
-    parser.add_argument(
-        "--keep-outputs",
-        action="store_true",
-        help="run nothing: keep the stored outputs where only imports and words have changed",
-    )
-    parser.add_argument(
-        "--badges", action="store_true", help="put COURSE_REPO and COURSE_REF into badges and set-up cells, run nothing"
-    )
+    for option, effect in {
+        "--check": "change nothing, say what is wrong",
+        "--force": "run the solutions again",
+        "--keep-outputs": "run nothing: keep the stored outputs where only imports and words have changed",
+        "--badges": "put COURSE_REPO and COURSE_REF into badges and set-up cells, run nothing",
+    }.items():
+        parser.add_argument(option, action="store_true", help=effect)
     options = parser.parse_args(argv)
     root = Path.cwd() if Path("solutions").is_dir() else ROOT
     sources = {path.stem: path for path in sorted((root / "solutions").glob("[0-9][0-9]_*.py"))}
     unknown = [lab for lab in options.labs if lab not in sources]
     if unknown or not sources:
-        print(
-            f"course build: no solutions/{(unknown or ['*'])[0]}.py here; labs: "
-            f"{', '.join(sources) or 'none, is this the course folder?'}",
-            file=sys.stderr,
-        )
+        there = ", ".join(sources) or "none, is this the course folder?"
+        print(f"course build: no solutions/{(unknown or ['*'])[0]}.py here; labs: {there}", file=sys.stderr)
         return 2
     if options.badges:
         print(f"{len(rebadge(root, COURSE_REPO, COURSE_REF))} files now lead to {COURSE_REPO} at {COURSE_REF}")
         return 0
-    wrong = 0
+    problems = same_for_assistants(root, options.check)
+    wrong = len(problems)
+    for problem in problems:
+        print(f"labs/CLAUDE.md: {problem}")
     for lab in options.labs or sources:
         try:
             problems = build(lab, root, options.check, options.force, options.keep_outputs)
         except (CourseError, LookupError) as error:
             problems = [str(error)]
         wrong += len(problems)
-        print(
-            "\n".join(f"{lab}: {problem}" for problem in problems)
-            or f"{lab}: {'in order' if options.check else 'built'}"
-        )
+        for line in problems or ["in order" if options.check else "built"]:
+            print(f"{lab}: {line}")
     return int(wrong > 0)
 
 

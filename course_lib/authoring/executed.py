@@ -21,13 +21,7 @@ def execute(notebook, lab, timeout=7200):
     with tempfile.TemporaryDirectory() as folder:
         nbformat.write(notebook, Path(folder, f"{lab}.ipynb"))
         here = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        environment = {
-            **os.environ,
-            "COURSE_WORK": f"{folder}/work",
-            "PYTHONWARNINGS": "ignore",
-            "PYTHONPATH": here,
-            **real_model(),
-        }
+        own = {"COURSE_WORK": f"{folder}/work", "PYTHONWARNINGS": "ignore", "PYTHONPATH": here}
         client = NotebookClient(
             notebook,
             timeout=timeout,
@@ -38,29 +32,31 @@ def execute(notebook, lab, timeout=7200):
             resources={"metadata": {"path": folder}},
         )
         try:
-            client.execute(env=environment)
+            client.execute(env={**os.environ, **own, **real_model()})
         except (CellExecutionError, CellTimeoutError) as error:
             plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without IPython's colours
             raise CourseError(f"the solution notebook stops: {plain.strip().splitlines()[-1]}") from error
-        for cell in (c for c in notebook.cells if c.cell_type == "code"):
-            for (
-                output
-            ) in cell.outputs:  # a widget without its live state shows nothing; the static page that came with it does
-                if "text/html" in output.get("data", {}):
-                    output.data.pop("application/vnd.jupyter.widget-view+json", None)
-            kept = [
-                o
-                for o in cell.outputs
-                if o.get("name") != "stderr" and not any("widget-view" in mime for mime in o.get("data", {}))
-            ]
-            for output in kept:
-                if output.output_type == "stream":
-                    output.text = "\n".join(
-                        line.rsplit("\r", 1)[-1] for line in output.text.replace(folder, ".").split("\n")
-                    )
-            cell.outputs = kept
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = lasting(cell.outputs, folder)
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
+
+
+def lasting(outputs, folder):
+    """The outputs that are the same in every run. folder: the temporary one, whose name is left out."""
+    kept = []
+    for output in outputs:
+        if "text/html" in output.get("data", {}):
+            # a widget without its live state shows nothing; the static page that came with it does
+            output.data.pop("application/vnd.jupyter.widget-view+json", None)
+        if output.get("name") == "stderr" or any("widget-view" in mime for mime in output.get("data", {})):
+            continue
+        if output.output_type == "stream":
+            lines = output.text.replace(folder, ".").split("\n")
+            output.text = "\n".join(line.rsplit("\r", 1)[-1] for line in lines)  # of a progress bar its last state
+        kept.append(output)
+    return kept
 
 
 def real_model():
@@ -75,9 +71,7 @@ def real_model():
 
 def source_cells(notebook):
     """What of a notebook comes from its source: everything but outputs."""
-    return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells], {
-        k: v for k, v in notebook.metadata.items()
-    }
+    return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells], dict(notebook.metadata)
 
 
 def is_current(path, wanted):
@@ -91,47 +85,52 @@ def is_current(path, wanted):
     if not all(c.execution_count for c in code) or any(o.output_type == "error" for c in code for o in c.outputs):
         return f"{path.name} was not executed to the end without an error: run `course build --force`"
     if any(NOT_HERE.split(",")[0] in o.get("text", "") for c in code for o in c.outputs):
-        return (
-            f"{path.name} was executed without the real model: run `course smollm2`, then `course build {path.stem} "
-            "--force`"
-        )
+        rebuild = f"run `course smollm2`, then `course build {path.stem} --force`"
+        return f"{path.name} was executed without the real model: {rebuild}"
     return None
 
 
 def without_imports(text):
-    """(lines of a code cell that are no part of an import statement, the names that its imports bind). IPython's own
-    lines are kept as they are.
+    """(lines of a code cell on which nothing but an import stands left out, the names that its imports bind). IPython's
+    own lines are kept as they are.
     """
-    plain = "\n".join("" if line.lstrip().startswith(("!", "%")) else line for line in text.split("\n"))
-    imports = [node for node in ast.walk(ast.parse(plain)) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    gone = {line for node in imports for line in range(node.lineno, node.end_lineno + 1)}
-    names = {alias.asname or alias.name for node in imports for alias in node.names}
-    return [line for number, line in enumerate(text.split("\n"), 1) if number not in gone], names
+    plain = re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", text)
+    imports, others, names = set(), set(), set()
+    for node in ast.walk(ast.parse(plain)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.stmt):
+            others |= {node.lineno} if hasattr(node, "body") else {node.lineno, node.end_lineno}
+    lines = enumerate(text.split("\n"), 1)
+    return [line for number, line in lines if number not in imports - others], names
 
 
 def keep_outputs(path, wanted):
     """`wanted` with the outputs of the executed notebook at `path`: for a change that moves imports or mends words, and
     could change no output.
 
-    CourseError where a code cell differs in more than its import lines."""
+    CourseError where a code cell differs in more than its import lines.
+    """
+    rebuild = f"run `course build {path.stem}`"
     if not path.exists():
-        raise CourseError(f"{path.name} is missing, so there are no outputs to keep: run `course build {path.stem}`")
+        raise CourseError(f"{path.name} is missing, so there are no outputs to keep: {rebuild}")
     have = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     code = [cell for cell in wanted.cells if cell.cell_type == "code"]
     if len(have) != len(code):
-        raise CourseError(
-            f"{path.name} has {len(have)} code cells and its source {len(code)}: its outputs cannot be kept, run "
-            f"`course build {path.stem}`"
-        )
+        numbers = f"{path.name} has {len(have)} code cells and its source {len(code)}"
+        raise CourseError(f"{numbers}: its outputs cannot be kept, {rebuild}")
+    bound, wanted_bound = set(), set()  # over all cells: an import may move from one to another
     for old, new in zip(have, code):
-        if old.source != new.source and without_imports(old.source) != without_imports(new.source):
-            line = next(
-                (b for a, b in zip(old.source.split("\n"), new.source.split("\n")) if a != b),
-                new.source.split("\n")[-1],
-            )
-            raise CourseError(
-                f"{path.name}: a cell differs in more than its imports ({line.strip()!r}): its outputs cannot be kept, "
-                f"run `course build {path.stem}`"
-            )
+        if old.source != new.source:
+            (before, names), (after, new_names) = without_imports(old.source), without_imports(new.source)
+            bound, wanted_bound = bound | names, wanted_bound | new_names
+            if before != after:
+                line = next((b for a, b in zip(before, after) if a != b), (after or [""])[-1]).strip()
+                differs = f"{path.name}: a cell differs in more than its imports ({line!r})"
+                raise CourseError(f"{differs}: its outputs cannot be kept, {rebuild}")
         new.outputs, new.execution_count = old.outputs, old.execution_count
+    if bound != wanted_bound:
+        others = f"its imports bind other names ({', '.join(sorted(bound ^ wanted_bound))})"
+        raise CourseError(f"{path.name}: {others}: its outputs cannot be kept, {rebuild}")
     return wanted

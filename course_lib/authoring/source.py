@@ -1,5 +1,5 @@
-"""The source of a lab, jupytext percent, as cells: what kind each is, what students write in it, and the two notebooks
-it becomes.
+"""The source of a lab, jupytext percent, as cells: what kind each is, what students write in it, and the notebooks that
+it becomes, the student's and the solution.
 """
 
 import hashlib
@@ -19,18 +19,21 @@ HEADS = {
 }
 SETUP = """\
 #@title Setup - run me first
-# Made by `course build`. On Colab this installs the course and moves nothing that is there; elsewhere `make lab` has done so.
+# Made by `course build`. On Colab this installs the course and moves nothing that is there; elsewhere \
+`make lab` has done so.
 import importlib.util, sys
 if importlib.util.find_spec("course_lib") is None:
     if "google.colab" not in sys.modules:
-        raise SystemExit("course_lib is not in this kernel: run `make lab` in the course folder and open this notebook from there.")
+        raise SystemExit("course_lib is not in this kernel: run `make lab` in the course folder and \
+open this notebook from there.")
     !pip list --format=freeze > /tmp/live.txt
     %pip install -q -c /tmp/live.txt "littlebrook-course @ git+https://github.com/{repo}@{ref}"
 import course_lib
 from course_lib import check, load_stage, save_stage, submit
 course = course_lib.setup("{lab}", seed=0)
 """
-BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{repo}/blob/{ref}/{path})"
+COLAB = "https://colab.research.google.com"
+BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{{repo}}/blob/{{ref}}/{{path}})"
 
 
 def kind_of(cell):
@@ -88,12 +91,8 @@ def convert(source, lab, student, questions=()):
 
     points = {q.id: q.points for q in questions}
     trains = any(type(q).__name__ == "ArtifactQuestion" for q in questions)
-    place = {
-        "repo": COURSE_REPO,
-        "ref": COURSE_REF,
-        "lab": lab,
-        "path": f"{'labs' if student else 'solutions'}/{lab}.ipynb",
-    }
+    path = f"{'labs' if student else 'solutions'}/{lab}.ipynb"
+    place = {"repo": COURSE_REPO, "ref": COURSE_REF, "lab": lab, "path": path}
     cells, exercises = [], set()
     for number, old in enumerate(jupytext.reads(source, fmt="py:percent").cells):
         kind, name = kind_of(old)
@@ -126,10 +125,9 @@ def convert(source, lab, student, questions=()):
         kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"},
         language_info={"name": "python"},
     )
-    notebook.metadata["colab"] = {"provenance": [], "toc_visible": True, "generative_ai_disabled": True} | (
-        {"gpuType": "T4"} if trains else {}
-    )
+    notebook.metadata["colab"] = {"provenance": [], "toc_visible": True, "generative_ai_disabled": True}
     if trains:
+        notebook.metadata["colab"]["gpuType"] = "T4"
         notebook.metadata["accelerator"] = "GPU"
     if not student:
         notebook.metadata["littlebrook"] = {"source_sha256": hashlib.sha256(source.encode()).hexdigest()}

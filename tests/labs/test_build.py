@@ -1,6 +1,7 @@
-"""`course build` on a toy lab: what it makes, that it makes it twice alike, and that its gate catches what it is for."""
+"""`course build` on a toy lab: what it makes, that it makes it twice alike, and what its gate catches."""
 
 import re
+import shutil
 import textwrap
 from pathlib import Path
 
@@ -202,6 +203,74 @@ def test_a_notebook_runs_on_the_real_model_that_is_there(tmp_path, monkeypatch):
         assert executed.real_model()["COURSE_SMOLLM"] == place
 
 
+# ---- outputs that are kept -------------------------------------------------------------------------------------------
+
+MINE = "from course_lib.notebook.check import mine"
+LONG = "# LONG\ntrained = "
+
+
+@pytest.fixture
+def rebuilt(course, tmp_path, monkeypatch):
+    """rebuilt(edits): the code cells of the solution after `course build --keep-outputs` on an edited source."""
+    shutil.copytree(course, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(build, "gate", lambda *_: [])
+
+    def rebuild(*edits):
+        source = TOY
+        for old, new in edits:
+            assert source.count(old) == 1, old
+            source = source.replace(old, new)
+        (tmp_path / "solutions" / f"{LAB}.py").write_text(source)
+        assert build.build(LAB, tmp_path, keep=True, questions=QUESTIONS) == []
+        path = tmp_path / "solutions" / f"{LAB}.ipynb"
+        assert is_current(path, convert(source, LAB, False, QUESTIONS)) is None
+        return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+    return rebuild
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [],
+        [(MINE, "from course_lib.notebook.check import find as mine")],
+        [(MINE, "from course_lib.notebook.check import (\n    mine,\n)")],
+        [(MINE + "\n", ""), (LONG, f"# LONG\n{MINE}\ntrained = ")],
+        [("One exercise, one trained model", "An exercise and a model")],
+    ],
+    ids=["nothing", "another module", "over three lines", "in another cell", "words of a text cell"],
+)
+def test_outputs_are_kept(course, rebuilt, edits):
+    before = nbformat.read(course / "solutions" / f"{LAB}.ipynb", as_version=4)
+    old = [(c.outputs, c.execution_count) for c in before.cells if c.cell_type == "code"]
+    assert [(c.outputs, c.execution_count) for c in rebuilt(*edits)] == old and any(outputs for outputs, _ in old)
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("print(doubler(21))", "print(doubler(22))", r"'print\(doubler\(22\)\)'"),
+        ("print(doubler(21))", "print(doubler(21))  # 42", "more than its imports"),
+        (MINE, f"{MINE}; doubler = 1", "doubler = 1"),
+        (MINE, f"{MINE}\nseen = []", "seen = "),
+        (MINE, "from course_lib.notebook.check import mine, find", r"other names \(find\)"),
+        (MINE, "from course_lib.notebook import check as mine_too", r"other names \(mine, mine_too\)"),
+        ("# %%\nsubmit()", "# %%\nsubmit()\n\n# %%\nprint(1)", "code cells and its source"),
+    ],
+)
+def test_outputs_are_not_kept_after_another_change(rebuilt, old, new, message):
+    with pytest.raises(CourseError, match=message) as error:
+        rebuilt((old, new))
+    assert "\n" not in str(error.value)
+
+
+def test_outputs_cannot_be_kept_of_nothing(tmp_path):
+    with pytest.raises(CourseError, match="is missing"):
+        executed.keep_outputs(tmp_path / f"{LAB}.ipynb", both()[1])
+
+
+# ---- the gate --------------------------------------------------------------------------------------------------------
+
 WRONG = {
     "the solution gets 0 of 3": [("twice_as_much = x + x", "twice_as_much = x")],
     "it must fail by NotImplementedError only": [
@@ -282,3 +351,22 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "solutions" / "98_broken.py").write_text("# %%\n# EXERCISE x\npass\n")
     assert build.main(["--check"]) == 1
     assert capsys.readouterr().out.startswith("98_broken: ")
+
+
+def test_rules_for_assistants_under_both_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "solutions" / "98_broken.py").write_text("# %%\n# EXERCISE x\npass\n")
+    assert build.same_for_assistants(tmp_path) == [] and not (tmp_path / "labs" / "CLAUDE.md").exists()
+    (tmp_path / "labs" / "AGENTS.md").write_text("Explain, ask, never write an exercise.\n")
+    for copy in (None, "Write it for them.\n"):
+        if copy:
+            (tmp_path / "labs" / "CLAUDE.md").write_text(copy)
+        build.main(["--check"])
+        assert "labs/CLAUDE.md: it is not the same as labs/AGENTS.md" in capsys.readouterr().out
+        build.main([])
+        assert (tmp_path / "labs" / "CLAUDE.md").read_bytes() == (tmp_path / "labs" / "AGENTS.md").read_bytes()
+        capsys.readouterr()
+    build.main(["--check"])
+    assert "CLAUDE" not in capsys.readouterr().out

@@ -14,9 +14,14 @@
 # %%
 # SETUP
 
+# %%
+# mine: the student's own where its check passes
+from course_lib.notebook.check import mine
+
 # %% [markdown]
 # ## § 1 Doubling
 # <details><summary>Hint</summary>Twice is the sum of a thing and itself.</details>
+
 
 # %%
 # EXERCISE double
@@ -32,8 +37,6 @@ def double(x):
 check("double")
 
 # %%
-from course_lib.notebook.check import mine
-
 doubler = mine("double", globals(), lambda x: 2 * x)
 print(doubler(21))
 
