@@ -88,23 +88,59 @@ def status(*names):
     return {name: lines[name].strip() for name in names}
 
 def attempt(port, name):
-    number = {"x86_64": {"ptrace": 101, "clone": 56, "clone3": 435, "setns": 308, "pidfd_open": 434, "pidfd_getfd": 438, "open_tree": 428, "mount_setattr": 442, "bpf": 321, "io_uring_setup": 425, "keyctl": 250, "memfd_create": 319},
-              "aarch64": {"ptrace": 117, "clone": 220, "clone3": 435, "setns": 268, "pidfd_open": 434, "pidfd_getfd": 438, "open_tree": 428, "mount_setattr": 442, "bpf": 280, "io_uring_setup": 425, "keyctl": 219, "memfd_create": 279}}[platform.machine()]
+    common = {"clone3": 435, "pidfd_open": 434, "pidfd_getfd": 438, "open_tree": 428, "mount_setattr": 442}
+    x86 = {"ptrace": 101, "clone": 56, "setns": 308, "bpf": 321, "keyctl": 250, "memfd_create": 319}
+    arm = {"ptrace": 117, "clone": 220, "setns": 268, "bpf": 280, "keyctl": 219, "memfd_create": 279}
+    number = common | {"io_uring_setup": 425} | (x86 if platform.machine() == "x86_64" else arm)
     call = lambda name, *arguments: c("syscall", number[name], *arguments)
-    descriptors = sorted({os.readlink(f"/proc/self/fd/{n}").split(":")[0] for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")})
+    open_ones = [f"/proc/self/fd/{n}" for n in os.listdir("/proc/self/fd")]
+    descriptors = sorted({os.readlink(path).split(":")[0] for path in open_ones if os.path.exists(path)})
     pidfd = libc.syscall(number["pidfd_open"], 1, 0)
+    places = ["/x", "/usr/x", "/course/x", "/course/course_lib/x", "/etc/x", "/dev/x", "/dev/pts/x"]
+    places += ["/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/1/oom_score_adj"]
+    first = {
+        name: tried(lambda: open(f"/proc/1/{name}", "rb").read(10))
+        for name in ("environ", "mem", "maps", "auxv", "stack")
+    }
+    first["fd"], first["cwd"] = tried(lambda: os.readlink("/proc/1/fd/0")), tried(lambda: os.readlink("/proc/1/cwd"))
+    first["root"] = tried(lambda: os.listdir("/proc/1/root"))
+    limits = [f"RLIMIT_{name}" for name in ("AS", "CPU", "FSIZE", "NOFILE", "NPROC", "CORE")]
+    lift = lambda name: tried(lambda: resource.setrlimit(getattr(resource, name), (-1, -1)))
     return {
-        "internet": reach(socket.AF_INET, ("1.1.1.1", 53)), "host": reach(socket.AF_INET, ("127.0.0.1", port)), "abstract socket": reach(socket.AF_UNIX, "\\0" + name), "itself": tried(own_loopback),
-        "write": {path: tried(lambda: write(path)) for path in ("/x", "/usr/x", "/course/x", "/course/course_lib/x", "/etc/x", "/dev/x", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/1/oom_score_adj", "/dev/pts/x")},
-        "of the first process": {name: tried(lambda: open(f"/proc/1/{name}", "rb").read(10)) for name in ("environ", "mem", "maps", "auxv", "stack")} | {"fd": tried(lambda: os.readlink("/proc/1/fd/0")), "root": tried(lambda: os.listdir("/proc/1/root")), "cwd": tried(lambda: os.readlink("/proc/1/cwd"))},
+        "internet": reach(socket.AF_INET, ("1.1.1.1", 53)),
+        "host": reach(socket.AF_INET, ("127.0.0.1", port)),
+        "abstract socket": reach(socket.AF_UNIX, "\\0" + name),
+        "itself": tried(own_loopback),
+        "write": {path: tried(lambda: write(path)) for path in places},
+        "of the first process": first,
         "system calls": {
-            "setuid": tried(lambda: os.setuid(0)), "setresuid": tried(lambda: os.setresuid(0, 0, 0)), "setgroups": tried(lambda: os.setgroups([0])), "chroot": tried(lambda: os.chroot("/tmp")), "nice": tried(lambda: os.setpriority(os.PRIO_PROCESS, 0, -20)),
-            "unshare user": c("unshare", 0x10000000), "unshare mounts": c("unshare", 0x20000), "clone user": call("clone", 0x10000011, 0, 0, 0, 0), "clone3": call("clone3", ctypes.create_string_buffer(64), 64),
-            "mount": c("mount", b"none", b"/tmp", b"tmpfs", 0, None), "remount": c("mount", None, b"/", None, 32 | 4096, None), "umount": c("umount2", b"/tmp", 2), "open_tree": call("open_tree", -100, b"/", 1), "mount_setattr": call("mount_setattr", -100, b"/", 0, 0, 0),
-            "setns": call("setns", pidfd, 0x20000000), "steal a descriptor": call("pidfd_getfd", pidfd, 0, 0), "ptrace": call("ptrace", 16, 1, 0, 0), "traced": call("ptrace", 0, 0, 0, 0), "process_vm_readv": c("process_vm_readv", 1, 0, 0, 0, 0, 0),
-            "shmget": c("shmget", 4711, 4096, 0o1666), "keyctl": call("keyctl", 0, -3, 0), "bpf": call("bpf", 0, 0, 0), "io_uring": call("io_uring_setup", 1, 0), "memfd": call("memfd_create", b"x", 0), "mknod": tried(lambda: os.mknod("/tmp/m", 0o600 | stat.S_IFBLK, os.makedev(8, 0))),
+            "setuid": tried(lambda: os.setuid(0)),
+            "setresuid": tried(lambda: os.setresuid(0, 0, 0)),
+            "setgroups": tried(lambda: os.setgroups([0])),
+            "chroot": tried(lambda: os.chroot("/tmp")),
+            "nice": tried(lambda: os.setpriority(os.PRIO_PROCESS, 0, -20)),
+            "unshare user": c("unshare", 0x10000000),
+            "unshare mounts": c("unshare", 0x20000),
+            "clone user": call("clone", 0x10000011, 0, 0, 0, 0),
+            "clone3": call("clone3", ctypes.create_string_buffer(64), 64),
+            "mount": c("mount", b"none", b"/tmp", b"tmpfs", 0, None),
+            "remount": c("mount", None, b"/", None, 32 | 4096, None),
+            "umount": c("umount2", b"/tmp", 2),
+            "open_tree": call("open_tree", -100, b"/", 1),
+            "mount_setattr": call("mount_setattr", -100, b"/", 0, 0, 0),
+            "setns": call("setns", pidfd, 0x20000000),
+            "steal a descriptor": call("pidfd_getfd", pidfd, 0, 0),
+            "ptrace": call("ptrace", 16, 1, 0, 0),
+            "traced": call("ptrace", 0, 0, 0, 0),
+            "process_vm_readv": c("process_vm_readv", 1, 0, 0, 0, 0, 0),
+            "shmget": c("shmget", 4711, 4096, 0o1666),
+            "keyctl": call("keyctl", 0, -3, 0),
+            "bpf": call("bpf", 0, 0, 0),
+            "io_uring": call("io_uring_setup", 1, 0),
+            "memfd": call("memfd_create", b"x", 0),
+            "mknod": tried(lambda: os.mknod("/tmp/m", 0o600 | stat.S_IFBLK, os.makedev(8, 0))),
         },
-        "limits lifted": [name for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_CORE") if tried(lambda: resource.setrlimit(getattr(resource, name), (-1, -1))) == "None"],
+        "limits lifted": [name for name in limits if lift(name) == "None"],
         "filled": {folder: fill(folder) for folder in ("/tmp", "/box", "/dev/shm")},
         "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
         "descriptors": descriptors,
@@ -118,11 +154,19 @@ def world():
     mounts = sorted({(f[4], f[f.index("-") + 1], f[5]) for f in map(str.split, open("/proc/self/mountinfo"))})
     random.seed(5), torch.manual_seed(5)
     draws = [random.random(), torch.rand(3).tolist(), torch.nn.Linear(3, 2).weight.tolist()]
+    own = status("Groups", "NoNewPrivs", "Seccomp", "Seccomp_filters", "SigBlk", "SigIgn", "Threads")
+    own |= status("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    grading = [f"/course/course_lib/grading{room}" for room in ("", "/sandbox", "/sandbox/inside")]
+    folders = ["/", "/dev", "/dev/pts", "/dev/shm", "/tmp", "/box", "/course", *grading]
+    limits = {n: resource.getrlimit(getattr(resource, n)) for n in sorted(dir(resource)) if n.startswith("RLIMIT_")}
+    process = [os.getpid(), os.getsid(0) == os.getpid(), os.nice(0), os.sched_getscheduler(0)]
     return json.dumps({
-        "mounts": mounts, "status": status("Groups", "NoNewPrivs", "Seccomp", "Seccomp_filters", "SigBlk", "SigIgn", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "Threads"), "root user": 0 in os.getresuid() + os.getresgid(), "environ": dict(os.environ),
-        "limits": {n: resource.getrlimit(getattr(resource, n)) for n in sorted(dir(resource)) if n.startswith("RLIMIT_")}, "folders": {d: sorted(os.listdir(d)) for d in ("/", "/dev", "/dev/pts", "/dev/shm", "/tmp", "/box", "/course", "/course/course_lib/grading")},
-        "python": [sys.argv, sys.path, list(sys.flags), os.getcwd(), os.umask(0o022), os.getpid(), os.getsid(0) == os.getpid(), os.nice(0), os.sched_getscheduler(0), time.tzname], "torch": [torch.get_num_threads(), torch.initial_seed(), str(torch.get_default_dtype())],
-        "draws": draws, "hash": hash("village"), "network": sorted(n for _, n in socket.if_nameindex()), "dumpable": libc.prctl(3, 0, 0, 0, 0),
+        "mounts": mounts, "status": own, "root user": 0 in os.getresuid() + os.getresgid(),
+        "environ": dict(os.environ), "limits": limits, "folders": {d: sorted(os.listdir(d)) for d in folders},
+        "python": [sys.argv, sys.path, list(sys.flags), os.getcwd(), os.umask(0o022), *process, time.tzname],
+        "torch": [torch.get_num_threads(), torch.initial_seed(), str(torch.get_default_dtype())],
+        "draws": draws, "hash": hash("village"), "network": sorted(n for _, n in socket.if_nameindex()),
+        "dumpable": libc.prctl(3, 0, 0, 0, 0),
     })
 """
 
@@ -185,10 +229,11 @@ def test_what_is_inside(seen, way):
     }
     writable = {place for place, kind, options in world["mounts"] if "ro" not in options.split(",")}
     assert {place for place in writable if not place.startswith(("/proc", "/dev/"))} == {"/tmp", "/box"}, writable
-    assert (
-        world["folders"]["/course/course_lib/grading"] == ["__init__.py", "agent.py", "agent_fork.py"]
-        and "home" not in world["folders"]["/"]
-    )
+    grading = {room: names for room, names in world["folders"].items() if room.startswith("/course/course_lib/grading")}
+    *above, inside = grading.values()
+    assert above == [["__init__.py", "sandbox"], ["__init__.py", "inside"]]
+    assert inside == sorted(name.rsplit("/", 1)[1] for name in borders.SHOWN["grading"] if "/inside/" in name)
+    assert "home" not in world["folders"]["/"]
     assert (
         world["folders"]["/dev/pts"] == ["ptmx"]
         and world["folders"]["/tmp"] == under_tmp()
@@ -275,7 +320,8 @@ def forks():
     return len(children)
 def orphans():
     for _ in range(3):
-        subprocess.Popen(["setsid", "sleep", "4713.5"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        null = subprocess.DEVNULL
+        subprocess.Popen(["setsid", "sleep", "4713.5"], stdin=null, stdout=null, stderr=null)
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:

@@ -218,9 +218,12 @@ def test_a_result_that_cannot_be_believed_is_graded_anew(tmp_path, monkeypatch, 
     store.keep_result(out, good)
     assert jobs() == []
     bad = {
-        "torn": lambda r: json.dumps(r)[:-30], "empty": lambda r: "", "another spec": lambda r: json.dumps({**r, "spec_sha": "0" * 16}),
-        "another submission": lambda r: json.dumps({**r, "submission_sha": "0" * 16}), "NaN": lambda r: json.dumps({**r, "questions": [{**question, "score": float("nan")}]}),
-        "negative": lambda r: json.dumps({**r, "questions": [{**question, "score": -1.0}]}), "too many points": lambda r: json.dumps({**r, "questions": [{**question, "score": 1.5}]}),
+        "torn": lambda r: json.dumps(r)[:-30], "empty": lambda r: "",
+        "another spec": lambda r: json.dumps({**r, "spec_sha": "0" * 16}),
+        "another submission": lambda r: json.dumps({**r, "submission_sha": "0" * 16}),
+        "NaN": lambda r: json.dumps({**r, "questions": [{**question, "score": float("nan")}]}),
+        "negative": lambda r: json.dumps({**r, "questions": [{**question, "score": -1.0}]}),
+        "too many points": lambda r: json.dumps({**r, "questions": [{**question, "score": 1.5}]}),
         "a question twice": lambda r: json.dumps({**r, "questions": [question, question]}),
     }[damage]  # fmt: skip
     out.write_text(bad(good))
@@ -332,7 +335,7 @@ def without_times(path):
 
 @pytest.fixture(scope="module")
 def real_class(tmp_path_factory):
-    """A real submission, graded first by a fresh worker: (folder, job, out path, its result without times, the worker)."""
+    """A real submission, graded first by a fresh worker: (folder, job, out path, result without times, worker)."""
     folder = tmp_path_factory.mktemp("real")
     right = classroom.right_answers()
     model = ROOT / "course_lib" / "shipped" / "pretrain"
@@ -393,11 +396,11 @@ def test_the_sandbox_is_killed_at_random_moments(real_class, tmp_path):
     assert max(attempts) == 2, attempts
 
 
-KILLER = """import os, signal, sys, time
-sys.path.insert(0, %r)
+KILLER = f"""import os, signal, sys, time
+sys.path.insert(0, {str(ROOT)!r})
 from course_lib.grading.sandbox import borders
 time.sleep(float(sys.argv[2]))
 for pid in borders.processes(int(sys.argv[1]))[1:2]:
     try: os.kill(pid, signal.SIGKILL)
     except ProcessLookupError: pass
-""" % str(ROOT)
+"""

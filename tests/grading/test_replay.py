@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_lib.grading.records import store
-from course_lib.grading.replay.replay import replay
+from course_lib.grading.replay import replay
 from course_lib.stages.artifacts import save_stage
 from course_lib.stages.model import ModelConfig
 from course_lib.stages.pretrain import PretrainConfig
@@ -57,10 +57,16 @@ def lab(tmp_path_factory, run):
     late = [[step, loss - (0.3 if step >= 20 else 0)] for step, loss in record["log"]]
     nudged = [[step, loss + 0.005] for step, loss in record["log"]]
     students = {
-        "ada": record, "forger": changed(record, log=forged), "late": changed(record, log=late), "old": {k: v for k, v in record.items() if k != "log"},
+        "ada": record, "forger": changed(record, log=forged), "late": changed(record, log=late),
+        "old": {k: v for k, v in record.items() if k != "log"},
         "elsewhere": changed(record, log=nudged, made_on="torch 9, cuda, arm64"), "nudger": changed(record, log=nudged),
-        "greedy": changed(record, recipe={**record["recipe"], "documents": 10**9}), "own rows": changed(record, data="0" * 64), "seedless": changed(record, recipe={**record["recipe"], "seed": "x"}),
-        "huge": changed(record, recipe={**record["recipe"], "model": {**record["recipe"]["model"], "hidden": 1024, "layers": 24, "heads": 16}}), "odd": changed(record, recipe={**record["recipe"], "model": 7}),
+        "greedy": changed(record, recipe={**record["recipe"], "documents": 10**9}),
+        "own rows": changed(record, data="0" * 64),
+        "seedless": changed(record, recipe={**record["recipe"], "seed": "x"}),
+        "huge": changed(record,
+            recipe={**record["recipe"],
+                "model": {**record["recipe"]["model"], "hidden": 1024, "layers": 24, "heads": 16}}),
+                "odd": changed(record, recipe={**record["recipe"], "model": 7}),
         "gaps": changed(record, log=record["log"][3:]), "noise": changed(record, log="many"),
     }  # fmt: skip
     for student, entry in students.items():
@@ -95,7 +101,8 @@ def test_another_machine_may_differ_a_little(lab):
 
 
 @pytest.mark.parametrize("student, words", [
-    ("old", "older course_lib"), ("greedy", "documents = 1000000000 is outside the course's"), ("own rows", "other data"), ("seedless", "seed = x is no sensible number"), ("noise", "makes no sense"),
+    ("old", "older course_lib"), ("greedy", "documents = 1000000000 is outside the course's"),
+    ("own rows", "other data"), ("seedless", "seed = x is no sensible number"), ("noise", "makes no sense"),
     ("huge", "another model than the one that was handed in"), ("odd", "names no model config"),
 ])  # fmt: skip
 def test_what_cannot_be_replayed_says_why_and_is_not_flagged(lab, student, words):

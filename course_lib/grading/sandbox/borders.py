@@ -152,10 +152,13 @@ def resident_bytes(pid):
     """Resident memory of pid and its descendants together. Forks share pages: where the plain sum is beyond MEMORY,
     each page counts by its share, which is slower to learn.
     """
-    resident = {p: field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096 for p in processes(pid)}
-    if sum(resident.values()) <= MEMORY:
-        return sum(resident.values())
-    return sum(field(f"/proc/{p}/smaps_rollup", r"Pss:\s+(\d+) kB") * 1024 or plain for p, plain in resident.items())
+    found = processes(pid)
+    plain = lambda p: field(f"/proc/{p}/statm", r"\d+ (\d+)") * 4096
+    total = sum(map(plain, found))
+    if total <= MEMORY:
+        return total
+    # statm is read again where there is no smaps: a process that has ended meanwhile holds nothing
+    return sum(field(f"/proc/{p}/smaps_rollup", r"Pss:\s+(\d+) kB") * 1024 or plain(p) for p in found)
 
 
 def field(path, pattern):

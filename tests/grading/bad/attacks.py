@@ -8,7 +8,10 @@ DEATHS = {
     "segfault": "import ctypes\nctypes.string_at(0)",
 }
 # fmt: off
-EXITS = "raise ValueError('left over')", "import sys\nsys.exit(3)", "quit()", "exit()", "exit", "raise SystemExit", "raise KeyboardInterrupt", "assert False", "class B(BaseException): pass\nraise B()"
+EXITS = (
+    "raise ValueError('left over')", "import sys\nsys.exit(3)", "quit()", "exit()", "exit", "raise SystemExit",
+    "raise KeyboardInterrupt", "assert False", "class B(BaseException): pass\nraise B()",
+)
 # fmt: on
 SWALLOWS = (
     "import time\nwhile True:\n    try:\n        while True:\n            time.sleep(0.01)\n    except "
@@ -175,7 +178,8 @@ while "call_id" not in frame.f_locals:
     frame = frame.f_back
 def as_reply(text):
     return (len(text) + 8).to_bytes(8, "little") + frame.f_locals["call_id"] + len(text).to_bytes(8, "little") + text
-for fake in (OK, b'["dict", [["at", 7]]]', b'["dict", [["stopped", ["dict", []]]]]', b'["dict", [["status", "pass"], ["score", 100]]]'):
+FAKES = OK, b'["dict", [["at", 7]]]', b'["dict", [["stopped", ["dict", []]]]]'
+for fake in (*FAKES, b'["dict", [["status", "pass"], ["score", 100]]]'):
     spray(as_reply(fake))
 frame.f_globals["write_frame"] = lambda *a: None
 return 0.0
@@ -202,7 +206,8 @@ OWN_CALLER = (
 READS = """
 import glob, os
 FOUND = []
-for pattern in ("/course/course_lib/questions/lab*", "/course/course_lib/grading/[b-z]*", "/work/**/solutions*", "/work/**/grades*", "/work/**/lab*.py", "/course/**/*solution*", "/home/*", "/etc/passwd",
+for pattern in ("/course/course_lib/questions/lab*", "/course/course_lib/grading/[b-rt-z]*", "/work/**/solutions*",
+                "/work/**/grades*", "/work/**/lab*.py", "/course/**/*solution*", "/home/*", "/etc/passwd",
                 "/root/*", "/var/*", "/proc/1/root/etc/shadow", "/proc/1/cwd/*", "**/*.ipynb", "/tmp/**/*.ipynb"):
     FOUND += glob.glob(pattern, recursive=True)
 for path in ("/proc/1/environ", "/proc/1/mem", "/proc/self/environ"):
@@ -230,7 +235,8 @@ return 0.0
 WRITES = """
 import glob, os
 for place in (".", "..", "/", "/course", "/tmp", "/work/main", "/box"):
-    for name in ("grades/00_start_here/eve/x.json", "gradebook.db", "results.json", "results/results.json", "../gradebook.db", "marks.jsonl"):
+    for name in ("grades/00_start_here/eve/x.json", "gradebook.db", "results.json", "results/results.json",
+                 "../gradebook.db", "marks.jsonl"):
         try:
             os.makedirs(os.path.dirname(os.path.join(place, name)) or ".", exist_ok=True)
             with open(os.path.join(place, name), "w") as file:
@@ -258,7 +264,8 @@ print("REACHED", REACHED)
 """
 DETECTS = """
 import os, sys
-VISIBLE = sorted(k for k in os.environ if any(w in k.upper() for w in ("GRAD", "SECRET", "STUDENT", "SUBMISSION", "TEST", "CHECK")))
+TELLING = ("GRAD", "SECRET", "STUDENT", "SUBMISSION", "TEST", "CHECK")
+VISIBLE = sorted(k for k in os.environ if any(w in k.upper() for w in TELLING))
 print("VISIBLE", VISIBLE)
 GRADING = os.path.isdir("/box") or os.getuid() > 60000 or not sys.stdout.isatty()
 """
@@ -334,7 +341,8 @@ LEAKS = {
     "default dtype": "import torch\ntorch.set_default_dtype(torch.float64)",
     "gradients off": "import torch\ntorch.set_grad_enabled(False)",
     "warnings are errors": "import warnings\nwarnings.simplefilter('error')",
-    "threads, seeds, folder": "import os, random, torch\ntorch.set_num_threads(7)\nrandom.seed(1)\nos.chdir('/tmp')\nos.environ.clear()",
+    "threads, seeds, folder": "import os, random, torch\ntorch.set_num_threads(7)\nrandom.seed(1)\n"
+    "os.chdir('/tmp')\nos.environ.clear()",
 }
 # fmt: off
 LEFT_OVER = ["%debug", "input('your name? ')", "breakpoint()", "import pdb; pdb.set_trace()", "!pip install left_pad",

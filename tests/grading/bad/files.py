@@ -97,13 +97,23 @@ BAD_MODELS = {
     "an upload that did not finish": (truncated, "not a whole safetensors file"),
 }
 MODELS = [
-    Bad(32, "a pickle for a model", with_bytes(pickle.dumps(Runs())), "Q0", 8.0, lab=LARGE, says="not a whole safetensors file", statuses={"pretrained_model": "error"}, after=pickle_loaded),
-    Bad(32, "an npz bomb for a model", with_bytes(npz_bomb()), "Q0", 8.0, lab=LARGE, says="not a whole safetensors file", statuses={"pretrained_model": "error"}),
-    Bad(32, "a pickle as a reply", lambda p: book({"surprise": function("surprise", "import pickle\nclass E:\n    def __reduce__(self): return (exec, (\"open('/tmp/pickle_was_loaded', 'w')\",))\nreturn pickle.dumps(E())")}), "Q0", 0.75, says="bytes is not a plain", after=pickle_loaded),
-    *[Bad(33, label, make, "Q0", 8.0, lab=LARGE, says=words, statuses={"pretrained_model": "error"}) for label, (make, words) in BAD_MODELS.items()],
-    Bad(34, "a classmate's, slightly changed", classmates, "GF", 8.0, ("similar model",), lab=LARGE, says="of the model of bob"),
-    Bad(34, "the released one", shipped, "GF", 9.0, ("similar model",), lab=LARGE, says="identical to the shipped model"),
-    Bad(35, "passes on public text only", public_only, "GF", 8.0, ("passes only in the notebook",), lab=LARGE, says="pretrained_model: the stored output says passed"),
+    Bad(32, "a pickle for a model", with_bytes(pickle.dumps(Runs())), "Q0", 8.0, lab=LARGE,
+        says="not a whole safetensors file", statuses={"pretrained_model": "error"}, after=pickle_loaded),
+    Bad(32, "an npz bomb for a model", with_bytes(npz_bomb()), "Q0", 8.0, lab=LARGE,
+        says="not a whole safetensors file", statuses={"pretrained_model": "error"}),
+    Bad(32, "a pickle as a reply",
+        lambda p: book({"surprise": function("surprise",
+            "import pickle\nclass E:\n"
+            "    def __reduce__(self): return (exec, (\"open('/tmp/pickle_was_loaded', 'w')\",))\n"
+            "return pickle.dumps(E())")}), "Q0", 0.75, says="bytes is not a plain", after=pickle_loaded),
+    *[Bad(33, label, make, "Q0", 8.0, lab=LARGE, says=words, statuses={"pretrained_model": "error"}) for label,
+        (make, words) in BAD_MODELS.items()],
+    Bad(34, "a classmate's, slightly changed", classmates, "GF", 8.0, ("similar model",), lab=LARGE,
+        says="of the model of bob"),
+    Bad(34, "the released one", shipped, "GF", 9.0, ("similar model",), lab=LARGE,
+        says="identical to the shipped model"),
+    Bad(35, "passes on public text only", public_only, "GF", 8.0, ("passes only in the notebook",), lab=LARGE,
+        says="pretrained_model: the stored output says passed"),
 ]  # fmt: skip
 
 SHADOWS = {
@@ -165,11 +175,21 @@ def different(n):
 
 
 ARCHIVES = [
-    Bad(43, "in the zip", archive(lambda: {"00_start_here.ipynb": book({"surprise": stub("surprise")}), **SHADOWS}), "GF", 0.75, ("files that shadow modules",), says="ignored: torch.py"),
-    Bad(43, "written by a cell", lambda place: book({"surprise": stub("surprise")}, before=["for name in ('torch.py', 'course_lib.py', '/tmp/sitecustomize.py'):\n    open(name, 'w').write('raise SystemExit')\nimport os\nopen('torch.py')", "import importlib, torch\nprint('FROM', torch.__file__)"]), "GF", 0.75, ("reaches for the grader",), never="FROM /box"),
-    *[Bad(44, f"zip-slip {name}", archive({"ok.ipynb": "{}", name: "{}"}), "R", None, says="outside its folder") for name in SLIPS],
+    Bad(43, "in the zip", archive(lambda: {"00_start_here.ipynb": book({"surprise": stub("surprise")}), **SHADOWS}),
+        "GF", 0.75, ("files that shadow modules",), says="ignored: torch.py"),
+    Bad(43, "written by a cell",
+        lambda place: book({"surprise": stub("surprise")},
+            before=[
+                "for name in ('torch.py', 'course_lib.py', '/tmp/sitecustomize.py'):\n"
+                "    open(name, 'w').write('raise SystemExit')\nimport os\nopen('torch.py')",
+                "import importlib, torch\nprint('FROM', torch.__file__)"]),
+        "GF", 0.75, ("reaches for the grader",), never="FROM /box"),
+    *[Bad(44, f"zip-slip {name}", archive({"ok.ipynb": "{}", name: "{}"}), "R", None,
+        says="outside its folder") for name in SLIPS],
     Bad(44, "a link", archive({"ok.ipynb": "/etc/passwd"}, link=["ok.ipynb"]), "R", None, says="link"),
-    Bad(44, "a device", archive({"ok.ipynb": book(), "work/pretrain/model.safetensors": ""}, device=["work/pretrain/model.safetensors"]), "R", None, says="link or device"),
+    Bad(44, "a device",
+        archive({"ok.ipynb": book(), "work/pretrain/model.safetensors": ""},
+            device=["work/pretrain/model.safetensors"]), "R", None, says="link or device"),
     Bad(44, "600 MB of zeros", lambda place: Files({"ann.zip": bomb()}), "R", None, says="unpacks to more than"),
     Bad(44, "a header that lies", lambda place: Files({"ann.zip": lying()}), "R", None, says="damaged|broken|more"),
     Bad(44, "a password", archive({"ok.ipynb": book()}, secret=True), "R", None, says="password"),
@@ -180,10 +200,20 @@ ARCHIVES = [
     *[Bad(45, ascii(name[:30]), lambda place, name=name: Files({name: book()}), "G", 1.5) for name in NAMES],
     Bad(45, "a script", lambda place: Files({"ann.py": "x = 1"}), "R", None, says="Python script|neither a notebook"),
     Bad(45, "a name of 300 characters in a zip", archive({"y" * 300 + ".ipynb": book()}), "G", 1.5),
-    Bad(46, "the newer one counts", archive(lambda: {"a.ipynb": different(1), "b.ipynb": book({"surprise": stub("surprise")})}, dates={"a.ipynb": NEW, "b.ipynb": OLD}), "G", 1.5, says="2 notebooks"),
-    Bad(46, "the newer one is broken", archive(lambda: {"a.ipynb": different(1), "b.ipynb": different(2)[:200]}, dates={"a.ipynb": OLD, "b.ipynb": NEW}), "G", 1.5),
-    Bad(46, "the newer one is of another lab", archive(lambda: {"a.ipynb": different(1), "b.ipynb": notebook(['course_lib.setup("02_pretraining")'])}, dates={"a.ipynb": OLD, "b.ipynb": NEW}), "G", 1.5),
-    Bad(46, "nobody can tell", archive(lambda: {"a.ipynb": different(1), "b.ipynb": different(2)}), "U", None, says="two different notebooks"),
-    Bad(46, "checkpoint copies", archive(lambda: {"00_start_here.ipynb": book(), ".ipynb_checkpoints/00_start_here-checkpoint.ipynb": different(3), "__MACOSX/._00_start_here.ipynb": "x"}), "G", 1.5),
+    Bad(46, "the newer one counts",
+        archive(lambda: {"a.ipynb": different(1), "b.ipynb": book({"surprise": stub("surprise")})},
+            dates={"a.ipynb": NEW, "b.ipynb": OLD}), "G", 1.5, says="2 notebooks"),
+    Bad(46, "the newer one is broken",
+        archive(lambda: {"a.ipynb": different(1), "b.ipynb": different(2)[:200]},
+            dates={"a.ipynb": OLD, "b.ipynb": NEW}), "G", 1.5),
+    Bad(46, "the newer one is of another lab",
+        archive(lambda: {"a.ipynb": different(1), "b.ipynb": notebook(['course_lib.setup("02_pretraining")'])},
+            dates={"a.ipynb": OLD, "b.ipynb": NEW}), "G", 1.5),
+    Bad(46, "nobody can tell", archive(lambda: {"a.ipynb": different(1), "b.ipynb": different(2)}), "U", None,
+        says="two different notebooks"),
+    Bad(46, "checkpoint copies",
+        archive(lambda: {"00_start_here.ipynb": book(),
+            ".ipynb_checkpoints/00_start_here-checkpoint.ipynb": different(3), "__MACOSX/._00_start_here.ipynb": "x"}),
+            "G", 1.5),
     Bad(46, "an empty zip", archive({}), "R", None, says="no notebook|damaged|empty"),
 ]  # fmt: skip

@@ -139,12 +139,11 @@ def zipped(members, link=(), device=(), secret=False, dates=None):
     """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for i, (name, data) in enumerate(members.items()):
+        for name, data in members.items():
             info = zipfile.ZipInfo(name, (dates or {}).get(name, (2026, 1, 2, 3, 4, 6)))
             info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = (
-                stat.S_IFLNK if name in link else stat.S_IFCHR if name in device else stat.S_IFREG
-            ) << 16 | 0o644 << 16
+            kind = stat.S_IFLNK if name in link else stat.S_IFCHR if name in device else stat.S_IFREG
+            info.external_attr = (kind | 0o644) << 16
             archive.writestr(info, data)
     data = bytearray(out.getvalue())
     if secret:  # the bit in the local header and in the directory, as a zip with a password has it
