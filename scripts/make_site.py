@@ -182,8 +182,9 @@ def glossary(markdown: str, rows: list[dict]) -> str:
 
 
 def index_page(readme: str, rows: list[dict]) -> str:
-    """README down to its labs, these as cards, and the contents."""
-    opening = relinked(readme.partition("\n## Labs\n")[0]).strip()
+    """README down to its labs, with the larger picture, the labs as cards, and the contents."""
+    words = "The map of the course, a training curve, the red-team console, a check card, a heat map of tokens"
+    opening = re.sub(r"!\[.*\]\(.*\)", f"![{words}](docs/course.png)", readme.partition("\n## Labs\n")[0])
     cards = "\n".join(
         f"""\
 :::{{grid-item-card}} {row["number"]} · {row["title"]}
@@ -200,10 +201,7 @@ def index_page(readme: str, rows: list[dict]) -> str:
     )
     listed = "\n".join(f"labs/{row['lab']}" for row in rows)
     guides = "\n".join(GUIDES)
-    return f"""{opening}
-
-![The map of the course, a training curve that meets its limit, the red-team console, a check card and a heat map of \
-tokens](course.png)
+    return f"""{relinked(opening).strip()}
 
 ## The labs
 
