@@ -1,5 +1,4 @@
-"""The card that `check` shows: what passed, what went wrong, the mistake it looks like, what to re-read, what to do
-next.
+"""The card that `check` shows: what passed, what went wrong, the mistake it looks like, what to re-read, the next step.
 
 `render` and `plain` are pure functions of a QuestionResult; `show` picks one. A mark is always a sign and a word, never
 a colour alone. Everything that comes from a result is escaped: messages quote the student's own code.
@@ -33,11 +32,9 @@ def headline(result) -> str:
         return f"{result.id}: to do"
     if result.status == "pass":
         return f"{result.id}: passed, {result.max:g} of {result.max:g} {points(result.max)}"
+    word = WORDS.get(result.status, result.status)
     checks = f"{passed} of {len(result.cases)} checks pass, " if len(result.cases) > 1 else ""
-    return (
-        f"{result.id}: {WORDS.get(result.status, result.status)}, {checks}{round(result.score, 2):g} of {result.max:g} "
-        f"{points(result.max)}"
-    )
+    return f"{result.id}: {word}, {checks}{round(result.score, 2):g} of {result.max:g} {points(result.max)}"
 
 
 def points(n) -> str:
@@ -64,9 +61,7 @@ def next_step(result) -> str:
 
 
 def failures(result) -> list:
-    """The cases to explain: the core alone while it fails, for then the hints of the others mislead; after that every
-    one.
-    """
+    """The cases to explain: the core alone while it fails, for then the others' hints mislead; after that every one."""
     failed = [case for case in result.cases if case.status != "pass"]
     return failed[:1] if failed and failed[0] is result.cases[0] else failed
 
@@ -126,25 +121,24 @@ def render(result, places: dict[str, str] | None = None) -> str:
         body.append(f"<div>{marked_up(shortened(result.cases[0].message))}</div>")
     if result.status not in ("pass", "todo"):
         explained = failures(result)
-        rows = []
-        for case in result.cases:
-            row = (
-                f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span> {marked_up(case.name)}: '
-                f"{escape(WORDS.get(case.status, case.status))}"
-            )
-            told = facts(case) if any(case is each for each in explained) else []
-            notes = "".join(
-                f'<div style="margin-left:1.4em"><b>{label}:</b> {linked(label, text, places or {})}</div>'
-                for label, text in told
-            )
-            rows.append(f'<li style="list-style:none;margin:.15em 0">{row}{notes}</li>')
+        rows = [row(case, any(case is each for each in explained), places or {}) for case in result.cases]
         body.append(f'<ul style="margin:.4em 0;padding-left:.4em">{"".join(rows)}</ul>')
     body.append(f"<div><b>Next:</b> {marked_up(next_step(result))}</div>")
-    return (
-        '<div role="status" style="border:1px solid rgba(128,128,128,.55);border-left:6px solid '
-        f"{colour};border-radius:4px;padding:.5em .8em;margin:.3em 0;line-height:1.45;"
-        f'color:var(--jp-ui-font-color0,inherit);background:transparent;max-width:60em;overflow-wrap:anywhere;white-space:pre-wrap">{"".join(body)}</div>'
+    style = (
+        f"border:1px solid rgba(128,128,128,.55);border-left:6px solid {colour};border-radius:4px;padding:.5em .8em;"
+        "margin:.3em 0;line-height:1.45;color:var(--jp-ui-font-color0,inherit);background:transparent;max-width:60em;"
+        "overflow-wrap:anywhere;white-space:pre-wrap"
     )
+    return f'<div role="status" style="{style}">{"".join(body)}</div>'
+
+
+def row(case, explained, places):
+    """One check of the card, as an item of its list."""
+    mark = f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span>'
+    text = f"{mark} {marked_up(case.name)}: {escape(WORDS.get(case.status, case.status))}"
+    for label, fact in facts(case) if explained else []:
+        text += f'<div style="margin-left:1.4em"><b>{label}:</b> {linked(label, fact, places)}</div>'
+    return f'<li style="list-style:none;margin:.15em 0">{text}</li>'
 
 
 def headings() -> dict[str, str]:
@@ -153,12 +147,8 @@ def headings() -> dict[str, str]:
     """
     path = Path(Path(os.environ.get("JPY_SESSION_NAME") or "none").name)
     try:
-        cells = json.loads(path.read_bytes())["cells"]
-        found = [
-            (re.match(r"#+ (§ \d+)", "".join(cell["source"])), cell.get("id"))
-            for cell in cells
-            if cell["cell_type"] == "markdown"
-        ]
+        texts = [cell for cell in json.loads(path.read_bytes())["cells"] if cell["cell_type"] == "markdown"]
+        found = [(re.match(r"#+ (§ \d+)", "".join(cell["source"])), cell.get("id")) for cell in texts]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {heading[1]: f"{path.name}#cell-id={place}" for heading, place in found if heading and place}

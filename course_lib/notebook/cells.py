@@ -26,28 +26,9 @@ def read_cells(path):
 
 def read_book(path):
     """(cells, passed, notes): the cells as (number, "code" | "markdown", source), the ids of the questions whose stored
-    output says "passed",
-    and one line for whatever was left out. Raises Ungradable with the reason."""
-    notes = []
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise Ungradable(
-                f"the notebook has {path.stat().st_size / 2**20:.0f} MB: clear its outputs and hand it in again"
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise Ungradable(f"the notebook cannot be read ({error.strerror})") from None
-    if not data.strip():
-        raise Ungradable("the notebook file is empty (0 bytes): the upload did not finish")
-    if len(data) > LARGE:
-        whole, data = len(data), without_outputs(data)
-        if whole - len(data) > 2**20:
-            notes.append(f"{(whole - len(data)) / 2**20:.0f} MB of stored outputs were left out")
-        if len(data) > MAX_REST:
-            raise Ungradable(
-                f"the notebook has {len(data) / 2**20:.0f} MB without its outputs: remove what is pasted into it and "
-                "hand it in again"
-            )
+    output says "passed", and one line for whatever was left out. Raises Ungradable with the reason.
+    """
+    data, notes = read_bytes(path)
     cells = cells_of(data)
     found, passed = [], set()
     for number, cell in enumerate(cells):
@@ -61,22 +42,39 @@ def read_book(path):
             passed |= passed_in(cell.get("outputs"))
     if not found:
         raise Ungradable("the notebook has no cells with text in them")
-    if (
-        len(found) > MAX_CELLS
-        or any(len(source) > MAX_CELL for _, _, source in found)
-        or sum(len(source) for _, _, source in found) > MAX_SOURCE
-    ):
+    lengths = [len(source) for _, _, source in found]
+    if len(found) > MAX_CELLS or max(lengths) > MAX_CELL or sum(lengths) > MAX_SOURCE:
         raise Ungradable("the text of the cells is far longer than a lab's")
     return found, passed, notes
 
 
+def read_bytes(path):
+    """(the notebook's bytes, notes); of a large one without its outputs. Raises Ungradable for one that is empty, far
+    too large or cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE:
+            raise Ungradable(f"the notebook has {size / 2**20:.0f} MB: clear its outputs and hand it in again")
+        data = path.read_bytes()
+    except OSError as error:
+        raise Ungradable(f"the notebook cannot be read ({error.strerror})") from None
+    if not data.strip():
+        raise Ungradable("the notebook file is empty (0 bytes): the upload did not finish")
+    if len(data) <= LARGE:
+        return data, []
+    whole, data = len(data), without_outputs(data)
+    if len(data) > MAX_REST:
+        large = f"the notebook has {len(data) / 2**20:.0f} MB without its outputs"
+        raise Ungradable(f"{large}: remove what is pasted into it and hand it in again")
+    cut = (whole - len(data)) / 2**20
+    return data, [f"{cut:.0f} MB of stored outputs were left out"] if cut > 1 else []
+
+
 def cells_of(data):
     """The list of cells in a notebook's bytes. Raises Ungradable."""
-    text = (
-        data.decode("utf-8-sig", errors="replace")
-        if data[:2] not in (b"\xff\xfe", b"\xfe\xff")
-        else data.decode("utf-16", errors="replace")
-    )
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text = data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
     if text.lstrip()[:1] == "<":
         raise Ungradable("the file is a web page (HTML), not a notebook: probably a login page was saved in its place")
     try:
@@ -102,19 +100,15 @@ def text_of(source):
     return source if type(source) is str else None
 
 
-PASTED = re.compile(
-    r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]*+"
-)  # Colab puts a pasted picture into the text, megabytes of it
-OUTPUTS = re.compile(
-    rb'"outputs"\s*:\s*(?=\[)'
-)  # outside a JSON text these bytes are a key, and within one its quotes are escaped
+# Colab puts a pasted picture into the text, megabytes of it
+PASTED = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]*+")
+# outside a JSON text these bytes are a key, and within one its quotes are escaped
+OUTPUTS = re.compile(rb'"outputs"\s*:\s*(?=\[)')
 TO_BRACKET = re.compile(rb'(?:[^"\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.S)
 
 
 def without_outputs(data):
-    """The notebook's bytes with every list of outputs emptied: hundreds of MB are cut off before JSON makes objects of
-    them.
-    """
+    """The notebook's bytes with every list of outputs emptied: hundreds of MB, before JSON makes objects of them."""
     parts, at = [], 0
     while found := OUTPUTS.search(data, at):
         place, depth = found.end(), 0
@@ -123,7 +117,7 @@ def without_outputs(data):
             place += 1
             if depth == 0:
                 break
-            place = TO_BRACKET.match(data, place).end()
+            place = TO_BRACKET.match(data, place).end()  # ty: ignore[missing-union-attribute]  # always matches
             if data[place : place + 1] not in (b"[", b"]"):
                 return data  # broken JSON: whoever reads it says so
         parts += [data[at : found.end()], b"[]"]
@@ -143,8 +137,7 @@ def passed_in(outputs):
 
 
 def lab_of(cells, ids_of):
-    """The lab that a notebook is, by what is in it: setup("…"), else the most of its question ids. None if nothing
-    tells.
+    """The lab that a notebook is, by what is in it: setup("…"), else the most of its question ids. None: nothing tells.
 
     ids_of: {lab: [question ids]}.
     """
@@ -152,14 +145,12 @@ def lab_of(cells, ids_of):
     named = re.findall(r"""\bsetup\(\s*["'](\w+)["']""", code)
     if named and named[-1] in ids_of:
         return named[-1]
-    hits = {
-        lab: sum(bool(re.search(rf"\b{re.escape(i)}\b", code)) for i in ids if not i.startswith("written"))
-        for lab, ids in ids_of.items()
-    }
-    best = max(hits, key=hits.get, default=None)
-    if best is not None and hits[best] > 0:
-        return best
-    return named[-1] if named else None
+    best, most = (named[-1] if named else None), 0
+    for lab, ids in ids_of.items():
+        hits = [i for i in ids if not i.startswith("written") and re.search(rf"\b{re.escape(i)}\b", code)]
+        if len(hits) > most:
+            best, most = lab, len(hits)
+    return best
 
 
 def written_answers(cells):

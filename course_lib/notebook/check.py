@@ -1,5 +1,5 @@
-"""check() and mine(): the questions as a student meets them in the notebook. Practice with teaching messages, never a
-grade.
+"""check() and mine(): the questions as a student meets them in the notebook. Practice, with messages that teach; never
+a grade.
 """
 
 import difflib

@@ -46,9 +46,8 @@ def setup(lab, seed=0):
         )
     use_lab(lab)
     notes = [note for note in [*map(hide_old, OLDEST), share_gpu(device), colab_note(work)] if note]
-    logging.getLogger("bitsandbytes").setLevel(
-        logging.ERROR
-    )  # peft and TRL load it, and it would say in red that a faster kernel is not installed
+    # peft and TRL load it, and it would say in red that a faster kernel is not installed
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
     torch.manual_seed(seed)

@@ -32,19 +32,15 @@ def find_notebook(notebook=None, namespace=None):
     found = sorted(p for p in Path.cwd().glob("*.ipynb") if re.match(r"\d\d_", p.name))
     if len(found) == 1:
         return found[0]
-    seen = f"there are {len(found)} lab notebooks" if found else "there is no lab notebook"
-    raise LookupError(
-        f'{seen} in {Path.cwd()}: say which one, submit(notebook="02_pretraining.ipynb").'.capitalize().replace(
-            "02_Pre", "02_pre"
-        )
-    )
+    seen = f"There are {len(found)} lab notebooks" if found else "There is no lab notebook"
+    raise LookupError(f'{seen} in {Path.cwd()}: say which one, submit(notebook="02_pretraining.ipynb").')
 
 
 def colab_notebook():
     """The notebook's bytes as Colab has it in the browser, or None elsewhere."""
     if "google.colab" not in sys.modules:
         return None
-    from google.colab import _message
+    from google.colab import _message  # ty: ignore[import-not-found]  # Colab's own, there alone
 
     reply = _message.blocking_request("get_ipynb", timeout_sec=30)
     return json.dumps(reply["ipynb"]).encode() if reply and "ipynb" in reply else None
@@ -52,17 +48,15 @@ def colab_notebook():
 
 def unsaved(cells, executed):
     """Ids of the exercises whose text in the file is not the one that was run last. executed: IPython's In."""
-    saved = {
-        m.group(1): source
-        for _, kind, source in cells
-        if kind == "code" and (m := re.match(r"\s*# EXERCISE (\w+)", source))
-    }
-    last = {
-        m.group(1): source
-        for source in executed
-        if type(source) is str and (m := re.match(r"\s*# EXERCISE (\w+)", source))
-    }
+    saved = exercises(source for _, kind, source in cells if kind == "code")
+    last = exercises(source for source in executed if type(source) is str)
     return [i for i, source in last.items() if i in saved and saved[i].strip() != source.strip()]
+
+
+def exercises(sources):
+    """{id: source} of the cells that begin with # EXERCISE id; of several with one id the last."""
+    found = ((re.match(r"\s*# EXERCISE (\w+)", source), source) for source in sources)
+    return {head[1]: source for head, source in found if head}
 
 
 def missing(cells, questions):
@@ -70,13 +64,10 @@ def missing(cells, questions):
     code = "\n".join(source for _, kind, source in cells if kind == "code")
     lines = []
     for question in questions:
-        if not re.search(
-            rf"^\s*# EXERCISE {re.escape(question.id)}\b|\b(?:def|class) {re.escape(question.id)}\b", code, re.M
-        ):
+        name = re.escape(question.id)
+        if not re.search(rf"^\s*# EXERCISE {name}\b|\b(?:def|class) {name}\b", code, re.M):
             lines.append(f"exercise {question.id}: its cell is not in the notebook")
-        elif re.search(
-            rf"# EXERCISE {re.escape(question.id)}\b(?:(?!# EXERCISE)[\s\S])*?raise NotImplementedError\(\)", code
-        ):
+        elif re.search(rf"# EXERCISE {name}\b(?:(?!# EXERCISE)[\s\S])*?raise NotImplementedError\(\)", code):
             lines.append(f"exercise {question.id}: not written yet")
     return lines
 
@@ -112,40 +103,39 @@ def submit(notebook=None, student=None, out="submissions", namespace=None):
     questions = core.questions_of(lab)
     notes = missing(cells, [q for q in questions if isinstance(q, core.Question)])
     files = {f"{lab}.ipynb": data}
-    work = Path(
-        os.environ.get("COURSE_WORK") or (path.parent / "work" if path else work_dir())
-    )  # on Colab there is no file, and a Drive perhaps
+    # on Colab there is no file, and a Drive perhaps
+    work = Path(os.environ.get("COURSE_WORK") or (path.parent / "work" if path else work_dir()))
     for question in questions:
         if isinstance(question, core.ArtifactQuestion):
             notes += add_model(files, work / question.stage, question.stage)
-    manifest = {
-        "lab": lab,
-        "student": safe_name(student or os.environ.get("COURSE_STUDENT", ""))
-        if student or os.environ.get("COURSE_STUDENT")
-        else "",
-        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    manifest["sha256"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {**files, "manifest.json": json.dumps(manifest, indent=1).encode()}.items():
-            archive.writestr(name, content)
-    receipt = hashlib.sha256(packed.getvalue()).hexdigest()
+    data = packed(files, lab, student or os.environ.get("COURSE_STUDENT", ""))
+    receipt = hashlib.sha256(data).hexdigest()
     target = Path(out) / f"{lab}_{receipt[:8]}.zip"
     try:
-        write_atomic(target, packed.getvalue())
+        write_atomic(target, data)
     except OSError as error:
-        return print(
-            f"Not submitted: cannot write to {Path(out).absolute()} ({error.strerror}); give another folder, "
-            'submit(out="/tmp").'
-        )
+        place = f"{Path(out).absolute()} ({error.strerror})"
+        return print(f'Not submitted: cannot write to {place}; give another folder, submit(out="/tmp").')
     for note in notes:
         print(f"  note: {note}")
-    print(
-        f"{target}  ({len(packed.getvalue()) / 1024:.0f} kB, {len(files)} files)\nreceipt  sha256 {receipt}\nHand in "
-        "this zip; keep the receipt."
-    )
+    print(f"{target}  ({len(data) / 1024:.0f} kB, {len(files)} files)\nreceipt  sha256 {receipt}")
+    print("Hand in this zip; keep the receipt.")
     return target
+
+
+def packed(files, lab, student):
+    """The bytes of the zip: {name: bytes} and a manifest with their checksums."""
+    manifest = {
+        "lab": lab,
+        "student": safe_name(student) if student else "",
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**files, "manifest.json": json.dumps(manifest, indent=1).encode()}.items():
+            archive.writestr(name, content)
+    return out.getvalue()
 
 
 def add_model(files, folder, stage):
@@ -154,10 +144,8 @@ def add_model(files, folder, stage):
     if not model.is_file():
         return [f"no model in {folder}: the question about it will score 0 (train it, then submit again)"]
     if model.stat().st_size > MAX_MODEL:
-        return [
-            f"{model} has {model.stat().st_size >> 20} MB, more than the {MAX_MODEL >> 20} MB of any model of this "
-            "course: left out"
-        ]
+        size, most = model.stat().st_size >> 20, MAX_MODEL >> 20
+        return [f"{model} has {size} MB, more than the {most} MB of any model of this course: left out"]
     files[f"work/{stage}/model.safetensors"] = model.read_bytes()
     if not record.is_file():
         return [f"{record} is missing: train the model again, save_stage writes both"]
