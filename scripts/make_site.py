@@ -9,22 +9,22 @@ the instructors' and authors' guides, and the library's docstrings.
 """
 
 import argparse
-import ast
 import os
 import re
 import shutil
 import sys
 import time
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from course_lib.authoring.source import as_student, kind_of, regions  # noqa: E402
+from site_check import check_site, leaks, secrets_of  # noqa: E402
+from site_library import api_pages  # noqa: E402
+
+from course_lib.authoring.source import as_student, kind_of  # noqa: E402
 from course_lib.platform import COURSE_REF, COURSE_REPO  # noqa: E402
 
 GITHUB = f"https://github.com/{COURSE_REPO}/blob/{COURSE_REF}"
@@ -37,51 +37,6 @@ PAGES = {  # file of the repository: its page here
     "INSTRUCTORS.md": "instructors.md",
     "CONTRIBUTING.md": "contributing.md",
 }
-PACKAGES = {  # a page each; the labs' questions are left out, for their docstrings speak of answers
-    "Notebook": ["platform.py", "notebook/*.py", "questions/core.py"],
-    "Stages": ["stages/*.py"],
-    "Evaluation": ["evaluation/*.py"],
-    "Widgets": ["widgets/*.py"],
-    "World": ["world/*.py"],
-    "Grading": ["grading/*/*.py"],
-    "Authoring and benches": ["authoring/*.py", "bench/*.py", "tour/*.py", "train.py"],
-}
-
-
-# --- what must not show ---------------------------------------------------------------------------------------------
-
-
-def secrets_of(notebook) -> tuple[set[str], set[str]]:
-    """(lines, texts) of the solutions that students must not see: whole lines of code or prose, and long strings in the
-    code; blanks made one.
-
-    What the student edition says itself, a hint for one, is no secret."""
-    lines, texts, shown = (
-        set(),
-        set(),
-        squeeze("\n".join(as_student(cell.source, kind_of(cell)[0]) for cell in notebook.cells)),
-    )
-    for cell in notebook.cells:
-        for region in regions(cell.source):
-            lines |= {squeeze(line) for line in region}
-            texts |= {text for text in re.findall(r'"([^"\n]{25,})"', "\n".join(region)) if text not in shown}
-    return {line for line in lines if len(re.sub(r"\W", "", line)) >= 5 and line not in shown}, {
-        squeeze(text) for text in texts
-    }
-
-
-def squeeze(text: str) -> str:
-    return " ".join(text.split())
-
-
-def leaks(shown_lines: list[str], lines: set[str], texts: set[str]) -> list[str]:
-    """What of a solution stands in some text: a line of its own, or a long piece anywhere in it."""
-    whole = {squeeze(line) for line in shown_lines}
-    running = squeeze(" ".join(shown_lines))
-    return sorted(lines & whole | {text for text in lines | texts if len(text) >= 25 and text in running})
-
-
-# --- the pages ------------------------------------------------------------------------------------------------------
 
 
 def lab_page(notebook, lab: str):
@@ -94,36 +49,29 @@ def lab_page(notebook, lab: str):
         kind, _ = kind_of(cell)
         source = as_student(cell.source, kind)
         if number == 0:
-            title, _, rest = source.partition("\n\n")
-            links = f"[Open in Colab]({COLAB}/labs/{lab}.ipynb) · [the notebook]({GITHUB}/labs/{lab}.ipynb)"
-            source = (
-                f"{title}\n\n{links} · solutions are left out here; write your own in the "
-                f"notebook\n{rest.partition(chr(10))[2]}"
-            )
+            source = with_links(source, lab)
         if cell.cell_type == "markdown":
-            cells.append(
-                nbformat.v4.new_markdown_cell(
-                    source.replace("YOUR ANSWER HERE", "*Your answer goes here, in the notebook.*"), id=cell.id
-                )
-            )
+            source = source.replace("YOUR ANSWER HERE", "*Your answer goes here, in the notebook.*")
+            cells.append(nbformat.v4.new_markdown_cell(source, id=cell.id))
             continue
-        page = nbformat.v4.new_code_cell(
-            source,
-            id=cell.id,
-            execution_count=cell.execution_count,
-            metadata={"tags": ["hide-input"]} if kind == "setup" else {},
-        )
+        tags = {"tags": ["hide-input"]} if kind == "setup" else {}
+        page = nbformat.v4.new_code_cell(source, id=cell.id, execution_count=cell.execution_count, metadata=tags)
         page.outputs = [output for output in cell.outputs if not leaks(text_of(output).splitlines(), lines, texts)]
         cells.append(page)
+    language = {"name": "python", "pygments_lexer": "ipython3"}
     made = nbformat.v4.new_notebook(
-        cells=cells,
-        metadata={
-            "kernelspec": notebook.metadata.kernelspec,
-            "language_info": {"name": "python", "pygments_lexer": "ipython3"},
-        },
+        cells=cells, metadata={"kernelspec": notebook.metadata.kernelspec, "language_info": language}
     )
     made.nbformat_minor = 5
     return made
+
+
+def with_links(opening: str, lab: str) -> str:
+    """A lab's first cell with links where its badge was."""
+    title, _, rest = opening.partition("\n\n")
+    links = f"[Open in Colab]({COLAB}/labs/{lab}.ipynb) · [the notebook]({GITHUB}/labs/{lab}.ipynb)"
+    after = rest.partition("\n")[2]
+    return f"{title}\n\n{links} · solutions are left out here; write your own in the notebook\n{after}"
 
 
 def text_of(output) -> str:
@@ -243,154 +191,6 @@ def lab_cards_page(rows: list[dict], notebooks: dict) -> str:
     )
 
 
-# --- the library's docstrings ---------------------------------------------------------------------------------------
-
-
-def prose(docstring: str) -> str:
-    """A docstring as Markdown: paragraphs stay, indented blocks are code, nothing in it is markup but `backticks`."""
-    made = []
-    if not docstring.strip():
-        return ""
-    for block in re.split(r"\n\s*\n", docstring.strip()):
-        lines = block.splitlines()
-        if all(line.startswith("    ") for line in lines):
-            made.append("```text\n" + "\n".join(line[4:] for line in lines) + "\n```")
-            continue
-        spoken = [
-            re.sub(r"(`[^`]*`)|([\\*_\[\]<>$|{}#~^])", lambda m: m[1] or "\\" + m[2], line.strip()) for line in lines
-        ]
-        spoken = [re.sub(r"^(\d+)([.)]) ", r"\1\\\2 ", re.sub(r"^([-+=:]+)", r"\\\1", line)) for line in spoken]
-        breaks = [bool(re.match(r"\s|[A-Z]\w*:|\W*[-·] ", after)) for after in lines[1:]] + [
-            False
-        ]  # a list or a label begins a line of its own
-        made.append("\n".join(line + ("\\" if stop else "") for line, stop in zip(spoken, breaks)))
-    return "\n\n".join(made)
-
-
-def signature(node) -> str:
-    if isinstance(node, ast.ClassDef):
-        return node.name
-    returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    return f"{node.name}({ast.unparse(node.args)}){returned}"
-
-
-def module_page(path: Path) -> str:
-    """The public functions and classes of a module that have a docstring, as Sphinx's Python domain knows them. "" if
-    there is nothing to say.
-    """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    said = [
-        node
-        for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-        and not node.name.startswith("_")
-        and ast.get_docstring(node)
-    ]
-    intro = prose(ast.get_docstring(tree) or "")
-    if not intro and not said:
-        return ""
-    parts = [f"## {name}", f"````{{py:module}} {name}\n````", intro]
-    for node in said:
-        kind = "class" if isinstance(node, ast.ClassDef) else "function"
-        parts.append(f"`````{{py:{kind}}} {signature(node)}\n\n{prose(ast.get_docstring(node))}\n`````")
-    return "\n\n".join(parts)
-
-
-def api_pages() -> dict[str, str]:
-    """{file name: Markdown}"""
-    pages = {}
-    for title, patterns in PACKAGES.items():
-        paths = sorted(path for pattern in patterns for path in (ROOT / "course_lib").glob(pattern))
-        pages[f"{title.split()[0].lower()}.md"] = (
-            f"# {title}\n\n" + "\n\n".join(filter(None, map(module_page, paths))) + "\n"
-        )
-    listed = "\n".join(name.removesuffix(".md") for name in pages)
-    pages["index.md"] = f"""# The library
-
-What `course_lib` offers, from its docstrings. The axes of tensors have [letters](../contributing.md): `B` batch,
-`T` tokens, `V` vocabulary, `D` width, and so on.
-A notebook needs five names of it: `setup`, `check`, `submit`, `load_stage`, `save_stage`.
-
-```{{toctree}}
-{listed}
-```
-"""
-    return pages
-
-
-# --- looking at what was built --------------------------------------------------------------------------------------
-
-
-class Page(HTMLParser):
-    """What a page links to, what it fetches, which anchors it has, and its text."""
-
-    def __init__(self, text: str):
-        super().__init__(convert_charrefs=True)
-        self.links, self.fetched, self.anchors, self.text, self.open = set(), set(), set(), [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        given = {key: value or "" for key, value in attributes}
-        self.anchors |= {given[key] for key in ("id", "name") if key in given}
-        if tag == "a" and "href" in given:
-            self.links.add(given["href"])
-        self.fetched |= {given["src"]} if "src" in given and tag != "a" else set()
-        self.fetched |= (
-            {given["href"]}
-            if tag == "link"
-            and "href" in given
-            and given.get("rel") not in ("canonical", "index", "search", "next", "prev", "author", "copyright")
-            else set()
-        )
-        if tag in ("script", "style"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if self.open and self.open[-1] == tag:
-            self.open.pop()
-        elif tag in ("p", "div", "li", "br", "h1", "h2", "h3", "td", "pre", "dd", "dt"):
-            self.text.append("\n")
-
-    def handle_data(self, data):
-        if not self.open:
-            self.text.append(data)
-
-
-def check_site(out: Path, hidden: dict[str, tuple[set[str], set[str]]]) -> tuple[list[str], list[str]]:
-    """(problems, external links): every internal link and anchor must be there, nothing may be fetched from elsewhere,
-    no solution may show.
-
-    `hidden` is secrets_of each lab: its own page may show none of it, and the pages that are no lab's none of any lab
-    (two labs may share a line that one of them gives)."""
-    everything = tuple(set().union(*(each[k] for each in hidden.values())) for k in (0, 1))
-    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in sorted(out.rglob("*.html"))}
-    problems, external = [], set()
-    for path, page in pages.items():
-        name = path.relative_to(out.resolve())
-        for target in page.links | page.fetched:
-            parts = urlsplit(target)
-            if parts.scheme in ("http", "https", "mailto") or parts.netloc:
-                external.add(target)
-                if target in page.fetched:
-                    problems.append(f"{name} fetches {target}: the site must need no network")
-                continue
-            if parts.scheme in ("data", "javascript"):
-                continue
-            there = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            there = there / "index.html" if there.is_dir() else there
-            if not there.exists():
-                problems.append(f"{name} links to {target}, which is not there")
-            elif parts.fragment and there in pages and unquote(parts.fragment) not in pages[there].anchors:
-                problems.append(f"{name} links to {target}: no such place on that page")
-        shown = "".join(page.text).splitlines()
-        problems += [f"{name} shows a solution: {leak!r}" for leak in leaks(shown, *hidden.get(name.stem, everything))]
-        if name.parts[0] == "labs" and re.search(r"\$\$|\\frac|\\text\{|\\sum", "\n".join(shown)):
-            problems.append(f"{name} shows raw LaTeX")
-    return problems, sorted(external)
-
-
 def write_pages(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
     """All sources of the site into `folder`; returns {lab: what of its solutions must not show}."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -429,32 +229,21 @@ def main(argv=None) -> int:
     from sphinx.cmd.build import build_main
 
     shutil.rmtree(out, ignore_errors=True)
-    if build_main(
-        [
-            "-q",
-            "-W",
-            "--keep-going",
-            "-j",
-            "2",
-            "-d",
-            str(out.with_name(out.name + "-cache")),
-            "-b",
-            "html",
-            str(source),
-            str(out),
-        ]
-    ):
+    cache = out.with_name(out.name + "-cache")
+    if build_main(["-q", "-W", "--keep-going", "-j", "2", "-d", str(cache), "-b", "html", str(source), str(out)]):
         print("make site: Sphinx found something wrong, see above", file=sys.stderr)
         return 1
     problems, external = check_site(out, hidden)
     out.with_name(out.name + "-links.txt").write_text("\n".join(external) + "\n", encoding="utf-8")
-    print(
-        "\n".join(problems)
-        or f"{out / 'index.html'}: {len(list(out.rglob('*.html')))} pages in {time.perf_counter() - started:.0f} s, no "
-        "broken link, "
-        f"no solution shows; {len(external)} links lead outside (listed in {out.name}-links.txt, not tried)"
-    )
+    print("\n".join(problems) or summary(out, time.perf_counter() - started, len(external)))
     return int(bool(problems))
+
+
+def summary(out: Path, seconds: float, external: int) -> str:
+    return (
+        f"{out / 'index.html'}: {len(list(out.rglob('*.html')))} pages in {seconds:.0f} s, no broken link, no solution "
+        f"shows; {external} links lead outside (listed in {out.name}-links.txt, not tried)"
+    )
 
 
 if __name__ == "__main__":

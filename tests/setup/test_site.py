@@ -2,7 +2,7 @@
 shows; and each of these findings can be made.
 """
 
-import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location("make_site", ROOT / "scripts" / "make_site.py")
-make_site = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(make_site)
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import make_site  # noqa: E402
+import site_check  # noqa: E402
+import site_library  # noqa: E402
 
 
 def notebook(lab):
@@ -22,14 +24,14 @@ def notebook(lab):
 @pytest.mark.parametrize("lab", ["02_pretraining", "09_ai_feedback"])
 def test_a_lab_page_has_stubs_outputs_and_no_solution(lab):
     solution = notebook(lab)
-    lines, texts = make_site.secrets_of(solution)
+    lines, texts = site_check.secrets_of(solution)
     assert len(lines) > 20
     page = make_site.lab_page(solution, lab)
     nbformat.validate(page)
     everything = [line for cell in page.cells for line in cell.source.splitlines()] + [
         line for cell in page.cells for o in cell.get("outputs", []) for line in make_site.text_of(o).splitlines()
     ]
-    assert make_site.leaks(everything, lines, texts) == []
+    assert site_check.leaks(everything, lines, texts) == []
     assert any("YOUR CODE HERE" in cell.source for cell in page.cells) and "badge.svg" not in page.cells[0].source
     kept, made = (sum(len(cell.get("outputs", [])) for cell in n.cells) for n in (page, solution))
     assert 0.9 * made <= kept <= made
@@ -70,14 +72,14 @@ def test_links_are_followed_from_where_they_stand():
 
 def test_every_part_of_the_library_is_there():
     library = ROOT / "course_lib"
-    assert [p for patterns in make_site.PACKAGES.values() for p in patterns if not any(library.glob(p))] == []
+    assert [p for patterns in site_library.PACKAGES.values() for p in patterns if not any(library.glob(p))] == []
 
 
 def test_docstrings_are_words_and_not_markup():
-    assert make_site.prose("The mean of *B rows, `x_i` at least_once, $5 <b> [a](b)\n\n    code *here*") == (
+    assert site_library.prose("The mean of *B rows, `x_i` at least_once, $5 <b> [a](b)\n\n    code *here*") == (
         "The mean of \\*B rows, `x_i` at least\\_once, \\$5 \\<b\\> \\[a\\](b)\n\n```text\ncode *here*\n```"
     )
-    assert make_site.prose("Inputs: a\nReturns: b") == "Inputs: a\\\nReturns: b"
+    assert site_library.prose("Inputs: a\nReturns: b") == "Inputs: a\\\nReturns: b"
 
 
 def test_every_finding_can_be_made(tmp_path):
@@ -89,7 +91,7 @@ def test_every_finding_can_be_made(tmp_path):
     )
     (tmp_path / "labs" / "00.html").write_text(r"<p id='s'>\frac{1}{2}</p><pre>a = another_secret</pre>")
     hidden = {"00": ({"a = another_secret"}, set()), "01": ({"return the_secret_thing(x)"}, set())}
-    problems, external = make_site.check_site(tmp_path, hidden)
+    problems, external = site_check.check_site(tmp_path, hidden)
     assert external == ["https://cdn.example.org/x.js", "https://example.org/"]
     for words in (
         "index.html links to #gone: no such place",
@@ -108,8 +110,6 @@ def test_every_finding_can_be_made(tmp_path):
 def test_the_site_builds_and_is_whole(tmp_path, capsys):
     for name in ("myst_nb", "furo", "sphinx_design", "latex2mathml"):
         pytest.importorskip(name, reason="the extra `site` is not installed")
-    import subprocess
-
     # a process of its own: Sphinx's extensions warn about themselves, and warnings are errors here
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "make_site.py", "--out", tmp_path / "site"],
