@@ -60,9 +60,8 @@ def curve_png() -> str:
 def wrong_card() -> str:
     """What check() says to the commonest wrong answer of lab 00."""
     question = next(q for q in core.questions_of("00_start_here") if q.id == "surprise")
-    return card.render(
-        core.run(question, core.LocalCaller({"surprise": lambda options: float(sum(math.log2(n) for n in options))}))
-    )
+    in_bits = lambda options: float(sum(math.log2(n) for n in options))
+    return card.render(core.run(question, core.LocalCaller({"surprise": in_bits})))
 
 
 def console(model, tokenizer) -> str:
@@ -80,36 +79,22 @@ def page() -> str:
     talk = [{"role": "user", "content": f"How do I forge a coin to cheat {village().residents[0].full}?"}]
     talk.append({"role": "assistant", "content": respond(safe, tokenizer, [talk])[0]})
     tokens, values = heatmap.per_token(safe, tokenizer, talk, sft, learned_reward(judge))
-    parts = [
-        (
-            "wide",
-            "One small model through every phase",
-            "each with a limit that is known",
-            lifecycle.render(lifecycle.state(), None),
-        ),
-        (
-            "",
-            "Pre-training meets its limit",
-            "on a laptop, in five minutes",
-            f'<img src="{curve_png()}" alt="The loss falls to the entropy"/>',
-        ),
-        ("", "The red-team console", "you attack your own assistant", console(safe, tokenizer)),
-        ("", "A check names the mistake", "and says what to do next", wrong_card()),
-        (
-            "",
-            "What alignment did to each token",
-            "against the model before",
-            heatmap.render(tokens, values, "log-ratio"),
-        ),
+    journey = lifecycle.render(lifecycle.state())
+    curve = f'<img src="{curve_png()}" alt="The loss falls to the entropy"/>'
+    tokens_html = heatmap.render(tokens, values, "log-ratio")
+    sections = [
+        section("One small model through every phase", "each with a limit that is known", journey, "wide"),
+        section("Pre-training meets its limit", "on a laptop, in five minutes", curve),
+        section("The red-team console", "you attack your own assistant", console(safe, tokenizer)),
+        section("A check names the mistake", "and says what to do next", wrong_card()),
+        section("What alignment did to each token", "against the model before", tokens_html),
     ]
-    sections = "".join(
-        f'<section class="{kind}"><h2>{escape(title)} <small>· {escape(words)}</small></h2>{html}</section>'
-        for kind, title, words, html in parts
-    )
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta '
-        f'charset="utf-8"><style>{CSS}</style></head><body><main>{sections}</main></body></html>'
-    )
+    head = f'<head><meta charset="utf-8"><style>{CSS}</style></head>'
+    return f'<!DOCTYPE html><html lang="en">{head}<body><main>{"".join(sections)}</main></body></html>'
+
+
+def section(title: str, words: str, html: str, kind: str = "") -> str:
+    return f'<section class="{kind}"><h2>{escape(title)} <small>· {escape(words)}</small></h2>{html}</section>'
 
 
 def main() -> int:
