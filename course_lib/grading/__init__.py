@@ -1,1 +1,1 @@
-"""Collecting, grading and exporting submissions. Trusted code: a student's code runs only behind sandbox.py."""
+"""Collecting, grading and exporting submissions. Trusted code: a student's code runs only in sandbox/."""
