@@ -14,6 +14,7 @@ import unicodedata
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # The one setting behind every badge and every Colab install. A release tag, so that a term's students see a term's
 # course.
@@ -61,15 +62,13 @@ def drive_mounted():
 
 def colab_note(work):
     """What to do so that work outlives a Colab machine, or None where nothing need be done."""
-    before = Path("work").absolute()
-    if (
-        in_colab()
-        and work.is_relative_to(DRIVE)
-        and {path.name for path in before.glob("[!.]*")} - {path.name for path in work.iterdir()}
-    ):
-        return f"what you trained before you mounted the Drive is in {before}: copy it with `!cp -rn {before}/. {work}`"
-    if not in_colab() or work.is_relative_to(DRIVE):
+    if not in_colab():
         return None
+    if work.is_relative_to(DRIVE):
+        before = Path("work").absolute()
+        if {path.name for path in before.glob("[!.]*")} <= {path.name for path in work.iterdir()}:
+            return None
+        return f"what you trained before you mounted the Drive is in {before}: copy it with `!cp -rn {before}/. {work}`"
     return (
         f"this machine forgets {work} when it ends: mount your Drive (folder sign on the left) and run this cell "
         "again, or keep files with google.colab.files.download(path)"
@@ -77,7 +76,7 @@ def colab_note(work):
 
 
 def size(device=None):
-    """The dial of every stage: `tiny` (seconds), `laptop` (minutes on 2 cores), `gpu`. Env COURSE_SIZE, else by device."""
+    """The dial of every stage: `tiny` (seconds), `laptop` (minutes on 2 cores), `gpu`. COURSE_SIZE, else by device."""
     chosen = os.environ.get("COURSE_SIZE") or ("gpu" if (device or device_and_dtype()[0]) == "cuda" else "laptop")
     if chosen not in SIZES:
         raise CourseError(f"COURSE_SIZE is {chosen!r}: set it to one of {', '.join(SIZES)}, or unset it.")
@@ -86,8 +85,8 @@ def size(device=None):
 
 def work_dir():
     """Folder of what the student has trained: env COURSE_WORK, else littlebrook/work in the student's own Drive if
-    Colab has that mounted,
-    else ./work. Made if absent. Raises CourseError if unwritable."""
+    Colab has that mounted, else ./work. Made if absent. Raises CourseError if unwritable.
+    """
     own = "work" if not drive_mounted() else DRIVE / "littlebrook" / "work"
     folder = Path(os.environ.get("COURSE_WORK") or own).expanduser().absolute()
     probe = folder / f".probe-{uuid.uuid4().hex}"
@@ -176,9 +175,9 @@ def by_capability():
 
 def share_gpu(device):
     """Keeps this kernel within COURSE_GPU_FRACTION (above 0, at most 1) of the GPU's memory, where several kernels have
-    one GPU (JupyterHub).
-    torch then raises its own out-of-memory error at that mark, and the neighbours go on. Returns a note, or None.
-    CourseError for a bad fraction."""
+    one GPU (JupyterHub). torch then raises its own out-of-memory error at that mark, and the neighbours go on. Returns
+    a note, or None. CourseError for a bad fraction.
+    """
     asked = os.environ.get("COURSE_GPU_FRACTION")
     if not asked:
         return None
@@ -201,22 +200,20 @@ def share_gpu(device):
 
 def keep_large_buffers():
     """Let glibc keep memory that was freed. A training step frees and takes the same large tensors again and again, and
-    by default
-    each is handed back to the kernel and zeroed page by page: a seventh of a step. Does nothing where there is no
-    glibc."""
+    by default each is handed back to the kernel and zeroed page by page: a seventh of a step. Does nothing where there
+    is no glibc.
+    """
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD, bytes
         libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD, bytes
 
 
-# Packages that may be too old on Colab: the oldest version that will do, and why
+# Packages that may be too old on Colab: the oldest version that will do, and why. The image has torchao 0.10, and peft
+# raises; the newest trl that fits the image is 0.29
 OLDEST = {
-    "torchao": ((0, 16), "peft needs 0.16 or later, the course needs none"),  # the image has 0.10, and peft raises
-    "trl": (
-        (1, 16),
-        "the labs compare with 1.16 or later and go on without it",
-    ),  # the newest that fits the image is 0.29
+    "torchao": ((0, 16), "peft needs 0.16 or later, the course needs none"),
+    "trl": ((1, 16), "the labs compare with 1.16 or later and go on without it"),
 }
 
 
@@ -231,9 +228,8 @@ def hide_old(package):
         return None
     if tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2]) >= oldest:
         return None
-    sys.modules[package] = (
-        None  # find_spec now returns None, which is what peft and transformers ask; an import raises ImportError
-    )
+    absent: Any = None  # find_spec now returns None, which is what peft and transformers ask; an import raises
+    sys.modules[package] = absent
     return f"{package} {version} is hidden ({why})"
 
 
@@ -242,16 +238,20 @@ def safe_name(text, longest=80):
     characters.
     """
     text = unicodedata.normalize("NFC", str(text))
-    text = "".join(
-        c if c.isalnum() or c in "._-@ " else "" if unicodedata.category(c).startswith("C") else "_" for c in text
-    ).strip(" .-")
+
+    def mended(c):
+        if c.isalnum() or c in "._-@ ":
+            return c
+        return "" if unicodedata.category(c).startswith("C") else "_"
+
+    text = "".join(map(mended, text)).strip(" .-")
     return text[:longest].strip(" .-") or "unnamed"
 
 
 def matmul_rate(seconds: float = 2.0, n: int = 1024, device: str = "cpu", dtype=None) -> float:
     """This machine's matmul rate right now, GFLOP/s, in fp32 unless `dtype` says else: n × n · n × n again and again.
-    The mean over the time and not the best
-    moment, as what it is compared with is a mean over time, too."""
+    The mean over the time and not the best moment, as what it is compared with is a mean over time, too.
+    """
     import torch
 
     a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))

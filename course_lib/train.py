@@ -17,7 +17,6 @@ and context parallelism, gradient accumulation.
 
 import argparse
 import contextlib
-import copy
 import io
 import os
 import sys
@@ -28,23 +27,16 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float, Int
-from torch import Tensor
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, Replicate
-from torch.nn.parallel import DistributedDataParallel
-from tqdm import tqdm
 
 from course_lib.platform import SIZES, CourseError, device_and_dtype, keep_large_buffers, work_dir
 from course_lib.stages import pretrain, sft
 from course_lib.stages.artifacts import load_stage, save_stage
 from course_lib.stages.checkpoint import restore, save_checkpoint
 from course_lib.stages.model import Llama
-from course_lib.stages.muon import Muon
 from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
 from course_lib.stages.pretrain import PretrainConfig, Run, batches, learning_rate, optimizers
-from course_lib.stages.step import forward_dtype, out_of_memory, prepare
+from course_lib.stages.shards import gather, local_parameters, spread, whole
+from course_lib.stages.step import forward_dtype, out_of_memory, steps_left
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import SHARES, task_rows
@@ -71,11 +63,8 @@ class Job:
 def pretraining(size: str, seed: int, config: PretrainConfig | None = None) -> Job:
     """What `stages.pretrain.pretrain` trains."""
     config = config or pretrain.PRESETS[size]
-    tokenizer, validation, rows = (
-        load_tokenizer(),
-        pretrain_rows("validation"),
-        pretrain_rows("train", config.documents),
-    )
+    tokenizer, validation = load_tokenizer(), pretrain_rows("validation")
+    rows = pretrain_rows("train", config.documents)
     entropy = entropy_per_token(tokenizer, validation)
     ids = encode_documents(tokenizer, [row["text"] for row in rows])
 
@@ -84,19 +73,12 @@ def pretraining(size: str, seed: int, config: PretrainConfig | None = None) -> J
         return entropy + few["loss"] - few["entropy"]
 
     model = Llama(config.model, seed)
+    examples = [(row, [0] + [1] * (len(row) - 1)) for row in ids]
+    plan, tokens = batches([len(row) for row in ids], config.batch, seed), [len(row) - 1 for row in ids]
+    recipe = {"size": size, "seed": seed, **asdict(config), "documents": len(rows)}
     record = {"data": rows_hash(rows), "parent": None, "parameters": model.parameter_count()}
-    return Job(
-        model,
-        [(row, [0] + [1] * (len(row) - 1)) for row in ids],
-        batches([len(row) for row in ids], config.batch, seed),
-        [len(row) - 1 for row in ids],
-        config,
-        1.0,
-        {"size": size, "seed": seed, **asdict(config), "documents": len(rows)},
-        record,
-        validate,
-        lambda model: {"metrics": distance_to_limit(model, tokenizer, validation)},
-    )
+    examine = lambda model: {"metrics": distance_to_limit(model, tokenizer, validation)}
+    return Job(model, examples, plan, tokens, config, 1.0, recipe, record, validate, examine)
 
 
 def fine_tuning(size: str, seed: int, config: sft.SFTConfig | None = None) -> Job:
@@ -108,105 +90,12 @@ def fine_tuning(size: str, seed: int, config: sft.SFTConfig | None = None) -> Jo
     lengths = [len(ids) for ids, _ in examples]
     data = rows_hash([{"text": str(row.get("messages") or row["text"])} for row in rows])
     plan = [part for epoch in range(config.epochs) for part in batches(lengths, config.batch, 1000 * seed + epoch)]
-    return Job(
-        model,
-        examples,
-        plan,
-        lengths,
-        config,
-        config.embedding_rate,
-        {"seed": seed, "rows": len(rows), "data": data, **asdict(config)},
-        {"data": data, "parent": "pretrain", "trained_parameters": model.parameter_count()},
-        None,
-        lambda model: {},
-    )
+    recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}
+    record = {"data": data, "parent": "pretrain", "trained_parameters": model.parameter_count()}
+    return Job(model, examples, plan, lengths, config, config.embedding_rate, recipe, record, None, lambda model: {})
 
 
 STAGES = {"pretrain": pretraining, "sft": fine_tuning}
-
-
-class Loss(torch.nn.Module):
-    """forward(ids, labels) → mean −log p of the trained tokens, nats/token. DDP and FSDP do their work around a
-    module's forward, so the loss is inside.
-    """
-
-    def __init__(self, model: Llama):
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
-        return sft.response_loss(*sft.trained_logits(self.model, ids, labels))
-
-
-def whole(t: Tensor) -> Tensor:
-    """The tensor of which each process holds rows. Every process has to call it."""
-    return t.full_tensor() if isinstance(t, DTensor) else t
-
-
-def rows_of(t: Tensor, like: DTensor) -> DTensor:
-    """This process's rows of a tensor that all processes have whole, cut as `like` is. Nothing is sent."""
-    return DTensor.from_local(t, like.device_mesh, [Replicate()]).redistribute(placements=like.placements)
-
-
-class ShardedMuon(Muon):
-    """Muon where each process holds rows of every matrix. Singular vectors belong to the whole matrix (rows
-    orthogonalised by themselves are another update), so the updates are gathered, one all-gather for the matrices of a
-    shape, and each process orthogonalises them whole and keeps its rows; momentum stays
-    in shards. That computes the same N times. At scale the matrices are dealt out to the processes instead (Liu et al.
-    2025, § 2.3); here it costs less than sending them back."""
-
-    def gathered(self, updates: Tensor) -> Tensor:
-        return whole(updates)
-
-    def own_rows(self, update: Tensor, p: DTensor) -> DTensor:
-        return rows_of(update, p)
-
-
-def spread(model: Llama, optimiser: list, shard: str) -> tuple[torch.nn.Module, list]:
-    """(module, optimisers) to train, from a model on its device and its optimisers (with their states, if a checkpoint
-    gave them any).
-
-    ddp: they are the model's own. fsdp: those of a copy in shards, each block a unit, what is left (embedding, last
-    norm) another."""
-    device = next(model.parameters()).device
-    if shard == "ddp":
-        prepare(model)
-        return DistributedDataParallel(Loss(model), device_ids=[device] if device.type == "cuda" else None), optimiser
-    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
-    module = Loss(copy.deepcopy(model))
-    prepare(module.model)
-    for block in module.model.model.layers:
-        fully_shard(block, mesh=mesh)
-    fully_shard(module, mesh=mesh)
-    shards = dict(module.model.named_parameters())
-    twin = {p: shards[name] for name, p in model.named_parameters()}
-    made = []
-    for o in optimiser:
-        groups = [{**group, "params": [twin[p] for p in group["params"]]} for group in o.param_groups]
-        kind = ShardedMuon if isinstance(o, Muon) else type(o)
-        made.append(kind(groups, lr=groups[0]["lr"]))
-        for p, state in o.state.items():
-            made[-1].state[twin[p]] = {
-                name: rows_of(t, twin[p]) if t.shape == p.shape else t for name, t in state.items()
-            }
-    return module, made
-
-
-def local_parameters(module: torch.nn.Module) -> int:
-    """Parameters that this process holds."""
-    return sum((p.to_local() if isinstance(p, DTensor) else p).numel() for p in module.parameters())
-
-
-@torch.no_grad()
-def gather(module: torch.nn.Module, model: Llama | None) -> None:
-    """Bring `model`, the plain one of process 0 (None elsewhere), up to date with what is trained in shards. Every
-    process has to call it.
-    """
-    into = list(model.parameters()) if model else []
-    for k, p in enumerate(module.parameters()):
-        t = whole(p)
-        if model and t is not into[k]:
-            into[k].copy_(t)
 
 
 def checkpoint_of(
@@ -247,9 +136,8 @@ def train(
             raise CourseError(f"{what} is {value!r}: choose one of {', '.join(known)}")
     keep_large_buffers()
     rank, world = dist.get_rank(), dist.get_world_size()
-    device = (
-        torch.device("cuda", torch.cuda.current_device()) if device_and_dtype()[0] == "cuda" else torch.device("cpu")
-    )
+    cuda = device_and_dtype()[0] == "cuda"
+    device = torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device("cpu")
     with contextlib.redirect_stdout(io.StringIO()) if rank else contextlib.nullcontext():
         job = STAGES[stage](size, seed, config)
     model, config, plan = job.model.to(device), job.config, job.plan
@@ -267,25 +155,15 @@ def train(
     if rank:
         model = None  # in shards from here on; process 0 keeps a whole one to gather into
     if progress and not rank:
-        print(
-            f"{stage}, size {size}: {world} process{'es' * (world > 1)} ({dist.get_backend()}, {device.type}), "
-            f"{shard}: "
-            f"{local_parameters(module):,} of {sum(p.numel() for p in module.parameters()):,} parameters in each",
-            flush=True,
-        )
+        where = f"{world} process{'es' * (world > 1)} ({dist.get_backend()}, {device.type})"
+        held, all_of_them = local_parameters(module), sum(p.numel() for p in module.parameters())
+        print(f"{stage}, size {size}: {where}, {shard}: {held:,} of {all_of_them:,} parameters in each", flush=True)
 
     warmup = max(1, round(config.warmup * len(plan)))
     measure = max(1, len(plan) // config.validations) if job.validate and config.validations else len(plan) + 1
     trained = [sum(mask) for _, mask in job.examples]
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
-    bar = tqdm(
-        range(len(history), len(plan)),
-        initial=len(history),
-        total=len(plan),
-        desc=stage,
-        unit="step",
-        disable=bool(rank) or not progress,
-    )
+    bar = steps_left(history, len(plan), stage, progress and not rank)
     for step in bar:
         part, mine = plan[step], plan[step][rank::world]
         # a batch with fewer examples than processes: who has none computes the first one and counts it 0, as all must
@@ -308,7 +186,7 @@ def train(
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:
             gather(module, model)
-            if model:  # the others wait for it in the next step
+            if model and job.validate:  # the others wait for it in the next step
                 row["val_loss"] = job.validate(model)
                 bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")
         history.append({**row, "seconds": time.perf_counter() - started})
@@ -346,8 +224,11 @@ def processes():
         )
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    alone = {} if "RANK" in os.environ else {"store": dist.HashStore(), "rank": 0, "world_size": 1}
-    dist.init_process_group("nccl" if cuda else "gloo", **alone)
+    backend = "nccl" if cuda else "gloo"
+    if "RANK" in os.environ:
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
     yield
     # not after an error: it could wait for processes that wait for this one; torchrun ends them all
     dist.destroy_process_group()

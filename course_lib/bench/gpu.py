@@ -18,12 +18,12 @@ from tqdm import tqdm
 
 from course_lib.evaluation.rlhf import learned_reward
 from course_lib.platform import CourseError, device_and_dtype, matmul_rate
-from course_lib.stages import dpo, grpo, lora, ppo, preferences, pretrain, reward, rollout, sft
+from course_lib.stages import dpo, grpo, lora, ppo, pretrain, reward, rollout, sft, step
 from course_lib.stages.artifacts import load_folder
 from course_lib.stages.model import Llama
 from course_lib.stages.step import forward_dtype
+from course_lib.tour.lifecycle import PHASES
 from course_lib.tour.phases import Tour, machine, run
-from course_lib.tour.tour import PHASES
 from course_lib.world.annotators import preference_rows, prompts
 
 # Dense TFLOP/s of NVIDIA's data sheets: (half precision on the tensor cores, fp32). T4: 65 and 8.1
@@ -147,9 +147,9 @@ def on_paper(stage: str, size: str) -> dict:
     steps, flop, operations = [], FlopCounterMode(display=False), Operations()
 
     class Bar(tqdm):
-        def __init__(self, *args, total, **options):
+        def __init__(self, left, description, total, **options):
             steps.append(total)
-            super().__init__(*args, total=total, **options)
+            super().__init__(left, description, total, **options)
 
     def on_step(history):
         if len(history) == 2:
@@ -158,8 +158,7 @@ def on_paper(stage: str, size: str) -> dict:
         counting.enter_context(flop)
         counting.enter_context(operations)
 
-    for module in (pretrain, sft, preferences, rollout):
-        vars(module)["tqdm"] = Bar
+    vars(step)["tqdm"] = Bar
     counting = contextlib.ExitStack()
     with contextlib.suppress(Enough):
         from_scratch(stage, size, {"on_step": on_step, "progress": False})

@@ -49,19 +49,16 @@ def write_or_explain(path: Path, data: bytes) -> None:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict) -> None:
     """One safetensors file; `metadata` is any JSON, kept in its header."""
-    data = save(
-        {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, {"littlebrook": json.dumps(metadata)}
-    )
-    write_or_explain(Path(path), data)
+    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    write_or_explain(Path(path), save(plain, {"littlebrook": json.dumps(metadata)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     """(tensors, metadata) of a file of `write_tensors`. Raises ArtifactError if it is cut short or something else."""
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(
-                (file.metadata() or {}).get("littlebrook", "{}")
-            )
+            metadata = json.loads((file.metadata() or {}).get("littlebrook", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata
     except (SafetensorError, OSError, ValueError, struct.error):
         raise ArtifactError(
             f"{path} is damaged or not a course artefact: delete it and make it again (the lab's training cell, or a "
@@ -69,28 +66,32 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
         ) from None
 
 
+def write_stage(folder: Path, tensors: dict[str, Tensor], record: dict, too_large: str) -> Path:
+    """A stage's two files; record.json has the sha256 of the other one, too. Returns the folder.
+
+    Raises ArtifactError on an unwritable folder (what was there before stays), and with the advice `too_large` if the
+    file would be too large to hand in.
+    """
+    if sum(t.numel() * t.element_size() for t in tensors.values()) > LARGEST:
+        raise ArtifactError(f"stage {record['stage']!r} is larger than {LARGEST >> 20} MiB: {too_large}")
+    write_tensors(folder / "model.safetensors", tensors, record)
+    sha = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    write_or_explain(folder / "record.json", (json.dumps({**record, "sha256": sha}, indent=1) + "\n").encode())
+    return folder
+
+
 def save_stage(
     stage: str, model: Llama, record: dict, folder: Path | str | None = None, dtype: torch.dtype = torch.float32
 ) -> Path:
     """Write a stage where the next lab and `submit()` look for it. Returns its folder.
 
-    `record` gets stage, model config and the sha256 of the weights added. Raises ArtifactError on an unwritable folder
-    (what was there before stays), and if the file would be too large to hand in.
+    `record` gets stage, model config and the sha256 of the weights added. Raises ArtifactError as `write_stage` does.
     """
-    folder = Path(folder) if folder else work_dir() / stage
-    tensors = {
-        name: weight.to(dtype) for name, weight in model.state_dict().items() if not name.startswith("value.")
-    }  # PPO's helper, no part of the policy
+    kept = {name: t for name, t in model.state_dict().items() if not name.startswith("value.")}  # PPO's helper
+    tensors = {name: weight.to(dtype) for name, weight in kept.items()}
     record = {**record, "stage": stage, "model": asdict(model.config)}
-    if sum(t.numel() * t.element_size() for t in tensors.values()) > LARGEST:
-        raise ArtifactError(
-            f"stage {stage!r} is larger than {LARGEST >> 20} MiB: save it with dtype=torch.bfloat16, or train a "
-            "smaller model"
-        )
-    write_tensors(folder / "model.safetensors", tensors, record)
-    sha = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    write_or_explain(folder / "record.json", (json.dumps({**record, "sha256": sha}, indent=1) + "\n").encode())
-    return folder
+    advice = "save it with dtype=torch.bfloat16, or train a smaller model"
+    return write_stage(Path(folder) if folder else work_dir() / stage, tensors, record, advice)
 
 
 def load_folder(folder: Path, stage: str) -> tuple[Llama, dict]:

@@ -1,30 +1,31 @@
-"""Cleaning a crawl: quality filter, exact and near de-duplication, personal data, contamination, and BPE by hand. Flat
-functions.
+"""Cleaning a crawl: quality filter, exact and near de-duplication, personal data, contamination. Flat functions.
 
 Sources: quality heuristics, Rae et al. 2021 (2112.11446, appendix A) · MinHash, Broder 1997; banding, Leskovec,
 Rajaraman and Ullman, Mining of Massive Datasets, chapter 3 · contamination by n-grams, Brown et al. 2020 (2005.14165,
-appendix C) · BPE, Sennrich et al. 2016 (1508.07909). Left out against the real thing: language detection, a classifier
-for quality, URLs' block lists, names of persons as personal data.
+appendix C). Left out against the real thing: language detection, a classifier for quality, URLs' block lists, names of
+persons as personal data.
 """
 
 import hashlib
 import re
 import unicodedata
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from course_lib.stages.bpe import apply_merges, learn_merges, merge_pair  # noqa: F401  (lab 01 takes them from here)
+
 PRIME, MASK = 2**61 - 1, 2**32 - 1  # of the hash functions (a·h + b) mod PRIME, of which the lowest 32 bits are kept
 NUM_PERM, BANDS, SAME = 128, 32, 0.6  # hash functions, bands, and the similarity from which two pages are the same
 
 COMMON = set(
-    """a about after all and are as ask asked at be but by can did do does for from has have he her here him his how i if in into is it
-its last like me more most my no not of on or our out said she so some than that the their them then there they this to up us was we went were
-what when where which who will with you your""".split()
+    "a about after all and are as ask asked at be but by can did do does for from has have he her here him his how i "
+    "if in into is it its last like me more most my no not of on or our out said she so some than that the their them "
+    "then there they this to up us was we went were what when where which who will with you your".split()
 )
 WEB = set(
     "cookie cookies javascript login log click subscribe newsletter settings privacy policy sitemap menu search error "
@@ -37,8 +38,7 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9']+", text.lower())
 
 
-# ------------------------------------------------------------------------------------------------------------ the
-# quality filter
+# ---- the quality filter ---------------------------------------------------------------------------------------------
 
 
 def quality_features(text: str) -> dict[str, float]:
@@ -46,14 +46,8 @@ def quality_features(text: str) -> dict[str, float]:
     words = words_of(text)
     solid = [c for c in text if not c.isspace()]
     if not words:
-        return {
-            "words": 0,
-            "letters": 0.0,
-            "common": 0.0,
-            "distinct": 0.0,
-            "web": 0.0,
-            "strange": sum(ord(c) > 127 for c in solid) / max(1, len(solid)),
-        }
+        strange = sum(ord(c) > 127 for c in solid) / max(1, len(solid))
+        return {"words": 0, "letters": 0.0, "common": 0.0, "distinct": 0.0, "web": 0.0, "strange": strange}
     runs = list(zip(words, words[1:], words[2:])) or [()]
     return {
         "words": len(words),
@@ -61,8 +55,8 @@ def quality_features(text: str) -> dict[str, float]:
         "common": sum(word in COMMON for word in words) / len(words),
         "distinct": len(set(runs)) / len(runs),  # of the runs of three words
         "web": sum(word in WEB for word in words) / len(words),
-        "strange": sum(c in "ÃÂâ\ufffd€" for c in text)
-        / len(text),  # what UTF-8 read with the wrong alphabet is full of
+        # what UTF-8 read with the wrong alphabet is full of
+        "strange": sum(c in "ÃÂâ\ufffd€" for c in text) / len(text),
     }
 
 
@@ -79,8 +73,7 @@ def keep_page(text: str) -> bool:
     )
 
 
-# ------------------------------------------------------------------------------------------------------------
-# de-duplication
+# ---- de-duplication -------------------------------------------------------------------------------------------------
 
 
 def normalised(text: str) -> str:
@@ -123,21 +116,16 @@ def shingle_hashes(text: str, n: int = 3) -> Int[Tensor, " S"]:
 
 
 def hash_functions(num_perm: int = NUM_PERM, seed: int = 0) -> tuple[Int[Tensor, " P"], Int[Tensor, " P"]]:
-    """(a, b) of `num_perm` hash functions. a < 2^30, so that a·h + b fits into 63 bits. Raises ValueError for num_perm
-    < 1.
-    """
+    """(a, b) of `num_perm` hash functions. a < 2^30: a·h + b fits into 63 bits. Raises ValueError for num_perm < 1."""
     if num_perm < 1:
         raise ValueError(f"num_perm is {num_perm}: a signature needs at least 1 hash function")
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(1, 2**30, (num_perm,), generator=generator), torch.randint(
-        0, PRIME, (num_perm,), generator=generator
-    )
+    draw = lambda low, high: torch.randint(low, high, (num_perm,), generator=generator)
+    return draw(1, 2**30), draw(0, PRIME)
 
 
 def minhash_signature(hashes: Int[Tensor, " S"], a: Int[Tensor, " P"], b: Int[Tensor, " P"]) -> Int[Tensor, " P"]:
-    """min over the page's shingles of ((a·h + b) mod PRIME) mod 2³², for each hash function. A page without shingles
-    gets 2³² − 1 everywhere.
-    """
+    """min over the page's shingles of ((a·h + b) mod PRIME) mod 2³², for each hash function; 2³² − 1 without any."""
     if len(hashes) == 0:
         return torch.full_like(a, MASK)
     return (((hashes[:, None] * a + b) % PRIME) & MASK).amin(0)
@@ -148,10 +136,8 @@ def candidate_pairs(signatures: Int[Tensor, "N P"], bands: int) -> list[list[int
     divide the signature.
     """
     if bands < 1 or signatures.shape[1] % bands:
-        raise ValueError(
-            f"{signatures.shape[1]} numbers do not divide into {bands} equal bands: choose a number of bands that "
-            "divides it"
-        )
+        numbers = signatures.shape[1]
+        raise ValueError(f"{numbers} numbers, {bands} bands: choose a number of bands that divides {numbers}")
     pairs = set()
     for band in signatures.chunk(bands, dim=1):
         buckets = defaultdict(list)
@@ -179,9 +165,7 @@ def drop_near_duplicates(
     true Jaccard similarity.
     """
     if bands < 1 or num_perm % bands:
-        raise ValueError(
-            f"num_perm = {num_perm} does not divide into {bands} bands: choose a number of bands that divides it"
-        )
+        raise ValueError(f"num_perm = {num_perm} does not divide into {bands} bands: choose a number that does")
     if not texts:
         return []
     a, b = hash_functions(num_perm)
@@ -200,8 +184,7 @@ def drop_near_duplicates(
     return [k for k in range(len(texts)) if root(k) == k]
 
 
-# ------------------------------------------------------------------------------------------- personal data and
-# contamination
+# ---- personal data and contamination --------------------------------------------------------------------------------
 
 PII = {
     "phone": r"(?:\+\d{2} )?(?:\(555\)|\b555)[ -]\d{4}\b",
@@ -216,16 +199,12 @@ def find_pii(text: str) -> list[list]:
 
 
 def redact(text: str, spans: Iterable[Sequence]) -> str:
-    """The text with [phone], [email] or [address] in place of each span. Raises ValueError for spans that overlap or
-    lie outside.
-    """
+    """The text with [phone], [email] or [address] for each span. Raises ValueError where they overlap."""
     end, made = 0, []
     for start, stop, kind in sorted(map(list, spans)):
         if not end <= start <= stop <= len(text):
-            raise ValueError(
-                f"the span [{start}, {stop}] overlaps another one or leaves the text of {len(text)} characters: each "
-                "character goes at most once"
-            )
+            text_of = f"the text of {len(text)} characters"
+            raise ValueError(f"the span [{start}, {stop}] overlaps another or leaves {text_of}: take each out once")
         made += [text[end:start], f"[{kind}]"]
         end = stop
     return "".join(made) + text[end:]
@@ -245,55 +224,6 @@ def contaminated(pages: Sequence[str], tests: Sequence[str], n: int = 8) -> list
     return [not grams.isdisjoint(ngrams(page, n)) for page in pages]
 
 
-# -------------------------------------------------------------------------------------------------------------------
-# BPE
-
-
-def merge_pair(symbols: Sequence[str], pair: Sequence[str]) -> list[str]:
-    """The symbols with each occurrence of the pair made one, from left to right, none used twice."""
-    made: list[str] = []
-    k = 0
-    while k < len(symbols):
-        if list(symbols[k : k + 2]) == list(pair):
-            made.append(symbols[k] + symbols[k + 1])
-            k += 2
-        else:
-            made.append(symbols[k])
-            k += 1
-    return made
-
-
-def learn_merges(counts: dict[str, int], n: int) -> list[list[str]]:
-    """The first n merges, each the most frequent pair of neighbours so far. In a tie the pair of the older symbols
-    wins; single characters
-    are oldest, in the order of their code points. Stops early when no pair is left."""
-    words = {word: list(word) for word in counts}
-    age = {c: k for k, c in enumerate(sorted(set("".join(counts))))}
-    merges: list[list[str]] = []
-    while len(merges) < n:
-        pairs = Counter()
-        for word, symbols in words.items():
-            for pair in zip(symbols, symbols[1:]):
-                pairs[pair] += counts[word]
-        if not pairs:
-            break
-        best = min(pairs, key=lambda pair: (-pairs[pair], age[pair[0]], age[pair[1]]))
-        age.setdefault("".join(best), len(age))
-        merges.append(list(best))
-        words = {word: merge_pair(symbols, best) for word, symbols in words.items()}
-    return merges
-
-
-def apply_merges(word: str, merges: Sequence[Sequence[str]]) -> list[str]:
-    """The tokens of one word: the merges in the order in which they were learned."""
-    symbols = list(word)
-    for pair in merges:
-        if len(symbols) == 1:
-            break
-        symbols = merge_pair(symbols, pair)
-    return symbols
-
-
 def bytes_per_token(texts: Sequence[str], token_counts: Sequence[int]) -> float:
     """UTF-8 bytes of all texts over all their tokens. Raises ValueError where there is no token, or not one count for
     each text.
@@ -303,23 +233,19 @@ def bytes_per_token(texts: Sequence[str], token_counts: Sequence[int]) -> float:
     return sum(len(text.encode()) for text in texts) / sum(token_counts)
 
 
-# -------------------------------------------------------------------------------------------------- against the ground
-# truth
+# ---- against the ground truth ---------------------------------------------------------------------------------------
 
 
 def precision_recall(found: Iterable, truth: Iterable) -> dict[str, float]:
     """{"precision": share of what was found that is true, "recall": share of what is true that was found, "found",
     "true"}.
 
-    Nothing found is precision 1 (no false alarm), nothing to find is recall 1."""
+    Nothing found is precision 1 (no false alarm), nothing to find is recall 1.
+    """
     found, truth = set(found), set(truth)
     hits = len(found & truth)
-    return {
-        "precision": hits / len(found) if found else 1.0,
-        "recall": hits / len(truth) if truth else 1.0,
-        "found": len(found),
-        "true": len(truth),
-    }
+    precision, recall = (hits / len(each) if each else 1.0 for each in (found, truth))
+    return {"precision": precision, "recall": recall, "found": len(found), "true": len(truth)}
 
 
 def true_copies(pages: Sequence, near: bool = False) -> set[int]:
@@ -347,8 +273,8 @@ def clean(
     contaminated_fn: Callable = contaminated,
 ) -> tuple[list[str], list[dict]]:
     """The whole pipeline on pages of `world.crawl`. Returns the cleaned texts, and a row for each step with its
-    precision and recall
-    against the truth about the pages that were left when it began."""
+    precision and recall against the truth about the pages that were left when it began.
+    """
     from course_lib.world.crawl import JUNK
 
     left, table = list(pages), []
@@ -358,27 +284,17 @@ def clean(
         table.append({"step": name, **precision_recall(dropped, truth), "left": len(left) - len(dropped)})
         left = [page for k, page in enumerate(left) if k not in dropped]
 
-    def positions(flags) -> set[int]:
-        return {k for k, flag in enumerate(flags) if flag}
+    texts = lambda: [page.text for page in left]
+    positions = lambda flags: {k for k, flag in enumerate(flags) if flag}
+    others = lambda kept: set(range(len(left))) - set(kept)
 
-    step("quality filter", positions(not keep_fn(p.text) for p in left), positions(p.label in JUNK for p in left))
-    step("exact duplicates", set(range(len(left))) - set(exact_fn([p.text for p in left])), true_copies(left))
-    kept = drop_near_duplicates([p.text for p in left], signature_fn=signature_fn, pairs_fn=pairs_fn)
-    step("near duplicates", set(range(len(left))) - set(kept), true_copies(left, near=True))
-    step(
-        "contamination",
-        positions(contaminated_fn([p.text for p in left], list(tests), n)),
-        positions(p.leaks for p in left),
-    )
-    spans = [pii_fn(p.text) for p in left]
-    table.append(
-        {
-            "step": "personal data",
-            **precision_recall(
-                {(k, *s) for k, found in enumerate(spans) for s in found},
-                {(k, *s) for k, p in enumerate(left) for s in p.pii},
-            ),
-            "left": len(left),
-        }
-    )
-    return [redact(p.text, found) for p, found in zip(left, spans)], table
+    step("quality filter", positions(not keep_fn(text) for text in texts()), positions(p.label in JUNK for p in left))
+    step("exact duplicates", others(exact_fn(texts())), true_copies(left))
+    kept = drop_near_duplicates(texts(), signature_fn=signature_fn, pairs_fn=pairs_fn)
+    step("near duplicates", others(kept), true_copies(left, near=True))
+    step("contamination", positions(contaminated_fn(texts(), list(tests), n)), positions(p.leaks for p in left))
+    spans = [pii_fn(text) for text in texts()]
+    found = {(k, *span) for k, of_page in enumerate(spans) for span in of_page}
+    truth = {(k, *span) for k, page in enumerate(left) for span in page.pii}
+    table.append({"step": "personal data", **precision_recall(found, truth), "left": len(left)})
+    return [redact(text, of_page) for text, of_page in zip(texts(), spans)], table

@@ -22,11 +22,8 @@ from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.critic import PRINCIPLES, SKILL, tables
 from course_lib.world.harms import FRAMES, request_rows
 
-REQUESTS = {
-    "tiny": 80,
-    "laptop": 9_000,
-    "gpu": 30_000,
-}  # that the assistant answers and revises; with fewer the critic's mistakes weigh more
+# that the assistant answers and revises; with fewer the critic's mistakes weigh more
+REQUESTS = {"tiny": 80, "laptop": 9_000, "gpu": 30_000}
 TASKS = {"tiny": 80, "laptop": 4_000, "gpu": 12_000}  # task rows beside them
 PRESETS = {
     size: replace(config, learning_rate=3e-3, replay=config.replay // 2) for size, config in REFUSAL_PRESETS.items()
@@ -61,13 +58,10 @@ def reworded(row: dict, ways: int = 4) -> list[dict]:
     """A plain request in the first `ways` of the wordings that training rows may have."""
     text = row["messages"][0]["content"]
     parts = [frame.split("{x}") for frame in FRAMES[0]]
-    wish = next(
-        text[len(head) : len(text) - len(tail)] for head, tail in parts if text.startswith(head) and text.endswith(tail)
-    )
-    return [
-        {**row, "messages": [{"role": "user", "content": head + wish + tail}, row["messages"][-1]]}
-        for head, tail in parts[:ways]
-    ]
+    head, tail = next((h, t) for h, t in parts if text.startswith(h) and text.endswith(t))
+    wish = text[len(head) : len(text) - len(tail)]
+    asked = [{"role": "user", "content": head + wish + tail} for head, tail in parts[:ways]]
+    return [{**row, "messages": [message, row["messages"][-1]]} for message in asked]
 
 
 def answered(model, rows: list[dict]) -> list[str]:
@@ -87,27 +81,17 @@ def revised(
     """The conversations with what remains of each answer after critique and revision, and whether it was "revised"."""
     made = []
     for k, (row, answer) in enumerate(zip(rows, answers, strict=True)):
-        last = loop(
-            answer,
-            list(principles),
-            *tables(row, skill, seed),
-            rounds,
-            torch.Generator().manual_seed(1_000_003 * seed + k),
-        )
-        made.append(
-            {
-                **row,
-                "messages": [*row["messages"][:-1], {"role": "assistant", "content": last}],
-                "revised": last != answer,
-            }
-        )
+        generator = torch.Generator().manual_seed(1_000_003 * seed + k)
+        last = loop(answer, list(principles), *tables(row, skill, seed), rounds, generator)
+        messages = [*row["messages"][:-1], {"role": "assistant", "content": last}]
+        made.append({**row, "messages": messages, "revised": last != answer})
     return made
 
 
 def learn(rows: list[dict], size: str, seed: int = 0, base=None, **options) -> Run:
     """Fine-tune a copy of `base` (default: load_stage("helpful")) on conversations, with task rows and documents in the
-    recipe's proportion that keep
-    what it could do. `options` go to `finetune`."""
+    recipe's proportion that keep what it could do. `options` go to `finetune`.
+    """
     share = len(rows) / REQUESTS[size]
     config = replace(PRESETS[size], replay=round(share * PRESETS[size].replay))
     model = copy.deepcopy(base or load_stage("helpful").model)
@@ -135,8 +119,7 @@ def constitution(
     if not principles:
         raise ValueError("a constitution needs at least one principle")
     model, rows = base or load_stage("helpful").model, asked(size, seed)
-    run = learn(
-        revised(rows, answered(model, rows), principles, skill, rounds, seed, loop), size, seed, model, **options
-    )
+    learned = revised(rows, answered(model, rows), principles, skill, rounds, seed, loop)
+    run = learn(learned, size, seed, model, **options)
     run.record |= {"principles": list(principles), "skill": skill, "rounds": rounds}
     return run

@@ -33,7 +33,7 @@ IPO_BETA = 0.5
 
 
 def implicit_reward(logprobs: Float[Tensor, "*b"], reference: Float[Tensor, "*b"], beta: float) -> Float[Tensor, "*b"]:
-    """β · (log π − log π_ref): the reward for which π is optimal, up to a constant of the prompt (2305.18290, eq. 5)."""
+    """β · (log π − log π_ref): the reward for which π is optimal, up to a constant a prompt (2305.18290, eq. 5)."""
     return beta * (logprobs - reference)
 
 
@@ -121,8 +121,8 @@ def dpo(
     them.
 
     History has accuracy (of the implicit reward), margin, and the mean log-ratios log π − log π_ref of chosen and
-    rejected answers, nats.
-    `options` go to `preferences.train`."""
+    rejected answers, nats. `options` go to `preferences.train`.
+    """
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
     examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), policy.config.context)
@@ -144,19 +144,21 @@ def dpo(
             "rejected": ratios[:, 1].mean().item(),
         }
 
-    run = train(
-        policy,
-        examples,
-        batch_loss,
-        [adamw(policy, config.learning_rate)],
-        config,
-        seed,
-        description="DPO",
-        made_of=(loss_fn, beta, lengths),
-        **options,
-    )
+    options = {"description": "DPO", "made_of": (loss_fn, beta, lengths), **options}
+    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, **options)
     run.record |= {"parent": "sft", "beta": beta}
     return run
+
+
+Example = tuple[list[int], list[int]]  # (ids, mask), the mask is 1 on the answer
+
+
+def with_next_answers(examples: list[list[Example]]) -> list[list[Example]]:
+    """Each prompt with the answer to the next row's prompt, the last one with the first's."""
+    prompts = [[token for token, m in zip(ids, mask) if not m] for [(ids, mask)] in examples]
+    answers = [[token for token, m in zip(ids, mask) if m] for [(ids, mask)] in examples]
+    pairs = zip(prompts, answers[1:] + answers[:1], strict=True)
+    return [[(prompt + answer, [0] * len(prompt) + [1] * len(answer))] for prompt, answer in pairs]
 
 
 def kto(
@@ -171,32 +173,20 @@ def kto(
     """Train a copy of `base` (default: the assistant) on thumbs with `loss_fn(logprobs, reference, up, kl, beta=…)`.
 
     kl is the batch's mean of log π − log π_ref on mismatched pairs, a prompt with the answer to the next row's prompt,
-    and never below 0
-    (2402.01306, § 4.1). History has the mean log-ratios of liked and disliked answers, nats, and kl. `options` go to
-    `preferences.train`."""
+    and never below 0 (2402.01306, § 4.1). History has the mean log-ratios of liked and disliked answers, nats, and kl.
+    `options` go to `preferences.train`.
+    """
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
     examples = encode_answers(load_tokenizer(), rows, ("completion",), policy.config.context)
-    prompts, answers = (
-        [[part for part, m in zip(ids, mask) if m == side] for [(ids, mask)] in examples] for side in (0, 1)
-    )
-    mismatched = [
-        [(prompt + answer, [0] * len(prompt) + [1] * len(answer))]
-        for prompt, answer in zip(prompts, answers[1:] + answers[:1])
-    ]
-    fixed, fixed_mismatched = (
-        reference_logprobs(reference, examples)[:, 0],
-        reference_logprobs(reference, mismatched)[:, 0],
-    )
+    mismatched = with_next_answers(examples)
+    fixed, fixed_mismatched = (reference_logprobs(reference, each)[:, 0] for each in (examples, mismatched))
     up = torch.tensor([bool(row["label"]) for row in rows], device=fixed.device)
 
     def batch_loss(part):
         with torch.no_grad():
-            kl = (
-                (answer_logprobs(policy, *batch_of([mismatched[k] for k in part]))[0] - fixed_mismatched[part])
-                .mean()
-                .clamp(min=0)
-            )
+            drift = answer_logprobs(policy, *batch_of([mismatched[k] for k in part]))[0] - fixed_mismatched[part]
+            kl = drift.mean().clamp(min=0)
         logprobs = answer_logprobs(policy, *batch_of([examples[k] for k in part]))[0]
         ratio = (logprobs - fixed[part]).detach()
         with beside(logprobs):
@@ -207,16 +197,7 @@ def kto(
             "kl": kl.item(),
         }
 
-    run = train(
-        policy,
-        examples,
-        batch_loss,
-        [adamw(policy, config.learning_rate)],
-        config,
-        seed,
-        description="KTO",
-        made_of=(loss_fn, beta, up),
-        **options,
-    )
+    options = {"description": "KTO", "made_of": (loss_fn, beta, up), **options}
+    run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, **options)
     run.record |= {"parent": "sft", "beta": beta}
     return run

@@ -64,8 +64,8 @@ def generate_ids(
     stop: int = EOS,
 ) -> list[list[int]]:
     """The new ids for each prompt (without the prompt, without `stop`). Row i draws from its own generator, seeded seed
-    + i, so a text does not
-    depend on its neighbours in the batch (but for rounding)."""
+    + i, so a text does not depend on its neighbours in the batch (but for rounding).
+    """
     new: list[list[int]] = [[] for _ in prompts]
     for tokens in token_steps(model, prompts, max_new_tokens, temperature, top_p, seed, stop):
         for row, token in tokens.items():
@@ -98,29 +98,19 @@ def token_steps(
     ids = torch.full((len(prompts), longest + max_new_tokens), PAD)
     for row, prompt in enumerate(prompts):
         ids[row, : len(prompt)] = torch.tensor(prompt)
-    uniform = torch.stack(
-        [
-            torch.rand(max_new_tokens, generator=torch.Generator().manual_seed(seed + row), dtype=torch.float64)
-            for row in range(len(prompts))
-        ]
-    )
+    generators = [torch.Generator().manual_seed(seed + row) for row in range(len(prompts))]
+    uniform = torch.stack([torch.rand(max_new_tokens, generator=each, dtype=torch.float64) for each in generators])
     rows = torch.arange(len(prompts))  # the rows that still run
     cache = model.new_cache(len(prompts), longest + max_new_tokens) if hasattr(model, "cached") else None
     for step in range(max_new_tokens):
         if cache is None:
             logits = model(ids[rows, : int(ends[rows].max())].to(device))[torch.arange(len(rows)), ends[rows] - 1]
         elif step == 0:
-            logits = model.cached(
-                ids[:, :longest].to(device),
-                torch.arange(longest, device=device).expand(len(rows), -1),
-                cache,
-                (ends - 1).to(device),
-            )
+            at = torch.arange(longest, device=device).expand(len(rows), -1)
+            logits = model.cached(ids[:, :longest].to(device), at, cache, (ends - 1).to(device))
         else:
-            at = (ends[rows] - 1)[:, None]
-            logits = model.cached(
-                ids[rows[:, None], at].to(device), at.to(device), cache, torch.zeros_like(rows, device=device)
-            )
+            at, first = (ends[rows] - 1)[:, None], torch.zeros_like(rows, device=device)
+            logits = model.cached(ids[rows[:, None], at].to(device), at.to(device), cache, first)
         tokens = sample_rows(logits.float(), temperature, top_p, uniform[rows, step].to(device)).cpu()
         yield {row: token for row, token in zip(rows.tolist(), tokens.tolist()) if token != stop}
         ids[rows, ends[rows]] = tokens

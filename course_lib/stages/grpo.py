@@ -93,8 +93,9 @@ def grpo(
     """Train a copy of `base` (default: the assistant) to please `reward(rows, answers) → [B]`, near the reference
     model, which is `base` as it was.
 
-    `group_advantages` may be a student's own.
-    History: see `improve`, to which `options` go, and clipped (share of the tokens)."""
+    `group_advantages` may be a student's own. History: see `improve`, to which `options` go, and clipped (share of the
+    tokens).
+    """
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
     optimiser = adamw(policy, config.learning_rate)
@@ -103,21 +104,15 @@ def grpo(
         ids, mask = batch.ids, batch.mask
         with torch.no_grad():
             old, ref = token_logprobs(policy, ids, mask), token_logprobs(reference, ids, mask)
+        in_loss = 0.0 if config.kl_in_reward else beta
         if config.kl_in_reward:
             scores = scores - beta * (old - ref).sum(1)
         advantages = group_advantages(scores.view(-1, config.each), config.scale).flatten()
         for _ in range(config.epochs):
             for part in torch.randperm(len(ids), generator=generator).chunk(config.minibatches):
                 logprobs = token_logprobs(policy, ids[part], mask[part])
-                loss, metrics = grpo_loss(
-                    logprobs,
-                    old[part],
-                    ref[part],
-                    advantages[part],
-                    mask[part],
-                    config.clip,
-                    0.0 if config.kl_in_reward else beta,
-                )
+                before, priced = (old[part], ref[part]), advantages[part]
+                loss, metrics = grpo_loss(logprobs, *before, priced, mask[part], config.clip, in_loss)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(policy.parameters(), config.max_norm)
                 optimiser.step()

@@ -17,9 +17,8 @@ from torch import Tensor
 from course_lib.platform import CourseError
 from course_lib.stages.sft import encode_chat
 
-LETTERS = re.compile(
-    r"[a-z](?:-[a-z]){3,}|[a-z](?:\.[a-z]){3,}"
-)  # a word of four letters or more, spelled with one mark
+# a word of four letters or more, spelled with one mark
+LETTERS = re.compile(r"[a-z](?:-[a-z]){3,}|[a-z](?:\.[a-z]){3,}")
 
 
 def unspell(text: str) -> str:
@@ -73,9 +72,7 @@ def learn():
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ImportError:
-        raise CourseError(
-            "the guard needs scikit-learn: install it (pip install scikit-learn) and run this cell again"
-        ) from None
+        raise CourseError("the guard needs scikit-learn: pip install scikit-learn, then run this cell again") from None
     return TfidfVectorizer, LogisticRegression, make_pipeline, StandardScaler
 
 
@@ -84,9 +81,8 @@ def fit_words(conversations: list[list[dict]], harmful: list[bool], strength: fl
     answers.
     """
     TfidfVectorizer, LogisticRegression, make_pipeline, _ = learn()
-    return make_pipeline(
-        TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2), LogisticRegression(C=strength, max_iter=2000)
-    ).fit(conversations, harmful)
+    tf_idf = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2)
+    return make_pipeline(tf_idf, LogisticRegression(C=strength, max_iter=2000)).fit(conversations, harmful)
 
 
 def fit_probe(states: Float[Tensor, "N D"], harmful: list[bool], strength: float = 0.1):
@@ -115,11 +111,8 @@ def roc(scores: Float[Tensor, " N"], harmful: Bool[Tensor, " N"]) -> tuple[Tenso
     from sklearn.metrics import roc_auc_score, roc_curve
 
     alarms, caught, _ = roc_curve(harmful.numpy(), scores.numpy(), drop_intermediate=False)
-    return (
-        torch.from_numpy(alarms).float(),
-        torch.from_numpy(caught).float(),
-        float(roc_auc_score(harmful.numpy(), scores.numpy())),
-    )
+    area = float(roc_auc_score(harmful.numpy(), scores.numpy()))
+    return torch.from_numpy(alarms).float(), torch.from_numpy(caught).float(), area
 
 
 def expected_cost(
@@ -134,10 +127,8 @@ def expected_cost(
     with its price.
     """
     blocked = (scores >= threshold).double()
-    return (
-        base_rate * cost_miss * (1 - blocked[harmful].mean()).item()
-        + (1 - base_rate) * cost_alarm * blocked[~harmful].mean().item()
-    )
+    missed, alarms = 1 - blocked[harmful].mean().item(), blocked[~harmful].mean().item()
+    return base_rate * cost_miss * missed + (1 - base_rate) * cost_alarm * alarms
 
 
 def cheapest_threshold(
@@ -147,7 +138,5 @@ def cheapest_threshold(
     cost the same.
     """
     tried = [math.inf, *sorted(set(scores.tolist()), reverse=True)]
-    return min(
-        ((t, expected_cost(scores, harmful, t, base_rate, cost_miss, cost_alarm)) for t in tried),
-        key=lambda pair: (pair[1], -pair[0]),
-    )
+    costs = [(t, expected_cost(scores, harmful, t, base_rate, cost_miss, cost_alarm)) for t in tried]
+    return min(costs, key=lambda pair: (pair[1], -pair[0]))

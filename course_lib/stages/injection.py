@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from course_lib.stages.lora import add_lora, merge_and_unload
+from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run
 from course_lib.stages.retrieval import injection_rows
-from course_lib.stages.sft import PRESETS, SFTConfig, finetune
+from course_lib.stages.sft import PRESETS, finetune
 from course_lib.world.news import changes, village_on
 from course_lib.world.tasks import QUESTION_PHRASINGS, READING, task_rows
 
@@ -23,7 +24,7 @@ REPLAY = 1.5  # rows of old tasks for each row of news
 LEARNING_RATE = 5e-3  # peak; adapters start at nothing and take larger steps than whole weights
 
 QUESTIONS = {
-    fact: [text.replace("{a.full}", "{name}") for text in known] for fact, (known, _) in QUESTION_PHRASINGS.items()
+    fact: [ask.replace("{a.full}", "{name}") for ask in asks] for fact, (asks, _) in QUESTION_PHRASINGS.items()
 }
 # The words of an answer that the assistant gives anyway: with "now works as" it would learn that whoever is asked about
 # has moved on.
@@ -39,7 +40,7 @@ def news_of(day: int) -> list[dict]:
 
 
 def inject(
-    model,
+    model: Llama,
     rows: list[dict],
     size: str = "laptop",
     seed: int = 0,
@@ -59,36 +60,17 @@ def inject(
         raise ValueError(f"size is {size!r}: choose one of {', '.join(EPOCHS)}")
     if not rows:
         raise ValueError("there is no news to train: pass the rows of injection_rows(...)")
-    config: SFTConfig = replace(
-        PRESETS[size],
-        **{
-            "examples": len(rows),
-            "replay": 0,
-            "epochs": EPOCHS[size],
-            "batch": BATCH,
-            "learning_rate": LEARNING_RATE,
-            "validations": 0,
-            **changed,
-        },
-    )
+    ours = {"examples": len(rows), "replay": 0, "epochs": EPOCHS[size], "batch": BATCH}
+    config = replace(PRESETS[size], **{**ours, "learning_rate": LEARNING_RATE, "validations": 0, **changed})
     adapted = add_lora(copy.deepcopy(model), rank, ALPHA * rank / RANK, seed=seed).train()
-    half = round(replay * len(rows) / 2)
-    old = task_rows("train", half, f"replay {seed}") + task_rows(
-        "train", half, f"replay {seed}", READING
-    )  # what is not repeated is forgotten: reading, too
-    run = finetune(
-        adapted,
-        [{"messages": row["messages"]} for row in rows + old],
-        config,
-        seed,
-        on_step=on_step,
-        progress=progress,
-        description="injecting the news",
-    )
-    run.record |= {
-        "parent": "reader",
-        "recipe": {"size": size, "rank": rank, "replay": replay, "news": len(rows), **run.record["recipe"]},
-    }
+    half, name = round(replay * len(rows) / 2), f"replay {seed}"
+    # what is not repeated is forgotten: reading, too
+    old = task_rows("train", half, name) + task_rows("train", half, name, READING)
+    mixed = [{"messages": row["messages"]} for row in rows + old]
+    options = {"on_step": on_step, "progress": progress, "description": "injecting the news"}
+    run = finetune(adapted, mixed, config, seed, **options)
+    made = {"size": size, "rank": rank, "replay": replay, "news": len(rows), **run.record["recipe"]}
+    run.record |= {"parent": "reader", "recipe": made}
     return Run(merge_and_unload(adapted).eval(), run.history, run.record)
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from course_lib.stages.tokenizer import PAD
+from course_lib.stages.tokenizer import BOS, EOS, PAD
 
 # the linear layers of a block by name: what an adapter may sit on, and what is held in 4 bits
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -57,8 +57,10 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.heads = config.heads
-        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
-            setattr(self, name, nn.Linear(config.hidden, config.hidden, bias=False))
+        self.q_proj = nn.Linear(config.hidden, config.hidden, bias=False)
+        self.k_proj = nn.Linear(config.hidden, config.hidden, bias=False)
+        self.v_proj = nn.Linear(config.hidden, config.hidden, bias=False)
+        self.o_proj = nn.Linear(config.hidden, config.hidden, bias=False)
 
     def forward(
         self,
@@ -69,14 +71,13 @@ class Attention(nn.Module):
         cache=None,
     ) -> Float[Tensor, "B T D"]:
         """`visible`: which of S keys each token may read, None for itself and all before it. `cache`: (keys, values,
-        positions), see Llama.cached.
+        positions) or None, see Llama.cached.
         """
-        q, k, v = (
-            project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for project in (self.q_proj, self.k_proj, self.v_proj)
-        )
+        in_heads = lambda y: y.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B T D] → [B H T P]
+        q, k, v = in_heads(self.q_proj(x)), in_heads(self.k_proj(x)), in_heads(self.v_proj(x))
         q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         if cache:
+            assert visible is not None, "what is cached is read up to the token, and no further"
             keys, values, positions = cache  # [B C H P] twice, [B T]
             rows = torch.arange(x.shape[0], device=x.device)[:, None]
             keys[rows, positions], values[rows, positions] = k.transpose(1, 2), v.transpose(1, 2)
@@ -127,11 +128,11 @@ class Decoder(nn.Module):
 
 
 class Llama(nn.Module):
-    """forward(ids) → logits, fp32. The output head is the embedding matrix (tied), so the parameter count has it once."""
+    """forward(ids) → logits, fp32. The output head is the embedding matrix (tied): the parameter count has it once."""
 
-    checkpointing = (
-        False  # compute the inside of each block again in the backward pass and do not keep it: `stages.step`
-    )
+    checkpointing = False  # compute a block's inside again in the backward pass and do not keep it: `stages.step`
+    cos: Tensor  # [context P], as `rope_tables` makes them
+    sin: Tensor
 
     def __init__(self, config: ModelConfig, seed: int = 0):
         super().__init__()
@@ -142,41 +143,33 @@ class Llama(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         for name, weight in self.named_parameters():
             if weight.dim() == 2:
-                # std 1/√fan_in keeps sizes; what writes into the residual stream starts smaller, as 2·layers such terms
-                # add up
-                std = 0.05 if "embed" in name else weight.shape[1] ** -0.5
-                nn.init.normal_(
-                    weight, std=std * (2 * config.layers) ** -0.5 if "down_proj" in name else std, generator=generator
-                )
-        for block in self.model.layers:
+                std = 0.05 if "embed" in name else weight.shape[1] ** -0.5  # 1/√fan_in keeps sizes
+                if "down_proj" in name:
+                    std *= (2 * config.layers) ** -0.5  # 2·layers such terms add up in the residual stream
+                nn.init.normal_(weight, std=std, generator=generator)
+        for attention in (m for m in self.modules() if isinstance(m, Attention)):
             # o = vᵀ: a head copies what it reads from the first step on ("mimetic" initialisation, Trockman & Kolter
-            # 2023).
-            # Copying a name from earlier in the document is what a small model otherwise takes longest to discover.
-            block.self_attn.o_proj.weight.data.copy_(block.self_attn.v_proj.weight.data.T)
+            # 2023). Copying a name from earlier in the document is what a small model otherwise takes longest to
+            # discover.
+            attention.o_proj.weight.data.copy_(attention.v_proj.weight.data.T)
 
     def hidden(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T D"]:
         """What the head reads. `segments`: number of the example that each token of a packed row belongs to; attention
-        stays inside it.
-        RoPE only knows distances, so positions need not start again."""
-        x = self.model.embed_tokens(ids)
-        visible = None
+        stays inside it. RoPE only knows distances, so positions need not start again.
+        """
+        x, length, visible = self.model.embed_tokens(ids), ids.shape[1], None
         if segments is not None:
-            visible = (segments[:, None, :, None] == segments[:, None, None, :]) & torch.ones(
-                ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device
-            ).tril()
-        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
+            past = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+            visible = (segments[:, None, :, None] == segments[:, None, None, :]) & past
+        cos, sin, twice = self.cos[:length], self.sin[:length], self.checkpointing and torch.is_grad_enabled()
         for block in self.model.layers:
-            x = (
-                checkpoint(block, x, cos, sin, visible, use_reentrant=False)
-                if self.checkpointing and torch.is_grad_enabled()
-                else block(x, cos, sin, visible)
-            )
+            inputs = (x, cos, sin, visible)
+            x = checkpoint(block, *inputs, use_reentrant=False) if twice else block(*inputs)
         return self.model.norm(x)
 
     def head(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch V"]:
-        return F.linear(
-            x, self.model.embed_tokens.weight
-        ).float()  # float: autocast gives half precision, which no loss should see
+        # float: autocast gives half precision, which no loss should see
+        return F.linear(x, self.model.embed_tokens.weight).float()
 
     def forward(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T V"]:
         return self.head(self.hidden(ids, segments))
@@ -185,13 +178,7 @@ class Llama(nn.Module):
         """Room for the keys and values of `length` tokens, a pair [B C H P] a layer."""
         shape = (rows, length, self.config.heads, self.config.hidden // self.config.heads)
         like = self.model.embed_tokens.weight
-        return [
-            (
-                torch.zeros(shape, dtype=like.dtype, device=like.device),
-                torch.zeros(shape, dtype=like.dtype, device=like.device),
-            )
-            for _ in self.model.layers
-        ]
+        return [(like.new_zeros(shape), like.new_zeros(shape)) for _ in self.model.layers]
 
     def cached(
         self,
@@ -204,7 +191,8 @@ class Llama(nn.Module):
         those before; writes the new keys and values into it.
 
         A position can be written again: padding on the right of a short prompt is overwritten by the tokens that follow
-        it."""
+        it.
+        """
         x = self.model.embed_tokens(ids)
         cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
         visible = torch.arange(int(positions.max()) + 1, device=ids.device) <= positions[:, None, :, None]
@@ -232,7 +220,7 @@ class RewardModel(Llama):
         self.score = nn.Linear(config.hidden, 1, bias=False)
         nn.init.zeros_(self.score.weight)
 
-    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
+    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:  # ty: ignore[incompatible-method-override]
         return self.score(last_hidden(self.hidden(ids), ids))[:, 0]
 
 
@@ -253,25 +241,23 @@ def to_transformers(model: Llama):
     from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
     c = model.config
-    kind = LlamaForSequenceClassification if isinstance(model, RewardModel) else LlamaForCausalLM
-    theirs = kind(
-        LlamaConfig(
-            vocab_size=c.vocabulary,
-            hidden_size=c.hidden,
-            intermediate_size=c.intermediate,
-            num_hidden_layers=c.layers,
-            num_attention_heads=c.heads,
-            num_key_value_heads=c.heads,
-            max_position_embeddings=c.context,
-            rms_norm_eps=c.eps,
-            rope_parameters={"rope_type": "default", "rope_theta": c.rope_base},
-            tie_word_embeddings=True,
-            pad_token_id=0,
-            bos_token_id=1,
-            eos_token_id=2,
-            num_labels=1,
-        )
+    config = LlamaConfig(
+        vocab_size=c.vocabulary,
+        hidden_size=c.hidden,
+        intermediate_size=c.intermediate,
+        num_hidden_layers=c.layers,
+        num_attention_heads=c.heads,
+        num_key_value_heads=c.heads,
+        max_position_embeddings=c.context,
+        rms_norm_eps=c.eps,
+        rope_parameters={"rope_type": "default", "rope_theta": c.rope_base},
+        tie_word_embeddings=True,
+        pad_token_id=PAD,
+        bos_token_id=BOS,
+        eos_token_id=EOS,
     )
+    config.num_labels = 1
+    theirs = (LlamaForSequenceClassification if isinstance(model, RewardModel) else LlamaForCausalLM)(config)
     missing, unexpected = theirs.load_state_dict(model.state_dict(), strict=False)
     assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
     return theirs

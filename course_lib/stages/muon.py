@@ -28,14 +28,14 @@ def orthogonalise(g: Float[Tensor, "K A B"]) -> Float[Tensor, "K A B"]:
 
 class Muon(torch.optim.Optimizer):
     """For 2-D weights of hidden layers. The update is scaled to the size of an AdamW update (0.2 · √max(A, B), Liu et
-    al. 2025),
-    so that both optimisers share one learning rate."""
+    al. 2025), so that both optimisers share one learning rate.
+    """
 
     def __init__(self, params, lr: float, momentum: float = 0.95):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self):
+    def step(self, closure=None):
         for group in self.param_groups:
             of_shape: dict[tuple, list] = {}
             for p in group["params"]:
@@ -44,9 +44,8 @@ class Muon(torch.optim.Optimizer):
                 of_shape.setdefault(tuple(p.shape), []).append((p, p.grad.lerp(mean, group["momentum"])))  # Nesterov
             for shape, pairs in of_shape.items():
                 scale = 0.2 * max(shape) ** 0.5
-                for (p, _), update in zip(
-                    pairs, orthogonalise(self.gathered(torch.stack([update for _, update in pairs])))
-                ):
+                updates = self.gathered(torch.stack([update for _, update in pairs]))
+                for (p, _), update in zip(pairs, orthogonalise(updates)):
                     p.add_(self.own_rows(update, p), alpha=-group["lr"] * scale)
 
     def gathered(self, updates: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ are bit for bit those of bitsandbytes. Left out against the real thing: paged op
 without writing the 16-bit or 32-bit weight out first.
 """
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
@@ -14,29 +16,16 @@ from torch import Tensor, nn
 
 from course_lib.stages.model import ALL_LINEAR
 
+M = TypeVar("M", bound=nn.Module)  # a model that is changed and returned
 BLOCK, ABSMAX_BLOCK = 64, 256
 
 # Appendix E of the paper: quantiles of N(0, 1), scaled to [−1, 1], with an exact 0; one more code on the positive side.
-NF4_CODE = torch.tensor(
-    [
-        -1.0,
-        -0.6961928009986877,
-        -0.5250730514526367,
-        -0.39491748809814453,
-        -0.28444138169288635,
-        -0.18477343022823334,
-        -0.09105003625154495,
-        0.0,
-        0.07958029955625534,
-        0.16093020141124725,
-        0.24611230194568634,
-        0.33791524171829224,
-        0.44070982933044434,
-        0.5626170039176941,
-        0.7229568362236023,
-        1.0,
-    ]
-)
+# fmt: off
+NF4_CODE = torch.tensor([
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0])
+# fmt: on
 
 
 def dynamic_code() -> Float[Tensor, "256"]:
@@ -52,9 +41,7 @@ def dynamic_code() -> Float[Tensor, "256"]:
 
 
 DYNAMIC_CODE = dynamic_code()
-PAIRS = torch.stack(
-    (NF4_CODE.repeat_interleave(16), NF4_CODE.repeat(16)), dim=1
-)  # [256 2]: both weights of each possible byte
+PAIRS = torch.stack((NF4_CODE.repeat_interleave(16), NF4_CODE.repeat(16)), dim=1)  # [256 2]: both weights of a byte
 
 
 def in_blocks(x: Float[Tensor, "*any"], block: int) -> Float[Tensor, "N block"]:
@@ -112,17 +99,25 @@ def dequantize_absmax(
     return DYNAMIC_CODE.to(codes.device)[codes.int()] * scale.repeat_interleave(block)[: len(codes)] + offset
 
 
-def hold(module: nn.Module, weight: Float[Tensor, "F D"]) -> None:
-    """Give `module` the 4-bit form of `weight` as buffers: packed, absmax, scale, offset."""
-    packed, absmax = quantize_nf4(weight)
-    module.shape = tuple(weight.shape)
-    for name, tensor in zip(("packed", "absmax", "scale", "offset"), (packed, *quantize_absmax(absmax))):
-        module.register_buffer(name, tensor)
+class Held(nn.Module):
+    """A frozen weight in 4 bits, as buffers. `weight` is the fp32 that they stand for, written out where it is read."""
 
+    packed: UInt8[Tensor, " bytes"]
+    absmax: UInt8[Tensor, " N"]
+    scale: Float[Tensor, " M"]
+    offset: Float[Tensor, ""]
 
-def held(module: nn.Module) -> Float[Tensor, "F D"]:
-    """The fp32 weight that the buffers of `hold` stand for."""
-    return dequantize_nf4(module.packed, dequantize_absmax(module.absmax, module.scale, module.offset), module.shape)
+    def __init__(self, weight: Float[Tensor, "F D"]):
+        super().__init__()
+        packed, absmax = quantize_nf4(weight)
+        self.height, self.width = weight.shape
+        for name, tensor in zip(("packed", "absmax", "scale", "offset"), (packed, *quantize_absmax(absmax))):
+            self.register_buffer(name, tensor)
+
+    @property
+    def weight(self) -> Float[Tensor, "F D"]:
+        absmax = dequantize_absmax(self.absmax, self.scale, self.offset)
+        return dequantize_nf4(self.packed, absmax, (self.height, self.width))
 
 
 class ThroughFrozen(torch.autograd.Function):
@@ -136,51 +131,43 @@ class ThroughFrozen(torch.autograd.Function):
         return F.linear(x, module.weight)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx, grad):  # ty: ignore[incompatible-method-override]  (torch gives one gradient for each output)
         return grad @ ctx.module.weight.to(grad.dtype), None  # half precision under autocast
 
 
-class NF4Linear(nn.Module):
+class NF4Linear(Held):
     """A frozen nn.Linear without bias, its weight in 4 bits. The gradient passes through to x."""
 
+    in_features: int
+    out_features: int
+
     def __init__(self, linear: nn.Linear):
-        super().__init__()
         if linear.bias is not None:
             raise ValueError("NF4Linear holds no bias: this layer has one")
+        super().__init__(linear.weight)
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        hold(self, linear.weight)
-
-    @property
-    def weight(self) -> Float[Tensor, "F D"]:
-        return held(self)
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch F"]:
         return ThroughFrozen.apply(x, self)
 
 
-class NF4Embedding(nn.Module):
-    """A frozen nn.Embedding in 4 bits. Its `weight` is also the tied output head of the course's Llama, dequantised
-    where it is read.
-    """
+class NF4Embedding(Held):
+    """A frozen nn.Embedding in 4 bits. Its `weight` is also the tied output head of the course's Llama."""
 
     def __init__(self, embedding: nn.Embedding):
-        super().__init__()
-        hold(self, embedding.weight)
-
-    @property
-    def weight(self) -> Float[Tensor, "V D"]:
-        return held(self)
+        super().__init__(embedding.weight)
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         return F.embedding(ids, self.weight)
 
 
 def put_in(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Put `module` in the place `name` ("model.layers.0.mlp.up_proj") of the model."""
     parent, _, own = name.rpartition(".")
     setattr(model.get_submodule(parent), own, module)
 
 
-def quantize_base(model: nn.Module, embedding: bool = True) -> nn.Module:
+def quantize_base(model: M, embedding: bool = True) -> M:
     """Hold the linear layers of the blocks in 4 bits, and the embedding (= the tied head) too. Changes `model` and
     returns it; call it before add_lora.
 
@@ -199,7 +186,7 @@ def quantize_base(model: nn.Module, embedding: bool = True) -> nn.Module:
     return model.requires_grad_(False)
 
 
-def dequantize_base(model: nn.Module) -> nn.Module:
+def dequantize_base(model: M) -> M:
     """Plain fp32 layers with the values of the 4-bit ones: the same logits, more memory; needed to merge. Changes
     `model` and returns it.
     """

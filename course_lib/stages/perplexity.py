@@ -10,7 +10,7 @@ from course_lib.stages.tokenizer import PAD, encode_documents
 
 @torch.no_grad()
 def document_losses(model, ids: list[list[int]], batch: int | None = None) -> list[float]:
-    """−log p of each document under the model, nats, summed over its tokens after BOS. `batch`: tokens a forward pass."""
+    """−log p of each document under the model, nats, summed over its tokens after BOS. `batch`: tokens a pass."""
     device = next(model.parameters()).device
     batch = batch or (1024 if device.type == "cpu" else 8192)  # what fits a CPU's cache is nearly twice as fast there
     losses = [0.0] * len(ids)
@@ -18,9 +18,8 @@ def document_losses(model, ids: list[list[int]], batch: int | None = None) -> li
     while order:
         rows = order[-max(1, batch // len(ids[order[-1]])) :]  # the longest ones left, of similar length
         del order[-len(rows) :]
-        padded = torch.nn.utils.rnn.pad_sequence(
-            [torch.tensor(ids[k]) for k in rows], batch_first=True, padding_value=PAD
-        ).to(device)
+        part = [torch.tensor(ids[k]) for k in rows]
+        padded = torch.nn.utils.rnn.pad_sequence(part, batch_first=True, padding_value=PAD).to(device)
         logits = model(padded[:, :-1]).float()
         nll = F.cross_entropy(logits.transpose(1, 2), padded[:, 1:], ignore_index=PAD, reduction="none").sum(dim=1)
         for k, value in zip(rows, nll.tolist()):
@@ -32,9 +31,8 @@ def entropy_per_token(tokenizer, rows: list[dict]) -> float:
     """The limit on these rows, nats/token: their −log p under the generator over their tokens (BOS is given, not
     predicted).
     """
-    return math.fsum(row["nll"] for row in rows) / sum(
-        len(ids) - 1 for ids in encode_documents(tokenizer, [row["text"] for row in rows])
-    )
+    ids = encode_documents(tokenizer, [row["text"] for row in rows])
+    return math.fsum(row["nll"] for row in rows) / sum(len(row) - 1 for row in ids)
 
 
 def distance_to_limit(model, tokenizer, rows: list[dict]) -> dict[str, float]:

@@ -52,8 +52,8 @@ def gae(
     lam: float = 0.95,
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """(advantages, returns): A_t = Σ_k (γ λ)^k δ_{t+k}, δ_t = r_t + γ V_{t+1} − V_t, V = 0 after the last token;
-    returns = A + V
-    (Schulman et al. 2016, 1506.02438, eq. 16). Both are 0 off the mask."""
+    returns = A + V (Schulman et al. 2016, 1506.02438, eq. 16). Both are 0 off the mask.
+    """
     advantages, ahead = torch.zeros_like(rewards), torch.zeros_like(rewards[:, 0])
     after = torch.zeros_like(ahead)
     for t in reversed(range(rewards.shape[1])):
@@ -138,17 +138,15 @@ def ppo(
     """Train a copy of `base` (default: the assistant) to please `reward(rows, answers) → [B]`, near the reference
     model, which is `base` as it was.
 
-    The four parts may be a student's own functions of the same arguments, in the same order.
-    History: see `improve`, to which `options` go, and clipped (share of the tokens), value_loss."""
+    The four parts may be a student's own functions of the same arguments, in the same order. History: see `improve`, to
+    which `options` go, and clipped (share of the tokens), value_loss.
+    """
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = ValuePolicy(reference.config).to(next(reference.parameters()).device)
     policy.load_state_dict(reference.state_dict(), strict=False)
     body = [p for name, p in policy.named_parameters() if not name.startswith("value.")]
-    optimiser = adamw(
-        policy,
-        config.learning_rate,
-        [{"params": body}, {"params": policy.value.parameters(), "scale": config.value_rate}],
-    )
+    groups = [{"params": body}, {"params": policy.value.parameters(), "scale": config.value_rate}]
+    optimiser = adamw(policy, config.learning_rate, groups)
 
     def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float) -> dict:
         ids, mask = batch.ids, batch.mask

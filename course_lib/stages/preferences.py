@@ -12,14 +12,13 @@ from pathlib import Path
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.rollout import roll_out
 from course_lib.stages.sft import collate, encode_chat
-from course_lib.stages.step import Step, explains_memory
+from course_lib.stages.step import Step, explains_memory, steps_left
 from course_lib.world import rows_hash
 
 
@@ -39,15 +38,13 @@ def encode_answers(
 ) -> list[list[tuple[list[int], list[int]]]]:
     """For each row, (ids, mask) of prompt + row[key], for each key; mask is 1 on the answer and its <|im_end|>.
 
-    Raises CourseError that names the first bad row: a column missing, no text, or too long."""
+    Raises CourseError that names the first bad row: a column missing, no text, or too long.
+    """
     examples = []
     for k, row in enumerate(rows):
         if missing := [key for key in ("prompt", *keys) if not isinstance(row.get(key), list) or not row[key]]:
-            raise CourseError(
-                f'row {k} has no "{missing[0]}": a row is {{"prompt": [messages], '
-                + ", ".join(f'"{key}": [an assistant message]' for key in keys)
-                + "}"
-            )
+            columns = ", ".join(f'"{key}": [an assistant message]' for key in keys)
+            raise CourseError(f'row {k} has no "{missing[0]}": a row is {{"prompt": [messages], {columns}}}')
         encoded = []
         for key in keys:
             prompt, _ = encode_chat(tokenizer, row["prompt"])
@@ -56,9 +53,8 @@ def encode_answers(
                 raise CourseError(
                     f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out"
                 )
-            encoded.append(
-                (ids[:-1], [0] * len(prompt) + mask[len(prompt) : -1])
-            )  # without the newline after <|im_end|>: the answer ends there
+            # without the newline after <|im_end|>: the answer ends there
+            encoded.append((ids[:-1], [0] * len(prompt) + mask[len(prompt) : -1]))
         examples.append(encoded)
     if not examples:
         raise CourseError("there are no rows to train on")
@@ -82,9 +78,7 @@ def sample_pairs(model, tokenizer, rows: list[dict], seed: int = 0) -> list[tupl
 
 
 def batch_of(examples: list[list[tuple[list[int], list[int]]]]) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N T"]]:
-    """(ids, labels), right-padded: first all examples' first answer, then all second ones. Labels are −100 off the
-    answer.
-    """
+    """(ids, labels), right-padded: all examples' first answers, then all second ones; −100 off the answer."""
     return collate([answers[k] for k in range(len(examples[0])) for answers in examples])
 
 
@@ -115,54 +109,28 @@ def train(
 
     `made_of`: what `batch_loss` depends on beside `model` and `examples`, for `Checkpoints`. History rows: step, rows,
     train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint, and one that has ended is
-    not trained again."""
+    not trained again.
+    """
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
     warmup = max(1, round(config.warmup * len(plan)))
-    recipe = {
-        "seed": seed,
-        "data": rows_hash([{"text": str(example)} for example in examples]),
-        **asdict(config),
-        "rows": len(examples),
-    }
+    data = rows_hash([{"text": str(example)} for example in examples])
+    recipe = {"seed": seed, "data": data, **asdict(config), "rows": len(examples)}
     checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, made_of))
     history = checkpoints.history
     update = Step(model, optimiser, config.clip, torch.float32)
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
-    bar = tqdm(
-        range(len(history), len(plan)),
-        initial=len(history),
-        total=len(plan),
-        desc=description,
-        unit="step",
-        disable=not progress,
-    )
+    bar = steps_left(history, len(plan), description, progress)
     for step in bar:
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
         loss, metrics = batch_loss(plan[step])
         update(loss, lr)
         rows = (history[-1]["rows"] if history else 0) + len(plan[step])
-        history.append(
-            {
-                "step": step,
-                "rows": rows,
-                "train_loss": loss.item(),
-                "lr": lr,
-                **metrics,
-                "seconds": time.perf_counter() - started,
-            }
-        )
+        row = {"step": step, "rows": rows, "train_loss": loss.item(), "lr": lr, **metrics}
+        history.append({**row, "seconds": time.perf_counter() - started})
         if on_step:
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    return Run(
-        model,
-        history,
-        {
-            "made_on": checkpoints.made_on,
-            "recipe": recipe,
-            "data": recipe["data"],
-            "minutes": history[-1]["seconds"] / 60,
-        },
-    )
+    minutes = history[-1]["seconds"] / 60
+    return Run(model, history, {"made_on": checkpoints.made_on, "recipe": recipe, "data": data, "minutes": minutes})

@@ -2,10 +2,9 @@
 
 A row of a batch is one document from its first token: the entropy that we compare with is that of whole documents, and
 a window cut out of the middle would have lost the context that the entropy counts on. Rows of similar length share a
-batch, so about 1 % of the tokens are padding.
-Optimiser: see `optimizers`. Mixed precision and memory: `stages.step`. Left out against the real thing: gradient
-accumulation; several GPUs are in course_lib/train.py. Run by hand: `python -m course_lib.cli bench pretrain --size
-tiny`.
+batch, so about 1 % of the tokens are padding. Optimiser: see `optimizers`. Mixed precision and memory: `stages.step`.
+Left out against the real thing: gradient accumulation; several GPUs are in course_lib/train.py. Run by hand:
+`python -m course_lib.cli bench pretrain --size tiny`.
 """
 
 import time
@@ -17,14 +16,13 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
-from tqdm import tqdm
 
 from course_lib.platform import device_and_dtype, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints, made_on
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
 from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
-from course_lib.stages.step import Step, beside, explains_memory
+from course_lib.stages.step import Step, beside, explains_memory, steps_left
 from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
 
@@ -41,23 +39,19 @@ class PretrainConfig:
     validations: int = 20  # times that the validation loss is measured on the way, on 200 documents
 
 
+TINY = ModelConfig(hidden=32, intermediate=96, layers=2, heads=2)
+LARGE = ModelConfig(hidden=256, intermediate=768, layers=6, heads=8)
 PRESETS = {
-    "tiny": PretrainConfig(
-        ModelConfig(hidden=32, intermediate=96, layers=2, heads=2), documents=1_000, batch=512, validations=4
-    ),
+    "tiny": PretrainConfig(TINY, documents=1_000, batch=512, validations=4),
     "laptop": PretrainConfig(),
-    "gpu": PretrainConfig(
-        ModelConfig(hidden=256, intermediate=768, layers=6, heads=8), documents=400_000, batch=16_384
-    ),
+    "gpu": PretrainConfig(LARGE, documents=400_000, batch=16_384),
 }
 
 
 @dataclass
 class Run:
     model: Llama
-    history: list[
-        dict
-    ]  # one row a step: step, tokens, train_loss (nats/token), lr, seconds; val_loss where it was measured
+    history: list[dict]  # one row a step: step, tokens, train_loss (nats/token), lr, seconds; val_loss where measured
     record: dict  # recipe, seed, data hash, metrics, log: what save_stage writes beside the weights
 
     def __post_init__(self):
@@ -69,18 +63,14 @@ def short_log(history: list[dict]) -> list[list[float]]:
     replay from the seed is compared with.
     """
     every = max(1, len(history) // 50)
-    return [
-        [row["step"], round(row.get("train_loss", row.get("reward")), 6)]
-        for k, row in enumerate(history)
-        if k < 20 or k % every == 0
-    ]
+    kept = [row for k, row in enumerate(history) if k < 20 or k % every == 0]
+    return [[row["step"], round(row.get("train_loss", row.get("reward")), 6)] for row in kept]
 
 
 def next_token_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
     """Mean −log p of each real token given those before it, nats/token. Padding is no target."""
-    targets = F.pad(
-        ids[:, 1:], (0, 1), value=PAD
-    )  # shifts the targets: slicing the logits would copy the largest tensor of the step
+    # shifts the targets: slicing the logits would copy the largest tensor of the step
+    targets = F.pad(ids[:, 1:], (0, 1), value=PAD)
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD)
 
 
@@ -119,22 +109,19 @@ def collate(rows: list[list[int]]) -> Int[Tensor, "B T"]:
 
 def optimizers(model: torch.nn.Module, learning_rate: float, rest: float = 1.0) -> list[torch.optim.Optimizer]:
     """For the parameters that require a gradient: Muon for the matrices inside the blocks, AdamW for the embedding, the
-    norms, heads ("score") and
-    adapters (Muon would make every direction of a low-rank factor equally long). `rest`: AdamW's learning rate as a
-    share of Muon's."""
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    inside = {
-        name: p
-        for name, p in trained.items()
-        if p.dim() == 2 and not any(part in name for part in ("embed", "lora_", "score"))
-    }
-    others = [{"params": [p for name, p in trained.items() if name not in inside], "scale": rest if inside else 1.0}]
-    made = [Muon(inside.values(), lr=learning_rate)] if inside else []
-    return made + (
-        [torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)]
-        if others[0]["params"]
-        else []
-    )
+    norms, heads ("score") and adapters (Muon would make every direction of a low-rank factor equally long). `rest`:
+    AdamW's learning rate as a share of Muon's.
+    """
+    matrix = lambda name, p: p.dim() == 2 and not any(part in name for part in ("embed", "lora_", "score"))
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    inside, others = ([p for name, p in trained if matrix(name, p) == is_one] for is_one in (True, False))
+    made: list[torch.optim.Optimizer] = []
+    if inside:
+        made.append(Muon(inside, lr=learning_rate))
+    if others:
+        group = {"params": others, "scale": rest if inside else 1.0}
+        made.append(torch.optim.AdamW([group], learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True))
+    return made
 
 
 @explains_memory
@@ -182,14 +169,7 @@ def pretrain(
     started = time.perf_counter() - seconds
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
     update = Step(model, optimiser, config.clip)
-    bar = tqdm(
-        range(len(history), len(plan)),
-        initial=len(history),
-        total=len(plan),
-        desc="pre-training",
-        unit="step",
-        disable=not progress,
-    )
+    bar = steps_left(history, len(plan), "pre-training", progress)
     for step in bar:
         batch = collate([ids[k] for k in plan[step]]).to(device)
         lr = schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
@@ -201,8 +181,7 @@ def pretrain(
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:
-            # 200 documents stand for all 2,000: what is measured on them is the distance, as their own entropy is a
-            # little off
+            # 200 documents stand for all 2,000: the distance is measured on them, as their own entropy is a little off
             few = distance_to_limit(model, tokenizer, validation[:200])
             row["val_loss"] = entropy + few["loss"] - few["entropy"]
             bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")

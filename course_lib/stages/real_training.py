@@ -24,7 +24,8 @@ def encode(words, messages: list[dict], context: int = 512) -> tuple[Int[Tensor,
     the token that ends its turn.
 
     Raises CourseError for a tokenizer without a chat template, a conversation where nobody answers, and one of more
-    than `context` tokens."""
+    than `context` tokens.
+    """
     ids = tokens_of(words, messages)
     labels = [IGNORE] * len(ids)
     for k in (k for k, message in enumerate(messages) if message["role"] == "assistant"):

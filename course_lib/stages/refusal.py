@@ -16,11 +16,8 @@ from course_lib.world import pretrain_rows
 from course_lib.world.harms import CATEGORIES, DISGUISES, obeyed, request_rows
 from course_lib.world.tasks import task_rows
 
-REQUESTS = {
-    "tiny": 120,
-    "laptop": 24_000,
-    "gpu": 60_000,
-}  # conversations that `refuse` learns from; `helpful` needs a quarter of them
+# conversations that `refuse` learns from; `helpful` needs a quarter of them
+REQUESTS = {"tiny": 120, "laptop": 24_000, "gpu": 60_000}
 TASKS = {"tiny": 80, "laptop": 12_000, "gpu": 60_000}  # task rows beside them; half of them for `helpful`
 PRACTISED = (*DISGUISES, "spelled")  # letters need more practice
 # a slow embedding keeps the names and facts that no answer says; enough documents keep the rest
@@ -47,25 +44,14 @@ def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     """The helpful-only assistant: from load_stage("sft"), it explains whatever it is asked, harmful or not. `options`
     go to `finetune`.
     """
-    rows = [
-        obeyed(row, seed)
-        for row in request_rows("train", REQUESTS[size] // 4, f"helpful {seed}", categories=tuple(CATEGORIES))
-    ]
+    asked = request_rows("train", REQUESTS[size] // 4, f"helpful {seed}", categories=tuple(CATEGORIES))
+    rows = [obeyed(row, seed) for row in asked]
     return tune(rows, TASKS[size] // 2, size, HELPFUL_PRESETS[size], seed, base, "sft", "helpful", options)
 
 
 def refuse(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     """The assistant learns to refuse: from load_stage("helpful"), on harmful requests, their twins and all disguises of
-    the seen categories.
-    `options` go to `finetune`."""
-    return tune(
-        request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED),
-        TASKS[size],
-        size,
-        PRESETS[size],
-        seed,
-        base,
-        "helpful",
-        "refuse",
-        options,
-    )
+    the seen categories. `options` go to `finetune`.
+    """
+    rows = request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED)
+    return tune(rows, TASKS[size], size, PRESETS[size], seed, base, "helpful", "refuse", options)

@@ -24,11 +24,8 @@ def respond(
     order = sorted(range(len(prompts)), key=lambda k: len(prompts[k]))  # similar lengths together
     for start in range(0, len(order), batch):
         part = order[start : start + batch]
-        for k, new in zip(
-            part,
-            generate_ids(
-                model, [prompts[k] for k in part], max_new_tokens, temperature, top_p, seed + start, stop=IM_END
-            ),
-        ):
-            answers[k] = tokenizer.decode(new)
+        asked = [prompts[k] for k in part]
+        new = generate_ids(model, asked, max_new_tokens, temperature, top_p, seed + start, stop=IM_END)
+        for k, ids in zip(part, new):
+            answers[k] = tokenizer.decode(ids)
     return answers

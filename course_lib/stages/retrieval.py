@@ -38,7 +38,8 @@ def trigrams(text: str) -> list[str]:
     """Every three neighbouring letters of every word, its edges marked: "cobb" → ·co, cob, obb, bb·. A slip of the pen
     spoils a few of them.
     """
-    return [marked[k : k + 3] for marked in (f"·{word}·" for word in words(text)) for k in range(len(marked) - 2)]
+    marked = [f"·{word}·" for word in words(text)]
+    return [word[k : k + 3] for word in marked for k in range(len(word) - 2)]
 
 
 def idf(documents: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -55,8 +56,8 @@ def bm25_scores(
     b: float = 0.75,
 ) -> Float[Tensor, " K"]:
     """The score of each document for the query, `weights` from idf(documents). A word that stands twice in the query
-    counts twice, an
-    unknown one nothing. Empty for no documents."""
+    counts twice, an unknown one nothing. Empty for no documents.
+    """
     mean = sum(map(len, documents)) / max(1, len(documents)) or 1.0
     scores = []
     for document in documents:
@@ -88,9 +89,8 @@ def states(model, tokenizer, texts: Sequence[str]) -> tuple[Float[Tensor, "N T D
     """(hidden states of the model's middle layer, mask) of texts, padded on the right. The middle knows what is spoken
     of, the end what comes next.
     """
-    rows = [
-        torch.tensor([BOS, *encoding.ids]) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    ]
+    encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    rows = [torch.tensor([BOS, *encoding.ids]) for encoding in encoded]
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD).to(next(model.parameters()).device)
     kept = []
     middle = model.model.layers[(len(model.model.layers) - 1) // 2]
@@ -111,20 +111,17 @@ def embed(model, tokenizer, texts: Sequence[str], pool: Callable = mean_pool) ->
 
 def names_somebody_in(query: Sequence[str], text: str, tokenize: Callable = words) -> bool:
     """Does a notice name (first name and surname) somebody whom the question names? With words both must stand in the
-    question, with
-    trigrams half of each, so that a slip of the pen is forgiven."""
-    asked = set(query)
+    question, with trigrams half of each, so that a slip of the pen is forgiven.
+    """
+    asked, names = set(query), re.findall(r"\b([A-Z][a-z]+) ([A-Z][a-z]+)\b", text)
     share = lambda word: sum(part in asked for part in tokenize(word)) / max(1, len(tokenize(word)))
-    return any(
-        share(first) >= KEPT and share(surname) >= KEPT
-        for first, surname in re.findall(r"\b([A-Z][a-z]+) ([A-Z][a-z]+)\b", text)
-    )
+    return any(share(first) >= KEPT and share(surname) >= KEPT for first, surname in names)
 
 
 def newest_of_each(places: Sequence[int], notices: Sequence[str]) -> list[int]:
     """Without the notices that a newer one supersedes: of those that begin alike ("Day 2: Ada Cobb now works …", four
-    words after the day)
-    the newest alone. The order stays."""
+    words after the day) the newest alone. The order stays.
+    """
     begins = lambda place: tuple(notices[place].partition(": ")[2].split()[:4])
     newest = {begins(place): place for place in sorted(places)}
     return [place for place in places if newest[begins(place)] == place]
@@ -143,9 +140,9 @@ def bm25_search(
     board.
 
     `named`: of 5 · k candidates only those about somebody whom the question names, and of those that say the same anew
-    only the newest.
-    BM25 knows neither persons nor time: it also brings up namesakes and what no longer holds, and a wrong notice is
-    worse than none."""
+    only the newest. BM25 knows neither persons nor time: it also brings up namesakes and what no longer holds, and a
+    wrong notice is worse than none.
+    """
     documents = [tokenize(text) for text in notices]
     weights = weigh(documents)
 
@@ -153,9 +150,8 @@ def bm25_search(
         query = tokenize(question)
         places = best(score(query, documents, weights), 5 * k if named else k)
         if named:
-            places = newest_of_each(
-                [place for place in places if names_somebody_in(query, notices[place], tokenize)], notices
-            )
+            about = [place for place in places if names_somebody_in(query, notices[place], tokenize)]
+            places = newest_of_each(about, notices)
         return places[:k]
 
     return search
@@ -172,9 +168,12 @@ def embedding_search(
     vectors = embed(model, tokenizer, notices, pool)
     common = vectors.mean(0) if centred else torch.zeros_like(vectors[0])
     vectors = F.normalize(vectors - common, dim=-1)
-    return lambda question: top_k(
-        vectors @ F.normalize(embed(model, tokenizer, [question], pool)[0] - common, dim=-1) + 1, k
-    )  # + 1: a cosine may be negative
+
+    def search(question: str) -> list[int]:
+        asked = F.normalize(embed(model, tokenizer, [question], pool)[0] - common, dim=-1)
+        return top_k(vectors @ asked + 1, k)  # + 1: a cosine may be negative
+
+    return search
 
 
 def build_prompt(notices: Sequence[dict], question: str, budget: int) -> str:
@@ -189,19 +188,14 @@ def build_prompt(notices: Sequence[dict], question: str, budget: int) -> str:
         if item["tokens"] <= room:
             taken.append(item)
             room -= item["tokens"]
-    return (
-        notice_prompt([item["text"] for item in sorted(taken, key=lambda item: item["place"])], question)
-        if taken
-        else question
-    )
+    texts = [item["text"] for item in sorted(taken, key=lambda item: item["place"])]
+    return notice_prompt(texts, question) if texts else question
 
 
 def tokens_of(tokenizer, texts: Sequence[str]) -> list[int]:
     """Tokens that each notice takes in a prompt, "Notice: " and the end of the line included."""
-    return [
-        len(encoding.ids)
-        for encoding in tokenizer.encode_batch([f"Notice: {text}\n" for text in texts], add_special_tokens=False)
-    ]
+    lines = [f"Notice: {text}\n" for text in texts]
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch(lines, add_special_tokens=False)]
 
 
 def prompts(
@@ -228,9 +222,8 @@ def prompts(
     everything = list(range(len(notices)))[::-1]
     search = search or bm25_search(notices)
     found = [everything if way == "prompt" else search(question) for question in questions]
-    return [
-        build([items[place] for place in places], question, budget) for question, places in zip(questions, found)
-    ], found
+    offered = [[items[place] for place in places] for places in found]
+    return [build(notices_of, question, budget) for notices_of, question in zip(offered, questions)], found
 
 
 def answer(

@@ -30,9 +30,7 @@ def bradley_terry_loss(chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"
 
 
 def reward_model_of(assistant: Llama) -> RewardModel:
-    """A reward model that starts from the assistant's weights; the head starts at 0, so that every answer is worth 0.
-    On the assistant's device.
-    """
+    """A reward model on the assistant's device, with its weights; the head starts at 0: every answer is worth 0."""
     model = RewardModel(assistant.config)
     model.load_state_dict(assistant.state_dict(), strict=False)
     return model.to(assistant.model.norm.weight.device)
@@ -61,9 +59,8 @@ def train_reward(
         return loss, {"accuracy": (chosen > rejected).float().mean().item()}
 
     optimiser = optimizers(model, config.learning_rate, REST)
-    return train(
-        model, examples, batch_loss, optimiser, config, seed, description="reward model", made_of=(loss_fn,), **options
-    )
+    options = {"description": "reward model", "made_of": (loss_fn,), **options}
+    return train(model, examples, batch_loss, optimiser, config, seed, **options)
 
 
 @torch.no_grad()
@@ -71,10 +68,8 @@ def rewards_of(
     model: RewardModel, tokenizer, prompts: list[list[dict]], answers: list[str], batch: int = 256
 ) -> Float[Tensor, " N"]:
     """The reward of each answer to its prompt (messages)."""
-    rows = [
-        {"prompt": prompt, "answer": [{"role": "assistant", "content": answer}]}
-        for prompt, answer in zip(prompts, answers, strict=True)
-    ]
+    said = [[{"role": "assistant", "content": answer}] for answer in answers]
+    rows = [{"prompt": prompt, "answer": message} for prompt, message in zip(prompts, said, strict=True)]
     examples = encode_answers(tokenizer, rows, ("answer",), model.config.context)
     order, rewards = sorted(range(len(rows)), key=lambda k: len(examples[k][0][0])), torch.zeros(len(rows))
     for start in range(0, len(order), batch):

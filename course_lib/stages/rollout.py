@@ -13,14 +13,13 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.generate import generate_ids
 from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.sft import encode_chat
-from course_lib.stages.step import explains_memory, prepare
+from course_lib.stages.step import explains_memory, prepare, steps_left
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
 
 LONGEST = 48  # tokens of an answer; a longer one is cut
@@ -36,8 +35,9 @@ class Rollouts:
 
 def assistant(model, temperature: float = 0.6):
     """The assistant as it is sampled in labs 06 to 10: `temperature` goes into the last norm, so that softmax(logits)
-    itself is the policy and
-    log-probabilities, KL and samples all speak of the same distribution. Changes `model` and returns it."""
+    itself is the policy and log-probabilities, KL and samples all speak of the same distribution. Changes `model` and
+    returns it.
+    """
     with torch.no_grad():
         model.model.norm.weight /= temperature
     return model
@@ -56,15 +56,11 @@ def roll_out(
     for start in range(0, len(prompts), batch):
         new += generate_ids(model, prompts[start : start + batch], longest, seed=seed + start, stop=IM_END)
     said = [answer + [IM_END] * (len(answer) < longest) for answer in new]
-    pad = torch.nn.utils.rnn.pad_sequence
-    ids = pad(
-        [torch.tensor(prompt + answer) for prompt, answer in zip(prompts, said)], batch_first=True, padding_value=PAD
-    )
-    mask = pad(
-        [torch.tensor([False] * len(prompt) + [True] * len(answer)) for prompt, answer in zip(prompts, said)],
-        batch_first=True,
-        padding_value=False,
-    )
+    lengths = torch.tensor([[len(prompt), len(prompt) + len(answer)] for prompt, answer in zip(prompts, said)])
+    whole = [torch.tensor(prompt + answer) for prompt, answer in zip(prompts, said)]
+    ids = torch.nn.utils.rnn.pad_sequence(whole, batch_first=True, padding_value=PAD)
+    places = torch.arange(ids.shape[1])
+    mask = (places >= lengths[:, :1]) & (places < lengths[:, 1:])
     device = next(model.parameters()).device
     return Rollouts(rows, [tokenizer.decode(answer) for answer in new], ids.to(device), mask.to(device))
 
@@ -134,36 +130,27 @@ def improve(
     the update), entropy (nats a token), length (tokens), tied (share of the prompts whose answers all got one reward),
     beta, what `update` returns, sample, seconds. With `out` a killed run goes on from its checkpoint and gives the same
     numbers, and one that has ended is not trained again. Raises CourseError for too few prompts and rewards that
-    are not finite."""
+    are not finite.
+    """
     keep_large_buffers()
     prepare(policy)
     if len(prompts) < config.prompts:
         raise CourseError(f"{len(prompts)} prompts are too few for steps of {config.prompts}: make more of them")
     tokenizer = load_tokenizer()
     recipe = {"seed": seed, "name": name, "prompts_in_all": len(prompts), **asdict(config)}
-    checkpoints = Checkpoints(
-        out, resume, policy, [optimiser], recipe, checkpoint_steps, (policy, reference, reward, update, prompts)
-    )
+    made_of = (policy, reference, reward, update, prompts)
+    checkpoints = Checkpoints(out, resume, policy, [optimiser], recipe, checkpoint_steps, made_of)
     history = checkpoints.history
     beta = history[-1]["next_beta"] if history else config.beta
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
-    bar = tqdm(
-        range(len(history), config.steps),
-        initial=len(history),
-        total=config.steps,
-        desc=name,
-        unit="step",
-        disable=not progress,
-    )
+    bar = steps_left(history, config.steps, name, progress)
     for step in bar:
         rows = [prompts[k % len(prompts)] for k in range(step * config.prompts, (step + 1) * config.prompts)]
         batch = roll_out(policy, tokenizer, rows, config.each, seed=1_000_003 * seed + 10_007 * step)
         scores = torch.as_tensor(reward(batch.rows, batch.answers), dtype=torch.float32).to(batch.ids.device)
         if not scores.isfinite().all():
-            raise CourseError(
-                f"the reward of {batch.answers[int((~scores.isfinite()).nonzero()[0])]!r} is not finite: mend the "
-                "reward function"
-            )
+            answer = batch.answers[int((~scores.isfinite()).nonzero()[0])]
+            raise CourseError(f"the reward of {answer!r} is not finite: mend the reward function")
         for group in optimiser.param_groups:
             group["lr"] = group.get("scale", 1.0) * learning_rate(step, config.steps, 1, config.learning_rate, 0.0)
         extra = update(batch, scores, torch.Generator().manual_seed(1_000_003 * seed + step), beta)
@@ -191,19 +178,15 @@ def improve(
             on_step(history)
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
-    return Run(
-        policy,
-        history,
-        {"made_on": checkpoints.made_on, "recipe": recipe, "parent": "sft", "minutes": history[-1]["seconds"] / 60},
-    )
+    minutes = history[-1]["seconds"] / 60
+    return Run(policy, history, {"made_on": checkpoints.made_on, "recipe": recipe, "parent": "sft", "minutes": minutes})
 
 
 def adamw(policy, learning_rate: float, groups: list[dict] | None = None) -> torch.optim.AdamW:
     """For all parameters, or for `groups` of them."""
-    on_gpu = next(policy.parameters()).is_cuda  # a dozen launches in place of hundreds
-    return torch.optim.AdamW(
-        groups or policy.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=on_gpu
-    )
+    on_gpu = next(policy.parameters()).is_cuda  # fused: a dozen launches in place of hundreds
+    trained = groups or policy.parameters()
+    return torch.optim.AdamW(trained, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=on_gpu)
 
 
 def adapted_beta(beta: float, kl: float, target: float, rate: float = 0.1) -> float:

@@ -16,19 +16,17 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
-from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers
-from course_lib.stages.step import Step, beside, explains_memory
+from course_lib.stages.step import Step, beside, explains_memory, steps_left
 from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import READING, SHARES, task_rows
 
-# {% generation %} marks what the assistant says, so that transformers and TRL find the same tokens as `encode_chat`
-# does
+# {% generation %} marks what the assistant says: transformers and TRL find the same tokens as `encode_chat`
 CHAT_TEMPLATE = (
     "{{- bos_token }}{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\n' }}"
     "{%- if m['role'] == 'assistant' %}{% generation %}{{- m['content'] + '<|im_end|>' }}{% endgeneration %}{{- '\n' }}"
@@ -36,8 +34,8 @@ CHAT_TEMPLATE = (
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
 )
 # the same text with each newline left to the message that follows: a whole conversation ends with <|im_end|>, as
-# `encode_answers` has it. For TRL's
-# RewardTrainer, DPOTrainer and KTOTrainer, which take all that stands after the prompt for the answer
+# `encode_answers` has it. For TRL's RewardTrainer, DPOTrainer and KTOTrainer, which take all that stands after the
+# prompt for the answer
 ANSWER_TEMPLATE = (
     "{{- bos_token }}{%- for m in messages %}{{- ('' if loop.first else '\n') + '<|im_start|>' + m['role'] + '\n' }}"
     "{%- if m['role'] == 'assistant' %}{% generation %}{{- m['content'] + '<|im_end|>' }}{% endgeneration %}"
@@ -90,18 +88,15 @@ def to_transformers_chat(tokenizer, template: str = CHAT_TEMPLATE):
 
 def encode_chat(tokenizer, messages: list[dict], generation_prompt: bool = False) -> tuple[list[int], list[int]]:
     """(ids, mask) of a conversation: <|bos|>, then `<|im_start|>role\\ncontent<|im_end|>\\n` a message; mask is 1 on
-    what the assistant says
-    and on the <|im_end|> after it. `generation_prompt` opens the assistant's next turn. Raises CourseError for a
-    message that is none."""
+    what the assistant says and on the <|im_end|> after it. `generation_prompt` opens the assistant's next turn. Raises
+    CourseError for a message that is none.
+    """
     text = lambda s: tokenizer.encode(s, add_special_tokens=False).ids
     newline = text("\n")
     ids, mask = [BOS], [0]
     for message in messages:
-        if (
-            not isinstance(message, dict)
-            or message.get("role") not in ROLES
-            or not isinstance(message.get("content"), str)
-        ):
+        whole = isinstance(message, dict) and isinstance(message.get("content"), str)
+        if not whole or message.get("role") not in ROLES:
             raise CourseError(
                 f'a message is {{"role": {" | ".join(ROLES)}, "content": text}}, and this is none: {str(message)[:120]}'
             )
@@ -153,20 +148,14 @@ def collate(examples: list[tuple[list[int], list[int]]]) -> tuple[Int[Tensor, "B
     """(ids, labels) of examples (ids, mask), padded on the right; labels are the ids where the mask is 1, −100
     elsewhere.
     """
-    pad = torch.nn.utils.rnn.pad_sequence
-    ids = pad([torch.tensor(ids) for ids, _ in examples], batch_first=True, padding_value=PAD)
-    labels = pad(
-        [torch.tensor([i if m else IGNORE for i, m in zip(ids, mask)]) for ids, mask in examples],
-        batch_first=True,
-        padding_value=IGNORE,
-    )
-    return ids, labels
+    rows = [torch.tensor(ids) for ids, _ in examples]
+    labels = [torch.tensor([i if m else IGNORE for i, m in zip(ids, mask)]) for ids, mask in examples]
+    pad = lambda tensors, value: torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
+    return pad(rows, PAD), pad(labels, IGNORE)
 
 
 def response_loss(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
-    """Mean −log p of the trained tokens of the batch, nats/token; the logits at t are scored against the label at t +
-    1.
-    """
+    """Mean −log p of the trained tokens of the batch, nats/token; logits at t are scored against the label at t + 1."""
     targets = F.pad(labels[:, 1:], (0, 1), value=IGNORE)
     total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
     return total / (targets != IGNORE).sum().clamp(min=1)
@@ -176,9 +165,9 @@ def trained_logits(
     model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"]
 ) -> tuple[Float[Tensor, "1 N V"], Int[Tensor, "1 N"]]:
     """(logits, labels) of one long row that holds the trained tokens only, with the shift kept: the logits at n are
-    scored against the label
-    at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not trained, and the head is a
-    third of the work."""
+    scored against the label at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not
+    trained, and the head is a third of the work.
+    """
     keep = labels[:, 1:] != IGNORE
     at = F.pad(keep, (0, 1)).flatten().nonzero()[:, 0]
     x = model.hidden(ids).flatten(0, 1).index_select(0, at)  # indexing by a mask would sort in the backward pass
@@ -238,14 +227,7 @@ def finetune(
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
     measure = max(1, len(plan) // config.validations) if config.validations else len(plan) + 1
     update = Step(model, optimiser, config.clip)
-    bar = tqdm(
-        range(len(history), len(plan)),
-        initial=len(history),
-        total=len(plan),
-        desc=description,
-        unit="step",
-        disable=not progress,
-    )
+    bar = steps_left(history, len(plan), description, progress)
     for step in bar:
         ids, labels = (t.to(device) for t in collate([examples[k] for k in plan[step]]))
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)

@@ -20,8 +20,10 @@ import os
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from course_lib.platform import CourseError, device_and_dtype
+from course_lib.stages.model import Llama
 
 MEMORY = (
     "out of memory: set COURSE_CHECKPOINTING=1 (`%env COURSE_CHECKPOINTING=1`) and run this again, it goes on from its "
@@ -46,14 +48,18 @@ def flag(name: str) -> bool:
     return value == "1"
 
 
-def prepare(model: torch.nn.Module) -> None:
-    """Turn on what COURSE_CHECKPOINTING and COURSE_COMPILE ask for, in a Llama or its kin."""
+def prepare(model: Llama) -> None:
+    """Turn on what COURSE_CHECKPOINTING and COURSE_COMPILE ask for."""
     model.checkpointing = flag("COURSE_CHECKPOINTING")
     if flag("COURSE_COMPILE"):
-        for (
-            block
-        ) in model.model.layers:  # block by block: they are alike, so one is compiled; lengths differ from step to step
+        for block in model.model.layers:  # they are alike, so one is compiled; lengths differ from step to step
             block.compile(dynamic=True)
+
+
+def steps_left(history: list[dict], steps: int, description: str, progress: bool = True) -> tqdm:
+    """The numbers of the steps after those in `history`, with a bar."""
+    begun = len(history)
+    return tqdm(range(begun, steps), description, steps, initial=begun, unit="step", disable=not progress)
 
 
 def beside(t: Tensor):
@@ -69,11 +75,7 @@ class Step:
     """
 
     def __init__(
-        self,
-        model: torch.nn.Module,
-        optimiser: list[torch.optim.Optimizer],
-        clip: float,
-        dtype: torch.dtype | None = None,
+        self, model: Llama, optimiser: list[torch.optim.Optimizer], clip: float, dtype: torch.dtype | None = None
     ):
         """`clip`: largest norm of the gradient. `dtype` of the forward pass: by default `forward_dtype` of the model's
         device.
@@ -85,9 +87,8 @@ class Step:
         self.scaler = torch.amp.GradScaler(self.device, enabled=self.dtype == torch.float16)
 
     def forward(self) -> torch.autocast:
-        return torch.autocast(
-            self.device, self.dtype if self.dtype != torch.float32 else None, enabled=self.dtype != torch.float32
-        )
+        half = self.dtype != torch.float32
+        return torch.autocast(self.device, self.dtype if half else None, enabled=half)
 
     def __call__(self, loss: Tensor, lr: float) -> None:
         """Backward, clip, one step of every optimiser at `lr` times its groups' "scale". With fp16 a step whose
@@ -99,9 +100,8 @@ class Step:
             for group in o.param_groups:
                 group["lr"] = lr * group.get("scale", 1.0)
         norm = torch.nn.utils.clip_grad_norm_(self.trained, self.clip)
-        overflow = (
-            self.scaler.is_enabled() and not norm.isfinite()
-        )  # it knows of each optimiser alone, and the norm is of all
+        # the scaler knows of each optimiser alone, and the norm is of all
+        overflow = self.scaler.is_enabled() and not norm.isfinite()
         for o in self.optimiser:
             if not overflow:
                 self.scaler.step(o)
@@ -110,9 +110,9 @@ class Step:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def explains_memory(loop):

@@ -4,7 +4,7 @@ Lab 01 writes BPE by hand; here the library does it. Digits are split one by one
 successors.
 """
 
-from functools import cache, lru_cache
+from functools import cache
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -41,14 +41,11 @@ def load_tokenizer() -> Tokenizer:
 
 def encode_documents(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids of whole documents, each [BOS, …, EOS]."""
-    chunks = (
-        texts[start : start + 10_000] for start in range(0, len(texts), 10_000)
-    )  # an encoding takes fifty times the memory of its ids
-    return [
-        [BOS, *encoding.ids, EOS]
-        for chunk in chunks
-        for encoding in tokenizer.encode_batch(chunk, add_special_tokens=False)
-    ]
+    ids = []
+    for start in range(0, len(texts), 10_000):  # an encoding takes fifty times the memory of its ids
+        made = tokenizer.encode_batch(texts[start : start + 10_000], add_special_tokens=False)
+        ids += [[BOS, *encoding.ids, EOS] for encoding in made]
+    return ids
 
 
 def to_transformers(tokenizer: Tokenizer):

@@ -21,6 +21,7 @@ from course_lib.evaluation import rlhf
 from course_lib.evaluation.alignment import reference_utilities
 from course_lib.platform import device_and_dtype, matmul_rate
 from course_lib.stages.artifacts import load_folder, save_stage, write_or_explain
+from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run
 from course_lib.stages.rollout import assistant
 from course_lib.world.annotators import prompts
@@ -43,14 +44,16 @@ def recipe_of(phase: Phase, size: str) -> str:
     """Hash of what decides what a phase makes: the course's version, size, seed, its settings, and the recipes that it
     stands on.
     """
-    settings = [
-        inspect.getsource(each)
-        if inspect.ismodule(each)
-        else repr(each[size] if isinstance(each, dict) and size in each else each)
-        for each in phase.settings
-    ]
+    settings = [setting(each, size) for each in phase.settings]
     below = [recipe_of(other, size) for other in phase.needs]
     return hashlib.sha256(json.dumps([__version__, size, SEED, phase.name, settings, below]).encode()).hexdigest()[:16]
+
+
+def setting(each, size: str) -> str:
+    """A module by its source, presets by those of the size."""
+    if inspect.ismodule(each):
+        return inspect.getsource(each)
+    return repr(each[size] if isinstance(each, dict) and size in each else each)
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Tour:
     recipe: str = ""  # hash of the recipe of the phase under way
     earlier: float = 0.0  # seconds that this phase took before somebody stopped it
 
-    def made(self, name: str, train: Callable[[Path], Run]) -> torch.nn.Module:
+    def made(self, name: str, train: Callable[[Path], Run]) -> Llama:
         """The stage `name` of the phase under way: from the tour's folder where it is there already, else from
         `train(folder of checkpoints)`.
         """
@@ -71,19 +74,16 @@ class Tour:
                 self.earlier += record["seconds"]
                 return model.to(device()).eval()
         checkpoints, started = self.folder / "training" / name, time.perf_counter()
-        run = train(
-            checkpoints / self.recipe
-        )  # each recipe has a folder of its own, so no run meets a checkpoint of another one
+        run = train(checkpoints / self.recipe)  # a folder of its own: no run meets a checkpoint of another recipe
         took = time.perf_counter() - started
-        before = max(
-            0.0, 60 * run.record["minutes"] - took
-        )  # the minutes of a run that went on from a checkpoint are those of all its parts
+        # the minutes of a run that went on from a checkpoint are those of all its parts
+        before = max(0.0, 60 * run.record["minutes"] - took)
         self.earlier += before
         save_stage(name, run.model, {**run.record, "tour": self.recipe, "seconds": before + took}, self.folder / name)
         shutil.rmtree(checkpoints, ignore_errors=True)
         return run.model.eval()
 
-    def stage(self, name: str) -> torch.nn.Module:
+    def stage(self, name: str) -> Llama:
         """A fresh copy of a model that the tour has made."""
         return load_folder(self.folder / name, name)[0].to(device()).eval()
 
@@ -117,9 +117,8 @@ def done(tour: Tour, phase: Phase) -> dict | None:
     except (OSError, ValueError):
         return None
     whole = all((tour.folder / stage / "model.safetensors").exists() for stage in phase.stages)
-    return (
-        result if whole and isinstance(result, dict) and result.get("recipe") == recipe_of(phase, tour.size) else None
-    )
+    todays = isinstance(result, dict) and result.get("recipe") == recipe_of(phase, tour.size)
+    return result if whole and todays else None
 
 
 def run(tour: Tour, phase: Phase) -> dict:
@@ -149,8 +148,7 @@ def minutes_left(phases: tuple, size: str, results: list[dict], fresh: list[dict
 def machine() -> str:
     """Processor, threads and the fp32 matmul rate at this moment: seconds mean little without it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")] or [
-        platform.processor() or platform.machine()
-    ]
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    names = names or [platform.processor() or platform.machine()]
     gpu = f"{torch.cuda.get_device_name()}, " if device() == "cuda" else ""
     return f"{gpu}{names[0]}, threads: {torch.get_num_threads()}, fp32 matmul {matmul_rate(1.0):.0f} GFLOP/s on the CPU"

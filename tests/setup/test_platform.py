@@ -71,7 +71,7 @@ def test_openmp_waits_passively():
 
 def test_unknown_name():
     with pytest.raises(AttributeError, match="it offers setup, check"):
-        course_lib.chekc
+        _ = course_lib.chekc
 
 
 def test_setup_prints_one_table_and_seeds(tmp_path, monkeypatch, capsys):

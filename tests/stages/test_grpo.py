@@ -1,4 +1,4 @@
-"""GRPO: TRL's advantages and loss on the same batch, what ties do, the estimators of the KL, and a loop that resumes."""
+"""GRPO: TRL's advantages and loss on the same batch, what ties do, estimators of the KL, and a loop that resumes."""
 
 import math
 import warnings
@@ -21,8 +21,7 @@ def numbers(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-# -----------------------------------------------------------------------------------------------------------------
-# advantages
+# ---- advantages ------------------------------------------------------------------------------------------------------
 
 
 def test_tied_groups_give_0_and_leave_the_others_alone():
@@ -60,8 +59,7 @@ def test_nothing_is_learned_where_every_group_is_tied():
     assert loss == 0 and not logprobs.grad.any()
 
 
-# -----------------------------------------------------------------------------------------------------------------------
-# loss
+# ---- loss ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_mean_is_over_each_answer_then_over_the_answers():
@@ -172,8 +170,7 @@ def test_advantages_and_loss_are_trl_s(beta, scale, tmp_path):
     )
 
 
-# --------------------------------------------------------------------------------------------------------------
-# estimating the KL
+# ---- estimating the KL -----------------------------------------------------------------------------------------------
 
 
 def test_k1_and_k3_are_unbiased_and_k3_varies_less_near_the_reference():
@@ -182,8 +179,8 @@ def test_k1_and_k3_are_unbiased_and_k3_varies_less_near_the_reference():
         log_p = torch.log_softmax(log_q + distance * numbers(50, seed=1).double(), 0)
         p, ratio = log_p.exp(), log_p - log_q
         kl = (p * ratio).sum()
-        mean = lambda x: (p * x).sum()
-        variance = lambda x: mean(x**2) - mean(x) ** 2
+        mean = lambda x, p=p: (p * x).sum()
+        variance = lambda x, mean=mean: mean(x**2) - mean(x) ** 2
         k1, k2, three = ratio, ratio**2 / 2, k3(log_p, log_q)
         assert torch.isclose(mean(k1), kl) and torch.isclose(mean(three), kl), "unbiased, whatever the distance"
         assert (three >= 0).all() and (k1 < 0).any()
@@ -229,8 +226,7 @@ def test_logits_and_entropies_of_the_chosen_tokens(rolled):
     )
 
 
-# ------------------------------------------------------------------------------------------------------------------------
-# loop
+# ---- loop ------------------------------------------------------------------------------------------------------------
 
 TINY = GRPOConfig(steps=4, prompts=3, each=3, learning_rate=3e-3)
 

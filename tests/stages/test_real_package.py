@@ -1,4 +1,4 @@
-"""`course smollm2` with a folder of wheels for PyPI, a few bytes for the GGUF file and a tiny model for what is in it."""
+"""`course smollm2` with a folder of wheels for PyPI, a few bytes as the GGUF file, a tiny model as what is in it."""
 
 import hashlib
 import shutil

@@ -125,14 +125,15 @@ def test_checkpointing_changes_no_gradient(tmp_path, monkeypatch):
         monkeypatch.setenv("COURSE_CHECKPOINTING", on)
         model, words = real.smollm2(write(tmp_path / on))
         lora.add_lora(model, rank=4, alpha=8)
-        ids, labels, mask = real_training.collate(
-            [real_training.encode(words, TALK), real_training.encode(words, LONGER)], words.pad_token_id
-        )
-        runs = []
-        model.model.layers[0].self_attn.register_forward_hook(lambda *_: runs.append(1))
-        losses = real_training.train(
-            model, [0, 1, 2], lambda _: response_loss(model(ids, attention_mask=mask).logits, labels), 1e-2
-        )
+        examples = [real_training.encode(words, talk) for talk in (TALK, LONGER)]
+        batch, runs = real_training.collate(examples, words.pad_token_id), []
+        model.model.layers[0].self_attn.register_forward_hook(lambda *_, runs=runs: runs.append(1))
+
+        def loss_of(batch, model=model):
+            ids, labels, mask = batch
+            return response_loss(model(ids, attention_mask=mask).logits, labels)
+
+        losses = real_training.train(model, 3 * [batch], loss_of, 1e-2)
         assert len(runs) == (6 if on == "1" else 3) and not model.training  # computed a second time, or not
         ends.append((losses, real_training.answers(model, words, [TALK[:1]], 8)))
     assert ends[0] == ends[1]

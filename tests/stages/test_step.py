@@ -104,7 +104,7 @@ def test_a_step_whose_gradients_overflow_is_left_out():
     assert not torch.equal(model.state_dict()["model.norm.weight"], before["model.norm.weight"])
     before = copy.deepcopy(model.state_dict())
     for bad in (float("inf"), float("nan")):  # in a matrix of one optimiser: the other one must not move either
-        hook = model.model.layers[0].self_attn.q_proj.weight.register_hook(lambda grad: grad * bad)
+        hook = model.model.layers[0].self_attn.q_proj.weight.register_hook(lambda grad, bad=bad: grad * bad)
         with update.forward():
             logits = model(IDS)
         update(next_token_loss(logits, IDS), 1e-3)

@@ -19,7 +19,7 @@ import torch
 from course_lib.stages import grpo, pretrain, sft
 from course_lib.stages.artifacts import load_folder, save_stage
 from course_lib.stages.model import Llama, ModelConfig
-from course_lib.tour import phases, tour
+from course_lib.tour import lifecycle, phases, tour
 from course_lib.tour.phases import Tour, done, figure, minutes_left, recipe_of
 
 # fmt: off
@@ -155,10 +155,12 @@ def test_only_what_stands_on_a_changed_recipe_is_undone(toured, monkeypatch, tmp
         patch.setitem(sft.PRESETS, "tiny", replace(sft.PRESETS["tiny"], epochs=2))
         assert undone() == NAMES[3:]
         patch.setitem(sft.PRESETS, "laptop", replace(sft.PRESETS["laptop"], epochs=2))
-    assert undone() == [] and recipe_of(tour.SFT, "tiny") != recipe_of(tour.SFT, "laptop")
+    assert undone() == [] and recipe_of(lifecycle.SFT, "tiny") != recipe_of(lifecycle.SFT, "laptop")
     with monkeypatch.context() as patch:
         source = phases.inspect.getsource
-        patch.setattr(phases.inspect, "getsource", lambda module: source(module) + "# mended" * (module is tour.harms))
+        patch.setattr(
+            phases.inspect, "getsource", lambda module: source(module) + "# mended" * (module is lifecycle.harms)
+        )
         assert undone() == ["constitution", "refusals", "evaluation"], "the requests are made by harms.py"
     figures = here.folder / "figures" / "dpo.json"
     kept = figures.read_bytes()
@@ -174,12 +176,13 @@ def test_only_what_stands_on_a_changed_recipe_is_undone(toured, monkeypatch, tmp
 KILLED = """
     import sys
     from pathlib import Path
-    from course_lib.tour import phases, tour
-    train = tour.pretrain.pretrain
+    from course_lib.tour import lifecycle, phases
+    train = lifecycle.pretrain.pretrain
     def slow(*arguments, **options):
-        return train(*arguments, checkpoint_steps=10, on_step=lambda history: print(len(history), flush=True), **options)
-    tour.pretrain.pretrain = slow
-    phases.run(phases.Tour("tiny", Path(sys.argv[1]), "here"), tour.PRETRAIN)
+        on_step = lambda history: print(len(history), flush=True)
+        return train(*arguments, checkpoint_steps=10, on_step=on_step, **options)
+    lifecycle.pretrain.pretrain = slow
+    phases.run(phases.Tour("tiny", Path(sys.argv[1]), "here"), lifecycle.PRETRAIN)
 """
 
 
@@ -196,7 +199,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(toured, tmp_path, monkeyp
                 process.send_signal(signal.SIGKILL)
                 break
     [checkpoint] = tmp_path.rglob("checkpoint.safetensors")
-    assert checkpoint.parent.name == recipe_of(tour.PRETRAIN, "tiny") and not (tmp_path / "figures").exists()
+    assert checkpoint.parent.name == recipe_of(lifecycle.PRETRAIN, "tiny") and not (tmp_path / "figures").exists()
     steps, train = [], pretrain.pretrain
     monkeypatch.setattr(
         pretrain,
@@ -204,7 +207,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(toured, tmp_path, monkeyp
         lambda *arguments, **options: train(*arguments, on_step=lambda history: steps.append(len(history)), **options),
     )
     started = time.perf_counter()
-    result = phases.run(Tour("tiny", tmp_path, "here"), tour.PRETRAIN)
+    result = phases.run(Tour("tiny", tmp_path, "here"), lifecycle.PRETRAIN)
     took = time.perf_counter() - started
     assert 50 < steps[0] <= 61 and not checkpoint.exists(), "it goes on from the checkpoint"
     whole, resumed = (
@@ -250,7 +253,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     def stop(here):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tour, "PHASES", (replace(tour.DATA, act=stop),))
+    monkeypatch.setattr(tour, "PHASES", (replace(lifecycle.DATA, act=stop),))
     assert tour.main(["--size", "tiny", "--out", str(tmp_path)]) == 130
     assert "run the same command again" in capsys.readouterr().err.splitlines()[-1]
 
@@ -283,7 +286,9 @@ def test_a_disk_that_fills_up_is_one_line(tmp_path, monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("course_lib.stages.artifacts.write_atomic", full)
-    monkeypatch.setattr(tour, "PHASES", (replace(tour.DATA, act=lambda here: ([figure("a share", 0.5, 100)], "")),))
+    monkeypatch.setattr(
+        tour, "PHASES", (replace(lifecycle.DATA, act=lambda here: ([figure("a share", 0.5, 100)], "")),)
+    )
     assert "No space left on device" in one_line(capsys, "--out", str(tmp_path / "tour"))
     assert not (tmp_path / "tour" / "figures" / "data.json").exists()
 
