@@ -66,7 +66,8 @@ def restore(state, namespace, question):
     if dict(os.environ) != state["environment"]:
         os.environ.clear()
         os.environ.update(state["environment"])
-    sys.path[:], warnings.filters[:] = state["path"], state["filters"]
+    sys.path[:] = state["path"]
+    warnings.filters[:] = state["filters"]  # ty: ignore[invalid-assignment]  # a list, whatever its stub says
     sys.setrecursionlimit(state["recursion"])
     np.seterr(**state["numpy"])
     os.chdir(state["folder"])

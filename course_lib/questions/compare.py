@@ -14,7 +14,7 @@ class CaseFailed(Exception):
 
 
 def compare(label, got, expected, tol, mistakes=None, hint=None, reread=None, check_dtype=True, equal_nan=False):
-    """Raises CaseFailed unless got equals expected within tol · (1 + |expected|). Both are plain values (wire.plain)."""
+    """Raises CaseFailed unless got equals expected within tol · (1 + |expected|), both plain values (wire.plain)."""
     difference = describe_difference(got, expected, tol, check_dtype, equal_nan)
     if difference is None:
         return
@@ -76,12 +76,10 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False):
 
 def tensor_difference(got, expected, tol, check_dtype, equal_nan):
     if type(got) in (int, float) and expected.numel() == 1 and expected.dim() == 0:
-        return (
-            "a python number came back, a tensor with shape [] was "
-            f"expected{' (its gradient is lost)' if expected.is_floating_point() else ''}"
-            if check_dtype
-            else describe_difference(got, expected.item(), tol)
-        )
+        if not check_dtype:
+            return describe_difference(got, expected.item(), tol)
+        lost = " (its gradient is lost)" if expected.is_floating_point() else ""
+        return f"a python number came back, a tensor with shape [] was expected{lost}"
     if not isinstance(got, torch.Tensor):
         return f"{kind(got)} came back, a tensor of shape {list(expected.shape)} was expected"
     if got.shape != expected.shape:

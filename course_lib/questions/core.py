@@ -200,7 +200,7 @@ def run_case(question, case, function, caller, seed):
 
 
 def run(question, caller, seed=PUBLIC_SEED):
-    """Runs every case of a Question. After a hopeless core (nothing written, missing, hung, dead) the rest is not run."""
+    """Runs the cases of a Question, and none after a hopeless core (nothing written, missing, hung, dead)."""
     results, hopeless, lost = [], None, 0
     for name, function in question.cases:
         if hopeless:

@@ -50,16 +50,18 @@ class ForbidTorch(TorchFunctionMode):
 
 
 COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+NO_FILES = (
+    "The files of your own machine are not here when your notebook is graded: use load_stage, or what your own "
+    "cells make."
+)
 
 
 def watcher(found, names):
     """A profile function that raises Forbidden, and notes why in `found`, where course_lib or a torch function of one
     of the names is entered.
     """
-    own, torch_code = (
-        (__file__, COURSE + "grading"),
-        os.path.dirname(torch.__file__) + os.sep,
-    )  # grading: the agent's stand-ins for input() and display()
+    own = (__file__, COURSE + "notebook")  # the stand-ins for input() and display(), IPython's shell
+    torch_code = os.path.dirname(torch.__file__) + os.sep
 
     # called at every event of the answer: the type check of the tests would make each a hundred times as slow
     @typing.no_type_check
@@ -173,12 +175,7 @@ def explain(error):
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "course_lib" not in f.filename and "site-packages" not in f.filename]
     where = f" (line {own[-1].lineno}: {(own[-1].line or '').strip()[:80]})" if own and own[-1].line else ""
-    hint = (
-        "The files of your own machine are not here when your notebook is graded: use load_stage, or what your own "
-        "cells make."
-        if isinstance(error, FileNotFoundError)
-        else None
-    )
+    hint = NO_FILES if isinstance(error, FileNotFoundError) else None
     return "error", f"{type(error).__name__}: {str(error)[:300]}{where}", hint
 
 

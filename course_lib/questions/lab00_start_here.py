@@ -30,8 +30,8 @@ def _(q):
             "the result is in bits: math.log2 was used. Nats need the natural logarithm": expected / math.log(2),
             "the logarithm is base 10: nats need the natural logarithm, math.log": expected / math.log(10),
             "the sign is wrong: p is at most 1, so −log p is never negative": -expected,
-            "the options were added before the logarithm: probabilities multiply, so their logarithms add": math.log(
-                sum(options)
+            "the options were added before the logarithm: probabilities multiply, so their logarithms add": (
+                math.log(sum(options))
             ),
             "the mean was taken: the surprises of a document's choices add up": expected / len(options),
             "that is the probability itself: take −log of it": math.exp(-expected),
@@ -135,8 +135,9 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.25,
     title="Why no model can do better than the entropy on fresh text",
-    rubric="""0.25: the source's choices are random, so even somebody who knows the grammar and all its probabilities cannot know which choice comes next; the entropy is what they
-are surprised by on average. Any wording that says both.  0: "because the model is too small" or "more data is needed".""",
+    rubric="""0.25: the source's choices are random, so even somebody who knows the grammar and all its
+probabilities cannot know which choice comes next; the entropy is what they are surprised by on average. Any wording
+that says both.  0: "because the model is too small" or "more data is needed".""",
 )
 
 WRITTEN_2 = WrittenQuestion(
@@ -144,5 +145,6 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.25,
     title="One thing you expect the finished model to get wrong",
-    rubric="""0.25: any concrete prediction that an experiment could refute, with the test that would refute it.  0: no test ("it may be wrong sometimes").""",
+    rubric="""0.25: any concrete prediction that an experiment could refute, with the test that would refute it.  0:
+no test ("it may be wrong sometimes").""",
 )

@@ -18,9 +18,8 @@ LAB = "01_data_and_tokenizer"
 PRIME, MASK = 2**61 - 1, 2**32 - 1
 
 # What a fresh crawl asks of a filter. The course's own, on 24 crawls of 600 pages: the worst recall of junk is 0.925
-# and the worst precision 1.00; of each sort
-# of junk it finds at least 0.96 (word salad aside, which it cannot see), and it keeps all lists
-# (`tests/stages/test_cleaning.py` measures it again).
+# and the worst precision 1.00; of each sort of junk it finds at least 0.96 (word salad aside, which it cannot see), and
+# it keeps all lists (`tests/stages/test_cleaning.py` measures it again).
 JUNK_RECALL, JUNK_PRECISION, CLASS_RECALL, LISTS_KEPT = 0.80, 0.90, 0.80, 0.95
 PII_RECALL, PII_PRECISION = 0.95, 0.95
 
@@ -45,8 +44,7 @@ def sentence(q, n):
     return " ".join(letters(q, q.randint(2, 8)) for _ in range(n))
 
 
-# -------------------------------------------------------------------------------------------------------- the quality
-# filter
+# --------------------------------------------------------------------------------------------------- the quality filter
 
 KEEP = Question("keep_page", lab=LAB, points=1)
 KEEP_TEXT = "§ 2 The quality filter"
@@ -190,8 +188,7 @@ def _(q):
         )
 
 
-# ------------------------------------------------------------------------------------------------------------ exact
-# duplicates
+# ----------------------------------------------------------------------------------------------------- exact duplicates
 
 EXACT = Question("drop_exact_duplicates", lab=LAB, points=1)
 EXACT_TEXT = "§ 3 Exact duplicates"
@@ -262,11 +259,11 @@ def _(q):
         list(range(len(texts))),
         reread=EXACT_TEXT,
         mistakes={
-            "the pages were compared as bags of words: their order counts": firsts(
-                [tuple(sorted(t.split())) for t in texts]
+            "the pages were compared as bags of words: their order counts": (
+                firsts([tuple(sorted(t.split())) for t in texts])
             ),
-            "punctuation was removed: only case and blanks are to be": firsts(
-                [tuple(re.findall(r"\w+", t)) for t in texts]
+            "punctuation was removed: only case and blanks are to be": (
+                firsts([tuple(re.findall(r"\w+", t)) for t in texts])
             ),
             "all blanks were removed: a run of blanks becomes one": firsts(["".join(t.split()) for t in texts]),
         },
@@ -335,8 +332,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------------------
-# MinHash
+# -------------------------------------------------------------------------------------------------------------- MinHash
 
 MINHASH = Question("minhash_signature", lab=LAB, points=1)
 MINHASH_TEXT = "§ 4 MinHash"
@@ -370,16 +366,16 @@ def _(q):
             "the largest value was taken: MinHash takes the least": signature(hashes, a, b, reduce=max),
             "the remainder by PRIME is missing": signature(hashes, a, b, prime=0),
             "the lowest 32 bits were not taken: … mod 2³² comes last": signature(hashes, a, b, mask=2**62 - 1),
-            "the least was taken before mod 2³²: first every value, then the least": lambda: (
-                signature(hashes, a, b, mask=2**62 - 1) & MASK
+            "the least was taken before mod 2³²: first every value, then the least": (
+                lambda: signature(hashes, a, b, mask=2**62 - 1) & MASK
             ),
             "b is missing": signature(hashes, a, torch.zeros_like(b)),
             "a is missing": signature(hashes, torch.ones_like(a), b),
             "a and b changed places": lambda: torch.tensor(
                 [min(((y * h + x) % PRIME) & MASK for h in hashes.tolist()) for x, y in zip(a.tolist(), b.tolist())]
             ),
-            "a multiplies the sum h + b: it multiplies h alone": signature(
-                hashes, a, b, form=lambda h, x, y: x * (h + y) % PRIME
+            "a multiplies the sum h + b: it multiplies h alone": (
+                signature(hashes, a, b, form=lambda h, x, y: x * (h + y) % PRIME)
             ),
             "the numbers went through floating point and lost their last digits": signature(hashes, a, b, form=wide),
             "the first shingle's values came back: take the least over the shingles": signature(hashes[:1], a, b),
@@ -460,8 +456,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------------------
-# banding
+# -------------------------------------------------------------------------------------------------------------- banding
 
 PAIRS = Question("candidate_pairs", lab=LAB, points=1)
 PAIRS_TEXT = "§ 5 Banding"
@@ -481,39 +476,32 @@ def _(q):
     signatures[5, 3:6], signatures[9, 6:9], signatures[11] = signatures[2, 3:6], signatures[2, 6:9], signatures[4]
     expected = pairs_by_comparison(signatures, 4)
     both = sorted(expected + [[j, i] for i, j in expected])
-    chain = lambda: sorted(
-        {(g[k], g[k + 1]) for band in signatures.chunk(4, 1) for g in groups(band) for k in range(len(g) - 1)}
-    )
+    buckets = [bucket for band in signatures.chunk(4, 1) for bucket in groups(band)]
+    chain = lambda: sorted({(b[k], b[k + 1]) for b in buckets for k in range(len(b) - 1)})
+    band_by_band = lambda: [(i, j) for b in buckets for i in b for j in b if i < j]
     q.same(
         "the pairs",
         q.call("candidate_pairs", signatures, 4),
         expected,
         reread=PAIRS_TEXT,
         mistakes={
-            "one equal row is taken for enough: all rows of a band must agree": pairs_by_comparison(
-                signatures, 4, lambda e: e.any(-1).any(-1)
+            "one equal row is taken for enough: all rows of a band must agree": (
+                pairs_by_comparison(signatures, 4, lambda e: e.any(-1).any(-1))
             ),
             "all bands must agree: one is enough": pairs_by_comparison(signatures, 4, lambda e: e.all(-1).all(-1)),
-            "the bands are made of every fourth row: a band is a run of neighbouring rows": pairs_by_comparison(
-                signatures, 4, interleaved=True
+            "the bands are made of every fourth row: a band is a run of neighbouring rows": (
+                pairs_by_comparison(signatures, 4, interleaved=True)
             ),
             "`bands` was taken for the number of rows in a band": pairs_by_comparison(signatures, 3),
             "each pair came twice: only i < j": both,
             "a page was paired with itself": sorted(expected + [[k, k] for k in range(14)]),
-            "the pairs are not sorted": lambda: [
-                list(p)
-                for p in dict.fromkeys(
-                    (i, j) for band in signatures.chunk(4, 1) for g in groups(band) for i in g for j in g if i < j
-                )
-            ],
-            "pairs that agree in several bands came several times": lambda: sorted(
-                [i, j] for band in signatures.chunk(4, 1) for g in groups(band) for i in g for j in g if i < j
+            "the pairs are not sorted": lambda: [list(pair) for pair in dict.fromkeys(band_by_band())],
+            "pairs that agree in several bands came several times": lambda: sorted(map(list, band_by_band())),
+            "in a bucket of three only neighbours were paired: the first goes with the last, too": (
+                lambda: [list(p) for p in chain()]
             ),
-            "in a bucket of three only neighbours were paired: the first goes with the last, too": lambda: [
-                list(p) for p in chain()
-            ],
-            "pages were paired with those in the same bucket of ANOTHER band: keep the bands apart": lambda: across(
-                signatures, 4
+            "pages were paired with those in the same bucket of ANOTHER band: keep the bands apart": (
+                lambda: across(signatures, 4)
             ),
         },
     )
@@ -606,8 +594,7 @@ def _(q):
     )
 
 
-# ------------------------------------------------------------------------------------------------------------- personal
-# data
+# -------------------------------------------------------------------------------------------------------- personal data
 
 PII = Question("find_pii", lab=LAB, points=1)
 PII_TEXT = "§ 7 Personal data"
@@ -769,8 +756,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------------
-# contamination
+# -------------------------------------------------------------------------------------------------------- contamination
 
 LEAKS = Question("contaminated", lab=LAB, points=1)
 LEAKS_TEXT = "§ 8 Contamination"
@@ -781,7 +767,7 @@ def spoken(text):
 
 
 def shares_run(pages, tests, n, *, clean=spoken, count=any):
-    """Does one n-gram of a test stand in the page? As a search for text within text. The keywords make the usual slips."""
+    """Does one n-gram of a test stand in the page? A search for text within text. The keywords make the usual slips."""
     runs = []
     for test in map(clean, tests):
         words = test.split()
@@ -898,8 +884,7 @@ def _(q):
     )
 
 
-# -----------------------------------------------------------------------------------------------------------------------
-# BPE
+# ------------------------------------------------------------------------------------------------------------------ BPE
 
 MERGE = Question("merge_pair", lab=LAB, points=0.5)
 BPE_TEXT = "§ 9 BPE"
@@ -1025,12 +1010,12 @@ def _(q):
         reread=BPE_TEXT,
         mistakes={
             "the pairs were counted once: count them anew after every merge": ranked[:12],
-            "every word counts once: weigh a pair by the word's count": library_merges(
-                {word: 1 for word in counts}, 12
+            "every word counts once: weigh a pair by the word's count": (
+                library_merges({word: 1 for word in counts}, 12)
             ),
             "the joined symbols came back: the pairs are asked for": ["".join(p) for p in expected],
-            "the rarest pair was taken: take the most frequent": lambda: (
-                [list(min(first, key=lambda p: (first[p], p)))] + [["?", "?"]] * 11
+            "the rarest pair was taken: take the most frequent": (
+                lambda: [list(min(first, key=lambda p: (first[p], p)))] + [["?", "?"]] * 11
             ),
             "there is one merge too few": expected[:-1],
             "there is one merge too many": library_merges(counts, 13),
@@ -1115,10 +1100,9 @@ def _(q):
         reread=BYTES_TEXT,
         mistakes={
             "characters were counted: ü has 2 bytes, 🙂 has 4": sum(map(len, texts)) / sum(counts),
-            "the mean of the texts' ratios: a short text counts as much as a long one": sum(
-                s / c for s, c in zip(sizes, counts)
-            )
-            / 3,
+            "the mean of the texts' ratios: a short text counts as much as a long one": (
+                sum(s / c for s, c in zip(sizes, counts)) / 3
+            ),
             "it is the wrong way round: tokens per byte": sum(counts) / sum(sizes),
             "words were counted, not bytes": sum(len(t.split()) for t in texts) / sum(counts),
             "bytes for each text, not for each token": sum(sizes) / 3,
@@ -1162,17 +1146,17 @@ def _(q):
     q.close("the ratio", got, len(text) / 1000, tol=1e-9, reread=BYTES_TEXT)
 
 
-# ----------------------------------------------------------------------------------------------------------------- the
-# words
+# ------------------------------------------------------------------------------------------------------------ the words
 
 WRITTEN_1 = WrittenQuestion(
     "written_1",
     lab=LAB,
     points=0.5,
     title="Precision or recall",
-    rubric="""0.5: names one step where a wrong drop (precision) costs little and one where a miss (recall) costs much, each with its reason from the lab: for instance a missed
-telephone number can be repeated by the model for ever, while a good page dropped by the quality filter is one of thousands; or a missed leak makes a test score worthless. AND refers to
-a number of the student's own table.
+    rubric="""0.5: names one step where a wrong drop (precision) costs little and one where a miss (recall) costs much,
+each with its reason from the lab: for instance a missed telephone number can be repeated by the model for ever, while a
+good page dropped by the quality filter is one of thousands; or a missed leak makes a test score worthless. AND refers
+to a number of the student's own table.
 0.25: only one step, or no number.  0: a definition of the two words alone.""",
 )
 
@@ -1181,8 +1165,9 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What the two models show",
-    rubric="""0.5: says what came out for raw and cleaned data (the gap and at least one of: numbers repeated, leaked questions known), with figures from the student's own run, that
-both had the same budget, and why the raw model is worse or seems better (junk and copies use up tokens; what stands often is memorised; the leaked half of the test no longer measures).
-An honest report of a result that contradicts the prediction earns full marks.
+    rubric="""0.5: says what came out for raw and cleaned data (the gap and at least one of: numbers repeated, leaked
+questions known), with figures from the student's own run, that both had the same budget, and why the raw model is worse
+or seems better (junk and copies use up tokens; what stands often is memorised; the leaked half of the test no longer
+measures). An honest report of a result that contradicts the prediction earns full marks.
 0.25: figures without a reason.  0: no figure from a run.""",
 )

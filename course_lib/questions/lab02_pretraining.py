@@ -19,14 +19,12 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "02_pretraining"
 
 # The handed-in model: full marks at or under GAP_FULL % above the entropy of the source, none at or over GAP_ZERO %, a
-# straight line between.
-# Five seeds of the course's own run end between 2.4 and 2.8 % (`course bench pretrain`); 4 leaves room for another
-# machine and 200 documents.
+# straight line between. Five seeds of the course's own run end between 2.4 and 2.8 % (`course bench pretrain`); 4
+# leaves room for another machine and 200 documents.
 GAP_FULL, GAP_ZERO = 4.0, 30.0
 GAP_DOCUMENTS = 200  # fresh documents drawn from the seed
 
-# -------------------------------------------------------------------------------------------------------------
-# attention
+# ------------------------------------------------------------------------------------------------------------ attention
 
 ATTENTION = Question(
     "causal_attention", lab=LAB, points=2, forbid=("torch.nn.functional.scaled_dot_product_attention",)
@@ -43,19 +41,18 @@ def attention_mistakes(q, k, v):
     closed = (scores / math.sqrt(P)).masked_fill(~seen, -1e30)
     return {
         "every token also sees the tokens to its right: the mask is missing": open_weights @ v,
-        "the mask is the wrong way round: a token sees itself and what comes after it": F.scaled_dot_product_attention(
-            q, k, v, attn_mask=seen.T
+        "the mask is the wrong way round: a token sees itself and what comes after it": (
+            F.scaled_dot_product_attention(q, k, v, attn_mask=seen.T)
         ),
         "the mask came after the softmax, so the weights of a row no longer sum to 1": open_weights.tril() @ v,
-        "forbidden scores were set to 0; exp(0) is 1, so they still get weight. Set them to a huge negative number": torch.softmax(
-            closed.tril(), -1
-        )
-        @ v,
+        "forbidden scores were set to 0; exp(0) is 1, so they still get weight. Set them to a huge negative number": (
+            torch.softmax(closed.tril(), -1) @ v
+        ),
         "the scores were not divided by √P": F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1.0),
         "the scores were divided by P, not by √P": F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1 / P),
         "the scores were multiplied by √P": F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=math.sqrt(P)),
-        "the scores were divided by √T: the scale is the width of a head, P": F.scaled_dot_product_attention(
-            q, k, v, is_causal=True, scale=1 / math.sqrt(T)
+        "the scores were divided by √T: the scale is the width of a head, P": (
+            F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1 / math.sqrt(T))
         ),
         "the softmax ran over the queries: it belongs over the keys, the last axis": torch.softmax(closed, -2) @ v,
         "q and k changed places": F.scaled_dot_product_attention(k, q, v, is_causal=True),
@@ -182,8 +179,7 @@ def _(q):
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# RMSNorm
+# -------------------------------------------------------------------------------------------------------------- RMSNorm
 
 RMS_NORM = Question("rms_norm", lab=LAB, points=1, forbid=("torch.nn.functional.rms_norm", "torch.rms_norm"))
 RMS_TEXT = "§ 3 RMSNorm"
@@ -202,8 +198,8 @@ def _(q):
         tol=1e-5,
         reread=RMS_TEXT,
         mistakes={
-            "the mean was taken off first: that is LayerNorm. RMSNorm leaves the mean alone": F.layer_norm(
-                x, (8,), weight, None, eps
+            "the mean was taken off first: that is LayerNorm. RMSNorm leaves the mean alone": (
+                F.layer_norm(x, (8,), weight, None, eps)
             ),
             "the weight is missing": F.rms_norm(x, (8,), None, eps),
             "ε is missing": F.rms_norm(x, (8,), weight, 0.0),
@@ -211,15 +207,15 @@ def _(q):
             "x was divided by the mean square: the root is missing": weight * x / (square + eps),
             "the squares were added up: RMSNorm takes their mean": weight * x / (8 * square + eps).sqrt(),
             "x was multiplied by the root mean square, not divided by it": weight * x * (square + eps).sqrt(),
-            "the mean ran over the tokens (axis 1): it belongs over the features, the last axis": weight
-            * x
-            / (x.pow(2).mean(1, keepdim=True) + eps).sqrt(),
-            "the mean ran over the whole tensor: each token is normalised alone": weight
-            * x
-            / (x.pow(2).mean() + eps).sqrt(),
-            "x was divided by its standard deviation, which takes the mean off": weight
-            * x
-            / (x.var(-1, keepdim=True, correction=0) + eps).sqrt(),
+            "the mean ran over the tokens (axis 1): it belongs over the features, the last axis": (
+                weight * x / (x.pow(2).mean(1, keepdim=True) + eps).sqrt()
+            ),
+            "the mean ran over the whole tensor: each token is normalised alone": (
+                weight * x / (x.pow(2).mean() + eps).sqrt()
+            ),
+            "x was divided by its standard deviation, which takes the mean off": (
+                weight * x / (x.var(-1, keepdim=True, correction=0) + eps).sqrt()
+            ),
             "the weight was added: it multiplies": F.rms_norm(x, (8,), None, eps) + weight,
         },
     )
@@ -262,8 +258,8 @@ def _(q):
         tol=1e-2,
         reread=RMS_TEXT,
         mistakes={
-            "the squares overflowed: 10,000² is beyond float16's 65,504. Go to float32 first": torch.zeros_like(
-                expected
+            "the squares overflowed: 10,000² is beyond float16's 65,504. Go to float32 first": (
+                torch.zeros_like(expected)
             )
         },
     )
@@ -290,8 +286,7 @@ def _(q):
     )
 
 
-# ------------------------------------------------------------------------------------------------------------------
-# RoPE
+# ----------------------------------------------------------------------------------------------------------------- RoPE
 
 ROPE = Question("apply_rope", lab=LAB, points=1)
 ROPE_TEXT = "§ 4 RoPE"
@@ -404,8 +399,8 @@ def _(q):
         tol=5e-2,
         reread=ROPE_TEXT,
         mistakes={
-            "the positions were rounded to bfloat16, which has no 257: compute the angles in float32": rotate(
-                x.float(), positions.bfloat16().float()
+            "the positions were rounded to bfloat16, which has no 257: compute the angles in float32": (
+                rotate(x.float(), positions.bfloat16().float())
             ),
             "the angles were rounded to bfloat16, which has no 257: compute them in float32": coarse,
         },
@@ -442,24 +437,25 @@ def _(q):
         tol=1e-5,
         reread=LOSS_TEXT,
         mistakes={
-            "no shift: the model is asked for the token that it has just read": masked_mean(
-                token_losses(logits, ids), ids != 0
+            "no shift: the model is asked for the token that it has just read": (
+                masked_mean(token_losses(logits, ids), ids != 0)
             ),
             "no shift, and padding counted": token_losses(logits, ids).mean(),
             "shifted the wrong way: the model is asked for the token before": masked_mean(backwards, ids[:, :-1] != 0),
             "the padding was counted as if it were text": losses.mean(),
             "the padding's losses were set to 0 but still counted in the mean": (losses * real).mean(),
             "the loss was summed: take the mean over the real targets": (losses * real).sum(),
-            "each row's mean was taken first: a short row then counts as much as a long one": torch.stack(
-                [masked_mean(l, r) for l, r in zip(losses, real)]
-            ).mean(),
+            "each row's mean was taken first: a short row then counts as much as a long one": (
+                torch.stack([masked_mean(row, kept) for row, kept in zip(losses, real)]).mean()
+            ),
             "the loss is in bits: use the natural logarithm": masked_mean(losses, real) / math.log(2),
             "the sign is wrong: a loss is −log p": -masked_mean(losses, real),
-            "softmax ran before a cross-entropy that runs its own": masked_mean(
-                token_losses(logits.softmax(-1)[:, :-1], ids[:, 1:]), real
+            "softmax ran before a cross-entropy that runs its own": (
+                masked_mean(token_losses(logits.softmax(-1)[:, :-1], ids[:, 1:]), real)
             ),
-            "the mean divides by all the tokens: the first one of a row is never a target": (losses * real).sum()
-            / (ids != 0).sum(),
+            "the mean divides by all the tokens: the first one of a row is never a target": (
+                (losses * real).sum() / (ids != 0).sum()
+            ),
             "the mask looked at the input token: look at the target": masked_mean(losses, ids[:, :-1] != 0),
         },
     )
@@ -558,8 +554,7 @@ def _(q):
     )
 
 
-# ---------------------------------------------------------------------------------------------------------- the
-# schedule
+# --------------------------------------------------------------------------------------------------------- the schedule
 
 SCHEDULE = Question("learning_rate", lab=LAB, points=1)
 SCHEDULE_TEXT = "§ 6 The schedule"
@@ -666,8 +661,7 @@ def _(q):
     )
 
 
-# --------------------------------------------------------------------------------------------------------------
-# sampling
+# ------------------------------------------------------------------------------------------------------------- sampling
 
 SAMPLING = Question("top_p_probs", lab=LAB, points=1)
 SAMPLING_TEXT = "§ 8 Sampling"
@@ -713,8 +707,8 @@ def _(q):
         mistakes={
             "the set stops just under top_p: the token that crosses it belongs in": nucleus(logits, temperature, 4),
             "one token too many: stop as soon as the set holds top_p": nucleus(logits, temperature, 6),
-            "the rest was set to 0 but the probabilities were not scaled up to sum to 1": torch.where(
-                kept > 0, warm, 0.0
+            "the rest was set to 0 but the probabilities were not scaled up to sum to 1": (
+                torch.where(kept > 0, warm, 0.0)
             ),
             "the logits were multiplied by the temperature: divide": nucleus(
                 logits,
@@ -722,14 +716,14 @@ def _(q):
                 int((torch.softmax(logits * temperature, -1).sort(descending=True).values.cumsum(0) < top_p).sum()) + 1,
             ),
             "the temperature was left out": nucleus(logits, 1.0, untempered),
-            "the set was chosen before the temperature: divide the logits first": nucleus(
-                logits, temperature, untempered
+            "the set was chosen before the temperature: divide the logits first": (
+                nucleus(logits, temperature, untempered)
             ),
             "nothing was cut off: top_p was not used": warm,
             "the UNlikeliest tokens were kept: sort in descending order": lowest(logits, temperature, top_p),
-            "the result is in sorted order: put each probability back at its own token": kept.sort(
-                descending=True
-            ).values,
+            "the result is in sorted order: put each probability back at its own token": (
+                kept.sort(descending=True).values
+            ),
         },
     )
 
@@ -807,8 +801,7 @@ def _(q):
     q.close("the probabilities with one token forbidden", got, nucleus(logits, 1.0, 3), tol=1e-5, reread=SAMPLING_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------------------- the
-# limit
+# ------------------------------------------------------------------------------------------------------------ the limit
 
 LIMIT = Question("distance_to_limit", lab=LAB, points=0.5)
 LIMIT_TEXT = "§ 9 How far from the limit"
@@ -838,21 +831,21 @@ def _(q):
         mistakes={
             "the mean ran over documents: a document of 1 token then counts as much as one of 12. Weight each by its "
             "tokens": distance(by_document, entropy),
-            "the losses were summed over the tokens: divide by the number of tokens": lambda: distance_sum(
-                losses, tokens, entropy
+            "the losses were summed over the tokens: divide by the number of tokens": (
+                lambda: distance_sum(losses, tokens, entropy)
             ),
-            "the gap is measured against the loss: measure it against the entropy": distance(
-                loss, entropy, gap=100 * (loss - entropy) / loss
+            "the gap is measured against the loss: measure it against the entropy": (
+                distance(loss, entropy, gap=100 * (loss - entropy) / loss)
             ),
             "the gap is a share: times 100 makes it percent": distance(loss, entropy, gap=loss / entropy - 1),
             "the gap is in nats: divide by the entropy, times 100": distance(loss, entropy, gap=loss - entropy),
             "the gap is the whole ratio: subtract the entropy first": distance(loss, entropy, gap=100 * loss / entropy),
-            "the gap has the wrong sign: a model above the limit has a positive gap": distance(
-                loss, entropy, gap=100 * (1 - loss / entropy)
+            "the gap has the wrong sign: a model above the limit has a positive gap": (
+                distance(loss, entropy, gap=100 * (1 - loss / entropy))
             ),
             "the perplexity is 2 to the loss: a loss in nats needs e": distance(loss, entropy, perplexity=2**loss),
-            "the perplexity was averaged over documents: it is the exponential of the mean loss": distance(
-                loss, entropy, perplexity=float(losses.exp().mean())
+            "the perplexity was averaged over documents: it is the exponential of the mean loss": (
+                distance(loss, entropy, perplexity=float(losses.exp().mean()))
             ),
         },
     )
@@ -912,6 +905,7 @@ def _(q):
     x, y = np.log(sizes), np.log(np.array(losses) - entropy)
     slope, intercept = straight_line(x, y)
     raw_slope, raw_intercept = straight_line(x, np.log(losses))
+    bare_sizes, bare_excess = straight_line(sizes, y), straight_line(x, np.exp(y))
     q.close(
         "(a, b)",
         list(q.call("fit_power_law", sizes, losses, entropy)),
@@ -931,14 +925,8 @@ def _(q):
             ],
             "a and b changed places": [-slope, math.exp(intercept)],
             "the line went through the first and the last point only: use all of them": lambda: two_points(x, y),
-            "the sizes were not put on a logarithm": lambda: [
-                math.exp(straight_line(sizes, y)[1]),
-                -straight_line(sizes, y)[0],
-            ],
-            "the excess was not put on a logarithm": lambda: [
-                straight_line(x, np.exp(y))[1],
-                -straight_line(x, np.exp(y))[0],
-            ],
+            "the sizes were not put on a logarithm": [math.exp(bare_sizes[1]), -bare_sizes[0]],
+            "the excess was not put on a logarithm": [bare_excess[1], -bare_excess[0]],
         },
     )
 
@@ -975,7 +963,8 @@ def score_model(folder, seed, public):
     from course_lib.stages.artifacts import ArtifactError, load_folder
     from course_lib.stages.perplexity import distance_to_limit
     from course_lib.stages.tokenizer import load_tokenizer
-    from course_lib.world import documents, village
+    from course_lib.world import village
+    from course_lib.world.corpus import documents
 
     model, tokenizer = load_folder(Path(folder), "pretrain")[0], load_tokenizer()
     if model.config.vocabulary < tokenizer.get_vocab_size():
@@ -1008,9 +997,10 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Why the loss cannot fall under the entropy",
-    rubric="""0.5: says that the source itself makes random choices, that the entropy is the mean −log p under the source, and that any model's mean −log p on fresh
-text is the entropy plus a KL divergence, which is ≥ 0 (in words is enough); AND says what a TRAINING loss under the entropy would mean: the model has
-memorised its rows (or the sample is small), not that it beats the source.
+    rubric="""0.5: says that the source itself makes random choices, that the entropy is the mean −log p under the
+source, and that any model's mean −log p on fresh text is the entropy plus a KL divergence, which is ≥ 0 (in words is
+enough); AND says what a TRAINING loss under the entropy would mean: the model has memorised its rows (or the sample is
+small), not that it beats the source.
 0.25: only one of the two.  0: "the model is too small", "it needs more training", or no reason.""",
 )
 
@@ -1019,8 +1009,9 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What your changed run shows",
-    rubric="""0.5: states the prediction made before the run, the number that came out (loss or gap, with its unit), and a reason that fits the curve: for instance
-that without warm-up the first steps are taken on estimates from very few gradients, or that a rate ten times larger overshoots. A wrong prediction, honestly
-reported and explained, earns full marks.
+    rubric="""0.5: states the prediction made before the run, the number that came out (loss or gap, with its unit), and
+a reason that fits the curve: for instance that without warm-up the first steps are taken on estimates from very few
+gradients, or that a rate ten times larger overshoots. A wrong prediction, honestly reported and explained, earns full
+marks.
 0.25: a number without a reason, or a reason that the student's own curve contradicts.  0: no number from a run.""",
 )

@@ -20,9 +20,8 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "03_supervised_fine_tuning"
 
 # The handed-in model: full marks from ACCURACY_FULL % of the drawn instructions right, none at or under ACCURACY_ZERO
-# %, a straight line between.
-# Over five seeds the recipe gets 94.7 to 97.5 % (docs/results/sft-laptop.json, mean of both splits); on 120 rows two
-# points less are chance.
+# %, a straight line between. Over five seeds the recipe gets 94.7 to 97.5 % (docs/results/sft-laptop.json, mean of both
+# splits); on 120 rows two points less are chance.
 ACCURACY_FULL, ACCURACY_ZERO = 90.0, 40.0
 # instructions drawn from the seed: half on held-out residents in known phrasings, half in held-out phrasings too
 ROWS = 120
@@ -75,15 +74,19 @@ def template_mistakes(messages, prompt=False):
     end, start = r"<\|im_end\|>", r"<\|im_start\|>"
     make = lambda *change, ask=prompt, of=messages: rendered(of, ask, change)
     whole = make()
+    if prompt:
+        other, cut = "generation_prompt was ignored: no answer was opened", whole[:-1]
+    else:
+        other, cut = "an answer was opened though nobody asked for it", whole + "\n"
     return {
         "<|bos|> is missing: the model has seen it before every document": make((r"^<\|bos\|>", "")),
-        "<|bos|> stands before each message: it begins the text, once": make(
-            (r"^<\|bos\|>", ""), (start, "<|bos|><|im_start|>")
+        "<|bos|> stands before each message: it begins the text, once": (
+            make((r"^<\|bos\|>", ""), (start, "<|bos|><|im_start|>"))
         ),
         "<|im_end|> is missing: the model never learns to stop": make((end, "")),
-        "<|im_end|> of the last message is missing: the model never learns to stop": whole[::-1].replace(
-            "<|im_end|>"[::-1], "", 1
-        )[::-1],
+        "<|im_end|> of the last message is missing: the model never learns to stop": (
+            whole[::-1].replace("<|im_end|>"[::-1], "", 1)[::-1]
+        ),
         "<|eos|> closes the messages: a message ends with <|im_end|>": make((end, "<|eos|>")),
         "the newline after <|im_end|> is missing": make((end + "\n", "<|im_end|>")),
         "the last newline is missing: every <|im_end|> has one after it": whole[:-1] if not prompt else whole,
@@ -93,18 +96,14 @@ def template_mistakes(messages, prompt=False):
         "a blank stands between role and content: it is a newline": make((start + r"(\w+)\n", r"<|im_start|>\1 ")),
         "a colon stands after the role": make((start + r"(\w+)\n", r"<|im_start|>\1:\n")),
         "the roles are missing": make((start + r"(\w+)\n", r"<|im_start|>")),
-        "generation_prompt was ignored: no answer was opened"
-        if prompt
-        else "an answer was opened though nobody asked for it": rendered(messages, not prompt),
-        "the newline after the opened header is missing: the model would have to write it": whole[:-1]
-        if prompt
-        else whole + "\n",
+        other: rendered(messages, not prompt),
+        "the newline after the opened header is missing: the model would have to write it": cut,
         "the opened header was closed again with <|im_end|>": whole + "<|im_end|>\n",
         "only the last message was rendered": make(of=messages[-1:]),
         "a blank line stands between the messages": make((end + "\n(?=<)", "<|im_end|>\n\n")),
         "the system message was dropped": make(of=[m for m in messages if m["role"] != "system"]),
-        "a system message was invented: write the messages that there are": make(
-            of=[{"role": "system", "content": "You are a helpful assistant."}, *messages]
+        "a system message was invented: write the messages that there are": (
+            make(of=[{"role": "system", "content": "You are a helpful assistant."}, *messages])
         ),
     }
 
@@ -160,8 +159,8 @@ def _(q):
         hint="Put the content in by concatenation or an f-string, and do nothing to it.",
         mistakes={
             "the contents were stripped: write them as they are": rendered(stripped),
-            "messages without content were skipped: an empty message has a header and an <|im_end|> too": rendered(
-                [m for m in messages if m["content"]]
+            "messages without content were skipped: an empty message has a header and an <|im_end|> too": (
+                rendered([m for m in messages if m["content"]])
             ),
         },
     )
@@ -195,9 +194,9 @@ NEWLINE, USER, SYSTEM = 11, 12, 13  # tokens of the made-up vocabulary of these 
 
 def spans(ids, header, end, *, first=0, last=0, only=None, others=False, greedy=False):
     """−100 but for what each answer covers, found by a regular expression over one letter per token. The keywords make
-    the usual slips:
-    `first`, `last` move the ends of a span, `only` picks one span, `others` takes the remaining turns, `greedy` runs to
-    the last end."""
+    the usual slips: `first`, `last` move the ends of a span, `only` picks one span, `others` takes the remaining turns,
+    `greedy` runs to the last end.
+    """
     letter = lambda token: chr(0x4E00 + int(token))
     text, head, stop = "".join(map(letter, ids)), "".join(map(letter, header)), letter(end)
     body = f"{head}(.*{stop})" if greedy else f"{head}([^{stop}]*{stop}?)"
@@ -246,8 +245,8 @@ def label_mistakes(ids, header, end):
         "the first token of the answer is not trained: one place too late": spans(ids, header, end, first=1),
         "only the first answer is trained: every assistant turn counts": spans(ids, header, end, only=0),
         "only the last answer is trained: every assistant turn counts": spans(ids, header, end, only=-1),
-        "the span runs to the last <|im_end|> of the row: it ends at the next one": spans(
-            ids, header, end, greedy=True
+        "the span runs to the last <|im_end|> of the row: it ends at the next one": (
+            spans(ids, header, end, greedy=True)
         ),
         "everything but the answers is trained: the other way round": spans(ids, header, end, others=True),
         "the word of the role was found inside a sentence: look for the whole header, <|im_start|> first": word,
@@ -344,7 +343,7 @@ def batch(q, trained, T=7, V=9, first=True):
 def loss_mistakes(logits, labels):
     losses, real = token_losses(logits[:, :-1], labels[:, 1:]), labels[:, 1:] != -100
     unshifted, back = token_losses(logits, labels), token_losses(logits[:, 1:], labels[:, :-1])
-    rows = torch.stack([l.sum() / r.sum() for l, r in zip(losses, real) if r.any()])
+    rows = torch.stack([row[kept].sum() / kept.sum() for row, kept in zip(losses, real) if kept.any()])
     zero_padded = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].clamp(min=0).flatten(), reduction="none")
     return {
         "no shift: the model is asked for the token that it has just read": unshifted.sum() / (labels != -100).sum(),
@@ -362,10 +361,9 @@ def loss_mistakes(logits, labels):
         / (labels[:, :-1] != -100).sum(),
         "the sign is wrong: a loss is −log p": -losses.sum() / real.sum(),
         "the loss is in bits: use the natural logarithm": losses.sum() / real.sum() / math.log(2),
-        "softmax ran before a cross-entropy that runs its own": token_losses(
-            logits.softmax(-1)[:, :-1], labels[:, 1:]
-        ).sum()
-        / real.sum(),
+        "softmax ran before a cross-entropy that runs its own": (
+            token_losses(logits.softmax(-1)[:, :-1], labels[:, 1:]).sum() / real.sum()
+        ),
     }
 
 
@@ -477,8 +475,7 @@ def _(q):
     )
 
 
-# ---------------------------------------------------------------------------------------------------------- the
-# collator
+# --------------------------------------------------------------------------------------------------------- the collator
 
 COLLATE = Question("collate", lab=LAB, points=0.5)
 COLLATE_TEXT = "§ 4 A batch"
@@ -512,11 +509,11 @@ def collate_mistakes(examples, pad_id):
     longest = max(len(e["input_ids"]) for e in examples)
     return {
         "the padding stands on the left: here it is on the right": padded(examples, pad_id, left=True),
-        "the labels were padded with pad_id: the model would be trained to write padding. Use −100": padded(
-            examples, pad_id, label=pad_id
+        "the labels were padded with pad_id: the model would be trained to write padding. Use −100": (
+            padded(examples, pad_id, label=pad_id)
         ),
-        "the labels were padded with 0: the model would be trained to write token 0. Use −100": padded(
-            examples, pad_id, label=0
+        "the labels were padded with 0: the model would be trained to write token 0. Use −100": (
+            padded(examples, pad_id, label=0)
         ),
         "the attention mask is the wrong way round: 1 is a real token": padded(examples, pad_id, invert=True),
         "the attention mask is 1 everywhere: padding gets 0": {
@@ -524,8 +521,8 @@ def collate_mistakes(examples, pad_id):
             "attention_mask": torch.ones_like(right["attention_mask"]),
         },
         "the labels are the ids: what was −100 must stay −100": padded(examples, pad_id, labels="input_ids"),
-        "the rows were cut to the shortest: pad to the longest": padded(
-            examples, pad_id, to=min(len(e["input_ids"]) for e in examples)
+        "the rows were cut to the shortest: pad to the longest": (
+            padded(examples, pad_id, to=min(len(e["input_ids"]) for e in examples))
         ),
         "one column of padding too many: pad to the longest": padded(examples, pad_id, to=longest + 1),
         "the padding id is fixed at 0: use the argument": padded(examples, 0),
@@ -592,7 +589,7 @@ PACK_TEXT = "§ 6 Packing"
 
 
 def packed(lengths, limit, choose="best", order="down", slack=0):
-    """Rows of indices; the room left in each row is kept in a tensor. `choose`, `order`, `slack` make the usual slips."""
+    """Rows of indices; a tensor keeps the room left in each row. `choose`, `order`, `slack` make the usual slips."""
     keyed = {"down": lambda k: (-lengths[k], k), "up": lambda k: (lengths[k], k), "given": lambda k: k}[order]
     room, rows = torch.zeros(0, dtype=torch.long), []
     for k in sorted(range(len(lengths)), key=keyed):
@@ -603,12 +600,9 @@ def packed(lengths, limit, choose="best", order="down", slack=0):
             rows.append([k])
             room = torch.cat([room, torch.tensor([limit - lengths[k]])])
             continue
-        place = {
-            "best": lambda: fits[room[fits].argmin()],
-            "worst": lambda: fits[room[fits].argmax()],
-            "first": lambda: fits[0],
-            "next": lambda: fits[0],
-        }[choose]()
+        left = room[fits]
+        nth = {"best": left.argmin(), "worst": left.argmax(), "first": 0, "next": 0}[choose]
+        place = fits[nth]
         rows[int(place)].append(k)
         room[place] -= lengths[k]
     return rows
@@ -618,15 +612,15 @@ def pack_mistakes(lengths, limit):
     right = packed(lengths, limit)
     in_order = sorted(range(len(lengths)), key=lambda k: (-lengths[k], k))
     return {
-        "the examples were packed in the order in which they came: longest first": packed(
-            lengths, limit, order="given"
+        "the examples were packed in the order in which they came: longest first": (
+            packed(lengths, limit, order="given")
         ),
         "the shortest went first: longest first": packed(lengths, limit, order="up"),
-        "each example went into the first row with room: choose the row with the least room": packed(
-            lengths, limit, "first"
+        "each example went into the first row with room: choose the row with the least room": (
+            packed(lengths, limit, "first")
         ),
-        "each example went into the row with the MOST room: choose the one with the least": packed(
-            lengths, limit, "worst"
+        "each example went into the row with the MOST room: choose the one with the least": (
+            packed(lengths, limit, "worst")
         ),
         "only the last row was looked at: an earlier one may have room": packed(lengths, limit, "next"),
         "only the last row was looked at, in the order in which they came": packed(lengths, limit, "next", "given"),
@@ -723,8 +717,9 @@ def mask_mistakes(segments):
         "rows and columns changed places: a token sees itself and what comes AFTER it": right.mT,
         "a token does not see itself: s ≤ t, not s < t": right & ~torch.eye(T, dtype=torch.bool),
         "the segments were compared with ≤ or ≥: they must be equal": earlier,
-        "padding sees nothing, so its softmax is 0/0: let segment 0 see itself like any other": right
-        & (segments != 0)[:, :, None],
+        "padding sees nothing, so its softmax is 0/0: let segment 0 see itself like any other": (
+            right & (segments != 0)[:, :, None]
+        ),
         "every token sees the whole row": torch.ones_like(right),
         "the other segments are seen, and the own one is not": causal & ~same,
         "all rows got the mask of the first: each row has its own segments": right[:1].expand_as(right),
@@ -821,11 +816,11 @@ def rate_mistakes(rates, curves):
     return {
         "in a tie the smaller rate is the safer one": chosen(rates, curves, tie=max),
         "a NaN was read as 0: such a run has diverged": chosen(rates, cleaned, finite=False),
-        "the lowest loss on the way was taken: the weights that you keep are those at the end": chosen(
-            rates, curves, min
+        "the lowest loss on the way was taken: the weights that you keep are those at the end": (
+            chosen(rates, curves, min)
         ),
-        "the mean of the curve was taken: the weights that you keep are those at the end": chosen(
-            rates, curves, lambda c: sum(c) / len(c)
+        "the mean of the curve was taken: the weights that you keep are those at the end": (
+            chosen(rates, curves, lambda c: sum(c) / len(c))
         ),
         "the first loss was taken: the run ends at the last one": chosen(rates, curves, lambda c: c[0]),
         "the HIGHEST loss was taken": chosen(rates, curves, best=max),
@@ -834,8 +829,8 @@ def rate_mistakes(rates, curves):
         "this is the loss: give the rate": None if lowest is None else dict(zip(rates, curves))[lowest][-1],
         "the largest rate was taken, whatever its loss": max(rates, default=None),
         "the smallest rate was taken, whatever its loss": min(rates, default=None),
-        "only the last loss was looked at: a run with a NaN or an infinity anywhere has diverged": chosen(
-            rates, [c if c and math.isfinite(c[-1]) else [] for c in curves], finite=False
+        "only the last loss was looked at: a run with a NaN or an infinity anywhere has diverged": (
+            chosen(rates, [c if c and math.isfinite(c[-1]) else [] for c in curves], finite=False)
         ),
     }
 
@@ -915,37 +910,37 @@ def normalised(text, *, lower=True, mark="", articles=ARTICLES):
 def match_mistakes(text):
     whole = normalised(text, articles=())
     return {
-        "upper and lower case still differ": normalised(
-            text, lower=False, articles=ARTICLES | {"A", "An", "The", "THE"}
+        "upper and lower case still differ": (
+            normalised(text, lower=False, articles=ARTICLES | {"A", "An", "The", "THE"})
         ),
-        "the articles were taken out before the letters were made small: “The” stayed": normalised(
-            text, lower=False
-        ).lower(),
-        "the articles were taken out before the marks: “the,” is an article too": normalised(
-            normalised(text, mark=None), articles=()
+        "the articles were taken out before the letters were made small: “The” stayed": (
+            normalised(text, lower=False).lower()
+        ),
+        "the articles were taken out before the marks: “the,” is an article too": (
+            normalised(normalised(text, mark=None), articles=())
         ),
         "the punctuation is still there": normalised(text, mark=None),
         "the punctuation became a blank: it goes without a trace, o'clock is oclock": normalised(text, mark=" "),
         "the articles a, an, the are still there": whole,
-        "a, an, the were cut out of the middle of words: only whole words are articles": " ".join(
-            re.sub("the|an|a", "", whole).split()
+        "a, an, the were cut out of the middle of words: only whole words are articles": (
+            " ".join(re.sub("the|an|a", "", whole).split())
         ),
-        "a, an, the were cut out of the middle of words: whole words only": " ".join(
-            re.sub("a|an|the", "", whole).split()
+        "a, an, the were cut out of the middle of words: whole words only": (
+            " ".join(re.sub("a|an|the", "", whole).split())
         ),
         "only the article at the beginning was taken off": re.sub(r"^(a|an|the) ", "", whole),
-        "the white space was not squeezed: one blank between words, none at the ends": re.sub(
-            r"\b(a|an|the)\b", " ", "".join(c for c in text.lower() if c not in string.punctuation)
+        "the white space was not squeezed: one blank between words, none at the ends": (
+            re.sub(r"\b(a|an|the)\b", " ", "".join(c for c in text.lower() if c not in string.punctuation))
         ),
-        "the white space was not squeezed: runs of blanks stayed": "".join(
-            c for c in text.lower() if c not in string.punctuation
+        "the white space was not squeezed: runs of blanks stayed": (
+            "".join(c for c in text.lower() if c not in string.punctuation)
         ),
         "all the white space is gone: one blank stays between words": normalised(text).replace(" ", ""),
-        "only the full stop was taken off: all of string.punctuation goes": normalised(
-            text.replace(".", ""), mark=None
+        "only the full stop was taken off: all of string.punctuation goes": (
+            normalised(text.replace(".", ""), mark=None)
         ),
-        "only the ends were stripped of punctuation: it goes everywhere": normalised(
-            text.strip().strip(string.punctuation), mark=None
+        "only the ends were stripped of punctuation: it goes everywhere": (
+            normalised(text.strip().strip(string.punctuation), mark=None)
         ),
         "the text came back unchanged": text,
         "“the” was left in: the articles are a, an, the": normalised(text, articles={"a", "an"}),
@@ -1046,9 +1041,10 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What is trained, and what is not",
-    rubric="""0.5: says what goes wrong when the questions are trained too (the model also learns to write questions: capacity and gradient go to text that it will never
-have to write, and the answers weigh less in the mean), AND what goes wrong when <|im_end|> is not trained (it never learns to stop: it runs on to the limit of tokens, or
-writes the next question itself).
+    rubric="""0.5: says what goes wrong when the questions are trained too (the model also learns to write questions:
+capacity and gradient go to text that it will never have to write, and the answers weigh less in the mean), AND what
+goes wrong when <|im_end|> is not trained (it never learns to stop: it runs on to the limit of tokens, or writes the
+next question itself).
 0.25: only one of the two.  0: no consequence for the model's behaviour.""",
 )
 
@@ -1057,7 +1053,8 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What your changed run shows",
-    rubric="""0.5: states the change and the prediction made before the run, the numbers that came out (accuracy with its interval, or a loss with its unit), and says whether the
-intervals allow a conclusion, with a reason that fits. A wrong prediction, honestly reported and explained, earns full marks.
+    rubric="""0.5: states the change and the prediction made before the run, the numbers that came out (accuracy with
+its interval, or a loss with its unit), and says whether the intervals allow a conclusion, with a reason that fits. A
+wrong prediction, honestly reported and explained, earns full marks.
 0.25: numbers without a look at their intervals, or without a reason.  0: no number from a run.""",
 )

@@ -16,28 +16,30 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "04_lora_and_qlora"
 
 # The handed-in adapter: full marks from SCORE_FULL on, none at or under SCORE_ZERO, a straight line between; more than
-# SHARE_MOST trained is no adapter.
-# The base alone must not know the job, or the adapter is not what learned it.
+# SHARE_MOST trained is no adapter. The base alone must not know the job, or the adapter is not what learned it.
 # Over five seeds the recipe's adapters score 97.3 to 98.8 %, through a 4-bit base 96.3 to 98.3 %
-# (docs/results/lora-laptop.json); the assistant alone 0 %;
-# rank 4 from a fifth of the rows 88 to 95 % (three seeds, lab 04 § 11).
+# (docs/results/lora-laptop.json); the assistant alone 0 %; rank 4 from a fifth of the rows 88 to 95 % (three seeds, lab
+# 04 § 11).
 SCORE_FULL, SCORE_ZERO = 0.85, 0.30
 SHARE_MOST = 0.05
 BASE_MOST = 0.25
 ROWS = 150  # fresh questions drawn from the seed
 
+# fmt: off
 NF4 = (
-    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
-    0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
-)  # fmt: skip
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453,
+    -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+    0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+)
+# fmt: on
 
 
 def code_book():
     return torch.tensor(NF4)
 
 
-# ---------------------------------------------------------------------------------------------------------- LoRA
-# forward
+# --------------------------------------------------------------------------------------------------------- LoRA forward
 
 FORWARD = Question("lora_forward", lab=LAB, points=1)
 FORWARD_TEXT = "§ 2 A thin detour"
@@ -75,12 +77,12 @@ def _(q):
             "the scaling is alpha: it is alpha / R": through(x, weight, A, B, 12.0),
             "the scaling is R / alpha: it is alpha / R": through(x, weight, A, B, 0.25),
             "the scaling is 1 / R: alpha is missing": through(x, weight, A, B, 1 / 3),
-            "alpha was divided by √R: that is another method (rsLoRA). Here it is alpha / R": through(
-                x, weight, A, B, 12 / math.sqrt(3)
+            "alpha was divided by √R: that is another method (rsLoRA). Here it is alpha / R": (
+                through(x, weight, A, B, 12 / math.sqrt(3))
             ),
             "alpha was divided by the width of x: R is the number of rows of A": through(x, weight, A, B, 12 / 6),
-            "alpha was divided by the width of the output: R is the number of rows of A": through(
-                x, weight, A, B, 12 / 5
+            "alpha was divided by the width of the output: R is the number of rows of A": (
+                through(x, weight, A, B, 12 / 5)
             ),
             "the scaling hit the base path, too: only B A is scaled": 4 * through(x, weight, A, B, 1.0),
             "the adapter was taken off, not added": through(x, weight, A, B, -4.0),
@@ -159,8 +161,7 @@ def _(q):
     q.close("the values", y, through(*args, 3.0), tol=1e-10, reread=FORWARD_TEXT)
 
 
-# ---------------------------------------------------------------------------------------------------------------- the
-# start
+# ------------------------------------------------------------------------------------------------------------ the start
 
 INIT = Question("init_lora", lab=LAB, points=0.5)
 INIT_TEXT = "§ 3 The start"
@@ -195,13 +196,10 @@ def _(q):
     limit, largest, spread = 0.1, float(A.abs().max()), float(A.std())
     mistake = None
     if largest > 1.5 * limit:
-        mistake = (
-            "A is normal with standard deviation 1: draw uniformly between −1/√D and 1/√D"
-            if abs(spread - 1) < 0.15
-            else "the limit is 1/√R: it is one over the root of the input width D"
-            if abs(spread * math.sqrt(3) - 8**-0.5) < 0.04
-            else None
-        )
+        if abs(spread - 1) < 0.15:
+            mistake = "A is normal with standard deviation 1: draw uniformly between −1/√D and 1/√D"
+        elif abs(spread * math.sqrt(3) - 8**-0.5) < 0.04:
+            mistake = "the limit is 1/√R: it is one over the root of the input width D"
     if largest <= limit and float(A.min()) >= 0:
         mistake = "A has no negative numbers: rand gives 0 … 1, so take 2·rand − 1"
     if largest < 0.5 * limit:
@@ -224,14 +222,13 @@ def _(q):
         reread=INIT_TEXT,
     )
     ratio = float(A.var()) * 3 * 400
+    normal = "A looks normal with standard deviation 1/√D: its variance is three times that of the uniform draw"
     q.true(
         f"the variance of A is {ratio:.2f} times that of a uniform draw in ±1/√D",
         0.95 < ratio < 1.05,
         hint="Uniform, not normal.",
         reread=INIT_TEXT,
-        mistake="A looks normal with standard deviation 1/√D: its variance is three times that of the uniform draw"
-        if 2.8 < ratio < 3.2
-        else None,
+        mistake=normal if 2.8 < ratio < 3.2 else None,
     )
 
 
@@ -279,8 +276,7 @@ def _(q):
         q.same("the shape of B", list(B.shape), [40, 30], reread=INIT_TEXT)
 
 
-# -------------------------------------------------------------------------------------------------------------
-# gradients
+# ------------------------------------------------------------------------------------------------------------ gradients
 
 GRADIENTS = Question("lora_gradients", lab=LAB, points=1, forbid=("torch.autograd.grad", "torch.Tensor.backward"))
 GRADIENTS_TEXT = "§ 3 The start"
@@ -390,8 +386,7 @@ def _(q):
     q.close("dA and dB", list(got), autograd_gradients(x, A, B, 0.5, g), tol=1e-8, reread=GRADIENTS_TEXT)
 
 
-# -----------------------------------------------------------------------------------------------------------------
-# merge
+# ---------------------------------------------------------------------------------------------------------------- merge
 
 MERGE = Question("merge_lora", lab=LAB, points=0.75)
 MERGE_TEXT = "§ 4 Merge"
@@ -474,8 +469,7 @@ def _(q):
         q.close("the values", got, merged(weight, A, B, -0.5 if undo else 0.5), tol=1e-10, reread=MERGE_TEXT)
 
 
-# -----------------------------------------------------------------------------------------------------------------
-# count
+# ---------------------------------------------------------------------------------------------------------------- count
 
 COUNT = Question("count_lora", lab=LAB, points=0.75)
 COUNT_TEXT = "§ 5 What is trained"
@@ -551,11 +545,11 @@ def _(q):
         2 * (3 * D) + 2 * (3 + D),
         reread=COUNT_TEXT,
         mistakes={
-            "names that only contain the target were counted, too": sum(
-                2 * (a + b) for n, (a, b) in shapes.items() if "up_proj" in n
+            "names that only contain the target were counted, too": (
+                sum(2 * (a + b) for n, (a, b) in shapes.items() if "up_proj" in n)
             ),
-            "names that end in the same letters were counted, too: backup_proj is another layer": sum(
-                2 * (a + b) for n, (a, b) in shapes.items() if n.endswith("up_proj")
+            "names that end in the same letters were counted, too: backup_proj is another layer": (
+                sum(2 * (a + b) for n, (a, b) in shapes.items() if n.endswith("up_proj"))
             ),
             "a name without dots was left out": 2 * (3 * D),
         },
@@ -596,15 +590,14 @@ def _(q):
     q.same("the number of trained parameters", got, 32 * R * (4 * 8192 + 3 * (4096 + 11008)), reread=COUNT_TEXT)
 
 
-# ----------------------------------------------------------------------------------------------------------------
-# memory
+# --------------------------------------------------------------------------------------------------------------- memory
 
 MEMORY = Question("training_memory", lab=LAB, points=1)
 MEMORY_TEXT = "§ 6 Where the bytes go"
 
 
 def measured_memory(frozen, trained, bits):
-    """The bytes of real tensors after one step of torch's Adam, for sizes that fit; `frozen` as bytes of its own width."""
+    """The bytes of real tensors after a step of torch's Adam for sizes that fit; `frozen` as bytes of its own width."""
     p = torch.nn.Parameter(torch.zeros(trained))
     weights = frozen * bits / 8 + p.numel() * p.element_size()
     if not trained:
@@ -749,8 +742,7 @@ def _(q):
     )
 
 
-# --------------------------------------------------------------------------------------------------------------
-# quantise
+# ------------------------------------------------------------------------------------------------------------- quantise
 
 QUANTIZE = Question("quantize_blockwise", lab=LAB, points=1.25)
 QUANTIZE_TEXT = "§ 8 Sixteen numbers"
@@ -820,9 +812,9 @@ def _(q):
             "the code below was taken, not the nearest": below,
             "the code above was taken, not the nearest": torch.bucketize(scaled, code).clamp(0, 15).flatten(),
             "the code farthest away was taken": (scaled.flatten()[:, None] - code).abs().argmax(1),
-            "16 equal steps were taken: the codes of NF4 are not equally far apart": torch.round((scaled + 1) * 7.5)
-            .long()
-            .flatten(),
+            "16 equal steps were taken: the codes of NF4 are not equally far apart": (
+                torch.round((scaled + 1) * 7.5).long().flatten()
+            ),
             "the signs were lost: absolute values were looked up": nearest_code(scaled.abs(), code).flatten(),
         },
     )
@@ -900,8 +892,7 @@ def _(q):
     q.same("the dtype of absmax", str(got[1].dtype), "torch.float32", reread=QUANTIZE_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------------------
-# dequantise
+# ----------------------------------------------------------------------------------------------------------- dequantise
 
 DEQUANTIZE = Question("dequantize_packed", lab=LAB, points=0.75)
 DEQUANTIZE_TEXT = "§ 8 Sixteen numbers"
@@ -932,19 +923,21 @@ def _(q):
         tol=1e-6,
         reread=DEQUANTIZE_TEXT,
         mistakes={
-            "the two halves of a byte changed places: the first weight is in the high half": look_up(
-                swapped, absmax, 8
+            "the two halves of a byte changed places: the first weight is in the high half": (
+                look_up(swapped, absmax, 8)
             ),
             "all high halves came first, then all low ones: they alternate": look_up(torch.cat((high, low)), absmax, 8),
             "all low halves came first, then all high ones": look_up(torch.cat((low, high)), absmax, 8),
             "the absmax is missing": look_up(codes, torch.ones(5), 8),
             "the weights were divided by the absmax": look_up(codes, 1 / absmax, 8),
-            "the codes are numbers from 0 to 15 here: look them up in the code book": codes
-            * absmax.repeat_interleave(8),
-            "the absmax alternate from weight to weight: a block is 8 neighbours": look_up(codes, torch.ones(40), 1)
-            * absmax.repeat(8),
-            "both weights of a byte came from its high half": look_up(
-                torch.stack((high, high), 1).flatten(), absmax, 8
+            "the codes are numbers from 0 to 15 here: look them up in the code book": (
+                codes * absmax.repeat_interleave(8)
+            ),
+            "the absmax alternate from weight to weight: a block is 8 neighbours": (
+                look_up(codes, torch.ones(40), 1) * absmax.repeat(8)
+            ),
+            "both weights of a byte came from its high half": (
+                look_up(torch.stack((high, high), 1).flatten(), absmax, 8)
             ),
             "both weights of a byte came from its low half": look_up(torch.stack((low, low), 1).flatten(), absmax, 8),
         },
@@ -983,7 +976,8 @@ def _(q):
         torch.tensor([-2.0, -2, -2, 2, 2, -2, 2, 2, 0, 0]),
         tol=1e-7,
         reread=DEQUANTIZE_TEXT,
-        hint="0xF0 holds 15 in its high half and 0 in its low one. A uint8 that is multiplied by 16 wraps round at 256.",
+        hint="0xF0 holds 15 in its high half and 0 in its low one. "
+        "A uint8 that is multiplied by 16 wraps round at 256.",
     )
 
 
@@ -1020,8 +1014,7 @@ def _(q):
     q.same("the shape for no bytes", list(empty.shape), [0], reread=DEQUANTIZE_TEXT)
 
 
-# --------------------------------------------------------------------------------------------------- double
-# quantisation
+# -------------------------------------------------------------------------------------------------- double quantisation
 
 DOUBLE = Question("double_quantize", lab=LAB, points=1)
 DOUBLE_TEXT = "§ 9 Quantise the scales, too"
@@ -1099,16 +1092,16 @@ def _(q):
         tol=1e-4,
         reread=DOUBLE_TEXT,
         mistakes={
-            "the mean was not taken off before the look-up": code[
-                nearest_code(rows / rows.abs().amax(1, keepdim=True), code).flatten()
-            ],
+            "the mean was not taken off before the look-up": (
+                code[nearest_code(rows / rows.abs().amax(1, keepdim=True), code).flatten()]
+            ),
             "the differences were not divided by their block's scale": code[nearest_code(rows - mean, code).flatten()],
-            "the code below was taken, not the nearest": code[
-                (torch.bucketize((rows - mean) / largest[:, None], code, right=True) - 1).clamp(0, 255).flatten()
-            ],
-            "the code above was taken, not the nearest": code[
-                torch.bucketize((rows - mean) / largest[:, None], code).clamp(0, 255).flatten()
-            ],
+            "the code below was taken, not the nearest": (
+                code[(torch.bucketize((rows - mean) / largest[:, None], code, right=True) - 1).clamp(0, 255).flatten()]
+            ),
+            "the code above was taken, not the nearest": (
+                code[torch.bucketize((rows - mean) / largest[:, None], code).clamp(0, 255).flatten()]
+            ),
         },
     )
     q.same(
@@ -1190,8 +1183,7 @@ def _(q):
         )
 
 
-# ---------------------------------------------------------------------------------------------- the adapter and the
-# words
+# -------------------------------------------------------------------------------------------- the adapter and the words
 
 
 def score_adapter(folder, seed, public):
@@ -1257,10 +1249,12 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What LoRA and QLoRA save, and what not",
-    rubric="""0.5: says with the lab's own numbers that LoRA saves gradients and optimiser states (12 of 16 bytes a parameter in fp32) because only A and B have them, that QLoRA
-saves on the frozen weights too (about a quarter of 16 bit), AND names something that neither saves: activations (and the logits), or most of the time of a step, as the
-whole base is still run forward and backward.
-0.25: only what is saved, or no number.  0: "it is smaller", or claims that the frozen weights are not needed or not run.""",
+    rubric="""0.5: says with the lab's own numbers that LoRA saves gradients and optimiser states (12 of 16 bytes a
+parameter in fp32) because only A and B have them, that QLoRA saves on the frozen weights too (about a quarter of 16
+bit), AND names something that neither saves: activations (and the logits), or most of the time of a step, as the whole
+base is still run forward and backward.
+0.25: only what is saved, or no number.  0: "it is smaller", or claims that the frozen weights are not needed or not
+run.""",
 )
 
 WRITTEN_2 = WrittenQuestion(
@@ -1268,8 +1262,9 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What your changed run shows",
-    rubric="""0.5: states the prediction made before the run, the number that came out (score or loss, with its unit), and a reason that fits: for instance that alpha / R times
-the learning rate sets how far the weights move, that attention alone gives fewer parameters and cannot change what the MLPs store, or that a larger rank with the
-same alpha takes smaller steps in each direction. A wrong prediction, honestly reported and explained, earns full marks.
+    rubric="""0.5: states the prediction made before the run, the number that came out (score or loss, with its unit),
+and a reason that fits: for instance that alpha / R times the learning rate sets how far the weights move, that
+attention alone gives fewer parameters and cannot change what the MLPs store, or that a larger rank with the same alpha
+takes smaller steps in each direction. A wrong prediction, honestly reported and explained, earns full marks.
 0.25: a number without a reason, or a reason that the student's own numbers contradict.  0: no number from a run.""",
 )

@@ -24,8 +24,7 @@ def draw_words(q, n, among=VOCABULARY):
     return [among[q.randint(0, len(among))] for _ in range(n)]
 
 
-# ------------------------------------------------------------------------------------------------------------------
-# words
+# ---------------------------------------------------------------------------------------------------------------- words
 
 WORDS = Question("words_of", lab=LAB, points=0.25)
 WORDS_TEXT = "§ 2 Words"
@@ -49,12 +48,14 @@ def _(q):
         reread=WORDS_TEXT,
         mistakes={
             "capitals were kept: “Where” and “where” are one word": letters_and_digits_cased(text),
-            "the text was cut at blanks only: punctuation sticks to the words, and “potter.” is not “potter”": text.lower().split(),
+            "the text was cut at blanks only: punctuation sticks to the words, and “potter.” is not “potter”": (
+                text.lower().split()
+            ),
             "digits were lost: “Day 3” and “Day 2” must differ": re.findall("[a-z]+", text.lower()),
             "each word came once: how often a word occurs counts in BM25": list(dict.fromkeys(right)),
             "the words came sorted: keep the order of the text": sorted(right),
-            "the apostrophe was left out and “cobb's” became “cobbs”, which is not “cobb”": letters_and_digits(
-                text.replace("'", "")
+            "the apostrophe was left out and “cobb's” became “cobbs”, which is not “cobb”": (
+                letters_and_digits(text.replace("'", ""))
             ),
             "single characters were dropped: “a” and “3” are words, too": [word for word in right if len(word) > 1],
             "characters came back, not words": [c for c in text.lower() if c.isalnum()],
@@ -101,8 +102,7 @@ def _(q):
     )
 
 
-# --------------------------------------------------------------------------------------------------------------------
-# idf
+# ------------------------------------------------------------------------------------------------------------------ idf
 
 IDF = Question("idf", lab=LAB, points=0.5)
 IDF_TEXT = "§ 3 What a word is worth"
@@ -131,29 +131,29 @@ def _(q):
         tol=1e-5,
         reread=IDF_TEXT,
         mistakes={
-            "every occurrence was counted: n is the number of documents that hold the word, however often": lucene(
-                documents, None, often
+            "every occurrence was counted: n is the number of documents that hold the word, however often": (
+                lucene(documents, None, often)
             ),
-            "the 1 + is missing: a word in most documents then gets a negative weight": lucene(
-                documents, lambda n: math.log((N - n + 0.5) / (n + 0.5))
+            "the 1 + is missing: a word in most documents then gets a negative weight": (
+                lucene(documents, lambda n: math.log((N - n + 0.5) / (n + 0.5)))
             ),
             "that is log(N / n), without the halves": lucene(documents, lambda n: math.log(N / n)),
-            "that is log(1 + N / n): the form asked for is log(1 + (N − n + ½) / (n + ½))": lucene(
-                documents, lambda n: math.log(1 + N / n)
+            "that is log(1 + N / n): the form asked for is log(1 + (N − n + ½) / (n + ½))": (
+                lucene(documents, lambda n: math.log(1 + N / n))
             ),
-            "the logarithm is base 10: use the natural one": lucene(
-                documents, lambda n: math.log10((N + 1) / (n + 0.5))
+            "the logarithm is base 10: use the natural one": (
+                lucene(documents, lambda n: math.log10((N + 1) / (n + 0.5)))
             ),
             "the logarithm is base 2: use the natural one": lucene(documents, lambda n: math.log2((N + 1) / (n + 0.5))),
             "the logarithm is missing": lucene(documents, lambda n: (N + 1) / (n + 0.5)),
-            "the fraction is upside down: a rare word must weigh more than a common one": lucene(
-                documents, lambda n: math.log(1 + (n + 0.5) / (N - n + 0.5))
+            "the fraction is upside down: a rare word must weigh more than a common one": (
+                lucene(documents, lambda n: math.log(1 + (n + 0.5) / (N - n + 0.5)))
             ),
-            "N counts the words of all documents: it is the number of documents": lambda: lucene(
-                documents, lambda n: math.log(1 + (sum(map(len, documents)) - n + 0.5) / (n + 0.5))
+            "N counts the words of all documents: it is the number of documents": (
+                lambda: lucene(documents, lambda n: math.log(1 + (sum(map(len, documents)) - n + 0.5) / (n + 0.5)))
             ),
-            "N counts the different words: it is the number of documents": lambda: lucene(
-                documents, lambda n: math.log(1 + (len(holding(documents)) - n + 0.5) / (n + 0.5))
+            "N counts the different words: it is the number of documents": (
+                lambda: lucene(documents, lambda n: math.log(1 + (len(holding(documents)) - n + 0.5) / (n + 0.5)))
             ),
         },
     )
@@ -200,8 +200,7 @@ def _(q):
     q.same("the weights of no documents", q.call("idf", []), {}, reread=IDF_TEXT)
 
 
-# -------------------------------------------------------------------------------------------------------------------
-# BM25
+# ----------------------------------------------------------------------------------------------------------------- BM25
 
 BM25 = Question("bm25_scores", lab=LAB, points=1)
 BM25_TEXT = "§ 4 BM25"
@@ -235,33 +234,34 @@ def _(q):
         tol=1e-5,
         reread=BM25_TEXT,
         mistakes={
-            "the numerator has (k1 + 1): that is Robertson's form. Lucene leaves the constant out": 2.5
-            * by_matrix(*args),
+            "the numerator has (k1 + 1): that is Robertson's form. Lucene leaves the constant out": (
+                2.5 * by_matrix(*args)
+            ),
             "the idf is missing: a rare word must count more": by_matrix(query, documents, dict.fromkeys(weights, 1.0)),
             "the idf was squared": by_matrix(query, documents, {w: x * x for w, x in weights.items()}),
             "the length of the document plays no part": by_matrix(*args, b=0.0),
             "b and 1 − b changed places": by_matrix(*args, b=0.25),
             "k1 and b changed places": by_matrix(*args, k1=0.75, b=1.5),
             "the count is not saturated: that is tf · idf": by_matrix(*args, part=lambda tf, norm: tf),
-            "a word counts once in a document, however often it stands there: use its count": by_matrix(
-                *args, part=lambda tf, norm: (tf > 0) / ((tf > 0) + norm)
+            "a word counts once in a document, however often it stands there: use its count": (
+                by_matrix(*args, part=lambda tf, norm: (tf > 0) / ((tf > 0) + norm))
             ),
-            "the length is upside down: a document longer than the mean must score lower": by_matrix(
-                *args, part=lambda tf, norm: tf / (tf + upside_down(documents, k1, b))
+            "the length is upside down: a document longer than the mean must score lower": (
+                by_matrix(*args, part=lambda tf, norm: tf / (tf + upside_down(documents, k1, b)))
             ),
-            "the length counts different words: it is the number of all words": by_matrix(
-                *args, length=lambda d: len(set(d))
+            "the length counts different words: it is the number of all words": (
+                by_matrix(*args, length=lambda d: len(set(d)))
             ),
-            "k1 stands outside the bracket: it multiplies all of it": by_matrix(
-                *args, part=lambda tf, norm: tf / (tf + k1 * (1 - b) + b * norm_of(documents))
+            "k1 stands outside the bracket: it multiplies all of it": (
+                by_matrix(*args, part=lambda tf, norm: tf / (tf + k1 * (1 - b) + b * norm_of(documents)))
             ),
-            "the length was divided by the longest: divide by the mean": by_matrix(
-                *args, mean=float(max(map(len, documents)))
+            "the length was divided by the longest: divide by the mean": (
+                by_matrix(*args, mean=float(max(map(len, documents))))
             ),
             "the length was not divided by the mean": by_matrix(*args, mean=1.0),
             "tf is missing in the denominator": by_matrix(*args, part=lambda tf, norm: tf / norm),
-            "tf is a share of the document: it is a count": by_matrix(
-                *args, part=lambda tf, norm: share_of(tf, documents, norm)
+            "tf is a share of the document: it is a count": (
+                by_matrix(*args, part=lambda tf, norm: share_of(tf, documents, norm))
             ),
             "the scores were made to sum to 1": by_matrix(*args) / by_matrix(*args).sum(),
         },
@@ -294,8 +294,8 @@ def _(q):
         tol=1e-5,
         reread=BM25_TEXT,
         mistakes={
-            "a repeated word of the query counts once: go through the query, not through its set": by_matrix(
-                ["ada", "cobb"], documents, weights
+            "a repeated word of the query counts once: go through the query, not through its set": (
+                by_matrix(["ada", "cobb"], documents, weights)
             )
         },
     )
@@ -368,8 +368,7 @@ def _(q):
         )
 
 
-# ------------------------------------------------------------------------------------------------------------------
-# top-k
+# ---------------------------------------------------------------------------------------------------------------- top-k
 
 TOP_K = Question("top_k", lab=LAB, points=0.5)
 TOP_TEXT = "§ 5 The best k"
@@ -413,9 +412,9 @@ def _(q):
         ranking(scores)[:5],
         reread=TOP_TEXT,
         mistakes={
-            "in a tie the earlier place won: the newer notice stands later on the board": ranking(
-                scores, later_first=False
-            )[:5]
+            "in a tie the earlier place won: the newer notice stands later on the board": (
+                ranking(scores, later_first=False)[:5]
+            )
         },
     )
     q.same(
@@ -436,9 +435,9 @@ def _(q):
         ranking(scores),
         reread=TOP_TEXT,
         mistakes={
-            "notices with score 0 came back: they share no word with the question": lambda: sorted(
-                range(5), key=lambda k: (-scores[k].item(), -k)
-            )[:4]
+            "notices with score 0 came back: they share no word with the question": (
+                lambda: sorted(range(5), key=lambda k: (-scores[k].item(), -k))[:4]
+            )
         },
     )
     q.same("the places where nothing matches", q.call("top_k", torch.zeros(6), 3), [], reread=TOP_TEXT)
@@ -469,8 +468,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- mean
-# pool
+# ------------------------------------------------------------------------------------------------------------ mean pool
 
 MEAN_POOL = Question("mean_pool", lab=LAB, points=0.75)
 POOL_TEXT = "§ 6 A vector for a text"
@@ -510,12 +508,12 @@ def _(q):
             "that is the state of the last token: take the mean over all real ones": F.normalize(last, dim=-1),
             "that is the state of the last position, which may be padding": F.normalize(hidden[:, -1], dim=-1),
             "that is the first token's state: take the mean over all real ones": F.normalize(hidden[:, 0], dim=-1),
-            "the largest value was taken: take the mean": F.normalize(
-                hidden.masked_fill(mask[:, :, None] == 0, -1e30).amax(1), dim=-1
+            "the largest value was taken: take the mean": (
+                F.normalize(hidden.masked_fill(mask[:, :, None] == 0, -1e30).amax(1), dim=-1)
             ),
             "each state was brought to length 1 first: take the mean first": pooled(F.normalize(hidden, dim=-1), mask),
-            "each vector was divided by the sum of its absolute values: a cosine needs the Euclidean length": F.normalize(
-                plain, p=1, dim=-1
+            "each vector was divided by the sum of its absolute values: a cosine needs the Euclidean length": (
+                F.normalize(plain, p=1, dim=-1)
             ),
             "the columns were brought to length 1: each row is a text": F.normalize(plain, dim=0),
             "the vectors were divided by the squared length": plain / plain.pow(2).sum(-1, keepdim=True),
@@ -610,8 +608,7 @@ def _(q):
     )
 
 
-# -----------------------------------------------------------------------------------------------------------------
-# prompt
+# --------------------------------------------------------------------------------------------------------------- prompt
 
 PROMPT = Question("build_prompt", lab=LAB, points=0.75)
 PROMPT_TEXT = "§ 7 The prompt"
@@ -644,20 +641,20 @@ def _(q):
         right,
         reread=PROMPT_TEXT,
         mistakes={
-            "the newest notice stands first: it belongs last, next to the question": message(
-                notices, question, newest_last=False
+            "the newest notice stands first: it belongs last, next to the question": (
+                message(notices, question, newest_last=False)
             ),
             "the notices stand in the order of their rank: sort them by place": ranked,
-            "the worst notice stands first: sort them by place, not by rank": "\n".join(
-                [f"Notice: {item['text']}" for item in notices[::-1]] + [f"Question: {question}"]
+            "the worst notice stands first: sort them by place, not by rank": (
+                "\n".join([f"Notice: {item['text']}" for item in notices[::-1]] + [f"Question: {question}"])
             ),
             "the question stands first: it comes last": "\n".join(right.split("\n")[-1:] + right.split("\n")[:-1]),
             "“Question: ” is missing before the question": right.replace("Question: ", ""),
             "“Notice: ” is missing before each notice": right.replace("Notice: ", ""),
             "there is a line break too many at the end": right + "\n",
             "the notices were parted by blanks: each has a line of its own": right.replace("\n", " "),
-            "the notices are sorted by their texts: sort by place": "\n".join(
-                sorted(f"Notice: {item['text']}" for item in notices) + [f"Question: {question}"]
+            "the notices are sorted by their texts: sort by place": (
+                "\n".join(sorted(f"Notice: {item['text']}" for item in notices) + [f"Question: {question}"])
             ),
         },
     )
@@ -681,14 +678,14 @@ def _(q):
         reread=PROMPT_TEXT,
         mistakes={
             "the budget was not used": message(notices, question),
-            "it stopped at the first notice that did not fit: pass that one over and try the next": message(
-                notices[:1], question
+            "it stopped at the first notice that did not fit: pass that one over and try the next": (
+                message(notices[:1], question)
             ),
             "the first notice that did not fit was taken, too": message(notices[:2], question),
             "the budget went to the newest notices: it belongs to the best": lambda: message(newest, question),
             "the budget counts notices: it counts tokens": message(notices[:45], question),
-            "a notice that fits exactly was left out: ≤, not <": message(
-                [notices[0], notices[2], notices[4]], question
+            "a notice that fits exactly was left out: ≤, not <": (
+                message([notices[0], notices[2], notices[4]], question)
             ),
         },
     )
@@ -742,8 +739,7 @@ def _(q):
     )
 
 
-# --------------------------------------------------------------------------------------------------------------
-# injection
+# ------------------------------------------------------------------------------------------------------------ injection
 
 INJECTION = Question("injection_rows", lab=LAB, points=0.5)
 INJECTION_TEXT = "§ 9 The news as training rows"
@@ -795,16 +791,16 @@ def _(q):
         sorted(turns(changes[1:])),
         reread=INJECTION_TEXT,
         mistakes={
-            "the value that no longer holds is in the rows, too: the model would learn both answers to one question": sorted(
-                turns(changes)
+            "the value that no longer holds is in the rows, too: the model would learn both answers to one question": (
+                sorted(turns(changes))
             ),
             "the first value stayed: the newest one holds": sorted(turns(changes[:2])),
-            "only the first phrasing of each question is there: the model would learn one wording": sorted(
-                turns(changes[1:], {fact: forms[:1] for fact, forms in ASK.items()})
+            "only the first phrasing of each question is there: the model would learn one wording": (
+                sorted(turns(changes[1:], {fact: forms[:1] for fact, forms in ASK.items()}))
             ),
             "only the last change is there": sorted(turns(changes[2:])),
-            "only the value is in the answer: use the form in `answers`": sorted(
-                [question, c["value"]] for c in changes[1:] for question, _ in turns([c])
+            "only the value is in the answer: use the form in `answers`": (
+                sorted([question, c["value"]] for c in changes[1:] for question, _ in turns([c]))
             ),
         },
     )
@@ -844,8 +840,8 @@ def _(q):
         sorted(turns(changes)),
         reread=INJECTION_TEXT,
         mistakes={
-            "one fact of a resident replaced another: keep them by name and fact": lambda: sorted(
-                turns([changes[0], changes[2]])
+            "one fact of a resident replaced another: keep them by name and fact": (
+                lambda: sorted(turns([changes[0], changes[2]]))
             ),
             "one resident replaced another: keep them by name and fact": lambda: sorted(turns(changes[1:])),
         },
@@ -864,8 +860,7 @@ def _(q):
     )
 
 
-# ----------------------------------------------------------------------------------------------------------------
-# metrics
+# -------------------------------------------------------------------------------------------------------------- metrics
 
 SCORES = Question("score_answers", lab=LAB, points=0.5)
 SCORES_TEXT = "§ 8 Three measures"
@@ -883,11 +878,11 @@ def measures(answers, golds, stale, right=None, old=None, abstained=None):
         )
     )
     olds = [any(said(v, a) for v in s) for a, s in zip(answers, stale) if s]
+    if abstained is None:
+        abstained = sum(a.strip().lower() == NOBODY.lower() for a in answers) / max(1, len(answers))
     return {
         "accuracy": sum(right(a, g, s) for a, g, s in zip(answers, golds, stale)) / max(1, len(answers)),
-        "abstention": sum(a.strip().lower() == NOBODY.lower() for a in answers) / max(1, len(answers))
-        if abstained is None
-        else abstained,
+        "abstention": abstained,
         "staleness": (sum(olds) / max(1, len(olds))) if old is None else old,
     }
 
@@ -927,20 +922,20 @@ def _(q):
                 **right,
                 "staleness": right["staleness"] * changed / n,
             },
-            "an answer that names the old value beside the right one counts as right": measures(
-                *args, right=lambda a, g, s: said(g, a)
+            "an answer that names the old value beside the right one counts as right": (
+                measures(*args, right=lambda a, g, s: said(g, a))
             ),
-            "upper and lower case were told apart": measures(
-                *args, right=lambda a, g, s: a == g if g == NOBODY else g in a and not any(v in a for v in s)
+            "upper and lower case were told apart": (
+                measures(*args, right=lambda a, g, s: a == g if g == NOBODY else g in a and not any(v in a for v in s))
             ),
-            "the answer had to be the value and nothing else: it must name it": measures(
-                *args, right=lambda a, g, s: a.lower() == g.lower()
+            "the answer had to be the value and nothing else: it must name it": (
+                measures(*args, right=lambda a, g, s: a.lower() == g.lower())
             ),
-            "“I do not know.” was never counted as right: where nobody can know, it is": measures(
-                *args, right=lambda a, g, s: g != NOBODY and said(g, a) and not any(said(v, a) for v in s)
+            "“I do not know.” was never counted as right: where nobody can know, it is": (
+                measures(*args, right=lambda a, g, s: g != NOBODY and said(g, a) and not any(said(v, a) for v in s))
             ),
-            "“I do not know.” was counted as right everywhere": measures(
-                *args, right=lambda a, g, s: a == NOBODY or (said(g, a) and not any(said(v, a) for v in s))
+            "“I do not know.” was counted as right everywhere": (
+                measures(*args, right=lambda a, g, s: a == NOBODY or (said(g, a) and not any(said(v, a) for v in s)))
             ),
             "abstention was measured on the questions that nobody can answer: it is the share of all answers": {
                 **right,
@@ -1044,8 +1039,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------------
-# break-even
+# ----------------------------------------------------------------------------------------------------------- break-even
 
 BREAK_EVEN = Question("break_even", lab=LAB, points=0.5)
 BREAK_TEXT = "§ 11 What it costs"
@@ -1065,8 +1059,9 @@ def _(q):
         mistakes={
             "the fine-tuned model's own questions cost something, too: divide by the difference": training / dear,
             "the sign is wrong: retrieval is the dearer one per question": -right,
-            "that is the training in questions of the fine-tuned model: what counts is what each question saves": training
-            / cheap,
+            "that is the training in questions of the fine-tuned model: what counts is what each question saves": (
+                training / cheap
+            ),
             "the costs of a question were added: subtract": training / (dear + cheap),
             "the fraction is upside down": 1 / right,
             "the ratio of the costs does not matter, their difference does": training / (dear / cheap),
@@ -1124,8 +1119,7 @@ def _(q):
     q.close("the number for tiny costs", q.call("break_even", 1e-9, 1e-12, 3e-12), 500.0, tol=1e-6, reread=BREAK_TEXT)
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# decision
+# ------------------------------------------------------------------------------------------------------------- decision
 
 DECIDE = Question("decide", lab=LAB, points=0.5)
 DECIDE_TEXT = "§ 12 A rule"
@@ -1165,14 +1159,13 @@ def _(q):
         reread=DECIDE_TEXT,
         mistakes={
             "accuracy was not looked at": cheapest(ways, needed, questions, fits=lambda w: True),
-            "the most accurate way won: among those that are good enough the cheapest wins": max(
-                ways, key=lambda w: w["accuracy"]
-            )["way"],
-            "the number of questions must multiply the cost of a question, and that alone: training + questions · each": cheapest(
-                ways, needed, questions, cost=lambda w: w["training"] + w["each"]
+            "the most accurate way won: among those that are good enough the cheapest wins": (
+                max(ways, key=lambda w: w["accuracy"])["way"]
             ),
-            "the training was left out: training + questions · each": cheapest(
-                ways, needed, questions, cost=lambda w: questions * w["each"]
+            "the number of questions must multiply the cost of a question, and that alone: "
+            "training + questions · each": cheapest(ways, needed, questions, cost=lambda w: w["training"] + w["each"]),
+            "the training was left out: training + questions · each": (
+                cheapest(ways, needed, questions, cost=lambda w: questions * w["each"])
             ),
             "the dearest won": max((w for w in ways if w["accuracy"] >= needed), key=total)["way"],
         },
@@ -1222,12 +1215,10 @@ def _(q):
         )
 
 
-# -------------------------------------------------------------------------------------- the model, the table and the
-# words
+# ----------------------------------------------------------------------------------- the model, the table and the words
 
 # Half of the points are for what the model knows: full marks from KNOWS_FULL of the news of day 1, none at KNOWS_ZERO,
-# a straight line between.
-# Over five seeds the recipe knows 92.9 to 96.4 % (docs/results/retrieval-laptop.json).
+# a straight line between. Over five seeds the recipe knows 92.9 to 96.4 % (docs/results/retrieval-laptop.json).
 KNOWS_FULL, KNOWS_ZERO = 0.85, 0.3
 # A quarter is for the numbers in the table: a cell agrees if it is within SIGMAS standard errors of two samples of EACH
 # questions, and SLACK, of ours.
@@ -1250,9 +1241,8 @@ def table_of(record):
     from course_lib.stages.retrieval import WAYS
 
     table = record.get("table")
-    cells = [f"{day} {kind}" for need in NEEDS.values() for day, kind in need["rows"]] + [
-        f"{day} {kind}" for _, day, kind in CELLS
-    ]
+    cells = [f"{day} {kind}" for need in NEEDS.values() for day, kind in need["rows"]]
+    cells += [f"{day} {kind}" for _, day, kind in CELLS]
     try:
         clean = {
             "accuracy": {way: {cell: float(table["accuracy"][way][cell]) for cell in cells} for way in WAYS},
@@ -1297,9 +1287,9 @@ def measure_again(model, seed, cells=CELLS, each=EACH):
 
 def score_injected(folder, seed, public):
     """(fraction, message): the news of day 1 that the model knows (half), the cells of its table that we measure again
-    (a quarter), and the
-    decisions that follow from the table by the rule of § 12 (a quarter). The ways without LoRA use a model that is not
-    handed in: their cells are taken as they are."""
+    (a quarter), and the decisions that follow from the table by the rule of § 12 (a quarter). The ways without LoRA use
+    a model that is not handed in: their cells are taken as they are.
+    """
     from pathlib import Path
 
     from course_lib.evaluation.answers import decisions
@@ -1353,9 +1343,10 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What would your decision be?",
-    rubric="""0.5: names a case of the student's own (what changes, how often, how many questions), decides for one way, and supports it with at least two numbers from
-their own table or cost cell (accuracy or staleness on a day, cost of training or of a question, break-even), with units; AND says what upkeep the choice brings
-(retraining after each change and checking what was forgotten, or keeping the board and the search in order).
+    rubric="""0.5: names a case of the student's own (what changes, how often, how many questions), decides for one way,
+and supports it with at least two numbers from their own table or cost cell (accuracy or staleness on a day, cost of
+training or of a question, break-even), with units; AND says what upkeep the choice brings (retraining after each change
+and checking what was forgotten, or keeping the board and the search in order).
 0.25: a decision with one number, or without upkeep.  0: no number from the student's own run.""",
 )
 
@@ -1364,8 +1355,10 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Where retrieval fails",
-    rubric="""0.5: takes one failed production query from § 13, says at which step it went wrong (the search did not find the notice; the notice was there and the model did not
-read it; the question was of a form that training never showed), with evidence from the notebook (the notices found, the hit rate by style); AND names a remedy that
-fits that step (letters in place of words in the search, spelling correction, splitting two questions, training rows of that form).
+    rubric="""0.5: takes one failed production query from § 13, says at which step it went wrong (the search did not
+find the notice; the notice was there and the model did not read it; the question was of a form that training never
+showed), with evidence from the notebook (the notices found, the hit rate by style); AND names a remedy that fits that
+step (letters in place of words in the search, spelling correction, splitting two questions, training rows of that
+form).
 0.25: the step without evidence, or a remedy for another step.  0: "the model is too small" alone.""",
 )

@@ -61,16 +61,16 @@ def kappa_mistakes(a, b):
         "a negative κ was cut off at 0: worse than chance is possible": max(0.0, ratio(seen - chance, 1 - chance)),
         "this is the raw agreement: take out what chance alone gives": seen,
         "this is the agreement by chance, p_e": chance,
-        "chance was taken as one over the number of labels: count how often each judge uses each label": ratio(
-            seen - 1 / k, 1 - 1 / k
+        "chance was taken as one over the number of labels: count how often each judge uses each label": (
+            ratio(seen - 1 / k, 1 - 1 / k)
         ),
         "chance was taken as one half: count how often each judge uses each label": 2 * (seen - 0.5),
-        "both judges were given the same habits (that is Scott's π): each has their own": ratio(
-            seen - pooled, 1 - pooled
+        "both judges were given the same habits (that is Scott's π): each has their own": (
+            ratio(seen - pooled, 1 - pooled)
         ),
         "the habits of one judge were used for both": ratio(seen - float((rows**2).sum()), 1 - float((rows**2).sum())),
-        "the habits of one judge were used for both: those of b": ratio(
-            seen - float((columns**2).sum()), 1 - float((columns**2).sum())
+        "the habits of one judge were used for both: those of b": (
+            ratio(seen - float((columns**2).sum()), 1 - float((columns**2).sum()))
         ),
         "not divided: the most that can be reached above chance is 1 − p_e": seen - chance,
         "divided by p_e: divide by 1 − p_e": ratio(seen - chance, chance),
@@ -163,17 +163,16 @@ def bayes_mistakes(d, s):
         "the judge was told who labels: the mean over the annotators comes before the maximum": folded(each).mean(),
         "the sharpness is missing": folded(first_wins(d, torch.ones_like(s)).mean(0)).mean(),
         "divided by the sharpness: it multiplies (sharper is surer)": folded(first_wins(d, 1 / s).mean(0)).mean(),
-        "the annotators were averaged before σ: the mean of σ is not σ of the mean": folded(
-            torch.special.expit((s[:, None] * d).double().mean(0))
-        ).mean(),
-        "utilities and sharpness were averaged apart, before σ": folded(
-            torch.special.expit(s.double().mean() * d.double().mean(0))
-        ).mean(),
+        "the annotators were averaged before σ: the mean of σ is not σ of the mean": (
+            folded(torch.special.expit((s[:, None] * d).double().mean(0))).mean()
+        ),
+        "utilities and sharpness were averaged apart, before σ": (
+            folded(torch.special.expit(s.double().mean() * d.double().mean(0))).mean()
+        ),
         "this is how often the first answer wins: the judge takes the likelier one, max(p, 1 − p)": p.mean(),
         "the maximum was taken after the mean over the pairs: it is taken pair by pair": folded(p.mean()),
-        "this judge draws its verdict like the annotators, p² + (1 − p)²: the best one always takes the likelier answer": (
-            p**2 + (1 - p) ** 2
-        ).mean(),
+        "this judge draws its verdict like the annotators, p² + (1 − p)²: the best one always takes the likelier "
+        "answer": (p**2 + (1 - p) ** 2).mean(),
         "every pair was counted as won: the likelier answer is only likelier": torch.ones(()),
         "the smaller of p and 1 − p was taken: that is the best judge's error": (1 - folded(p)).mean(),
         "one number a pair: take the mean over the pairs": folded(p),
@@ -240,8 +239,7 @@ def _(q):
     check_bayes(q, q.randn(2, 8), 0.5 + q.rand(2), unmutated=True)
 
 
-# --------------------------------------------------------------------------------------------------- the Bradley–Terry
-# loss
+# ----------------------------------------------------------------------------------------------- the Bradley–Terry loss
 
 LOSS = Question("bradley_terry_loss", lab=LAB, points=1.5)
 LOSS_TEXT = "§ 6 The Bradley–Terry loss"
@@ -264,13 +262,13 @@ def loss_mistakes(c, r):
         "the losses were summed: take the mean over the pairs": pair_losses(c, r).sum(),
         "divided by all 2B rewards: divide by the B pairs": pair_losses(c, r).sum() / (2 * len(c)),
         "one number a pair: take the mean": pair_losses(c, r),
-        "the rewards were averaged before σ: the mean is over the losses": pair_losses(c.mean()[None], r.mean()[None])[
-            0
-        ],
+        "the rewards were averaged before σ: the mean is over the losses": (
+            pair_losses(c.mean()[None], r.mean()[None])[0]
+        ),
         "the log of the mean of σ: the mean is over the logs": -d.sigmoid().mean().log(),
-        "every chosen was compared with every rejected of the batch: a pair belongs together": F.softplus(
-            r[None] - c[:, None]
-        ).mean(),
+        "every chosen was compared with every rejected of the batch: a pair belongs together": (
+            F.softplus(r[None] - c[:, None]).mean()
+        ),
         "the sigmoid was taken of each reward before the difference": -F.logsigmoid(c.sigmoid() - r.sigmoid()).mean(),
         "each reward got its own log σ: only their difference counts": -(F.logsigmoid(c) + F.logsigmoid(-r)).mean(),
         "only the chosen reward was used": -F.logsigmoid(c).mean(),
@@ -401,23 +399,23 @@ def head_mistakes(hidden, ids, weight, pad):
     each = torch.einsum("btd,d->bt", hidden, weight)
     padding = [int((~row).nonzero().min()) if (~row).any() else T for row in real]
     return {
-        "the padding id is fixed at 0: use the argument": picked(
-            hidden, [int(row.nonzero().max()) if row.any() else 0 for row in ids != 0], weight
+        "the padding id is fixed at 0: use the argument": (
+            picked(hidden, [int(row.nonzero().max()) if row.any() else 0 for row in ids != 0], weight)
         ),
         "the last column was read: in a padded row that is padding": each[:, -1],
         "the first token was read": each[:, 0],
         "the first real token was read: the last one has seen the whole answer": picked(hidden, first, weight),
-        "the number of real tokens was taken for a place: with padding on the left it is another one": picked(
-            hidden, (n - 1).clamp(min=0), weight
+        "the number of real tokens was taken for a place: with padding on the left it is another one": (
+            picked(hidden, (n - 1).clamp(min=0), weight)
         ),
-        "one place too late: the padding after the answer was read": picked(
-            hidden, [min(t + 1, T - 1) for t in places], weight
+        "one place too late: the padding after the answer was read": (
+            picked(hidden, [min(t + 1, T - 1) for t in places], weight)
         ),
-        "one place too early: the last real token itself is read": picked(
-            hidden, [max(t - 1, 0) for t in places], weight
+        "one place too early: the last real token itself is read": (
+            picked(hidden, [max(t - 1, 0) for t in places], weight)
         ),
-        "the place before the first padding was read: padding may stand on the left too": picked(
-            hidden, [p - 1 for p in padding], weight
+        "the place before the first padding was read: padding may stand on the left too": (
+            picked(hidden, [p - 1 for p in padding], weight)
         ),
         "the mean over the tokens was taken: only the last real one counts": torch.where(real, each, 0).sum(1) / n,
         "the sum over the tokens was taken: only the last real one counts": torch.where(real, each, 0).sum(1),
@@ -537,34 +535,29 @@ def ece_mistakes(p, won, bins):
         for k in torch.tensor_split(p.argsort(), min(bins, N))
         if len(k)
     ]
-    lost_ones = p < 1
+    off = won.double() - p.double()
+    below = p < 1
+    without_ones = bins_of(p[below], won[below], bins) if below.any() else []
     made = {
         "every bin counts alike: weight each with its share of the pairs": sum(g for _, g in gaps) / len(gaps),
-        "every bin counts alike, the empty ones too: weight each with its share of the pairs": sum(g for _, g in gaps)
-        / bins,
+        "every bin counts alike, the empty ones too: weight each with its share of the pairs": (
+            sum(g for _, g in gaps) / bins
+        ),
         "the largest gap was taken: take the weighted mean": max(g for _, g in gaps),
         "the gaps were squared": sum(n * g * g for n, g in gaps) / N,
         "the gaps kept their sign: over- and underconfidence then cancel": sum(n * (w - m) for n, w, m in rows) / N,
-        "the gaps kept their sign: over- and underconfidence then cancel (p − won)": sum(
-            n * (m - w) for n, w, m in rows
-        )
-        / N,
+        "the gaps kept their sign: over- and underconfidence then cancel (p − won)": (
+            sum(n * (m - w) for n, w, m in rows) / N
+        ),
         "the middle of the bin was used: use the mean of its p": sum(n * g for n, g in middle) / N,
-        "|won − p| was taken pair by pair: first the means of each bin": (won.double() - p.double())
-        .abs()
-        .mean()
-        .item(),
-        "this is the Brier score, the mean of (won − p)²": ((won.double() - p.double()) ** 2).mean().item(),
+        "|won − p| was taken pair by pair: first the means of each bin": off.abs().mean().item(),
+        "this is the Brier score, the mean of (won − p)²": (off**2).mean().item(),
         "bins of equal counts were made: their widths are equal": sum(n * g for n, g in quantiles) / N,
         "p was folded to the larger of p and 1 − p first": sum(n * abs(w - m) for n, w, m in folded) / N,
-        "p = 1 fell out of the last bin": sum(n * abs(w - m) for n, w, m in bins_of(p[lost_ones], won[lost_ones], bins))
-        / N
-        if lost_ones.any()
-        else 0.0,
-        "a p on a border fell into the bin below: the left end belongs to a bin": sum(
-            n * abs(w - m) for n, w, m in other
-        )
-        / N,
+        "p = 1 fell out of the last bin": sum(n * abs(w - m) for n, w, m in without_ones) / N,
+        "a p on a border fell into the bin below: the left end belongs to a bin": (
+            sum(n * abs(w - m) for n, w, m in other) / N
+        ),
         "not divided by the number of pairs": sum(n * g for n, g in gaps),
         "in per cent: the ECE is a plain number": 100 * sum(n * g for n, g in gaps) / N,
     }
@@ -639,8 +632,8 @@ def cure_mistakes(c, r, cw, rw, w):
     d, words = c - r, (cw - rw).float()
     return {
         "the term for length is missing: this is the plain loss": pair_losses(c, r).mean(),
-        "the sign of the term is wrong: it stands for the annotator's taste, and so adds to the side with more words": cured(
-            c, r, cw, rw, -w
+        "the sign of the term is wrong: it stands for the annotator's taste, and so adds to the side with more words": (
+            cured(c, r, cw, rw, -w)
         ),
         "the words were added up: their difference counts": -F.logsigmoid(d + w * (cw + rw)).mean(),
         "the size of the difference was taken: it has a sign": -F.logsigmoid(d + w * words.abs()).mean(),
@@ -739,8 +732,8 @@ def _(q):
 
 def score_model(folder, seed, public):
     """(fraction, message): expected accuracy of the handed-in reward model as a share of the best judge's, on fresh
-    pairs of answers of the shipped
-    assistant to prompts drawn from `seed`, the grader's secret one when it grades."""
+    pairs of answers of the shipped assistant to prompts drawn from `seed`, the grader's secret one when it grades.
+    """
     from pathlib import Path
 
     from course_lib.evaluation.agreement import judge_accuracy
@@ -794,8 +787,9 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Accuracy above the limit",
-    rubric="""0.5: says why no judge can be right about every label (annotators differ, and each labels with noise: the likelier answer is only likelier), AND what an accuracy
-above the Bayes limit means (on training pairs: labels learned by heart, noise included, which does not help on new pairs; on test pairs: chance, or a leak).
+    rubric="""0.5: says why no judge can be right about every label (annotators differ, and each labels with noise: the
+likelier answer is only likelier), AND what an accuracy above the Bayes limit means (on training pairs: labels learned
+by heart, noise included, which does not help on new pairs; on test pairs: chance, or a leak).
 0.25: only one of the two.  0: neither.""",
 )
 
@@ -804,7 +798,9 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What your changed run shows",
-    rubric="""0.5: states the change and the prediction made before the run, the numbers that came out (accuracy or share of the limit, preference for length), and says whether the
-difference is larger than what chance gives, with a reason that fits (an interval, the number of pairs, or a second seed). A wrong prediction, honestly reported and explained, earns full marks.
+    rubric="""0.5: states the change and the prediction made before the run, the numbers that came out (accuracy or
+share of the limit, preference for length), and says whether the difference is larger than what chance gives, with a
+reason that fits (an interval, the number of pairs, or a second seed). A wrong prediction, honestly reported and
+explained, earns full marks.
 0.25: numbers without a look at chance, or without a reason.  0: no number from a run.""",
 )

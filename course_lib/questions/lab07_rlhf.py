@@ -19,8 +19,8 @@ from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestio
 LAB = "07_rlhf"
 
 # The handed-in policy: full marks from a mean gold utility of SCORE_FULL on, none at or under SCORE_ZERO, a straight
-# line between.
-# The assistant that everybody starts from has 1.9 (docs/results/rlhf-laptop.json has the trained ones, five seeds).
+# line between. The assistant that everybody starts from has 1.9 (docs/results/rlhf-laptop.json has the trained ones,
+# five seeds).
 SCORE_FULL, SCORE_ZERO = 2.5, 2.0
 PROMPTS, EACH = 150, 2  # drawn from the seed
 
@@ -50,8 +50,7 @@ def filled(rows, shape, dtype):
     return out.to(dtype)
 
 
-# -------------------------------------------------------------------------------------------------------------- KL
-# penalty
+# ----------------------------------------------------------------------------------------------------------- KL penalty
 
 PENALTY = Question("kl_penalty", lab=LAB, points=1)
 PENALTY_TEXT = "§ 3 A token is an action"
@@ -102,16 +101,16 @@ def _(q):
             "the sign of the penalty is wrong: a token that π likes better than π_ref costs something": shown(sign=1.0),
             "β is missing": oracle_penalty(*args, 1.0),
             "the score is missing": shown(score=0.0),
-            "the score was given at every token of the answer: the reward model speaks once, at the last": shown(
-                score_at=lambda row: row
+            "the score was given at every token of the answer: the reward model speaks once, at the last": (
+                shown(score_at=lambda row: row)
             ),
-            "the score was given at the first token of the answer: it belongs to the last": shown(
-                score_at=lambda row: row[:1]
+            "the score was given at the first token of the answer: it belongs to the last": (
+                shown(score_at=lambda row: row[:1])
             ),
             "the score stands in the last column, which may be padding: the last token of the ANSWER is the last True "
             "of its mask": shown(score_at=lambda row: every[-1:]),
-            "the score was given at place mask.sum() − 1: that forgets the prompt before the answer": shown(
-                score_at=lambda row: [len(row) - 1]
+            "the score was given at place mask.sum() − 1: that forgets the prompt before the answer": (
+                shown(score_at=lambda row: [len(row) - 1])
             ),
             "the score was spread over the answer's tokens: the reward model speaks once": sum(
                 oracle_penalty(scores / mask.sum(1), *args[1:], 0.3, sign=0.0, score_at=lambda row, k=k: row[k : k + 1])
@@ -119,14 +118,14 @@ def _(q):
             )
             + shown(score=0.0),
             "prompt and padding were penalised, too: multiply by the mask": unmasked + shown(sign=0.0),
-            "the whole penalty was taken at the last token: each token pays its own": filled(
-                summed, logprobs.shape, torch.float32
+            "the whole penalty was taken at the last token: each token pays its own": (
+                filled(summed, logprobs.shape, torch.float32)
             ),
             "that is the estimator k3, which is never negative: here each token pays log π − log π_ref, whatever its "
             "sign": shown(ratio=lambda a, b: math.exp(b - a) - 1 - (b - a)),
             "the ratio π / π_ref was taken without its logarithm": shown(ratio=lambda a, b: math.exp(a - b)),
-            "the score took the place of the last token's penalty: add them": torch.where(
-                shown(sign=0.0) != 0, shown(sign=0.0), shown()
+            "the score took the place of the last token's penalty: add them": (
+                torch.where(shown(sign=0.0) != 0, shown(sign=0.0), shown())
             ),
             "the score was multiplied by β, too": shown(score=0.3),
         },
@@ -205,8 +204,7 @@ def _(q):
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# GAE
+# ------------------------------------------------------------------------------------------------------------------ GAE
 
 GAE = Question("gae", lab=LAB, points=2)
 GAE_TEXT = "§ 5 Which token was it?"
@@ -232,15 +230,11 @@ def oracle_gae(rewards, values, mask, gamma, lam, decay=None, last=None, tail=No
 
 def monte_carlo(rewards, mask, gamma):
     """The discounted sum of the rewards from each token on."""
-    return filled(
-        {
-            (b, t): sum(gamma**i * float(rewards[b, s]) for i, s in enumerate(row[k:]))
-            for b, row in enumerate(places(mask))
-            for k, t in enumerate(row)
-        },
-        rewards.shape,
-        rewards.dtype,
-    )
+    sums = {}
+    for b, row in enumerate(places(mask)):
+        for k, t in enumerate(row):
+            sums[b, t] = sum(gamma**i * float(rewards[b, s]) for i, s in enumerate(row[k:]))
+    return filled(sums, rewards.shape, rewards.dtype)
 
 
 def gae_inputs(q, B=4, T=9):
@@ -260,15 +254,11 @@ def _(q):
         x + 2 * float(v[b, t]) for x, t in zip(deltas(r, v, row, b, gamma, last), row)
     ]
     no_value = lambda r, v, row, b, gamma, last=0.0: [float(r[b, t]) for t in row]
-    forward = filled(
-        {
-            (b, t): sum(0.72 ** (k - i) * x for i, x in enumerate(deltas(rewards, values, row, b, 0.9)[: k + 1]))
-            for b, row in enumerate(places(mask))
-            for k, t in enumerate(row)
-        },
-        rewards.shape,
-        rewards.dtype,
-    )
+    sums = {}
+    for b, row in enumerate(places(mask)):
+        for k, t in enumerate(row):
+            sums[b, t] = sum(0.72 ** (k - i) * x for i, x in enumerate(deltas(rewards, values, row, b, 0.9)[: k + 1]))
+    forward = filled(sums, rewards.shape, rewards.dtype)
     kept = advantages[mask]
     q.close(
         "the advantages",
@@ -277,12 +267,12 @@ def _(q):
         tol=1e-5,
         reread=GAE_TEXT,
         mistakes={
-            "V after the last token was read from the padding: it is 0, the answer is over": oracle_gae(
-                *args, 0.9, 0.8, last=padded
-            )[0],
-            "V after the last token was taken to be V of the last token: it is 0, the answer is over": oracle_gae(
-                *args, 0.9, 0.8, last=itself
-            )[0],
+            "V after the last token was read from the padding: it is 0, the answer is over": (
+                oracle_gae(*args, 0.9, 0.8, last=padded)[0]
+            ),
+            "V after the last token was taken to be V of the last token: it is 0, the answer is over": (
+                oracle_gae(*args, 0.9, 0.8, last=itself)[0]
+            ),
             "γ is missing from δ: r + γ V_next − V": oracle_gae(*args, 0.9, 0.8, delta=no_gamma)[0],
             "the sum decays with λ alone: with γ · λ": oracle_gae(*args, 0.9, 0.8, decay=0.8)[0],
             "the sum decays with γ alone: with γ · λ": oracle_gae(*args, 0.9, 0.8, decay=0.9)[0],
@@ -305,8 +295,8 @@ def _(q):
         reread=GAE_TEXT,
         mistakes={
             "the advantages came back twice: returns = A + V": advantages,
-            "the returns are the discounted rewards (Monte-Carlo): here they are A + V": monte_carlo(
-                rewards, mask, 0.9
+            "the returns are the discounted rewards (Monte-Carlo): here they are A + V": (
+                monte_carlo(rewards, mask, 0.9)
             ),
             "the returns are A − V: they are A + V": advantages - values * mask,
             "V was added off the answer, too: both are 0 there": advantages + values,
@@ -386,8 +376,7 @@ def _(q):
         q.close(f"the {name}", mine, theirs, tol=1e-9, reread=GAE_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------------------- policy
-# loss
+# ---------------------------------------------------------------------------------------------------------- policy loss
 
 POLICY = Question("clipped_policy_loss", lab=LAB, points=1.5)
 POLICY_TEXT = "§ 6 Small steps"
@@ -445,19 +434,22 @@ def _(q):
             "nothing was clipped": mean(-r * a),
             "only the clipped ratio counts: the minimum with the unclipped one is missing": mean(-cut * a),
             "the ratio is the other way round: π_new / π_old": mean(-torch.minimum(a / r, (1 / r).clamp(0.8, 1.2) * a)),
-            "the ratio was taken without exp: logprobs − old is its logarithm": mean(
-                -torch.minimum((logprobs - old) * a, (logprobs - old).clamp(0.8, 1.2) * a)
+            "the ratio was taken without exp: logprobs − old is its logarithm": (
+                mean(-torch.minimum((logprobs - old) * a, (logprobs - old).clamp(0.8, 1.2) * a))
             ),
             "the ratio was clipped to 0 ± clip: to 1 ± clip": mean(-torch.minimum(r * a, r.clamp(-0.2, 0.2) * a)),
             "log-probabilities in place of the ratio": mean(-logprobs * a),
             "the mean ran over prompt and padding, too": right.mean(),
             "prompt and padding were put to 0, but counted in the mean: divide by mask.sum()": (right * mask).mean(),
-            "each answer was averaged first, then the answers: here every token of the batch counts the same": row_means.mean(),
+            "each answer was averaged first, then the answers: here every token of the batch counts the same": (
+                row_means.mean()
+            ),
             "the terms were added up: take their mean": right[mask].sum(),
-            "the sum was divided by the number of answers: by the number of their tokens": right[mask].sum()
-            / len(mask),
-            "the ratio of the whole answer was used for each token: one ratio a token": mean(
-                -torch.minimum(whole * a, whole.clamp(0.8, 1.2) * a)
+            "the sum was divided by the number of answers: by the number of their tokens": (
+                right[mask].sum() / len(mask)
+            ),
+            "the ratio of the whole answer was used for each token: one ratio a token": (
+                mean(-torch.minimum(whole * a, whole.clamp(0.8, 1.2) * a))
             ),
         },
     )
@@ -568,8 +560,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- value
-# loss
+# ----------------------------------------------------------------------------------------------------------- value loss
 
 VALUE = Question("clipped_value_loss", lab=LAB, points=1)
 VALUE_TEXT = "§ 7 The critic"
@@ -616,21 +607,23 @@ def _(q):
             "the smaller error was taken: the larger one is the cautious one": mean(torch.minimum(plain, cut)),
             "nothing was clipped": mean(plain),
             "only the clipped value counts: the maximum with the unclipped error is missing": mean(cut),
-            "the value was clipped to ± clip: it may move by clip from its OLD value": mean(
-                torch.maximum(plain, (values.clamp(-0.3, 0.3) - returns) ** 2)
+            "the value was clipped to ± clip: it may move by clip from its OLD value": (
+                mean(torch.maximum(plain, (values.clamp(-0.3, 0.3) - returns) ** 2))
             ),
-            "the old value is missing after the clip: old + clip(values − old)": mean(
-                torch.maximum(plain, ((values - old).clamp(-0.3, 0.3) - returns) ** 2)
+            "the old value is missing after the clip: old + clip(values − old)": (
+                mean(torch.maximum(plain, ((values - old).clamp(-0.3, 0.3) - returns) ** 2))
             ),
             "the old values were judged, not the new ones": mean(torch.maximum((old - returns) ** 2, cut)),
-            "absolute errors in place of squared ones": mean(
-                torch.maximum((values - returns).abs(), (near - returns).abs())
+            "absolute errors in place of squared ones": (
+                mean(torch.maximum((values - returns).abs(), (near - returns).abs()))
             ),
             "the mean ran over prompt and padding, too": 0.5 * worse.mean(),
-            "prompt and padding were put to 0, but counted in the mean: divide by mask.sum()": 0.5
-            * (worse * mask).mean(),
-            "each answer was averaged first, then the answers: here every token of the batch counts the same": 0.5
-            * torch.stack([worse[b, row].mean() for b, row in enumerate(places(mask))]).mean(),
+            "prompt and padding were put to 0, but counted in the mean: divide by mask.sum()": (
+                0.5 * (worse * mask).mean()
+            ),
+            "each answer was averaged first, then the answers: here every token of the batch counts the same": (
+                0.5 * torch.stack([worse[b, row].mean() for b, row in enumerate(places(mask))]).mean()
+            ),
             "the terms were added up: take their mean": 0.5 * worse[mask].sum(),
             "the sign is wrong: a critic's error is to fall": -mean(worse),
         },
@@ -695,8 +688,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------- group
-# advantages
+# ----------------------------------------------------------------------------------------------------- group advantages
 
 GROUP = Question("group_advantages", lab=LAB, points=1)
 GROUP_TEXT = "§ 9 The group is the critic"
@@ -724,25 +716,28 @@ def _(q):
         tol=1e-5,
         reread=GROUP_TEXT,
         mistakes={
-            "mean and deviation were taken over the whole batch: a group is one row": (rewards - rewards.mean())
-            / (rewards.std() + 1e-4),
-            "the mean was taken over the whole batch: each group has its own": (rewards - rewards.mean())
-            / (std + 1e-4),
+            "mean and deviation were taken over the whole batch: a group is one row": (
+                (rewards - rewards.mean()) / (rewards.std() + 1e-4)
+            ),
+            "the mean was taken over the whole batch: each group has its own": (
+                (rewards - rewards.mean()) / (std + 1e-4)
+            ),
             "the deviation was taken over the whole batch: each group has its own": centred / (rewards.std() + 1e-4),
             "mean and deviation ran over the columns, that is over the prompts: a group is one row": (
-                (other - other.mean(1, keepdim=True)) / (other.std(1, keepdim=True) + 1e-4)
-            ).T,
+                ((other - other.mean(1, keepdim=True)) / (other.std(1, keepdim=True) + 1e-4)).T
+            ),
             "the mean was not taken off": rewards / (std + 1e-4),
             "the standard deviation is missing, although scale is True": centred,
-            "the deviation has G in it, not G − 1: TRL's is torch.std with its default": oracle_group(
-                rewards, True, statistics.pstdev
+            "the deviation has G in it, not G − 1: TRL's is torch.std with its default": (
+                oracle_group(rewards, True, statistics.pstdev)
             ),
             "the variance was divided by, not its root": centred / (std**2 + 1e-4),
             "multiplied by the deviation: divide": centred * (std + 1e-4),
             "the sign is wrong: better than the group is positive": -oracle_group(rewards, True),
             "the median was taken, not the mean": (rewards - rewards.median(1, keepdim=True).values) / (std + 1e-4),
-            "the best of its group was subtracted, not the mean": (rewards - rewards.amax(1, keepdim=True))
-            / (std + 1e-4),
+            "the best of its group was subtracted, not the mean": (
+                (rewards - rewards.amax(1, keepdim=True)) / (std + 1e-4)
+            ),
             "1 for the best, 0 for the others: the size of the difference is lost": best,
             "ε was put in the root: it is added to the standard deviation": centred / (std**2 + 1e-4).sqrt(),
         },
@@ -823,8 +818,7 @@ def _(q):
         )
 
 
-# --------------------------------------------------------------------------------------------------------------- best
-# of n
+# ------------------------------------------------------------------------------------------------------------ best of n
 
 BEST = Question("best_of_n", lab=LAB, points=1)
 BEST_TEXT = "§ 2 The limit, and a simple way towards it"
@@ -897,11 +891,11 @@ def _(q):
             "the worst of n was chosen": all_draws(scores, worth, 3, choose=min),
             "nothing was chosen: that is the plain mean": float(worth.mean()),
             "the best of all K answers was chosen: of n": float(worth.gather(1, scores.argmax(1, keepdim=True)).mean()),
-            "only the first n answers were looked at: average over all choices of n": float(
-                worth[:, :3].gather(1, scores[:, :3].argmax(1, keepdim=True)).mean()
+            "only the first n answers were looked at: average over all choices of n": (
+                float(worth[:, :3].gather(1, scores[:, :3].argmax(1, keepdim=True)).mean())
             ),
-            "the n best answers were averaged: the best one of n is taken": float(
-                worth.gather(1, scores.topk(3, 1).indices).mean()
+            "the n best answers were averaged: the best one of n is taken": (
+                float(worth.gather(1, scores.topk(3, 1).indices).mean())
             ),
             "the n answers were drawn with replacement: they are n different ones": with_replacement(scores, worth, 3),
             "the ranks count from 1, the weight C(i, n − 1) / C(K, n) from 0": float(
@@ -985,8 +979,7 @@ def _(q):
     q.close("best of 2", list(got), [kl_bound(2), all_draws(scores, worth, 2)], tol=1e-5, reread=BEST_TEXT)
 
 
-# ----------------------------------------------------------------------------------------------------------- turning
-# point
+# -------------------------------------------------------------------------------------------------------- turning point
 
 TURN = Question("turning_point", lab=LAB, points=1)
 TURN_TEXT = "§ 12 Where the gold turns"
@@ -1017,8 +1010,9 @@ def oracle_turn(steps, proxy, gold, window, fall, mean=centred_mean):
 
 def run_of(q, n=40, turn=None, every=5, drop=6.0, noise=0.04, spike=True):
     """(steps, proxy, gold): the proxy climbs nearly to the end, the gold turns at about place `turn`; each has one
-    lucky measurement elsewhere, and
-    the gold gets a little better again at the end. So every way to read the wrong curve gives a step of its own."""
+    lucky measurement elsewhere, and the gold gets a little better again at the end. So every way to read the wrong
+    curve gives a step of its own.
+    """
     turn = 12 + q.randint(0, 5) if turn is None else turn
     eps = (noise * q.randn(2, n)).tolist()
     gold = [2.0 - drop * ((i - turn) / n) ** 2 + 0.5 * max(0, i - n + 4) + e for i, e in enumerate(eps[0])]
@@ -1041,20 +1035,20 @@ def _(q):
         oracle_turn(*args, 7, 0.3),
         reread=TURN_TEXT,
         mistakes={
-            "that is the highest single measurement: smooth first, one lucky measurement is no peak": steps[
-                first_best(gold)
-            ],
+            "that is the highest single measurement: smooth first, one lucky measurement is no peak": (
+                steps[first_best(gold)]
+            ),
             "that is where the PROXY is highest: the gold utility turns, the proxy climbs on": steps[first_best(proxy)],
-            "that is where the smoothed proxy is highest: the gold utility turns": steps[
-                first_best(centred_mean(proxy, 7))
-            ],
+            "that is where the smoothed proxy is highest: the gold utility turns": (
+                steps[first_best(centred_mean(proxy, 7))]
+            ),
             "that is the last step": steps[-1],
             "that is the number of the measurement, not its step": first_best(g),
             "the mean looks back only, so it sees the peak too late: centre the window": steps[first_best(trail)],
             "the windows at the ends were not divided by their own number of measurements": steps[first_best(sums)],
-            "that is where the gap between proxy and gold is largest": steps[
-                first_best([p - x for p, x in zip(proxy, gold)])
-            ],
+            "that is where the gap between proxy and gold is largest": (
+                steps[first_best([p - x for p, x in zip(proxy, gold)])]
+            ),
             "that is where proxy and gold cross": next((s for s, p, x in zip(steps, proxy, gold) if p > x), None),
         },
     )
@@ -1148,8 +1142,7 @@ def _(q):
     )
 
 
-# ----------------------------------------------------------------------------------------------------------------
-# diagnose
+# ------------------------------------------------------------------------------------------------------------- diagnose
 
 DIAGNOSE = Question("diagnose", lab=LAB, points=0.5)
 DIAGNOSE_TEXT = "§ 13 A collapse, from its logs"
@@ -1166,14 +1159,14 @@ def oracle_diagnose(history, alarms, window, mean=trailing_mean, full=True, coun
         ]
         if at:
             off[name] = at[0]
-    order = sorted(off, key=off.get)
+    order = sorted(off, key=lambda name: off[name])
     return order if count is None else order[:count]
 
 
 def logged(q, n=30, noise=0.01):
     """A run in trouble: the entropy falls first, the groups tie next, then the reward falls; the length stays. One
-    early row has most
-    groups tied by chance."""
+    early row has most groups tied by chance.
+    """
     starts = {"entropy": 10, "tied": 15, "reward": 22}
     rows = []
     for k in range(n):
@@ -1206,8 +1199,8 @@ def _(q):
         right,
         reread=DIAGNOSE_TEXT,
         mistakes={
-            "single rows were looked at: one bad batch is no alarm. Take the mean of the last `window` rows": oracle_diagnose(
-                history, ALARMS, 1
+            "single rows were looked at: one bad batch is no alarm. Take the mean of the last `window` rows": (
+                oracle_diagnose(history, ALARMS, 1)
             ),
             "all alarms that went off, but in the order of `alarms`: the one that went off first comes first": last,
             "the last to go off comes first: the order is the wrong way round": right[::-1],
@@ -1279,8 +1272,7 @@ def _(q):
     )
 
 
-# ----------------------------------------------------------------------------------------------- the policy and the
-# words
+# --------------------------------------------------------------------------------------------- the policy and the words
 
 
 def score_policy(folder, seed, public):
@@ -1322,10 +1314,13 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Why the proxy climbs while the gold utility falls",
-    rubric="""0.5: says that the reward model is a guess that was fitted to pairs of the reference model's answers, that the policy moves to answers where the guess is too
-high (Goodhart), with the student's own numbers from § 12 (turning step or KL, proxy and gold before and after), names from the samples or features WHAT the policy does
-there (courtesies, length, …), AND says what the KL penalty has to do with it: it keeps the policy where the reward model has seen answers; stopping early does the same.
-0.25: the mechanism without numbers, or numbers without the mechanism.  0: "overfitting" alone, or "the model got worse".""",
+    rubric="""0.5: says that the reward model is a guess that was fitted to pairs of the reference model's answers, that
+the policy moves to answers where the guess is too high (Goodhart), with the student's own numbers from § 12 (turning
+step or KL, proxy and gold before and after), names from the samples or features WHAT the policy does there (courtesies,
+length, …), AND says what the KL penalty has to do with it: it keeps the policy where the reward model has seen answers;
+stopping early does the same.
+0.25: the mechanism without numbers, or numbers without the mechanism.  0: "overfitting" alone, or "the model got
+worse".""",
 )
 
 WRITTEN_2 = WrittenQuestion(
@@ -1333,8 +1328,9 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="The collapse, its cause and its cure",
-    rubric="""0.5: names the order of the alarms in the student's own collapse run of § 13, the choice that set them off (no KL penalty, division by the group's standard deviation,
-learning rate, several passes over a batch) with the evidence from the logs, and what the cure changed in the numbers. A cure of one's own that did not work, honestly
+    rubric="""0.5: names the order of the alarms in the student's own collapse run of § 13, the choice that set them off
+(no KL penalty, division by the group's standard deviation, learning rate, several passes over a batch) with the
+evidence from the logs, and what the cure changed in the numbers. A cure of one's own that did not work, honestly
 reported, earns full marks with a reason.
 0.25: cause or cure without numbers.  0: neither.""",
 )

@@ -30,8 +30,7 @@ def wide(*values):
     return [v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for v in values]
 
 
-# ------------------------------------------------------------------------------------------------------- the best
-# policy
+# ------------------------------------------------------------------------------------------------------ the best policy
 
 OPTIMAL = Question("optimal_policy", lab=LAB, points=0.5)
 OPTIMAL_TEXT = "§ 2 The best policy"
@@ -74,10 +73,10 @@ def _(q):
             "π_ref was divided by β, too": torch.log_softmax((logprobs + rewards) / 0.5, -1),
             "the sum runs over all rows: each row is one prompt": (free - free.flatten().logsumexp(0)).float(),
             "the sum runs down the columns: the answers to one prompt stand in a row": (
-                free - free.logsumexp(0)
-            ).float(),
-            "probabilities and not log-probabilities were tilted": torch.log_softmax(
-                logprobs.exp() + rewards / 0.5, -1
+                (free - free.logsumexp(0)).float()
+            ),
+            "probabilities and not log-probabilities were tilted": (
+                torch.log_softmax(logprobs.exp() + rewards / 0.5, -1)
             ),
         },
     )
@@ -163,8 +162,7 @@ def _(q):
     )
 
 
-# ---------------------------------------------------------------------------------------------------- the implicit
-# reward
+# -------------------------------------------------------------------------------------------------- the implicit reward
 
 REWARD = Question("implicit_reward", lab=LAB, points=0.5)
 REWARD_TEXT = "§ 2 The best policy"
@@ -255,8 +253,7 @@ def _(q):
     )
 
 
-# ---------------------------------------------------------------------------------------------------- log p of an
-# answer
+# --------------------------------------------------------------------------------------------------- log p of an answer
 
 LOGPROBS = Question("answer_logprobs", lab=LAB, points=1)
 LOGPROBS_TEXT = "§ 3 How likely is an answer?"
@@ -308,9 +305,9 @@ def _(q):
         tol=1e-4,
         reread=LOGPROBS_TEXT,
         mistakes={
-            "the shift is missing: the logits at t speak of the token at t + 1": summed(
-                logits, labels, offset=0
-            ).float(),
+            "the shift is missing: the logits at t speak of the token at t + 1": (
+                summed(logits, labels, offset=0).float()
+            ),
             "the shift goes the wrong way": summed(logits, labels, offset=-1).float(),
             "the mean over the answer's tokens was taken: DPO needs the sum": per_token,
             "the mask is missing: prompt and padding were added up, too": everywhere.sum(1),
@@ -419,8 +416,7 @@ def _(q):
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- the
-# pairs
+# ------------------------------------------------------------------------------------------------------------ the pairs
 
 
 def four(q, B=5, scale=3.0, low=-30.0):
@@ -445,8 +441,7 @@ def gradients(loss, pair, *others):
     return torch.autograd.grad(loss(leaves, *others), leaves[:2])
 
 
-# --------------------------------------------------------------------------------------------------------------- DPO
-# loss
+# ------------------------------------------------------------------------------------------------------------- DPO loss
 
 DPO = Question("dpo_loss", lab=LAB, points=1.5)
 DPO_TEXT = "§ 4 The loss"
@@ -468,11 +463,9 @@ def _(q):
         tol=1e-5,
         reread=DPO_TEXT,
         mistakes={
-            "the reference model is missing: this is β (log π(chosen) − log π(rejected))": nll(
-                0.4 * (chosen - rejected)
-            )
-            .mean()
-            .float(),
+            "the reference model is missing: this is β (log π(chosen) − log π(rejected))": (
+                nll(0.4 * (chosen - rejected)).mean().float()
+            ),
             "chosen and rejected changed places": nll(-m).mean().float(),
             "β is missing": nll(m / 0.4).mean().float(),
             "the log-ratios were divided by β": nll(m / 0.16).mean().float(),
@@ -481,12 +474,12 @@ def _(q):
             "this is −σ(m): the logarithm is missing": -torch.sigmoid(m).mean().float(),
             "this is 1 − σ(m): DPO takes −log σ(m)": (1 - torch.sigmoid(m)).mean().float(),
             "the log-ratios were added, not subtracted": nll(0.4 * ((chosen - a) + (rejected - b))).mean().float(),
-            "the references were swapped, or added and not taken off": nll(0.4 * ((chosen - b) - (rejected - a)))
-            .mean()
-            .float(),
-            "the mean of the margins was taken before the log σ: first the loss of each pair, then the mean": nll(
-                m.mean()
-            ).float(),
+            "the references were swapped, or added and not taken off": (
+                nll(0.4 * ((chosen - b) - (rejected - a))).mean().float()
+            ),
+            "the mean of the margins was taken before the log σ: first the loss of each pair, then the mean": (
+                nll(m.mean()).float()
+            ),
             "this is the hinge max(0, 1 − m), not −log σ(m)": (1 - m).clamp(min=0).mean().float(),
             "only the chosen answer counts here: the loss needs the difference": nll(0.4 * (chosen - a)).mean().float(),
             "the mean is missing: one number for the batch": nll(m).float(),
@@ -589,8 +582,7 @@ def _(q):
         )
 
 
-# -------------------------------------------------------------------------------------------------------------------
-# cDPO
+# ----------------------------------------------------------------------------------------------------------------- cDPO
 
 CDPO = Question("cdpo_loss", lab=LAB, points=1)
 CDPO_TEXT = "§ 8 Some labels are wrong"
@@ -615,35 +607,28 @@ def _(q):
         reread=CDPO_TEXT,
         mistakes={
             "the smoothing is missing: this is DPO": plain.mean().float(),
-            "the weights changed places: ε is the share of the wrong labels": (0.2 * plain + 0.8 * flipped)
-            .mean()
-            .float(),
+            "the weights changed places: ε is the share of the wrong labels": (
+                (0.2 * plain + 0.8 * flipped).mean().float()
+            ),
             "ε is added without 1 − ε for the label as it is": (plain + 0.2 * flipped).mean().float(),
             'the second term was taken off: that, divided by 1 − 2ε, is "robust" DPO, another loss': (
-                0.8 * plain - 0.2 * flipped
-            )
-            .mean()
-            .float(),
+                (0.8 * plain - 0.2 * flipped).mean().float()
+            ),
             'this is "robust" DPO, the unbiased cousin: cDPO adds the second term and divides by nothing': (
-                (0.8 * plain - 0.2 * flipped) / 0.6
-            )
-            .mean()
-            .float(),
+                ((0.8 * plain - 0.2 * flipped) / 0.6).mean().float()
+            ),
             "the first term is only scaled, and the second one is missing": (0.8 * plain).mean().float(),
-            "the margin was scaled by 1 − ε: each label is right or wrong, so two losses are mixed": nll(0.8 * m)
-            .mean()
-            .float(),
+            "the margin was scaled by 1 − ε: each label is right or wrong, so two losses are mixed": (
+                nll(0.8 * m).mean().float()
+            ),
             "the margin was scaled by 1 − 2ε: two losses are mixed, not two margins": nll(0.6 * m).mean().float(),
-            "σ(m) was smoothed, not the label": -(0.8 * torch.sigmoid(m) + 0.2 * torch.sigmoid(-m))
-            .log()
-            .mean()
-            .float(),
+            "σ(m) was smoothed, not the label": (
+                -(0.8 * torch.sigmoid(m) + 0.2 * torch.sigmoid(-m)).log().mean().float()
+            ),
             "the sum over the pairs was taken: take their mean": (0.8 * plain + 0.2 * flipped).sum().float(),
             "ε is shared among two answers, ε/2 each, as in classification: here ε is the share of flipped labels": (
-                0.9 * plain + 0.1 * flipped
-            )
-            .mean()
-            .float(),
+                (0.9 * plain + 0.1 * flipped).mean().float()
+            ),
             "the reference model is missing": (nll(0.4 * (pair[0] - pair[1])) + 0.2 * 0.4 * (pair[0] - pair[1])).mean(),
         },
     )
@@ -662,8 +647,9 @@ def _(q):
             reread=CDPO_TEXT,
             hint="Both terms must stay in the graph, and both must carry their sign.",
             mistakes={
-                "this is the gradient of the first term alone: the second one has none": 0.9
-                * gradients(dpo_mean, pair, 0.4)[name == "rejected"],
+                "this is the gradient of the first term alone: the second one has none": (
+                    0.9 * gradients(dpo_mean, pair, 0.4)[name == "rejected"]
+                ),
                 "this is the gradient of DPO": gradients(dpo_mean, pair, 0.4)[name == "rejected"],
             },
         )
@@ -747,8 +733,7 @@ def _(q):
     )
 
 
-# --------------------------------------------------------------------------------------------------------------------
-# IPO
+# ------------------------------------------------------------------------------------------------------------------ IPO
 
 IPO = Question("ipo_loss", lab=LAB, points=1)
 IPO_TEXT = "§ 9 A target in place of a slope"
@@ -789,15 +774,15 @@ def _(q):
         tol=1e-4,
         reread=IPO_TEXT,
         mistakes={
-            "the log-ratios are sums: divide each by its answer's number of tokens": mean(
-                ((chosen - a) - (rejected - b) - target) ** 2
+            "the log-ratios are sums: divide each by its answer's number of tokens": (
+                mean(((chosen - a) - (rejected - b) - target) ** 2)
             ),
-            "both were divided by the chosen answer's length: each has its own": mean(
-                (((chosen - a) - (rejected - b)) / n - target) ** 2
+            "both were divided by the chosen answer's length: each has its own": (
+                mean((((chosen - a) - (rejected - b)) / n - target) ** 2)
             ),
             "the lengths changed places": mean(((chosen - a) / m - (rejected - b) / n - target) ** 2),
-            "both were divided by the mean length of the batch": mean(
-                (((chosen - a) - (rejected - b)) / torch.cat(tokens).double().mean() - target) ** 2
+            "both were divided by the mean length of the batch": (
+                mean((((chosen - a) - (rejected - b)) / torch.cat(tokens).double().mean() - target) ** 2)
             ),
             "all log-ratios of the batch were divided by all tokens of the batch: a mean over tokens is taken answer "
             "by answer": (((chosen - a).sum() / n.sum() - (rejected - b).sum() / m.sum() - target) ** 2).float(),
@@ -809,8 +794,8 @@ def _(q):
             "chosen and rejected changed places": mean((-h - target) ** 2),
             "the reference model is missing": mean((chosen / n - rejected / m - target) ** 2),
             "the square is missing: this is |h − 1/(2β)|": mean((h - target).abs()),
-            "a pair above the target is not punished here: the square has two sides": mean(
-                (target - h).clamp(min=0) ** 2
+            "a pair above the target is not punished here: the square has two sides": (
+                mean((target - h).clamp(min=0) ** 2)
             ),
             "the sum over the pairs was taken: take their mean": ((h - target) ** 2).sum().float(),
             "the mean was squared: first the square of each pair, then the mean": ((h.mean() - target) ** 2).float(),
@@ -905,8 +890,7 @@ def _(q):
     )
 
 
-# --------------------------------------------------------------------------------------------------------------------
-# KTO
+# ------------------------------------------------------------------------------------------------------------------ KTO
 
 KTO = Question("kto_loss", lab=LAB, points=1.5)
 KTO_TEXT = "§ 10 Thumbs"
@@ -962,11 +946,11 @@ def _(q):
             "the 1 is missing, so the sign is wrong: 1 − σ": mean(-s(sign * gain)),
             "the sum over the answers was taken: take their mean": (1 - s(sign * gain)).sum().float(),
             "the means of both thumbs were taken apart and added: one mean over all answers": (
-                (1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean()
-            ).float(),
+                ((1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean()).float()
+            ),
             "the means of both thumbs were averaged: one mean over all answers": (
-                0.5 * ((1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean())
-            ).float(),
+                (0.5 * ((1 - s(gain))[up].mean() + (1 - s(-gain))[~up].mean())).float()
+            ),
         },
     )
 
@@ -1024,8 +1008,8 @@ def _(q):
             "the weights changed places": kto_mean(values, up, kl, 0.5, 0.5, 2.0).float(),
             "the weights were ignored": kto_mean(values, up, kl, 0.5).float(),
             "the weights were normalised away: divide by the number of answers": (
-                kto_mean(values, up, kl, 0.5, 2.0, 0.5) * 6 / (2.0 * int(up.sum()) + 0.5 * int((~up).sum()))
-            ).float(),
+                (kto_mean(values, up, kl, 0.5, 2.0, 0.5) * 6 / (2.0 * int(up.sum()) + 0.5 * int((~up).sum()))).float()
+            ),
         },
     )
 
@@ -1079,8 +1063,7 @@ def _(q):
     q.close("the loss in float64", got, kto_mean(values, up, 0.7, 0.2), tol=1e-9, reread=KTO_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------ the policy and the
-# words
+# --------------------------------------------------------------------------------------------- the policy and the words
 
 
 def score_policy(folder, seed, public):
@@ -1128,9 +1111,12 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What DPO does to the chosen answers",
-    rubric="""0.5: says from the student's own run what happened to the log-probability of the chosen and of the rejected answers (numbers with their unit), AND why the loss allows it: only the
-difference of the two log-ratios counts, so both may fall as long as the rejected one falls faster (the two share most of their tokens), and the mass goes to answers that are in no pair.
-0.25: only one of the two.  0: claims that DPO makes the chosen answers likelier, against the student's own run, or no number.""",
+    rubric="""0.5: says from the student's own run what happened to the log-probability of the chosen and of the
+rejected answers (numbers with their unit), AND why the loss allows it: only the difference of the two log-ratios
+counts, so both may fall as long as the rejected one falls faster (the two share most of their tokens), and the mass
+goes to answers that are in no pair.
+0.25: only one of the two.  0: claims that DPO makes the chosen answers likelier, against the student's own run, or
+no number.""",
 )
 
 WRITTEN_2 = WrittenQuestion(
@@ -1138,7 +1124,9 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Which method for which data and budget",
-    rubric="""0.5: chooses a method for each of two situations of the question, with a reason that fits the student's own figures at EQUAL KL or at equal compute (utility, nats, minutes or TFLOP), and
-names one thing that the comparison leaves open, for instance that one seed is no interval, that the pairs come from another model's answers, or that best-of-n pays at every question.
+    rubric="""0.5: chooses a method for each of two situations of the question, with a reason that fits the student's
+own figures at EQUAL KL or at equal compute (utility, nats, minutes or TFLOP), and names one thing that the comparison
+leaves open, for instance that one seed is no interval, that the pairs come from another model's answers, or that
+best-of-n pays at every question.
 0.25: a choice without a figure, or figures at unequal KL compared as if they were equal.  0: no reason.""",
 )

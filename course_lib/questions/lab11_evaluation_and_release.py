@@ -33,7 +33,7 @@ BOOT_TEXT = "§ 2 How sure is a share?"
 
 
 def rounds_of(values, clusters, draws, *, once=False, of_means=False, over=None):
-    """Round by round: lay the drawn clusters' values on one heap and take its mean. The keywords make the usual slips."""
+    """Round by round: the drawn clusters' values on one heap, and its mean. The keywords make the usual slips."""
     members = {}
     for value, cluster in zip(plain(values), plain(clusters)):
         members.setdefault(cluster, []).append(value)
@@ -85,15 +85,15 @@ def _(q):
         tol=1e-5,
         reread=BOOT_TEXT,
         mistakes={
-            "the clusters' means were averaged: a large cluster brings more rows": interval(
-                rounds_of(values, clusters, draws, of_means=True)
+            "the clusters' means were averaged: a large cluster brings more rows": (
+                interval(rounds_of(values, clusters, draws, of_means=True))
             ),
-            "a cluster that was drawn twice counts once here: with replacement it comes twice": interval(
-                rounds_of(values, clusters, draws, once=True)
+            "a cluster that was drawn twice counts once here: with replacement it comes twice": (
+                interval(rounds_of(values, clusters, draws, once=True))
             ),
             "the draws were taken for numbers of rows: they are numbers of clusters": interval(as_rows),
-            "the sum was divided by the size of the exam: divide by the rows that were drawn": interval(
-                rounds_of(values, clusters, draws, over=len(values))
+            "the sum was divided by the size of the exam: divide by the rows that were drawn": (
+                interval(rounds_of(values, clusters, draws, over=len(values)))
             ),
             "that is a 90 % interval: 2.5 % lie outside on each side": interval(made, 0.9),
             "that is a 97.5 % interval: 2.5 % lie outside on each side": interval(made, 0.975),
@@ -239,14 +239,14 @@ def _(q):
             "that is the χ² approximation with a continuity correction: the exact test is asked for": chi(x, y, 1),
             "the mid-p form: the outcome itself counts whole": 2 * tail(y, x + y) - exactly,
             "the outcome itself must count, too: at most k, not fewer than k": 2 * tail(y - 1, x + y),
-            "rows that both got right or both got wrong were counted: they say nothing about who is better": two_sided(
-                y, n - y
+            "rows that both got right or both got wrong were counted: they say nothing about who is better": (
+                two_sided(y, n - y)
             ),
-            "this counts the rows on which both agree against those on which they do not": two_sided(
-                x + y, both + neither
+            "this counts the rows on which both agree against those on which they do not": (
+                two_sided(x + y, both + neither)
             ),
-            "numbers right were compared as if each row were a throw: count the rows that one alone got right": two_sided(
-                both + x, both + y
+            "numbers right were compared as if each row were a throw: count the rows that one alone got right": (
+                two_sided(both + x, both + y)
             ),
             "1 − p came back": 1 - two_sided(x, y),
         },
@@ -342,9 +342,8 @@ def rate(a_first, b_first, tie=0.5, turn=True):
     scores = [(x + y) / 2 for x, y in zip(points_of_a(a_first, True, tie), points_of_a(b_first, not turn, tie))]
     n, counts = len(scores), {s: scores.count(s) for s in scores}
     mean = math.fsum(s * c for s, c in counts.items()) / n
-    return mean, math.sqrt(
-        math.fsum(c * (s - mean) ** 2 for s, c in counts.items()) / (n - 1) / n
-    ) if n > 1 else math.nan
+    squares = math.fsum(c * (s - mean) ** 2 for s, c in counts.items())
+    return mean, math.sqrt(squares / (n - 1) / n) if n > 1 else math.nan
 
 
 def error_of(scores, ddof=1, root=True):
@@ -380,8 +379,8 @@ def _(q):
         tol=1e-6,
         reread=WINS_TEXT,
         mistakes={
-            'where B\'s answer stood first, A wins with "second": the verdicts name places, not models': rate(
-                a_first, b_first, turn=False
+            'where B\'s answer stood first, A wins with "second": the verdicts name places, not models': (
+                rate(a_first, b_first, turn=False)
             ),
             "only the first order was used": (sum(one) / len(one), error_of(one)),
             "only the second order was used": (sum(two) / len(two), error_of(two)),
@@ -534,19 +533,19 @@ def _(q):
         reread=HOLM_TEXT,
         mistakes={
             "all times m: that is Bonferroni; Holm's factor falls by one with each rank": [min(1.0, m * x) for x in p],
-            "the running maximum is missing: a larger p must not become the smaller one": step(
-                p, lambda k: m - k, running=False
+            "the running maximum is missing: a larger p must not become the smaller one": (
+                step(p, lambda k: m - k, running=False)
             ),
             "the factor of the smallest is m − 1: it is m, the largest has 1": step(p, lambda k: m - k - 1),
             "the factor of the smallest is m + 1: it is m, the largest has 1": step(p, lambda k: m - k + 1),
             "the factors rise with the rank: the smallest p gets the largest factor": step(p, lambda k: k + 1),
             "not cut off at 1": step(p, lambda k: m - k, clip=False),
             "they came back sorted: each belongs in its place": sorted(adjusted(p)),
-            "that is Benjamini and Hochberg: it bounds the share of false findings, not the chance of any": from_the_top(
-                p, lambda k: m / (k + 1)
+            "that is Benjamini and Hochberg: it bounds the share of false findings, not the chance of any": (
+                from_the_top(p, lambda k: m / (k + 1))
             ),
-            "that is Hochberg's step-up: begin at the smallest, with a running maximum": from_the_top(
-                p, lambda k: m - k
+            "that is Hochberg's step-up: begin at the smallest, with a running maximum": (
+                from_the_top(p, lambda k: m - k)
             ),
             "that is Šidák's correction": [1 - (1 - x) ** m for x in p],
             "they were divided by the factor: the p-value grows, or the level falls": [x / m for x in p],
@@ -657,9 +656,9 @@ def _(q):
     tests, training = some_rows(q)
     loose = lambda rows: [[" ".join(sorted(row[k : k + 4])) for k in range(len(row) - 3)] for row in rows]
     known = {run for runs in loose(training) for run in runs}
+    near = lambda runs, place: any(run in known for run in runs[max(0, place - 3) : place + 1])
     bagged = [
-        sum(any(run in known for run in runs[max(0, place - 3) : place + 1]) for place in range(len(test))) / len(test)
-        for test, runs in zip(tests, loose(tests))
+        sum(near(runs, place) for place in range(len(test))) / len(test) for test, runs in zip(tests, loose(tests))
     ]
     q.close(
         "the shares",
@@ -668,18 +667,18 @@ def _(q):
         tol=1e-6,
         reread=SEEN_TEXT,
         mistakes={
-            "that is the share of the runs: count the words that lie in one": shares(
-                tests, training, 4, share_of="runs"
+            "that is the share of the runs: count the words that lie in one": (
+                shares(tests, training, 4, share_of="runs")
             ),
-            "only the first word of each run was counted: all n of its words lie in it": shares(
-                tests, training, 4, share_of="starts"
+            "only the first word of each run was counted: all n of its words lie in it": (
+                shares(tests, training, 4, share_of="starts")
             ),
             "words in two runs were counted twice": shares(tests, training, 4, share_of="sum"),
             "words in two runs were counted twice, and the share cut off at 1": [
                 min(1.0, s) for s in shares(tests, training, 4, share_of="sum")
             ],
-            "whether there is any such run: the share of the words is asked for": shares(
-                tests, training, 4, share_of="any"
+            "whether there is any such run: the share of the words is asked for": (
+                shares(tests, training, 4, share_of="any")
             ),
             "runs of n − 1 words": shares(tests, training, 3),
             "runs of n + 1 words": shares(tests, training, 5),
@@ -833,8 +832,8 @@ def _(q):
             ),
             "all slices weigh the same here": restated(right, slices, even),
             "the weights were not divided by their sum: they may be counts": restated(right, slices, mix, normal=False),
-            "the weights were multiplied by the number of rows in the exam: the mix replaces it": restated(
-                right, slices, mix, own=True
+            "the weights were multiplied by the number of rows in the exam: the mix replaces it": (
+                restated(right, slices, mix, own=True)
             ),
             "the weights were turned round": restated(right, slices, backwards),
             "the weights must be squared in the variance": (want[0], restated(right, slices, mix, power=1)[1]),
@@ -916,8 +915,8 @@ def _(q):
         reread=MIXED_TEXT,
         hint='Leaving it out would report on another mix: float("nan"), twice.',
         mistakes={
-            "the slice was left out silently: the score would be that of another mix": restated(
-                right, slices, {"typo": 1.0}
+            "the slice was left out silently: the score would be that of another mix": (
+                restated(right, slices, {"typo": 1.0})
             ),
             "what was not examined was counted as wrong": tuple(v / 2 for v in restated(right, slices, {"typo": 1.0})),
             "what was not examined was counted as right": (
@@ -954,8 +953,7 @@ def _(q):
     )
 
 
-# ------------------------------------------------------------------------------------------------------- the training
-# mix
+# ----------------------------------------------------------------------------------------------------- the training mix
 
 MIX = Question("release_mix", lab=LAB, points=0.5)
 MIX_TEXT = "§ 8 Your release"
@@ -991,16 +989,16 @@ def bought(q, budget, prices, least=0.9):
     )
     q.true("a number of rows is not negative", all(n >= 0 for n in numbers), reread=MIX_TEXT)
     spent = sum(n * prices[name] for name, n in rows.items())
-    in_tokens = sum(numbers)
+    mistake = None
+    if 0.5 * budget < sum(numbers) <= budget:
+        mistake = "these are tokens: divide each by the price of a row"
+    elif spent > 3 * budget:
+        mistake = "all the budget was given to each ingredient: the shares add up to 1"
     q.true(
         f"{spent:,.0f} tokens for a budget of {budget:,}",
         spent <= budget,
         reread=MIX_TEXT,
-        mistake="these are tokens: divide each by the price of a row"
-        if 0.5 * budget < in_tokens <= budget
-        else "all the budget was given to each ingredient: the shares add up to 1"
-        if spent > 3 * budget
-        else None,
+        mistake=mistake,
         hint="Round down, and see that the shares of the tokens add up to 1 at most.",
     )
     q.true(
@@ -1049,8 +1047,7 @@ def _(q):
     )
 
 
-# ------------------------------------------------------------------------------------------------------------ model
-# card
+# ----------------------------------------------------------------------------------------------------------- model card
 
 CARD = Question("model_card", lab=LAB, points=0.5, timeout=30)  # an answer may import huggingface_hub
 CARD_TEXT = "§ 9 The model card"
@@ -1139,10 +1136,11 @@ def flat(index):
                         ]
                     )
     except (KeyError, TypeError, AttributeError) as error:
+        message = "the model-index has another shape than the Hub's"
+        if isinstance(error, KeyError):
+            message = f"the model-index has another shape than the Hub's (it lacks {error})"
         raise CaseFailed(
-            f"the model-index has another shape than the Hub's (it lacks {error})"
-            if isinstance(error, KeyError)
-            else "the model-index has another shape than the Hub's",
+            message,
             reread=CARD_TEXT,
             hint="[{name, results: [{task: {type}, dataset: {name, type}, metrics: [{type, value}]}]}]",
         ) from None
@@ -1188,12 +1186,12 @@ def look(q, name, metadata, results, sections):
         tol=1e-9,
         reread=CARD_TEXT,
         mistakes={
-            "the values are in per cent: they came in as shares": wanted(
-                name, [{**r, "value": 100 * r["value"]} for r in results]
+            "the values are in per cent: they came in as shares": (
+                wanted(name, [{**r, "value": 100 * r["value"]} for r in results])
             ),
             "the values were rounded": wanted(name, [{**r, "value": round(r["value"], 2)} for r in results]),
-            "metric and dataset changed places": wanted(
-                name, [{**r, "metric": r["dataset"], "dataset": r["metric"]} for r in results]
+            "metric and dataset changed places": (
+                wanted(name, [{**r, "metric": r["dataset"], "dataset": r["metric"]} for r in results])
             ),
         },
     )
@@ -1255,8 +1253,7 @@ def _(q):
     q.same("the second card", q.call("model_card", "r", METADATA, RESULTS, SECTIONS), text, reread=CARD_TEXT)
 
 
-# ------------------------------------------------------------------------------------------------ the release and the
-# words
+# -------------------------------------------------------------------------------------------- the release and the words
 
 
 def score_release(folder, seed, public):
@@ -1289,12 +1286,16 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Which model, and how sure",
-    rubric="""0.5: says which of the models the village should get and why, with the student's own figures AND their intervals or p-values from a comparison on the same rows, names at least one figure that
-would mislead (the instruction exam, a score that is not weighted by what people ask, a judge that saw one order, a model that had seen the rows), and one thing that no number of this lab covers.
-Example: "The safe one. On the instruction exam it is 2 points under the helpful-only one (McNemar p = 0.01), but that exam cannot see that the other explains every harmful request (0 of 160 refused). Weighted by what
-people ask both get about 60 %, not 94 %, because neither reads lower case. What no number here covers: whether anybody asks in a way that we did not think of."
-0.25: a choice with figures, but without their uncertainty, or without a figure that misleads. Example: "The safe one, it has 94 % and refuses 160 of 160."
-0: no figure of the student's own. Example: "The safe one, because safety is important." """,
+    rubric="""0.5: says which of the models the village should get and why, with the student's own figures AND their
+intervals or p-values from a comparison on the same rows, names at least one figure that would mislead (the instruction
+exam, a score that is not weighted by what people ask, a judge that saw one order, a model that had seen the rows), and
+one thing that no number of this lab covers. Example: "The safe one. On the instruction exam it is 2 points under the
+helpful-only one (McNemar p = 0.01), but that exam cannot see that the other explains every harmful request (0 of 160
+refused). Weighted by what people ask both get about 60 %, not 94 %, because neither reads lower case. What no number
+here covers: whether anybody asks in a way that we did not think of."
+0.25: a choice with figures, but without their uncertainty, or without a figure that misleads. Example: "The safe one,
+it has 94 % and refuses 160 of 160."
+0: no figure of the student's own. Example: "The safe one, because safety is important.\"""",
 )
 
 WRITTEN_2 = WrittenQuestion(
@@ -1302,10 +1303,15 @@ WRITTEN_2 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="What the record cannot answer",
-    rubric="""0.5: answers all three open questions of the questionnaire for the student's own model: (a) which data of the organisation may be tuned on and which may not, with a reason (consent, purpose, secrecy, whether it can
-be taken out again) that tells at least two sources apart; (b) who may use it for what, and for what it is not meant, fitting the measured slices; (c) an event, with a number, at which the model is taken back, and who decides.
-Example: "(a) The chronicle and the notice board, which are public; the thumbs only of those who agreed, because weights cannot forget one person; no letters, no notes of the doctor. (b) Residents asking about
-residents, not for anything that has changed since 2024 (0 of 60 right). (c) If in any week more than 1 of 100 reviewed harmful requests is answered, the mayor's office goes back to the model before."
-0.25: two of the three, or all three without a reason or a number. Example: "Public data only. For everybody. If there are complaints."
-0: one or none, or a text that would fit any model. Example: "We take data protection seriously." """,
+    rubric="""0.5: answers all three open questions of the questionnaire for the student's own model: (a) which data of
+the organisation may be tuned on and which may not, with a reason (consent, purpose, secrecy, whether it can be taken
+out again) that tells at least two sources apart; (b) who may use it for what, and for what it is not meant, fitting the
+measured slices; (c) an event, with a number, at which the model is taken back, and who decides. Example: "(a) The
+chronicle and the notice board, which are public; the thumbs only of those who agreed, because weights cannot forget one
+person; no letters, no notes of the doctor. (b) Residents asking about residents, not for anything that has changed
+since 2024 (0 of 60 right). (c) If in any week more than 1 of 100 reviewed harmful requests is answered, the mayor's
+office goes back to the model before."
+0.25: two of the three, or all three without a reason or a number. Example: "Public data only. For everybody. If there
+are complaints."
+0: one or none, or a text that would fit any model. Example: "We take data protection seriously.\"""",
 )

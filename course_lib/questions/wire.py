@@ -16,22 +16,8 @@ MAX_NODES = 100_000
 MAX_DEPTH = 12
 MAX_TEXT = 1_000_000  # characters in one string
 
-DTYPES = {
-    str(d).removeprefix("torch."): d
-    for d in (
-        torch.float64,
-        torch.float32,
-        torch.float16,
-        torch.bfloat16,
-        torch.complex64,
-        torch.int64,
-        torch.int32,
-        torch.int16,
-        torch.int8,
-        torch.uint8,
-        torch.bool,
-    )
-}
+NAMES = "float64 float32 float16 bfloat16 complex64 int64 int32 int16 int8 uint8 bool".split()
+DTYPES = {name: getattr(torch, name) for name in NAMES}
 
 
 class NotPlain(Exception):
@@ -156,7 +142,7 @@ def encode(value):
 
 
 def check_safetensors(blob, max_tensors=4096):
-    """Reads only the header of safetensors bytes: {name: (dtype, shape)}. ValueError where sizes and header disagree."""
+    """The header of safetensors bytes, no more: {name: (dtype, shape)}. ValueError where the sizes disagree with it."""
     if len(blob) < 8:
         raise ValueError("truncated safetensors")
     size = int.from_bytes(blob[:8], "little")
