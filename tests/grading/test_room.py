@@ -1,0 +1,106 @@
+"""The room for hostile bytes: whatever kills the reader is a verdict on the bytes, and the next file is read all the
+same.
+"""
+
+import os
+import signal
+import time
+
+import pytest
+
+from course_lib.grading.reading import room
+
+QUICK = room.Limits(cpu=1, wall=20, memory=2**30)
+
+
+def read(item):
+    """What each item stands for happens to its reader."""
+    if item == "loops":
+        while True:
+            pass
+    if item == "sleeps":
+        time.sleep(60)
+    if item == "crashes":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if item == "eats":
+        return len(bytearray(2**40))
+    if item == "raises":
+        raise ValueError("a student's own words")
+    if item == "writes":
+        with open(os.devnull, "w") as file:  # no regular file: allowed
+            file.write("x")
+    return [item, os.getpid()]
+
+
+@pytest.mark.parametrize(
+    "item, words",
+    [
+        ("loops", "more than 1 s of computing"),
+        ("crashes", "it crashes what reads it (SIGSEGV)"),
+        ("eats", "more than 1 GiB of memory"),
+        ("raises", "it cannot be read (ValueError)"),
+    ],
+)
+def test_a_death_is_a_verdict_and_the_next_file_is_read(item, words):
+    (_, first), (_, death), (_, last) = room.each(read, ["a", item, "b"], QUICK)
+    assert first[0] == "a" and last[0] == "b"
+    assert isinstance(death, room.Unreadable) and words in str(death) and "own words" not in str(death)
+
+
+def test_the_clock_ends_it_too():
+    began = time.monotonic()
+    with pytest.raises(room.Unreadable, match="longer than 1 s"):
+        room.apart(read, "sleeps", limits=QUICK._replace(wall=1))
+    assert time.monotonic() - began < 10
+
+
+def test_one_child_reads_file_after_file():
+    answers = [answer for _, answer in room.each(read, list("abcde"))]
+    assert [a for a, _ in answers] == list("abcde") and len({pid for _, pid in answers}) == 1
+    assert room.apart(read, "x")[1] not in {pid for _, pid in answers} | {os.getpid()}
+
+
+def test_nothing_can_be_written_but_where_the_caller_says(tmp_path):
+    def write(path):
+        try:
+            with open(path, "wb", buffering=0) as file:
+                file.write(bytes(1000))
+            return "written"
+        except OSError as error:
+            return error.strerror
+
+    assert room.apart(write, tmp_path / "a") == "File too large"
+    assert room.apart(write, tmp_path / "b", limits=QUICK._replace(file=1000)) == "written"
+
+
+def test_who_ends_it_from_outside_is_no_verdict():
+    with pytest.raises(room.Interrupted, match="SIGKILL"):
+        room.apart(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_a_budget_inside():
+    def spend(handler):
+        try:
+            with room.budget(0.1):
+                while True:
+                    try:
+                        sum(range(1000))
+                    except handler:
+                        pass
+        except room.TooMuch:
+            return room.computed()
+
+    assert room.apart(spend, Exception) < 1
+
+
+def test_what_the_reader_imports_is_there_for_the_next_one():
+    name = "colorsys"
+
+    def loaded():
+        import sys
+
+        before = name in sys.modules
+        __import__(name)
+        return before
+
+    assert [room.apart(loaded), room.apart(loaded)] == [False, True]
