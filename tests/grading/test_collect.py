@@ -19,7 +19,7 @@ import pytest
 
 from course_lib.grading.intake import archives, collect
 from course_lib.grading.lms import export
-from course_lib.grading.records import roster, store
+from course_lib.grading.records import names, roster, store
 from course_lib.platform import safe_name
 
 LAB = "02_pretraining"
@@ -792,6 +792,7 @@ def test_a_roster_as_spreadsheets_write_it(tmp_path, encoding, separator):
             "match": "ann",
             "name": "Müller\n, Änne",
             "email": "",
+            "group": "",
             "ids": {"Matriculation Number": "0123"},
         }
     ]
@@ -805,7 +806,7 @@ def test_canvas_own_gradebook_is_a_roster(tmp_path):
     found, said, _ = lms(
         tmp_path,
         "submissions.zip",
-        {"doejane_12345_1_a.ipynb": book("jane"), "smithbob_5_2_10.00.ipynb": book("bob")},
+        {"doejane_12345_1_a.ipynb": book("jane"), "smithbob_12347_2_10.00.ipynb": book("bob")},
         text,
     )
     assert found == {"Doe_ Jane": ["jane"], "Smith_ Bob": ["bob"]}, said
@@ -830,7 +831,7 @@ def test_canvas_own_gradebook_is_a_roster(tmp_path):
     ],
 )
 def test_names(mine, theirs, same):
-    assert roster.same_name({"student": "", "name": mine}, theirs) is same
+    assert names.same(mine, theirs) is same and names.same(theirs, mine) is same
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):

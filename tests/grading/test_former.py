@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from course_lib import cli
+from course_lib.grading.records import former as former_specs
 from course_lib.grading.records import gradebook, store
 from course_lib.questions import core
 
@@ -64,5 +65,5 @@ def test_only_the_former_questions_of_the_same_lab_count(former):
 
 
 def test_the_former_questions_are_of_labs_that_exist():
-    assert set(store.SAME_QUESTIONS) <= set(core.labs())
-    assert not set(store.SAME_QUESTIONS.values()) & {store.spec_sha(lab) for lab in core.labs()}
+    assert set(former_specs.SAME_QUESTIONS) <= set(core.labs())
+    assert not set(former_specs.SAME_QUESTIONS.values()) & {store.spec_sha(lab) for lab in core.labs()}

@@ -1,4 +1,4 @@
-"""`course collect LAB FILES…`: what came by mail or from Canvas, Moodle or Gradescope into
+"""`course collect LAB FILES…`: what came by mail, from Canvas, Moodle, Gradescope, GitHub or nbgrader into
 submissions/LAB/STUDENT/SHA/. Every attempt is kept, nothing is executed.
 """
 
@@ -8,41 +8,19 @@ import contextlib
 import datetime
 import json
 import os
-import re
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from course_lib.grading.intake import downloads
+from course_lib.grading.intake import downloads, people
 from course_lib.grading.intake.archives import Rejected, contents
 from course_lib.grading.records import policy, roster, store
-from course_lib.platform import safe_name
 
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
-ORDER = {"collected": 0, "gradescope": 1, "given": 2}  # what is known better replaces what was guessed
-
-
-def student_of(about, manifest, students, lab):
-    """(student as in the roster or made from the name, notes). Raises roster.NotMatched."""
-    claimed = safe_name(manifest["student"]) if manifest.get("student") else None
-    if students:
-        # what a student can write himself, the name of the file and the manifest, counts only where no LMS tells who it
-        # was
-        hints = about["hints"] if about["lms"] else [*about["hints"], ("manifest", claimed)]
-        found, note = roster.find(students, hints)
-        notes = (
-            [note] if note else [f"the zip says it is {claimed}'s"] if claimed and claimed != found["student"] else []
-        )
-        return found["student"], notes
-    if about["lms"]:
-        return safe_name(about["alone"]), []
-    if claimed:
-        return claimed, ["the student is named by the zip's own manifest only"]
-    stem = re.sub(r"(\.ipynb|\.zip|\.txt|\s*\(\d+\))+$", "", about["hints"][0][1], flags=re.I)
-    stem = re.sub(rf"[_\- ]*{re.escape(lab)}[_\- ]*", "", stem) or stem
-    return safe_name(stem), []
+# how far a time is to be trusted: what is known better replaces what was guessed
+ORDER = {"collected": 0, "gradescope": 1, "nbgrader": 1, "git": 1, "given": 2}
 
 
 def keep(folder, files, meta, incoming):
@@ -64,9 +42,8 @@ def keep(folder, files, meta, incoming):
         for name, data in files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             synced(temporary / name, data)
-        synced(
-            temporary / "meta.json", json.dumps(meta, indent=1, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        )
+        text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
+        synced(temporary / "meta.json", text.encode("utf-8", "replace"))
         os.chmod(temporary, 0o755)
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and not (folder / "meta.json").exists():  # half of it, of an older version
@@ -99,12 +76,14 @@ def collect(
     """
     policy.known_lab(lab)
     students, counts = roster.beside(submitted, roster_path), collections.Counter(dict.fromkeys(OUTCOMES, 0))
-    named = lambda text: bool(students) and len(roster.by_text(students, text)) == 1  # noqa: E731
-    incoming, now, guessed, namesakes = Path(submitted, ".incoming"), time.time(), [], {}
+    incoming, now, guessed = Path(submitted, ".incoming"), time.time(), []
     clear(incoming)
-    found = list(downloads.hand_ins(paths, source, named))
+    found = list(downloads.hand_ins(paths, lab, source, lambda text: people.named_in(students, text)))
+    if not students:
+        people.name_by_folder(found, lab)
     for line in overview(found):
         say(line)
+    known = people.Known(students)
     for order, about in enumerate(bar(found, lab) if progress else found):
         for person in [about, *({**about, **other} for other in about["others"])]:
             shown = person["shown"] + (f" ({person['name'] or person['email']})" if about["others"] else "")
@@ -112,29 +91,21 @@ def collect(
                 if "rejected" in person:
                     raise Rejected(person["rejected"])
                 files, manifest, notes, settle = contents(person["entries"], lab, zips=1 if person["lms"] else 2)
-                student, more = student_of(person, manifest, students, lab)
-                if (
-                    not students
-                    and person["lms"] == "moodle"
-                    and namesakes.setdefault(student, person["ids"]) != person["ids"]
-                ):
-                    raise roster.NotMatched(
-                        f"two students are called {student}: collect with a roster that has the column moodle_id"
-                    )
-                meta = meta_of(person, manifest, notes + more, settle, now, received, order) | {"student": student}
+                handed = known.students_of(person, manifest, lab)
+                meta = meta_of(person, manifest, notes + handed.notes, settle, now, received, order)
                 if about["others"]:
                     meta["notes"].append(f"handed in by a group of {1 + len(about['others'])}")
                 sha = store.submission_sha(files)
-                new = keep(Path(submitted, lab, student, sha), files, meta, incoming)
+                new = False
+                for student, more in handed.metas():
+                    new |= keep(Path(submitted, lab, student, sha), files, meta | more, incoming)
                 counts["taken" if new else "already here"] += 1
                 if new and meta["received_from"] == "collected" and meta["late"] is None:
-                    guessed.append((student, meta["received"]))
-                late = ", late" if meta["late"] else ""
-                line = (
-                    f"{shown}: {student} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"])
-                    if new
-                    else f"{shown}: already here ({student}, {sha})"
-                )
+                    guessed.append((handed.first, meta["received"]))
+                line = f"{shown}: already here ({handed.first}, {sha})"
+                if new:
+                    late = ", late" if meta["late"] else ""
+                    line = f"{shown}: {handed.first} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"])
             except Rejected as why:
                 counts["rejected"] += 1
                 line = f"{shown}: REJECTED, {why}"
@@ -156,21 +127,22 @@ def collect(
 
 def meta_of(about, manifest, notes, settle, now, received, order):
     """meta.json of a hand-in. received_from says how far "received" is to be trusted: given by the instructor, the
-    LMS's own, or only the time of collecting.
+    LMS's own, or only the time of collecting. Of two of one time the one "collected" later counts.
     """
     if received is not None:
         when, told = received, "given"
+    elif about["received"]:
+        when, told = about["received"], about["lms"] if about["lms"] in ORDER else "git"
     else:
-        when, told = (about["received"], about["lms"]) if about["received"] else (now, "collected")
+        when, told = now, "collected"
     meta = {
         "source": about["source"],
-        "received": when + order * 1e-6,
+        "received": when,
         "received_from": told,
+        "collected": now + order * 1e-6,
         "late": about["late"] if told == "collected" else None,
         "notes": notes,
         "manifest": manifest,
-    }
-    meta |= {
         "ids": about["ids"],
         "name": about["name"],
         "email": about["email"],
@@ -180,10 +152,10 @@ def meta_of(about, manifest, notes, settle, now, received, order):
 
 
 def overview(found):
-    """One line for each LMS download that was recognised."""
+    """One line for each download that was recognised."""
     seen = collections.Counter((about["lms"], about["container"]) for about in found if about["lms"])
     return [
-        f"{container}: a download of {lms.capitalize()} with {n} hand-in{'s' if n > 1 else ''}"
+        f"{container}: {downloads.TITLES[lms]} with {n} hand-in{'s' if n > 1 else ''}"
         for (lms, container), n in seen.items()
     ]
 
@@ -213,14 +185,8 @@ def late_by_guess(lab, submitted, guessed):
 def bar(found, lab):
     from tqdm import tqdm
 
-    return tqdm(
-        found,
-        desc=f"collecting {lab}",
-        unit="file",
-        file=sys.stderr,
-        disable=None if len(found) > 20 else True,
-        leave=False,
-    )
+    quiet = None if len(found) > 20 else True
+    return tqdm(found, desc=f"collecting {lab}", unit="file", file=sys.stderr, disable=quiet, leave=False)
 
 
 def when_of(text, lab, submitted):
@@ -245,12 +211,12 @@ def main(argv=None):
     parser.add_argument(
         "files",
         nargs="+",
-        help="downloads of an LMS as they are or unpacked, zips of submit(), notebooks, folders of them",
+        help="downloads of an LMS as they are or unpacked, checkouts, zips of submit(), notebooks, folders of them",
     )
     parser.add_argument(
         "--roster",
-        help="CSV with the column student, and match, name, email, canvas_id, sis_id, moodle_id as you have them "
-        "(default: roster.csv beside submissions/)",
+        help="CSV with the column student, and match, name, email, group, github, canvas_id, sis_id, moodle_id as you "
+        "have them; or Canvas's gradebook, or Gradescope's roster (default: roster.csv beside submissions/)",
     )
     parser.add_argument(
         "--received", metavar="TIME", help="when they came in, 2026-11-20T18:00, where no LMS tells (default: now)"
@@ -270,15 +236,8 @@ def main(argv=None):
             problems.append(line)
         tqdm.write(line)  # above the progress bar
 
-    counts = collect(
-        arguments.lab,
-        arguments.files,
-        arguments.roster,
-        say=say,
-        received=received,
-        source=arguments.source,
-        progress=True,
-    )
+    options = {"say": say, "received": received, "source": arguments.source, "progress": True}
+    counts = collect(arguments.lab, arguments.files, arguments.roster, **options)
     table = Table(title=f"{arguments.lab}: {sum(counts.values())} files")
     for outcome in OUTCOMES:
         table.add_column(outcome, justify="right")

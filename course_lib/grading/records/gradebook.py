@@ -10,7 +10,7 @@ from course_lib.grading.records import roster as class_list
 
 # fmt: off
 ROW = ("student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty",
-    "final", "attempts", "reason")
+    "final", "attempts", "members", "reason")
 # fmt: on
 
 
@@ -20,9 +20,11 @@ def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
 
     {"student", "sha", "folder", "received" (epoch s), "status", "result" (with the marks of written answers, or None),
     "score", "max" (of what is scored), "pending" (points still to be read), "late_days", "penalty" (points taken off),
-    "final", "attempts", "reason" (which attempt counts and why, the late policy in words), "name", "email", "ids"
-    ({column: text} of the roster)} policy, roster: paths; None takes policy.yaml and roster.csv beside the folder
-    `submitted` where they exist. Raises StoreError where one of them cannot be read.
+    "final", "attempts", "members" (of the group that handed it in, else []), "reason" (which attempt counts and why,
+    the late policy in words), "name", "email", "ids" ({kind or column: text} of the roster)}
+
+    policy, roster: paths; None takes policy.yaml and roster.csv beside the folder `submitted` where they exist. Raises
+    StoreError where one of them cannot be read.
     """
     rules, students = late_policy.beside(submitted, policy), class_list.beside(submitted, roster)
     spec, given, by_student = store.spec_sha(lab), marks.read(lab, grades), attempts_of(lab, submitted)
@@ -63,7 +65,7 @@ def attempts_of(lab, submitted):
     found = {}
     for attempt in store.submissions(lab, submitted):
         found.setdefault(attempt[0], []).append(attempt)
-    return found
+    return {student: store.own(attempts) for student, attempts in found.items()}
 
 
 def attempts_to_grade(lab, submitted=store.SUBMISSIONS, policy=None):
@@ -115,6 +117,7 @@ def graded_attempt(lab, attempt, rules, spec, given, grades):
     else:
         status, why = "not graded", f"run course grade {lab}"
     penalty = None if score is None else round(score * (1 - kept), 4)
+    team = f"handed in by {meta['by']} for the group {meta['group']}" if meta.get("by") else ""
     return {
         "student": student,
         "sha": sha,
@@ -129,7 +132,8 @@ def graded_attempt(lab, attempt, rules, spec, given, grades):
         "penalty": penalty,
         "final": None if score is None else round(score - penalty, 4),
         "attempts": 1,
-        "reason": "; ".join(filter(None, (why, "" if words == "no deadline" else words))),
+        "members": meta.get("members", []),
+        "reason": "; ".join(filter(None, (why, "" if words == "no deadline" else words, team))),
     }
 
 
@@ -169,5 +173,6 @@ def not_handed_in(student, rule):
         "status": "not handed in",
         "late_days": 0,
         "attempts": 0,
+        "members": [],
         "reason": "nothing was handed in" + (f" (deadline {due:%Y-%m-%d %H:%M})" if due else ""),
     }

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import hmac
+import itertools
 import json
 import math
 import os
@@ -17,32 +18,12 @@ import time
 import uuid
 from pathlib import Path
 
+from course_lib.grading.records import former
 from course_lib.platform import PACKAGE, write_atomic
 
 SCHEMA = 1
 STATUSES = ("graded", "partial", "ungradable", "infra_error")
 SUBMISSIONS, GRADES = Path("submissions"), Path("grades")
-
-# {lab: the spec of before under which the same answer has the same points}: its results stand as if graded today. These
-# are of commit 1b170b5, before files were moved and formatted, which changed their bytes and no score. An entry goes
-# with the first change of that lab's questions, or of what all labs share in `spec_sha`, that can alter a grade: the
-# change that gets a line in CHANGELOG.md. To renew after another move: `store.spec_sha(lab)` in a checkout of before.
-# fmt: off
-SAME_QUESTIONS = {
-    "00_start_here": "11d253990ac948e2",
-    "01_data_and_tokenizer": "1dc58b9047b67c95",
-    "02_pretraining": "71f2275e99fc1054",
-    "03_supervised_fine_tuning": "7793a4a751d348c1",
-    "04_lora_and_qlora": "f884a4f992e33254",
-    "05_finetune_or_retrieve": "049d12fb248b6336",
-    "06_preferences_and_reward_model": "9d634e969b19fbdf",
-    "07_rlhf": "3965a74f3b42cb9c",
-    "08_direct_alignment": "60825a24f86b04fc",
-    "09_ai_feedback": "58312fef44482ec3",
-    "10_safety_refusals": "2a5ccc2a0e08f08c",
-    "11_evaluation_and_release": "b71f822d0bfc40c8",
-}
-# fmt: on
 
 
 class StoreError(Exception):
@@ -132,15 +113,28 @@ def read_meta(folder):
 
 
 def submissions(lab, root=SUBMISSIONS):
-    """[(student, sha, folder, meta)] of a lab, by student, the oldest first."""
+    """[(student, sha, folder, meta)] of a lab, by student, the oldest first; of one second, the one collected first."""
     folders = sorted(path.parent for path in Path(root, lab).glob("*/*/meta.json"))
     found = [(folder.parent.name, folder.name, folder, read_meta(folder)) for folder in folders]
-    return sorted(found, key=lambda s: (s[0], s[3].get("received", 0)))
+    return sorted(found, key=lambda s: (s[0], *age(s[3])))
+
+
+def age(meta):
+    """What submissions are sorted by: the second in which they came in, then when they were collected."""
+    received = meta.get("received") or 0
+    return math.floor(received), meta.get("collected") or 0, received
+
+
+def own(attempts):
+    """Of a student's attempts those that he or she handed in: one that came from a mate of the group ("by") counts only
+    where there are none.
+    """
+    return [a for a in attempts if not a[3].get("by")] or attempts
 
 
 def latest(lab, root=SUBMISSIONS):
     """The last submission of each student."""
-    return list({s[0]: s for s in submissions(lab, root)}.values())
+    return [own(list(attempts))[-1] for _, attempts in itertools.groupby(submissions(lab, root), lambda s: s[0])]
 
 
 def result_path(lab, student, sha, spec, grades=GRADES):
@@ -191,12 +185,12 @@ def result_of(lab, student, sha, spec, grades=GRADES):
 
 
 def standing(lab, student, sha, spec, grades=GRADES):
-    """The result that counts for a submission under a spec, or None. Today's spec takes over what stood under the one
-    of SAME_QUESTIONS.
+    """The result that counts for a submission under a spec, or None. Today's spec takes over what stood under the
+    one of before that scores the same.
     """
     result = result_of(lab, student, sha, spec, grades)
-    if result is None and lab in SAME_QUESTIONS and spec == spec_sha(lab):
-        return result_of(lab, student, sha, SAME_QUESTIONS[lab], grades)
+    if result is None and lab in former.SAME_QUESTIONS and spec == spec_sha(lab):
+        return result_of(lab, student, sha, former.SAME_QUESTIONS[lab], grades)
     return result
 
 

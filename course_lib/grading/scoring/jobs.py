@@ -19,11 +19,11 @@ def jobs_of(lab, grades, submitted, spec=None):
     """[(job, job path, out path)] of the attempts that count (policy.yaml) and have no valid result yet."""
     key, spec, jobs = store.secret(grades), spec or store.spec_sha(lab), []
     latest = store.latest(lab, submitted)
-    for student, sha, folder, _ in gradebook.attempts_to_grade(lab, submitted):
+    for student, sha, folder, meta in gradebook.attempts_to_grade(lab, submitted):
         done = store.standing(lab, student, sha, spec, grades)
         if done is not None and done["status"] != "infra_error":
             continue
-        others = [(s, str(f.absolute())) for s, other, f, _ in latest if s != student]
+        others = [(s, str(f.absolute())) for s, _, f, _ in latest if s not in (student, *meta.get("members", ()))]
         job = {
             "lab": lab,
             "student": student,

@@ -107,7 +107,8 @@ def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitt
                 "seed": store.seed_for(key, lab, sha),
                 "only": [only],
             }
-            job["others"] = [(s, str(f.absolute())) for s, _, f, _ in latest if s != student]
+            mates = (student, *store.read_meta(folder).get("members", ()))
+            job["others"] = [(s, str(f.absolute())) for s, _, f, _ in latest if s not in mates]
             name = f"{safe_name(student)}-{sha}.json"
             jobs.append((job, aside / "jobs" / name, aside / name))
         todo = [j for j in jobs if (store.read_result(j[2]) or {"status": "infra_error"})["status"] == "infra_error"]
