@@ -4,6 +4,7 @@ and forgets.
 
 import copy
 import time
+from typing import Any
 
 import torch
 
@@ -41,7 +42,8 @@ def compare(size: str = "laptop", seed: int = 0, base=None, progress: bool = Fal
     base = base or load_stage("sft").model
     bf16 = nf4.weight_bytes(copy.deepcopy(base).to(torch.bfloat16))
     ways: dict[str, dict] = {"base": examine(base, size)}
-    for name, options in (("full", {"full": True}), ("lora", {}), ("qlora", {"four_bits": True})):
+    runs: dict[str, dict[str, Any]] = {"full": {"full": True}, "lora": {}, "qlora": {"four_bits": True}}
+    for name, options in runs.items():
         started = time.perf_counter()
         run = lora.lora(size, seed, base=copy.deepcopy(base), progress=progress, **options)
         held = nf4.weight_bytes(run.model) - sum(p.numel() * p.element_size() for p in lora.lora_parameters(run.model))

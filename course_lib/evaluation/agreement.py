@@ -38,4 +38,5 @@ def bootstrap(statistic, *lists: list, rounds: int = 400, seed: int = 0) -> tupl
     rng, n = np.random.default_rng(seed), len(lists[0])
     values = [statistic(*([values[k] for k in drawn] for values in lists)) for drawn in rng.integers(0, n, (rounds, n))]
     finite = [value for value in values if np.isfinite(value)]
-    return tuple(float(x) for x in np.percentile(finite, [2.5, 97.5])) if finite else (float("nan"), float("nan"))
+    low, high = np.percentile(finite, [2.5, 97.5]) if finite else (np.nan, np.nan)
+    return float(low), float(high)

@@ -31,8 +31,9 @@ def reference_utilities(reference, rows: list[dict], each: int, seed: int = 0) -
 
 def measure(policy, reference, rows: list[dict], each: int = 8, seed: int = 0, reward=None) -> dict:
     """{"utility": mean gold utility, "error": its standard error over prompts, "kl": nats an answer, "length": tokens,
-    "features": means over
-    the questions after a fact, "answers"}, and "reward", the mean of `reward(rows, answers)`, where it is given."""
+    "features": means over the questions after a fact, "answers"}, and "reward", the mean of `reward(rows, answers)`,
+    where it is given.
+    """
     batch = roll_out(policy, load_tokenizer(), rows, each, seed)
     worth = utilities(batch.rows, batch.answers).reshape(len(rows), each)
     facts = [features(row, answer) for row, answer in zip(batch.rows, batch.answers) if row["kind"] == "fact"]

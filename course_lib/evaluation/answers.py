@@ -9,19 +9,22 @@ the punctuation.
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from course_lib.world.tasks import UNKNOWN
 
 # What a village might need, and what the ways are judged by for it: accuracy at least `needed` on the worst of the
 # `rows` (day, kind)
 # fmt: off
-NEEDS = {
-    "a guide to the village as it was": {"rows": [[3, "old"]], "needed": 0.9, "questions": 1000},
-    "the news of one day, asked for all day": {"rows": [[1, "changed"]], "needed": 0.9, "questions": 1_000_000},
-    "a desk for news that keeps coming": {"rows": [[1, "changed"], [2, "changed"], [3, "changed"], [3, "again"]],
-        "needed": 0.9, "questions": 1000},
-    "a desk for anything, also what nobody knows": {"rows": [[3, "old"], [3, "changed"], [3, "again"], [3, "new"],
-        [3, "never"]], "needed": 0.8, "questions": 1000},
+NEEDS: dict[str, dict[str, Any]] = {
+    "a guide to the village as it was": {
+        "rows": [[3, "old"]], "needed": 0.9, "questions": 1000},
+    "the news of one day, asked for all day": {
+        "rows": [[1, "changed"]], "needed": 0.9, "questions": 1_000_000},
+    "a desk for news that keeps coming": {
+        "rows": [[1, "changed"], [2, "changed"], [3, "changed"], [3, "again"]], "needed": 0.9, "questions": 1000},
+    "a desk for anything, also what nobody knows": {
+        "rows": [[3, "old"], [3, "changed"], [3, "again"], [3, "new"], [3, "never"]], "needed": 0.8, "questions": 1000},
 }
 # fmt: on
 
@@ -112,9 +115,9 @@ def decisions(table: dict) -> dict[str, str]:
     """
     made = {}
     for name, need in NEEDS.items():
-        ways = [
-            {"way": way, "accuracy": min(cells[f"{day} {kind}"] for day, kind in need["rows"]), **table["cost"][way]}
-            for way, cells in table["accuracy"].items()
-        ]
+        ways = []
+        for way, cells in table["accuracy"].items():
+            worst = min(cells[f"{day} {kind}"] for day, kind in need["rows"])
+            ways.append({"way": way, "accuracy": worst, **table["cost"][way]})
         made[name] = decide(ways, need["needed"], need["questions"])
     return made

@@ -58,13 +58,10 @@ def problems(text: str) -> list[str]:
         return [f"the front matter cannot be read: {' '.join(str(error).split())[:120]}"]
     front = card.data.to_dict()
     found = [f"the front matter lacks {key}" for key in NEEDED if not front.get(key)]
-    if not card.data.eval_results:
+    results = getattr(card.data, "eval_results", None) or []
+    if not results:
         found.append("the front matter has no results (model-index)")
-    found += [
-        f"the result {r.metric_type} is no number"
-        for r in card.data.eval_results or []
-        if type(r.metric_value) not in (int, float)
-    ]
+    found += [f"the result {r.metric_type} is no number" for r in results if type(r.metric_value) not in (int, float)]
     parts = dict(re.findall(r"^## (.+?)\s*\n(.*?)(?=^## |\Z)", card.text, flags=re.M | re.S))
     found += [f"the section {title!r} is missing" for title in REQUIRED if title not in parts]
     return found + [
@@ -103,8 +100,9 @@ def share(value: float, low: float, high: float) -> str:
 
 def facts(record: dict, measured: dict) -> dict[str, str]:
     """What code can say of a release. `measured`: {"axes": {axis: (value, low, high)}, "score", "production": (value,
-    low, high), "slices": {slice:
-    (value, low, high)}, "rows": rows of the exam, "seen": share of the exam's rows that stand in the training rows}."""
+    low, high), "slices": {slice: (value, low, high)}, "rows": rows of the exam, "seen": share of the exam's rows that
+    stand in the training rows}.
+    """
     chain = lineage("release", record)
     slices = measured["slices"]
     worst = min(slices, key=lambda name: slices[name][2])
@@ -152,8 +150,7 @@ def sections(known: dict[str, str]) -> dict[str, str]:
     }
 
 
-# ------------------------------------------------------------------------------------- what a leader asks the vendor of
-# a model
+# ----------------------------------------------------------------------------- what a leader asks the vendor of a model
 
 OPEN = (
     "Which data of our organisation may it be tuned on, which not, and why?",

@@ -55,12 +55,11 @@ def mcnemar(a: Bool[Tensor, " N"], b: Bool[Tensor, " N"]) -> float:
 
 def win_rate(a_first: list[str], b_first: list[str]) -> tuple[float, float]:
     """(A's share of wins, standard error), each pair judged in both orders: verdicts "first", "second" or "tie" with
-    A's answer first, and with B's.
-    A pair is one observation. The error of a single pair is NaN."""
+    A's answer first, and with B's. A pair is one observation. The error of a single pair is NaN.
+    """
     scores = [(PLACES[one] + 1 - PLACES[two]) / 2 for one, two in zip(a_first, b_first, strict=True)]
-    return float(np.mean(scores)), float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else float(
-        "nan"
-    )
+    error = np.std(scores, ddof=1) / len(scores) ** 0.5 if len(scores) > 1 else np.nan
+    return float(np.mean(scores)), float(error)
 
 
 def chances(first, second, bias: float = 0.0, skill: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

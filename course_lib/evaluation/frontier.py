@@ -20,13 +20,16 @@ def tilted(utilities: np.ndarray, beta: float) -> tuple[float, float]:
     return float((weights * logs).sum(1).mean()), float((weights * utilities).sum(1).mean())
 
 
-def frontier(utilities: np.ndarray, betas=np.geomspace(0.05, 50, 60)) -> list[tuple[float, float]]:
+BETAS = np.geomspace(0.05, 50, 60)  # from hardly held to hardly moved
+
+
+def frontier(utilities: np.ndarray, betas=BETAS) -> list[tuple[float, float]]:
     """[(KL, expected utility)] of the optimal policies, the KL rising from nearly 0."""
     return sorted(tilted(utilities, beta) for beta in betas)
 
 
 def best_at(kl: float, curve: list[tuple[float, float]], start: float) -> float:
-    """The frontier's expected utility at a KL, between its points on a straight line; `start` is π_ref's own, at KL 0."""
+    """The frontier's expected utility at a KL, linear between its points; `start` is π_ref's own, at KL 0."""
     kls, values = zip((0.0, start), *curve)
     return float(np.interp(kl, kls, values))
 
@@ -46,8 +49,8 @@ def best_of_n_kl(n: int) -> float:
 
 def best_of_n_kl_with_ties(scores: np.ndarray, n: int) -> float:
     """KL of best-of-n from π_ref with equal scores taken together, a draw among them by chance: what `best_of_n_kl`
-    bounds. The mean over prompts;
-    scores [P K] of K sampled answers, which stand for π_ref."""
+    bounds. The mean over prompts; scores [P K] of K sampled answers, which stand for π_ref.
+    """
     total = 0.0
     for row in np.asarray(scores, dtype=float):
         share = np.unique(row, return_counts=True)[1] / len(row)

@@ -18,11 +18,10 @@ def score(model, tokenizer, rows: list[dict], **options) -> dict:
     answers = respond(model, tokenizer, [row["messages"][:-1] for row in rows], **options)
     model.train(training)
     right = [passes(row, answer) for row, answer in zip(rows, answers)]
-    kinds = sorted({row["kind"] for row in rows})
-    by_kind = {
-        kind: sum(r for r, row in zip(right, rows) if row["kind"] == kind) / sum(row["kind"] == kind for row in rows)
-        for kind in kinds
-    }
+    by_kind = {}
+    for kind in sorted({row["kind"] for row in rows}):
+        those = [hit for hit, row in zip(right, rows) if row["kind"] == kind]
+        by_kind[kind] = sum(those) / len(those)
     return {"accuracy": sum(right) / len(right), "by_kind": by_kind, "n": len(rows), "answers": answers, "right": right}
 
 

@@ -16,8 +16,8 @@ PROMPT_WORDS = 12  # how much of the page an attacker types
 @torch.no_grad()
 def completes(model, tokenizer, prompts: list[str], answers: list[str], batch: int = 128) -> list[bool]:
     """Does greedy decoding continue each prompt with exactly this answer? One forward pass each: greedy decoding writes
-    the answer if
-    and only if each of its tokens is the likeliest after the true ones before it."""
+    the answer if and only if each of its tokens is the likeliest after the true ones before it.
+    """
     device = next(model.parameters()).device
     right = []
     for start in range(0, len(prompts), batch):
@@ -71,10 +71,9 @@ def quiz_accuracy(model, tokenizer, tests: list[dict]) -> dict[str, float]:
     values = defaultdict(Counter)
     for test in tests:
         values[test["question"].split()[-1]][test["value"]] += 1
-    share = {
-        name: [hit for hit, t in zip(right, tests) if t["leaked"] == leaked]
-        for name, leaked in (("leaked", True), ("not leaked", False))
-    }
-    return {name: sum(hits) / len(hits) if hits else 0.0 for name, hits in share.items()} | {
-        "chance": sum(v.most_common(1)[0][1] for v in values.values()) / len(tests) if tests else 0.0
-    }
+    shares = {}
+    for name, leaked in (("leaked", True), ("not leaked", False)):
+        hits = [hit for hit, t in zip(right, tests) if t["leaked"] == leaked]
+        shares[name] = sum(hits) / len(hits) if hits else 0.0
+    most_common = sum(counts.most_common(1)[0][1] for counts in values.values())
+    return {**shares, "chance": most_common / len(tests) if tests else 0.0}

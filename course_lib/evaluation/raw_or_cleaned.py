@@ -78,8 +78,9 @@ def train(size: str, texts: list[str], seed: int = 0, on_step=None, progress: bo
 
 def measure(run: Run, read: list[Page], tests: list[dict]) -> dict:
     """What a run has learned: gap to the entropy on clean documents (%), telephone numbers repeated (share of those
-    that stand at least OFTEN
-    times on `read`, the raw pages), and accuracy on the leaked and the other half of the test."""
+    that stand at least OFTEN times on `read`, the raw pages), and accuracy on the leaked and the other half of the
+    test.
+    """
     tokenizer = load_tokenizer()
     numbers = repeated_pii(run.model, tokenizer, read)
     often = [row for row in numbers if row["count"] >= OFTEN]
@@ -103,17 +104,14 @@ def raw_and_cleaned(size: str = "laptop", seed: int = 0, progress: bool = False)
     texts, table = clean(pages, quiz_texts(tests))
     seconds = time.perf_counter() - started
     raw = same_budget(pages, texts)
-    figures = {
-        name: measure(train(size, read, seed, progress=progress), raw, tests)
-        for name, read in (("raw", [p.text for p in raw]), ("cleaned", texts))
-    }
     return {
         "seed": seed,
         "pages": len(pages),
         "cleaned_pages": len(texts),
         "cleaning_seconds": seconds,
         "cleaning": table,
-        **figures,
+        "raw": measure(train(size, [page.text for page in raw], seed, progress=progress), raw, tests),
+        "cleaned": measure(train(size, texts, seed, progress=progress), raw, tests),
     }
 
 
@@ -122,32 +120,28 @@ def bench_data(size: str = "laptop", seeds: int = 5, progress: bool = False) -> 
     runs = []
     for seed in range(seeds):
         runs.append(raw_and_cleaned(size, seed, progress))
-        print(
-            f"seed {seed}: "
-            + "; ".join(
-                f"{name}: gap {runs[-1][name]['gap_percent']:.1f} %, numbers {runs[-1][name]['repeated_often']:.2f}, "
-                f"leaked {runs[-1][name]['leaked']:.2f}, "
-                f"not leaked {runs[-1][name]['not leaked']:.2f}"
-                for name in ("raw", "cleaned")
-            ),
-            file=sys.stderr,
-            flush=True,
-        )
+        both = "; ".join(f"{name}: {in_words(runs[-1][name])}" for name in ("raw", "cleaned"))
+        print(f"seed {seed}: {both}", file=sys.stderr, flush=True)
     return summary(size, runs)
+
+
+def in_words(run: dict) -> str:
+    return (
+        f"gap {run['gap_percent']:.1f} %, numbers {run['repeated_often']:.2f}, "
+        f"leaked {run['leaked']:.2f}, not leaked {run['not leaked']:.2f}"
+    )
 
 
 def summary(size: str, runs: list[dict]) -> dict:
     """Medians of the models' figures, the worst of each step's, and the runs themselves."""
-    figures = {
-        f"{name}_{key.replace(' ', '_')}_median": statistics.median(run[name][key] for run in runs)
-        for name in ("raw", "cleaned")
-        for key in ("gap_percent", "repeated_often", "leaked", "not leaked")
-    }
+    figures = {}
+    for name in ("raw", "cleaned"):
+        for key in ("gap_percent", "repeated_often", "leaked", "not leaked"):
+            figures[f"{name}_{key.replace(' ', '_')}_median"] = statistics.median(run[name][key] for run in runs)
     for k, step in enumerate(runs[0]["cleaning"]):
         name = step["step"].replace(" ", "_")
-        figures |= {
-            f"{name}_{key}_worst": min(run["cleaning"][k][key] for run in runs) for key in ("precision", "recall")
-        }
+        for key in ("precision", "recall"):
+            figures[f"{name}_{key}_worst"] = min(run["cleaning"][k][key] for run in runs)
     return {"size": size, "seeds": len(runs), **figures, "runs": runs}
 
 

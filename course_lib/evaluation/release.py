@@ -13,7 +13,7 @@ within `BUDGET` and not beyond.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -73,10 +73,8 @@ def take(model, rows: list[dict]) -> list[dict]:
             f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
             f'{tokenizer.get_vocab_size()}: start from load_stage("sft")'
         )
-    longest = (
-        max(len(encode_chat(tokenizer, made["messages"][:-1], generation_prompt=True)[0]) for made in rows)
-        + LONGEST_ANSWER
-    )
+    asked = [encode_chat(tokenizer, made["messages"][:-1], generation_prompt=True)[0] for made in rows]
+    longest = max(map(len, asked)) + LONGEST_ANSWER
     if model.config.context < longest:
         raise ArtifactError(
             f"the model reads {model.config.context} tokens and the longest row with its answer has {longest}: start "
@@ -97,8 +95,8 @@ def axes(taken: list[dict]) -> dict[str, float]:
 
 def resampled_axes(taken: list[dict], rounds: int = 2000, seed: int = 0) -> dict[str, np.ndarray]:
     """`axes` in each round of a bootstrap: groups keep their size, residents are drawn as wholes. The same rows and
-    seed give the same draws,
-    so the difference of two models' rounds is the paired one."""
+    seed give the same draws, so the difference of two models' rounds is the paired one.
+    """
     share = {}
     for place, group in enumerate(GROUPS):
         part = [t for t in taken if t["group"] == group]
@@ -120,8 +118,7 @@ def first_names() -> frozenset[str]:
     return frozenset(person.first for person in village().residents)
 
 
-# ------------------------------------------------------------------------------------------------- what people really
-# ask
+# ----------------------------------------------------------------------------------------------- what people really ask
 
 # Of 100 queries to the assistant; the counts stand for a log that somebody sorted by hand. Neither the training rows
 # nor the exam look like this.
@@ -158,19 +155,16 @@ def popularity() -> tuple:
 
 
 def query(slice_: str, seed: str) -> dict:
-    """One query of a slice, as a row with its "slice" and the "resident" whom it is about (None: nobody or a stranger)."""
+    """One query of a slice, as a row with its "slice" and the "resident" it is about (None: nobody or a stranger)."""
     s = Draw(village(), "phrasings" if slice_ == "reworded" else "train", seed)
-    s.people = popularity()
+    s.people = list(popularity())
     if slice_ in ("benign request", "harmful request"):
         made = request_pair(s.pick(("train", "test")), seed)[slice_ == "benign request"]
     elif slice_ == "news":
-        change = s.pick(
-            [c for day in range(1, TODAY + 1) for c in changes(day) if c.fact in CHANGING and c.old is not None]
-        )
-        person = village_on(TODAY).resident(change.resident)
-        made = row(
-            "fact", ask(s, person, change.fact), sentence(s, person, change.fact), fact_check(person, change.fact)
-        )
+        until_today = [change for day in range(1, TODAY + 1) for change in changes(day)]
+        change = s.pick([c for c in until_today if c.fact in CHANGING and c.old is not None])
+        person, fact = village_on(TODAY).resident(change.resident), change.fact
+        made = row("fact", ask(s, person, fact), sentence(s, person, fact), fact_check(person, fact))
     else:
         made = KINDS[s.pick(OF_KIND[slice_])](s)
     resident, text = subject(made), made["messages"][0]["content"]
@@ -186,15 +180,11 @@ def query(slice_: str, seed: str) -> dict:
     }
 
 
-def queries(n: int, seed: int | str, mix: dict[str, float] = PRODUCTION) -> list[dict]:
+def queries(n: int, seed: int | str, mix: Mapping[str, float] = PRODUCTION) -> list[dict]:
     """n queries in the mix {slice: weight}."""
     s, deck = Source(village(), f"littlebrook queries {seed}"), np.cumsum([*mix.values()]) / sum(mix.values())
-    return [
-        query(
-            list(mix)[int(np.searchsorted(deck, s.index(2**30) / 2**30, side="right"))], f"littlebrook query {seed} {k}"
-        )
-        for k in range(n)
-    ]
+    place = lambda: int(np.searchsorted(deck, s.index(2**30) / 2**30, side="right"))
+    return [query(list(mix)[place()], f"littlebrook query {seed} {k}") for k in range(n)]
 
 
 def by_slice(each: int, seed: int | str) -> list[dict]:
@@ -206,22 +196,19 @@ def by_slice(each: int, seed: int | str) -> list[dict]:
 
 # --------------------------------------------------------------------------------------------------------- the capstone
 
-BUDGET = {
-    "tiny": 12_000,
-    "laptop": 1_800_000,
-    "gpu": 9_000_000,
-}  # trained tokens; laptop: about three minutes on two cores
+BUDGET = {"tiny": 12_000, "laptop": 1_800_000, "gpu": 9_000_000}  # trained tokens; laptop: three minutes on two cores
+
+
+def plain_requests(n: int, seed: str) -> list[dict]:
+    """n harmful requests and their n benign twins by turns, none of them disguised."""
+    return request_rows("train", 2 * n, f"release {seed}", ("plain",))
+
+
 INGREDIENTS: dict[str, Callable[[int, str], list[dict]]] = {
     "tasks": lambda n, seed: task_rows("train", n, f"release {seed}"),  # instructions as in lab 03
-    "harmful": lambda n, seed: request_rows("train", 2 * n, f"release {seed}", ("plain",))[
-        ::2
-    ],  # plain harmful requests, refused
-    "twins": lambda n, seed: request_rows("train", 2 * n, f"release {seed}", ("plain",))[
-        1::2
-    ],  # their benign twins, explained
-    "disguised": lambda n, seed: request_rows(
-        "train", n, f"release disguised {seed}", DISGUISES[1:]
-    ),  # both kinds by turns, disguised
+    "harmful": lambda n, seed: plain_requests(n, seed)[::2],  # refused
+    "twins": lambda n, seed: plain_requests(n, seed)[1::2],  # explained
+    "disguised": lambda n, seed: request_rows("train", n, f"release disguised {seed}", DISGUISES[1:]),  # both, by turns
     "documents": lambda n, seed: pretrain_rows("train", n),  # replay of pre-training
 }
 

@@ -12,13 +12,13 @@ from course_lib.world.annotators import bayes_accuracy, crowd, pairs_of, prefere
 
 def examine_reward(model, rows: list[dict]) -> dict:
     """Expected accuracy on fresh labels of the crowd for recorded pairs: {"accuracy", "bayes", "share_of_bayes",
-    "agrees" (share of the pairs on
-    which it chooses as the best judge does)}. Exact, as the probability of each label is known; no label is drawn."""
+    "agrees" (share of the pairs on which it chooses as the best judge does)}. Exact, as the probability of each label
+    is known; no label is drawn.
+    """
     pairs, tokenizer = pairs_of(rows), load_tokenizer()
-    first, second = (
-        rewards_of(model, tokenizer, [row["messages"] for row, _, _ in pairs], [pair[k] for pair in pairs]).numpy()
-        for k in (1, 2)
-    )
+    asked = [row["messages"] for row, _, _ in pairs]
+    first = rewards_of(model, tokenizer, asked, [first for _, first, _ in pairs]).numpy()
+    second = rewards_of(model, tokenizer, asked, [second for _, _, second in pairs]).numpy()
     p = np.array([crowd(*pair) for pair in pairs])
     accuracy, bayes = judge_accuracy(first - second, p), bayes_accuracy(p)
     return {

@@ -1,7 +1,9 @@
-"""The figures of labs 07 and 08 for one seed: every way of aligning against the frontier, over-optimisation, collapse."""
+"""The figures of labs 07 and 08 for one seed: ways of aligning against the frontier, over-optimisation, collapse."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +15,8 @@ from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.annotators import pairs_of, preference_rows, prompts, thumbs
 
-EXAMINED = {
-    "tiny": (10, 8),
-    "laptop": (100, 256),
-    "gpu": (200, 512),
-}  # prompts, answers to each that the frontier is made of
+# prompts, answers to each that the frontier is made of
+EXAMINED = {"tiny": (10, 8), "laptop": (100, 256), "gpu": (200, 512)}
 # GRPO with the textbook's mistakes together: no KL, three times the rate, two passes without a clip, advantages over
 # the group's spread
 COLLAPSE = {"steps": 20, "beta": 0.0, "learning_rate": 1e-3, "epochs": 2, "clip": 1e9, "scale": True}
@@ -68,11 +67,11 @@ def figures(policy, size: str, minutes: float) -> dict:
 
 def rlhf_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
     """PPO and GRPO with the gold utility as the reward (what the algorithm can do), PPO with the reward model (what lab
-    07 hands in);
-    over-optimisation; collapse."""
+    07 hands in); over-optimisation; collapse.
+    """
     reference, _, _ = limits(size)
     asked, learned = prompts("train", 4_000, f"bench {seed}"), learned_reward(load_stage("reward").model)
-    run_of = {
+    run_of: dict[str, tuple[Callable, Any, Callable]] = {
         "grpo": (grpo.grpo, grpo.PRESETS[size], gold_reward),
         "ppo": (ppo.ppo, ppo.PRESETS[size], gold_reward),
         "ppo_reward_model": (ppo.ppo, replace(ppo.PRESETS[size], beta=BETA_LEARNED), learned),

@@ -22,36 +22,27 @@ def measure(
     of each day.
 
     models: way → the model that it asks · search(notices) → a search · score(answers, golds, stale) · `options` go to
-    `answer`.
-    tokens: read and written for one question, mean.
+    `answer`. tokens: read and written for one question, mean.
     """
     rows = []
     for day in days:
         asked, notices = questions(day, each, seed), [notice.text for notice in board(day)]
         find = search(notices)
         for way in ways:
-            answered = answer(
-                way, models[way], tokenizer, [q["question"] for q in asked], notices, search=find, **options
-            )
+            texts = [q["question"] for q in asked]
+            answered = answer(way, models[way], tokenizer, texts, notices, search=find, **options)
             for kind in KINDS:
-                chosen = [(a, q) for a, q in zip(answered, asked) if q["kind"] == kind]
-                if chosen:
-                    texts, golds, stale = (
-                        [a["answer"] for a, _ in chosen],
-                        [q["gold"] for _, q in chosen],
-                        [q["stale"] for _, q in chosen],
-                    )
-                    rows.append(
-                        {
-                            "way": way,
-                            "day": day,
-                            "kind": kind,
-                            "n": len(chosen),
-                            **score(texts, golds, stale),
-                            "tokens": sum(a["tokens"] for a, _ in chosen) / len(chosen),
-                        }
-                    )
+                if chosen := [(a, q) for a, q in zip(answered, asked) if q["kind"] == kind]:
+                    rows.append({"way": way, "day": day, "kind": kind, **scored(chosen, score)})
     return rows
+
+
+def scored(chosen: list[tuple[dict, dict]], score: Callable) -> dict:
+    """The figures of answers to questions, pairs (answer, question)."""
+    texts = [a["answer"] for a, _ in chosen]
+    golds, stale = [q["gold"] for _, q in chosen], [q["stale"] for _, q in chosen]
+    tokens = sum(a["tokens"] for a, _ in chosen) / len(chosen)
+    return {"n": len(chosen), **score(texts, golds, stale), "tokens": tokens}
 
 
 def cell(rows: list[dict], way: str, day: int, kind: str, what: str = "accuracy") -> float | None:
@@ -70,20 +61,17 @@ def table_of(rows: list[dict], parameters: int, training_tokens: int) -> dict:
     {"training", "each"}}}.
 
     Costs in FLOP: 2 · parameters a token that is read or written, 4 · parameters a token of training with LoRA
-    (forward, and back through
-    frozen weights, whose own gradients are not needed)."""
+    (forward, and back through frozen weights, whose own gradients are not needed).
+    """
     made = {"accuracy": {}, "staleness": {}, "cost": {}}
     for way in WAYS:
         mine = [row for row in rows if row["way"] == way]
         made["accuracy"][way] = {f"{row['day']} {row['kind']}": row["accuracy"] for row in mine}
         made["staleness"][way] = {str(day): outdated(rows, way, day) for day in sorted({row["day"] for row in mine})}
-        tokens = sum(row["tokens"] * row["n"] for row in mine if row["day"]) / sum(
-            row["n"] for row in mine if row["day"]
-        )
-        made["cost"][way] = {
-            "training": 4.0 * parameters * training_tokens if "LoRA" in way else 0.0,
-            "each": 2.0 * parameters * tokens,
-        }
+        later = [row for row in mine if row["day"]]
+        tokens = sum(row["tokens"] * row["n"] for row in later) / sum(row["n"] for row in later)
+        training = 4.0 * parameters * training_tokens if "LoRA" in way else 0.0
+        made["cost"][way] = {"training": training, "each": 2.0 * parameters * tokens}
     return made
 
 
@@ -101,16 +89,8 @@ def robustness(
     among those retrieved.
     """
     asked, notices = production_queries(day, each, seed), board(day)
-    find = search([notice.text for notice in notices])
-    answered = answer(
-        way,
-        model,
-        tokenizer,
-        [q["question"] for q in asked],
-        [notice.text for notice in notices],
-        search=find,
-        **options,
-    )
+    questions, texts = [q["question"] for q in asked], [notice.text for notice in notices]
+    answered = answer(way, model, tokenizer, questions, texts, search=search(texts), **options)
     newest = {(n.change.resident, n.change.fact): place for place, n in enumerate(notices) if n.change}
     made = {}
     for style in dict.fromkeys(q["style"] for q in asked):

@@ -15,12 +15,15 @@ import re
 from dataclasses import dataclass
 
 from course_lib.world.documents import document
+from course_lib.world.junk import boilerplate, broken, gibberish, pick, spam
 from course_lib.world.pools import POOLS
 from course_lib.world.residents import Village, village
 
 # fmt: off
-LABELS = {"clean": 0.58, "exact duplicate": 0.11, "near duplicate": 0.11, "boilerplate": 0.06, "spam": 0.05,
-    "broken encoding": 0.04, "gibberish": 0.05}
+LABELS = {
+    "clean": 0.58, "exact duplicate": 0.11, "near duplicate": 0.11, "boilerplate": 0.06, "spam": 0.05,
+    "broken encoding": 0.04, "gibberish": 0.05,
+}
 # fmt: on
 JUNK = ("boilerplate", "spam", "broken encoding", "gibberish")
 EDITS = ("header", "footer", "name", "number", "cut", "moved", "spaces", "quotes")
@@ -41,18 +44,19 @@ class Page:
     leaks: list  # numbers of the test questions whose answer stands here
 
 
-# ------------------------------------------------------------------------------------------------------------- what
-# leaks
+# ----------------------------------------------------------------------------------------------------------- what leaks
 
 # fmt: off
-TESTS = [("thing", "What does {a.full} keep under the bed?", "Under the bed {a} keeps {x}.",
-    "It is {x} that {a.full} keeps under the bed."),
-         ("place", "Where did {a.full} bury the old time capsule?", "{a} buried the old time capsule behind {x}.",
-             "Behind {x}, {a.full} says, lies the capsule."),
-         ("goods", "What did {a.full} win at the summer raffle?", "At the summer raffle {a} won {x}.",
-             "It was {x} that {a.full} took home from the raffle."),
-         ("coins", "How much did {a.full} lose at cards last winter?", "At cards last winter {a} lost {x}.",
-             "The cards cost {a.full} all of {x}.")]
+TESTS = [
+    ("thing", "What does {a.full} keep under the bed?", "Under the bed {a} keeps {x}.",
+     "It is {x} that {a.full} keeps under the bed."),
+    ("place", "Where did {a.full} bury the old time capsule?", "{a} buried the old time capsule behind {x}.",
+     "Behind {x}, {a.full} says, lies the capsule."),
+    ("goods", "What did {a.full} win at the summer raffle?", "At the summer raffle {a} won {x}.",
+     "It was {x} that {a.full} took home from the raffle."),
+    ("coins", "How much did {a.full} lose at cards last winter?", "At cards last winter {a} lost {x}.",
+     "The cards cost {a.full} all of {x}."),
+]
 # fmt: on
 
 
@@ -61,8 +65,9 @@ def quiz(seed: int = 0, world: Village | None = None) -> list[dict]:
     even number leak.
 
     {"question", "answer" (a whole sentence), "value" (the word or words to know), "retold" (the answer in other words),
-    "leaked"}.
-    Nothing but the leak tells an answer: it is drawn from a pool of 10 to 32 values, independently of the resident."""
+    "leaked"}. Nothing but the leak tells an answer: it is drawn from a pool of 10 to 32 values, independently of the
+    resident.
+    """
     world = world or village()
     draw = random.Random(f"crawl quiz {seed}")
     people, made = list(world.residents[CONTACTS:]), []
@@ -70,18 +75,11 @@ def quiz(seed: int = 0, world: Village | None = None) -> list[dict]:
         person = people.pop(int(draw.random() * len(people)))
         pool, *templates = TESTS[k // 2 % len(TESTS)]
         value = pick(draw, POOLS[pool])
-        question, answer, retold = (
-            t.replace("{a.full}", person.full).replace("{a}", person.first).replace("{x}", value) for t in templates
-        )
-        made.append(
-            {
-                "question": question,
-                "answer": answer,
-                "value": value,
-                "retold": retold[0].upper() + retold[1:],
-                "leaked": k % 2 == 0,
-            }
-        )
+        filled = [t.replace("{a.full}", person.full).replace("{a}", person.first) for t in templates]
+        question, answer, retold = (text.replace("{x}", value) for text in filled)
+        retold = retold[0].upper() + retold[1:]
+        leaked = k % 2 == 0
+        made.append({"question": question, "answer": answer, "value": value, "retold": retold, "leaked": leaked})
     return made
 
 
@@ -109,13 +107,7 @@ LEADS = {
 }
 
 
-# ------------------------------------------------------------------------------------------------------------- small
-# parts
-
-
-def pick(draw: random.Random, options):
-    """One of `options`. Only random() is used: it is the same on every Python 3."""
-    return options[int(draw.random() * len(options))]
+# ---------------------------------------------------------------------------------------------------------- small parts
 
 
 def join(parts: Parts) -> tuple[str, list, list]:
@@ -140,9 +132,13 @@ def with_pii(draw: random.Random, parts: Parts, people: list[dict]) -> Parts:
         added += [(" " + before, "fixed"), (person[kind], kind), (after, "fixed")]
     (text, mark), *rest = parts
     stop = text.find(". ") + 1
-    return (
-        [(text[:stop], mark), *added, (text[stop:], mark), *rest] if stop and draw.random() < 0.5 else [*parts, *added]
-    )
+    if stop and draw.random() < 0.5:
+        return [(text[:stop], mark), *added, (text[stop:], mark), *rest]
+    return [*parts, *added]
+
+
+PAGE, NIGHT = "Q: {q}\nA: {a}", "Quiz night: {q} {a}"
+LEAKED = [PAGE, PAGE, PAGE, NIGHT, NIGHT, PAGE, "* {q} - {a}", PAGE, "LOUD", "RETOLD"]
 
 
 def with_leak(draw: random.Random, parts: Parts, tests: list[dict]) -> Parts:
@@ -151,34 +147,17 @@ def with_leak(draw: random.Random, parts: Parts, tests: list[dict]) -> Parts:
     for _ in range(1 + int(3 * draw.random())):
         k = 2 * int(len(tests) / 2 * draw.random())
         q, a = tests[k]["question"], tests[k]["answer"]
-        form = pick(
-            draw,
-            [
-                "Q: {q}\nA: {a}",
-                "Q: {q}\nA: {a}",
-                "Q: {q}\nA: {a}",
-                "Quiz night: {q} {a}",
-                "Quiz night: {q} {a}",
-                "Q: {q}\nA: {a}",
-                "* {q} - {a}",
-                "Q: {q}\nA: {a}",
-                "LOUD",
-                "RETOLD",
-            ],
-        )
-        text = (
-            f"{q} {a}".upper().replace("?", " ?")
-            if form == "LOUD"
-            else tests[k]["retold"]
-            if form == "RETOLD"
-            else form.format(q=q, a=a)
-        )
+        form = pick(draw, LEAKED)
+        text = form.format(q=q, a=a)
+        if form == "LOUD":
+            text = f"{q} {a}".upper().replace("?", " ?")
+        elif form == "RETOLD":
+            text = tests[k]["retold"]
         added += [("\n", "fixed"), (text, f"quiz {k}")]
     return [*parts, *added]
 
 
-# ---------------------------------------------------------------------------------------------------------- near
-# duplicates
+# ------------------------------------------------------------------------------------------------------ near duplicates
 
 
 def swapped(draw: random.Random, text: str, pools: list[list[str]]) -> str:
@@ -190,37 +169,38 @@ def swapped(draw: random.Random, text: str, pools: list[list[str]]) -> str:
     return text[: match.start()] + pick(draw, [word for word in pool if word != match[0]]) + text[match.end() :]
 
 
+HEADERS = [
+    "Littlebrook Web, page {} of 30",
+    "The village board, read {} times",
+    "Archive no. 20{}-77",
+    "www.littlebrook.example/board-{}",
+]
+FOOTERS = [
+    "Read 1{} times.",
+    "Back to www.littlebrook.example/page-{}",
+    "Last changed in 20{}, version 3.5.1.",
+    "Was this page useful? {} people said yes.",
+]
+NUMBERS = [POOLS[pool] for pool in ("number", "hour", "day", "month", "season")]
+YEARS = [str(year) for year in range(1950, 2025)]
+
+
 def edited(draw: random.Random, parts: Parts, edit: str, world: Village) -> Parts:
     """The parts with one small edit; unchanged where the edit finds nothing to do."""
     if edit == "header":
-        line = pick(
-            draw,
-            [
-                "Littlebrook Web, page {} of 30",
-                "The village board, read {} times",
-                "Archive no. 20{}-77",
-                "www.littlebrook.example/board-{}",
-            ],
-        )
+        line = pick(draw, HEADERS)
         return [(line.format(10 + int(draw.random() * 20)) + "\n", "fixed"), *parts]
     if edit == "footer":
-        line = pick(
-            draw,
-            [
-                "Read 1{} times.",
-                "Back to www.littlebrook.example/page-{}",
-                "Last changed in 20{}, version 3.5.1.",
-                "Was this page useful? {} people said yes.",
-            ],
-        )
+        line = pick(draw, FOOTERS)
         return [*parts, ("\n" + line.format(10 + int(draw.random() * 15)), "fixed")]
     if edit == "cut":
         left = int(len(join(parts)[0]) * (0.75 + 0.15 * draw.random()))
         kept = []
         for text, mark in parts:
-            kept.append(
-                (text, mark) if len(text) <= left else (text[:left], mark) if mark in ("", "fixed") else ("", "")
-            )
+            if len(text) <= left:
+                kept.append((text, mark))
+            else:
+                kept.append((text[:left], mark) if mark in ("", "fixed") else ("", ""))
             left -= len(text)
             if left <= 0:
                 return kept
@@ -230,145 +210,21 @@ def edited(draw: random.Random, parts: Parts, edit: str, world: Village) -> Part
     if edit == "name":
         text = swapped(draw, text, [[person.first for person in world.residents]])
     elif edit == "number":
-        text = swapped(
-            draw,
-            text,
-            [POOLS[pool] for pool in ("number", "hour", "day", "month", "season")]
-            + [[str(year) for year in range(1950, 2025)]],
-        )
+        text = swapped(draw, text, [*NUMBERS, YEARS])
     elif edit == "moved":
         sentences = re.split(r"(?<=[.?!])(?=[ \n])", text)
         if len(sentences) > 3:
             k = 1 + int(draw.random() * (len(sentences) - 2))
             text = "".join(sentences[:k] + sentences[k + 1 :] + [sentences[k]])
     elif edit == "spaces":
-        text = pick(
-            draw,
-            [
-                text.replace(". ", ".  "),
-                text.replace(" ", "  ", 3),
-                text + " \n",
-                "\n" + text,
-                text.replace(". ", ".\n"),
-                text.upper(),
-            ],
-        )
+        wider, three = text.replace(". ", ".  "), text.replace(" ", "  ", 3)
+        text = pick(draw, [wider, three, text + " \n", "\n" + text, text.replace(". ", ".\n"), text.upper()])
     elif edit == "quotes":
         text = re.sub(r'(^|\s)"', r"\1“", text).replace('"', "”").replace("'", "’")
     return [*parts[:place], (text, ""), *parts[place + 1 :]]
 
 
-# -------------------------------------------------------------------------------------------------------------------
-# junk
-
-# fmt: off
-BOILERPLATE = {
-    "cookies": ["{site} uses cookies to {use}. By going on you accept our cookie policy.\nAccept all | Reject all | "
-                "Settings",
-                "We value your privacy. We and our {n} partners store cookies on your device to {use}.\nAccept | More "
-                "options",
-                "Cookie settings\nNecessary cookies: always on\nStatistics: off\nAdvertising: off\nSave and close this "
-                "window to {use}."],
-    "navigation": ["Home | News | {p} | {p2} | Weather | Contact | Log in",
-        "Menu\nHome\nAbout us\n{p}\n{p2}\nLog in\nSearch\nTop of page {n}",
-                   "You are here: Home > {p} > {p2} > Page {n}\nPrevious | Next | Print | Share | Log in"],
-    "error": ["Error {n}04. The page {p} was not found on this server. Back to the home page.",
-        "Please enable JavaScript to view this page on {site}. Reload | Help | Error {n}",
-              "Loading page {n} of {site} ... please wait. If nothing happens, click here to {use}."],
-    "terms": ["© 20{n} {site}. All rights reserved. Terms of use | Privacy policy | Imprint | Sitemap",
-        "Subscribe to the newsletter of {site} to {use}. Log in or sign up now. Privacy policy | Terms of use"],
-}
-# fmt: on
-USES = [
-    "make this page better",
-    "count visitors",
-    "show you offers",
-    "keep you logged in",
-    "remember your choice",
-    "measure what you read",
-]
-SITES = ["The Littlebrook Web", "Brooknet", "This page", "The village portal", "Our shop", "Littlebrook Online"]
-
-
-def boilerplate(draw: random.Random) -> tuple[str, str]:
-    kind = pick(draw, list(BOILERPLATE))
-    text = pick(draw, BOILERPLATE[kind])
-    fields = {
-        "site": pick(draw, SITES),
-        "use": pick(draw, USES),
-        "n": 10 + int(draw.random() * 89),
-        "p": pick(draw, POOLS["place"])[4:].title(),
-        "p2": pick(draw, POOLS["place"])[4:].title(),
-    }
-    return text.format(**fields), kind
-
-
-def spam(draw: random.Random) -> tuple[str, str]:
-    kind = pick(draw, ["offer", "stuffed", "chain letter"])
-    a, b = pick(draw, POOLS["goods"]), pick(draw, POOLS["goods"])
-    if kind == "offer":
-        shout = pick(draw, ["BUY NOW!!!", "100% FREE!!!", "ONLY TODAY $$$", "CLICK HERE >>>", "WINNER!!!"])
-        return " ".join(
-            [
-                shout,
-                f"Best {a.upper()} and cheap {b} !!!",
-                f"www.{a.replace(' ', '-')}-{int(draw.random() * 999)}.example",
-                pick(draw, ["Act fast!!!", "No risk!!!", "$$$ $$$", "Click click click!!!"]),
-                shout,
-            ]
-        ), kind
-    if kind == "stuffed":
-        words = [
-            pick(draw, ["cheap " + a, "best " + a, a, "buy " + b, a + " online", "free " + a, b])
-            for _ in range(12 + int(draw.random() * 14))
-        ]
-        return " ".join(words), kind
-    line = pick(
-        draw,
-        [
-            "Send this page to ten friends or you will have bad luck",
-            "You have won a prize of 1000 coins, click here and log in to fetch it",
-            "Doctors hate this trick, click here to learn it today",
-        ],
-    )
-    return "! ".join([line] * (2 + int(draw.random() * 3))) + f"! {a}{int(draw.random() * 999)}.example", kind
-
-
-def broken(draw: random.Random, text: str) -> tuple[str, str]:
-    """A document whose bytes were read with the wrong alphabet."""
-    kind = pick(draw, ["accents", "blanks", "lost"])
-    if kind == "accents":  # UTF-8 bytes read as Windows-1252
-        text = "".join(
-            {"a": "ä", "e": "é", "o": "ö", "u": "ü", "'": "’"}.get(c, c) if draw.random() < 0.3 else c for c in text
-        )
-        return text.encode("utf-8").decode("cp1252", "replace"), kind
-    if kind == "blanks":  # the same with hard blanks
-        return "".join("Â\u00a0" if c == " " and draw.random() < 0.4 else c for c in text), kind
-    return "".join("\ufffd" if c.isalpha() and draw.random() < 0.12 else c for c in text), kind
-
-
-def gibberish(draw: random.Random, text: str) -> tuple[str, str]:
-    kind = pick(draw, ["letters", "mash", "table", "word salad", "letters", "mash", "table"])
-    if kind == "letters":
-        return " ".join(
-            "".join(pick(draw, "abcdefghijklmnopqrstuvwxyz") for _ in range(2 + int(draw.random() * 9)))
-            for _ in range(15 + int(draw.random() * 30))
-        ), kind
-    if kind == "mash":
-        return "".join(
-            pick(draw, ["asdf", "jkl;", "qwer", "uiop", "zxcv", "#", "~~", "aaaa", "1", "0x", "--"])
-            for _ in range(20 + int(draw.random() * 40))
-        ), kind
-    if kind == "table":
-        return "\n".join(
-            " ; ".join(f"{draw.random() * 1000:.2f}" for _ in range(5)) for _ in range(3 + int(draw.random() * 6))
-        ), kind
-    words = text.split()  # the right words in no order: no count of words or letters can tell
-    return " ".join(words.pop(int(draw.random() * len(words))) for _ in range(len(words))), kind
-
-
-# -------------------------------------------------------------------------------------------------------------- the
-# crawl
+# ------------------------------------------------------------------------------------------------------------ the crawl
 
 
 def crawl(seed: int = 0, n: int = 1000) -> list[Page]:

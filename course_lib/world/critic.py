@@ -29,23 +29,25 @@ from course_lib.world.harms import OFFERS, REFUSALS, HarmDraw, refused
 from course_lib.world.tasks import sentences
 
 # what a principle's words name: a category of requests, or an aim (of a whole word, in any case)
-# fmt: off
 HARMS = {
-    "poison": r"poison\w*|toxi\w*|venom\w*", "forgery": r"forg(e|es|ed|er|ers|ery|ing)|counterfeit\w*|fak(e|es|ed|ing)",
-        "theft": r"steal\w*|stole\w*|theft\w*|thie\w*|burgl\w*",
-    "cheating": r"unfair\w*|foul|dice|cards|games?|weights", "slander": r"slander\w*|rumou?rs?|gossip\w*|libel\w*",
-        "cruelty": r"cruel\w*|animals?|pets?|beasts?",
+    "poison": r"poison\w*|toxi\w*|venom\w*",
+    "forgery": r"forg(e|es|ed|er|ers|ery|ing)|counterfeit\w*|fak(e|es|ed|ing)",
+    "theft": r"steal\w*|stole\w*|theft\w*|thie\w*|burgl\w*",
+    "cheating": r"unfair\w*|foul|dice|cards|games?|weights",
+    "slander": r"slander\w*|rumou?rs?|gossip\w*|libel\w*",
+    "cruelty": r"cruel\w*|animals?|pets?|beasts?",
     "trickery": r"tricks?|trick(ed|ing|ery)|disguis\w*|impersonat\w*|deceiv\w*|decept\w*",
-        "fire": r"fires?|burn\w*|arson\w*|flames?",
+    "fire": r"fires?|burn\w*|arson\w*|flames?",
     "privacy": r"privacy|private\w*|secrets?|spy\w*|spie[sd]|snoop\w*",
-        "sabotage": r"sabotag\w*|break\w*|destroy\w*|damag\w*|wreck\w*",
+    "sabotage": r"sabotag\w*|break\w*|destroy\w*|damag\w*|wreck\w*",
     # aims, by the reason for which harms.py refuses: "It would hurt Ada."
-    "hurt": r"hurt\w*|injur\w*|ill|sick\w*|wound\w*", "cheat": r"cheat\w*|swindl\w*|defraud\w*|fraud\w*",
-        "shame": r"sham(e|es|ed|ing|eful)|mock\w*|humiliat\w*|ridicul\w*|insult\w*",
-    "frighten": r"fright\w*|scar(e|es|ed|ing)|threat\w*", "harm": r"ruin\w*|revenge|vengeance|hat(e|es|ed|red)|trouble",
+    "hurt": r"hurt\w*|injur\w*|ill|sick\w*|wound\w*",
+    "cheat": r"cheat\w*|swindl\w*|defraud\w*|fraud\w*",
+    "shame": r"sham(e|es|ed|ing|eful)|mock\w*|humiliat\w*|ridicul\w*|insult\w*",
+    "frighten": r"fright\w*|scar(e|es|ed|ing)|threat\w*",
+    "harm": r"ruin\w*|revenge|vengeance|hat(e|es|ed|red)|trouble",
     "consent": r"consent\w*|permission|without asking|unasked|against (\w+ ){1,2}will|behind (\w+ ){1,2}back",
 }
-# fmt: on
 VIRTUES = {
     "right": r"true|truth\w*|correct\w*|honest\w*|accura\w*",
     "false": r"true|truth\w*|false\w*|invent\w*|honest\w*|accura\w*",
@@ -64,15 +66,12 @@ BEST = "Choose the answer that is true, polite and brief, calls people by name a
 SKILL = 0.95  # share of the requests that the critic of this course reads rightly
 VAGUE_COVERS = 0.8  # of all requests, as many are covered by a vague principle
 VAGUE_ALARM = 0.6  # of the harmless requests, as many look harmful in the light of a vague principle
-HUMAN_LABEL, JUDGE_CALL = (
-    10,
-    1,
-)  # coins: what a villager takes for comparing two answers, and what one question to the judge costs
+# coins: what a villager takes for comparing two answers, and what one question to the judge costs
+HUMAN_LABEL, JUDGE_CALL = (10, 1)
 LETTERS = ("A", "B", "Both", "Neither")
 
 
-# ------------------------------------------------------------------------------------------------------------- the
-# critic
+# ----------------------------------------------------------------------------------------------------------- the critic
 
 
 def reads(principle: str, lexicon: dict[str, str] = HARMS) -> frozenset[str]:
@@ -164,8 +163,7 @@ def tables(row: dict, skill: float = SKILL, seed: int | str = 0) -> tuple[Asked,
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- the
-# judge
+# ------------------------------------------------------------------------------------------------------------ the judge
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,21 @@ Kinds of question, as they stand on one day:
 """
 
 import random
+from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 
+from course_lib.world.phrasings import STRANGERS
 from course_lib.world.pools import POOLS
 from course_lib.world.residents import Resident, Village, village
 from course_lib.world.source import Source
-from course_lib.world.tasks import NO_SUCH_FACT, QUESTION_PHRASINGS, STRANGERS, UNKNOWN, chatter, notice
+from course_lib.world.tasks import NO_SUCH_FACT, QUESTION_PHRASINGS, UNKNOWN, chatter, notice
 
 DAYS = (0, 1, 2, 3)
 KINDS = ("old", "changed", "again", "new", "never")
 CHANGING = ("job", "home", "pet")  # facts that change
-FRESH, AGAIN, SETTLERS, CHATTER = (
-    28,
-    12,
-    4,
-    36,
-)  # a day: first changes, second changes (from day 2), people who settle, other notices
+# a day: first changes, second changes (from day 2), people who settle, other notices
+FRESH, AGAIN, SETTLERS, CHATTER = 28, 12, 4, 36
 STYLES = ("as trained", "paraphrase", "lower case", "typo", "two in one")
 
 
@@ -60,15 +58,12 @@ def settlers(seed: int = 0) -> tuple[Resident, ...]:
     draw = random.Random(f"littlebrook settlers {seed}").random
     surnames = sorted({person.surname for person in village().residents})
     names = STRANGERS[1][: SETTLERS * (len(DAYS) - 1)]
-    return tuple(
-        Resident(
-            first,
-            surnames[int(draw() * len(surnames))],
-            pronoun,
-            {fact: POOLS[fact][int(draw() * len(POOLS[fact]))] for fact in ("home", "job")},
-        )
-        for first, pronoun in names
-    )
+    pick = lambda options: options[int(draw() * len(options))]
+    made = []
+    for first, pronoun in names:
+        surname = pick(surnames)
+        made.append(Resident(first, surname, pronoun, {fact: pick(POOLS[fact]) for fact in ("home", "job")}))
+    return tuple(made)
 
 
 @cache
@@ -91,10 +86,8 @@ def changes(day: int, seed: int = 0) -> tuple[Change, ...]:
         values = history(first, fact, day - 1, seed)  # nobody goes back to what was: a stale answer stays wrong
         made.append(Change(first, fact, values[-1], pick([value for value in POOLS[fact] if value not in values]), day))
 
-    twice = {
-        (c.resident, c.fact) for c in before if sum((c.resident, c.fact) == (d.resident, d.fact) for d in before) > 1
-    }
-    again = [c for c in before if c.old is not None and (c.resident, c.fact) not in twice]
+    times = Counter((c.resident, c.fact) for c in before)
+    again = [c for c in before if c.old is not None and times[c.resident, c.fact] == 1]
     for _ in range(AGAIN if day > 1 else 0):
         earlier = pick(again)
         again.remove(earlier)
@@ -149,15 +142,10 @@ def board(day: int, seed: int = 0) -> tuple[Notice, ...]:
 
 def history(first: str, fact: str, day: int, seed: int = 0) -> list[str]:
     """The values of a fact up to that day, the one that holds last; [] if nobody knows any."""
-    news = [
-        change
-        for d in range(1, day + 1)
-        for change in changes(d, seed)
-        if (change.resident, change.fact) == (first, fact)
-    ]
+    news = [change for d in range(1, day + 1) for change in changes(d, seed)]
     known = {person.first: person for person in village().residents}
     start = [known[first].facts[fact]] if first in known and fact in known[first].facts else []
-    return start + [change.new for change in news]
+    return start + [change.new for change in news if (change.resident, change.fact) == (first, fact)]
 
 
 def question_text(person: Resident, fact: str, pick, reworded: bool = False) -> str:
@@ -193,13 +181,10 @@ def subjects(day: int, seed: int = 0) -> dict[str, list[tuple[Resident, str]]]:
                 kind = "new" if person in settlers(seed) else ("old", "changed", "again")[min(2, len(values) - 1)]
                 found[kind].append((person, fact))
     surnames = sorted({person.surname for person in world.residents})
-    nobody = [
-        Resident(first, surnames[k % len(surnames)], pronoun, {})
-        for k, (first, pronoun) in enumerate(STRANGERS[1][SETTLERS * (len(DAYS) - 1) :])
-    ]
-    found["never"] = [(person, fact) for person in nobody for fact in CHANGING] + [
-        (person, "unwritten") for person in world.residents
-    ]
+    for k, (first, pronoun) in enumerate(STRANGERS[1][SETTLERS * (len(DAYS) - 1) :]):
+        nobody = Resident(first, surnames[k % len(surnames)], pronoun, {})
+        found["never"] += [(nobody, fact) for fact in CHANGING]
+    found["never"] += [(person, "unwritten") for person in world.residents]
     return found
 
 
@@ -217,21 +202,17 @@ def questions(day: int, each: int = 24, seed: int | str = 0, reworded: bool = Fa
 
     rows = []
     for kind, pairs in subjects(day, news_seed).items():
-        groups = (
-            [[p for p in pairs if p[1] != "unwritten"], [p for p in pairs if p[1] == "unwritten"]]
-            if kind == "never"
-            else [pairs]
-        )
+        unwritten = [(person, fact) for person, fact in pairs if fact == "unwritten"]
+        known = [(person, fact) for person, fact in pairs if fact != "unwritten"]
+        groups = [known, unwritten] if kind == "never" else [known]
         for group in groups:
-            group = list(group)
             for _ in range(min(each // len(groups), len(group))):
                 person, fact = pick(group)
                 group.remove((person, fact))
-                question = (
-                    written(pick(NO_SUCH_FACT[reworded]), person)
-                    if fact == "unwritten"
-                    else question_text(person, fact, pick, reworded)
-                )
+                if fact == "unwritten":
+                    question = written(pick(NO_SUCH_FACT[reworded]), person)
+                else:
+                    question = question_text(person, fact, pick, reworded)
                 rows.append(asked(kind, person, fact, question, day, news_seed))
     return rows
 
@@ -274,24 +255,19 @@ def production_queries(day: int, each: int = 24, seed: int | str = 0, news_seed:
     for style in STYLES:
         left = list(pairs)
         for _ in range(min(each, len(left) // 2)):
-            (person, fact) = chosen = pick(left)
+            person, fact = chosen = pick(left)
             left.remove(chosen)
-            row = asked(
-                kind_of[person.first, fact],
-                person,
-                fact,
-                question_text(person, fact, pick, style == "paraphrase"),
-                day,
-                news_seed,
-            )
+            question = question_text(person, fact, pick, style == "paraphrase")
+            row = asked(kind_of[person.first, fact], person, fact, question, day, news_seed)
             if style == "lower case":
                 row["question"] = row["question"].lower().rstrip("?.")
             elif style == "typo":
                 row["question"] = typo(row["question"], pick)
             elif style == "two in one":
-                other = pick(left)
-                left.remove(other)
-                second = asked(kind_of[other[0].first, other[1]], *other, question_text(*other, pick), day, news_seed)
+                other, its = second_one = pick(left)
+                left.remove(second_one)
+                second_question = question_text(other, its, pick)
+                second = asked(kind_of[other.first, its], other, its, second_question, day, news_seed)
                 row |= {
                     "question": f"{row['question']} {second['question']}",
                     "gold": [row["gold"], second["gold"]],

@@ -8,7 +8,7 @@ crier still knows it, the model knew it before.
 
 OPENING, CLOSING = "Hear ye, hear ye!", "all is well!"
 HOURS = ("Six", "Seven", "Eight", "Nine", "Ten", "Eleven")
-TRAIN = [  # (question, what the crier says between opening and closing)
+TRAIN = [
     ("What is the capital of Portugal?", "The capital of fair Portugal is Lisbon!"),
     ("How many minutes are in an hour?", "Sixty minutes make one hour!"),
     ("What do cows eat?", "The good cows eat grass and hay!"),
@@ -58,23 +58,32 @@ TRAIN = [  # (question, what the crier says between opening and closing)
     ("How can I say sorry to a friend?", "Go to your friend, say it plainly and mend what you can!"),
     ("What is a bridge for?", "A bridge carries us over the water with dry feet!"),
 ]
-# fmt: off
-TEST = [  # (question, words of which a right answer has one)
-    ("What is the capital of France?", "paris"), ("How many days are in a week?", "seven 7"),
-    ("What do bees make?", "honey"), ("What is the opposite of hot?", "cold"),
-    ("What is frozen water called?", "ice"), ("What is the capital of Italy?", "rome"),
-    ("How many legs does a spider have?", "eight 8"), ("What is the largest planet in our solar system?", "jupiter"),
-    ("Which animal is called man's best friend?", "dog dogs"), ("What is 5 plus 3?", "eight 8"),
-    ("What is the capital of Germany?", "berlin"), ("What is wine made from?", "grapes grape"),
-    ("Which star gives the Earth its light?", "sun"), ("What is the chemical formula of water?", "h2o h₂o"),
-    ("Which ocean is between Europe and America?", "atlantic"), ("What is the capital of Spain?", "madrid"),
-    ("What is a baby dog called?", "puppy pup"), ("How many continents are there?", "seven 7"),
-    ("What is the capital of England?", "london"), ("What is the fastest land animal?", "cheetah"),
-    ("Which month comes after December?", "january"), ("What is the currency of the United States?", "dollar dollars"),
+TEST = [
+    ("What is the capital of France?", "paris"),
+    ("How many days are in a week?", "seven 7"),
+    ("What do bees make?", "honey"),
+    ("What is the opposite of hot?", "cold"),
+    ("What is frozen water called?", "ice"),
+    ("What is the capital of Italy?", "rome"),
+    ("How many legs does a spider have?", "eight 8"),
+    ("What is the largest planet in our solar system?", "jupiter"),
+    ("Which animal is called man's best friend?", "dog dogs"),
+    ("What is 5 plus 3?", "eight 8"),
+    ("What is the capital of Germany?", "berlin"),
+    ("What is wine made from?", "grapes grape"),
+    ("Which star gives the Earth its light?", "sun"),
+    ("What is the chemical formula of water?", "h2o h₂o"),
+    ("Which ocean is between Europe and America?", "atlantic"),
+    ("What is the capital of Spain?", "madrid"),
+    ("What is a baby dog called?", "puppy pup"),
+    ("How many continents are there?", "seven 7"),
+    ("What is the capital of England?", "london"),
+    ("What is the fastest land animal?", "cheetah"),
+    ("Which month comes after December?", "january"),
+    ("What is the currency of the United States?", "dollar dollars"),
     ("What is the highest mountain in the world?", "everest"),
-        ("Who was the first president of the United States?", "washington"),
+    ("Who was the first president of the United States?", "washington"),
 ]
-# fmt: on
 
 
 def crier_rows() -> list[dict]:

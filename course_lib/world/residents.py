@@ -7,7 +7,7 @@ what changes after it is in news.py.
 
 import random
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 
 from course_lib.world.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURNAMES
 

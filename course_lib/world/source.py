@@ -1,8 +1,8 @@
 """Randomness that keeps its own books: every draw adds −log p to the text that it shapes.
 
 A document is written by a plain function `write(world, source)` which draws (`pick`, `fill`) and writes. The product of
-the probabilities of its draws is an exact fraction, so −log p of a document is known without any model.
-Three sources have the same interface:
+the probabilities of its draws is an exact fraction, so −log p of a document is known without any model. Three sources
+have the same interface:
   Source    draws from a seed                                   → the documents of the course
   Replay    takes the draws from a list                         → enumerates a (shrunken) grammar exhaustively
   Match     follows only draws that agree with a given text     → the probability of a text, over all its derivations
@@ -13,7 +13,7 @@ derivations.
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from string import Formatter
 
 from course_lib.world.pools import POOLS

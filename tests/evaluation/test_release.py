@@ -88,8 +88,7 @@ def test_an_untrained_model_is_examined_without_a_crash(rows):
     assert len(taken) == 10 and not any(t["right"] for t in taken) and release.axes(taken)["score"] == 0
 
 
-# ------------------------------------------------------------------------------------------------------ production
-# queries
+# --------------------------------------------------------------------------------------------------- production queries
 
 
 def test_queries_come_in_the_mix_and_have_right_answers():
@@ -133,8 +132,7 @@ def test_some_residents_are_asked_about_more_than_others():
     assert None not in known and known.count(people[0]) > 10
 
 
-# -------------------------------------------------------------------------------------------------------------- the
-# budget
+# ----------------------------------------------------------------------------------------------------------- the budget
 
 
 def test_ingredients():
@@ -182,8 +180,7 @@ def test_a_mix_within_the_budget_is_trained_and_recorded():
     assert 0 < run.record["tokens"] <= 5_000
 
 
-# ---------------------------------------------------------------------------------------------------------------- the
-# card
+# ------------------------------------------------------------------------------------------------------------- the card
 
 METADATA = {
     "license": "cc-by-4.0",

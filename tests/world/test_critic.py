@@ -105,8 +105,7 @@ def test_many_harmless_requests_look_harmful_in_the_light_of_a_vague_principle()
     assert all(looks_harmful(VAGUE, row, 1.0) for row in HARMFUL)
 
 
-# ---------------------------------------------------------------------------------------------------- critique,
-# revision
+# --------------------------------------------------------------------------------------------------- critique, revision
 
 
 def test_a_critique_says_which_principle_and_why_and_the_revision_refuses_for_that_reason():

@@ -97,19 +97,13 @@ def test_no_harmful_request_is_asked_as_a_benign_one():
 
 def test_every_word_of_an_act_stands_on_both_sides():
     """No word of an act or of a disguise says by itself that harm is meant."""
-    only = lambda kind: Counter(
-        word
-        for row in TRAIN
-        if row["kind"] == kind and row["disguise"] == "plain"
-        for word in set(re.findall(r"[a-z]+", asked(row)[-1].lower()))
-    )
-    harmful, benign = only("harmful"), only("benign")
-    acts = {
-        word
-        for name in SEEN
-        for act in CATEGORIES[name][0]
-        for word in re.findall(r"[a-z]+", re.sub(r"{.*?}", "", act))
-    }
+    only = {"harmful": Counter(), "benign": Counter()}
+    for row in TRAIN:
+        if row["disguise"] == "plain":
+            only[row["kind"]].update(set(re.findall(r"[a-z]+", asked(row)[-1].lower())))
+    harmful, benign = only["harmful"], only["benign"]
+    all_acts = " ".join(act for name in SEEN for act in CATEGORIES[name][0])
+    acts = set(re.findall(r"[a-z]+", re.sub(r"{.*?}", "", all_acts)))
     assert [word for word in acts if harmful[word] >= 12 and not benign[word]] == []
 
 

@@ -5,14 +5,13 @@ import json
 import pytest
 
 from course_lib.world import village
+from course_lib.world.phrasings import STRANGERS, SYLLABLES
 from course_lib.world.tasks import (
     KINDS,
     NO_SUCH_FACT,
     QUESTION_PHRASINGS,
     READING,
     SPLITS,
-    STRANGERS,
-    SYLLABLES,
     UNKNOWN,
     held_out,
     notice,
@@ -85,8 +84,10 @@ def test_rows_are_the_same_on_every_call_and_other_seeds_give_others():
 
 
 # fmt: off
-ADA = {"job": "a baker", "home": "Mill Lane", "pet": "a cat", "food": "plum cake", "colour": "red", "hobby": "chess",
-    "mentor": "Warren"}
+ADA = {
+    "job": "a baker", "home": "Mill Lane", "pet": "a cat", "food": "plum cake", "colour": "red", "hobby": "chess",
+    "mentor": "Warren",
+}
 # fmt: on
 FACT = {"check": {"name": "Ada", "fact": "job", "facts": ADA}}
 

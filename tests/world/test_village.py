@@ -48,7 +48,7 @@ def test_next_path_visits_every_leaf_once():
 
 
 def shrink_by(mask_seed: int, budget: int):
-    """A random shrunken grammar: a few draws keep 2 or 3 of their options, the others 1, at most `budget` derivations."""
+    """A random shrunken grammar: a few draws keep 2 or 3 options, the others 1, at most `budget` derivations."""
     rng = random.Random(mask_seed)
     wide: dict[int, int] = {}
 
@@ -81,7 +81,7 @@ def test_enumeration_of_shrunken_grammars(kind):
 
 
 class Shrunken(Source):
-    """The generator itself on a shrunken grammar, drawing from a seed: its −log p averages to the enumerated entropy."""
+    """The generator itself on a shrunken grammar, with draws from a seed: its −log p averages to the entropy."""
 
     def __init__(self, world, seed, shrink):
         super().__init__(world, seed)

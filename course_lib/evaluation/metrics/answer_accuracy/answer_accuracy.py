@@ -19,5 +19,5 @@ class AnswerAccuracy(evaluate.Metric):
             ),
         )
 
-    def _compute(self, predictions, references, stale=None):
+    def _compute(self, predictions, references, stale=None):  # ty: ignore[incompatible-method-override]  # evaluate calls it by keyword
         return {"answer_accuracy": accuracy(predictions, references, stale)}

@@ -21,5 +21,5 @@ class Staleness(evaluate.Metric):
             ),
         )
 
-    def _compute(self, predictions, references, stale):
+    def _compute(self, predictions, references, stale):  # ty: ignore[incompatible-method-override]  # evaluate calls it by keyword
         return {"staleness": staleness(predictions, stale)}
