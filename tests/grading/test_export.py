@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.grading.lms import export, worksheet
-from course_lib.grading.records import store
+from course_lib.grading.records import store, table
 from course_lib.grading.reports import page
 
 LAB = "04_lora_and_qlora"
@@ -90,7 +90,9 @@ def test_moodle_gradebook_with_a_decimal_comma_in_another_locale(tmp_path):
         "gesamt\r\nAda;Lovelace;77;ada@uni.example;-;;7,50\r\nBen;Müller;78;ben@uni.example;2,00;;8,00\r\n"
     )
     for encoding in ("utf-8", "latin-1"):
-        out, _ = fill(tmp_path, text.encode(encoding), "moodle")
+        with pytest.raises(store.StoreError, match="does not say what 'Aufgabe: Lab 04 .Punkte.' is out of .*--scale"):
+            fill(tmp_path, text.encode(encoding), "moodle")
+        out, _ = fill(tmp_path, text.encode(encoding), "moodle", scale=10.0)
         assert out == text.replace(";-;", ";8,5;").replace(";2,00;", ";10;").encode(encoding)
     commas = (
         text.replace(",", "|")
@@ -100,7 +102,7 @@ def test_moodle_gradebook_with_a_decimal_comma_in_another_locale(tmp_path):
         .replace("2,00", '"2,00"')
         .replace("8,00", '"8,00"')
     )
-    assert b',"8,5",' in fill(tmp_path, commas.encode(), "moodle")[0]
+    assert b',"8,5",' in fill(tmp_path, commas.encode(), "moodle", scale=10.0)[0]
 
 
 @given(
@@ -118,8 +120,8 @@ def test_fields_are_read_as_the_csv_module_reads_them(rows, delimiter, end, bom)
         out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
     ).writerows(rows)
     text = "\ufeff" * bom + out.getvalue()
-    spans = [row for row in worksheet.fields(text, delimiter) if row[0][0] != row[-1][1]]
-    assert [[worksheet.value(text, span) for span in row] for row in spans] == rows
+    spans = [row for row in table.fields(text, delimiter, int(bom)) if row[0][0] != row[-1][1]]
+    assert [[table.value(text, span) for span in row] for row in spans] == rows
 
 
 def test_names_are_the_last_resort_and_must_be_unique(tmp_path):
@@ -223,10 +225,10 @@ def graded(tmp_path_factory):
 def test_the_commands(graded, tmp_path, monkeypatch, capfdbinary):
     monkeypatch.chdir(graded)
     worksheet_file = tmp_path / "mine.csv"
-    worksheet_file.write_bytes(b"Student,ID,Lab 00 (7)\nada,1,\n")
+    worksheet_file.write_bytes(b"Student,ID,Lab 00 (7)\nPoints Possible,,0.75\nada,1,\n")
     assert export.main([people.LAB, "--to", "canvas", "--into", str(worksheet_file)]) == 0
     out, err = capfdbinary.readouterr()
-    assert out == b"Student,ID,Lab 00 (7)\nada,1,0.25\n" and b"1 cell filled" in err
+    assert out == b"Student,ID,Lab 00 (7)\nPoints Possible,,0.75\nada,1,0.25\n" and b"1 cell filled" in err
     for arguments, words in (
         (["--to", "canvas"], "--into"),
         (["--into", "x"], "takes no --into"),

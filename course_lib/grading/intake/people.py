@@ -27,9 +27,15 @@ class Handed(NamedTuple):
 
     def metas(self):
         """[(student, what meta.json of his copy says of it)]"""
-        shared = {"group": self.group, "members": [*self.owners, *self.mates]} if self.group else {}
-        own = [(student, {"student": student} | shared) for student in self.owners]
-        return own + [(student, {"student": student, "by": self.first} | shared) for student in self.mates]
+        if not self.group:
+            return [(self.first, {"student": self.first})]
+        shared = {"group": self.group, "members": [*self.owners, *self.mates]}
+        nobody = {"ids": {}, "name": "", "email": ""}  # what the LMS told is the team's, or another member's
+        own = shared if self.mates else shared | nobody
+        return [
+            *((student, {"student": student} | own) for student in self.owners),
+            *((student, {"student": student, "by": self.first} | shared | nobody) for student in self.mates),
+        ]
 
 
 class Known:

@@ -10,6 +10,7 @@ gradescope  -o FILE.zip, an autograder that runs nothing: it shows each submissi
 import argparse
 import csv
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -64,7 +65,13 @@ def main(argv=None):
     parser.add_argument("--into", metavar="FILE", help="canvas, moodle: your own export, which is read and not changed")
     parser.add_argument("--column", help="canvas, moodle: the column to fill, where the lab's name does not tell")
     parser.add_argument(
-        "--scale", action="store_true", help="canvas, moodle: convert to the points that the column is out of"
+        "--scale",
+        nargs="?",
+        type=float,
+        const=True,
+        default=False,
+        metavar="POINTS",
+        help="canvas, moodle: convert to the points that the column is out of; say them where the file does not",
     )
     parser.add_argument(
         "--skip-unmatched",
@@ -74,6 +81,8 @@ def main(argv=None):
     parser.add_argument("-o", "--output", metavar="FILE", help="file to write (default: standard output)")
     arguments = parser.parse_args(argv)
     lab, notes = arguments.lab, []
+    if arguments.scale is not False and not 0 < arguments.scale < math.inf:
+        raise store.StoreError(f"--scale {arguments.scale:g}: the points that the column is out of, more than 0")
     into = arguments.to in ("canvas", "moodle")
     if into != bool(arguments.into):
         what = f"needs your own export: --into FILE ({WHERE[arguments.to]})" if into else "takes no --into"

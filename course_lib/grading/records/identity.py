@@ -1,8 +1,9 @@
 """Who somebody is, in the columns of class lists and of what Canvas, Moodle and Gradescope export.
 
 Only a column that is an identifier identifies, and only against the same column. Identities are {kind: {values}}; kinds
-are "canvas_id", "sis_id", "login", "integration_id", "moodle_id", "email", "github", a column's own words where both
-sides have it, and, of less weight, "name".
+are those of WORDS, a column's own words where both sides have it and, of less weight, "name". The number that an
+institution gives may be Canvas's sis_id and Moodle's id_number: equal they join, but where they differ there may be two
+such numbers.
 
 Moodle writes its columns in the teacher's language. The words are facts from its public language packs (assign.php and
 moodle.php of version 4.5 as of May 2026; Polish 4.0, Brazilian Portuguese 3.11). Other languages are told by shape: an
@@ -17,8 +18,9 @@ from course_lib.grading.records import names
 # fmt: off
 WORDS = {
     "canvas_id": "canvas id,id",
-    "sis_id": "sis id,sis user id,sid,student id,orgdefinedid,id number,idnumber,id nummer,numéro d identification,"
-        "número de id,nummer id,codice identificativo,número de identificação id,numer id,numer indeksu",
+    "sis_id": "sis id,sis user id,sid,student id,orgdefinedid",
+    "id_number": "id number,idnumber,id nummer,numéro d identification,número de id,nummer id,codice identificativo,"
+        "número de identificação id,numer id,numer indeksu",
     "login": "login,login id,sis login id,username,user name,anmeldename,nom d utilisateur,nombre de usuario,"
         "gebruikersnaam,nome de utilizador,nome de usuário,nazwa użytkownika",
     "integration_id": "integration id",
@@ -45,7 +47,7 @@ SHARED = re.compile(
 PARTICIPANTS = r"participante?|teilnehmer(?:/?in)?|deelnemer|partecipante|uczestnik"
 PARTICIPANT = re.compile(rf"(?:{PARTICIPANTS}) ?(?=\d+$)")
 NUMBERED = re.compile(r"([^\W\d_]{3,}[^\d]*)\d+")  # the same in a language that is not here
-LOOSE = ("canvas_id", "sis_id", "integration_id", "moodle_id")  # numbers, which a spreadsheet writes otherwise
+NUMBERS = ("canvas_id", "sis_id", "id_number", "integration_id", "moodle_id")  # which a spreadsheet writes otherwise
 
 
 # what Canvas writes into the lines of its gradebook that are nobody's; "Manual Posting" is not translated
@@ -160,7 +162,7 @@ def agree(kind, mine, theirs):
     pairs = [(a, b) for a in mine for b in theirs]
     if kind == "name":
         return False if all(names.strangers(a, b) for a, b in pairs) else None
-    if any(key(kind, a) == key(kind, b) or (kind in LOOSE and plain(a) and plain(a) == plain(b)) for a, b in pairs):
+    if any(key(kind, a) == key(kind, b) or (kind in NUMBERS and plain(a) and plain(a) == plain(b)) for a, b in pairs):
         return True
     return None if any(may_be(a, b) or may_be(b, a) for a, b in pairs) else False
 
@@ -175,16 +177,21 @@ def links(mine, theirs):
     for kind in set().union(*mine) & set().union(*theirs) - {"name"}:
         exact = joined(mine, theirs, lambda person, kind=kind: {key(kind, v) for v in person.get(kind, ())})
         found |= {(i, j, kind) for i, j in exact}
-        if kind in LOOSE:
+        if kind in NUMBERS:
             loose = joined(mine, theirs, lambda person, kind=kind: {plain(v) for v in person.get(kind, ())} - {""})
             known_mine, known_theirs = {i for i, _ in exact}, {j for _, j in exact}
             found |= {(i, j, kind) for i, j in loose if i not in known_mine and j not in known_theirs}
     found |= {(i, j, "address") for i, j in joined(mine, theirs, addresses)}
+    found |= {(i, j, "number") for i, j in joined(mine, theirs, numbers)}
     return sorted(found)
 
 
 def addresses(person):
     return {fold(text) for kind in ("email", "login") for text in person.get(kind, ()) if "@" in text}
+
+
+def numbers(person):
+    return {fold(text) for kind in ("sis_id", "id_number") for text in person.get(kind, ())}
 
 
 def joined(mine, theirs, values):
