@@ -142,19 +142,11 @@ def labels_or_recorded(
     rows = labels_of(journal.read(path))
     if len(rows) >= least:
         return rows, "you"
-    events = [
-        {
-            "key": "1"
-            if chance(Source(village(), f"recorded {item['id']}"))
-            < prefers(annotator, item["row"], item["first"], item["second"])
-            else "2",
-            "prompt": item["row"]["messages"],
-            "kind": item["row"]["kind"],
-            "check": item["row"]["check"],
-            **item,
-        }
-        for item in queue
-    ]
+    events = []
+    for item in queue:
+        row, drawn = item["row"], chance(Source(village(), f"recorded {item['id']}"))
+        key = "1" if drawn < prefers(annotator, row, item["first"], item["second"]) else "2"
+        events.append({"key": key, "prompt": row["messages"], "kind": row["kind"], "check": row["check"], **item})
     return labels_of(events, annotator.name), annotator.name
 
 
@@ -192,20 +184,18 @@ class Annotator:
 
         self.queue, self.path = queue, Path(path)
         self.html = ipywidgets.HTML()
-        self.buttons = {
-            key: ipywidgets.Button(
+        self.buttons = {}
+        for key, words in KEYS.items():
+            self.buttons[key] = ipywidgets.Button(
                 description=f"{key} · {words}", layout=ipywidgets.Layout(width="auto"), tooltip=f"key {key}"
             )
-            for key, words in KEYS.items()
-        }
+            self.buttons[key].on_click(lambda _, key=key: self.press(key))
         self.keys = ipywidgets.Text(
             description="Keys:",
             placeholder="click here once, then press 1, 2, s or u",
             layout=ipywidgets.Layout(width="380px"),
             style={"description_width": "initial"},
         )
-        for key, button in self.buttons.items():
-            button.on_click(lambda _, key=key: self.press(key))
         self.keys.observe(self.typed, "value")
         self.box = ipywidgets.VBox([self.html, ipywidgets.HBox(list(self.buttons.values())), self.keys])
         self.html.value = render(state_of(queue, journal.read(path)))

@@ -8,10 +8,11 @@ compares them.
 
 import math
 from html import escape
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib.stages.model import Llama, apply_rope
 from course_lib.stages.tokenizer import BOS
@@ -22,11 +23,17 @@ from course_lib.widgets.style import describe, in_style, panels, png, small
 MOST = 32  # tokens of a text that are shown: more columns than that nobody reads
 
 CSS = """
-.lb-att{position:relative;padding-bottom:3.4em;overflow-x:auto} .lb-att table{border-collapse:collapse} .lb-att td{min-width:1.5em;text-align:center;font-size:11px;padding:1px;border:1px solid rgba(128,128,128,.25)}
-.lb-att th{font-weight:400;white-space:pre;padding:1px 4px} .lb-att th[scope=col]{writing-mode:vertical-rl;text-align:left} .lb-att th[scope=row]{text-align:right} .lb-att tr:hover th[scope=row],.lb-att th:focus{outline:2px solid currentColor;outline-offset:-2px}
-.lb-att::after,.lb-att tr:hover th[scope=row]::after,.lb-att th:focus::after{position:absolute;left:0;right:0;bottom:0;height:3em;line-height:1.25;padding:3px 6px;box-sizing:border-box;border:1px solid rgba(128,128,128,.6);
-border-radius:4px;background:var(--jp-layout-color0,Canvas);color:var(--jp-ui-font-color0,CanvasText);text-align:left;white-space:pre-line;writing-mode:horizontal-tb}
-.lb-att::after{content:"Point at a row, or go to a token on the left with Tab: what does it read?"} .lb-att tr:hover th[scope=row]::after,.lb-att th:focus::after{content:attr(title);z-index:1}
+.lb-att{position:relative;padding-bottom:3.4em;overflow-x:auto} .lb-att table{border-collapse:collapse}
+.lb-att td{min-width:1.5em;text-align:center;font-size:11px;padding:1px;border:1px solid rgba(128,128,128,.25)}
+.lb-att th{font-weight:400;white-space:pre;padding:1px 4px}
+.lb-att th[scope=col]{writing-mode:vertical-rl;text-align:left} .lb-att th[scope=row]{text-align:right}
+.lb-att tr:hover th[scope=row],.lb-att th:focus{outline:2px solid currentColor;outline-offset:-2px}
+.lb-att::after,.lb-att tr:hover th[scope=row]::after,.lb-att th:focus::after{position:absolute;left:0;right:0;bottom:0;
+  height:3em;line-height:1.25;padding:3px 6px;box-sizing:border-box;border:1px solid rgba(128,128,128,.6);
+  border-radius:4px;background:var(--jp-layout-color0,Canvas);color:var(--jp-ui-font-color0,CanvasText);text-align:left;
+  white-space:pre-line;writing-mode:horizontal-tb}
+.lb-att::after{content:"Point at a row, or go to a token on the left with Tab: what does it read?"}
+.lb-att tr:hover th[scope=row]::after,.lb-att th:focus::after{content:attr(title);z-index:1}
 """
 
 
@@ -36,10 +43,10 @@ def weights_of(model: Llama, ids: Int[Tensor, "1 T"]) -> Float[Tensor, "L H T T"
     1.
     """
     inputs: list[tuple] = []
-    hooks = [
-        block.self_attn.register_forward_pre_hook(lambda module, given: inputs.append((module, *given[:3])))
-        for block in model.model.layers
-    ]
+    hooks = []
+    for block in model.model.layers:
+        attention = cast(nn.Module, block.self_attn)
+        hooks.append(attention.register_forward_pre_hook(lambda module, given: inputs.append((module, *given[:3]))))
     try:
         model.hidden(ids)
     finally:
@@ -69,8 +76,9 @@ def attend(model: Llama, tokenizer, text: str) -> tuple[list[str], Float[Tensor,
 
 def facts(weights: Float[Tensor, "L H T T"]) -> dict[str, Float[Tensor, "L H"]]:
     """What a head does on average over the tokens that have somebody before them: "entropy" of its weights (nats),
-    "distance" that it looks back (tokens), and the
-    shares of its weight on the token "itself", on the one "before", and on the "first" of the text."""
+    "distance" that it looks back (tokens), and the shares of its weight on the token "itself", on the one "before", and
+    on the "first" of the text.
+    """
     T = weights.shape[-1]
     rows, places = weights[..., 1:, :], torch.arange(T, dtype=weights.dtype)
     back = places[1:, None] - places
@@ -107,6 +115,12 @@ def reads(tokens: list[str], row: Float[Tensor, " T"], t: int) -> str:
     )
 
 
+def cell(share: float) -> str:
+    if share < 0.005:
+        return "<td></td>"
+    return f'<td style="background:rgba(0,114,178,{0.6 * share:.2f})">{100 * share:.0f}</td>'
+
+
 def render(tokens: list[str], weights: Float[Tensor, "L H T T"], layer: int = 0, head: int = 0) -> str:
     """HTML of one head: a row for each token that reads, a column for each that is read, the weight in %. Layers and
     heads count from 0 here and from 1 in words.
@@ -115,16 +129,9 @@ def render(tokens: list[str], weights: Float[Tensor, "L H T T"], layer: int = 0,
     columns = "".join(f'<th scope="col">{escape(token)}</th>' for token in tokens)
     rows = ""
     for t, token in enumerate(tokens):
-        cells = "".join(
-            f'<td style="background:rgba(0,114,178,{0.6 * share:.2f})">{100 * share:.0f}</td>'
-            if share >= 0.005
-            else "<td></td>"
-            for share in one[t, : t + 1].tolist()
-        )
-        rows += (
-            '<tr><th scope="row" tabindex="0" '
-            f'title="{escape(reads(tokens, one[t], t))}">{escape(token)}</th>{cells}</tr>'
-        )
+        cells = "".join(map(cell, one[t, : t + 1].tolist()))
+        title = escape(reads(tokens, one[t], t))
+        rows += f'<tr><th scope="row" tabindex="0" title="{title}">{escape(token)}</th>{cells}</tr>'
     return box(
         f"<style>{CSS}</style><div>{escape(summary(tokens, weights, layer, head))}</div><div>Rows read, columns are "
         "read; weights in %, nothing under 0.5 %.</div>"

@@ -26,9 +26,10 @@ from course_lib.widgets.style import (
 )
 
 # fmt: off
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "LiveCurve", "LivePicture", "compare_figure", "empty", "figure",
-    "human", "png", "points", "render", "scaling_figure",
-           "schedule_figure", "show", "smooth"]
+__all__ = [
+    "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "LiveCurve", "LivePicture", "compare_figure", "empty", "figure",
+    "human", "png", "points", "render", "scaling_figure", "schedule_figure", "show", "smooth",
+]
 # fmt: on
 
 

@@ -35,7 +35,7 @@ def show_html(static: str, plain: str) -> None:
 
 
 def show_png(picture: bytes, alt: str, **options) -> None:
-    """A picture with its description, which screen readers and viewers without pictures get. `options` go to `display`."""
+    """A picture with its description, for screen readers and viewers without pictures. `options` go to `display`."""
     from IPython.display import display
 
     display(
@@ -80,7 +80,8 @@ def box(inside: str, role: str = "group", label: str = "") -> str:
     "status" is read out as it changes.
     """
     named = f' aria-label="{escape(label)}"' if label else ""
-    return f'<div role="{role}"{named} style="color:var(--jp-ui-font-color0,inherit);background:transparent;max-width:780px;line-height:1.4">{inside}</div>'
+    style = "color:var(--jp-ui-font-color0,inherit);background:transparent;max-width:780px;line-height:1.4"
+    return f'<div role="{role}"{named} style="{style}">{inside}</div>'
 
 
 def note(problem: str) -> str:

@@ -18,33 +18,43 @@ from course_lib.stages.rollout import chosen_logits, spread, token_logprobs
 from course_lib.stages.tokenizer import encode_documents
 from course_lib.widgets.front import box, show_widget
 
-# fmt: off
-MEANINGS = {        # key: unit, what it is
+MEANINGS = {
     "log-probability": ("nats", "log π of the token: 0 is certain, far below 0 is a surprise"),
     "entropy": ("nats", "how open the choice was"),
     "reference log-probability": ("nats", "log π_ref: what the reference model thinks of the token"),
-    "log-ratio": ("nats",
-        "log π − log π_ref: above 0 the policy likes the token better than the reference does; PPO charges β for it"),
+    "log-ratio": (
+        "nats",
+        "log π − log π_ref: above 0 the policy likes the token better than the reference does; PPO charges β for it",
+    ),
     "KL": ("nats", "KL(π ‖ π_ref) of this choice over the whole vocabulary"),
-    "reward": ("units of reward",
-        "what PPO pays for the token: −β · (log π − log π_ref), and the answer's score at its last token"),
+    "reward": (
+        "units of reward",
+        "what PPO pays for the token: −β · (log π − log π_ref), and the answer's score at its last token",
+    ),
     "value": ("units of reward", "what the critic expects from here on"),
     "advantage": ("units of reward", "how much better than expected the choice turned out (GAE)"),
-    "reward so far": ("units of reward",
-        "what the reward head would say if the answer ended here; it was trained at the last token only"),
+    "reward so far": (
+        "units of reward",
+        "what the reward head would say if the answer ended here; it was trained at the last token only",
+    ),
     "change": ("units of reward", "by how much this token moves the reward head"),
 }
-# fmt: on
 ABOVE, BELOW = "0,114,178", "213,94,0"  # blue and orange of style.py, as CSS wants them with an opacity
 DEEPEST = 0.6  # opacity at the end of the scale: black on white and white on black still have a contrast over 4.5
 
 CSS = """
-.lb-heat{max-width:820px} .lb-tokens{position:relative;padding-bottom:4.2em;line-height:2;white-space:pre-wrap;overflow-wrap:anywhere}
-.lb-tokens span{padding:2px 0;border-radius:2px;border-bottom:2px solid transparent} .lb-tokens span:hover,.lb-tokens span:focus{outline:2px solid currentColor;outline-offset:-1px}
-.lb-tokens::after,.lb-tokens span:hover::after,.lb-tokens span:focus::after{position:absolute;left:0;right:0;bottom:0;height:3.6em;overflow:auto;line-height:1.2;padding:3px 6px;box-sizing:border-box;
-border:1px solid rgba(128,128,128,.6);border-radius:4px;background:var(--jp-layout-color0,Canvas);color:var(--jp-ui-font-color0,CanvasText);font-weight:400;white-space:pre-line}
-.lb-tokens::after{content:"Point at a token, or go to it with Tab, for its numbers."} .lb-tokens span:hover::after,.lb-tokens span:focus::after{content:attr(title);z-index:1}
-.lb-heat td,.lb-heat th{text-align:right;padding:1px 8px} .lb-legend span{display:inline-block;padding:1px 8px;margin-right:2px}
+.lb-heat{max-width:820px}
+.lb-tokens{position:relative;padding-bottom:4.2em;line-height:2;white-space:pre-wrap;overflow-wrap:anywhere}
+.lb-tokens span{padding:2px 0;border-radius:2px;border-bottom:2px solid transparent}
+.lb-tokens span:hover,.lb-tokens span:focus{outline:2px solid currentColor;outline-offset:-1px}
+.lb-tokens::after,.lb-tokens span:hover::after,.lb-tokens span:focus::after{position:absolute;left:0;right:0;bottom:0;
+  height:3.6em;overflow:auto;line-height:1.2;padding:3px 6px;box-sizing:border-box;
+  border:1px solid rgba(128,128,128,.6);border-radius:4px;background:var(--jp-layout-color0,Canvas);
+  color:var(--jp-ui-font-color0,CanvasText);font-weight:400;white-space:pre-line}
+.lb-tokens::after{content:"Point at a token, or go to it with Tab, for its numbers."}
+.lb-tokens span:hover::after,.lb-tokens span:focus::after{content:attr(title);z-index:1}
+.lb-heat td,.lb-heat th{text-align:right;padding:1px 8px}
+.lb-legend span{display:inline-block;padding:1px 8px;margin-right:2px}
 """
 
 
@@ -64,9 +74,8 @@ def named(
 ) -> tuple[list[str], list[dict]]:
     """(tokens as text, a dict of numbers for each: empty where the mask is 0)."""
     tokens = [tokenizer.decode([k], skip_special_tokens=False) for k in ids[0].tolist()]
-    return tokens, [
-        {key: float(row[0, t]) for key, row in numbers.items()} if mask[0, t] else {} for t in range(len(tokens))
-    ]
+    at = lambda t: {key: float(row[0, t]) for key, row in numbers.items()} if mask[0, t] else {}
+    return tokens, [at(t) for t in range(len(tokens))]
 
 
 @torch.no_grad()
@@ -77,8 +86,9 @@ def per_token(
     conversation, or of a document.
 
     `reward(rows, answers) → [B]`, as PPO takes it, gives the reward a token with the price `beta` of a nat (a reference
-    is needed); a policy with a value head has
-    value and advantage as well. Raises ValueError for a reward without a reference or on a document."""
+    is needed); a policy with a value head has value and advantage as well. Raises ValueError for a reward without a
+    reference or on a document.
+    """
     if reward is not None and (reference is None or isinstance(conversation, str)):
         raise ValueError("PPO's reward of a token needs a reference model and a conversation")
     device = next(model.parameters()).device
@@ -93,10 +103,9 @@ def per_token(
             "log-ratio": (made["log-probability"] - theirs) * mask,
             "KL": spread((logp.exp() * (logp - q)).sum(-1), mask),
         }
-    if reward is not None:
-        scores = torch.as_tensor(
-            reward([{"messages": conversation[:-1]}], [conversation[-1]["content"]]), dtype=torch.float32
-        ).to(device)
+    if reward is not None and not isinstance(conversation, str):
+        paid = reward([{"messages": conversation[:-1]}], [conversation[-1]["content"]])
+        scores = torch.as_tensor(paid, dtype=torch.float32).to(device)
         made["reward"] = kl_penalised(scores, made["log-probability"], made["reference log-probability"], mask, beta)
         if hasattr(model, "value"):
             made["value"] = token_logprobs_and_values(model, ids, mask)[1]
@@ -178,13 +187,11 @@ def table(tokens: list[str], values: list[dict]) -> str:
     """All numbers, a row a token: for screen readers, and for viewers that strip styles."""
     keys = keys_of(values)
     head = "".join(f'<th scope="col">{escape(key)}</th>' for key in keys)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(shown(token))}</th>'
-        + "".join(f"<td>{said(value[key]) if key in value else ''}</td>" for key in keys)
-        + "</tr>"
-        for token, value in zip(tokens, values)
-        if value
-    )
+    rows = ""
+    for token, value in zip(tokens, values):
+        if value:
+            cells = "".join(f"<td>{said(value[key]) if key in value else ''}</td>" for key in keys)
+            rows += f'<tr><th scope="row">{escape(shown(token))}</th>{cells}</tr>'
     return (
         "<details><summary>All numbers as a table</summary><table><tr><th "
         f'scope="col">token</th>{head}</tr>{rows}</table></details>'

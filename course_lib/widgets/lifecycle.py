@@ -88,11 +88,11 @@ def state(work: Path | str | None = None) -> list[dict]:
     """Each phase: {"name", "labs", "limit", "stages": [{"name", "origin": "yours", "shipped" or None, "figures"}]}.
     Reads headers only, no weights.
     """
-    folder = Path(work) if work else work_dir()
-    return [
-        {"name": name, "labs": labs, "limit": limit, "stages": [stage_of(stage, folder) for stage in stages]}
-        for name, labs, limit, stages in PHASES
-    ]
+    folder, made = Path(work) if work else work_dir(), []
+    for name, labs, limit, stages in PHASES:
+        found = [stage_of(stage, folder) for stage in stages]
+        made.append({"name": name, "labs": labs, "limit": limit, "stages": found})
+    return made
 
 
 def blank() -> list[dict]:
@@ -161,16 +161,12 @@ def plain(phases: list[dict], here: str | None = None) -> str:
     """The map in plain words, a line a phase."""
     rows = []
     for phase in phases:
-        stages = "; ".join(
-            " ".join(
-                [f"{stage['name']} {WORDS[stage['origin']]}", *(f"({in_words(figure)})" for figure in stage["figures"])]
-            )
-            for stage in phase["stages"]
-        )
-        rows.append(
-            f"{'→' if covers(phase['labs'], here) else ' '} lab {phase['labs']:<5}  {phase['name']:<10}  limit: "
-            f"{phase['limit']}" + (f"; {stages}" if stages else "")
-        )
+        sign = "→" if covers(phase["labs"], here) else " "
+        words = f"{sign} lab {phase['labs']:<5}  {phase['name']:<10}  limit: {phase['limit']}"
+        for stage in phase["stages"]:
+            figures = "".join(f" ({in_words(figure)})" for figure in stage["figures"])
+            words += f"; {stage['name']} {WORDS[stage['origin']]}{figures}"
+        rows.append(words)
     return "\n".join(rows)
 
 
@@ -209,11 +205,11 @@ def table(phases: list[dict]) -> str:
     made = lambda tag, text, more="": f'<{tag}{more} style="text-align:left">{text}</{tag}>'
     rows = ""
     for phase in phases:
-        stages = "<br>".join(
-            f"{SIGNS[s['origin']]} {s['name']}: {WORDS[s['origin']]}"
-            + "".join(f", {escape(in_words(f))}" for f in s["figures"])
-            for s in phase["stages"]
-        )
+        lines = []
+        for stage in phase["stages"]:
+            figures = "".join(f", {escape(in_words(figure))}" for figure in stage["figures"])
+            lines.append(f"{SIGNS[stage['origin']]} {stage['name']}: {WORDS[stage['origin']]}{figures}")
+        stages = "<br>".join(lines)
         rows += (
             "<tr>"
             + made("th", escape(phase["name"]), ' scope="row"')

@@ -30,15 +30,12 @@ def samples(
 ) -> dict[float, dict[str, str]]:
     """{temperature: {model: text}}, all with the same seed: what changes is the dial."""
     ids, stop = [prompt_ids(tokenizer, settings.prompt, settings.chat)], stop_of(settings.chat)
-    return {
-        temperature: {
-            name: tokenizer.decode(
-                generate_ids(model, ids, settings.max_new_tokens, temperature, settings.top_p, settings.seed, stop)[0]
-            )
-            for name, model in models.items()
-        }
-        for temperature in temperatures
-    }
+
+    def sample(model, temperature: float) -> str:
+        length, top_p, seed = settings.max_new_tokens, settings.top_p, settings.seed
+        return tokenizer.decode(generate_ids(model, ids, length, temperature, top_p, seed, stop)[0])
+
+    return {t: {name: sample(model, t) for name, model in models.items()} for t in temperatures}
 
 
 def grow(models: dict, tokenizer, settings: Settings) -> Iterator[dict[str, str]]:
@@ -70,13 +67,12 @@ def table(settings: Settings, made: dict[float, dict[str, str]]) -> str:
     """A row for each temperature, a column for each model."""
     names = list(next(iter(made.values()), {}))
     head = "".join(f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in names)
-    cell = lambda text: (
-        f'<td style="text-align:left;vertical-align:top;white-space:pre-wrap">{start(settings)}{printable(text) or "(ends at once)"}</td>'
-    )
-    rows = "".join(
-        f'<tr><th scope="row" style="vertical-align:top">{t:g}</th>{"".join(cell(texts[name]) for name in names)}</tr>'
-        for t, texts in made.items()
-    )
+    said = lambda text: start(settings) + (printable(text) or "(ends at once)")
+    style = "text-align:left;vertical-align:top;white-space:pre-wrap"
+    rows = ""
+    for t, texts in made.items():
+        cells = "".join(f'<td style="{style}">{said(texts[name])}</td>' for name in names)
+        rows += f'<tr><th scope="row" style="vertical-align:top">{t:g}</th>{cells}</tr>'
     return box(
         f'<table style="table-layout:fixed;width:100%"><caption style="text-align:left">top-p {settings.top_p:g}, seed '
         f'{settings.seed}</caption><tr><th scope="col" style="width:6.5em">temperature</th>{head}</tr>{rows}</table>'

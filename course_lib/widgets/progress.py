@@ -55,7 +55,8 @@ def state(work: Path | str | None = None) -> list[dict]:
         questions = core.questions_of(lab)
         checked = [q for q in questions if not isinstance(q, core.WrittenQuestion)]
         made = [last[lab, q.id] for q in checked if (lab, q.id) in last]
-        title = importlib.import_module(f"course_lib.questions.lab{lab}").__doc__.partition(":")[0].partition(", ")[2]
+        about = importlib.import_module(f"course_lib.questions.lab{lab}").__doc__ or ""
+        title = about.partition(":")[0].partition(", ")[2]
         rows.append(
             {
                 "lab": lab,

@@ -15,8 +15,8 @@ def forest(
     zero: bool = False,
 ):
     """A row for each entry, a mark with its interval for each group: groups[name][entry] = (value, low, high), shares.
-    The line stands at 100 %, the limit, or
-    with `zero` at 0, for differences."""
+    The line stands at 100 %, the limit, or with `zero` at 0, for differences.
+    """
     entries = list(dict.fromkeys(entry for group in groups.values() for entry in group))
     fig, axes = empty(height=1.4 + 0.34 * len(entries))
     for place, ((name, group), (colour, mark, _)) in enumerate(zip(groups.items(), STYLES)):

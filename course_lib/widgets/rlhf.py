@@ -36,8 +36,9 @@ MARKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (GREY, "v"), (
 @in_style
 def figure(history: list[dict], title: str = "", target: float | None = None):
     """Reward, KL, entropy and length against the step, and what the policy said first and says now. `history`: see
-    `stages.rollout.improve`;
-    a row's "gold", where there is one, is drawn beside the reward. `target`: nats an answer that β steers to."""
+    `stages.rollout.improve`; a row's "gold", where there is one, is drawn beside the reward. `target`: nats an answer
+    that β steers to.
+    """
     fig, places = panels(2, 2, height=5.2, width=8)
     for axes, (key, label) in zip(places.flat, PANELS):
         line(axes, history, key, BLUE, "-", label)
@@ -51,17 +52,9 @@ def figure(history: list[dict], title: str = "", target: float | None = None):
         finish(axes, least=2, fontsize=8)  # a line alone is named by its axis
     fig.suptitle(title)
     if history:
-        fig.supxlabel(
-            "\n".join(
-                f"step {row['step']}: {clipped(row['sample'])}"
-                for row in {row["step"]: row for row in (history[0], history[len(history) // 2], history[-1])}.values()
-            ),
-            fontsize=9,
-            family="monospace",
-            x=0.02,
-            ha="left",
-            parse_math=False,
-        )
+        some = {row["step"]: row for row in (history[0], history[len(history) // 2], history[-1])}
+        said = "\n".join(f"step {step}: {clipped(row['sample'])}" for step, row in some.items())
+        fig.supxlabel(said, fontsize=9, family="monospace", x=0.02, ha="left", parse_math=False)
     return fig
 
 
@@ -88,9 +81,9 @@ def plane(
     most: float = 2.5,
 ):
     """Gold utility against KL: the frontier as a line from (0, start), each policy of `points` {name: [(kl, utility),
-    …]} as a mark, or as a line of
-    marks. Names are told apart by shape as well as by colour. What lies beyond `most` nats stands at the right edge,
-    with its KL in the legend."""
+    …]} as a mark, or as a line of marks. Names are told apart by shape as well as by colour. What lies beyond `most`
+    nats stands at the right edge, with its KL in the legend.
+    """
     fig, axes = empty(height=4.2)
     curve = [(0.0, start), *((kl, u) for kl, u in frontier if kl <= most)]
     axes.plot(*zip(*curve), color="black", linewidth=1.5, label="the limit: frontier of the optimal policies")
@@ -129,27 +122,19 @@ def overoptimisation(
     title: str = "Does the gold utility follow the reward model?",
 ):
     """Proxy (the reward model) and gold utility against the step, each as its change since the start, thick lines
-    averaged over `window`
-    measurements around each; the turning point as a line."""
+    averaged over `window` measurements around each; the turning point as a line.
+    """
     fig, axes = empty()
     for values, colour, dash, label in (
         (proxy, BLUE, "-", "reward model (trained on)"),
         (gold, ORANGE, "--", "gold utility (only looked at)"),
     ):
-        smoothed = [
-            sum(part) / len(part)
-            for part in (values[max(0, k - window // 2) : k + window // 2 + 1] for k in range(len(values)))
-        ]
+        parts = [values[max(0, k - window // 2) : k + window // 2 + 1] for k in range(len(values))]
+        smoothed = [sum(part) / len(part) for part in parts]
         if smoothed:
-            axes.plot(steps, [value - smoothed[0] for value in values], color=colour, linewidth=0.8, alpha=0.35)
-            axes.plot(
-                steps,
-                [value - smoothed[0] for value in smoothed],
-                color=colour,
-                linestyle=dash,
-                linewidth=1.5,
-                label=label,
-            )
+            thin, thick = ([value - smoothed[0] for value in curve] for curve in (values, smoothed))
+            axes.plot(steps, thin, color=colour, linewidth=0.8, alpha=0.35)
+            axes.plot(steps, thick, color=colour, linestyle=dash, linewidth=1.5, label=label)
     if turn is not None:
         mark_line(axes, turn, f"turning point: step {turn}", upright=True, color="black")
     mark_line(axes, 0, linestyle="-", linewidth=0.8)

@@ -27,11 +27,9 @@ def totals(labs: list[dict]) -> str:
 def next_lab(labs: list[dict]) -> str:
     """What to open now: the first lab with a check that has not passed."""
     row = next((row for row in labs if row["passed"] < row["checks"]), None)
-    return (
-        f"Next: lab {row['lab'][:2]}, {row['title']}"
-        if row
-        else "All checks pass: hand in what you have not handed in yet."
-    )
+    if row is None:
+        return "All checks pass: hand in what you have not handed in yet."
+    return f"Next: lab {row['lab'][:2]}, {row['title']}"
 
 
 def plain(phases: list[dict], labs: list[dict], here: str | None = None) -> str:
@@ -56,12 +54,13 @@ def bar(row: dict) -> str:
 def render(phases: list[dict], labs: list[dict], here: str | None = None) -> str:
     """The page as HTML that takes its colours from what is around it."""
     cell = 'style="text-align:left;padding:.15em .8em .15em 0;background:transparent"'
-    rows = "".join(
-        f'<tr style="background:transparent"><th scope="row" {cell}>{row["lab"][:2]}</th><td '
-        f"{cell}>{escape(row['title'])}</td><td {cell}>{bar(row)}{row['passed']} of {row['checks']}</td><td "
-        f"{cell}>{row['score']:g} of {row['points']:g}</td></tr>"
-        for row in labs
-    )
+    rows = ""
+    for row in labs:
+        title, passed = escape(row["title"]), f"{bar(row)}{row['passed']} of {row['checks']}"
+        cells = "".join(
+            f"<td {cell}>{words}</td>" for words in (title, passed, f"{row['score']:g} of {row['points']:g}")
+        )
+        rows += f'<tr style="background:transparent"><th scope="row" {cell}>{row["lab"][:2]}</th>{cells}</tr>'
     head = "".join(f'<th scope="col" {cell}>{words}</th>' for words in ("lab", "", "checks passed", "points"))
     table = (
         '<table style="border-collapse:collapse;margin:.4em 0;font-size:inherit"><tr '

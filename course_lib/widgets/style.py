@@ -9,33 +9,48 @@ second that `import course_lib` should not pay.
 import functools
 import io
 from collections.abc import Callable
+from typing import Any
 
 from course_lib.widgets.palette import AMBER, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 
 # fmt: off
-__all__ = ["AMBER", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "RED", "SKY", "STYLES", "describe", "empty", "finish",
-    "in_style", "legend_below", "limit_line", "mark_line", "panels", "png", "small"]
+__all__ = [
+    "AMBER", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "RED", "SKY", "STYLES", "describe", "empty", "finish",
+    "in_style", "legend_below", "limit_line", "mark_line", "panels", "png", "small",
+]
 # fmt: on
 
 # fmt: off
-STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), ("black", "P", (0, (5, 1))),
-    (SKY, "v", (0, (1, 1))), (AMBER, "X", (0, (3, 1, 1, 1))))
+STYLES = (
+    (BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), ("black", "P", (0, (5, 1))),
+    (SKY, "v", (0, (1, 1))), (AMBER, "X", (0, (3, 1, 1, 1))),
+)
 # fmt: on
-WIDTH, DPI, SMALL = (
-    7.0,
-    100,
-    9,
-)  # inches: what JupyterLab shows unscaled beside its file browser; dots an inch; points of a legend's letters
+# inches: what JupyterLab shows unscaled beside its file browser; dots an inch; points of a legend's letters
+WIDTH, DPI, SMALL = 7.0, 100, 9
 
 # what a person's matplotlibrc, or a notebook that sets rcParams, would otherwise change
-# fmt: off
-RC = {"font.family": ["DejaVu Sans"], "font.size": 10.0, "axes.titlesize": 12.0, "axes.labelsize": 10.0,
-    "xtick.labelsize": 10.0, "ytick.labelsize": 10.0,
-      "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "auto", "text.color": "black",
-          "axes.labelcolor": "black", "axes.edgecolor": "black",
-      "xtick.color": "black", "ytick.color": "black", "axes.unicode_minus": True, "text.usetex": False,
-          "mathtext.fontset": "dejavusans", "savefig.bbox": None, "path.simplify": True}
-# fmt: on
+RC: Any = {  # matplotlib's own type lists every key
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "axes.titlesize": 12.0,
+    "axes.labelsize": 10.0,
+    "xtick.labelsize": 10.0,
+    "ytick.labelsize": 10.0,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "auto",
+    "text.color": "black",
+    "axes.labelcolor": "black",
+    "axes.edgecolor": "black",
+    "xtick.color": "black",
+    "ytick.color": "black",
+    "axes.unicode_minus": True,
+    "text.usetex": False,
+    "mathtext.fontset": "dejavusans",
+    "savefig.bbox": None,
+    "path.simplify": True,
+}
 
 
 def in_style(make: Callable) -> Callable:
@@ -117,12 +132,11 @@ def small(picture: bytes, colours: int = 64) -> bytes:
 
 
 def describe(fig) -> str:
-    """The figure in words, for those who do not see it: title, axes, and what its legend names (which has the numbers)."""
+    """The figure in words, for those who do not see it: title, axes, and what its legend names (it has the numbers)."""
     said = [fig.get_suptitle()]
     for axes in fig.axes:
-        along = [
-            f"{words}: {label}" for words, label in (("across", axes.get_xlabel()), ("up", axes.get_ylabel())) if label
-        ]
+        labels = {"across": axes.get_xlabel(), "up": axes.get_ylabel()}
+        along = [f"{words}: {label}" for words, label in labels.items() if label]
         shown = [label for label in axes.get_legend_handles_labels()[1] if not label.startswith("_")]
         said += [axes.get_title(), ", ".join(along), "; ".join(shown)]
     return ". ".join(" ".join(part.split()) for part in dict.fromkeys(said) if part).replace("?.", "?") + "."

@@ -42,13 +42,12 @@ def unfinished(turns: list[dict], question: dict, text: str) -> list[dict]:
 
 def lines(turns: list[dict], mark: Callable[[dict], str]) -> str:
     """The conversation as HTML; `mark(turn)` is what stands behind a turn, as words."""
-    said = (
-        f'<div style="margin:4px 0;white-space:pre-wrap"><b>{NAMES[turn["role"]]}:</b> {printable(turn["content"])}'
-        + (f" <b>{escape(mark(turn))}</b>" if mark(turn) else "")
-        + "</div>"
-        for turn in turns
-    )
-    return "".join(said)
+    made = ""
+    for turn in turns:
+        said = f"<b>{NAMES[turn['role']]}:</b> {printable(turn['content'])}"
+        behind = f" <b>{escape(mark(turn))}</b>" if mark(turn) else ""
+        made += f'<div style="margin:4px 0;white-space:pre-wrap">{said}{behind}</div>'
+    return made
 
 
 class Talk:
@@ -77,11 +76,10 @@ class Talk:
             layout=ipywidgets.Layout(width="580px"),
             style={"description_width": "initial"},
         )
-        self.buttons = {
-            words: ipywidgets.Button(description=words, layout=ipywidgets.Layout(width="auto")) for words in buttons
-        }
-        for button, sent in zip(self.buttons.values(), buttons.values()):
-            button.on_click((lambda _: self.restart()) if sent is None else lambda _, sent=sent: self.enter(sent))
+        self.buttons = {}
+        for words, sent in buttons.items():
+            self.buttons[words] = ipywidgets.Button(description=words, layout=ipywidgets.Layout(width="auto"))
+            self.buttons[words].on_click(lambda _, sent=sent: self.restart() if sent is None else self.enter(sent))
         self.field.observe(self.typed, "value")
         self.box = ipywidgets.VBox([self.html, *tools, self.field, ipywidgets.HBox(list(self.buttons.values()))])
 
@@ -102,7 +100,8 @@ class Talk:
         while self.waiting:
             text, before, conversation, problem = self.waiting.pop(0), self.turns, self.conversation, ""
             try:
-                for self.turns, due in paced(self.act(before, text)):
+                for turns, due in paced(self.act(before, text)):
+                    self.turns = turns
                     if due:
                         self.html.value = self.render(self.turns)
                     yield

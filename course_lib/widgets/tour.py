@@ -15,15 +15,23 @@ from course_lib.world.harms import request_pair
 from course_lib.world.tasks import task_rows
 
 CSS = """
-:root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2d3d; --soft: #5c6773; --line: #d5dbe1; --card: #f5f7f9; --bar: #0072b2; --right: #00694a; --wrong: #b02a00 }
-@media (prefers-color-scheme: dark) { :root { --paper: #15191e; --ink: #e6e9ec; --soft: #a3adb7; --line: #39424c; --card: #1e242b; --bar: #56b4e9; --right: #4fd0a5; --wrong: #ff9a73 } }
-body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
-h1 { font-size: 1.6rem; line-height: 1.2 } h2 { margin-top: 2.5rem; font-size: 1.25rem } h3 { margin: 0; font-size: 1rem }
-img { max-width: 100%; height: auto } p { margin: .4rem 0 } small, .soft { color: var(--soft) }
-.phases { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); gap: .8rem; padding: 0; list-style: none }
+:root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2d3d; --soft: #5c6773; --line: #d5dbe1; --card: #f5f7f9;
+  --bar: #0072b2; --right: #00694a; --wrong: #b02a00 }
+@media (prefers-color-scheme: dark) { :root { --paper: #15191e; --ink: #e6e9ec; --soft: #a3adb7; --line: #39424c;
+  --card: #1e242b; --bar: #56b4e9; --right: #4fd0a5; --wrong: #ff9a73 } }
+body { margin: 0 auto; padding: 1rem; max-width: 62rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
+h1 { font-size: 1.6rem; line-height: 1.2 } h2 { margin-top: 2.5rem; font-size: 1.25rem }
+h3 { margin: 0; font-size: 1rem } img { max-width: 100%; height: auto } p { margin: .4rem 0 }
+small, .soft { color: var(--soft) }
+.phases { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); gap: .8rem;
+  padding: 0; list-style: none }
 .phases li, .talk { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; background: var(--card) }
-.talk { margin: .8rem 0 } .big { font-size: 1.35rem; font-weight: 600 } .bar { height: .5rem; border-radius: .25rem; background: var(--line) } .bar i { display: block; height: 100%; border-radius: .25rem; background: var(--bar) }
-dl { display: grid; grid-template-columns: minmax(6rem, 11rem) 1fr; gap: .3rem .8rem; margin: .6rem 0 0 } dt { color: var(--soft) } dd { margin: 0; white-space: pre-line }
+.talk { margin: .8rem 0 } .big { font-size: 1.35rem; font-weight: 600 }
+.bar { height: .5rem; border-radius: .25rem; background: var(--line) }
+.bar i { display: block; height: 100%; border-radius: .25rem; background: var(--bar) }
+dl { display: grid; grid-template-columns: minmax(6rem, 11rem) 1fr; gap: .3rem .8rem; margin: .6rem 0 0 }
+dt { color: var(--soft) } dd { margin: 0; white-space: pre-line }
 @media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .5rem } }
 .yes { color: var(--right) } .no { color: var(--wrong) } .user { white-space: pre-line; font-weight: 600 }
 """
@@ -167,12 +175,10 @@ def data_uri(png: bytes) -> str:
 def phase_card(place: int, result: dict) -> str:
     first, *others = result["figures"]
     share = reached(first)
-    bar = (
-        ""
-        if share is None
-        else f'<div class="bar" role="img" aria-label="{100 * share:.0f} % of the limit reached"><i '
-        f'style="width:{100 * share:.1f}%"></i></div>'
-    )
+    bar = ""
+    if share is not None:
+        said = f"{100 * share:.0f} % of the limit reached"
+        bar = f'<div class="bar" role="img" aria-label="{said}"><i style="width:{100 * share:.1f}%"></i></div>'
     more = "".join(
         f"<p><small>{escape(f['metric'])}: <b>{number(f['value'], f['unit'])}</b> (limit "
         f"{number(f['limit'], f['unit'])})</small></p>"
@@ -193,9 +199,8 @@ def talk_card(talk: dict) -> str:
         for message in talk["messages"]
     )
     answers = ""
-    for (answer, right), same in groupby(
-        talk["answers"].items(), lambda item: item[1]
-    ):  # neighbours who say the same say it once
+    # neighbours who say the same say it once
+    for (answer, right), same in groupby(talk["answers"].items(), lambda item: item[1]):
         answers += f"<dt>{escape(' · '.join(model for model, _ in same))}</dt><dd>{marks[right]}{plain(answer)}</dd>"
     return (
         f'<section class="talk"><h3 class="soft">{escape(talk["asked"])}</h3>{said}'
@@ -206,20 +211,24 @@ def talk_card(talk: dict) -> str:
 def page(
     results: list[dict], talks: list[dict], facts: dict[str, str], light: bytes, dark: bytes, remark: str = ""
 ) -> str:
-    """The whole page, which needs no network: `facts` are listed at its end, `light` and `dark` are the picture as PNG."""
+    """The whole page, which needs no network: `facts` stand at its end, `light` and `dark` are the picture as PNG."""
     total = sum(result["seconds"] for result in results)
     cards = "".join(phase_card(k, result) for k, result in enumerate(results, 1))
     conversations = "".join(map(talk_card, talks))
     listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
     return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/><title>Littlebrook: the tour</title><style>{CSS}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>
+<title>Littlebrook: the tour</title><style>{CSS}</style></head><body>
 <h1>One small model through every phase</h1>
-<p>Raw text to an assistant that refuses what it should, in {minutes(total)}. Littlebrook's documents, people and harms come out of a program that knows them all, so each phase has a known limit. {escape(remark)}</p>
-<p><picture><source srcset="{data_uri(dark)}" media="(prefers-color-scheme: dark)"/><img src="{data_uri(light)}" alt="For each phase a bar: how much of its limit it reaches"/></picture></p>
+<p>Raw text to an assistant that refuses what it should, in {minutes(total)}. Littlebrook's documents, people and harms
+come out of a program that knows them all, so each phase has a known limit. {escape(remark)}</p>
+<p><picture><source srcset="{data_uri(dark)}" media="(prefers-color-scheme: dark)"/>
+<img src="{data_uri(light)}" alt="For each phase a bar: how much of its limit it reaches"/></picture></p>
 <h2>Each figure beside its limit</h2>
 <ol class="phases">{cards}</ol>
 <h2>The same {len(talks)} prompts after each phase</h2>
-<p>At each token the likeliest one. A program judges the answers by what was asked; the base model is not asked, it goes on with the text.</p>
+<p>At each token the likeliest one. A program judges the answers by what was asked; the base model is not asked, it goes
+on with the text.</p>
 {conversations}
 <h2>How it was made</h2>
 <dl>{listed}</dl>

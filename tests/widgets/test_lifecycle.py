@@ -1,4 +1,4 @@
-"""The life-cycle map: what is on disk, whose it is, figures beside their limits, in a picture that can be read aloud."""
+"""The life-cycle map: what is on disk, whose it is, figures beside limits, in a picture that can be read aloud."""
 
 import importlib.util
 import json
@@ -69,12 +69,9 @@ def test_every_shipped_stage_is_on_the_map():
 
 
 def test_where_one_is():
-    assert [phase for phase, labs, *_ in PHASES if covers(labs, "04_lora_and_qlora")] == ["assistant"] and not any(
-        covers(labs, None) for _, labs, *_ in PHASES
-    )
-    assert not any(covers(labs, "00_start_here") for _, labs, *_ in PHASES) and all(
-        sum(covers(labs, f"{n:02}") for _, labs, *_ in PHASES) == 1 for n in range(1, 12)
-    )
+    where = lambda lab: [phase for phase, labs, *_ in PHASES if covers(labs, lab)]
+    assert where("04_lora_and_qlora") == ["assistant"] and where(None) == [] == where("00_start_here")
+    assert all(len(where(f"{n:02}")) == 1 for n in range(1, 12))
     assert "you are here" in svg(blank(), "02") and "you are here" not in svg(blank())
 
 

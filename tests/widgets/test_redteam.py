@@ -24,11 +24,9 @@ from course_lib.world.harms import DISGUISES, refused
 
 def model(messages):
     """Refuses what has the word cheat in its last turn."""
-    return (
-        "I will not help with that. It would cheat somebody."
-        if "cheat" in messages[-1]["content"]
-        else f"First clean it ({len(messages)})."
-    )
+    if "cheat" in messages[-1]["content"]:
+        return "I will not help with that. It would cheat somebody."
+    return f"First clean it ({len(messages)})."
 
 
 @pytest.fixture

@@ -63,10 +63,15 @@ WEIGHTS = torch.softmax(
     .masked_fill(torch.ones(4, 4, dtype=torch.bool).triu(1), -torch.inf),
     -1,
 )
-# fmt: off
-TOURED = [{"name": "sft", "title": "Fine-tuning",
-    "figures": [{"metric": "right", "value": 98.0, "limit": 100, "unit": "%"}], "note": "", "seconds": 3.0}]
-# fmt: on
+TOURED = [
+    {
+        "name": "sft",
+        "title": "Fine-tuning",
+        "figures": [{"metric": "right", "value": 98.0, "limit": 100, "unit": "%"}],
+        "note": "",
+        "seconds": 3.0,
+    }
+]
 
 # each figure function with toy data, and the limit that it is given: (value, is the line upright?)
 # fmt: off
@@ -293,13 +298,8 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 
 def contrast(a, b) -> float:
-    light = [
-        sum(
-            w * (c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4)
-            for w, c in zip((0.2126, 0.7152, 0.0722), colour)
-        )
-        for colour in (a, b)
-    ]
+    linear = lambda c: c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4
+    light = [sum(w * linear(c) for w, c in zip((0.2126, 0.7152, 0.0722), colour)) for colour in (a, b)]
     return (max(light) + 0.05) / (min(light) + 0.05)
 
 

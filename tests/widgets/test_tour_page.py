@@ -16,7 +16,7 @@ def result(name, *figures, seconds=75.0):
     return {
         "name": name,
         "title": name.title(),
-        "figures": [{"metric": m, "value": v, "limit": l, "unit": u} for m, v, l, u in figures],
+        "figures": [{"metric": m, "value": v, "limit": limit, "unit": u} for m, v, limit, u in figures],
         "note": "<b>a note</b>",
         "seconds": seconds,
     }
@@ -29,12 +29,24 @@ RESULTS = [
     result("tokens", ("text", 4.1726, 4.1764, "bytes"), seconds=3.21),
     result("rlhf", ("share", -5.0, 100, "%"), ("worth", -1.234, 2.5, "utility"), seconds=190.0),
 ]
-# fmt: off
-TALKS = [{"asked": "a <fact>", "messages": [{"role": "user", "content": "Where & why?"},
-    {"role": "assistant", "content": "Here."}, {"role": "user", "content": "And <i>?"}], "right": "Mill Lane",
-          "answers": {"base": ("\x00\x0b", None), "tuned": ("<script>", True), "same": ("<script>", True),
-              "last": ("no", False), "and": ("<script>", True)}}]
-# fmt: on
+TALKS = [
+    {
+        "asked": "a <fact>",
+        "messages": [
+            {"role": "user", "content": "Where & why?"},
+            {"role": "assistant", "content": "Here."},
+            {"role": "user", "content": "And <i>?"},
+        ],
+        "right": "Mill Lane",
+        "answers": {
+            "base": ("\x00\x0b", None),
+            "tuned": ("<script>", True),
+            "same": ("<script>", True),
+            "last": ("no", False),
+            "and": ("<script>", True),
+        },
+    }
+]
 
 
 def test_what_is_reached_of_a_limit():
