@@ -32,6 +32,8 @@
 
 # %%
 import hashlib
+import inspect
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -262,8 +264,6 @@ check("minhash_signature")
 
 # %%
 # LONG
-import inspect
-
 sign = mine("minhash_signature", globals(), cleaning.minhash_signature)
 a, b = cleaning.hash_functions(128)
 text = left[0].text
@@ -567,8 +567,6 @@ check("learn_merges")
 
 # %%
 # LONG
-import json
-
 from course_lib.stages.tokenizer import load_tokenizer, train_tokenizer
 
 learn = mine("learn_merges", globals(), cleaning.learn_merges)

@@ -35,6 +35,7 @@ import copy
 import math
 import re
 import string
+import time
 from dataclasses import replace
 
 import torch
@@ -441,9 +442,6 @@ check("packing_mask")
 
 # %%
 # LONG
-import time
-
-
 def their_pack(lengths, limit):
     """The same by a search over (room, row)."""
     rows, used = [], []

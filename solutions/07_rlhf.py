@@ -30,10 +30,14 @@
 # SETUP
 
 # %%
+import copy
+import logging
 import math
 import time
+import warnings
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -48,8 +52,6 @@ from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f
 
 # %%
 # LONG
-import numpy as np
-
 from course_lib.evaluation.alignment import gold_reward, measure, share, utilities
 from course_lib.evaluation.frontier import frontier
 from course_lib.evaluation.rlhf import BETA_LEARNED, COLLAPSE, OVER_OPTIMISE, watched
@@ -216,9 +218,6 @@ check("kl_penalty")
 
 # %%
 # LONG
-import copy
-
-
 def moved(strength, seed=0):
     """The reference with its weights shaken: a policy somewhere else."""
     policy, generator = copy.deepcopy(reference), torch.Generator().manual_seed(seed)
@@ -571,9 +570,6 @@ print(f"\nthe reference model, {len(spread)} groups of 8: {100 * (spread < 1e-6)
 
 # %%
 # LONG
-import logging
-import warnings
-
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 try:
     with warnings.catch_warnings():

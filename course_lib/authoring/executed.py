@@ -10,6 +10,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+from course_lib.notebook.language import as_python
 from course_lib.platform import ROOT, CourseError
 from course_lib.stages.real import NOT_HERE
 
@@ -91,19 +92,21 @@ def is_current(path, wanted):
 
 
 def without_imports(text):
-    """(lines of a code cell on which nothing but an import stands left out, the names that its imports bind). IPython's
-    own lines are kept as they are.
+    """(the lines of a code cell, without blank ones and those on which nothing but an import stands; the names that its
+    imports bind). IPython's own lines as they are in Python.
     """
-    plain = re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", text)
+    plain = as_python(text)
     imports, others, names = set(), set(), set()
     for node in ast.walk(ast.parse(plain)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
             names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.Constant, ast.JoinedStr)):  # within a text a blank line is one
+            others |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
         elif isinstance(node, ast.stmt):
             others |= {node.lineno} if hasattr(node, "body") else {node.lineno, node.end_lineno}
-    lines = enumerate(text.split("\n"), 1)
-    return [line for number, line in lines if number not in imports - others], names
+    lines = enumerate(plain.split("\n"), 1)
+    return [line for number, line in lines if number in others or (line.strip() and number not in imports)], names
 
 
 def keep_outputs(path, wanted):

@@ -2,6 +2,7 @@
 student notebook.
 """
 
+import ast
 import contextlib
 import io
 import os
@@ -9,6 +10,7 @@ import re
 
 import course_lib
 from course_lib.authoring.source import as_student, kind_of, regions
+from course_lib.notebook.language import as_python, bound, tree_of
 from course_lib.questions.core import ArtifactQuestion, LocalCaller, Question, WrittenQuestion, run
 
 
@@ -25,8 +27,27 @@ def namespace_of(notebook, lab):
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and kind_of(cell)[0] not in ("setup", "check", "long"):
             with contextlib.redirect_stdout(io.StringIO()):
-                exec(compile(cell.source, f"{lab}, cell {number}", "exec"), names)
+                exec(compile(as_python(cell.source), f"{lab}, cell {number}", "exec"), names)
     return names
+
+
+def imports_in_long_cells(notebook):
+    """A line for each `import x` that stands in # LONG cells alone: a student's answer may use it, and graders skip
+    those cells. Of course_lib's own parts an answer makes no use.
+    """
+    long, short = {}, set()
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        tree = tree_of(cell.source)
+        if kind_of(cell)[0] != "long":
+            short |= bound(tree)
+            continue
+        for node in tree.body:
+            if isinstance(node, ast.Import):
+                long |= {alias.asname or alias.name: ast.unparse(node) for alias in node.names}
+    lost = [text for name, text in long.items() if name not in short and "course_lib" not in text]
+    return [f"`{text}` stands in a # LONG cell alone, which graders skip: move it to another" for text in lost]
 
 
 def gate(lab, student, solution, questions):
@@ -58,6 +79,7 @@ def gate(lab, student, solution, questions):
     for here, after in zip(code, code[1:] + [("", "")]):
         if here[0] == "exercise" and after != ("check", here[1]):
             problems.append(f'exercise {here[1]} is not followed by check("{here[1]}")')
+    problems += imports_in_long_cells(solution)
     for edition, notebook in (("solution", solution), ("stub", student)):
         try:
             caller = LocalCaller(namespace_of(notebook, lab))

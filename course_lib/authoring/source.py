@@ -13,7 +13,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HEADS = {
     "setup": r"(?:# SETUP$|#@title Setup)()",
     "exercise": r"# EXERCISE (\w+)$",
-    "long": r"# LONG()\b",
+    "long": r"# LONG()$",
     "written": r"<!-- WRITTEN (\w+) -->$",
     "check": r"""check\(["'](\w+)["']\)$""",
 }

@@ -24,9 +24,9 @@ from course_lib.grading.intake import collect
 from course_lib.grading.records import store
 from course_lib.grading.reports import page
 from course_lib.grading.sandbox import box
-from course_lib.grading.sandbox.inside.cells import plain_python
 from course_lib.grading.scoring import grade_one, signs
 from course_lib.notebook import cells as notebooks
+from course_lib.notebook import language
 from course_lib.platform import safe_name
 from course_lib.questions import compare, core, wire
 from course_lib.questions.invoke import CallFailed
@@ -218,14 +218,14 @@ MAGICS = st.sampled_from(
 def test_cells_without_their_magics(source):
     import ast
 
-    plain = plain_python(source)
-    assert type(plain) is str and plain.count("\n") <= source.count("\n")
-    if not source.lstrip().startswith("%%"):
-        try:
-            ast.parse(source)
-        except (SyntaxError, ValueError):
-            return
-        assert plain == source, "what is Python stays as it is"
+    plain = language.as_python(source)
+    assert type(plain) is str and type(language.is_long(source)) is bool and language.effort(source) >= len(source)
+    language.only_in_long([source, f"# LONG\n{source}"], ["x"])
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    assert plain == source, "what is Python stays as it is"
 
 
 # ---- archives -------------------------------------------------------------------------------------------------------

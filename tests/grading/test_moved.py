@@ -23,8 +23,8 @@ OLD = [
         "course_lib.evaluation.raw_or_cleaned",
     ),
     ("from course_lib.platform import setup", "setup", "course_lib.notebook.setup"),
-    ("from course_lib.questions.core import mine", "mine", "course_lib.grading.sandbox.inside.cells"),
-    ("from course_lib.questions.core import check", "check", "course_lib.grading.sandbox.inside.cells"),
+    ("from course_lib.questions.core import mine", "mine", "course_lib.notebook.runner"),
+    ("from course_lib.questions.core import check", "check", "course_lib.notebook.runner"),
 ]
 
 

@@ -235,7 +235,7 @@ def rebuilt(course, tmp_path, monkeypatch):
         [],
         [(MINE, "from course_lib.notebook.check import find as mine")],
         [(MINE, "from course_lib.notebook.check import (\n    mine,\n)")],
-        [(MINE + "\n", ""), (LONG, f"# LONG\n{MINE}\ntrained = ")],
+        [(MINE + "\n", ""), (LONG, f"# LONG\n{MINE}\n\ntrained = ")],
         [("One exercise, one trained model", "An exercise and a model")],
     ],
     ids=["nothing", "another module", "over three lines", "in another cell", "words of a text cell"],
@@ -253,6 +253,7 @@ def test_outputs_are_kept(course, rebuilt, edits):
         ("print(doubler(21))", "print(doubler(21))  # 42", "more than its imports"),
         (MINE, f"{MINE}; doubler = 1", "doubler = 1"),
         (MINE, f"{MINE}\nseen = []", "seen = "),
+        ('"""Twice x. x: Float[T]"""', '"""Twice x.\n\n    x: Float[T]"""', "more than its imports"),
         (MINE, "from course_lib.notebook.check import mine, find", r"other names \(find\)"),
         (MINE, "from course_lib.notebook import check as mine_too", r"other names \(mine, mine_too\)"),
         ("# %%\nsubmit()", "# %%\nsubmit()\n\n# %%\nprint(1)", "code cells and its source"),
@@ -282,6 +283,8 @@ WRONG = {
     "question toy_model has no check cell": [('check("toy_model")', "pass")],
     "question why has no written cell": [("<!-- WRITTEN why -->", "<!-- WRITTEN because -->")],
     "check cell doubble has no question": [('check("double")', 'check("doubble")')],
+    "`import json` stands in a # LONG cell alone": [(LONG, "# LONG\nimport json\nimport math as m\ntrained = ")],
+    "`import math as m` stands in a # LONG cell alone": [(LONG, "# LONG\nimport json\nimport math as m\ntrained = ")],
     'not followed by check("double")': [('# %%\ncheck("double")', '# %%\nx = 1\n\n# %%\ncheck("double")')],
 }
 

@@ -16,10 +16,18 @@ SHOWN = {  # of these rooms a box sees the named files alone; rooms that are not
         "sandbox/inside/__init__.py",
         "sandbox/inside/agent.py",
         "sandbox/inside/agent_fork.py",
-        "sandbox/inside/cells.py",
         "sandbox/inside/moved.py",
     ),
-    "notebook": ("__init__.py", "setup.py", "check.py", "card.py"),
+    "notebook": (
+        "__init__.py",
+        "setup.py",
+        "check.py",
+        "card.py",
+        "language.py",
+        "runner.py",
+        "shell.py",
+        "standins.py",
+    ),
 }
 HIDDEN = ("__pycache__", "cli.py", "authoring", "bench", "tour")
 ROOT_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64")

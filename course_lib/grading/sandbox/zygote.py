@@ -26,7 +26,7 @@ MODULES = (
     "numpy.ctypeslib", "course_lib.stages.artifacts", "course_lib.platform", "course_lib.stages.model",
     "course_lib.stages.tokenizer", "course_lib.world", "course_lib.questions.wire", "course_lib.questions.invoke",
     "course_lib.questions.core", "course_lib.notebook.check", "course_lib.questions.ambient",
-    "course_lib.grading.sandbox.inside.agent",
+    "course_lib.notebook.setup", "course_lib.notebook.shell", "course_lib.grading.sandbox.inside.agent",
 )
 # fmt: on
 
@@ -124,6 +124,14 @@ class Zygote:
             words = self.last_words()
             raise OSError(f"no warm start: {said or words or 'it ended at once'}")
         self.channel.settimeout(ANSWER)
+
+    def ready(self):
+        """True, once it runs; boots another where it has ended. OSError where that fails."""
+        if self.process is not None and self.process.poll() is not None:
+            self.close()
+        if self.process is None:
+            self.boot()
+        return True
 
     def spawn(self):
         """An Agent in fresh namespaces. OSError if the zygote is gone."""

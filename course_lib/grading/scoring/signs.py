@@ -5,7 +5,10 @@ executed, never a score.
 import ast
 import re
 
+from course_lib.notebook.language import UNREADABLE, effort, tree_of
+
 MAX_PARSED = 100_000  # characters of a cell that is read: longer code is no student's
+MAX_EFFORT = 2_000_000  # characters that IPython's transformer may have to read of a notebook: 20 seconds
 # fmt: off
 GUARDED = {"torch", "numpy", "builtins", "json", "safetensors", "course_lib", "os", "sys", "time", "signal", "inspect",
     "threading", "gc", "math", "IPython", "__main__"}
@@ -59,18 +62,17 @@ def flag(kind, evidence):
 
 def parsed(cells):
     """([(number, source, tree)] of the code cells that Python can read, flags for those too long to be a student's)."""
-    from course_lib.grading.sandbox.inside.cells import plain_python
-
-    trees, flags = [], []
+    trees, flags, left = [], [], MAX_EFFORT
     for number, kind, source in cells:
         if kind != "code":
             continue
-        if len(source) > MAX_PARSED:
+        left -= effort(source)
+        if len(source) > MAX_PARSED or left < 0:
             flags.append(flag("huge cell", f"cell {number} has {len(source)} characters"))
             continue
         try:
-            trees.append((number, source, ast.parse(plain_python(source))))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            trees.append((number, source, tree_of(source)))
+        except UNREADABLE:
             trees.append((number, source, ast.Module([], [])))
     return trees, flags
 

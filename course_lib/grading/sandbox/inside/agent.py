@@ -14,7 +14,8 @@ import sys
 import time
 import types
 
-from course_lib.grading.sandbox.inside.cells import neutralise, run_cells
+from course_lib.grading.sandbox.inside import moved
+from course_lib.notebook.runner import Session, neutralise
 
 MAX_FRAME = 68 * 2**20
 PIPE_CLOSED = 97  # exit status when the student's code has closed our pipes
@@ -81,19 +82,19 @@ def leave_the_first():
 # ---- the loop --------------------------------------------------------------------------------------------------------
 
 
-def answer(request, namespace, report, state):
+def answer(request, session, report, state):
     """The reply to a request. state: of questions/ambient.py, put back before each call."""
     from course_lib.questions import ambient
     from course_lib.questions.invoke import CallFailed, LocalCaller
 
     if request["do"] == "cells":
-        stopped = run_cells(request["cells"], dict(request["skip"]), request["seconds"], namespace, report)
-        ambient.mark(state, namespace)
+        stopped = session.run_all(request["cells"], dict(request["skip"]), request["seconds"], report)
+        ambient.mark(state, session.names)
         return {"stopped": stopped}
     try:
-        ambient.restore(state, namespace, request["name"])
+        ambient.restore(state, session.names, request["name"])
         call = [request[key] for key in ("name", "args", "kwargs", "options", "timeout")]
-        return {"status": "ok", "reply": LocalCaller(namespace).call(*call)}
+        return {"status": "ok", "reply": LocalCaller(session.names).call(*call)}
     except CallFailed as failure:
         return {"status": failure.status, "message": failure.message, "hint": failure.hint}
 
@@ -122,8 +123,9 @@ def main():
     torch.set_num_threads(1)
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
-    namespace = module.__dict__
-    neutralise(namespace)
+    session = Session(module)
+    neutralise(session)
+    moved.install()
     state, clock = ambient.remember(), time.perf_counter
     while True:
         try:
@@ -135,7 +137,7 @@ def main():
         report = functools.partial(report_cell, replies, call_id)
         try:
             request, began = wire.decode(payload), clock()
-            reply = wire.encode({**answer(request, namespace, report, state), "seconds": clock() - began})
+            reply = wire.encode({**answer(request, session, report, state), "seconds": clock() - began})
         except MemoryError:
             reply = wire.encode({"status": "oom", "message": "it ran out of memory", "hint": None})
         except BaseException as error:

@@ -1,0 +1,144 @@
+"""A notebook's cell is written in IPython's language: this says what of it is Python, by IPython's own transformer.
+
+Used wherever a cell's source is read: in the sandbox that runs it, and where its signs are looked for. Light to import.
+"""
+
+import ast
+import builtins
+import re
+import warnings
+
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+# lines that may be IPython's own; some are not, so it serves for an upper bound alone
+OWN_LINES = re.compile(r"(?m)^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*(?:#.*)?$")
+
+LONG = re.compile(r"#\s*LONG\s*(?:$|[:(]|[—–-]\s)")  # and no "# LONG DOCUMENTS"
+
+
+def as_python(source):
+    """The cell as it is where Python reads it, else as IPython's transformer makes it: magics and commands become calls
+    of get_ipython(). What neither reads comes back as it is.
+    """
+    try:
+        ast.parse(source)
+        return source
+    except UNREADABLE:
+        pass
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd line separators
+            return TransformerManager().transform_cell(source)
+    except (*UNREADABLE, RuntimeError):  # the last: after 500 lines of its own it gives up
+        return source
+
+
+def effort(source):
+    """Characters that the transformer has to read for a cell: it begins anew after every line of its own."""
+    return len(source) * (1 + len(OWN_LINES.findall(source)))
+
+
+def is_long(source):
+    """Does `# LONG` stand alone on one of the cell's first comment lines, #@title and %%time among them? Graders skip
+    such a cell.
+    """
+    for line in source.split("\n"):
+        line = line.strip()
+        if LONG.match(line):
+            return True
+        if line and not line.startswith(("#", "%")):
+            return False
+    return False
+
+
+def tree_of(source, depth=3):
+    """The syntax tree of a cell, with the code that is given to magics (%time, %%capture, %%writefile …) as further
+    statements. Raises one of UNREADABLE.
+    """
+    tree = ast.parse(as_python(source))
+    for text in code_of_magics(tree) if depth else []:
+        try:
+            tree.body += tree_of(text, depth - 1).body
+        except UNREADABLE:  # a command of the shell, HTML, a name of a file
+            pass
+    return tree
+
+
+def code_of_magics(tree):
+    """The texts that calls of run_line_magic and run_cell_magic are given and that may be Python."""
+    texts = []
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        given = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        if node.func.attr == "run_line_magic" and given[:1] in (["time"], ["timeit"], ["prun"]):
+            texts += [re.sub(r"^(?:-\w+\s*\d*\s+)*", "", text) for text in given[1:2]]
+        elif node.func.attr == "run_cell_magic":
+            texts += given[2:3]
+    return texts
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+
+
+def only_in_long(sources, wanted):
+    """{id: [names that its answer uses and that nothing but # LONG cells binds]} for the ids of `wanted`, from the
+    sources of a notebook's code cells. Graders skip those cells, so the answer would stop there with a NameError.
+    """
+    long, short, functions = set(), set(dir(builtins)), {}
+    for source in sources:
+        try:
+            tree = tree_of(source)
+        except UNREADABLE:
+            continue
+        if is_long(source):
+            long |= bound(tree)
+            continue
+        short |= bound(tree)
+        for node in tree.body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                functions[node.name] = loaded(node)
+    found = {}
+    for question in wanted:
+        seen, queue = set(), [question]
+        while queue:
+            name = queue.pop()
+            if name not in seen:
+                seen.add(name)
+                queue += functions.get(name, ())
+        if names := sorted(seen & (long - short)):
+            found[question] = names
+    return found
+
+
+def loaded(function):
+    """The global names that a function or class uses, wherever in it."""
+    own = {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
+    own |= {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {alias.asname or alias.name.split(".")[0] for node in imports(function) for alias in node.names}
+    used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return used - own
+
+
+def imports(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
+def bound(tree):
+    """The names that a cell binds at its top level, in whatever block."""
+    names, queue = set(), list(tree.body)
+    while queue:
+        node = queue.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names.add(node.name)
+        if not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            queue += ast.iter_child_nodes(node)
+    return names
