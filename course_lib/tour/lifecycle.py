@@ -34,7 +34,21 @@ from course_lib.stages.artifacts import write_or_explain
 from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.tour.phases import SEED, Phase, Tour, figure
-from course_lib.world import annotators, crawl, critic, harms, jobs, pretrain_rows, residents, tasks, village
+from course_lib.world import (
+    annotators,
+    crawl,
+    critic,
+    draw,
+    harm_acts,
+    harms,
+    jobs,
+    junk,
+    phrasings,
+    pretrain_rows,
+    residents,
+    tasks,
+    village,
+)
 from course_lib.world.annotators import preference_rows, prompts
 from course_lib.world.tasks import task_rows
 
@@ -236,13 +250,13 @@ def evaluation(tour: Tour) -> Figures:
 # Each: name, title, act; the models it makes; the phases it starts from; what its recipe is made of (presets by size,
 # modules, plain values); seconds at tiny and at laptop
 # fmt: off
-DATA = Phase("data", "Data", data, (), (), (raw_or_cleaned.PRESETS, cleaning, crawl), (1, 9))
+DATA = Phase("data", "Data", data, (), (), (raw_or_cleaned.PRESETS, cleaning, crawl, junk), (1, 9))
 TOKENIZER = Phase("tokenizer", "Tokenizer", tokenizer, (), (),
     (DOCUMENTS, tokens, importlib.import_module("course_lib.world.documents"), residents), (1, 2))
 PRETRAIN = Phase("pretrain", "Pre-training", pretraining, ("pretrain",), (TOKENIZER,),
     (pretrain.PRESETS, pretrain, architecture, step), (5, 310))
 SFT = Phase("sft", "Fine-tuning (SFT)", fine_tuning, ("sft",), (PRETRAIN,),
-    (sft.PRESETS, sft, tasks, EXAMINED), (1, 120))
+    (sft.PRESETS, sft, tasks, draw, phrasings, EXAMINED), (1, 120))
 LORA = Phase("lora", "LoRA", adapter, ("full", "lora"), (SFT,), (lora.PRESETS, lora, unseen, jobs, EXAMINED), (1, 76))
 REWARD = Phase("reward", "Reward model", reward_model, ("reward",), (SFT,),
     (reward.PRESETS, reward, preferences, annotators), (1, 150))
@@ -251,7 +265,7 @@ RLHF = Phase("rlhf", "RLHF (GRPO)", rl, ("rlhf",), (REWARD,),
 DPO = Phase("dpo", "DPO", direct, ("dpo",), (SFT,),
     (dpo.PRESETS, dpo, preferences, annotators, rollout, rlhf.EXAMINED), (1, 65))
 PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", "constitution"), (SFT,),
-    (constitution.PRESETS, constitution, refusal, critic, harms, EXAMINED), (1, 200))
+    (constitution.PRESETS, constitution, refusal, critic, harms, harm_acts, EXAMINED), (1, 200))
 REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 205))
 EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release,), (1, 5))
 # fmt: on
