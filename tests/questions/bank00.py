@@ -51,13 +51,16 @@ ENTROPY_RIGHT = {
 }
 # fmt: off
 NAMED = {
-    "surprise": {"bits": "bits", "base 10": "base 10", "sign": "sign", "log of the sum": "added before",
+    "surprise": {
+        "bits": "bits", "base 10": "base 10", "sign": "sign", "log of the sum": "added before",
         "mean": "mean was taken", "the probability": "probability itself", "the number of documents": "1/p",
-                 "number of choices": "number of choices", "first choice": "only the first",
-                     "last choice": "only the last"},
-    "entropy": {"bits": "bits", "base 10": "base 10", "sign": "sign", "plain mean": "equally likely",
+        "number of choices": "number of choices", "first choice": "only the first", "last choice": "only the last",
+    },
+    "entropy": {
+        "bits": "bits", "base 10": "base 10", "sign": "sign", "plain mean": "equally likely",
         "plain sum": "without weights", "mean of weighted": "once more", "log n": "log n", "likeliest": "likeliest",
-                "p squared": "collision", "perplexity": "perplexity"},
+        "p squared": "collision", "perplexity": "perplexity",
+    },
 }
 # fmt: on
 BODIES = {"surprise": ("options", SURPRISE_WRONG, SURPRISE_RIGHT), "entropy": ("probs", ENTROPY_WRONG, ENTROPY_RIGHT)}

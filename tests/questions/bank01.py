@@ -11,16 +11,25 @@ import numpy as np
 import torch
 
 PRIME, MASK = 2**61 - 1, 2**32 - 1
-COMMON = set("a about after all and are as ask asked at be but by can did do does for from has have he her here him his how i if in into is it its last like me more my no not of on or our out said she so some than that the their them then there they this to up us was we went were what when where which who will with you your".split())
-WEB = set("cookie cookies javascript login log click subscribe newsletter settings privacy policy sitemap menu search error loading server online prize trick".split())
+COMMON = set('''
+a about after all and are as ask asked at be but by can did do does for from has have he her here him his how i if in
+into is it its last like me more my no not of on or our out said she so some than that the their them then there they
+this to up us was we went were what when where which who will with you your
+'''.split())
+WEB = set('''
+cookie cookies javascript login log click subscribe newsletter settings privacy policy sitemap menu search error loading
+server online prize trick
+'''.split())
 
 def measure(text):
     words = re.findall(r"[a-z0-9']+", text.lower())
     solid = [c for c in text if not c.isspace()]
     runs = list(zip(words, words[1:], words[2:])) or [()]
     n = max(1, len(words))
-    return dict(words=len(words), letters=sum(c.isascii() and c.isalpha() for c in solid) / max(1, len(solid)), common=sum(w in COMMON for w in words) / n,
-                distinct=len(set(runs)) / len(runs), web=sum(w in WEB for w in words) / n, strange=sum(c in "ÃÂâ\\ufffd€" for c in text) / max(1, len(text)))
+    letters = sum(c.isascii() and c.isalpha() for c in solid) / max(1, len(solid))
+    strange = sum(c in "ÃÂâ\\ufffd€" for c in text) / max(1, len(text))
+    return dict(words=len(words), letters=letters, common=sum(w in COMMON for w in words) / n,
+                distinct=len(set(runs)) / len(runs), web=sum(w in WEB for w in words) / n, strange=strange)
 """
 GOOD = (
     'f = measure(text); return f["words"] >= 12 and f["letters"] > 0.7 and f["common"] > 0.05 and f["distinct"] > 0.6 '
@@ -183,8 +192,8 @@ PAIRS_RIGHT = {
         for band in range(bands): buckets.setdefault((band, *signature[band * rows:(band + 1) * rows]), []).append(i)
     return sorted({(i, j) for bucket in buckets.values() for i in bucket for j in bucket if i < j})""",
     "all against all": """N, P = signatures.shape
-    found = [[i, j] for i in range(N) for j in range(i + 1, N) if (signatures[i] == signatures[j]).view(bands, -1).all(1).any()]
-    return found""",
+    alike = lambda a, b: (a == b).view(bands, -1).all(1).any()
+    return [[i, j] for i in range(N) for j in range(i + 1, N) if alike(signatures[i], signatures[j])]""",
     "bytes as keys": PAIRS.replace("tuple(rows)", "np.array(rows).tobytes()"),
 }
 
@@ -224,8 +233,8 @@ PII_WRONG = {
 }
 PII_RIGHT = {
     "three patterns": pii(),
-    "one pattern with names": rf"""found = re.finditer(r"(?P<phone>{PHONE})|(?P<email>{EMAIL})|(?P<address>{HOUSE})", text)
-    return [[m.start(), m.end(), m.lastgroup] for m in found]""",
+    "one pattern with names": rf"""pattern = r"(?P<phone>{PHONE})|(?P<email>{EMAIL})|(?P<address>{HOUSE})"
+    return [[m.start(), m.end(), m.lastgroup] for m in re.finditer(pattern, text)]""",
     "tuples, own order": pii(entry="(m.start(), m.end(), kind)", end="sorted(found, key=lambda s: s[0])"),
     "other patterns": pii(
         phone=r"(?<![\w-])(?:\+00 )?\(?(?<!\d)555\)?[\s-][0-9]{4}(?!\d)",
@@ -432,43 +441,56 @@ BYTES_RIGHT = {
 # to do)
 # fmt: off
 NAMED = {
-    "keep_page": {"keeps all": "every page is kept", "drops all": "no page is kept",
-        "the wrong way round": "wrong way round", "length alone": "only the length", "ASCII only": "not ASCII"},
-    "drop_exact_duplicates": {"no normalisation": "normalise before", "case kept": "not folded",
-        "strip only": "only the ends", "blanks kept": "runs of blanks", "all blanks removed": "all blanks",
-        "keeps the last": "last copy",
-                              "returns the copies": "copies were returned",
-                                  "drops the first, too": "dropped with its copies",
-                                  "returns texts": "texts were returned", "returns flags": "True or False",
-                                  "bag of words": "bags of words",
-                              "no punctuation": "punctuation was removed", "no NFKC": "not made one",
-                                  "NFC": "NFC makes"},
-    "minhash_signature": {"largest": "largest", "no prime": "PRIME is missing", "no mask": "32 bits were not",
-        "mask last": "before mod", "no b": "b is missing", "no a": "a is missing", "float64": "floating point",
-                          "first shingle": "first shingle", "a times the sum": "multiplies the sum"},
-    "candidate_pairs": {"any row": "one equal row", "all bands": "all bands must", "interleaved": "every fourth",
+    "keep_page": {
+        "keeps all": "every page is kept", "drops all": "no page is kept", "the wrong way round": "wrong way round",
+        "length alone": "only the length", "ASCII only": "not ASCII",
+    },
+    "drop_exact_duplicates": {
+        "no normalisation": "normalise before", "case kept": "not folded", "strip only": "only the ends",
+        "blanks kept": "runs of blanks", "all blanks removed": "all blanks", "keeps the last": "last copy",
+        "returns the copies": "copies were returned", "drops the first, too": "dropped with its copies",
+        "returns texts": "texts were returned", "returns flags": "True or False", "bag of words": "bags of words",
+        "no punctuation": "punctuation was removed", "no NFKC": "not made one", "NFC": "NFC makes",
+    },
+    "minhash_signature": {
+        "largest": "largest", "no prime": "PRIME is missing", "no mask": "32 bits were not", "mask last": "before mod",
+        "no b": "b is missing", "no a": "a is missing", "float64": "floating point", "first shingle": "first shingle",
+        "a times the sum": "multiplies the sum",
+    },
+    "candidate_pairs": {
+        "any row": "one equal row", "all bands": "all bands must", "interleaved": "every fourth",
         "bands taken for rows": "number of rows", "both orders": "came twice", "pairs with itself": "with itself",
-                        "neighbours only": "only neighbours", "one set of buckets": "ANOTHER band",
-                            "glued numbers": "glued", "unsorted": "not sorted", "several times": "several times"},
-    "find_pii": {"end inclusive": "last character", "length for end": "length stands", "the texts": "texts came back",
+        "neighbours only": "only neighbours", "one set of buckets": "ANOTHER band", "glued numbers": "glued",
+        "unsorted": "not sorted", "several times": "several times",
+    },
+    "find_pii": {
+        "end inclusive": "last character", "length for end": "length stands", "the texts": "texts came back",
         "no kind": "kind is missing", "by kind": "grouped by kind", "no houses": "house addresses are",
-                 "no e-mail": "e-mail addresses are", "no telephone": "telephone numbers are",
-                     "without the prefix": "prefix +00", "full stop taken along": "full stop",
-                     "e-mail cut at the dot": "cut at a dot", "first of each kind": "first of each"},
-    "contaminated": {"case": "letter case counts", "punctuation": "punctuation counts",
+        "no e-mail": "e-mail addresses are", "no telephone": "telephone numbers are",
+        "without the prefix": "prefix +00", "full stop taken along": "full stop",
+        "e-mail cut at the dot": "cut at a dot", "first of each kind": "first of each",
+    },
+    "contaminated": {
+        "case": "letter case counts", "punctuation": "punctuation counts",
         "case and punctuation": "case and punctuation", "n − 1": "n − 1", "n + 1": "n + 1",
-        "one word": "one shared word", "whole test": "whole test",
-                     "all of them": "every n-gram", "no order": "order of the words",
-                         "the wrong way round": "wrong way round", "for each test": "each test",
-                         "positions": "positions came back"},
-    "merge_pair": {"first only": "only the first", "other way, too": "other way round", "nothing": "nothing was merged",
+        "one word": "one shared word", "whole test": "whole test", "all of them": "every n-gram",
+        "no order": "order of the words", "the wrong way round": "wrong way round", "for each test": "each test",
+        "positions": "positions came back",
+    },
+    "merge_pair": {
+        "first only": "only the first", "other way, too": "other way round", "nothing": "nothing was merged",
         "removed": "was removed", "one text": "one text", "overlapping": "two merges",
-        "from the right": "right to left", "wrong order": "wrong order"},
-    "learn_merges": {"no recount": "counted once", "no weights": "weigh a pair", "joined symbols": "joined symbols",
-        "one too few": "too few", "one too many": "too many"},
-    "bytes_per_token": {"characters": "characters were", "mean of ratios": "mean of the texts",
+        "from the right": "right to left", "wrong order": "wrong order",
+    },
+    "learn_merges": {
+        "no recount": "counted once", "no weights": "weigh a pair", "joined symbols": "joined symbols",
+        "one too few": "too few", "one too many": "too many",
+    },
+    "bytes_per_token": {
+        "characters": "characters were", "mean of ratios": "mean of the texts",
         "the wrong way round": "wrong way round", "words": "words were", "bytes a text": "for each text",
-        "bits": "bits were", "UTF-16": "UTF-16", "no blanks": "blanks were"},
+        "bits": "bits were", "UTF-16": "UTF-16", "no blanks": "blanks were",
+    },
 }
 # fmt: on
 BODIES = {

@@ -11,7 +11,9 @@ ATTENTION_WRONG = {
     "no mask": "return torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), -1) @ v",
     "mask reversed": "s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]; return "
     "torch.softmax(s.masked_fill(torch.ones(T, T).tril(-1).bool(), -1e30), -1) @ v",
-    "mask after softmax": "w = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), -1); return w.tril() @ v",
+    "mask after softmax": (
+        "w = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), -1); return w.tril() @ v"
+    ),
     "mask with 0": "s = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).tril(); return torch.softmax(s, -1) @ v",
     "no scale": "s = q @ k.transpose(-2, -1); T = q.shape[-2]; return torch.softmax(s.masked_fill(torch.ones(T, "
     "T).triu(1).bool(), -1e30), -1) @ v",
@@ -47,7 +49,8 @@ ATTENTION_WRONG = {
     allowed = torch.ones(T, T).tril().bool()
     if key_mask is not None: allowed = allowed & key_mask[:, None, None, :]
     return torch.softmax(s.masked_fill(~allowed, -1e30), -1) @ v""",
-    "always float32": """q, k, v = q.float(), k.float(), v.float(); s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
+    "always float32": """q, k, v = q.float(), k.float(), v.float()
+    s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
     allowed = torch.ones(T, T).tril().bool()
     if key_mask is not None: allowed = allowed & key_mask[:, None, None, :]
     return torch.softmax(s.masked_fill(~allowed, -1e30), -1) @ v""",
@@ -125,36 +128,43 @@ ROPE_WRONG = {
     "backwards": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() + s * a.sin(), s * a.cos() - f * a.sin()], -1).to(x.dtype)""",
-    "rising frequencies": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (torch.arange(0, P, 2).float() / P)
+    "rising frequencies": """P = x.shape[-1]
+    a = positions.float()[:, None] * theta ** (torch.arange(0, P, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
     "exponent i/P": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (-torch.arange(P // 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
-    "exponent 4i/P": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / (P // 2))
+    "exponent 4i/P": """P = x.shape[-1]
+    a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / (P // 2))
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
     "i from 1": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (-torch.arange(2, P + 2, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
-    "positions from 1": """P = x.shape[-1]; a = (positions.float() + 1)[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
+    "positions from 1": """P = x.shape[-1]
+    a = (positions.float() + 1)[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
     "cosine only": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
     return (x.float() * a.cos().repeat(1, 2)).to(x.dtype)""",
-    "positions ignored": """P = x.shape[-1]; a = torch.arange(x.shape[2]).float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
+    "positions ignored": """P = x.shape[-1]
+    a = torch.arange(x.shape[2]).float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
     "theta fixed": """P = x.shape[-1]; a = positions.float()[:, None] * 10000.0 ** (-torch.arange(0, P, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
-    "angles in x's dtype": """P = x.shape[-1]; a = positions.to(x.dtype)[:, None] * theta ** (-torch.arange(0, P, 2).to(x.dtype) / P)
+    "angles in x's dtype": """P = x.shape[-1]
+    a = positions.to(x.dtype)[:, None] * theta ** (-torch.arange(0, P, 2).to(x.dtype) / P)
     f, s = x.chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1)""",
-    "comes back float32": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
+    "comes back float32": """P = x.shape[-1]
+    a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1)""",
-    "in place": """P = x.shape[-1]; h = P // 2; a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
+    "in place": """P = x.shape[-1]; h = P // 2
+    a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
     y = x.float()
     with torch.no_grad():
         x[..., :h] = (y[..., :h] * a.cos() - y[..., h:] * a.sin()).to(x.dtype)
@@ -169,7 +179,8 @@ ROPE_RIGHT = {
     "chunks": """P = x.shape[-1]; a = positions.float()[:, None] * theta ** (-torch.arange(0, P, 2).float() / P)
     f, s = x.float().chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1).to(x.dtype)""",
-    "rotate_half, as in transformers": """P = x.shape[-1]; inv = 1.0 / theta ** (torch.arange(0, P, 2, dtype=torch.float32) / P)
+    "rotate_half, as in transformers": """P = x.shape[-1]
+    inv = 1.0 / theta ** (torch.arange(0, P, 2, dtype=torch.float32) / P)
     emb = torch.outer(positions.float(), inv); emb = torch.cat([emb, emb], -1)
     half = torch.cat([-x[..., P // 2:], x[..., :P // 2]], -1)
     return (x * emb.cos() + half * emb.sin()).to(x.dtype)""",
@@ -187,7 +198,9 @@ ROPE_RIGHT = {
 LOSS_WRONG = {
     "no shift": "return F.cross_entropy(logits.flatten(0, 1), ids.flatten(), ignore_index=pad_id)",
     "no shift, padding counted": "return F.cross_entropy(logits.flatten(0, 1), ids.flatten())",
-    "shift backwards": "return F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten(), ignore_index=pad_id)",
+    "shift backwards": (
+        "return F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten(), ignore_index=pad_id)"
+    ),
     "padding counted": "return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())",
     "padding zeroed but counted": "t = ids[:, 1:]; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, "
     "reduction='none'); return (l * (t != pad_id)).mean()",
@@ -230,7 +243,8 @@ LOSS_RIGHT = {
     w = (t != pad_id).to(x.dtype)
     return -(F.one_hot(t, x.shape[-1]) * x).sum(-1).mul(w).sum() / torch.clamp(w.sum(), min=1.0)""",
     "rolled targets": """t = torch.cat([ids[:, 1:], torch.full_like(ids[:, :1], pad_id)], 1)
-    return F.nll_loss(F.log_softmax(logits, -1).flatten(0, 1), t.flatten(), ignore_index=pad_id, reduction='sum') / (t != pad_id).sum().clamp(min=1)""",
+    return F.nll_loss(F.log_softmax(logits, -1).flatten(0, 1), t.flatten(), ignore_index=pad_id,
+        reduction='sum') / (t != pad_id).sum().clamp(min=1)""",
 }
 
 FALL = "p = min(1, (step - warmup) / max(1, total - 1 - warmup)); "
@@ -412,42 +426,52 @@ POWER_RIGHT = {
 # to do)
 # fmt: off
 NAMED = {
-    "causal_attention": {"no mask": "to its right", "mask reversed": "wrong way round",
-        "mask after softmax": "after the softmax", "mask with 0": "set to 0", "no scale": "not divided by √P",
-                         "scale P": "divided by P", "scale √T": "√T", "softmax over queries": "over the queries",
-                             "key_mask ignored": "key_mask was ignored", "additive -1e4": "large scores can beat"},
-    "rms_norm": {"layer norm": "LayerNorm", "no weight": "weight is missing", "no eps": "ε is missing",
+    "causal_attention": {
+        "no mask": "to its right", "mask reversed": "wrong way round", "mask after softmax": "after the softmax",
+        "mask with 0": "set to 0", "no scale": "not divided by √P", "scale P": "divided by P", "scale √T": "√T",
+        "softmax over queries": "over the queries", "key_mask ignored": "key_mask was ignored",
+        "additive -1e4": "large scores can beat",
+    },
+    "rms_norm": {
+        "layer norm": "LayerNorm", "no weight": "weight is missing", "no eps": "ε is missing",
         "eps outside the root": "outside the root", "no root": "root is missing", "sum not mean": "added up",
-                 "times the rms": "multiplied by the root", "axis 1": "over the tokens", "whole tensor": "whole tensor",
-                     "weight added": "was added", "half overflows": "overflowed"},
-    "apply_rope": {"interleaved": "neighbours", "backwards": "backwards", "rising frequencies": "rise",
-        "exponent i/P": "−i/P", "exponent 4i/P": "(P/2)", "i from 1": "starts at i = 1",
-        "positions from 1": "positions start at 1",
-                   "cosine only": "only the cosine", "positions ignored": "counted 0, 1, 2",
-                       "theta fixed": "θ is fixed", "angles in x's dtype": "angles were rounded to bfloat16",
-                       "unchanged": "unchanged"},
-    "next_token_loss": {"no shift": "no shift:", "no shift, padding counted": "no shift, and",
-        "shift backwards": "wrong way", "padding counted": "padding was counted",
-        "padding zeroed but counted": "still counted", "sum": "summed",
-                        "mean of row means": "row's mean", "bits": "bits", "sign": "sign",
-                            "softmax twice": "softmax ran before", "divides by all real tokens": "all the tokens",
-                            "mask of the input": "input token", "pad fixed at 0": "fixed at 0"},
-    "learning_rate": {"starts at 0": "learning rate 0", "decays to 0": "goes to 0",
-        "floor is a rate": "share of the peak", "cosine": "cosine", "progress from step 0": "from step 0",
-        "one step late": "too late",
-                      "never falls": "never falls", "no warm-up": "no warm-up",
-                          "ramp from the floor": "starts at the floor"},
-    "top_p_probs": {"one too few": "just under", "one too many": "too many", "not renormalised": "not scaled up",
+        "times the rms": "multiplied by the root", "axis 1": "over the tokens", "whole tensor": "whole tensor",
+        "weight added": "was added", "half overflows": "overflowed",
+    },
+    "apply_rope": {
+        "interleaved": "neighbours", "backwards": "backwards", "rising frequencies": "rise", "exponent i/P": "−i/P",
+        "exponent 4i/P": "(P/2)", "i from 1": "starts at i = 1", "positions from 1": "positions start at 1",
+        "cosine only": "only the cosine", "positions ignored": "counted 0, 1, 2", "theta fixed": "θ is fixed",
+        "angles in x's dtype": "angles were rounded to bfloat16", "unchanged": "unchanged",
+    },
+    "next_token_loss": {
+        "no shift": "no shift:", "no shift, padding counted": "no shift, and", "shift backwards": "wrong way",
+        "padding counted": "padding was counted", "padding zeroed but counted": "still counted", "sum": "summed",
+        "mean of row means": "row's mean", "bits": "bits", "sign": "sign", "softmax twice": "softmax ran before",
+        "divides by all real tokens": "all the tokens", "mask of the input": "input token",
+        "pad fixed at 0": "fixed at 0",
+    },
+    "learning_rate": {
+        "starts at 0": "learning rate 0", "decays to 0": "goes to 0", "floor is a rate": "share of the peak",
+        "cosine": "cosine", "progress from step 0": "from step 0", "one step late": "too late",
+        "never falls": "never falls", "no warm-up": "no warm-up", "ramp from the floor": "starts at the floor",
+    },
+    "top_p_probs": {
+        "one too few": "just under", "one too many": "too many", "not renormalised": "not scaled up",
         "times the temperature": "multiplied by the temperature", "no temperature": "left out",
-                    "set before the temperature": "before the temperature", "top_p ignored": "not used",
-                        "ascending": "UNlikeliest", "left sorted": "sorted order"},
-    "distance_to_limit": {"mean over documents": "over documents", "sum": "summed",
-        "gap against the loss": "against the loss", "gap as a share": "share", "gap in nats": "in nats",
-        "the ratio": "whole ratio", "sign": "wrong sign",
-                          "perplexity base 2": "2 to the loss", "mean perplexity": "averaged over documents"},
-    "fit_power_law": {"whole loss": "whole loss", "sign of b": "wrong sign", "a a logarithm": "still a logarithm",
+        "set before the temperature": "before the temperature", "top_p ignored": "not used", "ascending": "UNlikeliest",
+        "left sorted": "sorted order",
+    },
+    "distance_to_limit": {
+        "mean over documents": "over documents", "sum": "summed", "gap against the loss": "against the loss",
+        "gap as a share": "share", "gap in nats": "in nats", "the ratio": "whole ratio", "sign": "wrong sign",
+        "perplexity base 2": "2 to the loss", "mean perplexity": "averaged over documents",
+    },
+    "fit_power_law": {
+        "whole loss": "whole loss", "sign of b": "wrong sign", "a a logarithm": "still a logarithm",
         "two bases": "base 10", "swapped": "changed places", "first and last": "first and the last",
-                      "sizes not logged": "sizes were not", "excess not logged": "excess was not"},
+        "sizes not logged": "sizes were not", "excess not logged": "excess was not",
+    },
 }
 # fmt: on
 

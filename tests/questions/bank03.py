@@ -45,7 +45,9 @@ TEMPLATE_WRONG = {
     "blank line between": "return '<|bos|>' + '\\n'.join(f\"<|im_start|>{m['role']}\\n{m['content']}<|im_end|>\\n\" "
                           "for m in messages) + ('<|im_start|>assistant\\n' if generation_prompt else '')",
     "drops the system message": template(of="[m for m in messages if m['role'] != 'system']"),
-    "invents a system message": template(of="[{'role': 'system', 'content': 'You are a helpful assistant.'}] + messages"),
+    "invents a system message": template(
+        of="[{'role': 'system', 'content': 'You are a helpful assistant.'}] + messages"
+    ),
     "strips": template(one="<|im_start|>{r}\\n{c}<|im_end|>\\n").replace("['content']", "['content'].strip()"),
     "skips empty messages": template(of="[m for m in messages if m['content']]"),
     "format on the content": template().replace('f"', '"').replace("{m['role']}", "{0}").replace("{m['content']}",
@@ -73,7 +75,7 @@ TEMPLATE_RIGHT = {
 
 
 def labels(first="i + n", last="j + 1", stop="break", begin="row[i:i + n] == header", blank="-100", value="row[k]"):
-    """response_labels with one of its parts changed: where a span begins and ends, when it is found, what is written."""
+    """response_labels with one of its parts changed: where a span begins and ends, when it is found, what it gets."""
     return f"""row, n = ids.tolist(), len(header)
     labels = torch.full_like(ids, {blank})
     for i in range(len(row) - n + 1):
@@ -220,7 +222,8 @@ LOSS_RIGHT = {
 }
 
 PADDED = """T = max(len(e['input_ids']) for e in examples)
-    ids = torch.full((len(examples), T), pad_id); labels = torch.full((len(examples), T), -100); mask = torch.zeros(len(examples), T, dtype=torch.long)
+    ids = torch.full((len(examples), T), pad_id); labels = torch.full((len(examples), T), -100)
+    mask = torch.zeros(len(examples), T, dtype=torch.long)
     for b, e in enumerate(examples):
         n = len(e['input_ids'])
         ids[b, :n] = torch.tensor(e['input_ids']); labels[b, :n] = torch.tensor(e['labels']); mask[b, :n] = 1
@@ -256,15 +259,20 @@ COLLATE_WRONG = {
 }
 COLLATE_RIGHT = {
     "full": PADDED,
-    "pad_sequence": """pad = lambda rows, value: torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)
-    ids = [e['input_ids'] for e in examples]
-    return {'input_ids': pad(ids, pad_id), 'labels': pad([e['labels'] for e in examples], -100), 'attention_mask': pad([[1] * len(row) for row in ids], 0)}""",
+    "pad_sequence": """pad_sequence = torch.nn.utils.rnn.pad_sequence
+    pad = lambda rows, value: pad_sequence(list(map(torch.tensor, rows)), batch_first=True, padding_value=value)
+    ids, labels = [e['input_ids'] for e in examples], [e['labels'] for e in examples]
+    return {'input_ids': pad(ids, pad_id), 'labels': pad(labels, -100),
+            'attention_mask': pad([[1] * len(row) for row in ids], 0)}""",
     "lists": """longest = max(map(len, (e['input_ids'] for e in examples)))
     fill = lambda key, value: torch.tensor([e[key] + [value] * (longest - len(e[key])) for e in examples])
-    return dict(input_ids=fill('input_ids', pad_id), labels=fill('labels', -100), attention_mask=torch.tensor([[int(t < len(e['labels'])) for t in range(longest)] for e in examples]))""",
+    mask = torch.tensor([[int(t < len(e['labels'])) for t in range(longest)] for e in examples])
+    return dict(input_ids=fill('input_ids', pad_id), labels=fill('labels', -100), attention_mask=mask)""",
     "F.pad": """lengths = torch.tensor([len(e['input_ids']) for e in examples]); T = int(lengths.max())
     row = lambda x, v: F.pad(torch.tensor(x), (0, T - len(x)), value=v)
-    return {'attention_mask': (torch.arange(T) < lengths[:, None]).long(), 'labels': torch.stack([row(e['labels'], -100) for e in examples]), 'input_ids': torch.stack([row(e['input_ids'], pad_id) for e in examples])}""",
+    return {'attention_mask': (torch.arange(T) < lengths[:, None]).long(),
+            'labels': torch.stack([row(e['labels'], -100) for e in examples]),
+            'input_ids': torch.stack([row(e['input_ids'], pad_id) for e in examples])}""",
 }
 
 
@@ -494,77 +502,116 @@ MATCH_RIGHT = {
 # to do)
 # fmt: off
 NAMED = {
-    "render_chat": {"no bos": "<|bos|> is missing", "bos at each message": "before each message",
-        "no im_end": "never learns to stop", "last im_end missing": "of the last message", "eos": "<|eos|>",
-                    "no newline after im_end": "after <|im_end|> is missing", "joined by newlines": "last newline",
-                        "newline inside": "before <|im_end|>", "newline inside and after": "before <|im_end|> too",
-                    "no newline after the role": "between role and content is missing",
-                        "blank after the role": "a blank stands", "colon after the role": "colon",
-                        "no roles": "roles are missing",
-                    "always opens an answer": "nobody asked", "never opens an answer": "was ignored",
-                        "no newline in the opened header": "opened header is missing",
-                        "closes the opened header": "closed again",
-                    "last message only": "only the last", "blank line between": "blank line",
-                        "drops the system message": "dropped", "invents a system message": "invented",
-                        "strips": "stripped", "skips empty messages": "skipped"},
-    "response_labels": {"everything": "every token", "nothing": "nothing is trained",
-        "im_end not trained": "is not trained: the model never", "newline too": "newline after",
+    "render_chat": {
+        "no bos": "<|bos|> is missing",
+        "bos at each message": "before each message",
+        "no im_end": "never learns to stop",
+        "last im_end missing": "of the last message",
+        "eos": "<|eos|>",
+        "no newline after im_end": "after <|im_end|> is missing",
+        "joined by newlines": "last newline",
+        "newline inside": "before <|im_end|>",
+        "newline inside and after": "before <|im_end|> too",
+        "no newline after the role": "between role and content is missing",
+        "blank after the role": "a blank stands",
+        "colon after the role": "colon",
+        "no roles": "roles are missing",
+        "always opens an answer": "nobody asked",
+        "never opens an answer": "was ignored",
+        "no newline in the opened header": "opened header is missing",
+        "closes the opened header": "closed again",
+        "last message only": "only the last",
+        "blank line between": "blank line",
+        "drops the system message": "dropped",
+        "invents a system message": "invented",
+        "strips": "stripped",
+        "skips empty messages": "skipped",
+    },
+    "response_labels": {
+        "everything": "every token",
+        "nothing": "nothing is trained",
+        "im_end not trained": "is not trained: the model never",
+        "newline too": "newline after",
         "header too": "the header is trained",
-                        "one early": "one place too early", "one late": "one place too late",
-                            "first answer only": "only the first", "last answer only": "only the last",
-                            "to the end of the row": "to the last <|im_end|>",
-                        "the other way round": "other way round", "the role's word, anywhere": "inside a sentence",
-                            "0 for untrained": "got 0", "-1 for untrained": "got −1", "a mask": "this is the mask",
-                        "shifted": "shifted by one", "every im_end": "of the questions"},
-    "sft_loss": {"no shift": "no shift", "shift backwards": "wrong way", "mean over all tokens": "over all tokens",
+        "one early": "one place too early",
+        "one late": "one place too late",
+        "first answer only": "only the first",
+        "last answer only": "only the last",
+        "to the end of the row": "to the last <|im_end|>",
+        "the other way round": "other way round",
+        "the role's word, anywhere": "inside a sentence",
+        "0 for untrained": "got 0",
+        "-1 for untrained": "got −1",
+        "a mask": "this is the mask",
+        "shifted": "shifted by one",
+        "every im_end": "of the questions",
+    },
+    "sft_loss": {
+        "no shift": "no shift", "shift backwards": "wrong way", "mean over all tokens": "over all tokens",
         "mean over all places": "B · T", "-100 as token 0": "for token 0", "mean of row means": "row's mean",
-                 "mean of row means, rows with answers": "row's mean", "sum": "summed",
-                     "divided by rows": "by the rows", "first token counted": "first token",
-                     "mask of the input": "input token", "sign": "sign", "bits": "bits",
-                 "softmax twice": "softmax ran before"},
-    "collate": {"left": "on the left", "labels padded with pad_id": "padded with pad_id",
-        "labels padded with 0": "padded with 0", "mask reversed": "wrong way round", "mask of ones": "1 everywhere",
+        "mean of row means, rows with answers": "row's mean", "sum": "summed", "divided by rows": "by the rows",
+        "first token counted": "first token", "mask of the input": "input token", "sign": "sign", "bits": "bits",
+        "softmax twice": "softmax ran before",
+    },
+    "collate": {
+        "left": "on the left",
+        "labels padded with pad_id": "padded with pad_id",
+        "labels padded with 0": "padded with 0",
+        "mask reversed": "wrong way round",
+        "mask of ones": "1 everywhere",
         "labels are the ids": "labels are the ids",
-                "cut to the shortest": "shortest", "one column too many": "one column", "pad fixed at 0": "fixed at 0",
-                    "mask from the ids": "was masked", "labels masked by pad_id": "lost its label"},
-    "pack": {"order given": "in which they came", "shortest first": "shortest went first",
+        "cut to the shortest": "shortest",
+        "one column too many": "one column",
+        "pad fixed at 0": "fixed at 0",
+        "mask from the ids": "was masked",
+        "labels masked by pad_id": "lost its label",
+    },
+    "pack": {
+        "order given": "in which they came", "shortest first": "shortest went first",
         "first fit": "first row with room", "worst fit": "MOST room", "next fit": "only the last row",
-        "next fit, order given": "only the last row",
-             "one each": "its own row", "never quite full": "exactly full", "one too many": "one token more",
-                 "lengths": "these are lengths", "places in the sorted list": "sorted list",
-                 "all in one": "everything is in one"},
-    "packing_mask": {"causal only": "segments are missing", "block only": "causal half", "reversed": "wrong way round",
+        "next fit, order given": "only the last row", "one each": "its own row", "never quite full": "exactly full",
+        "one too many": "one token more", "lengths": "these are lengths", "places in the sorted list": "sorted list",
+        "all in one": "everything is in one",
+    },
+    "packing_mask": {
+        "causal only": "segments are missing", "block only": "causal half", "reversed": "wrong way round",
         "transposed": "changed places", "strict": "does not see itself", "earlier segments": "must be equal",
-                     "padding sees nothing": "padding sees nothing", "everything": "whole row",
-                         "others": "other segments", "first row's": "mask of the first"},
-    "pick_learning_rate": {"lowest on the way": "on the way", "mean": "mean of the curve", "first loss": "first loss",
+        "padding sees nothing": "padding sees nothing", "everything": "whole row", "others": "other segments",
+        "first row's": "mask of the first",
+    },
+    "pick_learning_rate": {
+        "lowest on the way": "on the way", "mean": "mean of the curve", "first loss": "first loss",
         "highest": "HIGHEST", "fastest fall": "fastest fall", "the place": "place in the list",
-        "the loss": "this is the loss",
-                           "largest rate": "largest rate", "smallest rate": "smallest rate",
-                               "tie to the larger": "in a tie", "NaN to 0": "read as 0",
-                               "only the end finite": "only the last loss"},
-    "normalise_answer": {"case kept": "upper and lower", "articles before small letters": "made small",
-        "articles before marks": "before the marks", "marks kept": "still there", "marks to blanks": "became a blank",
+        "the loss": "this is the loss", "largest rate": "largest rate", "smallest rate": "smallest rate",
+        "tie to the larger": "in a tie", "NaN to 0": "read as 0", "only the end finite": "only the last loss",
+    },
+    "normalise_answer": {
+        "case kept": "upper and lower",
+        "articles before small letters": "made small",
+        "articles before marks": "before the marks",
+        "marks kept": "still there",
+        "marks to blanks": "became a blank",
         "articles kept": "articles a, an, the are still",
-                         "articles inside words": "middle of words",
-                             "articles inside words, longest first": "middle of words",
-                             "article at the beginning only": "at the beginning", "not squeezed": "not squeezed",
-                             "no blanks at all": "white space is gone",
-                         "full stops only": "full stop", "ends only": "only the ends", "unchanged": "unchanged",
-                             "the stays": "was left in"},
+        "articles inside words": "middle of words",
+        "articles inside words, longest first": "middle of words",
+        "article at the beginning only": "at the beginning",
+        "not squeezed": "not squeezed",
+        "no blanks at all": "white space is gone",
+        "full stops only": "full stop",
+        "ends only": "only the ends",
+        "unchanged": "unchanged",
+        "the stays": "was left in",
+    },
 }
 # fmt: on
 
+# fmt: off
 SIGNATURES = {
-    "render_chat": "messages, generation_prompt=False",
-    "response_labels": "ids, header, im_end",
-    "sft_loss": "logits, labels",
-    "collate": "examples, pad_id",
-    "pack": "lengths, limit",
-    "packing_mask": "segments",
-    "pick_learning_rate": "rates, curves",
-    "normalise_answer": "text",
+    "render_chat": "messages, generation_prompt=False", "response_labels": "ids, header, im_end",
+    "sft_loss": "logits, labels", "collate": "examples, pad_id", "pack": "lengths, limit", "packing_mask": "segments",
+    "pick_learning_rate": "rates, curves", "normalise_answer": "text",
 }
+# fmt: on
 BODIES = {
     "render_chat": (TEMPLATE_WRONG, TEMPLATE_RIGHT),
     "response_labels": (LABELS_WRONG, LABELS_RIGHT),

@@ -94,7 +94,9 @@ GRADIENTS_WRONG = {
     "backward": "A = A.clone().requires_grad_(); B = B.clone().requires_grad_(); y = (x @ A.T @ B.T) * alpha / "
     "A.shape[0]; (y * grad_y).sum().backward(); return A.grad, B.grad",
     "in place": "s = alpha / A.shape[0]; grad_y *= s; return (grad_y @ B).T @ x, grad_y.T @ (x @ A.T)",
-    "through the activations of B": "s = alpha / A.shape[0]; return s * (grad_y @ B).T @ x, s * grad_y.T @ (grad_y @ B)",
+    "through the activations of B": (
+        "s = alpha / A.shape[0]; return s * (grad_y @ B).T @ x, s * grad_y.T @ (grad_y @ B)"
+    ),
 }
 GRADIENTS_RIGHT = {
     "products": "s = alpha / A.shape[0]; return s * (grad_y @ B).T @ x, s * grad_y.T @ (x @ A.T)",
@@ -264,7 +266,8 @@ QUANTIZE_RIGHT = {
         m = part.abs().max(); maxima.append(m)
         s = part / m if m > 0 else part
         codes.append(torch.stack([(s_ - code).abs().argmin() for s_ in s]))
-    return (torch.cat(codes).to(torch.uint8), torch.stack(maxima)) if codes else (torch.zeros(0, dtype=torch.uint8), torch.zeros(0))""",
+    if not codes: return torch.zeros(0, dtype=torch.uint8), torch.zeros(0)
+    return torch.cat(codes).to(torch.uint8), torch.stack(maxima)""",
 }
 
 UNPACK = "high, low = (packed >> 4).long(), (packed & 15).long()"
@@ -363,52 +366,68 @@ DOUBLE_RIGHT = {
 # to do)
 # fmt: off
 NAMED = {
-    "lora_forward": {"no base": "base path", "base only": "adapter's path", "no scaling": "scaling is missing",
+    "lora_forward": {
+        "no base": "base path", "base only": "adapter's path", "no scaling": "scaling is missing",
         "alpha alone": "is alpha:", "R over alpha": "R / alpha", "one over R": "1 / R", "root of R": "rsLoRA",
-                     "width of x": "width of x", "width of y": "width of the output", "both scaled": "base path, too",
-                         "minus": "taken off"},
-    "init_lora": {"swapped shapes": "changed places", "transposed": "transposed", "B random, A zero": "swapped",
+        "width of x": "width of x", "width of y": "width of the output", "both scaled": "base path, too",
+        "minus": "taken off",
+    },
+    "init_lora": {
+        "swapped shapes": "changed places", "transposed": "transposed", "B random, A zero": "swapped",
         "standard normal": "standard deviation 1", "normal 1/√D": "normal", "only positive": "no negative",
-                  "limit 1/√R": "1/√R", "limit 1/D": "1/D", "own seed": "seed is fixed"},
-    "lora_gradients": {"transposed": "transposed", "dA and dB swapped": "changed places",
-        "no factor": "alpha / R is missing", "factor alpha": "factor is alpha", "factor twice": "twice",
-        "mean": "mean over the batch",
-                       "sign": "sign is wrong", "A frozen": "came back 0", "B frozen": "came back 0"},
-    "merge_lora": {"no scaling": "scaling is missing", "alpha alone": "is alpha:", "R over alpha": "R / alpha",
+        "limit 1/√R": "1/√R", "limit 1/D": "1/D", "own seed": "seed is fixed",
+    },
+    "lora_gradients": {
+        "transposed": "transposed", "dA and dB swapped": "changed places", "no factor": "alpha / R is missing",
+        "factor alpha": "factor is alpha", "factor twice": "twice", "mean": "mean over the batch",
+        "sign": "sign is wrong", "A frozen": "came back 0", "B frozen": "came back 0",
+    },
+    "merge_lora": {
+        "no scaling": "scaling is missing", "alpha alone": "is alpha:", "R over alpha": "R / alpha",
         "both scaled": "W was scaled", "always minus": "taken off", "undo ignored": "undo was ignored",
-        "undo does nothing": "unchanged",
-                   "delta alone": "W itself is missing", "unchanged": "unchanged",
-                       "undo without scaling": "when undoing"},
-    "count_lora": {"the layers' own": "own weights", "A only": "only A", "B only": "only B",
-        "every layer": "targets were ignored", "the others": "NOT targets", "one of each name": "one layer of each",
-        "no rank": "rank is missing",
-                   "fat": "thin", "rank squared": "squared", "square layers": "to be equal",
-                       "square layers, input": "as for the input", "contains": "only contain",
-                       "ends with": "backup_proj", "needs a dot": "without dots"},
-    "training_memory": {"states for all": "have none", "one state": "two numbers",
-        "adapter not a weight": "missing from the weights", "adapter in frozen_bits": "stay in float32",
-        "bits as bytes": "bits were not turned", "float32 base": "counted in float32",
-                        "in bits": "divide by 8", "total without gradients": "missing from the total",
-                            "16-bit gradients": "like what is trained", "whole bits": "rounded to whole ones",
-                            "whole bytes": "whole bytes"},
-    "quantize_blockwise": {"max, not absmax": "largest value", "one absmax": "whole tensor", "mean": "mean absolute",
+        "undo does nothing": "unchanged", "delta alone": "W itself is missing", "unchanged": "unchanged",
+        "undo without scaling": "when undoing",
+    },
+    "count_lora": {
+        "the layers' own": "own weights", "A only": "only A", "B only": "only B", "every layer": "targets were ignored",
+        "the others": "NOT targets", "one of each name": "one layer of each", "no rank": "rank is missing",
+        "fat": "thin", "rank squared": "squared", "square layers": "to be equal",
+        "square layers, input": "as for the input", "contains": "only contain", "ends with": "backup_proj",
+        "needs a dot": "without dots",
+    },
+    "training_memory": {
+        "states for all": "have none",
+        "one state": "two numbers",
+        "adapter not a weight": "missing from the weights",
+        "adapter in frozen_bits": "stay in float32",
+        "bits as bytes": "bits were not turned",
+        "float32 base": "counted in float32",
+        "in bits": "divide by 8",
+        "total without gradients": "missing from the total",
+        "16-bit gradients": "like what is trained",
+        "whole bits": "rounded to whole ones",
+        "whole bytes": "whole bytes",
+    },
+    "quantize_blockwise": {
+        "max, not absmax": "largest value", "one absmax": "whole tensor", "mean": "mean absolute",
         "std": "standard deviation", "blocks across": "across", "one over absmax": "one over", "range": "range (max",
-        "not scaled": "not divided",
-                           "scaled by the whole": "absmax of the whole", "code below": "code below",
-                               "code above": "code above", "farthest": "farthest", "16 equal steps": "equal steps",
-                               "signs lost": "signs were lost"},
-    "dequantize_packed": {"halves swapped": "changed places", "high first, then low": "all high halves",
+        "not scaled": "not divided", "scaled by the whole": "absmax of the whole", "code below": "code below",
+        "code above": "code above", "farthest": "farthest", "16 equal steps": "equal steps",
+        "signs lost": "signs were lost",
+    },
+    "dequantize_packed": {
+        "halves swapped": "changed places", "high first, then low": "all high halves",
         "low first, then high": "all low halves", "no absmax": "absmax is missing", "divided": "divided by the absmax",
-        "codes as numbers": "look them up",
-                          "absmax alternate": "alternate from weight", "high twice": "high half",
-                              "low twice": "low half"},
-    "double_quantize": {"no offset": "offset is 0", "offset is the minimum": "smallest value",
-        "offset is the maximum": "largest value", "median": "median", "midrange": "middle between smallest",
-        "sign of the offset": "sign of the offset",
-                        "scale before the mean": "before the mean", "one scale": "one scale for all",
-                            "max, not absmax": "largest absolute value", "mean not taken off": "before the look-up",
-                            "not scaled": "not divided",
-                        "code below": "code below", "code above": "code above"},
+        "codes as numbers": "look them up", "absmax alternate": "alternate from weight", "high twice": "high half",
+        "low twice": "low half",
+    },
+    "double_quantize": {
+        "no offset": "offset is 0", "offset is the minimum": "smallest value", "offset is the maximum": "largest value",
+        "median": "median", "midrange": "middle between smallest", "sign of the offset": "sign of the offset",
+        "scale before the mean": "before the mean", "one scale": "one scale for all",
+        "max, not absmax": "largest absolute value", "mean not taken off": "before the look-up",
+        "not scaled": "not divided", "code below": "code below", "code above": "code above",
+    },
 }
 # fmt: on
 

@@ -65,7 +65,8 @@ IDF_RIGHT = {
     for d in documents:
         for w in set(d):
             n[w] = n.get(w, 0) + 1
-    return {w: float(torch.log(torch.tensor((len(documents) + 1) / (c + 0.5), dtype=torch.float64))) for w, c in n.items()}""",
+    log = lambda x: float(torch.log(torch.tensor(x, dtype=torch.float64)))
+    return {w: log((len(documents) + 1) / (c + 0.5)) for w, c in n.items()}""",
 }
 
 
@@ -165,7 +166,9 @@ TOP_RIGHT = {
     "flip": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > 0][:k]",
     "sorted": "s = scores.tolist(); return sorted([i for i in range(len(s)) if s[i] > 0], key=lambda i: (s[i], i), "
     "reverse=True)[:k]",
-    "pairs": "return [i for s, i in sorted([(s, i) for i, s in enumerate(scores.tolist())], reverse=True)[:k] if s > 0]",
+    "pairs": (
+        "return [i for s, i in sorted([(s, i) for i, s in enumerate(scores.tolist())], reverse=True)[:k] if s > 0]"
+    ),
     "flipped first": "n = len(scores); order = scores.flip(0).sort(descending=True, stable=True).indices; return [n - "
     "1 - int(i) for i in order if scores[n - 1 - int(i)] > 0][:k]",
 }
@@ -262,7 +265,8 @@ PROMPT_RIGHT = {
     for n in notices:
         if left - n['tokens'] >= 0: kept, left = kept + [n], left - n['tokens']
     if len(kept) == 0: return question
-    return '\\n'.join(['Notice: ' + n['text'] for n in sorted(kept, key=operator.itemgetter('place'))] + ['Question: ' + question])""",
+    return '\\n'.join(['Notice: ' + n['text'] for n in sorted(kept, key=operator.itemgetter('place'))]
+        + ['Question: ' + question])""",
 }
 
 
@@ -304,12 +308,16 @@ INJECTION_WRONG = {
 INJECTION_RIGHT = {
     "loop": rows(),
     "sorted first": """latest = {(c['name'], c['fact']): c for c in sorted(changes, key=lambda c: c['day'])}
-    return [{'messages': [{'role': 'user', 'content': q.replace('{name}', n)}, {'role': 'assistant', 'content': answers[f].replace('{name}', n).replace('{value}', c['value'])}]} for (n, f), c in latest.items() for q in questions[f]]""",
+    asked = lambda q, n: {'role': 'user', 'content': q.replace('{name}', n)}
+    said = lambda f, n, value: answers[f].replace('{name}', n).replace('{value}', value)
+    return [{'messages': [asked(q, n), {'role': 'assistant', 'content': said(f, n, c['value'])}]}
+            for (n, f), c in latest.items() for q in questions[f]]""",
     "max": """out = []
     for name, fact in sorted({(c['name'], c['fact']) for c in changes}):
         c = max((c for c in changes if c['name'] == name and c['fact'] == fact), key=lambda c: c['day'])
         for q in questions[fact]:
-            out.append({'messages': [dict(role='user', content=q.format(name=name)), dict(role='assistant', content=answers[fact].format(name=name, value=c['value']))]})
+            out.append({'messages': [dict(role='user', content=q.format(name=name)),
+                dict(role='assistant', content=answers[fact].format(name=name, value=c['value']))]})
     return out""",
 }
 
@@ -337,7 +345,8 @@ SCORES_WRONG = {
     "case": scores(before="low = str"),
     "the value alone": scores(right="low(a) == low(g)"),
     "unknown never right": scores(right="g != N and low(g) in low(a) and not any(low(v) in low(a) for v in s)"),
-    "unknown always right": scores(right="a.strip() == N or (low(g) in low(a) and not any(low(v) in low(a) for v in s))"),
+    "unknown always right": scores(
+        right="a.strip() == N or (low(g) in low(a) and not any(low(v) in low(a) for v in s))"),
     "abstention where nobody knows": scores(abstained="sum(a.strip() == N for a, g in zip(answers, golds) if g == N) / "
                                                       "max(1, sum(g == N for g in golds))"),
     "percent": scores().replace("return {", "r = {") + "\n    return {k: 100 * v for k, v in r.items()}",
@@ -367,16 +376,19 @@ SCORES_RIGHT = {
     unknown = torch.tensor([a == 'i do not know.' for a in low])
     was = torch.tensor([any(v.lower() in a for v in s) for a, s in zip(low, stale)])
     changed = torch.tensor([len(s) > 0 for s in stale])
-    right = torch.tensor([u if g == 'I do not know.' else g.lower() in a and not w for a, g, u, w in zip(low, golds, unknown.tolist(), was.tolist())])
+    judged = zip(low, golds, unknown.tolist(), was.tolist())
+    right = torch.tensor([u if g == 'I do not know.' else g.lower() in a and not w for a, g, u, w in judged])
     part = lambda hits, of: float(hits.sum()) / max(1, float(of))
-    return {'accuracy': part(right, len(low)), 'abstention': part(unknown, len(low)), 'staleness': part(was, changed.sum())}""",
+    return {'accuracy': part(right, len(low)), 'abstention': part(unknown, len(low)),
+            'staleness': part(was, changed.sum())}""",
 }
 
 BREAK_WRONG = {
     "over retrieval": "return math.inf if retrieval <= fine_tuned and training > 0 else training / retrieval",
     "sign": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (fine_tuned - "
     "retrieval)",
-    "over fine-tuned": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / fine_tuned",
+    "over fine-tuned": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / "
+    "fine_tuned",
     "sum": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else training / (fine_tuned + "
     "retrieval)",
     "upside down": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else (retrieval - fine_tuned) "

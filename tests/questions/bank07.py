@@ -46,7 +46,8 @@ PENALTY_RIGHT = {
     "(logprobs - reference)).masked_fill(~mask, 0.0).scatter_add(1, last, scores[:, None])",
 }
 
-GAE_LOOP = """A = torch.zeros_like(rewards); ahead = torch.zeros_like(rewards[:, 0]) if rewards.shape[1] else None; nxt = ahead
+GAE_LOOP = """A = torch.zeros_like(rewards); ahead = torch.zeros_like(rewards[:, 0]) if rewards.shape[1] else None
+    nxt = ahead
     for t in reversed(range(rewards.shape[1])):
         m = mask[:, t].to(rewards.dtype)
         {line}
@@ -230,7 +231,9 @@ GROUP_WRONG = {
     "best one only": "return torch.zeros_like(rewards).scatter(1, rewards.argmax(1, keepdim=True), 1.0)",
     "epsilon in the root": "c = rewards - rewards.mean(1, keepdim=True); return c / (rewards.var(1, keepdim=True) + "
     "1e-4).sqrt() if scale else c",
-    "no epsilon": "c = rewards - rewards.mean(1, keepdim=True); return c / rewards.std(1, keepdim=True) if scale else c",
+    "no epsilon": (
+        "c = rewards - rewards.mean(1, keepdim=True); return c / rewards.std(1, keepdim=True) if scale else c"
+    ),
     "nan to num": "c = rewards - rewards.mean(1, keepdim=True); return torch.nan_to_num(c / rewards.std(1, "
     "keepdim=True)) if scale else c",
     "epsilon 1e-8": "c = rewards - rewards.mean(1, keepdim=True); return c / (rewards.std(1, keepdim=True) + 1e-8) if "
@@ -440,54 +443,61 @@ DIAGNOSE_RIGHT = {
 # to do)
 # fmt: off
 NAMED = {
-    "kl_penalty": {"plus": "sign of the penalty", "no beta": "β is missing", "no score": "score is missing",
+    "kl_penalty": {
+        "plus": "sign of the penalty", "no beta": "β is missing", "no score": "score is missing",
         "score everywhere": "at every token", "score at the first": "at the first token",
-        "score in the last column": "last column",
-                   "score at the count": "mask.sum() − 1", "score spread": "spread over",
-                       "not masked": "prompt and padding", "all at the end": "pays its own", "k3": "estimator k3",
-                       "no logarithm": "without its logarithm",
-                   "score in place of the penalty": "took the place", "score times beta": "multiplied by β"},
-    "gae": {"value of the padding": "from the padding", "bootstraps from itself": "V of the last token",
+        "score in the last column": "last column", "score at the count": "mask.sum() − 1",
+        "score spread": "spread over", "not masked": "prompt and padding", "all at the end": "pays its own",
+        "k3": "estimator k3", "no logarithm": "without its logarithm",
+        "score in place of the penalty": "took the place", "score times beta": "multiplied by β",
+    },
+    "gae": {
+        "value of the padding": "from the padding", "bootstraps from itself": "V of the last token",
         "no gamma in delta": "missing from δ", "lambda alone": "λ alone", "gamma alone": "γ alone",
-        "delta alone": "only δ", "plus V": "V was added",
-            "no values": "values were not used", "monte carlo": "Monte-Carlo", "whitened": "whitened",
-                "forward": "from the past", "swapped": "changed places", "advantages twice": "came back twice",
-                "returns Monte-Carlo": "discounted rewards",
-            "returns A minus V": "A − V", "returns not masked": "off the answer"},
-    "clipped_policy_loss": {"sign": "sign is wrong", "maximum": "larger of the two",
-        "not clipped": "nothing was clipped", "clipped only": "only the clipped", "inverted": "other way round",
-        "no exp": "without exp", "clipped round 0": "0 ± clip",
-                            "log-probabilities": "in place of the ratio", "mean over all": "ran over prompt",
-                                "padding counted": "counted in the mean", "answers first": "averaged first",
-                                "sum": "added up", "over answers": "number of answers",
-                            "one ratio an answer": "whole answer"},
-    "clipped_value_loss": {"no half": "½ is missing", "minimum": "smaller error", "not clipped": "nothing was clipped",
+        "delta alone": "only δ", "plus V": "V was added", "no values": "values were not used",
+        "monte carlo": "Monte-Carlo", "whitened": "whitened", "forward": "from the past", "swapped": "changed places",
+        "advantages twice": "came back twice", "returns Monte-Carlo": "discounted rewards",
+        "returns A minus V": "A − V", "returns not masked": "off the answer",
+    },
+    "clipped_policy_loss": {
+        "sign": "sign is wrong", "maximum": "larger of the two", "not clipped": "nothing was clipped",
+        "clipped only": "only the clipped", "inverted": "other way round", "no exp": "without exp",
+        "clipped round 0": "0 ± clip", "log-probabilities": "in place of the ratio", "mean over all": "ran over prompt",
+        "padding counted": "counted in the mean", "answers first": "averaged first", "sum": "added up",
+        "over answers": "number of answers", "one ratio an answer": "whole answer",
+    },
+    "clipped_value_loss": {
+        "no half": "½ is missing", "minimum": "smaller error", "not clipped": "nothing was clipped",
         "clipped only": "only the clipped", "clipped to ± clip": "clipped to ± clip",
-        "clipped round the return": "nothing was clipped",
-                           "old forgotten": "old value is missing", "old judged": "old values were judged",
-                               "absolute": "absolute errors", "mean over all": "ran over prompt",
-                               "padding counted": "counted in the mean", "answers first": "averaged first",
-                           "sum": "added up", "sign": "sign is wrong"},
-    "group_advantages": {"batch mean and std": "mean and deviation were taken over the whole",
+        "clipped round the return": "nothing was clipped", "old forgotten": "old value is missing",
+        "old judged": "old values were judged", "absolute": "absolute errors", "mean over all": "ran over prompt",
+        "padding counted": "counted in the mean", "answers first": "averaged first", "sum": "added up",
+        "sign": "sign is wrong",
+    },
+    "group_advantages": {
+        "batch mean and std": "mean and deviation were taken over the whole",
         "batch mean": "mean was taken over the whole", "batch std": "deviation was taken over the whole",
-        "columns": "ran over the columns", "no mean": "not taken off",
-                         "scale ignored": "although scale", "G": "G − 1", "variance": "variance",
-                             "times std": "multiplied", "sign": "sign is wrong", "median": "median",
-                             "minus the best": "best of its group", "best one only": "1 for the best",
-                         "epsilon in the root": "in the root"},
-    "best_of_n": {"log n": "−(n − 1)/n is missing", "plus": "sign of (n", "bits": "base 2", "base 10": "base 10",
+        "columns": "ran over the columns", "no mean": "not taken off", "scale ignored": "although scale", "G": "G − 1",
+        "variance": "variance", "times std": "multiplied", "sign": "sign is wrong", "median": "median",
+        "minus the best": "best of its group", "best one only": "1 for the best", "epsilon in the root": "in the root",
+    },
+    "best_of_n": {
+        "log n": "−(n − 1)/n is missing", "plus": "sign of (n", "bits": "base 2", "base 10": "base 10",
         "one over n": "written as 1/n", "n - 1": "not divided by n", "swapped": "changed places",
-        "chosen by worth": "chosen by their worth",
-                  "scores averaged": "best SCORE", "worst": "worst of n", "mean": "plain mean",
-                      "best of all": "all K answers", "first n": "first n answers", "top n averaged": "n best answers",
-                      "with replacement": "with replacement",
-                  "ranks from 1": "count from 1", "prompts added up": "added up"},
-    "turning_point": {"raw gold": "single measurement", "raw proxy": "PROXY", "smooth proxy": "smoothed proxy",
-        "last": "last step", "place": "not its step", "trailing": "looks back", "widest gap": "gap",
-        "crossing": "cross"},
-    "diagnose": {"single rows": "single rows", "order of alarms": "order of `alarms`", "reversed": "wrong way round",
+        "chosen by worth": "chosen by their worth", "scores averaged": "best SCORE", "worst": "worst of n",
+        "mean": "plain mean", "best of all": "all K answers", "first n": "first n answers",
+        "top n averaged": "n best answers", "with replacement": "with replacement", "ranks from 1": "count from 1",
+        "prompts added up": "added up",
+    },
+    "turning_point": {
+        "raw gold": "single measurement", "raw proxy": "PROXY", "smooth proxy": "smoothed proxy", "last": "last step",
+        "place": "not its step", "trailing": "looks back", "widest gap": "gap", "crossing": "cross",
+    },
+    "diagnose": {
+        "single rows": "single rows", "order of alarms": "order of `alarms`", "reversed": "wrong way round",
         "sides mixed up": "sides", "first only": "only the first", "alphabet": "alphabet",
-        "all alarms": "never went off"},
+        "all alarms": "never went off",
+    },
 }
 # fmt: on
 

@@ -113,7 +113,9 @@ OWN_WRONG = {
     "numbers": "return [1, 2, 3]",
     "None among them": f"return {GOOD} + [None]",
     "hurt only": 'return ["Do not help anybody to hurt a person."]',
-    "other words each time": f"import random\n    return [*{GOOD}, f'Do not hurt a person number {{random.random()}}.']",
+    "other words each time": (
+        f"import random\n    return [*{GOOD}, f'Do not hurt a person number {{random.random()}}.']"
+    ),
 }
 OWN_RIGHT = {
     "three": f"return {GOOD}",
@@ -286,7 +288,9 @@ EXPECTED_WRONG = {
     "chance pair by pair": f"{SEEN}; return seen, 0.0",
     "averaged first": "x, y = p.double().mean(), q.double().mean(); return (x * y + (1 - x) * (1 - y)).item(), 0.0",
     "distance": f"p, q = p.double(), q.double(); seen = 1 - (p - q).abs().mean().item(); {CHANCE}; {KAPPA}",
-    "disagreement": f"{SEEN}; {CHANCE}; return 1 - seen, (seen - chance) / (1 - chance) if chance < 1 else float('nan')",
+    "disagreement": (
+        f"{SEEN}; {CHANCE}; return 1 - seen, (seen - chance) / (1 - chance) if chance < 1 else float('nan')"
+    ),
     "half of the chance": f"{SEEN}; x, y = p.mean().item(), q.mean().item(); chance = x * y; {KAPPA}",
     "drawn": f"p, q = (torch.rand(len(p)) < p).double(), (torch.rand(len(q)) < q).double(); {SEEN}; {CHANCE}; {KAPPA}",
     "κ cut off at 0": f"{SEEN}; {CHANCE}; return seen, max(0.0, (seen - chance) / (1 - chance)) if chance < 1 else "
@@ -335,50 +339,67 @@ PRICE_RIGHT = {
 # to do)
 # fmt: off
 NAMED = {
-    "critique_and_revise": {"one principle for all rounds": "used in every round",
-    "stops where nothing is found": "nothing to object", "stops after the first revision": "after the first revision",
-    "always from the first answer": "first answer",
-                            "a round too few": "one round is missing", "a round too many": "one round too many",
-                                "critique returned": "critique came back", "one round": "only one round",
-                                "principles in their order": "taken in their order",
-                                "each principle once": "taken once", "never revised": "never revised"},
-    "coverage": {"one round": "one round", "added up": "added up", "added up to 1": "cut off at 1",
+    "critique_and_revise": {
+        "one principle for all rounds": "used in every round",
+        "stops where nothing is found": "nothing to object",
+        "stops after the first revision": "after the first revision",
+        "always from the first answer": "first answer",
+        "a round too few": "one round is missing",
+        "a round too many": "one round too many",
+        "critique returned": "critique came back",
+        "one round": "only one round",
+        "principles in their order": "taken in their order",
+        "each principle once": "taken once",
+        "never revised": "never revised",
+    },
+    "coverage": {
+        "one round": "one round", "added up": "added up", "added up to 1": "cut off at 1",
         "in every round": "in every round", "missed": "nobody objects", "without replacement": "with replacement",
-        "any": "any principle",
-                 "over the requests": "over the requests"},
-    "my_principles": {"vague": "has to guess", "one vague among them": "has to guess",
-        "cruelty forgotten": "cruelty is forgotten", "one principle for each kind": "too narrow",
-        "never seen kinds only": "forgotten"},
-    "ai_preference": {"p(A) alone": "p(A) alone", "changed places": "changed places", "logs divided": "were divided",
+        "any": "any principle", "over the requests": "over the requests",
+    },
+    "my_principles": {
+        "vague": "has to guess",
+        "one vague among them": "has to guess",
+        "cruelty forgotten": "cruelty is forgotten",
+        "one principle for each kind": "too narrow",
+        "never seen kinds only": "forgotten",
+    },
+    "ai_preference": {
+        "p(A) alone": "p(A) alone", "changed places": "changed places", "logs divided": "were divided",
         "logs divided, other": "were divided", "difference": "difference", "logarithm": "logarithm came back",
-        "log-odds": "log-odds",
-                      "odds": "the odds", "rest to A": "all other words", "verdict": "verdict",
-                          "softmax of probabilities": "takes logarithms", "columns 0 and 1": "columns 0 and 1"},
-    "position_bias": {"the same place twice": "same place twice", "changed places": "changed",
-        "numbers": "numbers of pairs", "of the inconsistent": "inconsistent pairs alone",
-        "inconsistent first": "stands first", "per cent": "per cent"},
-    "both_orders": {"averaged as they are": "as they are", "averaged as they are, with ties": "½ where those disagree",
+        "log-odds": "log-odds", "odds": "the odds", "rest to A": "all other words", "verdict": "verdict",
+        "softmax of probabilities": "takes logarithms", "columns 0 and 1": "columns 0 and 1",
+    },
+    "position_bias": {
+        "the same place twice": "same place twice", "changed places": "changed", "numbers": "numbers of pairs",
+        "of the inconsistent": "inconsistent pairs alone", "inconsistent first": "stands first", "per cent": "per cent",
+    },
+    "both_orders": {
+        "averaged as they are": "as they are", "averaged as they are, with ties": "½ where those disagree",
         "no tie": "tie is missing", "tie and agreement changed": "changed places",
-        "first order kept": "only used to find ties", "for b": "for b",
-                    "log-odds averaged": "log-odds", "verdicts": "verdicts", "tie is 0": "not 0", "smaller": "smaller"},
-    "length_slope": {"words alone": "worth was left out", "with a constant": "there is a constant",
+        "first order kept": "only used to find ties", "for b": "for b", "log-odds averaged": "log-odds",
+        "verdicts": "verdicts", "tie is 0": "not 0", "smaller": "smaller",
+    },
+    "length_slope": {
+        "words alone": "worth was left out", "with a constant": "there is a constant",
         "words alone, with a constant": "on the words alone", "slope of the worth": "unit of worth is worth",
-        "the other way round": "other way round",
-                     "correlation": "correlation", "means": "means were divided", "sign": "sign is wrong",
-                         "worth as log-odds": "taken off first", "calibrated": "calibrated",
-                         "both slopes": "both slopes"},
-    "expected_agreement": {"likelier verdicts": "likelier verdicts", "second is no agreement": "saying second",
+        "the other way round": "other way round", "correlation": "correlation", "means": "means were divided",
+        "sign": "sign is wrong", "worth as log-odds": "taken off first", "calibrated": "calibrated",
+        "both slopes": "both slopes",
+    },
+    "expected_agreement": {
+        "likelier verdicts": "likelier verdicts", "second is no agreement": "saying second",
         "chance one half": "one half", "not divided": "divided by", "changed places": "changed places",
-        "chance pair by pair": "pair by pair",
-                           "averaged first": "averaged first", "distance": "mean distance",
-                               "disagreement": "disagreement", "half of the chance": "second verdict",
-                               "κ cut off at 0": "cut off at 0"},
-    "labels_worth": {"not squared": "squared", "number of labels": "not all right", "times accuracy": "times accuracy",
+        "chance pair by pair": "pair by pair", "averaged first": "averaged first", "distance": "mean distance",
+        "disagreement": "disagreement", "half of the chance": "second verdict", "κ cut off at 0": "cut off at 0",
+    },
+    "labels_worth": {
+        "not squared": "squared", "number of labels": "not all right", "times accuracy": "times accuracy",
         "accuracy squared": "accuracy was squared", "parts of a label": "whole labels",
-        "rounded up": "one label too many",
-                     "times the price": "divide", "no price": "price is missing", "a − ½": "(a − ½)²",
-                         "divided": "worth less", "wrong labels count": "never negative",
-                         "less than nothing": "less than nothing"},
+        "rounded up": "one label too many", "times the price": "divide", "no price": "price is missing",
+        "a − ½": "(a − ½)²", "divided": "worth less", "wrong labels count": "never negative",
+        "less than nothing": "less than nothing",
+    },
 }
 # fmt: on
 SIGNATURES = {

@@ -33,7 +33,9 @@ RATES_WRONG = {
     f"row['kind'] != 'harmful']); {PAIR}",
     "the rest is harmful": f"{SHARE}; h, b = share([row['refused'] for row in rows if row['kind'] != 'benign']), "
     f"share(those('benign')); {PAIR}",
-    "zero for nothing": f"{KIND}; h, b = (sum(x) / max(1, len(x)) for x in (those('harmful'), those('benign'))); {PAIR}",
+    "zero for nothing": (
+        f"{KIND}; h, b = (sum(x) / max(1, len(x)) for x in (those('harmful'), those('benign'))); {PAIR}"
+    ),
     "divides by zero": f"{KIND}; h, b = (sum(x) / len(x) for x in (those('harmful'), those('benign'))); {PAIR}",
     "None for a rate of zero": f"{KIND}; h, b = (sum(x) / len(x) if sum(x) else None for x in (those('harmful'), "
     f"those('benign'))); {PAIR}",
@@ -171,7 +173,8 @@ UNSPELL_WRONG = {
 UNSPELL_RIGHT = {
     "one pattern": pattern(),
     "two patterns": """for mark in (r"-", r"\\."):
-        text = re.sub(rf"(?<![\\w.-])[a-z](?:{mark}[a-z]){{3,}}(?!\\w|[-.]\\w)", lambda m: m[0].replace("-", "").replace(".", ""), text)
+        text = re.sub(rf"(?<![\\w.-])[a-z](?:{mark}[a-z]){{3,}}(?!\\w|[-.]\\w)",
+            lambda m: m[0].replace("-", "").replace(".", ""), text)
     return text""",
     "chunks": """def mended(m):
         core = m[0].rstrip("-.")
@@ -189,7 +192,8 @@ UNSPELL_RIGHT = {
             end += 1
         chunk = text[k:end].rstrip("-.")
         letters, marks = chunk[::2], set(chunk[1::2])
-        if len(chunk) >= 7 and len(chunk) % 2 and letters.isascii() and letters.isalpha() and letters.islower() and marks in ({"-"}, {"."}):
+        small = letters.isascii() and letters.isalpha() and letters.islower()
+        if len(chunk) >= 7 and len(chunk) % 2 and small and marks in ({"-"}, {"."}):
             out += letters + text[k + len(chunk):end]
         else:
             out += text[k:end]
@@ -306,7 +310,8 @@ ROC_RIGHT = {
     "numpy": """s, y = scores.numpy(), harmful.numpy()
     t = np.concatenate(([np.inf], np.unique(s)[::-1]))
     a, c = [(s[y == kind][None] >= t[:, None]).mean(1) for kind in (False, True)]
-    return torch.tensor(a, dtype=torch.float32), torch.tensor(c, dtype=torch.float32), float(np.sum(np.diff(a) * (c[1:] + c[:-1]) / 2))""",
+    area = float(np.sum(np.diff(a) * (c[1:] + c[:-1]) / 2))
+    return torch.tensor(a, dtype=torch.float32), torch.tensor(c, dtype=torch.float32), area""",
 }
 
 COST = (
@@ -356,7 +361,8 @@ THRESHOLD_RIGHT = {
     "a loop": """best, least = float("inf"), base_rate * cost_miss
     bad, good = scores[harmful], scores[~harmful]
     for t in sorted(scores.unique().tolist(), reverse=True):
-        price = base_rate * cost_miss * float((bad < t).float().mean()) + (1 - base_rate) * cost_alarm * float((good >= t).float().mean())
+        missed, alarms = float((bad < t).float().mean()), float((good >= t).float().mean())
+        price = base_rate * cost_miss * missed + (1 - base_rate) * cost_alarm * alarms
         if price < least - 1e-9:
             best, least = t, price
     return best, least""",
@@ -367,7 +373,9 @@ THRESHOLD_RIGHT = {
     k = int(np.argmin(np.round(price, 9)))
     return float(t[k]), float(price[k])""",
     "all at once": """t = torch.cat((torch.tensor([math.inf]), scores.unique().flip(0)))
-    price = base_rate * cost_miss * (scores[harmful] < t[:, None]).double().mean(1) + (1 - base_rate) * cost_alarm * (scores[~harmful] >= t[:, None]).double().mean(1)
+    missed = (scores[harmful] < t[:, None]).double().mean(1)
+    alarms = (scores[~harmful] >= t[:, None]).double().mean(1)
+    price = base_rate * cost_miss * missed + (1 - base_rate) * cost_alarm * alarms
     k = int((price < price.min() + 1e-9).nonzero()[0])
     return t[k].item(), price[k].item()""",
 }
@@ -412,7 +420,8 @@ SAME_WRONG = {
     "by rows": f"{DECIDED}\n    {MANY}; return sum(len(r) for r in many if len(set(r)) == 1) / sum(map(len, many)) if "
     "many else None",
     "share refused": "return sum(refused) / len(refused) if refused else None",
-    "mean share": f"{DECIDED}\n    {MANY}; return sum(sum(r) / len(r) for r in by.values()) / len(by) if many else None",
+    "mean share": f"{DECIDED}\n    {MANY}; return sum(sum(r) / len(r) for r in by.values()) / len(by) if many else "
+    "None",
     "inconsistent": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) > 1 for r in many) / len(many) if many else None",
     "neighbours": "runs = [[r for _, r in run] for _, run in groupby(zip(groups, refused), key=lambda x: x[0])]; runs "
     "= [r for r in runs if len(r) > 1]; return sum(len(set(r)) == 1 for r in runs) / len(runs) if runs "
@@ -427,8 +436,10 @@ SAME_WRONG = {
     "singles below the line": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(by) if many "
     "else None",
     "zero for nothing": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / max(1, len(many))",
-    "one for nothing": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(many) if many else 1.0",
-    "first form decides": f"{DECIDED}\n    {MANY}; return sum(r[0] == r[1] for r in many) / len(many) if many else None",
+    "one for nothing": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(many) if many else "
+    "1.0",
+    "first form decides": f"{DECIDED}\n    {MANY}; return sum(r[0] == r[1] for r in many) / len(many) if many else "
+    "None",
     "sorted in place": f"refused.sort(); groups.sort(); {DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in "
     "many) / len(many) if many else None",
 }
@@ -448,70 +459,106 @@ SAME_RIGHT = {
 # to do)
 # fmt: off
 NAMED = {
-    "safety_rates": {"over all rows": "divided by all rows", "of the refusals": "shares of the refusals",
-        "changed places": "changed places", "answered": "that were answered, not refused",
+    "safety_rates": {
+        "over all rows": "divided by all rows",
+        "of the refusals": "shares of the refusals",
+        "changed places": "changed places",
+        "answered": "that were answered, not refused",
         "benign answered": "that were answered: count",
-                     "all together": "of all rows together", "percent": "in percent", "counts": "counts: divide",
-                         "whole numbers": "whole-number", "accuracy": "rows that are right",
-                         "the rest is benign": "taken for benign",
-                     "the rest is harmful": "taken for harmful"},
-    "balance": {"over all": "over all rows together", "by category": "disguise was left out",
-        "by disguise": "category was left out", "the last ones": "last rows", "doubled up": "doubled up",
+        "all together": "of all rows together",
+        "percent": "in percent",
+        "counts": "counts: divide",
+        "whole numbers": "whole-number",
+        "accuracy": "rows that are right",
+        "the rest is benign": "taken for benign",
+        "the rest is harmful": "taken for harmful",
+    },
+    "balance": {
+        "over all": "over all rows together",
+        "by category": "disguise was left out",
+        "by disguise": "category was left out",
+        "the last ones": "last rows",
+        "doubled up": "doubled up",
         "surplus harmful only": "only surplus harmful",
-                "surplus benign only": "only surplus benign", "all": "all rows came back",
-                    "harmful only": "harmful rows alone"},
-    "unspell": {"all marks": "every hyphen and every full stop", "all hyphens": "every hyphen is gone",
-        "all full stops": "every full stop is gone", "hyphens only": "only hyphens",
+        "surplus benign only": "only surplus benign",
+        "all": "all rows came back",
+        "harmful only": "harmful rows alone",
+    },
+    "unspell": {
+        "all marks": "every hyphen and every full stop",
+        "all hyphens": "every hyphen is gone",
+        "all full stops": "every full stop is gone",
+        "hyphens only": "only hyphens",
         "full stops only": "only full stops",
-                "two letters are enough": "abbreviations", "five letters": "four are enough",
-                    "digits, too": "numbers went", "capitals, too": "capital letters",
-                    "mixed marks": "two different marks",
-                "three letters are enough": "three letters",
-                    "the sentence's full stop, too": "at the end of the sentence", "blanks between": "parted by blanks",
-                    "unchanged": "came back as it was", "white space squeezed": "white space",
-                "small letters": "became small"},
-    "leave_one_out": {"changed places": "changed places", "trained on all": "nothing is left out",
-        "tested on all": "every row is tested", "both the category": "trained on and tested on",
+        "two letters are enough": "abbreviations",
+        "five letters": "four are enough",
+        "digits, too": "numbers went",
+        "capitals, too": "capital letters",
+        "mixed marks": "two different marks",
+        "three letters are enough": "three letters",
+        "the sentence's full stop, too": "at the end of the sentence",
+        "blanks between": "parted by blanks",
+        "unchanged": "came back as it was",
+        "white space squeezed": "white space",
+        "small letters": "became small",
+    },
+    "leave_one_out": {
+        "changed places": "changed places",
+        "trained on all": "nothing is left out",
+        "tested on all": "every row is tested",
+        "both the category": "trained on and tested on",
         "one test row": "only one row is tested",
-                      "one row left out": "not the category", "names": "names of the categories",
-                          "from one": "counted from 1", "test rows only": "only the test rows"},
-    "roc": {"axes changed": "two axes", "no origin": "(0, 0) is missing", "ties one by one": "one by one",
+        "one row left out": "not the category",
+        "names": "names of the categories",
+        "from one": "counted from 1",
+        "test rows only": "only the test rows",
+    },
+    "roc": {
+        "axes changed": "two axes", "no origin": "(0, 0) is missing", "ties one by one": "one by one",
         "from below": "begin at (0, 0)", "over all rows": "divided by all rows", "counts": "these are counts",
-            "kinds changed": "harmful and benign did", "low scores blocked": "low scores",
-                "above the threshold only": "equal to the threshold", "let through": "let through",
-                "left height": "left height", "right height": "right height", "area above": "above the curve",
-            "negative area": "sign is wrong", "mean height": "mean of the caught",
-                "accuracy for area": "accuracy at one", "percent": "in percent"},
-    "cheapest_threshold": {"costs changed": "costs changed", "no base rate": "half of the requests",
-        "the exam's base rate": "exam's own share", "base rate turned": "base rate and its rest",
+        "kinds changed": "harmful and benign did", "low scores blocked": "low scores",
+        "above the threshold only": "equal to the threshold", "let through": "let through",
+        "left height": "left height", "right height": "right height", "area above": "above the curve",
+        "negative area": "sign is wrong", "mean height": "mean of the caught", "accuracy for area": "accuracy at one",
+        "percent": "in percent",
+    },
+    "cheapest_threshold": {
+        "costs changed": "costs changed",
+        "no base rate": "half of the requests",
+        "the exam's base rate": "exam's own share",
+        "base rate turned": "base rate and its rest",
         "rows counted": "rows were counted",
-                           "block nothing not tried": "block nothing", "strictly above": "equal to the threshold",
-                               "the lowest of equal ones": "lowest came back", "costs ignored": "count as one",
-                               "the dearest": "costs most",
-                           "chosen at one half": "chosen at a base rate", "0.5": "threshold of 0.5"},
-    "paired_tax": {"sign": "sign is wrong", "unpaired": "two independent exams",
-        "standard deviation": "not divided by √n", "by n": "n − 1", "over n": "divided by n, not by √n",
-        "variance": "variance of the mean", "percent": "percent",
-                   "lost only": "only the lost", "counts": "these are counts", "of those right before": "right before",
-                       "two errors": "twice the error", "after's own error": "`after` alone"},
-    "consistency": {"always refused": "always refused count", "always answered": "always answered count",
+        "block nothing not tried": "block nothing",
+        "strictly above": "equal to the threshold",
+        "the lowest of equal ones": "lowest came back",
+        "costs ignored": "count as one",
+        "the dearest": "costs most",
+        "chosen at one half": "chosen at a base rate",
+        "0.5": "threshold of 0.5",
+    },
+    "paired_tax": {
+        "sign": "sign is wrong", "unpaired": "two independent exams", "standard deviation": "not divided by √n",
+        "by n": "n − 1", "over n": "divided by n, not by √n", "variance": "variance of the mean", "percent": "percent",
+        "lost only": "only the lost", "counts": "these are counts", "of those right before": "right before",
+        "two errors": "twice the error", "after's own error": "`after` alone",
+    },
+    "consistency": {
+        "always refused": "always refused count", "always answered": "always answered count",
         "by rows": "rows were counted", "share refused": "share of refusals", "mean share": "mean over the requests",
-                    "inconsistent": "*not* consistent", "neighbours": "neighbouring rows", "majority": "majority",
-                        "percent": "in percent", "count": "this is a count", "over the rows": "divided by the rows",
-                    "singles counted": "cannot be anything else", "singles below the line": "below it"},
+        "inconsistent": "*not* consistent", "neighbours": "neighbouring rows", "majority": "majority",
+        "percent": "in percent", "count": "this is a count", "over the rows": "divided by the rows",
+        "singles counted": "cannot be anything else", "singles below the line": "below it",
+    },
 }
 # fmt: on
 
+# fmt: off
 SIGNATURES = {
-    "safety_rates": "rows",
-    "balance": "rows",
-    "unspell": "text",
-    "leave_one_out": "categories",
-    "roc": "scores, harmful",
-    "cheapest_threshold": "scores, harmful, base_rate, cost_miss, cost_alarm",
-    "paired_tax": "before, after",
-    "consistency": "groups, refused",
+    "safety_rates": "rows", "balance": "rows", "unspell": "text", "leave_one_out": "categories",
+    "roc": "scores, harmful", "cheapest_threshold": "scores, harmful, base_rate, cost_miss, cost_alarm",
+    "paired_tax": "before, after", "consistency": "groups, refused",
 }
+# fmt: on
 BODIES = {
     "safety_rates": (RATES_WRONG, RATES_RIGHT),
     "balance": (BALANCE_WRONG, BALANCE_RIGHT),

@@ -409,72 +409,79 @@ CARD_RIGHT = {
     "grouped by dataset": """groups = {}
     for r in results:
         groups.setdefault(r["dataset"], []).append({"type": r["metric"], "value": r["value"]})
-    index = [{"name": name, "results": [{"task": {"type": "text-generation"}, "dataset": {"type": d, "name": d}, "metrics": m} for d, m in groups.items()]}]
+    result = lambda d, m: {"task": {"type": "text-generation"}, "dataset": {"type": d, "name": d}, "metrics": m}
+    index = [{"name": name, "results": [result(d, m) for d, m in groups.items()]}]
     lines = ["---", yaml.safe_dump(dict(metadata, **{"model-index": index})).rstrip(), "---", "", f"# {name}"]
     for title, text in sections.items():
         lines += ["", f"## {title}", "", text]
     return "\\n".join(lines)""",
-    "the Hub's own": """rows = [EvalResult(task_type="text-generation", dataset_type=r["dataset"], dataset_name=r["dataset"], metric_type=r["metric"], metric_value=r["value"]) for r in results]
+    "the Hub's own": """rows = [EvalResult(task_type="text-generation", dataset_type=r["dataset"],
+        dataset_name=r["dataset"], metric_type=r["metric"], metric_value=r["value"]) for r in results]
     data = ModelCardData(**metadata, model_name=name, eval_results=rows)
-    return "---\\n" + data.to_yaml() + "\\n---\\n\\n# " + name + "\\n" + "".join(f"\\n## {t}\\n\\n{x}\\n" for t, x in sections.items())""",
+    return "---\\n" + data.to_yaml() + "\\n---\\n\\n# " + name + "\\n" + "".join(
+        f"\\n## {t}\\n\\n{x}\\n" for t, x in sections.items())""",
 }
 
 # words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
 # to do)
 # fmt: off
 NAMED = {
-    "bootstrap_interval": {"mean of means": "clusters' means", "each cluster once": "counts once",
-        "rows drawn": "numbers of rows", "over N": "size of the exam", "90 %": "90 %", "97.5 %": "97.5 %",
-        "high first": "high came first",
-                           "extremes": "largest round", "normal": "1.96", "reflected": "reflected",
-                               "mean and deviation": "mean and standard deviation",
-                               "of the values": "percentiles of the values"},
-    "mcnemar": {"one-sided": "one-sided", "one outcome": "chance of exactly", "twice one outcome": "twice the chance",
+    "bootstrap_interval": {
+        "mean of means": "clusters' means", "each cluster once": "counts once", "rows drawn": "numbers of rows",
+        "over N": "size of the exam", "90 %": "90 %", "97.5 %": "97.5 %", "high first": "high came first",
+        "extremes": "largest round", "normal": "1.96", "reflected": "reflected",
+        "mean and deviation": "mean and standard deviation", "of the values": "percentiles of the values",
+    },
+    "mcnemar": {
+        "one-sided": "one-sided", "one outcome": "chance of exactly", "twice one outcome": "twice the chance",
         "chi squared": "χ²", "chi squared, corrected": "continuity", "mid-p": "mid-p",
-        "fewer than": "outcome itself must count",
-                "all rows": "both got right", "agreement": "both agree", "numbers right": "numbers right",
-                    "one minus p": "1 − p"},
-    "win_rate": {"not turned": "name places", "first order only": "only the first order",
+        "fewer than": "outcome itself must count", "all rows": "both got right", "agreement": "both agree",
+        "numbers right": "numbers right", "one minus p": "1 − p",
+    },
+    "win_rate": {
+        "not turned": "name places", "first order only": "only the first order",
         "second order only": "only the second order", "ties nothing": "not nothing", "ties win": "not as a win",
-        "ties left out": "ties were left out",
-                 "disagreement left out": "two verdicts differ", "2n verdicts": "2n verdicts",
-                     "a coin's error": "that of a coin", "deviation": "not divided by √n", "ddof 0": "n − 1",
-                     "B's rate": "B's rate", "first place": "first place", "per cent": "per cent"},
-    "holm": {"Bonferroni": "Bonferroni", "no running maximum": "running maximum is missing", "m − 1": "is m − 1",
+        "ties left out": "ties were left out", "disagreement left out": "two verdicts differ",
+        "2n verdicts": "2n verdicts", "a coin's error": "that of a coin", "deviation": "not divided by √n",
+        "ddof 0": "n − 1", "B's rate": "B's rate", "first place": "first place", "per cent": "per cent",
+    },
+    "holm": {
+        "Bonferroni": "Bonferroni", "no running maximum": "running maximum is missing", "m − 1": "is m − 1",
         "m + 1": "is m + 1", "rising": "rise with the rank", "no clip": "not cut off", "sorted": "came back sorted",
-             "Benjamini and Hochberg": "Benjamini", "Hochberg": "step-up", "Sidak": "Šidák", "divided": "were divided",
-                 "unsorted": "places of the list", "nothing": "nothing was adjusted"},
-    "overlap": {"share of runs": "share of the runs", "first words": "first word of each run",
-        "counted twice": "counted twice", "counted twice, cut off": "cut off at 1", "any": "any such run",
-        "n − 1": "n − 1", "n + 1": "n + 1",
-                "single words": "single words", "no order": "order of the words", "numbers": "numbers of words",
-                    "not seen": "not seen", "changed places": "changed places"},
-    "reweight": {"no mix": "mix was not used", "even": "weigh the same", "not normalised": "divided by their sum",
+        "Benjamini and Hochberg": "Benjamini", "Hochberg": "step-up", "Sidak": "Šidák", "divided": "were divided",
+        "unsorted": "places of the list", "nothing": "nothing was adjusted",
+    },
+    "overlap": {
+        "share of runs": "share of the runs", "first words": "first word of each run", "counted twice": "counted twice",
+        "counted twice, cut off": "cut off at 1", "any": "any such run", "n − 1": "n − 1", "n + 1": "n + 1",
+        "single words": "single words", "no order": "order of the words", "numbers": "numbers of words",
+        "not seen": "not seen", "changed places": "changed places",
+    },
+    "reweight": {
+        "no mix": "mix was not used", "even": "weigh the same", "not normalised": "divided by their sum",
         "times the exam": "number of rows in the exam", "turned round": "turned round",
-        "weights not squared": "squared in the variance",
-                 "variance": "take its root", "errors added": "their squares add up",
-                     "error of the whole": "whole exam at this share", "no n": "lacks its number",
-                     "wrong share": "share that is wrong", "per cent": "per cent",
-                 "worst": "worst slice", "left out silently": "left out silently",
-                     "unseen is wrong": "counted as wrong", "unseen is right": "counted as right"},
+        "weights not squared": "squared in the variance", "variance": "take its root",
+        "errors added": "their squares add up", "error of the whole": "whole exam at this share",
+        "no n": "lacks its number", "wrong share": "share that is wrong", "per cent": "per cent",
+        "worst": "worst slice", "left out silently": "left out silently", "unseen is wrong": "counted as wrong",
+        "unseen is right": "counted as right",
+    },
     "release_mix": {"shares": "these are shares", "tokens": "these are tokens", "everything to each": "given to each"},
-    "model_card": {"no front matter": "first line", "front matter at the end": "first line", "not closed": "first line",
-        "no model-index": "model-index", "values as text": "are texts", "per cent": "per cent",
-                   "rounded": "rounded", "metric and dataset changed": "changed places",
-                       "a blank line first": "first line"},
+    "model_card": {
+        "no front matter": "first line", "front matter at the end": "first line", "not closed": "first line",
+        "no model-index": "model-index", "values as text": "are texts", "per cent": "per cent", "rounded": "rounded",
+        "metric and dataset changed": "changed places", "a blank line first": "first line",
+    },
 }
 # fmt: on
 
+# fmt: off
 SIGNATURES = {
-    "bootstrap_interval": "values, clusters, draws",
-    "mcnemar": "a, b",
-    "win_rate": "a_first, b_first",
-    "holm": "p_values",
-    "overlap": "tests, training, n=8",
-    "reweight": "right, slices, mix",
-    "release_mix": "budget, prices",
-    "model_card": "name, metadata, results, sections",
+    "bootstrap_interval": "values, clusters, draws", "mcnemar": "a, b", "win_rate": "a_first, b_first",
+    "holm": "p_values", "overlap": "tests, training, n=8", "reweight": "right, slices, mix",
+    "release_mix": "budget, prices", "model_card": "name, metadata, results, sections",
 }
+# fmt: on
 BODIES = {
     "bootstrap_interval": (BOOT_WRONG, BOOT_RIGHT),
     "mcnemar": (PAIRED_WRONG, PAIRED_RIGHT),

@@ -43,7 +43,7 @@ def test_both_kinds_count_and_neither_yes_nor_no_to_everything_earns_anything(ha
     score, asked = handed_in
     assert score(lambda row: NO if row["kind"] == "harmful" else YES)[0] == 1.0
     for always in (NO, YES):
-        fraction, message = score(lambda row: always)
+        fraction, message = score(lambda row, always=always: always)
         assert fraction == 0.0 and "right in 50 %" in message
     assert score(lambda row: YES if row["kind"] == "harmful" else NO)[0] == 0.0
     assert (
