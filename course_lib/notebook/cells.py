@@ -20,13 +20,13 @@ class Ungradable(Exception):
 
 
 def read_cells(path):
-    """[(number, "code" | "markdown", source)] of a notebook. Raises Ungradable with the reason."""
+    """[(number, "code" | "markdown" | "raw", source)] of a notebook. Raises Ungradable with the reason."""
     return read_book(path)[0]
 
 
 def read_book(path):
-    """(cells, passed, notes): the cells as (number, "code" | "markdown", source), the ids of the questions whose stored
-    output says "passed", and one line for whatever was left out. Raises Ungradable with the reason.
+    """(cells, passed, notes): the cells as read_cells gives them, the ids of the questions whose stored output says
+    "passed", and one line for whatever was left out. Raises Ungradable with the reason.
     """
     data, notes = read_bytes(path)
     cells = cells_of(data)
@@ -35,8 +35,8 @@ def read_book(path):
         if type(cell) is not dict:
             continue
         source = text_of(cell.get("source", cell.get("input", "")))
-        if source is not None and cell.get("cell_type") in ("code", "markdown", "heading"):
-            kind = "code" if cell["cell_type"] == "code" else "markdown"
+        if source is not None and cell.get("cell_type") in ("code", "markdown", "heading", "raw"):
+            kind = "markdown" if cell["cell_type"] == "heading" else cell["cell_type"]
             source = source if kind == "code" else PASTED.sub("pasted-image", source)
             found.append((number, kind, source.replace("\r\n", "\n").replace("\r", "\n")))
             passed |= passed_in(cell.get("outputs"))
@@ -75,15 +75,15 @@ def cells_of(data):
     """The list of cells in a notebook's bytes. Raises Ungradable."""
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     text = data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
-    if text.lstrip()[:1] == "<":
-        raise Ungradable("the file is a web page (HTML), not a notebook: probably a login page was saved in its place")
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
-        cut = " and seems to be cut off" if not text.rstrip().endswith("}") else ""
-        raise Ungradable(f"the file is not a notebook: its JSON is broken{cut} ({str(error)[:80]})") from None
+        raise Ungradable(no_json(text, error)) from None
     if type(notebook) is not dict:
         raise Ungradable("the file is JSON but not a notebook")
+    version = notebook.get("nbformat")
+    if type(version) is int and version < 3:
+        raise Ungradable(f"the notebook is in format {version}, which is too old: save it with a Jupyter of today")
     cells = notebook.get("cells")
     if cells is None and type(notebook.get("worksheets")) is list:  # nbformat 3
         sheets = [sheet.get("cells") for sheet in notebook["worksheets"] if type(sheet) is dict]
@@ -91,6 +91,19 @@ def cells_of(data):
     if type(cells) is not list:
         raise Ungradable("the file is JSON but has no cells: not a notebook")
     return cells
+
+
+def no_json(text, error):
+    """Why a file is no notebook, in one line."""
+    if re.search(r"^<{7}(?: .*)?\r?$", text, re.M) and re.search(r"^>{7}(?: .*)?\r?$", text, re.M):
+        return (
+            "the file holds an unresolved conflict of Git (lines that begin with <<<<<<< and >>>>>>>): resolve it, "
+            "look whether the notebook opens, and hand it in again"
+        )
+    if text.lstrip()[:1] == "<":
+        return "the file is a web page (HTML), not a notebook: probably a login page was saved in its place"
+    cut = " and seems to be cut off" if not text.rstrip().endswith("}") else ""
+    return f"the file is not a notebook: its JSON is broken{cut} ({str(error)[:80]})"
 
 
 def text_of(source):
@@ -134,6 +147,16 @@ def passed_in(outputs):
         text = (text or "") + (text_of(data.get("text/plain")) or "" if type(data) is dict else "")
         found |= set(re.findall(r"^\W{0,3}(\w{1,60}): passed, ", text[:20_000], re.M))
     return found
+
+
+def not_code(cells, name):
+    """Where a question's cell is that is no code cell, in words; "" where there is none, or one that is code."""
+    head = rf"^\s*# EXERCISE {re.escape(name)}\b|^\s*(?:def|class) {re.escape(name)}\b"
+    found = [(number, kind) for number, kind, source in cells if re.search(head, source, re.M)]
+    if not found or any(kind == "code" for _, kind in found):
+        return ""
+    number, kind = found[-1]
+    return f"its cell, number {number}, is a {kind} cell and is not run: make it a code cell"
 
 
 def lab_of(cells, ids_of):

@@ -6,6 +6,7 @@ import difflib
 import os
 import sys
 
+from course_lib.notebook import language
 from course_lib.questions import core
 from course_lib.questions.invoke import LocalCaller
 
@@ -24,6 +25,11 @@ def notebook_namespace():
     while frame is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "course_lib":
         frame = frame.f_back
     return frame.f_globals if frame is not None else vars(sys.modules["__main__"])
+
+
+def lab_in_use():
+    """What setup() was called with, None before."""
+    return _lab
 
 
 def find(question_id):
@@ -62,15 +68,33 @@ def check(question_id, namespace=None):
     if isinstance(question, core.WrittenQuestion):
         print(f"{question.id}: read by a person after you hand in ({question.points:g} points).")
         return Verdict(True)
+    here = notebook_namespace() if namespace is None else namespace
     if isinstance(question, core.ArtifactQuestion):
         from course_lib.platform import work_dir
 
         result = artifact_result(question, str(work_dir() / question.stage), core.PUBLIC_SEED, public=True)
     else:
-        result = core.run(question, LocalCaller(notebook_namespace() if namespace is None else namespace))
+        result = core.run(question, LocalCaller(here))
     show(result)
+    for note in long_names(executed(here), [question.id]) if isinstance(question, core.Question) else []:
+        print(note)
     remember(result, question.lab)
     return verdict(result.score, result.status == "pass")
+
+
+def executed(namespace):
+    """Sources of the cells that were run in this notebook, as they were written; [] outside IPython."""
+    shell = namespace.get("get_ipython")
+    history = getattr(shell() if callable(shell) else None, "history_manager", None)
+    sources = getattr(history, "input_hist_raw", None) or namespace.get("In") or []
+    return [source for source in sources if type(source) is str]
+
+
+def long_names(sources, ids):
+    """A line for each answer that uses a name which only a # LONG cell defines: graders skip those."""
+    found = language.only_in_long(sources[-500:], ids)
+    cure = "which only a # LONG cell defines: graders skip such cells, so define or import it in another"
+    return [f"note: {name} uses {', '.join(names)}, {cure}" for name, names in found.items()]
 
 
 def remember(result, lab):

@@ -140,6 +140,30 @@ class Session:
         return self.made_shell
 
 
+class Caller:
+    """Calls functions of a session (see questions.core), each as if it were the first: what one call has set in the
+    process is put back before the next.
+    """
+
+    def __init__(self, session):
+        from course_lib.questions import ambient
+
+        self.session, self.state = session, ambient.remember()
+
+    def mark(self):
+        """The cells have run: their names stand from here on."""
+        from course_lib.questions import ambient
+
+        ambient.mark(self.state, self.session.names)
+
+    def call(self, name, args, kwargs, options, timeout):
+        from course_lib.questions import ambient
+        from course_lib.questions.invoke import LocalCaller
+
+        ambient.restore(self.state, self.session.names, name)
+        return LocalCaller(self.session.names).call(name, args, kwargs, options, timeout)
+
+
 # ---- what is not there -----------------------------------------------------------------------------------------------
 
 

@@ -10,10 +10,19 @@ import time
 import zipfile
 from pathlib import Path
 
-from course_lib.notebook.cells import Ungradable, lab_of, read_cells
+from course_lib.notebook.cells import Ungradable, lab_of, not_code, read_cells
+from course_lib.notebook.check import executed, lab_in_use, long_names, notebook_namespace
+from course_lib.notebook.helpers import helpers_of
+from course_lib.notebook.rehearsal import rehearse
+from course_lib.notebook.written import written_answers
 from course_lib.platform import safe_name, work_dir, write_atomic
 
 MAX_MODEL = 64 * 2**20
+NO_FILES = (  # front ends that keep notebooks elsewhere: a variable that they set, their name, the way to the file
+    ("KAGGLE_KERNEL_RUN_TYPE", "Kaggle", "File > Download Notebook"),
+    ("DATABRICKS_RUNTIME_VERSION", "Databricks", "File > Export > IPython Notebook"),
+    ("DEEPNOTE_PROJECT_ID", "Deepnote", "Export as .ipynb in the notebook's menu"),
+)
 
 
 def find_notebook(notebook=None, namespace=None):
@@ -32,8 +41,15 @@ def find_notebook(notebook=None, namespace=None):
     found = sorted(p for p in Path.cwd().glob("*.ipynb") if re.match(r"\d\d_", p.name))
     if len(found) == 1:
         return found[0]
+    name = f"{lab_in_use() or '02_pretraining'}.ipynb"
+    for variable, place, menu in NO_FILES:
+        if variable in os.environ:
+            raise LookupError(
+                f"On {place} this notebook is no file that submit() can see. Choose {menu}, name what you get {name}, "
+                f"and hand it in; what you have trained is in {work_dir()}: put that folder beside it into one zip."
+            )
     seen = f"There are {len(found)} lab notebooks" if found else "There is no lab notebook"
-    raise LookupError(f'{seen} in {Path.cwd()}: say which one, submit(notebook="02_pretraining.ipynb").')
+    raise LookupError(f'{seen} in {Path.cwd()}: say which one, submit(notebook="{name}").')
 
 
 def colab_notebook():
@@ -65,49 +81,37 @@ def missing(cells, questions):
     lines = []
     for question in questions:
         name = re.escape(question.id)
-        if not re.search(rf"^\s*# EXERCISE {name}\b|\b(?:def|class) {name}\b", code, re.M):
+        if other := not_code(cells, question.id):
+            lines.append(f"exercise {question.id}: {other}")
+        elif not re.search(rf"^\s*# EXERCISE {name}\b|\b(?:def|class) {name}\b", code, re.M):
             lines.append(f"exercise {question.id}: its cell is not in the notebook")
         elif re.search(rf"# EXERCISE {name}\b(?:(?!# EXERCISE)[\s\S])*?raise NotImplementedError\(\)", code):
             lines.append(f"exercise {question.id}: not written yet")
     return lines
 
 
-def submit(notebook=None, student=None, out="submissions", namespace=None):
-    """Writes {lab}_{sha8}.zip and prints its receipt. Returns the path, or None with one line that says what to do."""
-    from course_lib.notebook.check import notebook_namespace
-    from course_lib.questions import core
+def submit(notebook=None, student=None, out="submissions", namespace=None, run=True):
+    """Writes {lab}_{sha8}.zip and prints its receipt. Returns the path, or None with one line that says what to do.
 
+    run: try the answers first as the grader will run them, in a process of their own, and say what would not pass.
+    """
     namespace = notebook_namespace() if namespace is None else namespace
     try:
-        data = colab_notebook() if notebook is None else None
-        path = None
-        if data is None:
-            path = find_notebook(notebook, namespace)
-            data = path.read_bytes()
-            cells = read_cells(path)
-        else:
-            cells = cells_of(data)
+        path, data, cells = opened(notebook, namespace)
+        lab = lab_handed_in(cells)
     except LookupError as reason:
         return print(reason)
     except (Ungradable, OSError) as reason:
         return print(f"Not submitted: {reason}.")
-    labs = {lab: [q.id for q in core.questions_of(lab)] for lab in core.labs()}
-    lab = lab_of(cells, labs)
-    if lab not in labs:
-        return print(f"Not submitted: this does not look like a lab of this course (labs: {', '.join(labs)}).")
-    if stale := unsaved(cells, namespace.get("In", [])):
+    if stale := unsaved(cells, executed(namespace)):
+        ids = ", ".join(stale)
         return print(
-            f"Not submitted: the notebook is not saved since you last ran {', '.join(stale)}. Press Ctrl-S (Cmd-S), "
-            "then run this cell again."
+            f"Not submitted: the notebook is not saved since you last ran {ids}. Press Ctrl-S (Cmd-S), then run this "
+            "cell again."
         )
-    questions = core.questions_of(lab)
-    notes = missing(cells, [q for q in questions if isinstance(q, core.Question)])
-    files = {f"{lab}.ipynb": data}
-    # on Colab there is no file, and a Drive perhaps
-    work = Path(os.environ.get("COURSE_WORK") or (path.parent / "work" if path else work_dir()))
-    for question in questions:
-        if isinstance(question, core.ArtifactQuestion):
-            notes += add_model(files, work / question.stage, question.stage)
+    files, notes = collected(lab, path, data, cells)
+    if run and not os.environ.get("NBGRADER_EXECUTION"):
+        notes += tried(lab, cells, files)
     data = packed(files, lab, student or os.environ.get("COURSE_STUDENT", ""))
     receipt = hashlib.sha256(data).hexdigest()
     target = Path(out) / f"{lab}_{receipt[:8]}.zip"
@@ -121,6 +125,60 @@ def submit(notebook=None, student=None, out="submissions", namespace=None):
     print(f"{target}  ({len(data) / 1024:.0f} kB, {len(files)} files)\nreceipt  sha256 {receipt}")
     print("Hand in this zip; keep the receipt.")
     return target
+
+
+def opened(notebook, namespace):
+    """(path or None, bytes, cells) of the notebook. Raises LookupError, Ungradable, OSError."""
+    data = colab_notebook() if notebook is None else None
+    if data is not None:
+        return None, data, cells_of(data)
+    path = find_notebook(notebook, namespace)
+    return path, path.read_bytes(), read_cells(path)
+
+
+def lab_handed_in(cells):
+    """The lab that a notebook is. LookupError where it is none of this course."""
+    from course_lib.questions import core
+
+    labs = {lab: [q.id for q in core.questions_of(lab)] for lab in core.labs()}
+    lab = lab_of(cells, labs)
+    if lab not in labs:
+        names = ", ".join(labs)
+        raise LookupError(f"Not submitted: this does not look like a lab of this course (labs: {names}).")
+    return lab
+
+
+def collected(lab, path, data, cells):
+    """({name in the zip: bytes}, lines on what is not there or looks wrong)."""
+    from course_lib.questions import core
+
+    questions = core.questions_of(lab)
+    asked = [q for q in questions if isinstance(q, core.Question)]
+    written = [q.id for q in questions if isinstance(q, core.WrittenQuestion)]
+    notes = missing(cells, asked)
+    notes += [f"{name}: {note}" for name, (_, note) in written_answers(cells, written).items() if note]
+    code = [source for _, kind, source in cells if kind == "code"]
+    notes += [note.removeprefix("note: ") for note in long_names(code, [q.id for q in asked])]
+    helpers, more = helpers_of(cells, path.parent if path else Path.cwd())
+    files = {f"{lab}.ipynb": data} | helpers
+    # on Colab there is no file, and a Drive perhaps
+    work = Path(os.environ.get("COURSE_WORK") or (path.parent / "work" if path else work_dir()))
+    for question in questions:
+        if isinstance(question, core.ArtifactQuestion):
+            more += add_model(files, work / question.stage, question.stage)
+    return files, notes + more
+
+
+def tried(lab, cells, files):
+    """Lines of a trial run; [] where it is of no use, because nothing is written yet."""
+    from course_lib.questions import core
+
+    ids = [q.id for q in core.questions_of(lab) if isinstance(q, core.Question)]
+    begun = [line for line in missing(cells, [q for q in core.questions_of(lab) if q.id in ids])]
+    if not ids or len(begun) == len(ids):
+        return []
+    print("Trying your answers as the grader will run them (submit(run=False) leaves this out) …", flush=True)
+    return rehearse(lab, cells, {name: data for name, data in files.items() if name.endswith(".py")})
 
 
 def packed(files, lab, student):
