@@ -82,11 +82,13 @@ def word(kind):
 def by_student(grades, theirs):
     """[(person, row, kind)] by what the class list has in the column student, or in one called id. Whose identifier it
     is nobody says: it is the one column of the file in which most are found, and at least half; none where two columns
-    have as many. An LMS's own numbers are no one's key.
+    have as many. An LMS's own numbers are no one's key, and a number of few digits may be a place in a list.
     """
+    keys = [{grade["student"], *filter(None, [grade["ids"].get("id")])} for grade in grades]
+    keys = [{key for key in each if len(key) > 4 or not key.isdigit()} for each in keys]
     found = []
     for kind in set().union(*theirs) - {"name", "canvas_id", "moodle_id", "integration_id"}:
-        mine = [{kind: {grade["student"], *filter(None, [grade["ids"].get("id")])}} for grade in grades]
+        mine = [{kind: each} for each in keys]
         rows = [{kind: values | set(map(safe_name, values))} for values in (row.get(kind, set()) for row in theirs)]
         found.append({(person, row) for person, row, _ in identity.links(mine, rows)})
     most = max(map(len, found), default=0)

@@ -116,7 +116,9 @@ def of_person(person):
     for column, text in [("email", person["email"]), *person["ids"].items()]:
         if (kind := kind_of(column)) and text:
             found.setdefault(kind, set()).add(text)
-    found["name"] = {person["name"] or person["student"]}
+    called = person["name"] or person["student"]
+    if "@" not in called:
+        found["name"] = {called}
     for values in found.values():  # what an LMS told is exact where a spreadsheet has spoilt the roster's
         if len(values) > 1:
             values -= {text for text in values if rounded(text)}
@@ -157,12 +159,20 @@ def may_be(text, other):
     return float(text.replace(",", ".")) == float(f"{float(plain(other)):.{digits - 1}e}")
 
 
+def equal(kind, one, other):
+    """Whether two values are the same but for what spreadsheets do to numbers, and the domain of a login."""
+    if key(kind, one) == key(kind, other) or (kind in NUMBERS and plain(one) and plain(one) == plain(other)):
+        return True
+    short, long = sorted((fold(one), fold(other)), key=len)
+    return kind == "login" and long.startswith(f"{short}@")
+
+
 def agree(kind, mine, theirs):
     """True, False or None (it cannot be told) for two sets of values of one kind."""
     pairs = [(a, b) for a in mine for b in theirs]
     if kind == "name":
         return False if all(names.strangers(a, b) for a, b in pairs) else None
-    if any(key(kind, a) == key(kind, b) or (kind in NUMBERS and plain(a) and plain(a) == plain(b)) for a, b in pairs):
+    if any(equal(kind, a, b) for a, b in pairs):
         return True
     return None if any(may_be(a, b) or may_be(b, a) for a, b in pairs) else False
 

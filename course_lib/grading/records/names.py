@@ -36,7 +36,7 @@ def strangers(one, other):
     Never of a name in another script, nor of a single word: that may be a login or a nickname.
     """
     mine, theirs = words(one), words(other)
-    if min(len(mine), len(theirs)) < 2 or not all("a" <= word[0] <= "z" for word in mine + theirs):
+    if min(len(mine), len(theirs)) < 2 or not all(word.isalpha() and "a" <= word[0] <= "z" for word in mine + theirs):
         return False
     return not any(
         a == b or (min(len(a), len(b)) == 1 and a[0] == b[0]) or (len(a) > 3 and len(b) > 3 and (a in b or b in a))
