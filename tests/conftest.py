@@ -1,11 +1,16 @@
-"""Before torch is imported anywhere: one thread, no spinning, no network; and every call in course_lib checked against
-its annotations.
+"""Before torch is imported anywhere: one thread, no spinning, no network, a work folder for this process alone; and
+every call in course_lib checked against its annotations.
+
+After that: which tests run side by side, and which a contributor in a hurry leaves out.
 """
 
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 assert "torch" not in sys.modules, "tests/conftest.py must come before the first import of torch"
 os.environ.update(
@@ -14,28 +19,63 @@ os.environ.update(
 os.environ.setdefault("COURSE_SIZE", "tiny")
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # a make that a test runs is not a part of `make test`
     os.environ.pop(name, None)
+# Hundreds of processes import course_lib here, and it should be compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 scratch = tempfile.TemporaryDirectory(prefix="littlebrook-tests-", ignore_cleanup_errors=True)
-os.environ["HF_HOME"] = f"{scratch.name}/hf"
-os.environ.setdefault("COURSE_WORK", f"{scratch.name}/work")
+os.environ.update(HF_HOME=f"{scratch.name}/hf", COURSE_WORK=f"{scratch.name}/work")
 
 # The notebooks' kernels and the scripts under test find this checkout, installed or not.
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-sys.path.insert(0, str(ROOT / "tests"))
-
-from jaxtyping import install_import_hook  # noqa: E402
+import jaxtyping  # noqa: E402
 from tiny_smollm2 import write  # noqa: E402
+from typechecker import checked  # noqa: E402
 
-os.environ["COURSE_SMOLLM"] = os.environ.get("COURSE_SMOLLM") or str(
-    write(f"{scratch.name}/smollm2")
-)  # the labs' real-model sections run, on a stand-in
-install_import_hook("course_lib", "typechecker.check")
+if not os.environ.get("COURSE_SMOLLM"):  # the labs' real-model sections run, on a stand-in
+    os.environ["COURSE_SMOLLM"] = str(write(f"{scratch.name}/smollm2"))
+jaxtyping.install_import_hook("course_lib", "typechecker.check")
+jaxtyping.jaxtyped = checked
 
 
-def pytest_collection_modifyitems(items):
-    """The browser's event loop runs until the session ends, and widgets behave otherwise where one runs: those tests
-    come last.
+def pytest_addoption(parser):
+    parser.addoption("--fast", action="store_true", help="leave out the slow tests and the notebooks")
+
+
+def unit(nodeid: str) -> str:
+    """What stays in one process, in its order: a file, whose fixtures cost more than its tests; all solutions, each of
+    which finds in the work folder what the one before has trained; a student notebook alone.
     """
-    items.sort(key=lambda item: item.path.parent.name == "browser")
+    path, _, test = nodeid.partition("::")
+    if path.startswith("solutions/"):
+        return "solutions"
+    return nodeid if test.startswith("test_run_all_on_the_student_notebook") else path
+
+
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return unit(nodeid)
+
+    return Units(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """The units with slow tests come first, those with most of them before the others: then all processes end at about
+    the same time.
+    """
+    is_slow = {item: item.path.suffix == ".ipynb" or item.get_closest_marker("slow") is not None for item in items}
+    if config.getoption("fast"):
+        config.hook.pytest_deselected(items=[item for item in items if is_slow[item]])
+        items[:] = [item for item in items if not is_slow[item]]
+    slow_ones = Counter(unit(item.nodeid) for item in items if is_slow[item])
+    items.sort(key=lambda item: -slow_ones[unit(item.nodeid)])
+
+
+def pytest_unconfigure():
+    scratch.cleanup()  # a process of pytest-xdist ends without its exit handlers

@@ -117,7 +117,7 @@ def in_pieces(steps: Iterator) -> None:
 RUNNING: set = set()
 
 
-def paced(steps: Iterable, every: float = 0.05) -> Iterator:
+def paced(steps: Iterable, every: float = 0.05) -> Iterator[tuple[object, bool]]:
     """(step, is it to be shown?): the first one, at most one in `every` seconds after it. A browser need not draw each
     token.
     """

@@ -1,5 +1,6 @@
-"""A real JupyterLab on the student edition, and a real browser to press its buttons. One of each serves all tests;
-skipped, with the reason, where there is no browser.
+"""A real JupyterLab on the student edition, and a real browser to press its buttons. One of each serves the tests of
+this folder, and no longer: widgets behave otherwise where the browser's event loop runs. Skipped, with the reason,
+where there is no browser.
 
 Playwright drives the system's Chromium (Debian: apt-get install chromium). Pictures of what was seen are left in
 build/screenshots.
@@ -47,7 +48,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed (pip install -e '.[dev]')"
@@ -133,7 +134,7 @@ class Server:
         self.log.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(browser, tmp_path_factory):
     made = Server(tmp_path_factory.mktemp("jupyter"))
     yield made
@@ -349,7 +350,7 @@ def open_lab(browser, server):
         notebook.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def window(browser, server):
     """One window in which notebooks are only looked at: .open(lab) shows another one, without a kernel."""
     made = Notebook(browser, server, "00_start_here")
