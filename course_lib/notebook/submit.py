@@ -70,8 +70,8 @@ def unsaved(cells, executed):
 
 
 def exercises(sources):
-    """{id: source} of the cells that begin with # EXERCISE id; of several with one id the last."""
-    found = ((re.match(r"\s*# EXERCISE (\w+)", source), source) for source in sources)
+    """{id: source} of the cells with a line # EXERCISE id; of several with one id the last."""
+    found = ((re.search(r"^\s*# EXERCISE (\w+)", source, re.M), source) for source in sources)
     return {head[1]: source for head, source in found if head}
 
 
