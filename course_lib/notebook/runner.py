@@ -17,6 +17,7 @@ import os
 import re
 import sys
 import types
+from time import monotonic
 
 from course_lib.notebook import standins
 from course_lib.notebook.language import as_python, is_long
@@ -40,17 +41,23 @@ class Session:
         self.names |= {"In": self.inputs, "_ih": self.inputs, "Out": self.outputs, "_oh": self.outputs}
         self.names |= {"_": self.shown, "__": "", "___": "", "get_ipython": self.shell, "__name__": "__main__"}
 
-    def run_all(self, cells, skip, seconds, report):
-        """cells: [(number, source)]. Skips LONG cells and those in `skip`. Returns {number: why it stopped}."""
+    def run_all(self, cells, skip, seconds, report, total=float("inf")):
+        """cells: [(number, source)]. Skips LONG cells and those in `skip`. Returns {number: why it stopped}.
+
+        seconds: for a cell; total: for all together, after which the rest is not run.
+        """
         from course_lib.questions.invoke import time_limit
 
-        stopped = {}
+        stopped, end = {}, monotonic() + total
         for number, source in cells:
             self.inputs.append(source)
             if number in skip:
                 stopped[str(number)] = skip[number]
                 continue
             if is_long(source):
+                continue
+            if monotonic() > end:
+                stopped[str(number)] = "not run: the cells before it have used up the time for all of them"
                 continue
             report(number)
             try:
@@ -99,6 +106,8 @@ class Session:
             tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
         code = compile(tree, name, "exec", flags, dont_inherit=True)
         self.flags |= code.co_flags & FUTURE
+        if self.made_shell is not None:
+            self.made_shell.compile.flags |= self.flags
         result = eval(code, self.names)
         if code.co_flags & inspect.CO_COROUTINE:
             self.run_coroutine(result)
