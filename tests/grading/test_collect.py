@@ -3,7 +3,6 @@
 import concurrent.futures
 import csv
 import io
-import json
 import os
 import re
 import signal
@@ -16,34 +15,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from handins import BOOK, LAB, ROSTER, book, handed_in, lms, metas, zipped
 
 from course_lib.grading.intake import archives, collect
 from course_lib.grading.lms import export
-from course_lib.grading.records import names, roster, store
+from course_lib.grading.records import store
 from course_lib.platform import safe_name
-
-LAB = "02_pretraining"
-BOOK = json.dumps(
-    {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {},
-        "cells": [
-            {"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1", "outputs": [], "execution_count": None}
-        ],
-    }
-)
-
-
-def zipped(path, members, **infos):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            info = zipfile.ZipInfo(name, (2026, 1, 2, 3, 4, 6))
-            info.compress_type = zipfile.ZIP_DEFLATED
-            for key, value in infos.items():
-                setattr(info, key, value)
-            archive.writestr(info, data)
-    return path
 
 
 def take(tmp_path, *paths, roster=None):
@@ -199,58 +176,6 @@ def test_unwritable_folder_is_one_line(tmp_path):
 
 
 # ---- downloads of an LMS
-
-ROSTER = """student,name,email,canvas_id,sis_id
-jane,Jane Doe,jane@uni.edu,12345,990001
-jose,"García Márquez, José",jose@uni.edu,,
-bob,Bob Smith,bob@uni.edu,,990003
-anne,Anne-Marie Müller,anne@uni.edu,,
-li1,Jun Li,,,
-li2,Li Jun,,,
-"""
-
-
-def book(text, lab=LAB):
-    return BOOK.replace("x = 1", f"setup('{lab}') # {text}")
-
-
-def handed_in(text, student="", lab=LAB):
-    """The bytes of a zip of submit()."""
-    packed = io.BytesIO()
-    zipped(
-        packed,
-        {
-            f"{lab}.ipynb": book(text),
-            "work/pretrain/model.safetensors": text,
-            "work/pretrain/record.json": "{}",
-            "manifest.json": json.dumps({"lab": lab, "student": student}),
-        },
-    )
-    return packed.getvalue()
-
-
-def lms(tmp_path, name, members, roster=ROSTER, **options):
-    """Collects a download with these members: ({student: [text of the notebook]}, lines, counts)."""
-    if roster and not (tmp_path / "roster.csv").exists():
-        (tmp_path / "roster.csv").write_text(roster, encoding="utf-8")
-    lines = []
-    counts = collect.collect(
-        LAB,
-        [zipped(tmp_path / name, members) if members else tmp_path / name],
-        None,
-        tmp_path / "submissions",
-        lines.append,
-        **options,
-    )
-    found = {}
-    for student, _, folder, _ in store.submissions(LAB, tmp_path / "submissions"):
-        found.setdefault(student, []).append(re.search(r"# ([^\"\\]*)", (folder / "notebook.ipynb").read_text())[1])
-    return found, "\n".join(lines), dict(counts)
-
-
-def metas(tmp_path, student):
-    return [m for s, _, _, m in store.submissions(LAB, tmp_path / "submissions") if s == student]
-
 
 CANVAS = {
     "doejane_12345_67890_02_pretraining_ab.zip": handed_in("jane"),
@@ -756,82 +681,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
     assert len(store.submissions(LAB, tmp_path / "submissions")) == 1 and not list(
         (tmp_path / "submissions" / ".incoming").iterdir()
     )
-
-
-# ---- the class list
-
-
-@pytest.mark.parametrize(
-    "text, why",
-    [
-        ("name\nann\n", "column named student; it has name"),
-        ("", "column named student"),
-        ("student\n", "column named student"),
-        ("student\nann\nANN\n", "ann and ANN have the same student"),
-        ("student,email\nann,A@x.org\nbob,a@x.org\n", "ann and bob have the same email"),
-        ("student,canvas_id\nann,7\nbob,7\n", "ann and bob have the same canvas_id \\(7\\)"),
-        ("student,name\nann,Ann\n,Bob\n", "line 3: the column student is empty \\(Bob\\)"),
-        ("student\na/b\na_b\n", "a_b and a_b have the same student"),
-    ],
-)
-def test_a_roster_with_a_slip_is_one_line(tmp_path, text, why):
-    (tmp_path / "roster.csv").write_text(text)
-    with pytest.raises(store.StoreError, match=why):
-        roster.read(tmp_path / "roster.csv")
-
-
-@pytest.mark.parametrize("encoding, separator", [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("cp1252", ";")])
-def test_a_roster_as_spreadsheets_write_it(tmp_path, encoding, separator):
-    (tmp_path / "r.csv").write_bytes(
-        f'Student{separator}Name{separator}Matriculation Number\r\nann{separator}"Müller\n, '
-        f'Änne"{separator}0123\r\n{separator}{separator}\r\n'.encode(encoding)
-    )
-    assert roster.read(tmp_path / "r.csv") == [
-        {
-            "student": "ann",
-            "match": "ann",
-            "name": "Müller\n, Änne",
-            "email": "",
-            "group": "",
-            "ids": {"Matriculation Number": "0123"},
-        }
-    ]
-
-
-def test_canvas_own_gradebook_is_a_roster(tmp_path):
-    text = (
-        'Student,ID,SIS User ID,SIS Login ID,Section,Lab 2 (88)\n    Points Possible,,,,,10.00\n"Doe, '
-        'Jane",12345,990001,jane@uni.edu,A,\n"Smith, Bob",12347,,bob,A,10.00\n'
-    )
-    found, said, _ = lms(
-        tmp_path,
-        "submissions.zip",
-        {"doejane_12345_1_a.ipynb": book("jane"), "smithbob_12347_2_10.00.ipynb": book("bob")},
-        text,
-    )
-    assert found == {"Doe_ Jane": ["jane"], "Smith_ Bob": ["bob"]}, said
-
-
-@pytest.mark.parametrize(
-    "mine, theirs, same",
-    [
-        ("Jane Doe", "Doe, Jane", True),
-        ("Jane Doe", "doejane", True),
-        ("José García Márquez", "Garcia Marquez Jose", True),
-        ("José", unicodedata.normalize("NFD", "JOSÉ"), True),
-        ("Anne-Marie Müller", "mullerannemarie", True),
-        ("Sinéad O’Brien", "o'brien sinead", True),
-        ("Großmann, Uwe", "UWE GROSSMANN", True),
-        ("李 俊", "李俊", True),
-        ("Jane Doe", "Jane Roe", False),
-        ("Jane Doe", "Jane Mary Doe", False),
-        ("Jane Doe", "", False),
-        ("", "", False),
-        ("!", "?", False),
-    ],
-)
-def test_names(mine, theirs, same):
-    assert names.same(mine, theirs) is same and names.same(theirs, mine) is same
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):

@@ -25,10 +25,10 @@ def decoded(data):
 
 
 def fields(text, separator, at=0):
-    """[[(start, end)]]: where the fields of each row stand in the text, their quotes included. Raises StoreError."""
+    """Yields [(start, end)] of each row: where its fields stand in the text, quotes included. Raises StoreError."""
     plain = rf"[^{re.escape(separator)}\r\n]*"
     one = re.compile(rf'(?:"[^"]*(?:""[^"]*)*"|(?!"){plain})(\r\n|[\r\n]|{re.escape(separator)}|\Z)')
-    rows, row = [], []
+    row = []
     while True:
         found = one.match(text, at)
         if not found:
@@ -36,10 +36,10 @@ def fields(text, separator, at=0):
         row.append((at, found.start(1)))
         at = found.end()
         if found[1] != separator:
-            rows.append(row)
+            yield row
             row = []
             if at == len(text):
-                return rows
+                return
 
 
 def line_of(text, at):
@@ -60,7 +60,7 @@ def table(text):
 
     def columns(separator):
         try:
-            return len(fields(text, separator, start)[0])
+            return len(next(fields(text, separator, start)))
         except store.StoreError:  # a wrong guess may cut through quotes
             return 0
 
