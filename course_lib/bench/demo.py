@@ -160,7 +160,7 @@ def main(argv=None):
     began = time.monotonic()
     results = grade.grade(LAB, workers=1, grades=grades, submitted=submitted)
     seconds = time.monotonic() - began
-    Console().print(grade.table(LAB, results))
+    Console().print(grade.table(LAB, results, {}))
     write_atomic(folder / f"{LAB}.csv", export.to_csv(LAB, grades, submitted).encode())
     print(
         f"{len(results)} submissions in {seconds:.0f} s, one after the other. Everything is in {folder}/, the table "

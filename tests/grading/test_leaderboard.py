@@ -3,6 +3,7 @@ are tiny; what they know is faked.
 """
 
 import json
+import struct
 
 import pytest
 import torch
@@ -18,23 +19,27 @@ CONFIG = ModelConfig(hidden=16, intermediate=32, layers=1, heads=2)
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """An empty course folder; a model is right in the share of rows that its first weight says."""
+    """An empty course folder; a model is right in the share of rows that its first weight says.
+
+    course(): [the prompts of each exam that was taken]; they are taken in children.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(board, "EACH", 60)
     monkeypatch.setattr(board, "ROUNDS", 400)
     monkeypatch.setenv("COURSE_SECRET", "s" * 40)
-    examined = []
+    monkeypatch.setattr(board, "EXAM", board.EXAM._replace(file=None))
+    examined = tmp_path / "examined.jsonl"
 
     def take(model, rows):
         able = float(model.state_dict()["model.norm.weight"][0])
         if able > 1:
             raise RuntimeError("the tensors\ncannot be computed")
-        examined.append([row["messages"][0]["content"] for row in rows])
+        store.append_line(examined, {"prompts": [row["messages"][0]["content"] for row in rows]})
         hard = torch.rand(len(rows), generator=torch.Generator().manual_seed(0)).tolist()
         return [{**row, "right": h < able} for row, h in zip(rows, hard)]
 
     monkeypatch.setattr(release, "take", take)
-    return examined
+    return lambda: [line["prompts"] for line in store.read_lines(examined)]
 
 
 def hand_in(student, able, stage="release", received=1.0, sha=None, **record):
@@ -45,6 +50,12 @@ def hand_in(student, able, stage="release", received=1.0, sha=None, **record):
     save_stage(stage, model, record, folder=folder / "work" / "release")
     store.write_json(folder / "meta.json", {"student": student, "received": received, "notes": []})
     return folder / "work" / "release" / "model.safetensors"
+
+
+def spoiled(path):
+    """The same file with a weight that is no number: save_stage itself refuses it."""
+    blob = path.read_bytes()
+    path.write_bytes(blob[:-4] + struct.pack("<f", float("nan")))
 
 
 def ranks(result):
@@ -64,7 +75,7 @@ def test_who_cannot_be_told_apart_shares_a_rank(course):
     assert best["low"] <= best["score"] <= best["high"] and best["score"] == pytest.approx(
         best["helpful"] * best["harmless"] * best["truthful"]
     )
-    assert len({tuple(rows) for rows in course}) == 1 and len(course) == 4, "all take the same rows"
+    assert len({tuple(rows) for rows in course()}) == 1 and len(course()) == 4, "all take the same rows"
     assert json.loads((store.GRADES / board.LAB / "leaderboard.json").read_text()) == result
 
 
@@ -73,15 +84,15 @@ def test_the_hidden_rows_are_the_secrets(course, monkeypatch):
     board.leaderboard(progress=False)
     monkeypatch.setenv("COURSE_SECRET", "t" * 40)
     board.leaderboard(progress=False)
-    assert len(course) == 2 and course[0] != course[1], (
+    assert len(course()) == 2 and course()[0] != course()[1], (
         "another secret draws other rows, and nothing of the old exam is used"
     )
-    assert course[0] != [row["messages"][0]["content"] for row in release.exam("lab 11", 60)]
+    assert course()[0] != [row["messages"][0]["content"] for row in release.exam("lab 11", 60)]
 
 
 def test_what_cannot_be_examined_is_left_out_with_its_reason(course):
     hand_in("ada", 0.9)
-    hand_in("ben", float("nan"))
+    spoiled(hand_in("ben", 0.9))
     hand_in("cleo", 0.9, stage="safe")
     hand_in("dora", 0.9).unlink()
     hand_in("egon", 0.9).write_bytes(b"\x80\x04pickle")
@@ -97,7 +108,7 @@ def test_what_cannot_be_examined_is_left_out_with_its_reason(course):
     )
     assert (
         "NaN" in reasons["ben"]
-        and "'safe'" in reasons["cleo"]
+        and "another stage than 'release'" in reasons["cleo"]
         and "not handed in" in reasons["dora"]
         and "safetensors" in reasons["egon"]
         and "cannot" not in reasons["fritz"]
@@ -108,13 +119,13 @@ def test_killed_and_started_again_it_goes_on(course, monkeypatch):
     for student in ("ada", "ben"):
         hand_in(student, 0.9)
     first = board.leaderboard(progress=False)
-    assert board.leaderboard(progress=False) == first and len(course) == 2, "nobody is examined twice"
+    assert board.leaderboard(progress=False) == first and len(course()) == 2, "nobody is examined twice"
     hand_in("cleo", 0.5)
     board.leaderboard(progress=False)
-    assert len(course) == 3
+    assert len(course()) == 3
     for cache in (store.GRADES / ".leaderboard").rglob("*.json"):
         cache.write_text("[1, 2")
-    assert ranks(board.leaderboard(progress=False)) and len(course) == 6, "a damaged file is examined anew"
+    assert ranks(board.leaderboard(progress=False)) and len(course()) == 6, "a damaged file is examined anew"
 
 
 def test_the_result_is_whole_or_absent(course, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from course_lib.grading.scoring import models
+from course_lib.grading.reading import models
 from course_lib.stages.artifacts import save_stage
 from course_lib.stages.lora import ALL_LINEAR, adapter_state, add_lora, save_adapter_stage
 from course_lib.stages.model import Llama, ModelConfig
@@ -33,7 +33,7 @@ def rewrite(folder, change_weights=None, change_record=None):
 
 
 def test_a_saved_stage_is_taken(folder):
-    assert set(models.check_model(folder, "pretrain")) == set(Llama(TINY).state_dict())
+    assert set(models.check_model(folder, "pretrain").weights) == set(Llama(TINY).state_dict())
 
 
 def test_the_shapes_written_out_are_those_of_the_model():
@@ -44,7 +44,7 @@ def test_the_shapes_written_out_are_those_of_the_model():
 NORM = "model.norm.weight"
 WEIGHTS = {
     "missing": (lambda w: {n: t for n, t in w.items() if n != NORM}, "lacks 1 of"),
-    "extra": (lambda w: w | {"backdoor": torch.ones(3)}, "does not know, e.g. backdoor"),
+    "extra": (lambda w: w | {"backdoor": torch.ones(3)}, "has 1 tensors that the architecture does not know"),
     "shape": (lambda w: w | {NORM: torch.ones(31)}, r"has shape \[31\], expected \[32\]"),
     "NaN": (lambda w: w | {NORM: torch.full((32,), float("nan"))}, "NaN or infinite"),
     "dtype": (lambda w: w | {NORM: torch.ones(32, dtype=torch.int64)}, "dtype I64"),
@@ -64,10 +64,10 @@ RECORDS = {
     "a context of 10^12": (lambda r: r["model"].update(context=10**12), "outside the course's models"),
     "an unknown entry": (lambda r: r["model"].update(evil=1), "unknown entry"),
     "text for a number": (lambda r: r["model"].update(layers="2"), "outside"),
-    "NaN": (lambda r: r["model"].update(eps=float("nan")), "no sensible number"),
+    "NaN": (lambda r: r["model"].update(eps=float("nan")), "eps is no sensible number"),
     "heads that do not divide": (lambda r: r["model"].update(heads=5), "do not divide"),
     "another size": (lambda r: r["model"].update(layers=3), "lacks"),
-    "another stage": (lambda r: r.update(stage="sft"), "of stage 'sft'"),
+    "another stage": (lambda r: r.update(stage="sft"), "of another stage than 'pretrain'"),
     "no config": (lambda r: r.pop("model"), "names no model config"),
 }
 
@@ -111,24 +111,6 @@ def test_a_huge_file_is_refused_by_its_size(folder):
         models.check_model(folder, "pretrain")
 
 
-def test_copies_are_flagged_and_other_models_are_not(folder, tmp_path):
-    mine = models.check_model(folder, "pretrain")
-    same, near, other = tmp_path / "same", tmp_path / "near", tmp_path / "other"
-    for place, model in ((same, Llama(TINY)), (near, Llama(TINY)), (other, Llama(TINY, seed=1))):
-        if place is near:
-            with torch.no_grad():
-                for p in model.parameters():
-                    p.mul_(1.001)
-        save_stage("pretrain", model, {"seed": 0}, place)
-    flags = models.similarity_flags(
-        mine, "pretrain", folder, [("bob", same), ("cy", near), ("di", other), ("ed", tmp_path / "none")]
-    )
-    assert [f["evidence"].split(":")[0] for f in flags] == [
-        "identical to the model of bob",
-        "within 0.1 % of the model of cy",
-    ]
-
-
 # ---- adapters (lab 04): A and B beside the base's weights, named by the record
 
 
@@ -139,7 +121,7 @@ def adapter(tmp_path):
 
 
 def test_a_saved_adapter_is_taken(adapter):
-    assert set(models.check_model(adapter, "lora")) == set(Llama(TINY).state_dict()) | set(
+    assert set(models.check_model(adapter, "lora").weights) == set(Llama(TINY).state_dict()) | set(
         adapter_state(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj")))
     )
 
@@ -188,17 +170,6 @@ def test_an_adapter_with_NaN_is_refused(adapter):
         models.check_model(adapter, "lora")
 
 
-def test_adapters_on_one_base_are_told_apart_by_the_adapters_alone(adapter, tmp_path):
-    save_adapter_stage(
-        add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj"), seed=1), {"seed": 1}, folder=tmp_path / "other"
-    )
-    save_adapter_stage(add_lora(Llama(TINY), 4, 8, ("q_proj", "down_proj")), {"seed": 2}, folder=tmp_path / "same")
-    flags = models.similarity_flags(
-        models.check_model(adapter, "lora"), "lora", adapter, [("bob", tmp_path / "same"), ("cy", tmp_path / "other")]
-    )
-    assert [f["evidence"].split(":")[0] for f in flags] == ["identical to the model of bob"]
-
-
 def test_a_bad_model_costs_its_question_only(tmp_path, folder, box):
     import classroom
 
@@ -209,11 +180,8 @@ def test_a_bad_model_costs_its_question_only(tmp_path, folder, box):
         classroom.notebook(classroom.sources({"rms_norm": classroom.right_answers()["rms_norm"]})),
         folder,
     )
-    assert (
-        classroom.scores(result)["pretrained_model"] == 0
-        and classroom.scores(result)["rms_norm"] == 1
-        and "safetensors" in str(result)
-    )
+    scores = classroom.scores(result)
+    assert (scores["pretrained_model"], scores["rms_norm"]) == (0, 1) and "safetensors" in str(result), result
 
 
 def test_an_untrained_model_scores_0_on_hidden_text(tmp_path, folder, box):

@@ -65,7 +65,7 @@ def lab(tmp_path_factory, run):
         "seedless": changed(record, recipe={**record["recipe"], "seed": "x"}),
         "huge": changed(record,
             recipe={**record["recipe"],
-                "model": {**record["recipe"]["model"], "hidden": 1024, "layers": 24, "heads": 16}}),
+                "model": {**record["recipe"]["model"], "hidden": 512, "layers": 12, "heads": 16}}),
                 "odd": changed(record, recipe={**record["recipe"], "model": 7}),
         "gaps": changed(record, log=record["log"][3:]), "noise": changed(record, log="many"),
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_a_full_replay_finds_what_comes_after_the_first_steps(lab):
 
 def test_the_sample_is_drawn_from_the_secret(lab, monkeypatch):
     monkeypatch.setattr(
-        replay, "replay", lambda record, folder, who, submitted, steps, known: {"outcome": "replays", "evidence": ""}
+        replay, "replay", lambda model, who, submitted, steps, known: {"outcome": "replays", "evidence": ""}
     )
     drawn = lambda: {who for who, row in outcomes(lab[0], sample=3).items() if row["steps"] == "all"}
     first = drawn()

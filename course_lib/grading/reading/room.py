@@ -33,7 +33,7 @@ LONGEST = 64 * 2**20  # bytes of an answer
 class Limits(NamedTuple):
     cpu: int  # seconds of computing for one file
     wall: int  # seconds by the clock
-    memory: int  # bytes beyond what this process has mapped already
+    memory: int | None  # bytes beyond what this process has mapped already
     file: int | None = 0  # bytes of any one file that may be written; None: as this process may
 
 
@@ -184,7 +184,8 @@ def read_all(function, items, limits, pipe):
             told["answer"] = function(item)
             line = json.dumps(told | {"imported": [name for name in sys.modules if name not in known]})
         except MemoryError:
-            line = json.dumps(told | {"failed": f"it needs more than {limits.memory / 2**30:g} GiB of memory"})
+            most = f"{limits.memory / 2**30:g} GiB of memory" if limits.memory else "the memory there is"
+            line = json.dumps(told | {"failed": f"it needs more than {most}"})
         except Exception as error:
             line = json.dumps({"imported": [], "failed": f"it cannot be read ({type(error).__name__})"})
         known = set(sys.modules)
@@ -196,7 +197,7 @@ def read_all(function, items, limits, pipe):
 
 def confine(limits):
     """Soft limits only: a sandbox that is started from here sets its own."""
-    if sys.platform == "linux":
+    if sys.platform == "linux" and limits.memory is not None:
         with open("/proc/self/statm") as file:
             mapped = int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
         soften(resource.RLIMIT_AS, mapped + limits.memory)

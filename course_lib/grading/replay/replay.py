@@ -7,19 +7,25 @@ Students with one recipe and one seed share one replay.
 """
 
 import argparse
+import contextlib
 import hashlib
 import hmac
+import io
 import json
 import random
 import sys
 import time
 from pathlib import Path
 
+from course_lib.grading.reading import models, room
 from course_lib.grading.records import gradebook, store
 from course_lib.grading.replay.trainers import OWN_CHOICES, TRAINERS, NoReplay
 from course_lib.platform import device_and_dtype, safe_name
+from course_lib.stages.artifacts import SHIPPED, load_folder
 
 FIRST = 20  # steps
+# for the first steps of one model, on all cores; what a graphics card maps is no memory
+ROOM = room.Limits(cpu=1200, wall=900, memory=None, file=None)
 # Nats by which a loss may differ: made on a machine that says the same of itself, or on another one (GPU, other torch).
 # Measured on CPUs, recipes of labs 02 and 03. First 20 steps: other threads 0, other vector instructions 1e-6, weights
 # at the start off by 1e-3 of themselves (TF32's precision) 0.002. 183 steps: other vector instructions 2e-4, start off
@@ -79,32 +85,21 @@ def first_difference(handed_in, again, tolerance):
     return (min(steps), float("nan"), again[min(steps)]) if steps else None
 
 
-def bases_of(parent, folder, student, submitted):
+def bases_of(parent, model, student, submitted):
     """[(whose, model)] that a training may have begun from: the shipped one, and what this student has handed in."""
-    from course_lib.grading.scoring import models
-    from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
-
     if parent is None:
         return [("", None)]
     if parent == "file":
-        from course_lib.stages.model import Llama
-
-        weights = models.check_model(folder, "lora")
-        model = Llama(models.config_of(models.header(folder / "model.safetensors")[1]))
-        model.load_state_dict({n: t.float() for n, t in weights.items() if ".lora_" not in n})
-        return [("the base in the file", model)]
-    own = sorted(Path(submitted).glob(f"*/{safe_name(student)}/*/work/{parent}"))
-    found, seen = [], set()
-    for whose, place in [("the shipped model", SHIPPED / parent), *(("the student's own", path) for path in own)]:
+        return [("the base in the file", models.built(model)[0])]
+    found, seen = [("the shipped model", load_folder(SHIPPED / parent, parent)[0])], set()
+    for place in sorted(Path(submitted).glob(f"*/{safe_name(student)}/*/work/{parent}")):
         try:
-            if whose != "the shipped model":
-                models.check_model(place, parent)
-            key = hashlib.sha256((place / "model.safetensors").read_bytes()).digest()
-            if key not in seen:
-                found.append((whose, load_folder(place, parent)[0]))
-            seen.add(key)
-        except (models.BadModel, ArtifactError, OSError):
+            made = models.built(models.check_model(place, parent))[0]
+        except models.BadModel:
             continue
+        if (key := hashlib.sha256((place / "model.safetensors").read_bytes()).digest()) not in seen:
+            found.append(("the student's own", made))
+        seen.add(key)
     return found
 
 
@@ -117,8 +112,8 @@ def key_of(record, base):
     return digest.hexdigest()
 
 
-def replay(record, folder, student, submitted, steps, known):
-    """One handed-in model against its training done again: {"outcome", "evidence"}, or NoReplay.
+def replay(model, student, submitted, steps, known):
+    """One checked model against its training done again: {"outcome", "evidence"}, or NoReplay.
 
     outcome: "replays", "differs" or "unknown start".
     known: {key: {step: loss}} of the replays so far. The loss of step 0 depends on the start alone: it tells which
@@ -129,7 +124,8 @@ def replay(record, folder, student, submitted, steps, known):
 
     import torch
 
-    stage = record.get("stage")
+    record = model.record
+    stage = record["stage"]
     if stage not in TRAINERS or type(record.get("recipe")) is not dict:
         raise NoReplay(OWN_CHOICES)
     handed_in, (train, parent) = log_of(record), TRAINERS[stage]
@@ -139,7 +135,7 @@ def replay(record, folder, student, submitted, steps, known):
     here = f"torch {torch.__version__}, {device}, {platform.machine()}"
     tolerance = SAME if record.get("made_on") == here else OTHER
     starts = []
-    for whose, base in bases_of(parent, folder, student, submitted):
+    for whose, base in bases_of(parent, model, student, submitted):
         key = key_of(record, base), steps
         if key not in known:
             known[key] = train_again(train, record, copy.deepcopy(base), steps)
@@ -167,82 +163,80 @@ def replay(record, folder, student, submitted, steps, known):
 
 
 def handed_in_models(lab, submitted):
-    """[(student, sha, folder of the model, record)] of the attempts that count; models that cannot be read are left to
-    `course grade`.
-    """
-    from course_lib.grading.scoring import models
+    """[(student, sha, folder of a model, its stage)] of the attempts that count."""
     from course_lib.questions import core
 
     stages = [q.stage for q in core.questions_of(lab) if isinstance(q, core.ArtifactQuestion)]
     if not stages:
         raise store.StoreError(f"no model is handed in for {lab}: there is nothing to train again")
-    found = []
-    for student, sha, folder, _ in gradebook.attempts_to_grade(lab, submitted):
-        for stage in stages:
+    attempts = gradebook.attempts_to_grade(lab, submitted)
+    return [(student, sha, folder / "work" / stage, stage) for student, sha, folder, _ in attempts for stage in stages]
+
+
+def replayed(found, steps, submitted, words):
+    """{(student, stage): {"outcome", "evidence"}} of handed-in models, each read and trained in the room.
+
+    A model that cannot be read has no entry: `course grade` says what is wrong with it. A file that ends its reader has
+    no replay, and the next one has.
+    """
+    from tqdm import tqdm
+
+    known, rows = {}, {}
+
+    def one(item):
+        student, _, folder, stage = item
+        with contextlib.redirect_stdout(io.StringIO()):
             try:
-                models.check_model(folder / "work" / stage, stage)
-                found.append(
-                    (
-                        student,
-                        sha,
-                        folder / "work" / stage,
-                        models.header(folder / "work" / stage / "model.safetensors")[1],
-                    )
-                )
+                return replay(models.check_model(folder, stage), student, submitted, steps, known)
             except models.BadModel:
-                continue
-    return found
+                return None
+            except NoReplay as reason:
+                return {"outcome": "no replay", "evidence": str(reason)}
+            except Exception as error:  # a record is a student's text: what trips over it is not held against others
+                return {"outcome": "no replay", "evidence": f"{type(error).__name__}: {str(error)[:200]}"}
+
+    limits = ROOM if steps is not None else ROOM._replace(cpu=20 * ROOM.cpu, wall=20 * ROOM.wall)
+    reading = room.each(one, found, limits)
+    for item, row in tqdm(reading, total=len(found), desc=words, unit="model", disable=not words, file=sys.stderr):
+        if isinstance(row, room.Unreadable):
+            row = {"outcome": "no replay", "evidence": str(row)}
+        if row is not None:
+            rows[item[0], item[3]] = row
+    return rows
 
 
 def replay_lab(lab, sample=0, student=None, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True):
-    """Replays a lab and appends a flag for each log that does not to grades/LAB/replay.jsonl. Returns [{"student",
-    "outcome", "steps", "evidence"}].
+    """Replays a lab and appends a flag for each log that does not to grades/LAB/replay.jsonl.
 
+    Returns [{"student", "submission_sha", "outcome", "steps", "evidence"}].
     sample: so many students, drawn from the class's secret, are trained to the end, and so is everyone whose first
     steps differ; student: only this one, to the end.
     """
-    import contextlib
-    import io
-
-    from tqdm import tqdm
-
     from course_lib.grading.scoring import grade
 
     grade.check_lab(lab, submitted)
-    found = [m for m in handed_in_models(lab, submitted) if student in (None, m[0])]
-    if student is not None and not found:
+    found, words = handed_in_models(lab, submitted), f"replaying {lab}" if progress else ""
+    first = replayed([m for m in found if student in (None, m[0])], FIRST, submitted, words)
+    if student is not None and not first:
         raise store.StoreError(f"{student} has handed in no model that can be read for {lab}")
     draw = random.Random(hmac.new(store.secret(grades), f"replay|{lab}".encode(), hashlib.sha256).digest())
-    names = sorted({m[0] for m in found})
-    to_the_end = {student} if student is not None else set(draw.sample(names, min(sample, len(names))))
-    rows, known = [], {}
-    for who, sha, folder, record in tqdm(
-        found, desc=f"replaying {lab}", unit="model", disable=not progress, file=sys.stderr
-    ):
-        with contextlib.redirect_stdout(io.StringIO()):
-            try:
-                outcome, steps = replay(record, folder, who, submitted, FIRST, known), FIRST
-                if who in to_the_end or (sample and outcome["outcome"] == "differs"):
-                    outcome, steps = replay(record, folder, who, submitted, None, known), None
-            except NoReplay as reason:
-                outcome, steps = {"outcome": "no replay", "evidence": str(reason)}, 0
-            except (
-                Exception
-            ) as error:  # a record is a student's text: what trips over it is not held against the others
-                outcome, steps = {"outcome": "no replay", "evidence": f"{type(error).__name__}: {str(error)[:200]}"}, 0
-        row = {"student": who, "submission_sha": sha, "steps": "all" if steps is None else steps, **outcome}
-        if outcome["outcome"] == "differs":
-            store.append_line(
-                Path(grades, lab, "replay.jsonl"),
-                {
-                    "student": who,
-                    "submission_sha": sha,
-                    "kind": "log does not replay",
-                    "evidence": outcome["evidence"],
-                    "at": round(time.time(), 3),
-                },
-            )
-        rows.append(row)
+    names = sorted({who for who, _ in first})
+    drawn = {student} if student is not None else set(draw.sample(names, min(sample, len(names))))
+    doubted = {who for (who, _), row in first.items() if sample and row["outcome"] == "differs"}
+    whole = replayed([m for m in found if (m[0], m[3]) in first and m[0] in drawn | doubted], None, submitted, words)
+    rows = []
+    for who, sha, _, stage in found:
+        if (who, stage) not in first:
+            continue
+        row, steps = first[who, stage], FIRST
+        if (who, stage) in whole and row["outcome"] != "no replay":
+            row, steps = whole[who, stage], "all"
+        rows.append({"student": who, "submission_sha": sha, "steps": steps, **row})
+        if row["outcome"] == "no replay":
+            rows[-1]["steps"] = 0
+        if row["outcome"] == "differs":
+            flag = {"student": who, "submission_sha": sha, "kind": "log does not replay", "evidence": row["evidence"]}
+            store.append_line(Path(grades, lab, "replay.jsonl"), flag | {"at": round(time.time(), 3)})
     return rows
 
 

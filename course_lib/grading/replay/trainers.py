@@ -14,7 +14,7 @@ def config_of(kind, recipe, presets):
     """The dataclass `kind` of a record's recipe, every count at most four times the largest preset's. NoReplay for
     anything else.
     """
-    from course_lib.grading.scoring import models
+    from course_lib.grading.reading import models
 
     values = {}
     for field in dataclasses.fields(kind):
@@ -58,7 +58,7 @@ def same_data(record, rows):
 
 
 def pretrain(record, base, on_step):
-    from course_lib.grading.scoring import models
+    from course_lib.grading.reading import models
     from course_lib.stages import pretrain as stage
     from course_lib.world import pretrain_rows
 
@@ -100,7 +100,7 @@ def lora(record, base, on_step):
     """`base` is the one in the handed-in file, whose never-seen rows are told apart already; for four bits the
     assistant itself, as the file holds only what NF4 left of it.
     """
-    from course_lib.grading.scoring import models
+    from course_lib.grading.reading import models
     from course_lib.stages import lora as stage
     from course_lib.stages.nf4 import quantize_base
     from course_lib.stages.sft import SFTConfig

@@ -1,14 +1,15 @@
 """`course audit LAB`: every flag with its evidence and the lines of source that it speaks of, by kind and by student. A
 flag never changes a score: it says where a person should look.
 
-Flags come from the results (tampering seen in the source or at the border of the sandbox, models equal to another's),
-from replays (grades/LAB/replay.jsonl) and from the similarity of code.
+Flags come from the results (tampering seen in the source or at the border of the sandbox), from what the class's models
+compute (reading/likeness.py), from replays (grades/LAB/replay.jsonl) and from the similarity of code.
 """
 
 import argparse
 import re
 from pathlib import Path
 
+from course_lib.grading.reading import likeness
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, similarity
 from course_lib.platform import write_atomic
@@ -40,6 +41,7 @@ def entries(lab, rows, grades=store.GRADES):
     """[{"student", "kind", "evidence", "lines"}] of all flags of gradebook rows, by student."""
     texts, prints, stub = similarity.read(lab, rows)
     pairs, found = similarity.pairs_of(prints, stub), []
+    models = likeness.among(rows)
     replayed = [line for line in store.read_lines(Path(grades, lab, "replay.jsonl")) if line.get("kind")]
     for row in rows:
         result, student = row["result"] or {}, row["student"]
@@ -49,7 +51,7 @@ def entries(lab, rows, grades=store.GRADES):
         flags += [
             line for line in replayed if (line.get("student"), line.get("submission_sha")) == (student, row["sha"])
         ]
-        flags += [alike(lab, pair, student) for pair in pairs if student in pair["pair"]]
+        flags += models[student] + [alike(lab, pair, student) for pair in pairs if student in pair["pair"]]
         for kind, evidence in dict.fromkeys((str(flag.get("kind")), str(flag.get("evidence"))) for flag in flags):
             lines = source_lines(texts.get(student, []), evidence)
             found.append({"student": student, "kind": kind, "evidence": evidence, "lines": lines})

@@ -16,38 +16,41 @@ from pathlib import Path
 
 import numpy as np
 
+from course_lib.grading.reading import models, room
 from course_lib.grading.records import store
-from course_lib.grading.scoring import models
 
 LAB, STAGE = "11_evaluation_and_release", "release"
 EACH = 400  # rows of a group: twice as many as for a grade, to tell more models apart
 ROUNDS = 2000  # of the bootstrap
+EXAM = room.Limits(cpu=180, wall=1800, memory=4 * 2**30)
 
 
-def right_of(folder, rows, cache):
-    """[right of each row] of one handed-in model: out of `cache` if it is there, else examined and written there.
-    Raises BadModel, ArtifactError.
+def kept(cache, n):
+    """What an earlier run has found of a model, {"right": [of each of n rows], "tokens"}; None where it has not."""
+    try:
+        found = json.loads(cache.read_text())
+        good = type(found) is dict and len(found["right"]) == n and all(type(r) is bool for r in found["right"])
+        return found if good else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def examined(folder, rows):
+    """{"right": [of each row], "tokens"} of a handed-in model, or {"reason"} why it cannot be ranked. For the room.
+
+    tokens: those that the record says the last step has cost, the student's word; nobody can check it.
     """
     from course_lib.evaluation.release import take
-    from course_lib.stages.artifacts import load_folder
 
     try:
-        right = json.loads(cache.read_text())
-        if type(right) is list and len(right) == len(rows) and all(type(r) is bool for r in right):
-            return right
-    except (OSError, ValueError):
-        pass
-    models.check_model(folder, STAGE)
-    right = [t["right"] for t in take(load_folder(folder, STAGE)[0].eval(), rows)]
-    store.write_json(cache, right)
-    return right
-
-
-def claimed(folder):
-    """The tokens that the record says the last step has cost: the student's word, nobody can check it."""
-    record = models.header(folder / "model.safetensors")[1]
-    tokens = record.get("tokens")
-    return tokens if type(tokens) is int and 0 <= tokens < 10**12 else None
+        model = models.check_model(folder, STAGE)
+        right = [t["right"] for t in take(models.built(model)[0].eval(), rows)]
+    except models.BadModel as bad:
+        return {"reason": str(bad)}
+    except RuntimeError:
+        return {"reason": "torch fails to compute with its weights"}
+    tokens = model.record.get("tokens")
+    return {"right": right, "tokens": tokens if type(tokens) is int and 0 <= tokens < 10**12 else None}
 
 
 def rank(rounds):
@@ -68,7 +71,6 @@ def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progr
     from tqdm import tqdm
 
     from course_lib.evaluation.release import AXES, axes, exam, resampled_axes
-    from course_lib.stages.artifacts import ArtifactError
 
     latest = store.latest(lab, submitted)
     if not latest:
@@ -77,18 +79,23 @@ def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progr
     rows, drawn = exam(seed, EACH), hashlib.sha256(f"{seed} {EACH} {store.spec_sha(lab)}".encode()).hexdigest()[:12]
     board, left_out, rounds = [], [], {}
     for student, sha, folder, _ in tqdm(latest, desc="examining", unit="model", disable=not progress, file=sys.stderr):
-        model = Path(folder, "work", STAGE)
-        try:
-            right = right_of(model, rows, Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json"))
-            tokens = claimed(model)
-        except (models.BadModel, ArtifactError, RuntimeError) as reason:  # the last: torch cannot compute with it
-            left_out.append({"student": student, "reason": str(reason).splitlines()[0]})
+        cache = Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json")
+        found = kept(cache, len(rows))
+        if found is None:
+            try:
+                found = room.apart(examined, Path(folder, "work", STAGE), rows, limits=EXAM)
+            except room.Unreadable as reason:
+                found = {"reason": str(reason)}
+            if "right" in found:
+                store.write_json(cache, found)
+        if "reason" in found:
+            left_out.append({"student": student, "reason": found["reason"]})
             continue
-        taken = [{**row, "right": r} for row, r in zip(rows, right)]
+        taken = [{**row, "right": right} for row, right in zip(rows, found["right"])]
         got, rounds[student] = axes(taken), resampled_axes(taken, ROUNDS)["score"]
         low, high = (float(x) for x in np.percentile(rounds[student], [2.5, 97.5]))
         measured = {"student": student, "score": got["score"], "low": low, "high": high}
-        board.append({**measured, **{axis: got[axis] for axis in AXES}, "tokens": tokens})
+        board.append({**measured, **{axis: got[axis] for axis in AXES}, "tokens": found["tokens"]})
     ranks = rank(rounds)
     board = [{"rank": ranks[row["student"]], **row} for row in board]
     board.sort(key=lambda row: (row["rank"], -row["score"], row["student"]))

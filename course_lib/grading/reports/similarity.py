@@ -27,6 +27,7 @@ from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 
+from course_lib.grading.reading import room
 from course_lib.grading.records import store
 from course_lib.grading.reports import page
 from course_lib.grading.scoring import signs
@@ -172,17 +173,26 @@ def read(lab, rows, root=ROOT):
     """({student: cells}, {student: fingerprints}, fingerprints of the student notebook) of gradebook rows. Notebooks
     that cannot be read are left out.
     """
-    texts = {}
-    for row in rows:
-        try:
-            texts[row["student"]] = notebooks.read_cells(Path(row["folder"], "notebook.ipynb"))
-        except notebooks.Ungradable:
-            continue
+    texts, prints = {}, {}
+    paths = {Path(row["folder"], "notebook.ipynb"): row["student"] for row in rows}
+    for path, found in room.each(looked_at, paths):
+        if found is not None and not isinstance(found, room.Unreadable):
+            texts[paths[path]] = [tuple(cell) for cell in found["cells"]]
+            prints[paths[path]] = {value: tuple(place) for value, place in found["prints"]}
     try:
         stub = set(fingerprints(notebooks.read_cells(Path(root, "labs", f"{lab}.ipynb"))))
     except notebooks.Ungradable:
         stub = set()
-    return texts, {student: fingerprints(cells) for student, cells in texts.items()}, stub
+    return texts, prints, stub
+
+
+def looked_at(path):
+    """{"cells", "prints" [(fingerprint, place)]} of a handed-in notebook, None where it is none. For the room."""
+    try:
+        cells = notebooks.read_cells(path)
+    except notebooks.Ungradable:
+        return None
+    return {"cells": cells, "prints": list(fingerprints(cells).items())}
 
 
 def passages(entry, prints):

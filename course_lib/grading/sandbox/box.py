@@ -19,6 +19,7 @@ RESTARTS = 24
 MAX_FRAME = 68 * 2**20
 PIPE_CLOSED = 97  # the agent's exit status
 LOG_TAIL = 16_000  # bytes of what the student printed
+SIGNALS = {number.value: number.name for number in signal.Signals}
 ANSWERS = ("error", "todo", "fail", "timeout", "oom", "missing", "protocol")
 
 
@@ -34,18 +35,23 @@ class Died(Exception):
         self.status, self.message = status, message
 
 
-def leftover(fd):
-    """What stands in a pipe right now, at most its buffer."""
-    os.set_blocking(fd, False)
-    try:
-        return os.read(fd, 65536) or b""
-    except OSError:
-        return b""
+class Clock:
+    """The deadline of one run of the cells: it moves with every cell that begins, up to all the time there is."""
 
+    def __init__(self, end, most):
+        self.end, self.most, self.cell, self.since, self.slow = end, most, None, None, {}
+        self.deadline = min(end, time.monotonic() + BOOT)
 
-def cold_agent():
-    """A new interpreter in a new box."""
-    return start.spawn([borders.python(), "-s", "-P", "-m", "course_lib.grading.sandbox.inside.agent"])
+    def begins(self, number):
+        now, self.most = time.monotonic(), self.most - 1
+        if self.most < 0:
+            raise Died("protocol", "more cells were begun than there are")
+        if self.since is None:  # the interpreter is there
+            self.end = min(self.end, now + CELLS + CELL)
+        elif now - self.since >= CELL:
+            self.slow[self.cell] = "timeout: the cell took too long and was stopped"
+        self.cell = number if type(number) is int else None  # the student's process says it
+        self.since, self.deadline = now, min(self.end, now + CELL + GRACE)
 
 
 class Box:
@@ -63,8 +69,9 @@ class Box:
         self.inside = 0.0  # seconds that the agent says the student's code took: for measuring, never for a grade
         self.process, self.loaded, self.began = None, False, time.monotonic()
         self.early, self.failure = None, None
+        self.unfinished = False  # some calls were not made: time or restarts had run out
         self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
-        self.spawn = spawn or cold_agent
+        self.spawn = spawn or start.agent
         self.start()
 
     # -- the process
@@ -99,7 +106,8 @@ class Box:
                 if not part:  # closed, but the process lives on
                     readers.remove(printed)
         os.close(ended)
-        self.log = (self.log + leftover(printed))[-LOG_TAIL:]
+        if select.select([printed], [], [], 0)[0]:  # what stands in the pipe right now, at most its buffer
+            self.log = (self.log + os.read(printed, 65536))[-LOG_TAIL:]
 
     def stop(self):
         if self.process is not None:
@@ -151,22 +159,17 @@ class Box:
         try:
             code = self.process.wait(2)
         except Exception:  # it closed its pipe but lives on
-            return Died("protocol", "your code closed the grader's pipe")
+            code = PIPE_CLOSED
         if self.killed_for == "oom" or cgroup.ran_out(getattr(self.process, "cgroup", None)):
             return Died("oom", f"your code used more than {borders.MEMORY / 2**30:g} GiB of memory and was stopped")
         if code == PIPE_CLOSED:
             return Died("protocol", "your code closed the grader's pipe")
         if code < 0:  # the box itself, which no student's code can reach: what dies in it gives 128 + the signal
             self.infra = Infra(f"the sandbox was killed from outside (signal {-code})")
-        if code > 128:
-            try:
-                name = signal.Signals(code - 128).name
-            except ValueError:
-                name = f"signal {code - 128}"
-            return Died("killed", f"the process died ({name})")
-        return Died("killed", f"the process died (exit status {code})")
+        name = SIGNALS.get(code - 128, f"signal {code - 128}") if code > 128 else f"exit status {code}"
+        return Died("killed", f"the process died ({name})")
 
-    def exchange(self, request, deadline, on_event=lambda event: None):
+    def exchange(self, request, deadline, on_event=None):
         """The agent's reply to a request, decoded. Raises Died; after that the process is gone."""
         from course_lib.questions import wire
 
@@ -186,13 +189,14 @@ class Box:
                 except ValueError as error:  # framed rightly, so the process may live on
                     self.flag("forged reply", f"it could not be read: {error}")
                     return {"status": "protocol", "message": f"the reply could not be read: {error}"}
-                if type(reply) is not dict:
+                if type(reply) is dict and "at" in reply and on_event is not None:
+                    on_event(reply["at"])
+                    continue
+                if type(reply) is not dict or "at" in reply:
                     raise Died("protocol", "the reply is not what the grader's agent sends")
-                if "at" not in reply:
-                    seconds = reply.get("seconds")
-                    self.inside += seconds if type(seconds) is float and 0 <= seconds < TOTAL else 0.0
-                    return reply
-                on_event(reply["at"])
+                seconds = reply.get("seconds")
+                self.inside += seconds if type(seconds) is float and 0 <= seconds < TOTAL else 0.0
+                return reply
         except Died as died:
             if died.status == "protocol":
                 self.flag("forged reply", died.message)
@@ -202,10 +206,7 @@ class Box:
     # -- the notebook and its functions
 
     def load_early(self):
-        """Runs the cells while the caller does something else.
-
-        Only the first try: a sandbox started from a thread would die with it.
-        """
+        """Runs the cells beside what the caller does. The first try only: a sandbox dies with the thread it is of."""
         self.early = threading.Thread(target=self.try_cells, daemon=True)
         self.early.start()
 
@@ -218,6 +219,7 @@ class Box:
             if self.process is None:
                 self.restarts += 1
                 if self.restarts > RESTARTS or time.monotonic() - self.began > TOTAL:
+                    self.unfinished = True
                     why = "not run: your code has stopped the grader's process too often or for too long"
                     raise Died("killed", why)
                 self.start()
@@ -226,27 +228,23 @@ class Box:
             raise self.failure
 
     def try_cells(self):
-        """One run of the cells: sets loaded, or skip for the cell that stopped it, or failure."""
-        last = time.monotonic() + BOOT + CELLS
-        at, limit = [None], [last]  # the deadline moves with every cell that begins, up to `last`
+        """One run of the cells: sets loaded, or skip for the cell that stopped it, or failure.
 
-        def event(number):
-            at[0], limit[0] = number, min(last, time.monotonic() + CELL + GRACE)
-
-        request = {
-            "do": "cells",
-            "cells": [list(c) for c in self.cells],
-            "skip": [list(s) for s in self.skip.items()],
-            "seconds": CELL,
-        }
+        What is told of cells that stopped, and what they printed, is that of the first run to the end: later ones could
+        know an input of a call. A cell that was stopped for its time is not run again.
+        """
+        clock = Clock(self.began + TOTAL, len(self.cells))
+        cells, skip = [list(c) for c in self.cells], [list(s) for s in self.skip.items()]
+        request = {"do": "cells", "cells": cells, "skip": skip, "seconds": CELL, "total": CELLS}
         try:
-            stopped = self.exchange(request, lambda: limit[0], event).get("stopped")
-            stopped = list(stopped.items())[:500] if type(stopped) is dict else []
-            self.stopped = {str(number)[:8]: str(why)[:400] for number, why in stopped}
-            self.cell_log = self.drained() if self.cell_log is None else self.cell_log
-            self.loaded = True
+            stopped = self.exchange(request, lambda: clock.deadline, clock.begins).get("stopped")
+            if self.cell_log is None:
+                stopped, numbers = stopped if type(stopped) is dict else {}, {str(number) for number, _ in self.cells}
+                self.stopped = {number: str(why)[:400] for number, why in stopped.items() if number in numbers}
+                self.cell_log = self.drained()
+            self.loaded, self.skip = True, clock.slow | self.skip
         except Died as died:
-            number = at[0]
+            number = clock.cell
             if not self.spoke and died.status != "protocol":
                 words = self.log[-300:].decode(errors="replace")
                 self.failure = self.infra = Infra(f"the sandbox died before any cell ran ({died.message}): {words}")
@@ -255,6 +253,7 @@ class Box:
                 self.failure = died
             else:
                 self.skip[number] = f"{died.status}: {died.message}"
+            self.skip = clock.slow | self.skip
         except Exception as error:  # ours: must not get lost in a thread
             self.failure = self.infra = Infra(f"{type(error).__name__}: {error}")
 
@@ -272,6 +271,7 @@ class Box:
             self.load()
             left = self.began + TOTAL - time.monotonic()
             if left <= 0:
+                self.unfinished = True
                 raise Died("timeout", "not run: the submission has used up its time")
             request = {
                 "do": "call",

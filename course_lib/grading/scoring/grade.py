@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 
+from course_lib.grading.reading import likeness
 from course_lib.grading.records import gradebook, policy, store
 from course_lib.grading.scoring.jobs import jobs_of, run_job
 from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
@@ -98,8 +99,8 @@ def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, p
     return {row["student"]: row["result"] for row in gradebook.rows(lab, grades, submitted) if row["sha"] is not None}
 
 
-def table(lab, results):
-    """A rich Table of a class."""
+def table(lab, results, alike):
+    """A rich Table of a class. alike: {student: flags} of likeness.among."""
     from rich.table import Table
     from rich.text import Text
 
@@ -112,7 +113,7 @@ def table(lab, results):
             row = ["–", "", "", "", result["status"] if result else "not graded", "", (result or {}).get("reason", "")]
         else:
             bad = Counter(q["status"] for q in result["questions"] if q["status"] not in ("pass", "needs_review"))
-            flags = dict.fromkeys(f"⚑ {flag['kind']}" for flag in result["flags"])
+            flags = dict.fromkeys(f"⚑ {flag['kind']}" for flag in [*result["flags"], *alike.get(student, [])])
             remarks = ", ".join([*(f"{n} × {status}" for status, n in bad.items()), *flags])
             share, seconds = f"{100 * score / most:.0f}" if most else "", f"{result.get('seconds', 0):.1f}"
             row = [f"{score:.2f}", f"{most:g}", share, f"{pending:g}", result["status"], seconds, remarks]
@@ -133,5 +134,6 @@ def main(argv=None):
     )
     arguments = parser.parse_args(argv)
     results = grade(arguments.lab, arguments.jobs, scheduler=arguments.scheduler)
-    Console().print(table(arguments.lab, results))
+    alike = likeness.among(gradebook.rows(arguments.lab))
+    Console().print(table(arguments.lab, results, alike))
     return 1 if any(r is None or r["status"] == "infra_error" for r in results.values()) else 0

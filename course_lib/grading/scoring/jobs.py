@@ -18,24 +18,22 @@ JOB_SECONDS = 600
 def jobs_of(lab, grades, submitted, spec=None):
     """[(job, job path, out path)] of the attempts that count (policy.yaml) and have no valid result yet."""
     key, spec, jobs = store.secret(grades), spec or store.spec_sha(lab), []
-    latest = store.latest(lab, submitted)
-    for student, sha, folder, meta in gradebook.attempts_to_grade(lab, submitted):
+    for student, sha, folder, _ in gradebook.attempts_to_grade(lab, submitted):
         done = store.standing(lab, student, sha, spec, grades)
         if done is not None and done["status"] != "infra_error":
             continue
-        others = [(s, str(f.absolute())) for s, _, f, _ in latest if s not in (student, *meta.get("members", ()))]
-        job = {
-            "lab": lab,
-            "student": student,
-            "submission_sha": sha,
-            "spec_sha": spec,
-            "folder": str(folder.absolute()),
-            "seed": store.seed_for(key, lab, sha),
-            "others": others,
-        }
+        job = job_of(lab, student, sha, spec, folder, key)
         job_path = Path(grades, ".jobs", lab, f"{safe_name(student)}-{sha}.json")
         jobs.append((job, job_path, store.result_path(lab, student, sha, spec, grades)))
     return jobs
+
+
+def job_of(lab, student, sha, spec, folder, key):
+    """What a job file says. seed: of the hidden inputs, another one for each submission. likeness_seed: the same for a
+    whole class, or its models could not be compared.
+    """
+    job = {"lab": lab, "student": student, "submission_sha": sha, "spec_sha": spec, "folder": str(folder.absolute())}
+    return job | {"seed": store.seed_for(key, lab, sha), "likeness_seed": store.seed_for(key, lab, "likeness")}
 
 
 def write_job(job_path, job):

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from course_lib.grading.records import gradebook, store
+from course_lib.grading.scoring.jobs import job_of
 from course_lib.platform import safe_name
 
 
@@ -96,19 +97,9 @@ def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitt
         graded, without = to_regrade(lab, only, grades, submitted)
         key, spec = store.secret(grades), store.spec_sha(lab)
         aside = Path(grades, ".jobs", lab, f"regrade-{only}-{spec}-{store.code_sha()}")
-        jobs, latest = [], store.latest(lab, submitted)
+        jobs = []
         for student, sha, folder, _ in graded:
-            job = {
-                "lab": lab,
-                "student": student,
-                "submission_sha": sha,
-                "spec_sha": spec,
-                "folder": str(folder.absolute()),
-                "seed": store.seed_for(key, lab, sha),
-                "only": [only],
-            }
-            mates = (student, *store.read_meta(folder).get("members", ()))
-            job["others"] = [(s, str(f.absolute())) for s, _, f, _ in latest if s not in mates]
+            job = job_of(lab, student, sha, spec, folder, key) | {"only": [only]}
             name = f"{safe_name(student)}-{sha}.json"
             jobs.append((job, aside / "jobs" / name, aside / name))
         todo = [j for j in jobs if (store.read_result(j[2]) or {"status": "infra_error"})["status"] == "infra_error"]

@@ -9,10 +9,10 @@ the pipes.
 """
 
 import contextlib
+import gc
 import json
 import os
 import queue
-import random
 import select
 import signal
 import subprocess
@@ -51,16 +51,6 @@ def read_lines(fd, lines):
     os._exit(0)
 
 
-def fresh_state(initial_seed):
-    """What a new process would have: nothing that a job's scoring has set reaches the next one."""
-    import numpy
-    import torch
-
-    torch.manual_seed(initial_seed), random.seed(0), numpy.random.seed(0)
-    torch.set_default_dtype(torch.float32), torch.set_grad_enabled(True), torch.use_deterministic_algorithms(False)
-    torch.set_default_device("cpu")
-
-
 def check_questions(lab):
     """Raises StoreError if a lab's questions are such that no result could be valid."""
     import math
@@ -77,7 +67,7 @@ def check_questions(lab):
 
 @contextlib.contextmanager
 def sandboxes(cold):
-    """The function that starts an agent: a zygote's, or None (a new sandbox each time) where none can be had."""
+    """The zygote that starts agents, or None (a new sandbox each time) where none can be had."""
     from course_lib.grading.sandbox.zygote import Zygote
 
     try:
@@ -85,36 +75,51 @@ def sandboxes(cold):
     except (OSError, borders.NoSandbox) as reason:  # slower, not wrong
         print(f"{reason}: every submission starts a sandbox of its own", file=sys.stderr, flush=True)
         zygote = None
-    if zygote is None:
-        yield None
-        return
+    with zygote or contextlib.nullcontext():
+        yield zygote
+
+
+def warm(zygote):
+    """The function that starts an agent for the next job; None where each must start cold."""
+    try:
+        if zygote is None or not zygote.ready():
+            return None
+    except OSError as reason:
+        print(f"{reason}: this submission starts a sandbox of its own", file=sys.stderr, flush=True)
+        return None
 
     def spawn():
         try:
             return zygote.spawn()
-        except OSError:  # it has died: the next call boots another
+        except OSError:  # it has died meanwhile: another, for this job
             return zygote.spawn()
 
-    with zygote:
-        yield spawn
+    return spawn
 
 
-def prepare(spawn):
-    """Imports what grading needs. Returns the function of (job path, out path) that grades one job."""
+def prepare(zygote):
+    """Imports what grading needs, and computes nothing: each submission is judged in a fork of this process.
+
+    Returns the function of (job path, out path) that has one job graded.
+    """
     import torch
 
+    from course_lib.grading.reading import likeness, models  # noqa: F401  (for the forks)
     from course_lib.grading.scoring.grade_one import grade_one
 
     torch.set_num_threads(1)
-    initial_seed, loaded = torch.initial_seed(), {}
+    loaded = {}
 
     def grade(job_path, out):
         lab = json.loads(Path(job_path).read_text())["lab"]
         if loaded.setdefault(lab, store.spec_sha(lab)) != store.spec_sha(lab):
             sys.exit("the questions have changed since this process has read them")
         check_questions(lab)
-        fresh_state(initial_seed)
-        return grade_one(job_path, out, spawn)
+        gc.freeze()  # nothing of this process is walked, and so copied, in a fork
+        result = grade_one(job_path, out, warm(zygote))
+        if zygote and result["status"] in ("ungradable", "infra_error"):
+            zygote.close()  # and with it an agent whose judge has died
+        return result
 
     return grade
 
@@ -126,8 +131,8 @@ def serve(cold=False, prepare=prepare):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the grader, which stops us
     lines = queue.SimpleQueue()
     threading.Thread(target=read_lines, args=(requests, lines), daemon=True).start()
-    with sandboxes(cold) as spawn:
-        grade = prepare(spawn)
+    with sandboxes(cold) as zygote:
+        grade = prepare(zygote)
         while True:
             try:
                 request = lines.get(timeout=IDLE)

@@ -300,15 +300,37 @@ SCRIPTED = (
     "return F.rms_norm(x, [x.shape[-1]], w, eps)\nscripted = torch.jit.script(_norm)\ndef rms_norm(x, weight, "
     "eps=1e-6):\n    return scripted(x, weight, eps)"
 )
+# attention by what stands under another name, and by what a cell has begun before the watch: {label: its cells}
+MASKED = """
+    mask = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).tril()[None, None]
+    mask = mask if key_mask is None else mask & key_mask[:, None, None, :]
+"""
+ATTEND = "def causal_attention(q, k, v, key_mask=None):" + MASKED
+BEFORE = {
+    "a longer private name": "import torch\n" + ATTEND
+    + "    return torch._scaled_dot_product_attention_math(q, k, v, mask)[0]",
+    "a thread pool of a cell": "import torch, torch.nn.functional as F\n"
+    "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\npool.submit(int).result()\n"
+    + ATTEND + "    return pool.submit(F.scaled_dot_product_attention, q, k, v, mask).result(1)",
+    "a process of a cell": "import multiprocessing, torch, torch.nn.functional as F\n"
+    "here, there = multiprocessing.Pipe()\ndef serve():\n    while True:\n"
+    "        there.send(F.scaled_dot_product_attention(*there.recv()))\n"
+    "multiprocessing.get_context('fork').Process(target=serve, daemon=True).start()\n" + ATTEND
+    + "    here.send((q.detach(), k.detach(), v.detach(), mask))\n    return here.recv() if here.poll(1) else None",
+    "a process of its own": "import os, torch, torch.nn.functional as F\n" + ATTEND
+    + "    if os.fork() == 0:\n        os._exit(0)\n    return F.scaled_dot_product_attention(q, k, v, mask)",
+    "folded letters": "import torch, torch.nn.functional as F\n" + ATTEND
+    + "    return F.\uff53caled_dot_product_attention(q, k, v, mask)",
+}
+COURSES = "from course_lib.stages.pretrain import next_token_loss as f\n"  # which takes no pad_id
 COURSE_CODE = {
-    "called": "from course_lib.stages.pretrain import next_token_loss as f\nreturn f(*args, **kwargs)",
-    "caught and called again": "from course_lib.stages.pretrain import next_token_loss as f\ntry:\n    return f(*args, "
-    "**kwargs)\nexcept Exception:\n    return f(*args, **kwargs)",
-    "in a thread": "import threading\nfrom course_lib.stages.pretrain import next_token_loss as f\ngot = []\nt = "
-    "threading.Thread(target=lambda: got.append(f(*args, **kwargs)))\nt.start()\nt.join()\nreturn "
-    "got[0]",
-    "with the check switched off": "import sys\nfrom course_lib.stages.pretrain import next_token_loss as "
-    "f\nsys.setprofile(None)\nreturn f(*args, **kwargs)",
+    "called": COURSES + "return f(*args[:2])",
+    "caught and called again": COURSES + "try:\n    return f(*args[:2])\nexcept Exception:\n    return f(*args[:2])",
+    "in a thread": "import threading\n" + COURSES + "got = []\n"
+    "t = threading.Thread(target=lambda: got.append(f(*args[:2])))\nt.start()\nt.join()\nreturn got[0]",
+    "with the check switched off": "import sys\n" + COURSES + "sys.setprofile(None)\nreturn f(*args[:2])",
+    "with the check off and on": "import sys\n" + COURSES + "watch = sys.getprofile()\nsys.setprofile(None)\n"
+    "try:\n    return f(*args[:2])\nfinally:\n    sys.setprofile(watch)",
 }
 
 LIMITS = """

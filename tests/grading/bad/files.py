@@ -109,9 +109,9 @@ MODELS = [
     *[Bad(33, label, make, "Q0", 8.0, lab=LARGE, says=words, statuses={"pretrained_model": "error"}) for label,
         (make, words) in BAD_MODELS.items()],
     Bad(34, "a classmate's, slightly changed", classmates, "GF", 8.0, ("similar model",), lab=LARGE,
-        says="of the model of bob"),
+        says="what the model of bob computes"),
     Bad(34, "the released one", shipped, "GF", 9.0, ("similar model",), lab=LARGE,
-        says="identical to the shipped model"),
+        says="what the shipped model pretrain computes"),
     Bad(35, "passes on public text only", public_only, "GF", 8.0, ("passes only in the notebook",), lab=LARGE,
         says="pretrained_model: the stored output says passed"),
 ]  # fmt: skip

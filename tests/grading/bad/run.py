@@ -44,21 +44,24 @@ def grade(place, student, made, lab, spawn=None):
 
 
 def grade_folder(place, student, folder, lab, spawn=None, others=()):
+    """The result, its flags with those of likeness to the models of `others` [(student, folder of work/)]."""
+    from course_lib.grading.reading import likeness, models
     from course_lib.grading.records import store
     from course_lib.grading.scoring import grade_one
+    from course_lib.grading.scoring.jobs import job_of
 
     spec = store.spec_sha(lab)
-    job = {
-        "lab": lab,
-        "student": student,
-        "submission_sha": folder.name,
-        "spec_sha": spec,
-        "folder": str(folder),
-        "seed": store.seed_for(store.secret(place / "grades"), lab, folder.name),
-    }
+    job = job_of(lab, student, folder.name, spec, folder, store.secret(place / "grades"))
     out = store.result_path(lab, student, folder.name, spec, place / "grades")
-    store.write_json(place / "job.json", job | {"others": [(s, str(f)) for s, f in others]})
-    return grade_one.grade_one(place / "job.json", out, spawn)
+    store.write_json(place / "job.json", job)
+    result = grade_one.grade_one(place / "job.json", out, spawn)
+    rows = [{"student": student, "members": [], "result": result}]
+    for name, where in others:
+        stage = next(iter(result["sketches"]))
+        clean = models.rewritten(models.check_model(where / "work" / stage, stage), place / name)
+        sketch = likeness.sketch(clean, stage, job["likeness_seed"])
+        rows.append({"student": name, "members": [], "result": {"sketches": {stage: sketch}}})
+    return result | {"flags": result["flags"] + likeness.among(rows)[student]}
 
 
 def seen_in(*results):

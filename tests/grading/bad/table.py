@@ -271,6 +271,8 @@ ROWS = [
         ("reaches for the grader", "forbidden function"), lab=LARGE, says="may not call it"),
     Bad(37, "torch.jit.script", lambda p: book({"rms_norm": attacks.SCRIPTED}, LARGE), "Q0F", left_by(0) - 1,
         ("reaches for the grader",), lab=LARGE),
+    *each(37, {label: (lambda p, made=made: book({"causal_attention": made}, LARGE)) for label, made in
+        attacks.BEFORE.items()}, "Q0", left_by(1), prefix="attention, ", lab=LARGE),
     *each(37, in_place_of("next_token_loss", attacks.COURSE_CODE), "Q0F", left_by(0) - worth("next_token_loss"),
         ("forbidden function",), prefix="the course's own code, ", lab=LARGE, says="course_lib's own|sys.setprofile"),
     Bad(38, "files, processes, environment", with_cell(attacks.READS), "GF", ALL, ("reaches for the grader",),

@@ -1,0 +1,277 @@
+"""What one submission is worth: all that the grader does with a student's bytes, in a child of the room (reading/).
+
+Here the notebook is read, its source looked at, the sandbox driven, its replies judged, the models scored. What goes
+wrong with the bytes is a verdict in words of ours; only what fails of our own becomes infra_error. Every part has a
+budget of computing, far beyond what an honest one costs (measured on one core: reading 0.05 s, answers 0.1 to 1 s, a
+model 1 to 9 s): a part that spends it costs its own points, and the rest is graded.
+"""
+
+import dataclasses
+import re
+import tempfile
+import time
+from pathlib import Path
+
+from course_lib.grading.reading import room
+from course_lib.grading.records import store
+
+READ, ANSWERS, MODEL = 5.0, 12.0, 60.0  # seconds of computing: the notebook, all answers together, a model
+NOT_RUN = "not run: what was judged before has used up the grader's time for this submission"
+COSTLY = f"judging what your function returned took the grader more than {ANSWERS:g} s"
+
+
+def judged(job, spawn=None):
+    """The graded part of a result, whatever the submission holds. For room.apart: plain JSON, and it never raises."""
+    from course_lib.grading.sandbox.borders import NoSandbox
+    from course_lib.grading.sandbox.box import Infra
+    from course_lib.notebook.cells import Ungradable
+
+    try:
+        return graded(job, spawn)
+    except Ungradable as reason:
+        return {"status": "ungradable", "reason": str(reason)}
+    except (NoSandbox, Infra) as reason:
+        return {"status": "infra_error", "reason": str(reason)}
+    except MemoryError:
+        return {"status": "ungradable", "reason": "judging it needs far more memory than a lab's notebook and model do"}
+    except Exception as error:  # a bug or a sick host: a person sees it, nobody loses a point
+        return {"status": "infra_error", "reason": f"{type(error).__name__}: {error}"[:1000], "questions": []}
+
+
+def graded(job, spawn):
+    """As judged, but raises Ungradable, Infra, NoSandbox. The sandbox boots while this process imports torch."""
+    from course_lib.grading.sandbox.box import Box
+    from course_lib.grading.scoring import signs
+
+    folder = Path(job["folder"])
+    if not folder.is_dir():
+        raise RuntimeError(f"{folder} is gone")
+    cells, passed, notes = book_of(folder)
+    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], spawn)
+    try:
+        from course_lib.questions import core  # torch: a second and a half, beside the sandbox's own
+
+        every = core.questions_of(job["lab"])
+        refuse_other_lab(cells, job["lab"], core)
+        questions = [q for q in every if q.id in job.get("only", [q.id])]  # regrade.py
+        asked = [q for q in questions if isinstance(q, core.Question)]
+        flags, doubles = signs_of(cells, questions, store.read_meta(folder).get("notes", []))
+        box.load_early()
+        rows, sketches = {}, {}
+        for question in questions:
+            if isinstance(question, core.ArtifactQuestion):
+                rows[question.id], sketches[question.stage] = artifact(question, folder, job, flags, notes)
+            elif isinstance(question, core.WrittenQuestion):
+                rows[question.id] = written(question, cells)
+        rows |= answers(asked, box, job["seed"])
+    finally:
+        box.stop()
+    if box.infra:
+        raise box.infra
+    rows = [rounded(rows[q.id]) for q in questions]
+    if reason := needs_gpu(cells, rows):
+        raise ungradable(reason)
+    changed, doubtful = signs.stale(rows, passed)
+    unfinished = box.unfinished or any(case["message"] == NOT_RUN for row in rows for case in row["cases"])
+    return {
+        "status": "partial" if unfinished else "graded",
+        "questions": rows,
+        "flags": flags + box.flags + signs.shortcuts(rows) + doubtful,
+        "notes": notes + doubles + changed,
+        "sketches": {stage: sketch for stage, sketch in sketches.items() if sketch},
+        "cells_stopped": box.stopped,
+        "restarts": box.restarts,
+        "student_seconds": round(box.inside, 3),
+        "grader_seconds": round(room.computed(), 3),
+        "log_tail": box.log[-4000:].decode("utf-8", "replace"),
+        "log_cells": (box.cell_log or b"")[-4000:].decode("utf-8", "replace"),
+    }
+
+
+def ungradable(reason):
+    from course_lib.notebook.cells import Ungradable
+
+    return Ungradable(reason)
+
+
+# ---- the notebook ----------------------------------------------------------------------------------------------------
+
+
+def book_of(folder):
+    """(cells, passed, notes) of a submission's notebook. Raises Ungradable."""
+    from course_lib.notebook import cells as notebooks
+
+    meta = store.read_meta(folder)
+    if meta.get("ungradable"):
+        raise ungradable(str(meta["ungradable"]))
+    try:
+        with room.budget(READ):
+            return notebooks.read_book(folder / "notebook.ipynb")
+    except room.TooMuch:
+        raise ungradable(f"reading the notebook takes more than {READ:g} s of computing: it is no lab's") from None
+    except (notebooks.Ungradable, MemoryError):
+        raise
+    except Exception as error:
+        raise ungradable(f"the notebook cannot be read ({type(error).__name__})") from None
+
+
+def signs_of(cells, questions, notes):
+    """(flags, notes) out of the source. What cannot be looked through is a flag, and graded all the same."""
+    from course_lib.grading.scoring import signs
+    from course_lib.questions import core
+
+    asked = [q for q in questions if isinstance(q, core.Question)]
+    checked = [q.id for q in questions if not isinstance(q, core.WrittenQuestion)]
+    try:
+        with room.budget(READ):
+            flags = signs.archive_flags(notes)
+            flags += signs.static_flags(cells, checked) + signs.forbidden_flags(cells, asked)
+            return flags, signs.double_notes(cells, [q.id for q in asked])
+    except (Exception, room.TooMuch) as error:
+        why = f"looking through its source takes more than {READ:g} s" if isinstance(error, room.TooMuch) else "odd"
+        return [{"kind": "source that cannot be looked through", "evidence": f"{why}: read it yourself"}], []
+
+
+def refuse_other_lab(cells, lab, core):
+    from course_lib.notebook import cells as notebooks
+
+    # by its setup(): the other labs' questions need 0.2 s to import
+    if notebooks.lab_of(cells, dict.fromkeys(core.labs(), ())) == lab:
+        return
+    found = notebooks.lab_of(cells, {name: [q.id for q in core.questions_of(name)] for name in core.labs()})
+    if found != lab:
+        named = found if found in core.labs() else "a notebook of no lab of this course"
+        raise ungradable(f"{named} was handed in for {lab}")
+
+
+GPU_SOURCE = re.compile(r"\bcuda\b|\bmps\b|flash_attn|\bnccl\b")
+GPU_ERROR = re.compile(
+    r"not compiled with CUDA|Found no NVIDIA driver|No CUDA GPUs|CUDA driver|not linked with support for mps|requires? "
+    r"(?:a )?(?:CUDA|GPU)|No GPU found|FlashAttention only supports",
+    re.I,
+)
+
+
+def needs_gpu(cells, rows):
+    """One line where a question failed for want of a GPU, else None: a person decides where it is graded.
+
+    Its source must ask for one: a message alone is the student's own text.
+    """
+    if not any(kind == "code" and GPU_SOURCE.search(source) for _, kind, source in cells):
+        return None
+    for row in rows:
+        for case in row["cases"]:
+            if row["score"] == 0 and case["status"] == "error" and GPU_ERROR.search(case["message"]):
+                cure = "grade it on a machine with one, or ask for an answer that runs on a CPU"
+                return f"{row['id']} needs a GPU, and this grader has none: {cure}"
+    return None
+
+
+# ---- its answers -----------------------------------------------------------------------------------------------------
+
+
+def answers(questions, box, seed):
+    """{id: row} of the questions that call a function. One that spends the rest of the budget scores 0, as do all after
+    it.
+    """
+    from course_lib.questions import core
+
+    rows, end, spent = {}, room.computed() + ANSWERS, False
+    for question in questions:
+        if not spent:
+            try:
+                with room.budget(end - room.computed()):
+                    rows[question.id] = dataclasses.asdict(core.run(question, box, seed))
+                continue
+            except room.TooMuch:
+                rows[question.id], spent = lost(question, COSTLY), True
+                box.stop()
+                box.flag("costly reply", f"{question.id}: {COSTLY}")
+                continue
+        rows[question.id] = lost(question, NOT_RUN)
+    return rows
+
+
+def lost(question, message):
+    worth = question.points / len(question.cases)
+    blank = {"status": "protocol", "score": 0.0, "max": worth, "message": message, "seconds": 0.0}
+    blank |= {"mistake": None, "hint": None, "reread": None}
+    cases = [{"name": name, **blank} for name, _ in question.cases]
+    row = {"id": question.id, "score": 0.0, "max": question.points, "status": "protocol", "cases": cases}
+    return row | {"message": "", "flags": []}
+
+
+def written(question, cells):
+    """A question read by a person: no score, the text, and what is suggested where nothing was written."""
+    from course_lib.notebook.cells import MAX_ANSWER, STUB_ANSWER, written_answers
+
+    text = (written_answers(cells).get(question.id) or "").strip()
+    suggestion = ""
+    if text in ("", STUB_ANSWER):
+        suggestion = "nothing was written: 0 suggested"
+    elif re.fullmatch(r"(?:!\[[^\]]*\]\([^)]*\)|<img[^>]*>|\s)+", text):
+        suggestion = "only an image was pasted: look into the notebook"
+    elif len(text) > MAX_ANSWER:
+        text, suggestion = text[:MAX_ANSWER], f"cut after {MAX_ANSWER} characters: the rest is in the notebook"
+    row = {"id": question.id, "score": None, "max": question.points, "status": "needs_review", "cases": []}
+    return row | {"message": suggestion, "answer": text, "flags": []}
+
+
+def rounded(question):
+    for part in [question, *question["cases"]]:
+        for key in ("score", "max"):
+            if part.get(key) is not None:
+                part[key] = round(float(part[key]), 6)
+    return question
+
+
+# ---- its models ------------------------------------------------------------------------------------------------------
+
+
+def artifact(question, folder, job, flags, notes):
+    """(row, sketch or None) of a handed-in model; a bad file costs this question only."""
+    from course_lib.grading.reading import likeness, models
+
+    began, given = time.perf_counter(), folder / "work" / question.stage
+    fraction, status, message, sketch = 0.0, "error", "", None
+    if not (given / "model.safetensors").exists():
+        status, message = "missing", f"no {question.stage} model was handed in"
+    else:
+        try:
+            with room.budget(MODEL), tempfile.TemporaryDirectory() as place:
+                model = models.check_model(given, question.stage)
+                clean = models.rewritten(model, place)
+                fraction, message = scored(question, clean, job["seed"])
+                notes += model.notes
+                flags += likeness.of_record(model.record, question.stage)
+                sketch = likeness.sketch(clean, question.stage, job["likeness_seed"])
+                flags += likeness.with_shipped(sketch, question.stage, job["likeness_seed"])
+            status = "pass" if fraction >= 1 else "fail"
+        except models.BadModel as bad:
+            message = str(bad)
+        except room.TooMuch:
+            message = f"working with the model takes the grader more than {MODEL:g} s of computing"
+    points = question.points * fraction
+    case = {"name": "the handed-in model", "status": status, "score": points, "max": question.points}
+    case |= {"message": message, "mistake": None, "hint": None, "reread": None}
+    case["seconds"] = round(time.perf_counter() - began, 4)
+    row = {"id": question.id, "score": points, "max": question.points, "status": status, "cases": [case]}
+    return row | {"message": message, "flags": []}, sketch
+
+
+def scored(question, folder, seed):
+    """(fraction, message) of a checked model. Raises BadModel where it cannot be worked with."""
+    from course_lib.grading.reading.models import BadModel
+    from course_lib.stages.artifacts import ArtifactError
+
+    try:
+        fraction, message = question.score(str(folder), seed, False)
+    except ArtifactError as error:
+        raise BadModel(str(error)) from None
+    except (OSError, ImportError, MemoryError):  # ours
+        raise
+    except Exception as error:
+        raise BadModel(f"the course cannot work with this model ({type(error).__name__})") from None
+    if not (isinstance(fraction, (int, float)) and 0 <= fraction <= 1):
+        raise RuntimeError(f"{question.id}: the score function gave {fraction}, outside 0 … 1")
+    return fraction, message
