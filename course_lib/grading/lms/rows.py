@@ -17,8 +17,9 @@ from course_lib.platform import safe_name
 def identities(sheet, indices, place, kind):
     """[{kind: {values}}] of rows; the column to fill identifies nobody."""
     kinds = identity.kinds(sheet.headers, [sheet.values[i] for i in indices])
-    if kind == "moodle" and numbered(sheet):
-        kinds[0] = "moodle_id"
+    if kind == "moodle" and numbered(sheet):  # in a language that is not known, where the name comes next
+        called = [sheet.values[i][1] for i in indices]
+        kinds[:2] = "moodle_id", kinds[1] or ("name" if 1 < len(called) == len(set(called)) else "")
     kinds[place] = ""
     found = [identity.of_row(kinds, sheet.values[i]) for i in indices]
     for row in found:

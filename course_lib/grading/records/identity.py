@@ -191,8 +191,9 @@ def links(mine, theirs):
             loose = joined(mine, theirs, lambda person, kind=kind: {plain(v) for v in person.get(kind, ())} - {""})
             known_mine, known_theirs = {i for i, _ in exact}, {j for _, j in exact}
             found |= {(i, j, kind) for i, j in loose if i not in known_mine and j not in known_theirs}
-    found |= {(i, j, "address") for i, j in joined(mine, theirs, addresses)}
-    found |= {(i, j, "number") for i, j in joined(mine, theirs, numbers)}
+    for how, values in (("address", addresses), ("number", numbers)):
+        known = {(i, j) for i, j, _ in found}
+        found |= {(i, j, how) for i, j in joined(mine, theirs, values) if (i, j) not in known}
     return sorted(found)
 
 
