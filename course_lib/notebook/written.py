@@ -6,9 +6,10 @@ Nothing is thrown away: a person reads the text, with a note on where it was fou
 
 import re
 
-from course_lib.notebook.language import UNREADABLE, tree_of
+from course_lib.notebook.language import UNREADABLE, effort, tree_of
 
-STUB = "YOUR ANSWER HERE"
+STUB, MAX_ANSWER = "YOUR ANSWER HERE", 20_000  # characters
+MAX_EFFORT = 200_000  # of a code cell that is looked at: longer ones are no answers
 MARK = re.compile(r"<!--\s*WRITTEN\s+(\w+)\s*-->")
 COURSE = re.compile(r"#+ (?:§|Lab \d)")  # how a lab's own headings begin
 QUESTION = re.compile(r"^\*\*\d\.\*\*.*\n?", re.M)
@@ -20,24 +21,41 @@ def written_answers(cells, ids):
 
     note: "" where the text stands below its mark and nowhere else.
     """
-    texts = [(number, kind, prose(kind, source)) for number, kind, source in cells]
+    first = next(
+        (n for n, (*_, source) in enumerate(cells) if MARK.search(source) or QUESTION.search(source)), len(cells)
+    )
+    texts = [(number, kind, prose(kind, source, n >= first)) for n, (number, kind, source) in enumerate(cells)]
     asked = {name: question_at(texts, name, place) for place, name in enumerate(ids, 1)}
     found = {name: answer(texts, name, asked) for name in ids}
     number, last = last_words(texts)
     for name, (text, _) in found.items():
         if last and not text:
             found[name] = last, f"nothing stands where it belongs: this was found at the end, in cell {number}"
-    return found
+    return {name: for_reader(text, note) for name, (text, note) in found.items()}
 
 
-def prose(kind, source):
-    """The text of a cell that may be part of an answer; None for code. Of code cells those that hold no statement."""
+def for_reader(text, note):
+    """(text, note) as a person gets them: not endless, and told where words are wanting."""
+    if re.fullmatch(r"(?:!\[[^\]]*\]\([^)]*\)|<img[^>]*>|\s)+", text):
+        note = "; ".join(filter(None, [note, "only an image was pasted: look into the notebook"]))
+    if len(text) > MAX_ANSWER:
+        text = text[:MAX_ANSWER]
+        note = "; ".join(filter(None, [note, f"cut after {MAX_ANSWER} characters: the rest is in the notebook"]))
+    return text, note
+
+
+def prose(kind, source, near):
+    """The text of a cell that may be part of an answer; None for code. near: not above all questions, where a code cell
+    that holds no statement may be one, too.
+    """
     if kind != "code":
         return source
     if MAGIC.match(source):
         return MAGIC.sub("", source, count=1)
     if MARK.match(source.lstrip()):
         return source
+    if not near or effort(source) > MAX_EFFORT:
+        return None
     try:
         return None if tree_of(source).body else source
     except UNREADABLE:

@@ -16,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 import classroom
+import pytest
 import torch
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from course_lib.grading.reports import page
 from course_lib.grading.sandbox import box
 from course_lib.grading.scoring import grade_one, signs
 from course_lib.notebook import cells as notebooks
-from course_lib.notebook import language
+from course_lib.notebook import language, written
 from course_lib.platform import safe_name
 from course_lib.questions import compare, core, wire
 from course_lib.questions.invoke import CallFailed
@@ -135,7 +136,8 @@ def read(data):
     assert all(type(name) is str for name in passed) and all(type(note) is str for note in notes)
     ids = {lab: [q.id for q in core.questions_of(lab)] for lab in core.labs()}
     assert notebooks.lab_of(cells, ids) is None or type(notebooks.lab_of(cells, ids)) is str
-    assert all(type(text) is str for text in notebooks.written_answers(cells).values())
+    found = written.written_answers(cells, ["written_1", "written_2"])
+    assert all(type(text) is str and type(note) is str for text, note in found.values())
     flags = signs.static_flags(cells, ["surprise"]) + signs.forbidden_flags(
         cells, [q for q in core.questions_of(LAB) if isinstance(q, core.Question)]
     )
@@ -335,10 +337,53 @@ PLAIN = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.lists(inner, max_size=4).map(tuple)
-        | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=4)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=4)
     ),
     max_leaves=10,
 )
+
+
+@fuzz
+@given(st.dictionaries(st.integers() | st.booleans(), st.integers(), min_size=1, max_size=4))
+def test_keys_are_text_alone_on_both_sides(value):
+    """Numbers that collide make a dict's reading quadratic: 2**61 - 1 and its multiples are one hash."""
+    with pytest.raises(wire.NotPlain):
+        wire.encode(value)
+    text = json.dumps(["dict", [[key, 0] for key in value]]).encode()
+    with pytest.raises(ValueError, match="malformed dict"):
+        wire.decode(len(text).to_bytes(8, "little") + text)
+
+
+@pytest.mark.parametrize("part", [b"[],", b'["list",[]],', b"0,", b"{},"])
+def test_what_has_too_many_parts_is_not_read(part):
+    text = b'["list",[' + part * (wire.MAX_PARTS + 1) + b"0]]"
+    with pytest.raises(ValueError, match="far too many parts|far too much JSON"):
+        wire.decode(len(text).to_bytes(8, "little") + text)
+
+
+# every JSON type in every place of a header: a reader that is not strict raises what nobody catches, or believes it
+HEADER = {"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"littlebrook": "{}"}}
+
+
+@fuzz
+@given(st.data())
+def test_headers_with_parts_replaced(data):
+    header = copy.deepcopy(HEADER)
+    *way, last = data.draw(st.sampled_from([place for place in places(header) if place]))
+    inside = header
+    for key in way:
+        inside = inside[key]
+    inside[last] = data.draw(JSON)
+    text = json.dumps(header).encode()
+    blob = len(text).to_bytes(8, "little") + text + bytes(24)
+    try:
+        entries, _, behind = wire.read_header(blob)
+    except ValueError as error:
+        assert type(error) is ValueError or isinstance(error, UnicodeError), error
+        return
+    for code, shape, start, end in entries.values():
+        assert wire.tensor_of(blob, code, shape, start, end).shape == torch.Size(shape)
+    assert sum(end - start for _, _, start, end in entries.values()) + len(behind) <= 24
 
 
 @fuzz

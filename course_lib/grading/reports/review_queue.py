@@ -16,6 +16,7 @@ from pathlib import Path
 from course_lib.grading.records import marks, store
 from course_lib.grading.reports import page
 from course_lib.notebook import cells as notebooks
+from course_lib.notebook.written import STUB
 from course_lib.platform import ROOT
 
 LOOK = "ungradable"  # the list of submissions to look at, beside the questions
@@ -85,9 +86,7 @@ def queue(lab, rows, key, names=False):
         if not isinstance(question, core.WrittenQuestion):
             continue
         order = []
-        for row, answer in answers_to(question.id, rows):
-            nothing = answer in ("", notebooks.STUB_ANSWER)
-            note = "nothing was written: 0 suggested" if nothing else ""
+        for row, answer, note in answers_to(question.id, rows):
             order.append(add(question.id, row, question.points, answer, note))
         questions.append(
             {
@@ -120,12 +119,14 @@ def queue(lab, rows, key, names=False):
 
 
 def answers_to(question_id, rows):
-    """[(row, text)] of the submissions that have an answer to be read to this question."""
+    """[(row, text, note)] of the submissions that have an answer to be read to this question."""
     found = []
     for row in rows:
         for q in row["result"]["questions"] if row["result"] else []:
             if q["id"] == question_id and q["status"] in ("needs_review", "marked"):
-                found.append((row, q.get("answer", "")))
+                answer = q.get("answer", "")
+                nothing = "nothing was written: 0 suggested" if answer in ("", STUB) else ""
+                found.append((row, answer, q.get("note", nothing)))  # without a note: a result made before 0.2
     return found
 
 

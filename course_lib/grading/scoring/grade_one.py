@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 from course_lib.grading.reading import room
@@ -55,12 +56,17 @@ def shown(c):
     return c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}"
 
 
-def clean(value):
+def kept(c):
+    """Of a written answer all but controls and lone surrogates: pages show harmlessly what could deceive."""
+    return c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}"
+
+
+def clean(value, allowed=shown):
     """Without lone surrogates and control characters, which a student's text may carry into JSON, CSV and terminals."""
     if isinstance(value, str):
-        return value if value.isprintable() else "".join(map(shown, value))
+        return value if value.isprintable() else "".join(map(allowed, value))
     if isinstance(value, dict):
-        return {clean(k): clean(v) for k, v in value.items()}
+        return {clean(k): clean(v, kept if k == "answer" else shown) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [clean(v) for v in value]
     return value

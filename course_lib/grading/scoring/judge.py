@@ -42,6 +42,7 @@ def graded(job, spawn):
     """As judged, but raises Ungradable, Infra, NoSandbox. The sandbox boots while this process imports torch."""
     from course_lib.grading.sandbox.box import Box
     from course_lib.grading.scoring import signs
+    from course_lib.notebook.written import written_answers
 
     folder = Path(job["folder"])
     if not folder.is_dir():
@@ -58,17 +59,20 @@ def graded(job, spawn):
         flags, doubles = signs_of(cells, questions, store.read_meta(folder).get("notes", []))
         box.load_early()
         rows, sketches = {}, {}
+        texts = written_answers(cells, [q.id for q in every if isinstance(q, core.WrittenQuestion)])
         for question in questions:
             if isinstance(question, core.ArtifactQuestion):
                 rows[question.id], sketches[question.stage] = artifact(question, folder, job, flags, notes)
             elif isinstance(question, core.WrittenQuestion):
-                rows[question.id] = written(question, cells)
+                rows[question.id] = written(question, *texts[question.id])
         rows |= answers(asked, box, job["seed"])
     finally:
         box.stop()
     if box.infra:
         raise box.infra
     rows = [rounded(rows[q.id]) for q in questions]
+    for row in rows:
+        name_the_cell(row, cells)
     if reason := needs_gpu(cells, rows):
         raise ungradable(reason)
     changed, doubtful = signs.stale(rows, passed)
@@ -201,20 +205,19 @@ def lost(question, message):
     return row | {"message": "", "flags": []}
 
 
-def written(question, cells):
-    """A question read by a person: no score, the text, and what is suggested where nothing was written."""
-    from course_lib.notebook.cells import MAX_ANSWER, STUB_ANSWER, written_answers
-
-    text = (written_answers(cells).get(question.id) or "").strip()
-    suggestion = ""
-    if text in ("", STUB_ANSWER):
-        suggestion = "nothing was written: 0 suggested"
-    elif re.fullmatch(r"(?:!\[[^\]]*\]\([^)]*\)|<img[^>]*>|\s)+", text):
-        suggestion = "only an image was pasted: look into the notebook"
-    elif len(text) > MAX_ANSWER:
-        text, suggestion = text[:MAX_ANSWER], f"cut after {MAX_ANSWER} characters: the rest is in the notebook"
+def written(question, text, note):
+    """A question read by a person: no score, the text, and a note on where it was found or what is suggested."""
     row = {"id": question.id, "score": None, "max": question.points, "status": "needs_review", "cases": []}
-    return row | {"message": suggestion, "answer": text, "flags": []}
+    return row | {"message": note, "note": note, "answer": text, "flags": []}
+
+
+def name_the_cell(row, cells):
+    """Of an exercise that is not there, because its cell is markdown or raw, the message says so."""
+    from course_lib.notebook.cells import not_code
+
+    where = not_code(cells, row["id"]) if row["status"] == "missing" else ""
+    for case in row["cases"] if where else []:
+        case["message"] = f"there is no {row['id']} here: {where}"
 
 
 def rounded(question):
