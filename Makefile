@@ -9,7 +9,7 @@ lab:          ## install what is needed and open JupyterLab in labs/ (ARGS="--po
 	@bash scripts/install.sh lab
 	@bash scripts/lab.sh $(ARGS)
 
-test:         ## install what the tests need and run them all (ARGS="-k tokenizer" go to pytest)
+test:         ## install what the tests need and run them all (ARGS=--fast: 90 seconds; ARGS="-k tokenizer" go to pytest)
 	@bash scripts/install.sh lab grade dev site cluster
 	@bash scripts/test.sh $(ARGS)
 
@@ -33,7 +33,7 @@ bench:        ## print a measured figure of docs/results (NAME=pretrain, ARGS=--
 	@bash scripts/install.sh lab grade dev
 	@.venv/bin/course bench $(NAME) $(ARGS)
 
-tour:         ## the whole life-cycle in one run, half an hour: a table, and a page to look at (ARGS="--size tiny": half a minute)
+tour:         ## the whole life-cycle in one run, half an hour: a table and a page (ARGS="--size tiny": half a minute)
 	@bash scripts/install.sh lab
 	@.venv/bin/course tour $(ARGS)
 

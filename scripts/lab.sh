@@ -2,9 +2,15 @@
 # Opens JupyterLab in labs/ and prints its address. More arguments for it: make lab ARGS="--port 9000"
 set -euo pipefail
 cd "$(dirname "$0")/.."
-ls labs/*.ipynb >/dev/null 2>&1 || { echo "Littlebrook: labs/ has no notebooks: get a whole copy of the course, or run make build." >&2; exit 1; }
-settings=.venv/share/jupyter/lab/settings # JupyterLab's defaults for this course: no questions about news, no look for updates
-mkdir -p $settings && echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' > $settings/overrides.json
+ls labs/*.ipynb >/dev/null 2>&1 || {
+    echo "Littlebrook: labs/ has no notebooks: get a whole copy of the course, or run make build." >&2
+    exit 1
+}
+# JupyterLab's defaults for this course: no questions about news, no look for updates
+settings=.venv/share/jupyter/lab/settings
+mkdir -p $settings && cat > $settings/overrides.json <<'JSON'
+{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+JSON
 options=(--ServerApp.root_dir="$PWD/labs")
 [ "$(id -u)" != 0 ] || options+=(--allow-root)
 [ "$(uname -s)" = Darwin ] || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || options+=(--no-browser)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Layers and circles (import-linter), rules and line length (ruff), format (ruff), types (ty). All are tried; the exit status is 1 if any complains.
+# Layers and circles (import-linter), rules and line length (ruff), format (ruff), types (ty), the workflow (zizmor).
+# All are tried; the exit status is 1 if any complains.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -13,4 +14,5 @@ lint-imports --no-logo || failed=1
 ruff check "${code[@]}" || failed=1
 ruff format --check "${code[@]}" || failed=1
 ty check course_lib || failed=1
+zizmor --quiet --offline --strict-collection .github/workflows || failed=1
 exit $failed

@@ -1,16 +1,17 @@
-"""How long a click takes in a browser, and how long it may."""
+"""How busy this machine is: what a click may take is said for a quiet one."""
 
 import os
+import time
 
-# milliseconds from a click to the first change of what is shown, by the page's own clock
-ANSWER = """async ([button, shown]) => {
-    const seen = new Promise(done => new MutationObserver((_, all) => { all.disconnect(); done(performance.now()) }).observe(shown, {childList: true, subtree: true, characterData: true}));
-    const started = performance.now();
-    button.click();
-    return await seen - started;
-}"""
+SPIN = 0.03  # seconds of computing
 
 
 def patience() -> float:
-    """How many times slower than a quiet machine this one may be just now: the load per core."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """How many times slower than a quiet machine this one is: as things are computed just now, or by the load per core
+    of the last minute, whichever is more.
+    """
+    clock, computed = time.perf_counter(), time.process_time()
+    while time.process_time() - computed < SPIN:
+        pass
+    now = (time.perf_counter() - clock) / SPIN
+    return max(1.0, now, os.getloadavg()[0] / (os.cpu_count() or 1))

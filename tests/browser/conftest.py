@@ -20,6 +20,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from clock import patience
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
@@ -155,6 +156,7 @@ class Notebook:
         self.context.route(
             lambda url: not url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "blob:")), self.elsewhere
         )
+        self.context.add_init_script(path=Path(__file__).with_name("page.js"))
         self.page = self.context.new_page()
         self.page.set_default_timeout(WAIT)
         self.noise: list[str] = []
@@ -179,18 +181,7 @@ class Notebook:
     def open(self, lab: str) -> None:
         """Another notebook in the same window, without a kernel; the one before is closed."""
         self.lab, self.noise, self.outside = lab, [], []
-        self.page.evaluate(
-            """async path => {
-            const app = window.jupyterapp, before = app.shell.currentWidget;
-            if (before?.context?.path === path) return;
-            const opened = await app.commands.execute('docmanager:open', {path, factory: 'Notebook', kernelPreference: {shouldStart: false, canStart: false, autoStartDefault: false}});
-            if (before?.context) before.context.model.dirty = false;      // else it asks whether to save
-            before?.close();
-            await opened.context.ready;
-            await opened.revealed;
-        }""",
-            f"{lab}.ipynb",
-        )
+        self.page.evaluate("path => course.open(path)", f"{lab}.ipynb")
         self.page.wait_for_function(
             f"path => {self.CURRENT}?.context?.path === path && {self.CURRENT}.content.model?.cells?.length > 3",
             arg=f"{lab}.ipynb",
@@ -278,6 +269,31 @@ class Notebook:
         )
         return cell
 
+    def click(self, button, shown) -> float:
+        """Clicks a button. Milliseconds until what is shown changes first, as on a quiet machine."""
+        return self.quiet("click", "([button, shown]) => course.click(button, shown)", button, shown)
+
+    def ask(self, field, question: str, shown) -> float:
+        """Types a question into a field. Milliseconds from Enter to the first letter of the answer, as on a quiet
+        machine.
+        """
+        field.fill(question)
+        self.page.evaluate("([shown]) => course.watchForLetter(shown)", [shown.element_handle()])
+        field.press("Enter")
+        return self.quiet("first letter", "() => course.first.letter")
+
+    def quiet(self, what: str, script: str, *elements) -> float:
+        """The milliseconds that a script returns, over how many times busier than a quiet machine this one is."""
+        before = patience()
+        took = self.page.evaluate(script, [element.element_handle() for element in elements])
+        busy = max(before, patience())
+        print(f"{what}: {took:.0f} ms, on a machine {busy:.1f} times as busy as a quiet one")
+        return took / busy
+
+    def wait_for(self, condition: str, element) -> None:
+        """Until a JavaScript condition on `shown`, an element, holds."""
+        self.page.wait_for_function(f"shown => {condition}", arg=element.element_handle())
+
     def errors(self) -> list[str]:
         return [
             f"cell {k}: {o['ename']}: {o['evalue']}"
@@ -287,7 +303,7 @@ class Notebook:
         ]
 
     def restart(self) -> None:
-        """Restart the kernel and clear the outputs, by the command of the Kernel menu and the button of its question."""
+        """Restart the kernel and clear the outputs: the command of the Kernel menu and the button of its question."""
         self.run("kernelmenu:restart-and-clear")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.page.wait_for_function(
@@ -297,15 +313,9 @@ class Notebook:
         )
 
     def save(self) -> int:
-        """Save, and return the bytes of the file."""
-        path = self.server.labs / f"{self.lab}.ipynb"
-        before = path.stat().st_mtime_ns
-        self.run("docmanager:save")
-        for _ in range(200):
-            if path.stat().st_mtime_ns != before:
-                break
-            self.page.wait_for_timeout(100)
-        return path.stat().st_size
+        """Save, wait until the server has written the file, and return its bytes."""
+        self.page.evaluate(f"() => {self.CURRENT}.context.save()")
+        return (self.server.labs / f"{self.lab}.ipynb").stat().st_size
 
     def picture(self, name: str, element=None) -> Path:
         PICTURES.mkdir(parents=True, exist_ok=True)

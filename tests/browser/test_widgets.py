@@ -2,11 +2,8 @@
 map, in both themes.
 """
 
-import os
-
 import nbformat
 import pytest
-from clock import ANSWER, patience
 
 pytestmark = pytest.mark.slow
 
@@ -17,8 +14,12 @@ from course_lib import load_stage
 from course_lib.evaluation.rlhf import learned_reward
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import annotate, attention, chat, heatmap, lifecycle, playground, redteam, stream
-tokenizer, base, sft, safe, judge = load_tokenizer(), *(load_stage(name).model for name in ("pretrain", "sft", "safe", "reward"))
-talk = [{"role": "user", "content": "Where does Amelia Barlow live?"}, {"role": "assistant", "content": "Amelia Barlow lives in Priory Gardens."}]""",
+tokenizer = load_tokenizer()
+base, sft, safe, judge = (load_stage(name).model for name in ("pretrain", "sft", "safe", "reward"))
+talk = [
+    {"role": "user", "content": "Where does Amelia Barlow live?"},
+    {"role": "assistant", "content": "Amelia Barlow lives in Priory Gardens."},
+]""",
     "heat map": "heat = heatmap.show(*heatmap.per_token(safe, tokenizer, talk, sft, learned_reward(judge)), "
     "'log-probability')",
     "attention": "seen = attention.show(base, tokenizer, 'Meet Amelia Barlow. Amelia is a baker.')",
@@ -29,22 +30,9 @@ talk = [{"role": "user", "content": "Where does Amelia Barlow live?"}, {"role": 
     "map": "lifecycle.show('06')",
 }
 
-# from Enter to the first letter of an answer; started before the key is pressed, read after
-WATCH = """shown => {
-    window.firstLetter = new Promise(done => {
-        let pressed = null;
-        document.addEventListener('keydown', event => { if (event.key === 'Enter') pressed = performance.now() }, {capture: true, once: true});
-        const watch = new MutationObserver(() => { if (/assistant:\\s*[^\\s…]/.test(shown.innerText)) { watch.disconnect(); done(performance.now() - pressed) } });
-        watch.observe(shown, {childList: true, subtree: true, characterData: true});
-    });
-}"""
 
-
-def answered(lab, button, shown) -> float:
-    took = lab.page.evaluate(ANSWER, [button.element_handle(), shown.element_handle()])
-    print(f"{button.inner_text()}: {took:.0f} ms at load {os.getloadavg()[0]:.1f}")
-    assert took < 100 * patience(), f"{button.inner_text()} took {took:.0f} ms"
-    return took
+def answered(lab, button, shown):
+    assert lab.click(button, shown) < 100, button
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -100,9 +88,7 @@ def test_the_widgets(open_lab, server, dark):
     cell = lab.go("# playground")
     shown = cell.locator(".widget-html-content").first
     answered(lab, cell.get_by_role("button", name="sample"), shown)
-    lab.page.wait_for_function(
-        "shown => shown.innerText.length > 150 && !/…/.test(shown.innerText)", arg=shown.element_handle()
-    )
+    lab.wait_for("shown.innerText.length > 150 && !/…/.test(shown.innerText)", shown)
     lab.picture(f"playground-{theme}", cell)
 
     for name, field, question in (
@@ -111,15 +97,8 @@ def test_the_widgets(open_lab, server, dark):
     ):
         cell = lab.go(f"# {name}")
         shown = cell.locator(".widget-html-content").first
-        cell.get_by_label(field).fill(question)
-        lab.page.evaluate(WATCH, shown.element_handle())
-        cell.get_by_label(field).press("Enter")
-        first = lab.page.evaluate("() => window.firstLetter")
-        print(f"{name}: first letter after {first:.0f} ms at load {os.getloadavg()[0]:.1f}")
-        assert first < 1000 * patience()
-        lab.page.wait_for_function(
-            "shown => /assistant: \\S/.test(shown.innerText) && !/…/.test(shown.innerText)", arg=shown.element_handle()
-        )
+        assert lab.ask(cell.get_by_label(field), question, shown) < 1000
+        lab.wait_for("/assistant: \\S/.test(shown.innerText) && !/…/.test(shown.innerText)", shown)
         assert question in shown.inner_text()
         answered(lab, cell.get_by_role("button", name="good" if name == "chat" else "new conversation"), shown)
         lab.picture(f"{name}-{theme}", cell)
@@ -135,8 +114,6 @@ def test_the_widgets(open_lab, server, dark):
     ]  # JupyterLab 4.6 shows a PNG without the description that comes with it
     assert not found, "\n".join(dict.fromkeys(found))
     assert lab.ours() == [], lab.ours()
-    lab.save()
-    lab.page.wait_for_timeout(1000)  # the server empties the file before it writes
-    size = (server.labs / "widgets.ipynb").stat().st_size
+    size = lab.save()
     print(f"{size:,} bytes with every widget shown")
     assert 50_000 < size < 1_000_000
