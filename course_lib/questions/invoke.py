@@ -1,17 +1,19 @@
 """One call of a student's function, the same in the notebook and inside the sandbox."""
 
 import contextlib
-import os
 import signal
-import sys
 import threading
 import traceback
-import typing
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from course_lib.questions import wire
+from course_lib.questions.own_code import Forbidden, only_own_code
+
+NO_FILES = (
+    "The files of your own machine are not here when your notebook is graded: use load_stage, or what your own "
+    "cells make."
+)
 
 
 class CallFailed(Exception):
@@ -22,97 +24,8 @@ class CallFailed(Exception):
         self.status, self.message, self.hint = status, message, hint
 
 
-class Forbidden(Exception):
-    pass
-
-
 class Timeout(BaseException):
     """Not an Exception, so that a student's `except Exception` does not swallow it."""
-
-
-def plain_name(name):
-    """rms_norm for what torch calls rms_norm.default or _fused_rms_norm."""
-    return name.split(".")[0].lstrip("_").removeprefix("fused_")
-
-
-class ForbidTorch(TorchFunctionMode):
-    """Raises Forbidden when one of the named torch functions is called, under whatever name it was reached."""
-
-    def __init__(self, dotted):
-        super().__init__()
-        self.names = {d.rsplit(".", 1)[-1] for d in dotted}
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        name = plain_name(getattr(func, "__name__", ""))
-        if name in self.names:
-            raise Forbidden(f"{name} is what you are asked to write: this exercise may not call it")
-        return func(*args, **(kwargs or {}))
-
-
-COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-NO_FILES = (
-    "The files of your own machine are not here when your notebook is graded: use load_stage, or what your own "
-    "cells make."
-)
-
-
-def watcher(found, names):
-    """A profile function that raises Forbidden, and notes why in `found`, where course_lib or a torch function of one
-    of the names is entered.
-    """
-    own = (__file__, COURSE + "notebook")  # the stand-ins for input() and display(), IPython's shell
-    torch_code = os.path.dirname(torch.__file__) + os.sep
-
-    # called at every event of the answer: the type check of the tests would make each a hundred times as slow
-    @typing.no_type_check
-    def watch(frame, event, argument):
-        if event == "call":
-            code = frame.f_code
-            if code.co_filename.startswith(COURSE) and not code.co_filename.startswith(own):
-                found.append(f"this calls course_lib's own {code.co_name}: write it out yourself")
-            elif code.co_name in names and code.co_filename.startswith(torch_code):
-                found.append(f"{code.co_name} is what you are asked to write: this exercise may not call it")
-            else:
-                return
-        elif (
-            event == "c_call"
-            and names
-            and plain_name(argument.__name__) in names
-            and (argument.__module__ or "torch").startswith("torch")
-        ):
-            found.append(f"{argument.__name__} is what you are asked to write: this exercise may not call it")
-        else:
-            return
-        raise Forbidden(found[-1])
-
-    return watch
-
-
-@contextlib.contextmanager
-def only_own_code(forbid=()):
-    """Raises Forbidden when what runs inside, or in a thread it starts, enters a function of course_lib or one of the
-    forbidden torch functions.
-
-    Also when the answer has caught that exception, or has switched this off. It makes a shortcut hard, not impossible:
-    it runs beside the student's code. What goes round it stands in the flags (grading/notebooks.py).
-    """
-    found, before = [], sys.getprofile()
-    watch = watcher(found, {d.rsplit(".", 1)[-1] for d in forbid})
-    threading.setprofile(watch)
-    sys.setprofile(watch)
-    try:
-        try:
-            yield
-        finally:
-            if (
-                found
-            ):  # also where the answer has caught it, or fails for want of what a thread of its own should have brought
-                raise Forbidden(found[0]) from None
-        if sys.getprofile() is not watch:
-            raise Forbidden("your function calls sys.setprofile: write it without")
-    finally:
-        threading.setprofile(None)
-        sys.setprofile(before)
 
 
 def invoke(fn, args, kwargs, wrt=(), cotangent=None, forbid=(), inputs_back=False):
@@ -130,7 +43,7 @@ def invoke(fn, args, kwargs, wrt=(), cotangent=None, forbid=(), inputs_back=Fals
         where[place] = where[place].detach().clone().requires_grad_(True)
     leaves = [(kwargs if isinstance(place, str) else args)[place] for place in wrt]
     given = [list(args), dict(kwargs)]
-    with only_own_code(forbid), ForbidTorch(forbid) if forbid else contextlib.nullcontext():
+    with only_own_code(forbid):
         value = fn(*args, **kwargs)
     reply = {"value": None}
     if wrt:

@@ -27,7 +27,18 @@ GAP_DOCUMENTS = 200  # fresh documents drawn from the seed
 # ------------------------------------------------------------------------------------------------------------ attention
 
 ATTENTION = Question(
-    "causal_attention", lab=LAB, points=2, forbid=("torch.nn.functional.scaled_dot_product_attention",)
+    "causal_attention",
+    lab=LAB,
+    points=2,
+    forbid=(
+        "torch.nn.functional.scaled_dot_product_attention",
+        "scaled_dot_product_*",
+        "*flash_attention*",
+        "*efficient_attention*",
+        "flex_attention*",
+        "*multi_head_attention*",
+        "transformer_encoder_layer_fwd",
+    ),
 )
 ATTENTION_TEXT = "§ 2 Attention"
 
@@ -181,7 +192,7 @@ def _(q):
 
 # -------------------------------------------------------------------------------------------------------------- RMSNorm
 
-RMS_NORM = Question("rms_norm", lab=LAB, points=1, forbid=("torch.nn.functional.rms_norm", "torch.rms_norm"))
+RMS_NORM = Question("rms_norm", lab=LAB, points=1, forbid=("torch.nn.functional.rms_norm", "*rms_norm*"))
 RMS_TEXT = "§ 3 RMSNorm"
 
 

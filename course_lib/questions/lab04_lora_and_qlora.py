@@ -278,7 +278,12 @@ def _(q):
 
 # ------------------------------------------------------------------------------------------------------------ gradients
 
-GRADIENTS = Question("lora_gradients", lab=LAB, points=1, forbid=("torch.autograd.grad", "torch.Tensor.backward"))
+GRADIENTS = Question(
+    "lora_gradients",
+    lab=LAB,
+    points=1,
+    forbid=("torch.autograd.grad", "torch.Tensor.backward", "run_backward", "jvp*", "make_dual"),
+)
 GRADIENTS_TEXT = "§ 3 The start"
 
 

@@ -77,7 +77,7 @@ def spec_sha(lab):
 
     Of `stages` those two files that the scoring of models calls.
     """
-    shared = ("core", "compare", "invoke", "ambient", "wire")
+    shared = ("core", "compare", "invoke", "own_code", "ambient", "wire")
     files = [PACKAGE / "questions" / f"{name}.py" for name in (f"lab{lab}", *shared)]
     files += sorted((PACKAGE / "evaluation").glob("*.py"))
     files += [PACKAGE / "stages" / f"{name}.py" for name in ("perplexity", "respond")]

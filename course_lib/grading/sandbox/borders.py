@@ -16,6 +16,7 @@ SHOWN = {  # of these rooms a box sees the named files alone; rooms that are not
         "sandbox/inside/__init__.py",
         "sandbox/inside/agent.py",
         "sandbox/inside/agent_fork.py",
+        "sandbox/inside/apart.py",
         "sandbox/inside/moved.py",
     ),
     "notebook": (
@@ -53,6 +54,7 @@ ENVIRONMENT = {
     "COURSE_SIZE": "tiny",
     # torch.jit.script would hide what a function calls from the check for forbidden ones; honest code stays as it is
     "PYTORCH_JIT": "0",
+    "TORCHDYNAMO_DISABLE": "1",  # torch.compile too: there is no compiler here, and what it makes may call anything
 }
 
 

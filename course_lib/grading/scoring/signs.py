@@ -208,9 +208,7 @@ def stale(questions, passed):
 
 
 # messages of questions/invoke.py
-SHORTCUT = re.compile(
-    r"this exercise may not call it$|^this calls course_lib's own|^your function calls sys\.setprofile"
-)
+SHORTCUT = re.compile(r"this exercise may not call it$|^this calls course_lib's own|^your function calls ")
 
 
 def shortcuts(questions):

@@ -14,8 +14,8 @@ import sys
 import time
 import types
 
-from course_lib.grading.sandbox.inside import moved
-from course_lib.notebook.runner import Session, neutralise
+from course_lib.grading.sandbox.inside import apart, moved
+from course_lib.notebook.runner import Caller, Session, neutralise
 
 MAX_FRAME = 68 * 2**20
 PIPE_CLOSED = 97  # exit status when the student's code has closed our pipes
@@ -82,21 +82,33 @@ def leave_the_first():
 # ---- the loop --------------------------------------------------------------------------------------------------------
 
 
-def answer(request, session, report, state):
-    """The reply to a request. state: of questions/ambient.py, put back before each call."""
-    from course_lib.questions import ambient
-    from course_lib.questions.invoke import CallFailed, LocalCaller
-
+def answer(request, session, report, caller):
+    """The reply to a request. Where a function is forbidden, nothing that the cells have left running may help."""
     if request["do"] == "cells":
-        stopped = session.run_all(request["cells"], dict(request["skip"]), request["seconds"], report)
-        ambient.mark(state, session.names)
+        for name, text in request["files"].items():  # modules beside the notebook
+            with open(name, "w", encoding="utf-8") as file:
+                file.write(text)
+        cells, skip = request["cells"], dict(request["skip"])
+        stopped = session.run_all(cells, skip, request["seconds"], report, request["total"])
+        caller.mark()
         return {"stopped": stopped}
+    if request["options"].get("forbid") and apart.company():
+        return apart.apart(lambda: called(request, caller))
+    return called(request, caller)
+
+
+def called(request, caller):
+    from course_lib.questions.invoke import CallFailed
+
     try:
-        ambient.restore(state, session.names, request["name"])
         call = [request[key] for key in ("name", "args", "kwargs", "options", "timeout")]
-        return {"status": "ok", "reply": LocalCaller(session.names).call(*call)}
+        return {"status": "ok", "reply": caller.call(*call)}
     except CallFailed as failure:
         return {"status": failure.status, "message": failure.message, "hint": failure.hint}
+    except MemoryError:
+        return {"status": "oom", "message": "it ran out of memory", "hint": None}
+    except BaseException as error:
+        return {"status": "error", "message": f"{type(error).__name__}", "hint": None}
 
 
 def report_cell(replies, call_id, number):
@@ -116,7 +128,7 @@ def main():
     gc.disable()  # while half a million objects are made that stay
     import torch
 
-    from course_lib.questions import ambient, wire
+    from course_lib.questions import wire
 
     gc.freeze()
     gc.enable()
@@ -126,7 +138,7 @@ def main():
     session = Session(module)
     neutralise(session)
     moved.install()
-    state, clock = ambient.remember(), time.perf_counter
+    caller, clock = Caller(session), time.perf_counter
     while True:
         try:
             call_id, payload = read_frame(requests)
@@ -137,7 +149,7 @@ def main():
         report = functools.partial(report_cell, replies, call_id)
         try:
             request, began = wire.decode(payload), clock()
-            reply = wire.encode({**answer(request, session, report, state), "seconds": clock() - began})
+            reply = wire.encode({**answer(request, session, report, caller), "seconds": clock() - began})
         except MemoryError:
             reply = wire.encode({"status": "oom", "message": "it ran out of memory", "hint": None})
         except BaseException as error:
