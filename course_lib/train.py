@@ -36,7 +36,7 @@ from course_lib.stages.model import Llama
 from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
 from course_lib.stages.pretrain import PretrainConfig, Run, batches, learning_rate, optimizers
 from course_lib.stages.shards import gather, local_parameters, spread, whole
-from course_lib.stages.step import forward_dtype, out_of_memory, steps_left
+from course_lib.stages.step import LOWER, check_finite, check_settings, forward_dtype, out_of_memory, steps_left
 from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import SHARES, task_rows
@@ -128,8 +128,8 @@ def train(
     the others.
 
     Every `checkpoint_steps` steps a checkpoint is written to <work>/<stage>, and a run that was stopped goes on from
-    it, in as many processes as there are now. Raises CourseError for an unknown stage, size or shard, and for a
-    checkpoint that is damaged, of another run, or not seen by all processes.
+    it, in as many processes as there are now. Raises CourseError for an unknown stage, size or shard, for a checkpoint
+    that is damaged, of another run, or not seen by all processes, and for a number that is not finite.
     """
     for what, value, known in (("stage", stage, STAGES), ("size", size, SIZES), ("shard", shard, SHARDS)):
         if value not in known:
@@ -140,6 +140,7 @@ def train(
     device = torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device("cpu")
     with contextlib.redirect_stdout(io.StringIO()) if rank else contextlib.nullcontext():
         job = STAGES[stage](size, seed, config)
+    check_settings(job.config)
     model, config, plan = job.model.to(device), job.config, job.plan
     checkpoint, half = work_dir() / stage / "checkpoint.safetensors", forward_dtype(device.type) == torch.bfloat16
     optimiser = optimizers(model, config.learning_rate, job.rest)
@@ -176,12 +177,14 @@ def train(
             mean = module(ids, labels)
         loss = mean * (sum(trained[k] for k in mine) / sum(trained[k] for k in part))
         (loss * world).backward()  # DDP and FSDP divide the sum of the gradients by the number of processes
-        torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip)
+        loss = loss.detach().clone()
+        dist.all_reduce(loss)
+        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip)
+        for what, value in (("the loss", loss), ("the gradient's norm", whole(norm))):  # the same in all processes
+            check_finite(step, what, value, f"{LOWER}, which is {lr:g}")
         for o in optimiser:
             o.step()
             o.zero_grad()
-        loss = loss.detach().clone()
-        dist.all_reduce(loss)
         tokens = (history[-1]["tokens"] if history else 0) + sum(job.tokens[k] for k in part)
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:

@@ -69,9 +69,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
 def write_stage(folder: Path, tensors: dict[str, Tensor], record: dict, too_large: str) -> Path:
     """A stage's two files; record.json has the sha256 of the other one, too. Returns the folder.
 
-    Raises ArtifactError on an unwritable folder (what was there before stays), and with the advice `too_large` if the
-    file would be too large to hand in.
+    Raises ArtifactError on an unwritable folder and for weights that are not finite (what was there before stays), and
+    with the advice `too_large` if the file would be too large to hand in.
     """
+    for name, t in tensors.items():
+        if not t.isfinite().all():
+            raise ArtifactError(f"{name} holds numbers that are not finite: nothing is saved, train the model again")
     if sum(t.numel() * t.element_size() for t in tensors.values()) > LARGEST:
         raise ArtifactError(f"stage {record['stage']!r} is larger than {LARGEST >> 20} MiB: {too_large}")
     write_tensors(folder / "model.safetensors", tensors, record)

@@ -23,14 +23,16 @@ from torch import nn
 
 from course_lib import __version__
 from course_lib.stages.artifacts import ArtifactError, read_tensors, write_tensors
+from course_lib.stages.step import check_weights
 
 
 def save_checkpoint(
     path: Path, model: nn.Module, optimiser: list, recipe: dict, history: list[dict], **made: str
 ) -> None:
     """Weights, optimiser states and history in one file: a kill at any moment leaves the old one or the new one.
-    `made`: made_of and made_on, see `Checkpoints`.
+    `made`: made_of and made_on, see `Checkpoints`. Raises CourseError for weights that are not finite.
     """
+    check_weights(model, f"lower learning_rate; nothing is written to {path}")
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
     for k, o in enumerate(optimiser):
         for index, state in o.state_dict()["state"].items():

@@ -6,6 +6,7 @@ summed over the answer's tokens, nats.
 """
 
 import copy
+import math
 from collections.abc import Callable
 
 import torch
@@ -13,13 +14,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from course_lib.platform import CourseError
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
 from course_lib.stages.pretrain import Run
 from course_lib.stages.rollout import adamw, assistant, token_logprobs
 from course_lib.stages.sft import IGNORE
-from course_lib.stages.step import beside
+from course_lib.stages.step import beside, check_settings
 from course_lib.stages.tokenizer import load_tokenizer
 
 # AdamW, not Muon: Muon moves every direction of a matrix alike, which costs KL and buys no utility
@@ -121,8 +123,9 @@ def dpo(
     them.
 
     History has accuracy (of the implicit reward), margin, and the mean log-ratios log π − log π_ref of chosen and
-    rejected answers, nats. `options` go to `preferences.train`.
+    rejected answers, nats. `options` go to `preferences.train`. Raises CourseError for a beta that teaches nothing.
     """
+    check(config, beta)
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
     examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), policy.config.context)
@@ -150,6 +153,13 @@ def dpo(
     return run
 
 
+def check(config: PreferenceConfig, beta: float) -> None:
+    """Raises CourseError for settings that teach nothing."""
+    check_settings(config)
+    if not 0 < beta < math.inf:
+        raise CourseError(f"beta is {beta}, so the loss teaches nothing: take a number above 0, such as {BETA}")
+
+
 Example = tuple[list[int], list[int]]  # (ids, mask), the mask is 1 on the answer
 
 
@@ -174,8 +184,15 @@ def kto(
 
     kl is the batch's mean of log π − log π_ref on mismatched pairs, a prompt with the answer to the next row's prompt,
     and never below 0 (2402.01306, § 4.1). History has the mean log-ratios of liked and disliked answers, nats, and kl.
-    `options` go to `preferences.train`.
+    `options` go to `preferences.train`. Raises CourseError for an unfit beta, a label that is neither True
+    nor False, and a single row, which has no other row's answer to compare with.
     """
+    check(config, beta)
+    for k, row in enumerate(rows):
+        if row.get("label") not in (True, False):
+            raise CourseError(f"row {k} has the label {row.get('label')!r}: a thumb is True (up) or False (down)")
+    if len(rows) == 1:
+        raise CourseError("one thumb is too few: KTO compares each with the answer of another row")
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
     examples = encode_answers(load_tokenizer(), rows, ("completion",), policy.config.context)

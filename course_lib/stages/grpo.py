@@ -10,10 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.platform import CourseError
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run
 from course_lib.stages.rollout import Rollouts, adamw, assistant, improve, token_logprobs
+from course_lib.stages.step import Step, check_finite, check_settings
 
 
 def group_advantages(rewards: Float[Tensor, "P G"], scale: bool = True, eps: float = 1e-4) -> Float[Tensor, "P G"]:
@@ -94,13 +96,20 @@ def grpo(
     model, which is `base` as it was.
 
     `group_advantages` may be a student's own. History: see `improve`, to which `options` go, and clipped (share of the
-    tokens).
+    tokens). Raises CourseError for groups of one, and for a loss or an advantage that is not finite.
     """
+    check_settings(config)
+    if config.each < 2:
+        raise CourseError(
+            f"each is {config.each}, and GRPO compares the answers to one prompt with each other (one alone has "
+            "advantage 0, or NaN where scale is on): take at least 2"
+        )
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
     optimiser = adamw(policy, config.learning_rate)
+    take = Step(policy, [optimiser], config.max_norm, torch.float32)
 
-    def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float) -> dict:
+    def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float, lr: float, step: int) -> dict:
         ids, mask = batch.ids, batch.mask
         with torch.no_grad():
             old, ref = token_logprobs(policy, ids, mask), token_logprobs(reference, ids, mask)
@@ -108,15 +117,13 @@ def grpo(
         if config.kl_in_reward:
             scores = scores - beta * (old - ref).sum(1)
         advantages = group_advantages(scores.view(-1, config.each), config.scale).flatten()
+        check_finite(step, "an advantage", advantages, "mend group_advantages")
         for _ in range(config.epochs):
             for part in torch.randperm(len(ids), generator=generator).chunk(config.minibatches):
                 logprobs = token_logprobs(policy, ids[part], mask[part])
                 before, priced = (old[part], ref[part]), advantages[part]
                 loss, metrics = grpo_loss(logprobs, *before, priced, mask[part], config.clip, in_loss)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(policy.parameters(), config.max_norm)
-                optimiser.step()
-                optimiser.zero_grad()
+                take(loss, lr, step)
         return metrics
 
     return improve(policy, reference, optimiser, reward, prompts, config, update, seed, "GRPO", **options)

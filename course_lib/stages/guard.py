@@ -76,11 +76,17 @@ def learn():
     return TfidfVectorizer, LogisticRegression, make_pipeline, StandardScaler
 
 
+def check_both(harmful: list[bool]) -> None:
+    if len(set(map(bool, harmful))) < 2:
+        raise CourseError("a guard learns from harmful and from harmless requests: give it some of each")
+
+
 def fit_words(conversations: list[list[dict]], harmful: list[bool], strength: float = 10.0):
     """The guard on words: TF-IDF, then logistic regression with C = `strength`. Give it conversations without their
     answers.
     """
     TfidfVectorizer, LogisticRegression, make_pipeline, _ = learn()
+    check_both(harmful)
     tf_idf = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2)
     return make_pipeline(tf_idf, LogisticRegression(C=strength, max_iter=2000)).fit(conversations, harmful)
 
@@ -88,6 +94,9 @@ def fit_words(conversations: list[list[dict]], harmful: list[bool], strength: fl
 def fit_probe(states: Float[Tensor, "N D"], harmful: list[bool], strength: float = 0.1):
     """The linear probe: standardised hidden states, then logistic regression."""
     _, LogisticRegression, make_pipeline, StandardScaler = learn()
+    check_both(harmful)
+    if not states.isfinite().all():
+        raise CourseError("a hidden state is not finite: an earlier training ruined the model, train that one again")
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000)).fit(states.numpy(), harmful)
 
 

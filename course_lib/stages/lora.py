@@ -47,6 +47,10 @@ class LoRALinear(nn.Module):
             raise ValueError(
                 f"rank {rank} does not fit a layer of {width} → {height}: choose a rank from 1 to {min(width, height)}"
             )
+        if not 0 < abs(alpha) < math.inf:
+            raise ValueError(
+                f"alpha is {alpha}, so the adapter would do nothing: take a number above 0, such as {ALPHA}"
+            )
         self.base, self.rank, self.alpha, self.merged = base.requires_grad_(False), rank, alpha, False
         self.in_features, self.out_features, self.scaling = width, height, alpha / rank
         device = next(iter(base.state_dict().values())).device
@@ -78,8 +82,8 @@ def add_lora(model: M, rank: int, alpha: float, targets: Sequence[str] = ALL_LIN
     """Freeze `model` and put an adapter on every layer whose name ends in one of `targets`. Changes `model` and returns
     it.
 
-    Raises ValueError for a rank that does not fit, for a target that no layer has, and for a model that has adapters
-    already.
+    Raises ValueError for a rank or an alpha that does not fit, for a target that no layer has or that is no weight of
+    its own, and for a model that has adapters already.
     """
     if lora_layers(model):
         raise ValueError("the model has adapters already: start from a fresh base, or load_adapter into this one")
@@ -89,6 +93,11 @@ def add_lora(model: M, rank: int, alpha: float, targets: Sequence[str] = ALL_LIN
         raise ValueError(f"no layer is called {unknown[0]!r}: choose targets from {', '.join(known)}")
     if not targets:
         raise ValueError(f"no targets: name at least one of {', '.join(known)}")
+    if tied := [t for t in targets if t in tied_heads(model)]:
+        raise ValueError(
+            f"{tied[0]} has the embedding's weight (they are tied), and merging an adapter into it would change both: "
+            f"choose targets from {', '.join(t for t in known if t not in tied_heads(model))}"
+        )
     generator = torch.Generator().manual_seed(seed)
     chosen = {name: m for name, m in linear.items() if name.rpartition(".")[2] in targets}
     # all are made before the first is put in: a rank that does not fit one of them changes nothing
@@ -97,6 +106,13 @@ def add_lora(model: M, rank: int, alpha: float, targets: Sequence[str] = ALL_LIN
     for name, layer in adapted.items():
         put_in(model, name, layer)
     return model
+
+
+def tied_heads(model: nn.Module) -> set[str]:
+    """Names of the linear layers whose weight is an embedding's, too."""
+    tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding)]
+    heads = [(name, m.weight) for name, m in model.named_modules() if isinstance(m, nn.Linear)]
+    return {name.rpartition(".")[2] for name, weight in heads if any(weight is table for table in tables)}
 
 
 def lora_parameters(model: nn.Module) -> list[nn.Parameter]:

@@ -19,6 +19,7 @@ from course_lib.stages.grpo import clipped_terms
 from course_lib.stages.model import Llama, ValuePolicy
 from course_lib.stages.pretrain import Run
 from course_lib.stages.rollout import Rollouts, adamw, assistant, improve, spread, token_logprobs
+from course_lib.stages.step import Step, check_finite, check_settings
 
 
 def token_logprobs_and_values(
@@ -139,31 +140,33 @@ def ppo(
     model, which is `base` as it was.
 
     The four parts may be a student's own functions of the same arguments, in the same order. History: see `improve`, to
-    which `options` go, and clipped (share of the tokens), value_loss.
+    which `options` go, and clipped (share of the tokens), value_loss. Raises CourseError for a loss, a return or an
+    advantage that is not finite.
     """
+    check_settings(config)
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = ValuePolicy(reference.config).to(next(reference.parameters()).device)
     policy.load_state_dict(reference.state_dict(), strict=False)
     body = [p for name, p in policy.named_parameters() if not name.startswith("value.")]
     groups = [{"params": body}, {"params": policy.value.parameters(), "scale": config.value_rate}]
     optimiser = adamw(policy, config.learning_rate, groups)
+    take = Step(policy, [optimiser], config.max_norm, torch.float32)
 
-    def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float) -> dict:
+    def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float, lr: float, step: int) -> dict:
         ids, mask = batch.ids, batch.mask
         with torch.no_grad():
             old, old_values = token_logprobs_and_values(policy, ids, mask)
             rewards = kl_penalised(scores, old, token_logprobs(reference, ids, mask), mask, beta)
             advantages, returns = gae(rewards, old_values, mask, config.gamma, config.lam)
             advantages = whiten(advantages, mask)
+        check_finite(step, "an advantage", advantages, "mend gae or kl_penalised, or take more answers a step")
+        check_finite(step, "a return", returns, "mend gae")
         for _ in range(config.epochs):
             for part in torch.randperm(len(ids), generator=generator).chunk(config.minibatches):
                 logprobs, values = token_logprobs_and_values(policy, ids[part], mask[part])
                 loss = policy_loss(logprobs, old[part], advantages[part], mask[part], config.clip)
                 error = value_loss(values, old_values[part], returns[part], mask[part], config.value_clip)
-                (loss + config.value_weight * error).backward()
-                torch.nn.utils.clip_grad_norm_(policy.parameters(), config.max_norm)
-                optimiser.step()
-                optimiser.zero_grad()
+                take(loss + config.value_weight * error, lr, step)
         clipped = ((logprobs - old[part]).exp() - 1).abs()[mask[part]].gt(config.clip).float().mean()
         return {"clipped": clipped.item(), "value_loss": error.item()}
 

@@ -18,7 +18,7 @@ from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.rollout import roll_out
 from course_lib.stages.sft import collate, encode_chat
-from course_lib.stages.step import Step, explains_memory, steps_left
+from course_lib.stages.step import Step, check_settings, explains_memory, steps_left
 from course_lib.world import rows_hash
 
 
@@ -38,7 +38,8 @@ def encode_answers(
 ) -> list[list[tuple[list[int], list[int]]]]:
     """For each row, (ids, mask) of prompt + row[key], for each key; mask is 1 on the answer and its <|im_end|>.
 
-    Raises CourseError that names the first bad row: a column missing, no text, or too long.
+    Raises CourseError that names the first bad row: a column missing, no text, no answer, or too long; and where the
+    two answers of every pair are the same.
     """
     examples = []
     for k, row in enumerate(rows):
@@ -53,11 +54,16 @@ def encode_answers(
                 raise CourseError(
                     f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out"
                 )
+            said = mask[len(prompt) : -1]
+            if not any(said):
+                raise CourseError(f'row {k}: "{key}" has no assistant message, so there is nothing to learn from it')
             # without the newline after <|im_end|>: the answer ends there
-            encoded.append((ids[:-1], [0] * len(prompt) + mask[len(prompt) : -1]))
+            encoded.append((ids[:-1], [0] * len(prompt) + said))
         examples.append(encoded)
     if not examples:
         raise CourseError("there are no rows to train on")
+    if len(keys) > 1 and all(answers == answers[:1] * len(keys) for answers in examples):
+        raise CourseError(f"{' and '.join(keys)} are the same in every row, so there is nothing to learn from them")
     return examples
 
 
@@ -111,6 +117,7 @@ def train(
     train_loss, lr, the metrics, seconds. With `out` a killed run goes on from its checkpoint, and one that has ended is
     not trained again.
     """
+    check_settings(config)
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
     warmup = max(1, round(config.warmup * len(plan)))
@@ -124,7 +131,7 @@ def train(
     for step in bar:
         lr = learning_rate(step, len(plan), warmup, config.learning_rate, config.floor)
         loss, metrics = batch_loss(plan[step])
-        update(loss, lr)
+        update(loss, lr, step)
         rows = (history[-1]["rows"] if history else 0) + len(plan[step])
         row = {"step": step, "rows": rows, "train_loss": loss.item(), "lr": lr, **metrics}
         history.append({**row, "seconds": time.perf_counter() - started})

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.platform import device_and_dtype, keep_large_buffers
+from course_lib.platform import CourseError, device_and_dtype, keep_large_buffers
 from course_lib.stages.checkpoint import Checkpoints, made_on
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.muon import Muon
 from course_lib.stages.perplexity import distance_to_limit, entropy_per_token
-from course_lib.stages.step import Step, beside, explains_memory, steps_left
+from course_lib.stages.step import Step, beside, check_settings, explains_memory, steps_left
 from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows, rows_hash
 
@@ -144,11 +144,13 @@ def pretrain(
     With `out`, a checkpoint is written there every `checkpoint_steps` steps, and a run that was killed goes on from it
     and reaches the same losses (in fp16 nearly: the scale of the loss begins anew); one that has ended is not trained
     again (`stages.checkpoint`). `rows` ({"text"}) are trained on in place of the village's documents (lab 01).
-    Raises ArtifactError for a damaged checkpoint or one of another recipe, ValueError for another size or no rows.
+    Raises ArtifactError for a damaged checkpoint or one of another recipe, ValueError for another size or no rows,
+    CourseError for a number that is not finite and for settings that teach nothing.
     """
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     config = config or PRESETS[size]
+    check_settings(config)
     keep_large_buffers()
     device = device_and_dtype()[0]
     tokenizer, validation = load_tokenizer(), pretrain_rows("validation")
@@ -157,8 +159,14 @@ def pretrain(
         raise ValueError("rows is empty: give at least one document to train on, or None for the village's")
     entropy = entropy_per_token(tokenizer, validation)
     ids = encode_documents(tokenizer, [row["text"] for row in rows])
+    for k, row in enumerate(ids):
+        if len(row) > config.model.context:
+            raise CourseError(f"row {k} has {len(row)} tokens and the model reads {config.model.context}: cut it")
     plan = batches([len(row) for row in ids], config.batch, seed)
     warmup = max(1, round(config.warmup * len(plan)))
+    rate = lambda step: schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
+    if not any(map(rate, range(len(plan)))):
+        raise CourseError("the schedule is 0 at every step, so nothing would be learned: mend schedule_fn")
     model = Llama(config.model, seed).to(device)
     optimiser = optimizers(model, config.learning_rate)
     recipe, data = {"size": size, "seed": seed, **asdict(config), "documents": len(rows)}, rows_hash(rows)
@@ -172,12 +180,12 @@ def pretrain(
     bar = steps_left(history, len(plan), "pre-training", progress)
     for step in bar:
         batch = collate([ids[k] for k in plan[step]]).to(device)
-        lr = schedule_fn(step, len(plan), warmup, config.learning_rate, config.floor)
+        lr = rate(step)
         with update.forward():
             logits = model(batch)
         with beside(logits):
             loss = loss_fn(logits, batch)
-        update(loss, lr)
+        update(loss, lr, step)
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:

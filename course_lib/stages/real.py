@@ -14,6 +14,7 @@ Nothing is downloaded unless somebody names a Hub id or works on Colab. Weights 
 a pickle runs code when it is loaded.
 """
 
+import importlib
 import importlib.util
 import json
 import os
@@ -84,6 +85,8 @@ def from_folder(folder):
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from course_lib.stages.chat import made_ready
+
     trouble = fault(folder)
     if trouble:
         raise CourseError(f"The model in {folder} cannot be read: {trouble}.")
@@ -91,7 +94,7 @@ def from_folder(folder):
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa", local_files_only=True
         )
-        return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return made_ready(model, AutoTokenizer.from_pretrained(folder, local_files_only=True))
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise CourseError(f"The model in {folder} cannot be read: {first_line(error)}") from None
 
@@ -101,6 +104,8 @@ def from_gguf(file):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from course_lib.stages.chat import made_ready
+
     with open(file, "rb") as opened:
         if opened.read(4) != b"GGUF":
             raise CourseError(f"{file} is not a GGUF file: download it again.")
@@ -108,6 +113,11 @@ def from_gguf(file):
         read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
         words = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except Exception as error:  # a file that is cut off fails in NumPy, in struct or in gguf, wherever the cut is
+        if whole_gguf(file):
+            raise CourseError(
+                f"{file} is whole, and transformers cannot read this kind of model from GGUF ({first_line(error)}): "
+                "take its folder of safetensors, or another model."
+            ) from None
         raise CourseError(
             f"{file} cannot be read and may be cut off ({first_line(error)}): remove it and download it again."
         ) from None
@@ -115,7 +125,16 @@ def from_gguf(file):
         del read.config.quantization_config  # a model read from GGUF calls itself not trainable; a plain one is
     plain = type(read)(read.config)
     plain.load_state_dict(read.state_dict())
-    return plain.eval(), words
+    plain.generation_config = read.generation_config
+    return made_ready(plain.eval(), words)
+
+
+def whole_gguf(file):
+    """Does the file hold all the tensors that it names?"""
+    try:
+        return bool(importlib.import_module("gguf").GGUFReader(file).tensors)
+    except Exception:  # the same three families
+        return False
 
 
 def fault(folder):

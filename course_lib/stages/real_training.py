@@ -5,6 +5,7 @@ They stand for what the course's own loops do with the village's model: a pretra
 template and `generate` with a KV cache. Losses, labels and adapters stay those of the labs.
 """
 
+import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -13,9 +14,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
+from course_lib.stages.chat import labelled, listed, rendered
 from course_lib.stages.sft import IGNORE
-from course_lib.stages.step import explains_memory, flag
+from course_lib.stages.step import LOWER, check_finite, explains_memory, flag
 
+STILL = 8  # steps without a gradient that show that nothing is learned; a group of tied answers makes one or two
 AT_ONCE = 32  # conversations in a batch of `answers`: their KV caches share the memory
 
 
@@ -23,16 +26,10 @@ def encode(words, messages: list[dict], context: int = 512) -> tuple[Int[Tensor,
     """(ids, labels) of a conversation by the model's own chat template; labels are −100 off what the assistant says and
     the token that ends its turn.
 
-    Raises CourseError for a tokenizer without a chat template, a conversation where nobody answers, and one of more
-    than `context` tokens.
+    Raises CourseError for a tokenizer without a chat template, a conversation that the template refuses or where nobody
+    answers, and one of more than `context` tokens.
     """
-    ids = tokens_of(words, messages)
-    labels = [IGNORE] * len(ids)
-    for k in (k for k, message in enumerate(messages) if message["role"] == "assistant"):
-        start, end = len(tokens_of(words, messages[:k], True)), len(tokens_of(words, messages[: k + 1]))
-        while end > start and words.eos_token_id in ids[start:end] and ids[end - 1] != words.eos_token_id:
-            end -= 1  # the newline after <|im_end|> is the template's, nobody says it
-        labels[start:end] = ids[start:end]
+    ids, labels = labelled(words, messages)
     if not any(label != IGNORE for label in labels):
         raise CourseError(
             "nobody answers in this conversation, so there is nothing to train on: add an assistant's message"
@@ -42,15 +39,6 @@ def encode(words, messages: list[dict], context: int = 512) -> tuple[Int[Tensor,
             f"the conversation has {len(ids)} tokens and the limit is {context}: shorten it, or leave it out"
         )
     return torch.tensor(ids), torch.tensor(labels)
-
-
-def tokens_of(words, messages, generation_prompt=False):
-    if not words.chat_template:
-        raise CourseError(
-            "this model's tokenizer has no chat template: take a model that was taught to answer, such as "
-            "SmolLM2-135M-Instruct"
-        )
-    return words.apply_chat_template(messages, add_generation_prompt=generation_prompt, return_dict=False)
 
 
 def collate(
@@ -71,22 +59,20 @@ def sample(
     it; at most `tokens` tokens; padding.
 
     `sampled` is True on the answer and on its end token, if that came. Greedy at temperature 0; the KV cache is that of
-    `generate`."""
+    `generate`.
+    """
     how = dict(do_sample=True, temperature=temperature, top_k=0, top_p=1.0) if temperature else dict(do_sample=False)
-    rows, pad = (
-        [tokens_of(words, messages, True) for messages in conversations],
-        words.eos_token_id if words.pad_token_id is None else words.pad_token_id,
-    )
+    texts = [rendered(words, messages, True) for messages in conversations]
+    rows, pad, ends = words(texts, add_special_tokens=False)["input_ids"], words.pad_token_id, ends_of(model)
     width = max(map(len, rows))
     prompt = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=model.device)
     real = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        ids = model.generate(
-            prompt, attention_mask=real, max_new_tokens=tokens, pad_token_id=pad, eos_token_id=words.eos_token_id, **how
-        )
-    ends = (ids[:, width:] == words.eos_token_id).long()
-    new = ends.cumsum(1) - ends == 0  # pad may be the end token too: all after the first one is padding
+        options = {"max_new_tokens": tokens, "pad_token_id": pad, "eos_token_id": ends.tolist() or None, **how}
+        ids = model.generate(prompt, attention_mask=real, **options)
+    ended = torch.isin(ids[:, width:], ends).long()
+    new = ended.cumsum(1) - ended == 0  # pad may be an end token too: all after the first one is padding
     return ids, torch.cat((torch.zeros_like(real, dtype=torch.bool), new), 1), torch.cat((real, new.long()), 1)
 
 
@@ -96,11 +82,16 @@ def answers(
     """The model's answers as text, as `sample` draws them."""
     said = []
     for first in range(0, len(conversations), AT_ONCE):
-        ids, sampled, _ = sample(
-            model, words, conversations[first : first + AT_ONCE], tokens, temperature, seed + first
-        )
-        said += [words.decode(row[mask], skip_special_tokens=True).strip() for row, mask in zip(ids, sampled)]
+        part = conversations[first : first + AT_ONCE]
+        ids, sampled, _ = sample(model, words, part, tokens, temperature, seed + first)
+        text = sampled & ~torch.isin(ids, ends_of(model))  # not every model calls its end a special token
+        said += [words.decode(row[mask], skip_special_tokens=True).strip() for row, mask in zip(ids, text)]
     return said
+
+
+def ends_of(model) -> Int[Tensor, " E"]:
+    """The tokens that end an answer."""
+    return torch.tensor(listed(model.generation_config.eos_token_id), dtype=torch.int64, device=model.device)
 
 
 @explains_memory
@@ -110,28 +101,36 @@ def train(
     """AdamW on the parameters that require a gradient, one step a batch, gradients clipped at norm 1. `loss_of(batch)`
     → a scalar. Returns the losses.
 
-    Changes `model`. Raises CourseError where nothing requires a gradient, and where the loss is no number."""
+    Changes `model`. Raises CourseError where nothing requires a gradient, where the loss or the gradient is no number,
+    and where no step changed anything, as with labels that are −100 throughout.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise CourseError("no parameter of the model requires a gradient: call add_lora(model, rank, alpha) first")
+    if not 0 < learning_rate < math.inf:
+        raise CourseError(f"learning_rate is {learning_rate}: take a number above 0")
     if flag("COURSE_CHECKPOINTING"):
-        enable = (
-            getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-        )  # transformers 5 renames it
-        enable({"use_reentrant": False})
+        renamed = getattr(model, "activation_checkpointing_enable", None)  # by transformers 5
+        (renamed or model.gradient_checkpointing_enable)({"use_reentrant": False})
     model.train()  # without dropout it computes what eval() does; checkpointing asks for it
     keep_large_buffers()  # the logits alone are 49,152 numbers a token: without this a step takes twice as long
-    adam, losses = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0), []
-    for batch in tqdm(batches, desc=description):
-        loss = loss_of(batch)
-        if not torch.isfinite(loss):
-            raise CourseError(
-                f"the loss is {loss.item()} after {len(losses)} steps: lower learning_rate, which is {learning_rate:g}"
-            )
+    adam, losses, moved = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0), [], False
+    for step, batch in enumerate(tqdm(batches, desc=description)):
+        loss, remedy = loss_of(batch), f"{LOWER}, which is {learning_rate:g}, or mend the loss"
+        check_finite(step, "the loss", loss, remedy)
         adam.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        check_finite(step, "the gradient's norm", norm, remedy)
         adam.step()
         losses.append(loss.item())
+        moved = moved or bool(norm > 0)
+        if not moved and len(losses) == STILL:
+            break
     model.eval()
+    if not moved:
+        raise CourseError(
+            f"{len(losses)} steps, and none had a gradient: are there batches, and labels in them that are not −100? "
+            "The header before an answer differs from model to model"
+        )
     return losses

@@ -13,7 +13,7 @@ from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama, RewardModel
 from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
 from course_lib.stages.pretrain import Run, optimizers
-from course_lib.stages.step import beside
+from course_lib.stages.step import beside, check_settings
 from course_lib.stages.tokenizer import load_tokenizer
 
 PRESETS = {
@@ -47,6 +47,7 @@ def train_reward(
     """Train a reward model on pairs. `loss_fn(chosen, rejected)` may be the student's. `options` go to
     `preferences.train`.
     """
+    check_settings(config)
     model = reward_model_of(base or load_stage("sft").model)
     examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), model.config.context)
 

@@ -4,6 +4,7 @@ A batch of B answers is ids [B T] (prompt, answer, <|im_end|>, padding on the ri
 that the policy chose. Per-token numbers stand at the token that was chosen, and are 0 elsewhere.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.generate import generate_ids
 from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.sft import encode_chat
-from course_lib.stages.step import explains_memory, prepare, steps_left
+from course_lib.stages.step import LOWER, check_finite, explains_memory, steps_left
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
 
 LONGEST = 48  # tokens of an answer; a longer one is cut
@@ -36,8 +37,10 @@ class Rollouts:
 def assistant(model, temperature: float = 0.6):
     """The assistant as it is sampled in labs 06 to 10: `temperature` goes into the last norm, so that softmax(logits)
     itself is the policy and log-probabilities, KL and samples all speak of the same distribution. Changes `model` and
-    returns it.
+    returns it. Raises CourseError for a temperature that is not above 0.
     """
+    if not 0 < temperature < math.inf:
+        raise CourseError(f"temperature is {temperature}, and the policy needs one above 0: its samples have to differ")
     with torch.no_grad():
         model.model.norm.weight /= temperature
     return model
@@ -123,17 +126,16 @@ def improve(
     progress: bool = True,
     checkpoint_steps: int = 5,
 ) -> Run:
-    """The loop that PPO and GRPO share: sample, score, `update(batch, scores, generator, beta)`, measure.
+    """The loop that PPO and GRPO share: sample, score, `update(batch, scores, generator, beta, lr, step)`, measure.
 
     `reward(rows, answers)` gives a number an answer, [B]. `config` has steps, prompts, each, learning_rate, beta, and
     kl_target (nats an answer, or None for a fixed beta). History rows: step, reward, kl (exact, nats an answer, after
     the update), entropy (nats a token), length (tokens), tied (share of the prompts whose answers all got one reward),
     beta, what `update` returns, sample, seconds. With `out` a killed run goes on from its checkpoint and gives the same
-    numbers, and one that has ended is not trained again. Raises CourseError for too few prompts and rewards that
-    are not finite.
+    numbers, and one that has ended is not trained again. Raises CourseError for too few prompts, and for rewards that
+    are not finite or not one an answer.
     """
     keep_large_buffers()
-    prepare(policy)
     if len(prompts) < config.prompts:
         raise CourseError(f"{len(prompts)} prompts are too few for steps of {config.prompts}: make more of them")
     tokenizer = load_tokenizer()
@@ -148,13 +150,17 @@ def improve(
         rows = [prompts[k % len(prompts)] for k in range(step * config.prompts, (step + 1) * config.prompts)]
         batch = roll_out(policy, tokenizer, rows, config.each, seed=1_000_003 * seed + 10_007 * step)
         scores = torch.as_tensor(reward(batch.rows, batch.answers), dtype=torch.float32).to(batch.ids.device)
+        if scores.shape != (len(batch.answers),):
+            raise CourseError(
+                f"reward gives shape {list(scores.shape)} for {len(batch.answers)} answers: give one number an answer"
+            )
         if not scores.isfinite().all():
             answer = batch.answers[int((~scores.isfinite()).nonzero()[0])]
             raise CourseError(f"the reward of {answer!r} is not finite: mend the reward function")
-        for group in optimiser.param_groups:
-            group["lr"] = group.get("scale", 1.0) * learning_rate(step, config.steps, 1, config.learning_rate, 0.0)
-        extra = update(batch, scores, torch.Generator().manual_seed(1_000_003 * seed + step), beta)
+        lr = learning_rate(step, config.steps, 1, config.learning_rate, 0.0)
+        extra = update(batch, scores, torch.Generator().manual_seed(1_000_003 * seed + step), beta, lr, step)
         kls, entropy = kl_and_entropy(policy, reference, batch.ids, batch.mask)
+        check_finite(step, "the KL", kls, f"{LOWER}, which is {config.learning_rate:g}")
         kl = kls.mean().item()
         next_beta = adapted_beta(beta, kl, config.kl_target) if config.kl_target else beta
         history.append(
@@ -164,7 +170,7 @@ def improve(
                 "kl": kl,
                 "entropy": entropy[batch.mask].mean().item(),
                 "length": batch.mask.sum(1).float().mean().item(),
-                "tied": (scores.view(len(rows), -1).std(1) < 1e-6).float().mean().item(),
+                "tied": (scores.view(len(rows), -1).std(1, correction=0) < 1e-6).float().mean().item(),
                 "beta": beta,
                 "next_beta": next_beta,
                 **extra,

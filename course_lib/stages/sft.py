@@ -21,7 +21,7 @@ from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers
-from course_lib.stages.step import Step, beside, explains_memory, steps_left
+from course_lib.stages.step import Step, beside, check_settings, explains_memory, steps_left
 from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import READING, SHARES, task_rows
@@ -86,6 +86,15 @@ def to_transformers_chat(tokenizer, template: str = CHAT_TEMPLATE):
     return theirs
 
 
+def check_message(message) -> None:
+    """Raises CourseError for what is no message."""
+    whole = isinstance(message, dict) and isinstance(message.get("content"), str)
+    if not whole or message.get("role") not in ROLES:
+        raise CourseError(
+            f'a message is {{"role": {" | ".join(ROLES)}, "content": text}}, and this is none: {str(message)[:120]}'
+        )
+
+
 def encode_chat(tokenizer, messages: list[dict], generation_prompt: bool = False) -> tuple[list[int], list[int]]:
     """(ids, mask) of a conversation: <|bos|>, then `<|im_start|>role\\ncontent<|im_end|>\\n` a message; mask is 1 on
     what the assistant says and on the <|im_end|> after it. `generation_prompt` opens the assistant's next turn. Raises
@@ -95,11 +104,7 @@ def encode_chat(tokenizer, messages: list[dict], generation_prompt: bool = False
     newline = text("\n")
     ids, mask = [BOS], [0]
     for message in messages:
-        whole = isinstance(message, dict) and isinstance(message.get("content"), str)
-        if not whole or message.get("role") not in ROLES:
-            raise CourseError(
-                f'a message is {{"role": {" | ".join(ROLES)}, "content": text}}, and this is none: {str(message)[:120]}'
-            )
+        check_message(message)
         said = [*text(message["content"]), IM_END]
         head = [IM_START, *text(message["role"] + "\n")]
         ids += head + said + newline
@@ -118,17 +123,17 @@ def encode_rows(tokenizer, rows: list[dict], context: int) -> list[tuple[list[in
     for k, row in enumerate(rows):
         if isinstance(row, dict) and isinstance(row.get("text"), str):
             ids = encode_documents(tokenizer, [row["text"]])[0]
-            examples.append((ids, [0] + [1] * (len(ids) - 1)))
-            continue
-        if not isinstance(row, dict) or not row.get("messages"):
+            mask = [0] + [1] * (len(ids) - 1)
+        elif isinstance(row, dict) and row.get("messages"):
+            try:
+                ids, mask = encode_chat(tokenizer, row["messages"])
+            except CourseError as error:
+                raise CourseError(f"row {k}: {error}") from None
+        else:
             raise CourseError(
                 f'row {k} has no "messages": each row is {{"messages": [{{"role": "user", "content": …}}, {{"role": '
                 f'"assistant", "content": …}}]}}'
             )
-        try:
-            ids, mask = encode_chat(tokenizer, row["messages"])
-        except CourseError as error:
-            raise CourseError(f"row {k}: {error}") from None
         if not any(mask):
             raise CourseError(
                 f"row {k} has no assistant message, so there is nothing to learn from it: add the answer, or leave the "
@@ -208,9 +213,10 @@ def finetune(
 
     A row {"text": …} is a plain document, trained from its first token: replay of pre-training. `validation` rows give
     "val_loss" in the history, `config.validations` times. With `out` a checkpoint is written there and a run that
-    was killed goes on from it. Raises CourseError for bad rows, ArtifactError for a checkpoint that is damaged or of
-    another run.
+    was killed goes on from it. Raises CourseError for bad rows, for a number that is not finite and for settings that
+    teach nothing, ArtifactError for a checkpoint that is damaged or of another run.
     """
+    check_settings(config)
     keep_large_buffers()
     device = next(model.parameters()).device
     tokenizer = load_tokenizer()
@@ -235,7 +241,7 @@ def finetune(
             logits, targets = trained_logits(model, ids, labels)
         with beside(logits):
             loss = loss_fn(logits, targets)
-        update(loss, lr)
+        update(loss, lr, step)
         tokens = (history[-1]["tokens"] if history else 0) + sum(lengths[k] for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if examined and (step + 1) % measure == 0:

@@ -142,6 +142,31 @@ def test_a_gguf_that_is_none(tmp_path, monkeypatch):
     assert "install the package gguf" in line(tmp_path / "m.gguf")
 
 
+def test_a_whole_gguf_that_nobody_reads_is_not_called_cut_off(tmp_path, monkeypatch):
+    """Of an architecture that transformers does not know; the reader of the format tells it from a file cut off."""
+    import transformers
+
+    def unknown(*_, **__):
+        raise ValueError("GGUF model with architecture abacus is not supported yet.")
+
+    def reader(path):
+        if len(path.read_bytes()) < 100:
+            raise ValueError("cannot reshape array of size 3 into shape (8,)")
+        return types.SimpleNamespace(tensors=["token_embd.weight"])
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", unknown)
+    monkeypatch.setattr(
+        real.importlib.util, "find_spec", lambda name: types.SimpleNamespace() if name == "gguf" else None
+    )
+    monkeypatch.setitem(sys.modules, "gguf", types.SimpleNamespace(GGUFReader=reader))
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"GGUF" + bytes(200))
+    said = line(file)
+    assert "is whole" in said and "architecture abacus" in said and "cut off" not in said and "download" not in said
+    file.write_bytes(b"GGUF" + bytes(20))
+    assert "cut off" in line(file) and "download it again" in line(file)
+
+
 @pytest.fixture
 def hub(monkeypatch):
     """An address that answers as the Hub does: by the name of the model."""

@@ -113,7 +113,7 @@ def test_training_moves_the_adapter_and_nothing_else(tiny):
             [0],
             lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")),
         )
-    with pytest.raises(CourseError, match="the loss is nan after 0 steps: lower learning_rate"):
+    with pytest.raises(CourseError, match="step 0: the loss is nan, so training stops here: lower learning_rate"):
         real_training.train(
             model, [0], lambda _: next(p for p in model.parameters() if p.requires_grad).sum() * float("nan")
         )

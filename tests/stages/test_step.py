@@ -51,7 +51,7 @@ def test_on_a_cpu_it_is_the_plain_step():
     for _ in range(3):
         with update.forward():
             logits = model(IDS)
-        update(next_token_loss(logits, IDS), 1e-3)
+        update(next_token_loss(logits, IDS), 1e-3, 0)
         next_token_loss(twin(IDS), IDS).backward()
         torch.nn.utils.clip_grad_norm_(twin.parameters(), 0.1)
         for o in theirs:
@@ -93,21 +93,21 @@ def test_a_step_whose_gradients_overflow_is_left_out():
     before, scale = copy.deepcopy(model.state_dict()), update.scaler.get_scale()
     with update.forward():
         logits = model(IDS)
-    update(next_token_loss(logits, IDS) * 1e36, 1e-3)
+    update(next_token_loss(logits, IDS) * 1e36, 1e-3, 0)
     assert (
         all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
         and update.scaler.get_scale() == scale / 2
     )
     with update.forward():
         logits = model(IDS)
-    update(next_token_loss(logits, IDS), 1e-3)
+    update(next_token_loss(logits, IDS), 1e-3, 0)
     assert not torch.equal(model.state_dict()["model.norm.weight"], before["model.norm.weight"])
     before = copy.deepcopy(model.state_dict())
     for bad in (float("inf"), float("nan")):  # in a matrix of one optimiser: the other one must not move either
         hook = model.model.layers[0].self_attn.q_proj.weight.register_hook(lambda grad, bad=bad: grad * bad)
         with update.forward():
             logits = model(IDS)
-        update(next_token_loss(logits, IDS), 1e-3)
+        update(next_token_loss(logits, IDS), 1e-3, 0)
         hook.remove()
         assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
 

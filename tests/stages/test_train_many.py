@@ -18,11 +18,11 @@ import torch.distributed as dist
 from course_lib import train as many
 from course_lib.platform import CourseError
 from course_lib.stages import pretrain as stage
-from course_lib.stages.artifacts import load_stage
+from course_lib.stages.artifacts import load_stage, read_tensors
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PRESETS, optimizers, pretrain
 from course_lib.stages.sft import PRESETS as SFT_PRESETS
-from course_lib.stages.sft import sft
+from course_lib.stages.sft import response_loss, sft
 from course_lib.world import pretrain_rows
 
 CONFIG = replace(
@@ -46,6 +46,16 @@ def stop_after(steps):
             raise Stop
 
     return on_step
+
+
+def ruined_at_third(loss):
+    calls = []
+
+    def ruined(*args):
+        calls.append(1)
+        return loss(*args) * (float("nan") if len(calls) == 3 else 1.0)
+
+    return ruined
 
 
 def in_two_processes(folder: Path) -> dict:
@@ -76,6 +86,12 @@ def in_two_processes(folder: Path) -> dict:
             seen[f"resumed-{shard}"] = run(
                 f"alone-{shard}", "pretrain", "tiny", 0, shard, CONFIG
             )  # what one process began
+
+            with pytest.MonkeyPatch.context() as patch:  # in one process only: both have to stop
+                if dist.get_rank() == 1:
+                    patch.setattr("course_lib.stages.sft.response_loss", ruined_at_third(response_loss))
+                options = dict(checkpoint_steps=1)
+                seen[f"ruined-{shard}"] = run(f"ruined-{shard}", "pretrain", "tiny", 0, shard, CONFIG, **options)
 
         model = Llama(ModelConfig(hidden=32, intermediate=96, layers=2, heads=2))
         module, optimiser = many.spread(model, optimizers(model, 1e-3), "fsdp")
@@ -210,6 +226,13 @@ def test_a_run_that_two_processes_began_goes_on_in_one(alone, two, shard, group,
             run = many.train("pretrain", "tiny", 0, "fsdp", CONFIG, progress=False)
     assert losses(run.history) == pytest.approx(losses(alone["pretrain"].history), abs=1e-5)
     assert not (work / "pretrain" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("shard", many.SHARDS)
+def test_a_loss_that_is_nan_in_one_process_stops_both_and_the_checkpoint_stays(two, shard):
+    assert two[1][f"ruined-{shard}"].startswith("step 2: the loss is nan, so training stops here: lower learning_rate")
+    tensors, metadata = read_tensors(two[0] / f"ruined-{shard}" / "pretrain" / "checkpoint.safetensors")
+    assert len(metadata["history"]) == 2 and all(t.isfinite().all() for t in tensors.values())
 
 
 def test_the_command_saves_a_stage_that_load_stage_finds(alone, two, monkeypatch):
