@@ -33,6 +33,8 @@ BENCHES = {
         "lab 09's supervised phase: requests of known categories done right, over seeds (~ 15 minutes)"),
     "release": ("alignment",
         "lab 11's capstone with the solution's mix: the three axes on fresh exams, over seeds (~ 20 minutes)"),
+    "chain": ("chain",
+        "this build beside the older --against REV, by turns: each phase's seconds, memory, figure (~ 2 hours)"),
     "gpu": ("gpu",
         "size gpu on this card, the whole tour: minutes, memory, tokens/s, MFU, distance to limits (~ an hour, T4)"),
     "plan": ("gpu", "size gpu on paper: steps, FLOP, operations, memory of each stage, counted here (~ 10 minutes)"),
@@ -46,7 +48,7 @@ BENCHES = {
 
 
 def measure(name: str, arguments: argparse.Namespace) -> dict:
-    """{key: figure} of a bench. `arguments`: size, seeds, json (True: no progress bars)."""
+    """{key: figure} of a bench. `arguments`: size, seeds, json (True: no progress bars); of chain what it adds."""
     return getattr(importlib.import_module(f"course_lib.bench.{BENCHES[name][0]}"), f"bench_{name}")(arguments)
 
 
@@ -58,8 +60,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
     parser.add_argument("--size", choices=("tiny", "laptop", "gpu"), help="default: laptop; of gpu and plan: gpu")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, help="default: 5; of chain: 2")
+    chain = parser.add_argument_group("chain")
+    chain.add_argument("--against", metavar="REV", help="the build to compare with: a commit, a tag or a branch")
+    chain.add_argument("--phases", metavar="A,B", help="default: all phases of the tour")
+    chain.add_argument("--out", metavar="FOLDER", help="where its runs are kept (default: chain in the work folder)")
     arguments = parser.parse_args(argv)
+    arguments.seeds = arguments.seeds or (2 if arguments.name == "chain" else 5)
     arguments.size = arguments.size or ("gpu" if arguments.name in ("gpu", "plan") else "laptop")
     with contextlib.redirect_stdout(sys.stderr):
         result = measure(arguments.name, arguments)

@@ -1,0 +1,150 @@
+"""`course bench chain --against REV`: this build beside an older one, by phases of the tour: time, memory, figures.
+
+Both run on one machine, by turns: each phase here and there, then the next one, then all again with another seed. Every
+run is a process of its own (chain_phase.py), starts from the models that come with its build, and is kept in a file, so
+that a bench that was stopped goes on where it was.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from course_lib.platform import ROOT, CourseError, matmul_rate, work_dir, write_atomic
+from course_lib.tour.lifecycle import PHASES
+
+PHASE = Path(__file__).with_name("chain_phase.py")
+BUILDS = ("old", "new")
+
+
+def bench_chain(arguments) -> dict:
+    """Figures of both builds for each phase, and in all. Raises CourseError for a revision or a phase that is none."""
+    names = [phase.name for phase in PHASES]
+    asked = arguments.phases.split(",") if arguments.phases else names
+    if unknown := [name for name in asked if name not in names]:
+        raise CourseError(f"there is no phase {unknown[0]!r}: choose from {', '.join(names)}")
+    if not arguments.against:
+        raise CourseError("course bench chain needs --against REV: a commit, a tag or a branch to compare with")
+    sha = git("rev-parse", "--verify", "--quiet", f"{arguments.against}^{{commit}}")
+    kept = Path(arguments.out or work_dir() / "chain").absolute()
+    runs = {}
+    with worktree(sha) as there:
+        places = {"old": (sha, there), "new": (here(), ROOT)}
+        for seed in range(arguments.seeds):
+            for name in asked:
+                for build in BUILDS:
+                    runs[build, name, seed] = measured(*places[build], name, arguments.size, seed, kept)
+    of = lambda build, name: [runs[build, name, seed] for seed in range(arguments.seeds)]
+    figures = {name: compared(of("old", name), of("new", name)) for name in asked}
+    return {
+        "size": arguments.size,
+        "seeds": arguments.seeds,
+        "against": sha,
+        "build": places["new"][0],
+        **whole_chain(figures),
+        **{f"{name}_ratio": each["wall_ratio"] for name, each in figures.items()},
+        "phases": figures,
+        "matmul_gflops": matmul_rate(),
+    }
+
+
+def git(*arguments: str, binary: bool = False):
+    """What git says in the course folder. Raises CourseError where it fails."""
+    run = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True)
+    if run.returncode:
+        why = run.stderr.decode().strip().splitlines()
+        raise CourseError(f"git {arguments[0]} failed ({why[-1] if why else 'there is no such commit'})")
+    return run.stdout if binary else run.stdout.decode().strip()
+
+
+def here() -> str:
+    """The name of what lies in the course folder: its commit, and a hash of what differs from it."""
+    changed = git("diff", "HEAD", "--", "course_lib", binary=True)
+    for name in git("ls-files", "--others", "--exclude-standard", "--", "course_lib").splitlines():
+        changed += (ROOT / name).read_bytes()
+    commit = git("rev-parse", "HEAD")
+    return f"{commit}+{hashlib.sha256(changed).hexdigest()[:8]}" if changed else commit
+
+
+@contextlib.contextmanager
+def worktree(sha: str):
+    """A folder with the files of a commit, for as long as it is needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / sha
+        git("worktree", "add", "--detach", str(place), sha)
+        try:
+            yield place
+        finally:
+            git("worktree", "remove", "--force", str(place))
+
+
+def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path) -> dict:
+    """What chain_phase.py says of a phase, run now or read from the file of an earlier run."""
+    file = kept / f"{name}-{size}-{seed}-{build}.json"
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(file.read_text())
+    print(f"{name}, seed {seed}, {build[:7]}: …", end=" ", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(
+            [sys.executable, str(PHASE), folder, name, size, str(seed)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(root), "COURSE_WORK": f"{folder}/work"},
+            capture_output=True,
+            text=True,
+        )
+    if run.returncode:
+        last = (run.stderr.strip().splitlines() or ["no word of why"])[-1]
+        raise CourseError(f"phase {name} of {build[:7]} failed: {last[:300]}")
+    result = json.loads(run.stdout.splitlines()[-1])
+    write_atomic(file, json.dumps(result).encode())
+    print(
+        "{wall_s:.1f} s, {cpu_s:.1f} of CPU, {peak_gib:.2f} GiB, {metric}: {value}".format_map(result), file=sys.stderr
+    )
+    return result
+
+
+def compared(old: list[dict], new: list[dict]) -> dict:
+    """Medians of both builds over the seeds, their ratio, and the phase's figure with its 95 % interval."""
+    both = {"old": old, "new": new}
+    middle = lambda key: {build: statistics.median(row[key] for row in rows) for build, rows in both.items()}
+    made = {key: middle(key) for key in ("wall_s", "cpu_s", "peak_gib")}
+    ratios = {f"{key.partition('_')[0]}_ratio": each["new"] / each["old"] for key, each in made.items()}
+    values = {build: [row["value"] for row in rows if row["value"] is not None] for build, rows in both.items()}
+    changes = [b["value"] - a["value"] for a, b in zip(old, new) if None not in (a["value"], b["value"])]
+    return {
+        **made,
+        **ratios,
+        **{key: new[0][key] for key in ("metric", "unit", "limit")},
+        "figure": {build: with_interval(each) for build, each in values.items()},
+        "change": with_interval(changes),  # new − old, seed by seed
+    }
+
+
+def with_interval(values: list[float]) -> dict:
+    """{"mean", "low", "high"}: Student's 95 % interval; None where there are too few values for it."""
+    if len(values) < 2:
+        return {"mean": values[0] if values else None, "low": None, "high": None}
+    from scipy.stats import t
+
+    mean, error = statistics.mean(values), statistics.stdev(values) / math.sqrt(len(values))
+    width = float(t.ppf(0.975, len(values) - 1)) * error
+    return {"mean": mean, "low": mean - width, "high": mean + width}
+
+
+def whole_chain(figures: dict[str, dict]) -> dict:
+    """Seconds of all phases together, the largest phase's memory, and the ratios, new over old."""
+    total = {key: {b: sum(each[key][b] for each in figures.values()) for b in BUILDS} for key in ("wall_s", "cpu_s")}
+    peak = {b: max(each["peak_gib"][b] for each in figures.values()) for b in BUILDS}
+    return {
+        "chain_ratio": total["wall_s"]["new"] / total["wall_s"]["old"],
+        "chain_cpu_ratio": total["cpu_s"]["new"] / total["cpu_s"]["old"],
+        "memory_ratio": peak["new"] / peak["old"],
+        **total,
+        "peak_gib": peak,
+    }
