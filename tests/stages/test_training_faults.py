@@ -23,6 +23,7 @@ from course_lib.stages import (
     real_training,
     refusal,
     reward,
+    rollout,
     sft,
 )
 from course_lib.stages.artifacts import ArtifactError, read_tensors, save_stage
@@ -349,12 +350,12 @@ def test_numbers_that_would_undo_an_adapter_or_a_policy():
     assert "temperature is -1" in one_line(assistant, Llama(SMALL), -1)
 
 
-def test_a_policy_whose_log_probabilities_overflow_stops():
-    """No loss comes after the last step to say so."""
-    base = Llama(SMALL, seed=3)
-    config = replace(GRPO, steps=1, learning_rate=1e38)
-    said = one_line(grpo.grpo, words, ASKED, config, base, progress=False)
-    assert "step 0: the " in said and "lower learning_rate" in said
+def test_a_kl_that_is_not_finite_stops_after_the_last_step_too(monkeypatch):
+    """No loss comes after it to say so."""
+    spoilt = at_third(rollout.kl_and_entropy, lambda pair: (pair[0] * NAN, pair[1]))
+    monkeypatch.setattr(rollout, "kl_and_entropy", spoilt)
+    said = one_line(grpo.grpo, words, ASKED, GRPO, Llama(SMALL, seed=3), progress=False)
+    assert said.startswith("step 2: the KL is nan") and "lower learning_rate" in said
 
 
 def test_a_step_says_what_is_wrong_with_the_rate():
