@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from course_lib.notebook import helpers
 from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of
 from course_lib.platform import safe_name
 
@@ -162,7 +163,7 @@ def unpacked(entries, lab):
         raise Rejected(f"{len(entries)} files, at most {MAX_MEMBERS} are read")
     if bad := next((e.bad for e in entries if e.bad), None):
         raise Rejected(bad)
-    files, books, notes, manifest, total = {}, [], [], {}, 0
+    files, books, scripts, notes, manifest, total = {}, [], [], [], {}, 0
     for entry in sorted(entries, key=lambda e: (e.name.count("/"), e.name)):
         name = entry.name.rsplit("/", 1)[-1]
         book, model = NOTEBOOK.search(name), WANTED.search(entry.name)
@@ -173,6 +174,9 @@ def unpacked(entries, lab):
             and Path(name).suffix.lower() in (".json", ".txt", "")
             and entry.read(1) in (b"{", b"\xef")
         )
+        if helpers.NAME.fullmatch(name) and not helpers.shadows(name) and entry.size <= helpers.MAX_BYTES:
+            scripts.append(entry)
+            continue
         if not (book or model or guess or name == "manifest.json") or kept in files:
             notes.append(f"ignored: {safe_name(entry.name)}")
             continue
@@ -192,9 +196,26 @@ def unpacked(entries, lab):
     if not books:
         raise Rejected(no_notebook(entries))
     files["notebook.ipynb"], note, settle = choose(books, lab)
+    place = next(name for _, name, data in books if data == files["notebook.ipynb"])
+    files |= beside(place, scripts, notes)
     if manifest.get("lab") not in (None, "", lab):
         note = [*note, f"the zip says it is of lab {safe_name(manifest['lab'])}"]
     return files, manifest, (note + notes)[:20], settle
+
+
+def beside(place, scripts, notes):
+    """{helpers/NAME.py: bytes} of the Python files in the notebook's own folder, which its cells may import. place: the
+    notebook's name in the container. What is left out goes to notes.
+    """
+    found, folder = {}, place.rpartition("/")[0]
+    for entry in scripts:
+        at, _, name = entry.name.rpartition("/")
+        data = entry.read(helpers.MAX_BYTES + 1) if at == folder and len(found) < helpers.MOST else None
+        if data is None or len(data) > helpers.MAX_BYTES:
+            notes.append(f"ignored: {safe_name(entry.name)}")
+        else:
+            found[f"helpers/{name}"] = data
+    return found
 
 
 def no_notebook(entries):

@@ -62,8 +62,9 @@ class Box:
 
     process: Any  # as start.spawn or Zygote.spawn makes it; None while there is none
 
-    def __init__(self, cells=(), spawn=None):
+    def __init__(self, cells=(), spawn=None, files=None):
         self.cells, self.skip, self.stopped = list(cells), {}, {}  # [(number, source)], {number: why}, {number: why}
+        self.files = files or {}  # {name: text} of the modules beside the notebook
         self.flags, self.log, self.restarts = [], b"", 0
         self.cell_log = None  # what the cells printed, before any hidden input was in the box: a student may see it
         self.inside = 0.0  # seconds that the agent says the student's code took: for measuring, never for a grade
@@ -235,7 +236,7 @@ class Box:
         """
         clock = Clock(self.began + TOTAL, len(self.cells))
         cells, skip = [list(c) for c in self.cells], [list(s) for s in self.skip.items()]
-        request = {"do": "cells", "cells": cells, "skip": skip, "seconds": CELL, "total": CELLS}
+        request = {"do": "cells", "cells": cells, "skip": skip, "seconds": CELL, "total": CELLS, "files": self.files}
         try:
             stopped = self.exchange(request, lambda: clock.deadline, clock.begins).get("stopped")
             if self.cell_log is None:

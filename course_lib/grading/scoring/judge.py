@@ -48,7 +48,8 @@ def graded(job, spawn):
     if not folder.is_dir():
         raise RuntimeError(f"{folder} is gone")
     cells, passed, notes = book_of(folder)
-    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], spawn)
+    modules = {p.name: p.read_text("utf-8", "replace") for p in sorted((folder / "helpers").glob("*.py"))}
+    box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], spawn, modules)
     try:
         from course_lib.questions import core  # torch: a second and a half, beside the sandbox's own
 
@@ -56,7 +57,8 @@ def graded(job, spawn):
         refuse_other_lab(cells, job["lab"], core)
         questions = [q for q in every if q.id in job.get("only", [q.id])]  # regrade.py
         asked = [q for q in questions if isinstance(q, core.Question)]
-        flags, doubles = signs_of(cells, questions, store.read_meta(folder).get("notes", []))
+        beside = [(name, "code", source) for name, source in modules.items()]  # to be looked through as the cells are
+        flags, doubles = signs_of(cells + beside, questions, store.read_meta(folder).get("notes", []))
         box.load_early()
         rows, sketches = {}, {}
         texts = written_answers(cells, [q.id for q in every if isinstance(q, core.WrittenQuestion)])
