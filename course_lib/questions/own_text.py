@@ -1,0 +1,119 @@
+"""Is an answer the course's own text? Its functions, without names of their own, against those of the library and
+against the fallbacks that the notebook itself brings. A sign for a person, never a score.
+
+Two people who write the same short formula write the same text: among the 382 right answers of the banks seven are
+functions of the library, the longest of 37 nodes, and among the solutions one of 49. So it takes LEAST nodes to count,
+which 16 of the 48 library functions that bear a question's name have.
+"""
+
+import ast
+import functools
+
+from course_lib.platform import PACKAGE
+
+LEAST = 50  # nodes of a function's body
+ROOMS = ("stages", "evaluation", "world")  # where the library's own answers to exercises stand
+
+
+def functions_of(tree):
+    """{name: its last definition} of the functions at the top of a cell or module."""
+    return {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+
+
+def body_of(function):
+    """The statements without docstring; those of a lambda are its one return."""
+    if isinstance(function, ast.Lambda):
+        return [ast.Return(function.body)]
+    first = function.body[0]
+    told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    return function.body[1:] if told else function.body
+
+
+def normal_form(function):
+    """(text, nodes) of a function: no docstring, annotations, layout or comments, its own names numbered in order."""
+    numbers = {}
+    own = {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
+    own |= {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    parts, nodes = [], 0
+
+    def write(value):
+        nonlocal nodes
+        if isinstance(value, ast.AnnAssign) and value.value is not None:
+            value = ast.Assign([value.target], value.value)
+        if isinstance(value, ast.AST):
+            nodes += not isinstance(value, (ast.expr_context, ast.Load))
+            if isinstance(value, ast.Name):
+                named = numbers.setdefault(value.id, len(numbers)) if value.id in own else value.id
+                parts.append(f"name {named}")
+                return
+            if isinstance(value, ast.arg):
+                parts.append(f"name {numbers.setdefault(value.arg, len(numbers))}")
+                return
+            parts.append(type(value).__name__)
+            for field, inner in ast.iter_fields(value):
+                if field not in ("ctx", "type_comment", "returns", "annotation", "kind"):
+                    write(inner)
+        elif isinstance(value, list):
+            parts.append(f"[{len(value)}")
+            for inner in value:
+                write(inner)
+        else:
+            parts.append(repr(value))
+
+    write(body_of(function))
+    return " ".join(parts), nodes
+
+
+def words_of(function):
+    """The names of attributes in a function: they stand in the source of whatever has the same text."""
+    return {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+
+
+@functools.cache
+def library():
+    """[(dotted name, source)] of the modules that an answer could have been pasted from."""
+    files = sorted(file for room in ROOMS for file in (PACKAGE / room).glob("*.py"))
+    return [(f"{file.parent.name}.{file.stem}", file.read_text(encoding="utf-8")) for file in files]
+
+
+@functools.cache
+def forms_of(module, source):
+    """{normal form: where it stands} of a module's functions."""
+    return {normal_form(function)[0]: f"{module}.{name}" for name, function in functions_of(ast.parse(source)).items()}
+
+
+def fallbacks(trees):
+    """{question: its fallback} of the calls mine("question", globals(), fallback): a lambda or the name of a function
+    that the notebook defines.
+    """
+    defined = {name: function for tree in trees for name, function in functions_of(tree).items()}
+    found = {}
+    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if isinstance(node.func, ast.Name) and node.func.id == "mine" and len(node.args) == 3:
+            question, fallback = node.args[0], node.args[2]
+            if isinstance(fallback, ast.Name):
+                fallback = defined.get(fallback.id)
+            if isinstance(question, ast.Constant) and isinstance(fallback, (ast.FunctionDef, ast.Lambda)):
+                found[question.value] = fallback
+    return found
+
+
+def pasted(trees, ids):
+    """{question: whose text it is} for the answers among `ids` that are the course's own; trees: of all code cells."""
+    defined = {name: function for tree in trees for name, function in functions_of(tree).items()}
+    brought, found = fallbacks(trees), {}
+    for name in ids:
+        if (answer := defined.get(name)) is None:
+            continue
+        form, nodes = normal_form(answer)
+        if nodes < LEAST:
+            continue
+        if name in brought and brought[name] is not answer and normal_form(brought[name])[0] == form:
+            found[name] = "the notebook's own fallback"
+            continue
+        words = words_of(answer)
+        for module, source in library():
+            if all(word in source for word in words) and form in forms_of(module, source):
+                found[name] = f"course_lib.{forms_of(module, source)[form]}"
+                break
+    return found
