@@ -42,6 +42,8 @@ BENCHES = {
         "seconds a submission, cold and warm; nbgrader and otter; a class of 300 and its memory (~ 20 minutes)"),
     "attacks": ("grading",
         "the bad submissions: as expected, points that nobody deserved, points that somebody lost (~ 3 minutes)"),
+    "cases": ("cases",
+        "honest hand-ins and class files: as expected, points lost, grades in a wrong row (~ 3 minutes)"),
     "questions": ("grading", "wrong answers caught and right alternatives accepted, all questions"),
 }
 # fmt: on
@@ -61,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
     parser.add_argument("--size", choices=("tiny", "laptop", "gpu"), help="default: laptop; of gpu and plan: gpu")
     parser.add_argument("--seeds", type=int, help="default: 5; of chain: 2")
+    parser.add_argument("--folder", metavar="DIR", help="cases: inputs of others, run as well")
     chain = parser.add_argument_group("chain")
     chain.add_argument("--against", metavar="REV", help="the build to compare with: a commit, a tag or a branch")
     chain.add_argument("--phases", metavar="A,B", help="default: all phases of the tour")
