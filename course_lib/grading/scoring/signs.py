@@ -18,16 +18,19 @@ REACHED = re.compile(
     "|".join(
         [
             r"course_lib\.grading|course_lib\.questions\.(?:lab|wire|invoke|compare|ambient)",
-            r"from course_lib\.questions import|/proc/|/course/|solutions/|grades/|submissions/|gradebook",
+            r"from course_lib\.questions import|/proc/(?!cpuinfo|meminfo|version|loadavg|uptime)",
+            r"/course/|solutions/|grades/|submissions/|gradebook",
             r"_getframe|f_back|f_globals|gc\.get_objects|__subclasses__|ctypes|os\.fork",
             r"setattr\(\s*(?:torch|builtins|json|course_lib)|sys\.modules\[|LocalCaller|ForbidTorch",
-            r"setprofile|settrace|addaudithook|torch\._C\b|torch\.ops\.|torch\.jit\.|_pop_mode",
+            r"setprofile|settrace|addaudithook|torch\._C\b|torch\.ops\.|torch\.jit\.(?!script\b|trace\b)|_pop_mode",
             r"Torch(?:Function|Dispatch)Mode|DisableTorchFunction|(?:ast|input)_transformers|do_execute",
             r"\bopen\(\s*[\"'](?:/(?!content|tmp|box)|(?:torch|course_lib|conftest|sitecustomize)\.py)",
         ]
     )
 )
 RUNS_TEXT = {"exec", "eval", "compile", "__import__"}
+# parts of libraries that are there to be set
+SETTINGS = ("torch.backends", "sys.path", "sys.argv", "sys.stdout", "sys.stderr", "os.environ")
 
 
 def import_names(trees):
@@ -83,24 +86,42 @@ def static_flags(cells, check_ids):
     """
     trees, flags = parsed(cells)
     everything = "\n".join(source for _, source, _ in trees)
+    looped = checked_in_loops(trees)
     for question_id in check_ids:
-        if not re.search(rf"""^[^#\n]{{0,200}}\bcheck\(\s*["']{re.escape(question_id)}["']""", everything, re.M):
+        called = rf"""^[^#\n]{{0,200}}\bcheck\(\s*["']{re.escape(question_id)}["']"""
+        if question_id not in looped and not re.search(called, everything, re.M):
             flags.append(flag("check deleted or edited", f'no cell calls check("{question_id}")'))
-    names = import_names(tree for _, _, tree in trees)
+    names, own = import_names(tree for _, _, tree in trees), functions_in(trees)
     for number, source, tree in trees:
-        for kind, what in [sign for node in ast.walk(tree) for sign in signs_of(node, names)]:
+        for kind, what in [sign for node in ast.walk(tree) for sign in signs_of(node, names, own)]:
             flags.append(flag(kind, f"cell {number}: {what}"))
         if found := REACHED.search(source):
             flags.append(flag("reaches for the grader", f"cell {number}: {found.group(0)}"))
     return flags[:40]
 
 
-def signs_of(node, names):
-    """[(kind, what)] that one node of a cell's tree is a sign of."""
+def functions_in(trees):
+    """The names of functions that the notebook defines: its own eval() runs no text."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for _, _, tree in trees for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+def checked_in_loops(trees):
+    """The texts in cells that call check(name): its question may be any of them."""
+    found = set()
+    for _, _, tree in trees:
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.args]
+        if any(ast.unparse(n.func) == "check" and isinstance(n.args[0], ast.Name) for n in calls):
+            found |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return found
+
+
+def signs_of(node, names, own=frozenset()):
+    """[(kind, what)] that one node of a cell's tree is a sign of; `own`: names of the notebook's own functions."""
     signs = []
     for target in targets_of(node):
         name = dotted(target, names)
-        if guarded(name) and not name.startswith(("torch.backends", "sys.path", "os.environ")):
+        if guarded(name) and not name.startswith(SETTINGS):
             signs.append(("patched library", f"{name} is replaced"))
         if isinstance(target, ast.Name) and target.id == "check":
             signs.append(("check deleted or edited", "check is redefined"))
@@ -108,7 +129,7 @@ def signs_of(node, names):
         signs.append(("check deleted or edited", "check is redefined"))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
         first, called = node.args[0], node.func.id
-        if called in RUNS_TEXT and not isinstance(first, ast.Constant):
+        if called in RUNS_TEXT - own and not isinstance(first, ast.Constant):
             signs.append(("runs text as code", f"{called}(…)"))
         if called in ("setattr", "delattr") and isinstance(first, (ast.Name, ast.Attribute)):
             name = names.get(first.id, "") if isinstance(first, ast.Name) else dotted(first, names)

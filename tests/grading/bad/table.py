@@ -270,7 +270,7 @@ ROWS = [
     *each(37, in_place_of("rms_norm", attacks.ROUND), "Q0F", left_by(0) - 1,
         ("reaches for the grader", "forbidden function"), lab=LARGE, says="may not call it"),
     Bad(37, "torch.jit.script", lambda p: book({"rms_norm": attacks.SCRIPTED}, LARGE), "Q0F", left_by(0) - 1,
-        ("reaches for the grader",), lab=LARGE),
+        ("forbidden function",), lab=LARGE),
     *each(37, {label: (lambda p, made=made: book({"causal_attention": made}, LARGE)) for label, made in
         attacks.BEFORE.items()}, "Q0", left_by(1), prefix="attention, ", lab=LARGE),
     *each(37, in_place_of("next_token_loss", attacks.COURSE_CODE), "Q0F", left_by(0) - worth("next_token_loss"),
