@@ -42,6 +42,8 @@ BENCHES = {
         "seconds a submission, cold and warm; nbgrader and otter; a class of 300 and its memory (~ 20 minutes)"),
     "attacks": ("grading",
         "the bad submissions: as expected, points that nobody deserved, points that somebody lost (~ 3 minutes)"),
+    "honest": ("honest",
+        "156 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 10 minutes)"),
     "cases": ("cases",
         "honest hand-ins and class files: as expected, points lost, grades in a wrong row (~ 3 minutes)"),
     "questions": ("grading", "wrong answers caught and right alternatives accepted, all questions"),
