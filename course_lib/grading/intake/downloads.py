@@ -174,12 +174,18 @@ def of_checkouts(path, repositories):
         hints = [("github", short[top]), ("github", top), ("file name", top), ("github", owner(read))]
         about = hand_in(top, f"{path.name}/{top}", lms="github", container=safe_name(path.name), hints=hints)
         about |= {"alone": short[top], "received": commits.last_commit_time(read, packs)}
-        yield about | {"entries": [e._replace(when="") for e in entries_of_folder(folder) if is_work(e.name)]}
+        yield about | {"entries": work_of(entries_of_folder(folder))}
 
 
-def is_work(name):
-    """Whether a file of a repository is part of a hand-in; its times are those of the cloning."""
-    return NOTEBOOK.search(name) or WANTED.search(name) or name == "manifest.json"
+def work_of(entries):
+    """Those files of a repository that are part of a hand-in, without their times, which are those of the cloning."""
+    places = {e.name.rpartition("/")[0] for e in entries if NOTEBOOK.search(e.name)}
+    found = []
+    for entry in entries:
+        beside = entry.name.endswith(".py") and entry.name.rpartition("/")[0] in places
+        if beside or NOTEBOOK.search(entry.name) or WANTED.search(entry.name) or entry.name == "manifest.json":
+            found.append(entry._replace(when=""))
+    return found
 
 
 def owner(read):
