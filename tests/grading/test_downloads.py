@@ -121,6 +121,7 @@ def test_a_folder_of_checkouts(tmp_path):
             "README.md": "x",
             "data.zip": "no zip",
         }
+        work |= {"helpers.py": f"# {who}", "elsewhere/b.py": ""}
         checkout(repositories / name, work, 1_795_000_000 + i, pack=i == 1)
     (repositories / "lab02-l" / "link").symlink_to("/etc/passwd")  # of no interest, and not followed
     files(repositories, {"lab02-znovak/a.ipynb": book("unpacked by hand")})
@@ -128,6 +129,8 @@ def test_a_folder_of_checkouts(tmp_path):
     found, said, counts = collected(tmp_path, repositories, roster=roster)
     assert found == {"nadia": ["nadia"], "per": ["per"], "ann": ["ann"], "zoe": ["unpacked by hand"]}, said
     assert "lab02-submissions: repositories with 3 hand-ins" in said and counts["rejected"] == 0
+    kept = {p.name for p in (tmp_path / "submissions" / LAB / "ann").rglob("*.*")}
+    assert kept == {"notebook.ipynb", "meta.json", "model.safetensors", "helpers.py"}
     told = [(m["received"], m["received_from"]) for who in ("nadia", "per", "ann") for m in metas(tmp_path, who)]
     assert told == [(1_795_000_000, "git"), (1_795_000_001, "git"), (1_795_000_002, "git")]
     collected(tmp_path, repositories)
