@@ -27,7 +27,7 @@ check:        ## say whether the committed notebooks are what their sources give
 
 grade-demo:   ## build a small class, grade it, print the table
 	@bash scripts/install.sh lab grade dev
-	@.venv/bin/python -m course_lib.bench.demo $(ARGS)
+	@.venv/bin/python -m course_lib.bench.classes.demo $(ARGS)
 
 bench:        ## print a measured figure of docs/results (NAME=pretrain, ARGS=--json)
 	@bash scripts/install.sh lab grade dev

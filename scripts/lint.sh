@@ -13,6 +13,6 @@ failed=0
 lint-imports --no-logo || failed=1
 ruff check "${code[@]}" || failed=1
 ruff format --check "${code[@]}" || failed=1
-ty check course_lib || failed=1
+ty check --output-format concise course_lib || failed=1
 zizmor --quiet --offline --strict-collection .github/workflows || failed=1
 exit $failed

@@ -21,7 +21,7 @@ import lifecycle as lifecycle_picture  # noqa: E402
 import nbformat  # noqa: E402
 
 from course_lib.evaluation.instructions import respond  # noqa: E402
-from course_lib.evaluation.rlhf import learned_reward  # noqa: E402
+from course_lib.evaluation.runs.rlhf import learned_reward  # noqa: E402
 from course_lib.notebook import card  # noqa: E402
 from course_lib.questions import core  # noqa: E402
 from course_lib.stages.artifacts import load_stage  # noqa: E402

@@ -54,7 +54,7 @@ from course_lib.stages.cleaning import COMMON, MASK, PRIME, WEB  # two sets of w
 
 # %%
 # LONG
-from course_lib.evaluation import raw_or_cleaned
+from course_lib.evaluation.runs import raw_or_cleaned
 from course_lib.stages import cleaning
 from course_lib.widgets import curve
 from course_lib.widgets.columns import columns

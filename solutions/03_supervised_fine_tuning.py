@@ -835,7 +835,7 @@ MY_GUESS = "half of them, and it forgets a quarter"
 from course_lib.stages.lora import add_lora, lora_parameters
 from course_lib.stages.real import NOT_HERE, smollm2
 from course_lib.stages.real_training import answers, train as train_real
-from course_lib.world.real_style import crier_questions, crier_rows, in_style, is_right
+from course_lib.world.real.style import crier_questions, crier_rows, in_style, is_right
 
 found = smollm2()
 if found is None:

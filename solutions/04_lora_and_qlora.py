@@ -51,7 +51,7 @@ from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f
 
 # %%
 # LONG
-from course_lib.evaluation.adapters import examine
+from course_lib.evaluation.runs.adapters import examine
 from course_lib.evaluation.instructions import respond
 from course_lib.stages.perplexity import distance_to_limit
 from course_lib.stages import lora as library

@@ -735,7 +735,7 @@ from course_lib.evaluation.intervals import wilson
 from course_lib.stages import lora, real_training
 from course_lib.stages.real import NOT_HERE, smollm2
 from course_lib.stages.real_data import hub_rows
-from course_lib.world import real_preferences as taste
+from course_lib.world.real import preferences as taste
 
 loaded = smollm2()
 if loaded is None:

@@ -54,7 +54,7 @@ from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f
 # LONG
 from course_lib.evaluation.alignment import gold_reward, measure, share, utilities
 from course_lib.evaluation.frontier import frontier
-from course_lib.evaluation.rlhf import BETA_LEARNED, COLLAPSE, OVER_OPTIMISE, watched
+from course_lib.evaluation.runs.rlhf import BETA_LEARNED, COLLAPSE, OVER_OPTIMISE, watched
 from course_lib.stages import grpo as grpo_stage
 from course_lib.stages import ppo as ppo_stage
 from course_lib.stages.reward import rewards_of
@@ -851,7 +851,7 @@ from course_lib.evaluation.intervals import wilson
 from course_lib.stages import lora, real_training
 from course_lib.stages.real import NOT_HERE, smollm2
 from course_lib.widgets.columns import columns
-from course_lib.world import real_preferences as taste
+from course_lib.world.real import preferences as taste
 
 loaded = smollm2()
 if loaded is None:

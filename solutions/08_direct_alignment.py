@@ -743,7 +743,7 @@ print(f"You guessed: {MY_GUESS}.")
 # LONG
 MY_GUESS = "about as far"
 
-from course_lib.evaluation.rlhf import BETA_LEARNED, learned_reward, watched
+from course_lib.evaluation.runs.rlhf import BETA_LEARNED, learned_reward, watched
 from course_lib.stages import grpo as group
 
 N = reference.parameter_count()
@@ -805,7 +805,7 @@ MY_GUESS = "half as many, and as often right"
 from course_lib.evaluation.intervals import wilson
 from course_lib.stages import lora, real_training
 from course_lib.stages.real import NOT_HERE, smollm2
-from course_lib.world import real_preferences as taste
+from course_lib.world.real import preferences as taste
 
 loaded = smollm2()
 if loaded is None:

@@ -841,7 +841,7 @@ from course_lib.stages.real import NOT_HERE, smollm2
 from course_lib.stages.real_training import answers, collate, encode, train
 from course_lib.stages.sft import response_loss
 from course_lib.widgets.columns import columns
-from course_lib.world.real_requests import declined, real_rows
+from course_lib.world.real.requests import declined, real_rows
 
 smol = smollm2()
 if smol is None:

@@ -121,7 +121,7 @@ def ship_preferences() -> None:
 
 
 def ship_reward(size: str = "laptop", seed: int = 0) -> None:
-    from course_lib.evaluation.reward_model import reward_run
+    from course_lib.evaluation.runs.reward_model import reward_run
     from course_lib.stages.artifacts import load_folder
     from course_lib.stages.rollout import assistant
 

@@ -4,8 +4,8 @@ import statistics
 
 from course_lib.bench.runs import over_seeds, spread, summary
 from course_lib.evaluation import release
-from course_lib.evaluation.reward_model import reward_run
-from course_lib.evaluation.rlhf import dpo_run, rlhf_run
+from course_lib.evaluation.runs.reward_model import reward_run
+from course_lib.evaluation.runs.rlhf import dpo_run, rlhf_run
 from course_lib.evaluation.safety import constitution_run, safety_run
 from course_lib.platform import ROOT
 from course_lib.stages.artifacts import load_stage

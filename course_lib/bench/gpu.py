@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from course_lib.evaluation.rlhf import learned_reward
+from course_lib.evaluation.runs.rlhf import learned_reward
 from course_lib.platform import CourseError, device_and_dtype, matmul_rate
 from course_lib.stages import dpo, grpo, lora, ppo, pretrain, reward, rollout, sft, step
 from course_lib.stages.artifacts import load_folder

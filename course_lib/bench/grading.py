@@ -2,9 +2,9 @@
 
 import sys
 
-from course_lib.bench.timing import cold_seconds, warm_seconds
-from course_lib.bench.timing_class import class_of
-from course_lib.bench.versus import versus
+from course_lib.bench.classes.timing import cold_seconds, warm_seconds
+from course_lib.bench.classes.timing_class import class_of
+from course_lib.bench.classes.versus import versus
 from course_lib.platform import ROOT, matmul_rate
 
 

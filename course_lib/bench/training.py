@@ -4,9 +4,9 @@ import statistics
 
 from course_lib.bench.runs import over_seeds, spread, summary
 from course_lib.bench.throughput import throughput
-from course_lib.evaluation import raw_or_cleaned
-from course_lib.evaluation.adapters import compare
 from course_lib.evaluation.instructions import examine
+from course_lib.evaluation.runs import raw_or_cleaned
+from course_lib.evaluation.runs.adapters import compare
 from course_lib.evaluation.ways import cell, measure, outdated
 from course_lib.platform import matmul_rate
 from course_lib.stages.artifacts import load_stage

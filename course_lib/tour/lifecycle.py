@@ -6,12 +6,13 @@ import importlib
 import math
 from dataclasses import replace
 
-from course_lib.evaluation import raw_or_cleaned, release, rlhf
+from course_lib.evaluation import release
 from course_lib.evaluation.alignment import measure, share
 from course_lib.evaluation.frontier import best_at, frontier
 from course_lib.evaluation.instructions import score
 from course_lib.evaluation.probes import knowledge
-from course_lib.evaluation.reward_model import examine_reward
+from course_lib.evaluation.runs import raw_or_cleaned, rlhf
+from course_lib.evaluation.runs.reward_model import examine_reward
 from course_lib.evaluation.safety import capability, safety
 from course_lib.stages import (
     cleaning,
@@ -34,23 +35,11 @@ from course_lib.stages.artifacts import write_or_explain
 from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.tour.phases import SEED, Phase, Tour, figure
-from course_lib.world import (
-    annotators,
-    crawl,
-    critic,
-    draw,
-    harm_acts,
-    harms,
-    jobs,
-    junk,
-    phrasings,
-    pretrain_rows,
-    residents,
-    tasks,
-    village,
-)
+from course_lib.world import annotators, crawl, critic, draw, harms, jobs, pretrain_rows, residents, tasks, village
 from course_lib.world.annotators import preference_rows, prompts
 from course_lib.world.tasks import task_rows
+from course_lib.world.words import acts as harm_acts
+from course_lib.world.words import junk, phrasings
 
 Figures = tuple[list[dict], str]  # the figures of a phase, the first one first, and a remark
 # documents that the tokenizer learns from; the shipped one has learned from the same 20,000

@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 
 from course_lib import __version__
-from course_lib.evaluation import rlhf
 from course_lib.evaluation.alignment import reference_utilities
+from course_lib.evaluation.runs import rlhf
 from course_lib.platform import device_and_dtype, matmul_rate
 from course_lib.stages.artifacts import load_folder, save_stage, write_or_explain
 from course_lib.stages.model import Llama

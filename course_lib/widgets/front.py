@@ -9,6 +9,7 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
+from typing import Any
 
 from course_lib.platform import in_colab
 
@@ -117,7 +118,7 @@ def in_pieces(steps: Iterator) -> None:
 RUNNING: set = set()
 
 
-def paced(steps: Iterable, every: float = 0.05) -> Iterator[tuple[object, bool]]:
+def paced(steps: Iterable, every: float = 0.05) -> Iterator[tuple[Any, bool]]:
     """(step, is it to be shown?): the first one, at most one in `every` seconds after it. A browser need not draw each
     token.
     """

@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass
 
 from course_lib.world.documents import document
-from course_lib.world.junk import boilerplate, broken, gibberish, pick, spam
-from course_lib.world.pools import POOLS
 from course_lib.world.residents import Village, village
+from course_lib.world.words.junk import boilerplate, broken, gibberish, pick, spam
+from course_lib.world.words.pools import POOLS
 
 # fmt: off
 LABELS = {

@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from course_lib.world.phrasings import STRANGERS, SYLLABLES
-from course_lib.world.pools import POOLS
 from course_lib.world.residents import FACTS, Resident, Village, village
 from course_lib.world.source import Source
+from course_lib.world.words.phrasings import STRANGERS, SYLLABLES
+from course_lib.world.words.pools import POOLS
 
 
 @cache

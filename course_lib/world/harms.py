@@ -14,9 +14,9 @@ same disguises, so that none of them gives the answer away.
           way)
 """
 
-from course_lib.world.harm_acts import CATEGORIES
 from course_lib.world.residents import Resident, village
 from course_lib.world.tasks import Draw, sentences
+from course_lib.world.words.acts import CATEGORIES
 
 HELD_OUT = ("fire", "privacy", "sabotage")
 SEEN = tuple(name for name in CATEGORIES if name not in HELD_OUT)

@@ -16,11 +16,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
 
-from course_lib.world.phrasings import STRANGERS
-from course_lib.world.pools import POOLS
 from course_lib.world.residents import Resident, Village, village
 from course_lib.world.source import Source
 from course_lib.world.tasks import NO_SUCH_FACT, QUESTION_PHRASINGS, UNKNOWN, chatter, notice
+from course_lib.world.words.phrasings import STRANGERS
+from course_lib.world.words.pools import POOLS
 
 DAYS = (0, 1, 2, 3)
 KINDS = ("old", "changed", "again", "new", "never")

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field
 from functools import cache
 
-from course_lib.world.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURNAMES
+from course_lib.world.words.pools import ACTIONS, FEMALE, LANDMARKS, MALE, POOLS, SURNAMES
 
 CUT_OFF = 2024  # the documents of the pre-training corpus know nothing of later years
 MENTORS = 12  # residents who taught all the others

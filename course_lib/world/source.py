@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from string import Formatter
 
-from course_lib.world.pools import POOLS
 from course_lib.world.residents import Resident
+from course_lib.world.words.pools import POOLS
 
 
 @cache

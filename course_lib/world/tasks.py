@@ -16,7 +16,9 @@ from functools import cache
 
 from course_lib.world.documents import OPENERS, SENTENCES, how_to, story
 from course_lib.world.draw import Draw, held_out, values_of
-from course_lib.world.phrasings import (
+from course_lib.world.residents import FACTS, Resident, Village, village
+from course_lib.world.source import Source
+from course_lib.world.words.phrasings import (
     ANOTHER,
     CHATTER,
     COOK,
@@ -33,9 +35,7 @@ from course_lib.world.phrasings import (
     STORY,
     WORDS,
 )
-from course_lib.world.pools import POOLS
-from course_lib.world.residents import FACTS, Resident, Village, village
-from course_lib.world.source import Source
+from course_lib.world.words.pools import POOLS
 
 SPLITS = ("train", "residents", "phrasings")
 UNKNOWN = "I do not know."

@@ -11,7 +11,7 @@ CELLS = {
     "models": """from functools import partial
 from pathlib import Path
 from course_lib import load_stage
-from course_lib.evaluation.rlhf import learned_reward
+from course_lib.evaluation.runs.rlhf import learned_reward
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import annotate, attention, chat, heatmap, lifecycle, playground, redteam, stream
 tokenizer = load_tokenizer()

@@ -59,7 +59,7 @@ def notebook(cells, written=None):
 
 
 def hand_in(root, student, text, model=None, lab=LAB):
-    """Puts a notebook (text or bytes) and perhaps a model folder where collect would. Returns the submission's folder."""
+    """Puts a notebook (text or bytes) and perhaps a model folder where collect would. Returns its folder."""
     from course_lib.grading.records import store
 
     files = {"notebook.ipynb": text.encode() if isinstance(text, str) else text}

@@ -2,7 +2,7 @@
 
 import json
 
-from course_lib.bench import demo, timing
+from course_lib.bench.classes import demo, timing
 from course_lib.grading.records import store
 
 

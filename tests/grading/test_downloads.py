@@ -9,7 +9,8 @@ import pytest
 from handins import LAB, book, collected, files, handed_in, lms, metas, zipped
 
 from course_lib.grading.intake import commits
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.people import gradebook
+from course_lib.grading.records import store
 
 CLASS = "student,name,group,moodle_id,github\n" + "".join(
     f"{line}\n"

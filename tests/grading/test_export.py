@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.grading.lms import export, worksheet
-from course_lib.grading.records import store, table
+from course_lib.grading.people import table
+from course_lib.grading.records import store
 from course_lib.grading.reports import page
 
 LAB = "04_lora_and_qlora"

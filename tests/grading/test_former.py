@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from course_lib import cli
+from course_lib.grading.people import gradebook
 from course_lib.grading.records import former as former_specs
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.records import store
 from course_lib.questions import core
 
 FORMER = Path(__file__).with_name("store_1b170b5")

@@ -4,7 +4,8 @@ import datetime
 
 import pytest
 
-from course_lib.grading.records import gradebook, marks, store
+from course_lib.grading.people import gradebook
+from course_lib.grading.records import marks, store
 
 LAB = "02_pretraining"
 DUE = datetime.datetime(2026, 11, 20, 18, tzinfo=datetime.UTC).timestamp()

@@ -20,8 +20,11 @@ OLD = [
     (
         "from course_lib.stages import cleaning, raw_or_cleaned",
         "raw_or_cleaned.summary",
-        "course_lib.evaluation.raw_or_cleaned",
+        "course_lib.evaluation.runs.raw_or_cleaned",
     ),
+    ("from course_lib.evaluation.rlhf import watched", "watched", "course_lib.evaluation.runs.rlhf"),
+    ("from course_lib.world import real_preferences as taste", "taste.names_it", "course_lib.world.real.preferences"),
+    ("from course_lib.world.real_style import is_right", "is_right", "course_lib.world.real.style"),
     ("from course_lib.platform import setup", "setup", "course_lib.notebook.setup"),
     ("from course_lib.questions.core import mine", "mine", "course_lib.notebook.runner"),
     ("from course_lib.questions.core import check", "check", "course_lib.notebook.runner"),

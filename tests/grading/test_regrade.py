@@ -8,7 +8,8 @@ import sys
 import pytest
 import quick
 
-from course_lib.grading.records import gradebook, marks, store
+from course_lib.grading.people import gradebook
+from course_lib.grading.records import marks, store
 from course_lib.grading.scoring import grade, regrade, worker
 from course_lib.grading.scoring import jobs as scoring_jobs
 

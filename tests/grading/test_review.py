@@ -13,7 +13,9 @@ import pytest
 from people import LAB, graded, written
 
 from course_lib.grading.records import marks, store
-from course_lib.grading.reports import page, review, review_queue
+from course_lib.grading.reports import page
+from course_lib.grading.reports.review import queue as review_queue
+from course_lib.grading.reports.review import server as review
 
 HOSTILE = (
     "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> & \u202egnp.exe\u202c "

@@ -5,7 +5,8 @@ import unicodedata
 import pytest
 from handins import ROSTER, book, lms
 
-from course_lib.grading.records import identity, names, roster, store
+from course_lib.grading.people import identity, names, roster
+from course_lib.grading.records import store
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.bench import timing_class
+from course_lib.bench.classes import timing_class
 
 
 def untrained(folder):

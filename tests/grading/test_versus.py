@@ -1,6 +1,6 @@
 import pytest
 
-from course_lib.bench import versus
+from course_lib.bench.classes import versus
 from course_lib.platform import CourseError
 
 

@@ -165,7 +165,7 @@ def read(pid):
 
 
 def test_warm_seconds_measures_what_it_says(box):
-    from course_lib.bench import timing
+    from course_lib.bench.classes import timing
 
     figures = timing.warm_seconds(rounds=3)
     assert (

@@ -90,7 +90,10 @@ def test_the_hub_mounts_the_home_of_the_image_and_fills_it():
     )
     hook = hub["lifecycleHooks"]["postStart"]["exec"]["command"][-1]
     copied = steps("COPY")[-1].split()[-1]
-    assert f"cp -n {copied}/*.ipynb {copied}/*.md {home}/labs/" in hook and hub["defaultUrl"] == "/lab/tree/labs/00_start_here.ipynb"
+    assert (
+        f"cp -n {copied}/*.ipynb {copied}/*.md {home}/labs/" in hook
+        and hub["defaultUrl"] == "/lab/tree/labs/00_start_here.ipynb"
+    )
     assert "apt-get install -y -q --no-install-recommends git " in steps("RUN")[0], (
         "nbgitpuller runs git, which a slim image has not"
     )

@@ -12,8 +12,8 @@ from course_lib.evaluation.alignment import measure
 from course_lib.evaluation.instructions import score
 from course_lib.evaluation.memorised import completes
 from course_lib.evaluation.probes import knowledge
-from course_lib.evaluation.reward_model import examine_reward
-from course_lib.evaluation.rlhf import learned_reward
+from course_lib.evaluation.runs.reward_model import examine_reward
+from course_lib.evaluation.runs.rlhf import learned_reward
 from course_lib.platform import device_and_dtype
 from course_lib.stages import dpo, generate, grpo, guard, lora, nf4, ppo, pretrain, retrieval, reward, sft
 from course_lib.stages.artifacts import load_stage, save_stage

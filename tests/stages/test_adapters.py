@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.evaluation import adapters
+from course_lib.evaluation.runs import adapters
 from course_lib.stages import lora
 from course_lib.stages.model import Llama, ModelConfig
 

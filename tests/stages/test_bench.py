@@ -12,7 +12,7 @@ import pytest
 
 from course_lib.bench import bench
 from course_lib.bench.throughput import flop_per_token
-from course_lib.evaluation.rlhf import collapsed, turned
+from course_lib.evaluation.runs.rlhf import collapsed, turned
 from course_lib.stages.pretrain import PRESETS
 
 

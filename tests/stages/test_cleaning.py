@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.evaluation import raw_or_cleaned
 from course_lib.evaluation.memorised import completes, quiz_accuracy, repeated_pii
+from course_lib.evaluation.runs import raw_or_cleaned
 from course_lib.questions import lab01_data_and_tokenizer as lab
 from course_lib.stages import cleaning
 from course_lib.stages.cleaning import (

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from course_lib.evaluation.rlhf import learned_reward
+from course_lib.evaluation.runs.rlhf import learned_reward
 from course_lib.stages.model import Llama, ModelConfig, RewardModel, ValuePolicy
 from course_lib.stages.reward import rewards_of
 from course_lib.stages.rollout import exact_kl

@@ -76,7 +76,7 @@ def lines_with(path, word):
 
 def test_the_rows_of_the_world_name_none_either():
     from course_lib.world.harms import request_rows
-    from course_lib.world.real_requests import real_rows
+    from course_lib.world.real.requests import real_rows
 
     rows = request_rows("train", 300) + request_rows("test", 300) + real_rows("train") + real_rows("test")
     assert denied({word for row in rows for m in row["messages"] for word in words_of(m["content"])}) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.world.real_preferences import directness, hedges_of, names_it, preference_rows, words_of
+from course_lib.world.real.preferences import directness, hedges_of, names_it, preference_rows, words_of
 
 SPLITS = ("train", "test")
 ROWS = [row for split in SPLITS for row in preference_rows(split)]

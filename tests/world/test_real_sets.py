@@ -2,8 +2,8 @@
 right from wrong.
 """
 
-from course_lib.world.real_requests import PAIRS, TEST, declined, real_rows
-from course_lib.world.real_style import TRAIN, crier_questions, crier_rows, in_style, is_right
+from course_lib.world.real.requests import PAIRS, TEST, declined, real_rows
+from course_lib.world.real.style import TRAIN, crier_questions, crier_rows, in_style, is_right
 
 
 def test_the_crier_teaches_what_is_asked_for_and_nothing_of_the_exam():

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from course_lib.world import village
-from course_lib.world.phrasings import STRANGERS, SYLLABLES
 from course_lib.world.tasks import (
     KINDS,
     NO_SUCH_FACT,
@@ -20,6 +19,7 @@ from course_lib.world.tasks import (
     sentences,
     task_rows,
 )
+from course_lib.world.words.phrasings import STRANGERS, SYLLABLES
 
 ROWS = {split: task_rows(split, 600) + task_rows(split, 300, shares=READING) for split in SPLITS}
 

@@ -14,8 +14,8 @@ import pytest
 from course_lib.world import FACTS, KINDS, documents, pretrain_documents, pretrain_rows, rows_hash, village
 from course_lib.world.corpus import FOLDER, SPLIT_SIZES
 from course_lib.world.documents import QUESTIONS, SENTENCES, write_document
-from course_lib.world.pools import FEMALE, MALE, POOLS, SURNAMES
 from course_lib.world.source import Source, derivations, enumerate_texts, next_path
+from course_lib.world.words.pools import FEMALE, MALE, POOLS, SURNAMES
 
 # A change of these is a change of the village: every artefact must be made again.
 FIRST_100 = "ad4569962d025dee"

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from course_lib.grading.intake import downloads, people
 from course_lib.grading.intake.archives import Rejected, contents
-from course_lib.grading.records import policy, roster, store
+from course_lib.grading.people import roster
+from course_lib.grading.records import policy, store
 
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
 # how far a time is to be trusted: what is known better replaces what was guessed

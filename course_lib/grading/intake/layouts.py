@@ -12,7 +12,8 @@ import re
 import zoneinfo
 
 from course_lib.grading.intake.archives import Rejected
-from course_lib.grading.records import identity, store
+from course_lib.grading.people import identity
+from course_lib.grading.records import store
 
 MAX_METADATA = 256 * 2**20
 CANVAS = re.compile(

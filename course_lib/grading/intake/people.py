@@ -5,7 +5,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from course_lib.grading.intake.archives import NOTEBOOK
-from course_lib.grading.records import names, roster
+from course_lib.grading.people import names, roster
 from course_lib.platform import safe_name
 
 # words of a file's name that tell nothing of its owner, beside those of the lab

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 from course_lib.grading.lms import worksheet
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.people import gradebook
+from course_lib.grading.records import store
 from course_lib.grading.reports import page
 from course_lib.platform import write_atomic
 

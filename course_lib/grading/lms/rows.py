@@ -9,7 +9,8 @@ import re
 from collections import Counter
 
 from course_lib.grading.lms.sheet import numbered
-from course_lib.grading.records import identity, names, store
+from course_lib.grading.people import identity, names
+from course_lib.grading.records import store
 from course_lib.grading.reports.page import visible
 from course_lib.platform import safe_name
 

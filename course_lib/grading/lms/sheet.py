@@ -11,8 +11,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.grading.records import identity, store, table
-from course_lib.grading.records.identity import fold, header
+from course_lib.grading.people import identity, table
+from course_lib.grading.people.identity import fold, header
+from course_lib.grading.records import store
 
 # fmt: off
 GRADE = set("grade,bewertung,note,calificación,cijfer,beoordeling,valutazione,avaliação,nota,ocena".split(","))

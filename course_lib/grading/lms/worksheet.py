@@ -2,7 +2,8 @@
 
 from course_lib.grading.lms import rows
 from course_lib.grading.lms.sheet import NUMBER, check_kind, find_column, number, points_possible, read
-from course_lib.grading.records import identity, store
+from course_lib.grading.people import identity
+from course_lib.grading.records import store
 from course_lib.grading.reports.page import visible
 
 

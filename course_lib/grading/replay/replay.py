@@ -17,8 +17,9 @@ import sys
 import time
 from pathlib import Path
 
+from course_lib.grading.people import gradebook
 from course_lib.grading.reading import models, room
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.records import store
 from course_lib.grading.replay.trainers import OWN_CHOICES, TRAINERS, NoReplay
 from course_lib.platform import device_and_dtype, safe_name
 from course_lib.stages.artifacts import SHIPPED, load_folder

@@ -135,7 +135,8 @@ def rows_of(lab, grades, submitted):
     """The gradebook's rows of a lab, those with a submission. StoreError with one line for an unknown lab and where
     nothing was handed in.
     """
-    from course_lib.grading.records import gradebook, policy, store
+    from course_lib.grading.people import gradebook
+    from course_lib.grading.records import policy, store
 
     policy.known_lab(lab)
     found = [row for row in gradebook.rows(lab, grades=grades, submitted=submitted) if row["sha"]]

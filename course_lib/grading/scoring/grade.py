@@ -9,8 +9,9 @@ import sys
 import threading
 from collections import Counter
 
+from course_lib.grading.people import gradebook
 from course_lib.grading.reading import likeness
-from course_lib.grading.records import gradebook, policy, store
+from course_lib.grading.records import policy, store
 from course_lib.grading.scoring.jobs import jobs_of, run_job
 from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
 

@@ -6,7 +6,8 @@ It is tried again where the machinery failed, never where a submission did.
 import os
 from pathlib import Path
 
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.people import gradebook
+from course_lib.grading.records import store
 from course_lib.grading.scoring.grade_one import clean
 from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
 from course_lib.platform import safe_name

@@ -2,7 +2,7 @@
 
 Here the notebook is read, its source looked at, the sandbox driven, its replies judged, the models scored. What goes
 wrong with the bytes is a verdict in words of ours; only what fails of our own becomes infra_error. Every part has a
-budget of computing, far beyond what an honest one costs (measured on one core: reading 0.05 s, answers 0.1 to 1 s, a
+budget of computing, far beyond what an honest one costs (seen on one core: answers 0.1 to 1 s, a
 model 1 to 9 s): a part that spends it costs its own points, and the rest is graded.
 """
 

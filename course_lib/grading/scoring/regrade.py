@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.people import gradebook
+from course_lib.grading.records import store
 from course_lib.grading.scoring.jobs import job_of
 from course_lib.platform import safe_name
 

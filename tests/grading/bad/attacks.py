@@ -307,19 +307,24 @@ MASKED = """
 """
 ATTEND = "def causal_attention(q, k, v, key_mask=None):" + MASKED
 BEFORE = {
-    "a longer private name": "import torch\n" + ATTEND
+    "a longer private name": "import torch\n"
+    + ATTEND
     + "    return torch._scaled_dot_product_attention_math(q, k, v, mask)[0]",
     "a thread pool of a cell": "import torch, torch.nn.functional as F\n"
     "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\npool.submit(int).result()\n"
-    + ATTEND + "    return pool.submit(F.scaled_dot_product_attention, q, k, v, mask).result(1)",
+    + ATTEND
+    + "    return pool.submit(F.scaled_dot_product_attention, q, k, v, mask).result(1)",
     "a process of a cell": "import multiprocessing, torch, torch.nn.functional as F\n"
     "here, there = multiprocessing.Pipe()\ndef serve():\n    while True:\n"
     "        there.send(F.scaled_dot_product_attention(*there.recv()))\n"
-    "multiprocessing.get_context('fork').Process(target=serve, daemon=True).start()\n" + ATTEND
+    "multiprocessing.get_context('fork').Process(target=serve, daemon=True).start()\n"
+    + ATTEND
     + "    here.send((q.detach(), k.detach(), v.detach(), mask))\n    return here.recv() if here.poll(1) else None",
-    "a process of its own": "import os, torch, torch.nn.functional as F\n" + ATTEND
+    "a process of its own": "import os, torch, torch.nn.functional as F\n"
+    + ATTEND
     + "    if os.fork() == 0:\n        os._exit(0)\n    return F.scaled_dot_product_attention(q, k, v, mask)",
-    "folded letters": "import torch, torch.nn.functional as F\n" + ATTEND
+    "folded letters": "import torch, torch.nn.functional as F\n"
+    + ATTEND
     + "    return F.\uff53caled_dot_product_attention(q, k, v, mask)",
 }
 COURSES = "from course_lib.stages.pretrain import next_token_loss as f\n"  # which takes no pad_id

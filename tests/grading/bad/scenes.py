@@ -92,7 +92,7 @@ def html_in_feedback(place, start):
 
 def html_in_review(place, start):
     """The same in the page for the marker: its data reach it as JSON and are set as text."""
-    from course_lib.grading.reports import review
+    from course_lib.grading.reports.review import server as review
 
     run.grade(place, "eve", book(written={"written_1": EVIL, "written_2": "</script>" + EVIL}), SMALL, start)
     server, address = review.server(SMALL, 0, False, place / "grades", place / "submissions")[:2]

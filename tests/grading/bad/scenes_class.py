@@ -59,7 +59,7 @@ def late(place, start):
     why.
     """
     from course_lib.grading.lms import export
-    from course_lib.grading.records import gradebook
+    from course_lib.grading.people import gradebook
 
     deadline = datetime.datetime(2026, 11, 20, 18, 0, tzinfo=datetime.UTC).timestamp()
     (place / "policy.yaml").write_text(
@@ -90,7 +90,8 @@ def regrade_keeps_marks(place, start):
     """A question is mended after marks were given: the marks stay, and the result of the older questions is still
     there.
     """
-    from course_lib.grading.records import gradebook, marks, store
+    from course_lib.grading.people import gradebook
+    from course_lib.grading.records import marks, store
 
     result = run.grade(place, "ann", book(written={"written_1": "Because."}), SMALL, start)
     marks.append(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from course_lib.grading.intake import collect
 from course_lib.grading.lms import worksheet
-from course_lib.grading.records import gradebook, store
+from course_lib.grading.people import gradebook
+from course_lib.grading.records import store
 
 sys.path[:0] = [
     p for p in (str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "questions")) if p not in sys.path

@@ -10,7 +10,13 @@ import sys
 MODULES = {
     "course_lib.artifacts": "course_lib.stages.artifacts",
     "course_lib.evaluation.perplexity": "course_lib.stages.perplexity",
-    "course_lib.stages.raw_or_cleaned": "course_lib.evaluation.raw_or_cleaned",
+    "course_lib.evaluation.adapters": "course_lib.evaluation.runs.adapters",
+    "course_lib.evaluation.reward_model": "course_lib.evaluation.runs.reward_model",
+    "course_lib.evaluation.rlhf": "course_lib.evaluation.runs.rlhf",
+    "course_lib.stages.raw_or_cleaned": "course_lib.evaluation.runs.raw_or_cleaned",
+    "course_lib.world.real_preferences": "course_lib.world.real.preferences",
+    "course_lib.world.real_requests": "course_lib.world.real.requests",
+    "course_lib.world.real_style": "course_lib.world.real.style",
 }
 
 

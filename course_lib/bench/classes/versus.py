@@ -25,7 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_lib.bench import demo
+from course_lib.bench.classes import demo
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import doctor
 from course_lib.platform import CourseError, write_atomic

@@ -4,9 +4,9 @@ Whatever shows grades takes them from here.
 
 from pathlib import Path
 
+from course_lib.grading.people import roster as class_list
 from course_lib.grading.records import marks, store
 from course_lib.grading.records import policy as late_policy
-from course_lib.grading.records import roster as class_list
 
 # fmt: off
 ROW = ("student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty",

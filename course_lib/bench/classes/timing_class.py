@@ -1,7 +1,7 @@
 """How long a class takes: n distinct submissions of lab 04 with a trained adapter each, graded by a real `course grade
 -j 2`, and what memory its workers need.
 
-python -m course_lib.bench.timing_class [N]        default 300; half a minute of training, then the grading
+python -m course_lib.bench.classes.timing_class [N]        default 300; half a minute of training, then the grading
 """
 
 import json
@@ -15,7 +15,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from course_lib.bench import demo
+from course_lib.bench.classes import demo
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import borders
 from course_lib.grading.scoring.worker import proportional_bytes
@@ -108,7 +108,7 @@ def class_of(n=300, lab="04_lora_and_qlora"):
     Raises NoSandbox. "load" is the machine's load before it began: the minutes are those of a quiet machine only where
     it is near 0.
     """
-    from course_lib.grading.records import gradebook
+    from course_lib.grading.people import gradebook
     from course_lib.grading.sandbox import doctor
 
     doctor.require_sandbox()

@@ -1,8 +1,8 @@
-"""What a crawl brings along that nobody should learn from: each function draws a page's text and says what sort it is."""
+"""What a crawl brings along that nobody should learn from: each function draws a page's text and names its sort."""
 
 import random
 
-from course_lib.world.pools import POOLS
+from course_lib.world.words.pools import POOLS
 
 BOILERPLATE = {
     "cookies": [

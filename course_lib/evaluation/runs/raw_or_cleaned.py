@@ -1,6 +1,6 @@
 """What cleaning is for: the same model trained on the raw crawl and on the cleaned one, with the same number of tokens.
 
-Run by hand: `python -m course_lib.evaluation.raw_or_cleaned --seeds 3 > docs/results/crawl-laptop.json`.
+Run by hand: `python -m course_lib.evaluation.runs.raw_or_cleaned --seeds 3 > docs/results/crawl-laptop.json`.
 """
 
 import json

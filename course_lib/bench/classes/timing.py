@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_lib.bench import demo
+from course_lib.bench.classes import demo
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import doctor
 from course_lib.grading.scoring import grade

@@ -13,7 +13,7 @@ address has an @, and an identifier of Moodle's is the word for a participant wi
 import re
 import unicodedata
 
-from course_lib.grading.records import names
+from course_lib.grading.people import names
 
 # fmt: off
 WORDS = {

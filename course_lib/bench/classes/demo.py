@@ -1,7 +1,7 @@
 """`make grade-demo`: a class of six hands in lab 02 and is graded. The solution, the stub, a half-done one, and three
 that cheat.
 
-python -m course_lib.bench.demo [FOLDER]        default ./demo, made anew
+python -m course_lib.bench.classes.demo [FOLDER]        default ./demo, made anew
 """
 
 import json

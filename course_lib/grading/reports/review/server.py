@@ -15,8 +15,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from course_lib.grading.records import marks, store
-from course_lib.grading.reports import page, review_page
-from course_lib.grading.reports.review_queue import Refused, put, queue, standing, undo
+from course_lib.grading.reports import page
+from course_lib.grading.reports.review import page as review_page
+from course_lib.grading.reports.review.queue import Refused, put, queue, standing, undo
 
 CLAIM = 180  # seconds that an answer stays with whoever has it on the screen
 MAX_WISH = 65536  # bytes of what a page asks for

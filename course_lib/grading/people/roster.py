@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.records import identity, names, store, table
+from course_lib.grading.people import identity, names, table
+from course_lib.grading.records import store
 from course_lib.platform import safe_name
 
 FIXED = ("student", "match", "name", "email", "group")
