@@ -12,6 +12,7 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 # lines that may be IPython's own; some are not, so it serves for an upper bound alone
 OWN_LINES = re.compile(r"(?m)^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*(?:#.*)?$")
 
+MAX_LINE = 2000  # characters: nobody's magic, and IPython's patterns cost the square of them
 LONG = re.compile(r"#\s*LONG\s*(?:$|[:(]|[—–-]\s)")  # and no "# LONG DOCUMENTS"
 
 
@@ -24,6 +25,8 @@ def as_python(source):
         return source
     except UNREADABLE:
         pass
+    if any(len(line) > MAX_LINE for line in source.split("\n")):
+        return source
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:

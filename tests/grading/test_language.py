@@ -1,6 +1,7 @@
 """What a cell of IPython's language is as Python, which cells are long, and which names only those define."""
 
 import ast
+import time
 
 import pytest
 
@@ -75,6 +76,12 @@ def test_python_stays_as_it_is(source):
 def test_what_nobody_can_read_is_no_python(source):
     with pytest.raises((SyntaxError, ValueError)):
         ast.parse(as_python(source))
+
+
+@pytest.mark.parametrize("line", ["x" + " " * 90_000 + "?", "!" + "a" * 90_000 + "\nx = (", "%" * 50_000])
+def test_a_line_without_end_costs_nothing(line):
+    began = time.process_time()
+    assert as_python(line) == line and time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
