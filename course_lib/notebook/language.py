@@ -5,6 +5,7 @@ Used wherever a cell's source is read: in the sandbox that runs it, and where it
 
 import ast
 import builtins
+import functools
 import re
 import warnings
 
@@ -55,12 +56,16 @@ def is_long(source):
     return False
 
 
+@functools.lru_cache(maxsize=256)  # several look through the same notebook
 def tree_of(source, depth=3):
     """The syntax tree of a cell, with the code that is given to magics (%time, %%capture, %%writefile …) as further
-    statements. Raises one of UNREADABLE.
+    statements; not to be changed. Raises one of UNREADABLE.
     """
-    tree = ast.parse(as_python(source))
-    for text in code_of_magics(tree) if depth else []:
+    python = as_python(source)
+    tree = ast.parse(python)
+    if not depth or "_magic(" not in python:
+        return tree
+    for text in code_of_magics(tree):
         try:
             tree.body += tree_of(text, depth - 1).body
         except UNREADABLE:  # a command of the shell, HTML, a name of a file

@@ -72,8 +72,9 @@ def words_of(function):
 @functools.cache
 def library():
     """[(dotted name, source)] of the modules that an answer could have been pasted from."""
-    files = sorted(file for room in ROOMS for file in (PACKAGE / room).glob("*.py"))
-    return [(f"{file.parent.name}.{file.stem}", file.read_text(encoding="utf-8")) for file in files]
+    files = sorted(file for room in ROOMS for file in (PACKAGE / room).rglob("*.py"))
+    dotted = [".".join(file.relative_to(PACKAGE).with_suffix("").parts) for file in files]
+    return [(name, file.read_text(encoding="utf-8")) for name, file in zip(dotted, files, strict=True)]
 
 
 @functools.cache

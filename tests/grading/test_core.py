@@ -151,14 +151,14 @@ def test_wire_round_trip():
         "t": (torch.arange(6).reshape(2, 3), torch.ones(2, dtype=torch.bfloat16)),
         "g": g,
         "d": torch.float16,
-        3: torch.zeros(0),
+        "empty": torch.zeros(0),
     }
     back = wire.decode(wire.encode(value))
     assert back["a"] == value["a"] and torch.equal(back["t"][0], value["t"][0]) and back["t"][1].dtype == torch.bfloat16
     assert (
         torch.rand(1, generator=back["g"]) == torch.rand(1, generator=g)
         and back["d"] is torch.float16
-        and back[3].shape == (0,)
+        and back["empty"].shape == (0,)
     )
 
 

@@ -14,6 +14,7 @@ imports: a fork of one that has computed on several threads may hang. Windows ha
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -175,6 +176,7 @@ def read_all(function, items, limits, pipe):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     confine(limits)
+    gc.freeze()  # what is there from before is not walked for garbage: each page of it would be copied
     known = set(sys.modules)
     for item in items:
         most = int(computed()) + limits.cpu

@@ -58,8 +58,8 @@ def graded(job, spawn):
         questions = [q for q in every if q.id in job.get("only", [q.id])]  # regrade.py
         asked = [q for q in questions if isinstance(q, core.Question)]
         beside = [(name, "code", source) for name, source in modules.items()]  # to be looked through as the cells are
-        flags, doubles = signs_of(cells + beside, questions, store.read_meta(folder).get("notes", []))
         box.load_early()
+        flags, doubles = signs_of(cells + beside, questions, store.read_meta(folder).get("notes", []))
         rows, sketches = {}, {}
         texts = written_answers(cells, [q.id for q in every if isinstance(q, core.WrittenQuestion)])
         for question in questions:
@@ -132,6 +132,7 @@ def signs_of(cells, questions, notes):
         with room.budget(READ):
             flags = signs.archive_flags(notes)
             flags += signs.static_flags(cells, checked) + signs.forbidden_flags(cells, asked)
+            flags += signs.pasted_flags(cells, asked)
             return flags, signs.double_notes(cells, [q.id for q in asked])
     except (Exception, room.TooMuch) as error:
         why = f"looking through its source takes more than {READ:g} s" if isinstance(error, room.TooMuch) else "odd"

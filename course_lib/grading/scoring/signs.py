@@ -6,6 +6,7 @@ import ast
 import re
 
 from course_lib.notebook.language import UNREADABLE, effort, tree_of
+from course_lib.questions import own_code, own_text
 
 MAX_PARSED = 100_000  # characters of a cell that is read: longer code is no student's
 MAX_EFFORT = 2_000_000  # characters that IPython's transformer may have to read of a notebook: 20 seconds
@@ -174,12 +175,19 @@ def forbidden_flags(cells, questions):
     flags = []
     trees, _ = parsed(cells)
     for question in questions:
-        forbidden = {d.rsplit(".", 1)[-1] for d in question.forbid}
+        forbidden = own_code.forbids(question.forbid)
         for number, source, tree in trees:
-            if forbidden and re.search(rf"^[ \t]*def {re.escape(question.id)}\b", source, re.M):
-                used = sorted(names_used(tree) & forbidden)
+            if question.forbid and re.search(rf"^[ \t]*def {re.escape(question.id)}\b", source, re.M):
+                used = sorted(filter(forbidden, names_used(tree)))
                 flags += [flag("forbidden function", f"{question.id}, cell {number}: {name}") for name in used]
     return flags
+
+
+def pasted_flags(cells, questions):
+    """Flags for answers that are the text of the library's own function, or of the notebook's fallback."""
+    trees, _ = parsed(cells)
+    found = own_text.pasted([tree for _, _, tree in trees], [question.id for question in questions])
+    return [flag("the course's own text", f"{name}: {whose}") for name, whose in found.items()]
 
 
 def names_used(tree):
@@ -188,7 +196,7 @@ def names_used(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             used.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
             used.add(node.value)
         elif isinstance(node, ast.ImportFrom):
             used |= {alias.name for alias in node.names}
