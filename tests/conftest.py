@@ -40,6 +40,17 @@ jaxtyping.install_import_hook("course_lib", "typechecker.check")
 jaxtyping.jaxtyped = checked
 
 
+collect_ignore_glob = ["*.ipynb"]  # hand-ins that tests grade; nbval runs those of solutions/
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_work_folder(tmp_path_factory):
+    """A file's tests find no stage that another file's tests have trained, whichever ran before in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_WORK", str(tmp_path_factory.mktemp("work")))
+        yield
+
+
 def pytest_addoption(parser):
     parser.addoption("--fast", action="store_true", help="leave out the slow tests and the notebooks")
 
@@ -67,14 +78,15 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """The units with slow tests come first, those with most of them before the others: then all processes end at about
-    the same time.
+    the same time. Those of the browser come last, as its event loop runs until the process ends, and neither another
+    browser nor a widget likes one beside it.
     """
     is_slow = {item: item.path.suffix == ".ipynb" or item.get_closest_marker("slow") is not None for item in items}
     if config.getoption("fast"):
         config.hook.pytest_deselected(items=[item for item in items if is_slow[item]])
         items[:] = [item for item in items if not is_slow[item]]
     slow_ones = Counter(unit(item.nodeid) for item in items if is_slow[item])
-    items.sort(key=lambda item: -slow_ones[unit(item.nodeid)])
+    items.sort(key=lambda item: (item.path.parent.name == "browser", -slow_ones[unit(item.nodeid)]))
 
 
 def pytest_unconfigure():

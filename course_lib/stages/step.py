@@ -35,7 +35,8 @@ LOWER = "lower learning_rate"
 # settings by what they may be, in the configurations of all loops
 COUNTS = ("batch", "epochs", "steps", "prompts", "each", "minibatches")
 NOT_NEGATIVE = ("beta", "floor", "warmup", "embedding_rate")
-POSITIVE = ("learning_rate", "value_rate", "clip", "value_clip", "max_norm", "kl_target", "gamma", "lam")
+POSITIVE = ("learning_rate", "value_rate", "clip", "value_clip", "max_norm", "kl_target")
+SHARES = ("gamma", "lam")  # of GAE: λ = 0 trusts the critic, 1 the rewards
 
 
 def forward_dtype(device: str) -> torch.dtype:
@@ -82,6 +83,8 @@ def check_settings(config) -> None:
             raise CourseError(f"{name} is {value}, so there is nothing to train: take at least 1")
         if name in POSITIVE and value is not None and not 0 < value < math.inf:
             raise CourseError(f"{name} is {value}: take a number above 0")
+        if name in SHARES and not 0 <= value <= 1:
+            raise CourseError(f"{name} is {value}: take a number from 0 to 1")
         if name in NOT_NEGATIVE and not 0 <= value < math.inf:
             raise CourseError(f"{name} is {value}: take 0 or a number above it")
 

@@ -4,6 +4,7 @@ same.
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -93,12 +94,11 @@ def test_a_budget_inside():
     assert room.apart(spend, Exception) < 1
 
 
-def test_what_the_reader_imports_is_there_for_the_next_one():
+def test_what_the_reader_imports_is_there_for_the_next_one(monkeypatch):
     name = "colorsys"
+    monkeypatch.delitem(sys.modules, name, raising=False)
 
     def loaded():
-        import sys
-
         before = name in sys.modules
         __import__(name)
         return before
