@@ -65,6 +65,7 @@ def unit(nodeid: str) -> str:
     return nodeid if test.startswith("test_run_all_on_the_student_notebook") else path
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling
 
@@ -78,15 +79,14 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """The units with slow tests come first, those with most of them before the others: then all processes end at about
-    the same time. Those of the browser come last, as its event loop runs until the process ends, and neither another
-    browser nor a widget likes one beside it.
+    the same time.
     """
     is_slow = {item: item.path.suffix == ".ipynb" or item.get_closest_marker("slow") is not None for item in items}
     if config.getoption("fast"):
         config.hook.pytest_deselected(items=[item for item in items if is_slow[item]])
         items[:] = [item for item in items if not is_slow[item]]
     slow_ones = Counter(unit(item.nodeid) for item in items if is_slow[item])
-    items.sort(key=lambda item: (item.path.parent.name == "browser", -slow_ones[unit(item.nodeid)]))
+    items.sort(key=lambda item: -slow_ones[unit(item.nodeid)])
 
 
 def pytest_unconfigure():

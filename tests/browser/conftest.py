@@ -1,6 +1,6 @@
-"""A real JupyterLab on the student edition, and a real browser to press its buttons. One of each serves the tests of
-this folder, and no longer: widgets behave otherwise where the browser's event loop runs. Skipped, with the reason,
-where there is no browser.
+"""A real JupyterLab on the student edition, and a real browser to press its buttons. One of each serves the tests of a
+file, and no longer: neither a widget nor another browser likes the event loop of this one beside it. Skipped, with the
+reason, where there is no browser.
 
 Playwright drives the system's Chromium (Debian: apt-get install chromium). Pictures of what was seen are left in
 build/screenshots.
@@ -37,7 +37,7 @@ NOT_OURS = re.compile(
     r"Item with index \d+ did not appear|Download the React DevTools|Starting application in "
     r"workspace|\bLSP\b|findDOMNode|componentWill|reconnecting websocket|Connection lost|"
     r"WebSocket connection to .* failed|Could not restore the debugger state|JupyterLab - |not in "
-    r"'disabledExtensions'|Canvas2D|Cannot read properties of null \(reading 'kernel'\)|Plugin \S+ .*took [\d.]+ms to "
+    r"'disabledExtensions'|Canvas2D|Cannot read properties of null \(reading 'kernel'\)|Plugin \S+ .*(took|too long) .*"
     r"activate|Kernel: (connected|connecting|disconnected|idle|restarting)"
 )
 
@@ -49,7 +49,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed (pip install -e '.[dev]')"
@@ -135,7 +135,7 @@ class Server:
         self.log.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def server(browser, tmp_path_factory):
     made = Server(tmp_path_factory.mktemp("jupyter"))
     yield made
@@ -360,7 +360,7 @@ def open_lab(browser, server):
         notebook.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def window(browser, server):
     """One window in which notebooks are only looked at: .open(lab) shows another one, without a kernel."""
     made = Notebook(browser, server, "00_start_here")

@@ -106,12 +106,13 @@ def run(jobs, address, done):
     token, folder = secrets.token_hex(16), Path(jobs[0][0]["folder"]).parents[1]
     token_path = folder / f".shared-{token[:8]}"
     try:
-        token_path.write_text(token)
+        try:
+            token_path.write_text(token)
+        except OSError as error:
+            raise store.StoreError(
+                f"cannot write to {folder} ({error.strerror or error}): the workers are shown a file there"
+            ) from None
         dispatch(client, address, jobs, done, (str(token_path), token, store.code_sha()))
-    except OSError as error:
-        raise store.StoreError(
-            f"cannot write to {folder} ({error.strerror or error}): the workers are shown a file there"
-        ) from None
     finally:
         token_path.unlink(missing_ok=True)
         client.close(timeout=2)
@@ -142,15 +143,14 @@ def dispatch(client, address, jobs, done, shown):
                 work = job | {"attempt": attempts[out]}
                 future = client.submit(grade_there, work, *shown, JOB_SECONDS, pure=False, **only)
                 flying[future] = (job, job_path, out)
-            finished = ready(client, wait, flying)
+            finished = [(future, answer_of(future)) for future in ready(client, wait, flying)]
         except (OSError, RuntimeError) as error:
             raise store.StoreError(
                 f"the scheduler at {address} is gone ({type(error).__name__}). {kept} of {len(jobs)} are graded and "
                 "kept: start it, then run the same command again"
             ) from None
-        for future in finished:
+        for future, answer in finished:
             job, job_path, out = work = flying.pop(future)
-            answer = answer_of(future)
             if "refused" in answer:
                 if answer["where"] not in refused:
                     print(f"{answer['where']} does not grade: {answer['refused']}", file=sys.stderr)
