@@ -65,8 +65,8 @@ IDF_RIGHT = {
     for d in documents:
         for w in set(d):
             n[w] = n.get(w, 0) + 1
-    log = lambda x: float(torch.log(torch.tensor(x, dtype=torch.float64)))
-    return {w: log((len(documents) + 1) / (c + 0.5)) for w, c in n.items()}""",
+    return {w: float(torch.log(torch.tensor((len(documents) + 1) / (c + 0.5), dtype=torch.float64))) for w, c in \
+n.items()}""",
 }
 
 
@@ -265,8 +265,8 @@ PROMPT_RIGHT = {
     for n in notices:
         if left - n['tokens'] >= 0: kept, left = kept + [n], left - n['tokens']
     if len(kept) == 0: return question
-    return '\\n'.join(['Notice: ' + n['text'] for n in sorted(kept, key=operator.itemgetter('place'))]
-        + ['Question: ' + question])""",
+    return '\\n'.join(['Notice: ' + n['text'] for n in sorted(kept, key=operator.itemgetter('place'))] + ['Question: \
+' + question])""",
 }
 
 
@@ -308,16 +308,15 @@ INJECTION_WRONG = {
 INJECTION_RIGHT = {
     "loop": rows(),
     "sorted first": """latest = {(c['name'], c['fact']): c for c in sorted(changes, key=lambda c: c['day'])}
-    asked = lambda q, n: {'role': 'user', 'content': q.replace('{name}', n)}
-    said = lambda f, n, value: answers[f].replace('{name}', n).replace('{value}', value)
-    return [{'messages': [asked(q, n), {'role': 'assistant', 'content': said(f, n, c['value'])}]}
-            for (n, f), c in latest.items() for q in questions[f]]""",
+    return [{'messages': [{'role': 'user', 'content': q.replace('{name}', n)}, {'role': 'assistant', 'content': \
+answers[f].replace('{name}', n).replace('{value}', c['value'])}]} for (n, f), c in latest.items() for q in \
+questions[f]]""",
     "max": """out = []
     for name, fact in sorted({(c['name'], c['fact']) for c in changes}):
         c = max((c for c in changes if c['name'] == name and c['fact'] == fact), key=lambda c: c['day'])
         for q in questions[fact]:
-            out.append({'messages': [dict(role='user', content=q.format(name=name)),
-                dict(role='assistant', content=answers[fact].format(name=name, value=c['value']))]})
+            out.append({'messages': [dict(role='user', content=q.format(name=name)), dict(role='assistant', \
+content=answers[fact].format(name=name, value=c['value']))]})
     return out""",
 }
 
@@ -376,11 +375,11 @@ SCORES_RIGHT = {
     unknown = torch.tensor([a == 'i do not know.' for a in low])
     was = torch.tensor([any(v.lower() in a for v in s) for a, s in zip(low, stale)])
     changed = torch.tensor([len(s) > 0 for s in stale])
-    judged = zip(low, golds, unknown.tolist(), was.tolist())
-    right = torch.tensor([u if g == 'I do not know.' else g.lower() in a and not w for a, g, u, w in judged])
+    right = torch.tensor([u if g == 'I do not know.' else g.lower() in a and not w for a, g, u, w in zip(low, golds, \
+unknown.tolist(), was.tolist())])
     part = lambda hits, of: float(hits.sum()) / max(1, float(of))
-    return {'accuracy': part(right, len(low)), 'abstention': part(unknown, len(low)),
-            'staleness': part(was, changed.sum())}""",
+    return {'accuracy': part(right, len(low)), 'abstention': part(unknown, len(low)), 'staleness': part(was, \
+changed.sum())}""",
 }
 
 BREAK_WRONG = {
