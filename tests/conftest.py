@@ -1,7 +1,7 @@
 """Before torch is imported anywhere: one thread, no spinning, no network, a work folder for this process alone; and
 every call in course_lib checked against its annotations.
 
-After that: which tests run side by side, and which a contributor in a hurry leaves out.
+After that: which tests run side by side.
 """
 
 import os
@@ -51,10 +51,6 @@ def own_work_folder(tmp_path_factory):
         yield
 
 
-def pytest_addoption(parser):
-    parser.addoption("--fast", action="store_true", help="leave out the slow tests and the notebooks")
-
-
 def unit(nodeid: str) -> str:
     """What stays in one process, in its order: a file, whose fixtures cost more than its tests; all solutions, each of
     which finds in the work folder what the one before has trained; a student notebook alone.
@@ -77,14 +73,11 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     """The units with slow tests come first, those with most of them before the others: then all processes end at about
     the same time.
     """
     is_slow = {item: item.path.suffix == ".ipynb" or item.get_closest_marker("slow") is not None for item in items}
-    if config.getoption("fast"):
-        config.hook.pytest_deselected(items=[item for item in items if is_slow[item]])
-        items[:] = [item for item in items if not is_slow[item]]
     slow_ones = Counter(unit(item.nodeid) for item in items if is_slow[item])
     items.sort(key=lambda item: -slow_ones[unit(item.nodeid)])
 

@@ -59,7 +59,7 @@ def talks(tour: Tour) -> list[dict]:
 
 
 def publish(tour: Tour, results: list[dict], report: Path | None) -> None:
-    """The page, the picture and the table for README, and at `report` the figures as JSON."""
+    """The page, the picture and the table, and at `report` the figures as JSON."""
     versions = [
         f"littlebrook {__version__}",
         f"Python {platform.python_version()}",
@@ -128,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
         "--size",
         default="laptop",
         choices=SIZES,
-        help="tiny: two minutes, and the models learn next to nothing; laptop: half an hour on two cores (the default)",
+        help="tiny: half a minute, and the models learn next to nothing; laptop: half an hour on two cores (the default)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="models, figures and page (default: tour-SIZE in the work folder)"

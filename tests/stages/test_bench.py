@@ -15,6 +15,8 @@ from course_lib.bench.throughput import flop_per_token
 from course_lib.evaluation.runs.rlhf import collapsed, turned
 from course_lib.stages.pretrain import PRESETS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "arguments, keys",

@@ -12,6 +12,8 @@ from course_lib.bench import gpu as bench_gpu
 from course_lib.platform import CourseError
 from course_lib.stages import grpo, reward
 
+pytestmark = pytest.mark.slow
+
 TINY = argparse.Namespace(size="tiny", seeds=1, json=True)
 
 

@@ -10,6 +10,8 @@ import pytest
 from course_lib.bench import bench, chain
 from course_lib.platform import CourseError
 
+pytestmark = pytest.mark.slow
+
 
 def arguments(folder, **changed):
     made = {"size": "tiny", "seeds": 2, "json": True, "against": "HEAD", "phases": "tokenizer", "out": str(folder)}

@@ -131,6 +131,7 @@ def test_what_refers_to_itself_and_a_name_without_a_value():
     fingerprint(loop)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_in_another_process():
     code = (
         "import sys; sys.path.insert(0, 'tests/stages')\nfrom test_checkpoint import enclosing, notebook\nfrom "

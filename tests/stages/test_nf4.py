@@ -31,6 +31,7 @@ def round_trip(x):
     return nf4.dequantize_nf4(packed, nf4.dequantize_absmax(*nf4.quantize_absmax(absmax)), tuple(x.shape))
 
 
+@pytest.mark.slow
 @bitsandbytes_is_here
 @pytest.mark.parametrize("shape", [(128, 384), (2432, 128), (64, 3), (6, 7), (3, 5), (96,), (1, 1)])
 @pytest.mark.parametrize("scale", [1.0, 0.02, 1e-4])

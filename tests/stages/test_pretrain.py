@@ -94,6 +94,7 @@ def losses(folder: Path, kill_after: int | None = None) -> list[float]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_losses(tmp_path):
     straight = losses(tmp_path / "a")
     assert len(losses(tmp_path / "b", kill_after=5)) == 5

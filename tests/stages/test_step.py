@@ -60,6 +60,7 @@ def test_on_a_cpu_it_is_the_plain_step():
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_learns_the_same_and_nobody_sees_it(monkeypatch, dtype):
     plain = trained().history[-1]["train_loss"]
@@ -238,6 +239,7 @@ def test_a_model_that_stayed_on_the_cpu_of_a_machine_with_a_gpu_is_in_fp32(monke
     assert forward_dtype("cuda") == torch.bfloat16 and forward_dtype("cpu") == torch.float32
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="compiling needs a C++ compiler")
 def test_compiled_blocks_compute_the_same():
     """In a process of its own: the types of the course's functions are checked here, which the compiler does not see

@@ -25,6 +25,8 @@ from course_lib.stages.sft import PRESETS as SFT_PRESETS
 from course_lib.stages.sft import response_loss, sft
 from course_lib.world import pretrain_rows
 
+pytestmark = pytest.mark.slow
+
 CONFIG = replace(
     PRESETS["tiny"], documents=142, batch=512, validations=2
 )  # batches of 1 to 14 documents, seed 0; of the one with 1 the second process has no share

@@ -107,6 +107,7 @@ def test_the_generators_figure_is_the_enumerated_entropy(kind):
     assert abs(mean - exact) <= 4 * error + 1e-9
 
 
+@pytest.mark.slow
 def test_every_document_has_one_derivation_and_its_nll_is_exact():
     """The probability of 40 documents under the *full* grammar, summed over every way to derive their text."""
     world = village()

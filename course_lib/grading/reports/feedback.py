@@ -27,7 +27,7 @@ from course_lib.grading.records import store
 from course_lib.grading.reports import page
 from course_lib.platform import PACKAGE, write_atomic
 
-# a pattern of a message of questions/{compare,core,invoke}.py or grading/box.py: what a student is told of it
+# a pattern of a message of questions/{compare,core,invoke}.py or grading/sandbox/box.py: what a student is told of it
 KINDS = {
     r"the shape is \[": "the shape is not the expected one",
     r"the dtype is ": "the dtype is not the expected one",
