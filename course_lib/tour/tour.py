@@ -128,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
         "--size",
         default="laptop",
         choices=SIZES,
-        help="tiny: half a minute, and the models learn next to nothing; laptop: half an hour on two cores (the default)",
+        help="tiny: half a minute, and the models learn next to nothing; laptop (the default): half an hour on 2 cores",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="models, figures and page (default: tour-SIZE in the work folder)"
