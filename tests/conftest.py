@@ -75,11 +75,11 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """The units with slow tests come first, those with most of them before the others: then all processes end at about
-    the same time.
+    the same time. Those of the browser come last: its event loop stands in the way of another one.
     """
     is_slow = {item: item.path.suffix == ".ipynb" or item.get_closest_marker("slow") is not None for item in items}
     slow_ones = Counter(unit(item.nodeid) for item in items if is_slow[item])
-    items.sort(key=lambda item: -slow_ones[unit(item.nodeid)])
+    items.sort(key=lambda item: (item.path.parent.name == "browser", -slow_ones[unit(item.nodeid)]))
 
 
 def pytest_unconfigure():
