@@ -245,24 +245,3 @@ def shortcuts(questions):
     failed = [(q["id"], case["message"]) for q in questions for case in q["cases"] if case["status"] == "fail"]
     found = dict.fromkeys(f"{name}: {message[:200]}" for name, message in failed if SHORTCUT.search(message))
     return [flag("forbidden function", evidence) for evidence in found]
-
-
-NEEDS_GPU = re.compile(
-    r"not compiled with CUDA|Found no NVIDIA driver|No CUDA GPUs|CUDA driver|not linked with support for mps|requires? "
-    r"(?:a )?(?:CUDA|GPU)|No GPU found|FlashAttention only supports",
-    re.I,
-)
-
-
-def needs_gpu(questions):
-    """One line where a question failed for want of a GPU, else None. No points are at stake: a person decides where it
-    is graded.
-    """
-    for q in questions:
-        for case in q["cases"]:
-            if q["score"] == 0 and case["status"] == "error" and NEEDS_GPU.search(case["message"]):
-                return (
-                    f"{q['id']} needs a GPU, and this grader has none ({case['message'][:120]}): grade it on a machine "
-                    "with one, or ask for an answer that runs on a CPU"
-                )
-    return None
