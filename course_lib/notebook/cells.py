@@ -156,7 +156,8 @@ def passed_in(outputs):
 
 def not_code(cells, name):
     """Where a question's cell is that is no code cell, in words; "" where there is none, or one that is code."""
-    head = rf"^\s*# EXERCISE {re.escape(name)}\b|^\s*(?:def|class) {re.escape(name)}\b"
+    # no \s*, which runs on over the lines below: from each of n empty ones, so n squared
+    head = rf"^[^\S\n]*(?:# EXERCISE|def|class) {re.escape(name)}\b"
     found = [(number, kind) for number, kind, source in cells if re.search(head, source, re.M)]
     if not found or any(kind == "code" for _, kind in found):
         return ""

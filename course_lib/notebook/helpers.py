@@ -45,7 +45,7 @@ def helpers_of(cells, folder):
 
 def modules_of(source):
     """The top-level modules that a cell or a file imports, and the files that it runs."""
-    names = {name.removesuffix(".py") for name in re.findall(r"^\s*%run\s+(?:-\w+\s+)*(\w+\.py)\b", source, re.M)}
+    names = {name.removesuffix(".py") for name in re.findall(r"^[^\S\n]*%run\s+(?:-\w+\s+)*(\w+\.py)\b", source, re.M)}
     try:
         tree = tree_of(source)
     except UNREADABLE:

@@ -71,7 +71,7 @@ def unsaved(cells, executed):
 
 def exercises(sources):
     """{id: source} of the cells with a line # EXERCISE id; of several with one id the last."""
-    found = ((re.search(r"^\s*# EXERCISE (\w+)", source, re.M), source) for source in sources)
+    found = ((re.search(r"^[^\S\n]*# EXERCISE (\w+)", source, re.M), source) for source in sources)
     return {head[1]: source for head, source in found if head}
 
 
@@ -83,7 +83,7 @@ def missing(cells, questions):
         name = re.escape(question.id)
         if other := not_code(cells, question.id):
             lines.append(f"exercise {question.id}: {other}")
-        elif not re.search(rf"^\s*# EXERCISE {name}\b|\b(?:def|class) {name}\b", code, re.M):
+        elif not re.search(rf"^[^\S\n]*# EXERCISE {name}\b|\b(?:def|class) {name}\b", code, re.M):
             lines.append(f"exercise {question.id}: its cell is not in the notebook")
         elif re.search(rf"# EXERCISE {name}\b(?:(?!# EXERCISE)[\s\S])*?raise NotImplementedError\(\)", code):
             lines.append(f"exercise {question.id}: not written yet")
