@@ -10,6 +10,7 @@ from collections import Counter
 
 from course_lib.grading.lms.sheet import numbered
 from course_lib.grading.people import identity, names
+from course_lib.grading.people.table import one_line
 from course_lib.grading.records import store
 from course_lib.grading.reports.page import visible
 from course_lib.platform import safe_name
@@ -44,7 +45,7 @@ def match(path, sheet, indices, place, kind, grades):
         by_row[row], by_person[person] = {person: ["name"]}, {row: ["name"]}
 
     def line(row):
-        return f"line {sheet.line(indices[row])} ({visible(' '.join(sheet.values[indices[row]][:2]), 60)})"
+        return f"line {sheet.line(indices[row])} ({visible(one_line(' '.join(sheet.values[indices[row]][:2])), 60)})"
 
     for person, rows in by_person.items():
         if grades[person]["final"] is None:
@@ -57,7 +58,7 @@ def match(path, sheet, indices, place, kind, grades):
             text = f"{line(row)} is {student}'s and {grades[other]['student']}'s"
             raise contradiction(path, text, rows[row], by_row[row][other])
         if wrong := contradicts(mine[person], theirs[row]):
-            said, here = (", ".join(sorted(side[wrong])) for side in (mine[person], theirs[row]))
+            said, here = (one_line(", ".join(sorted(side[wrong]))) for side in (mine[person], theirs[row]))
             raise store.StoreError(
                 f"{path}: {line(row)} is {student}'s by {word(rows[row][0])}, but its {word(wrong)} is {here} and in "
                 f"the class list {said}: correct the one that is wrong. Nothing was written"

@@ -60,7 +60,7 @@ def read(path):
         raise store.StoreError(f"{path}: {error}") from None
     if len(values) < 2:
         raise store.StoreError(f"{path} has no students in it")
-    return Sheet(text, encoding, separator, spans, values, [cell.strip() for cell in values[0]])
+    return Sheet(text, encoding, separator, spans, values, [table.one_line(cell).strip() for cell in values[0]])
 
 
 def check_kind(path, headers, kind):
@@ -152,7 +152,8 @@ def number(text):
 def points_possible(sheet, place, kind):
     """What the column is out of, or None where the file does not say. Raises StoreError for a scale of words."""
     if kind == "canvas":
-        cells = [row[place] for row in sheet.values[1:] if "points possible" in fold(" ".join(row[:2]))]
+        whole = [row for row in sheet.values[1:] if place < len(row)]
+        cells = [row[place] for row in whole if "points possible" in fold(" ".join(row[:2]))]
     elif place + 1 == len(sheet.headers) or place not in of_worksheet(sheet):
         return None
     elif header(sheet.headers[place + 1]) in SCALE:

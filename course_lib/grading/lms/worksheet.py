@@ -3,6 +3,7 @@
 from course_lib.grading.lms import rows
 from course_lib.grading.lms.sheet import NUMBER, check_kind, find_column, number, points_possible, read
 from course_lib.grading.people import identity
+from course_lib.grading.people.table import one_line
 from course_lib.grading.records import store
 from course_lib.grading.reports.page import visible
 
@@ -32,7 +33,7 @@ def out_of(path, sheet, place, kind, lab, most, scale):
 
 
 def few(names):
-    names = [visible(n, 60) for n in names]
+    names = [visible(one_line(n), 60) for n in names]
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 

@@ -36,18 +36,23 @@ def read(path):
         _, spans, rows = table.table(text)
     except (OSError, UnicodeDecodeError, store.StoreError) as error:
         raise store.StoreError(f"the roster {path} cannot be read: {error}") from None
-    columns = columns_of(path, [cell.strip() for cell in rows[0]] if len(rows) > 1 else [], rows[1:])
+    header = [table.one_line(cell).strip() for cell in rows[0]] if len(rows) > 1 else []
+    columns = columns_of(path, header, rows[1:])
     found: list[dict[str, Any]] = []
+    at, number = 0, 1
     for span, row in zip(spans[1:], rows[1:]):
-        where = f"the roster {path}, line {table.line_of(text, span[0][0])}"
+        start = span[0][0]
+        number += table.line_of(text[at:start], start - at) - 1  # counted from the row above, not from the top
+        at = start
+        where = f"the roster {path}, line {number}"
         if any(cell.strip() for cell in row[len(columns) :]):
             raise store.StoreError(f"{where} has more fields than the first one: quote what has a separator in it")
         cells = [unicodedata.normalize("NFC", cell.strip()) for cell in row]
         if any(cells) and not identity.nobody(cells):
-            line = dict(zip(columns, cells))
+            line = dict.fromkeys(columns, "") | dict(zip(columns, cells))  # a spreadsheet leaves off what is empty
             if line.pop("role", "student").casefold() != "student":  # Gradescope lists its staff, too
                 continue
-            found.append(student_of(line, where, ", ".join(filter(None, cells))[:80]))
+            found.append(student_of(line, where, table.one_line(", ".join(filter(None, cells)))[:80]))
     found = list({repr(student): student for student in found}.values())  # a line that stands there twice
     by_name_and_id(found)
     no_two_alike(path, found)
@@ -131,8 +136,8 @@ def no_two_alike(path, found):
     for group, size in Counter(s["group"] for s in found if s["group"]).items():
         if size > MOST_MEMBERS:
             raise store.StoreError(
-                f"the roster {path}: {group} has {size} students, and one hand-in would count for them all: call the "
-                f"column section if these are no groups that hand in together (of at most {MOST_MEMBERS})"
+                f"the roster {path}: {table.one_line(group)} has {size} students, and one hand-in would count for them "
+                f"all: call the column section if these are no groups that hand in together (of at most {MOST_MEMBERS})"
             )
 
 

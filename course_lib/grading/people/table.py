@@ -52,6 +52,11 @@ def value(text, span):
     return raw[1:-1].replace('""', '"') if raw.startswith('"') else raw
 
 
+def one_line(cell):
+    """A cell without the line ends that may stand in its quotes, as messages show it."""
+    return " ".join(cell.splitlines())
+
+
 def table(text):
     """(separator, spans, values) of a CSV; rows that are blank, and a first line `sep=;`, are left out."""
     start = int(text.startswith("\ufeff"))
