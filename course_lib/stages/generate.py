@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from course_lib.stages.cache import Cache
 from course_lib.stages.tokenizer import BOS, EOS, PAD
 
 
@@ -44,13 +45,16 @@ def sample_next_token(
 
 
 def sample_rows(
-    logits: Float[Tensor, "B V"], temperature: float, top_p: float, uniform: Float[Tensor, " B"]
+    logits: Float[Tensor, "N V"], temperature: float, top_p: float, uniform: Float[Tensor, " B"], of: Int[Tensor, " B"]
 ) -> Int[Tensor, " B"]:
-    """One token a row: the first whose cumulative probability passes that row's uniform number."""
+    """A token for each of B draws, from the row `of` of the logits: the first whose cumulative probability passes the
+    draw's uniform number.
+    """
     if temperature <= 0:
-        return logits.argmax(-1)
-    total = next_token_probs(logits, temperature, top_p).double().cumsum(-1)
-    return (total <= uniform[:, None] * total[:, -1:]).sum(-1).clamp(max=logits.shape[-1] - 1)
+        return logits.argmax(-1)[of]
+    total = next_token_probs(logits, temperature, top_p).cumsum(-1, dtype=torch.float64)[of]
+    tokens = torch.searchsorted(total, uniform[:, None] * total[:, -1:], right=True)[:, 0]
+    return tokens.clamp(max=logits.shape[-1] - 1)
 
 
 @torch.no_grad()
@@ -86,41 +90,62 @@ def token_steps(
     """What `generate_ids` collects, a step at a time, for whoever shows a text while it grows: {row: its next token} of
     the rows that go on.
 
-    Prompts of different lengths are padded on the RIGHT: attention is causal, so nothing a row reads is to the right of
-    its last token. Our Llama keeps keys and values in a cache and computes one token a row and step; any other
-    model(ids) reads the whole prefix again.
+    Rows that have read the same so far are one text, and the model reads it once: eight answers to a prompt share the
+    prompt, and all that they begin with.
     """
     if not prompts or any(not prompt for prompt in prompts):
         raise ValueError("generate_ids needs at least one prompt, and at least one token in each (start it with BOS).")
-    device = next(model.parameters()).device
-    ends = torch.tensor([len(prompt) for prompt in prompts])
-    longest = int(ends.max())
-    ids = torch.full((len(prompts), longest + max_new_tokens), PAD)
-    for row, prompt in enumerate(prompts):
-        ids[row, : len(prompt)] = torch.tensor(prompt)
-    generators = [torch.Generator().manual_seed(seed + row) for row in range(len(prompts))]
-    uniform = torch.stack([torch.rand(max_new_tokens, generator=each, dtype=torch.float64) for each in generators])
-    rows = torch.arange(len(prompts))  # the rows that still run
-    cache = model.new_cache(len(prompts), longest + max_new_tokens) if hasattr(model, "cached") else None
+    generator = torch.Generator()
+    draws = lambda row: torch.rand(max_new_tokens, generator=generator.manual_seed(seed + row), dtype=torch.float64)
+    uniform = torch.stack([draws(row) for row in range(len(prompts))])
+    numbers: dict[tuple, int] = {}
+    of = torch.tensor([numbers.setdefault(tuple(prompt), len(numbers)) for prompt in prompts])  # the text of each row
+    rows = torch.arange(len(prompts))  # those that still run
+    logits, read = first_logits(model, [list(text) for text in numbers], len(prompts), max_new_tokens)
     for step in range(max_new_tokens):
-        if cache is None:
-            logits = model(ids[rows, : int(ends[rows].max())].to(device))[torch.arange(len(rows)), ends[rows] - 1]
-        elif step == 0:
-            at = torch.arange(longest, device=device).expand(len(rows), -1)
-            logits = model.cached(ids[:, :longest].to(device), at, cache, (ends - 1).to(device))
-        else:
-            at, first = (ends[rows] - 1)[:, None], torch.zeros_like(rows, device=device)
-            logits = model.cached(ids[rows[:, None], at].to(device), at.to(device), cache, first)
-        tokens = sample_rows(logits.float(), temperature, top_p, uniform[rows, step].to(device)).cpu()
+        on = logits.device
+        tokens = sample_rows(logits.float(), temperature, top_p, uniform[rows, step].to(on), of.to(on)).cpu()
         yield {row: token for row, token in zip(rows.tolist(), tokens.tolist()) if token != stop}
-        ids[rows, ends[rows]] = tokens
-        ends[rows] += 1
         going = tokens != stop
-        if not going.all():
-            rows = rows[going]
-            if not len(rows):
-                break
-            cache = cache and [(keys[going.to(device)], values[going.to(device)]) for keys, values in cache]
+        rows = rows[going]
+        if not len(rows) or step + 1 == max_new_tokens:
+            break
+        size = logits.shape[-1]
+        texts, number = torch.unique(of[going] * size + tokens[going], return_inverse=True)
+        logits, read, place = next_logits(model, read, texts // size, texts % size)
+        of = place[number]
+
+
+def first_logits(model, texts: list[list[int]], rows: int, room: int):
+    """(logits after each text, what `next_logits` needs). Our Llama keeps keys and values in a cache and computes one
+    token a text and step; any other model(ids) reads the whole text again, and needs the texts themselves.
+
+    Texts of different lengths are padded on the RIGHT: attention is causal, so nothing a text reads is to the right of
+    its last token.
+    """
+    device = next(model.parameters()).device
+    ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(text) for text in texts], batch_first=True, padding_value=PAD)
+    ends = torch.tensor([len(text) for text in texts])
+    if hasattr(model, "read"):
+        return model.read(ids.to(device), ends.to(device), rows, room)
+    return model(ids.to(device))[torch.arange(len(ends)), ends - 1], (ids, ends)
+
+
+def next_logits(model, read, parents: Int[Tensor, " N"], tokens: Int[Tensor, " N"]):
+    """(logits after the texts `parents` have each got a token more, what the next call needs, the row of the logits
+    that each of them is).
+    """
+    device = next(model.parameters()).device
+    if isinstance(read, Cache):
+        places = read.fork(parents)
+        added = torch.full((read.rows,), PAD)
+        added[places] = tokens
+        return model.read_on(added.to(device), read), read, places
+    ids, ends = (each[parents] for each in read)
+    ids, places = torch.nn.functional.pad(ids, (0, 1), value=PAD), torch.arange(len(ends))
+    ids[places, ends] = tokens
+    ids, ends = ids[:, : int(ends.max()) + 1], ends + 1
+    return model(ids.to(device))[places, ends - 1], (ids, ends), places
 
 
 def generate(

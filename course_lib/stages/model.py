@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from course_lib.stages.cache import Cache
 from course_lib.stages.tokenizer import BOS, EOS, PAD
 
 # the linear layers of a block by name: what an adapter may sit on, and what is held in 4 bits
@@ -67,21 +68,20 @@ class Attention(nn.Module):
         x: Float[Tensor, "B T D"],
         cos: Tensor,
         sin: Tensor,
-        visible: Bool[Tensor, "B 1 T S"] | None = None,
+        visible: Bool[Tensor, "B 1 T S"] | Float[Tensor, "B 1 T S"] | None = None,
         cache=None,
     ) -> Float[Tensor, "B T D"]:
         """`visible`: which of S keys each token may read, None for itself and all before it. `cache`: (keys, values,
-        positions) or None, see Llama.cached.
+        column) or None, see Cache: the new ones are written from that column on, and all up to them are read.
         """
         in_heads = lambda y: y.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B T D] → [B H T P]
         q, k, v = in_heads(self.q_proj(x)), in_heads(self.k_proj(x)), in_heads(self.v_proj(x))
         q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         if cache:
-            assert visible is not None, "what is cached is read up to the token, and no further"
-            keys, values, positions = cache  # [B C H P] twice, [B T]
-            rows = torch.arange(x.shape[0], device=x.device)[:, None]
-            keys[rows, positions], values[rows, positions] = k.transpose(1, 2), v.transpose(1, 2)
-            k, v = (past[:, : visible.shape[-1]].transpose(1, 2) for past in (keys, values))
+            keys, values, column = cache
+            rows, end = x.shape[0], column + x.shape[1]
+            keys[:rows, :, column:end], values[:rows, :, column:end] = k, v
+            k, v = keys[:rows, :, :end], values[:rows, :, :end]
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, is_causal=visible is None)
         return self.o_proj(y.transpose(1, 2).flatten(-2))
 
@@ -174,31 +174,31 @@ class Llama(nn.Module):
     def forward(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T V"]:
         return self.head(self.hidden(ids, segments))
 
-    def new_cache(self, rows: int, length: int) -> list[tuple[Tensor, Tensor]]:
-        """Room for the keys and values of `length` tokens, a pair [B C H P] a layer."""
-        shape = (rows, length, self.config.heads, self.config.hidden // self.config.heads)
-        like = self.model.embed_tokens.weight
-        return [(like.new_zeros(shape), like.new_zeros(shape)) for _ in self.model.layers]
-
-    def cached(
-        self,
-        ids: Int[Tensor, "B T"],
-        positions: Int[Tensor, "B T"],
-        cache: list[tuple[Tensor, Tensor]],
-        last: Int[Tensor, " B"],
-    ) -> Float[Tensor, "B V"]:
-        """Logits after the `last` (an index into T) of new tokens at their positions, given what the cache holds of
-        those before; writes the new keys and values into it.
-
-        A position can be written again: padding on the right of a short prompt is overwritten by the tokens that follow
-        it.
+    def read(
+        self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"], rows: int, room: int
+    ) -> tuple[Float[Tensor, "B V"], Cache]:
+        """Logits after the last token of each text (padding on the right), and a cache with space for `rows` texts that
+        go on from these, by `room` tokens each.
         """
-        x = self.model.embed_tokens(ids)
-        cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
-        visible = torch.arange(int(positions.max()) + 1, device=ids.device) <= positions[:, None, :, None]
-        for block, (keys, values) in zip(self.model.layers, cache):
-            x = block(x, cos, sin, visible, (keys, values, positions))
-        return self.head(self.model.norm(x[torch.arange(len(x), device=x.device), last]))
+        x, (n, width), c = self.model.embed_tokens(ids), ids.shape, self.config
+        shape = (rows, c.heads, width + room, c.hidden // c.heads)
+        keys, values = ([x.new_empty(shape) for _ in self.model.layers] for _ in range(2))
+        padding = x.new_zeros(rows, 1, 1, width + room)
+        padding[:n, 0, 0, :width].masked_fill_(torch.arange(width, device=x.device) >= lengths[:, None], -torch.inf)
+        for k, block in enumerate(self.model.layers):
+            x = block(x, self.cos[:width], self.sin[:width], None, (keys[k], values[k], 0))
+        last = x[torch.arange(n, device=x.device), lengths - 1]
+        return self.head(self.model.norm(last)), Cache(keys, values, F.pad(lengths, (0, rows - n)), padding, n, width)
+
+    def read_on(self, tokens: Int[Tensor, " B"], cache: Cache) -> Float[Tensor, "B V"]:
+        """Logits after one more token of each text in the cache, which they are added to."""
+        x, n, end = self.model.embed_tokens(tokens[:, None]), len(tokens), cache.columns + 1
+        cos, sin = (table[cache.lengths[:n], None, None] for table in (self.cos, self.sin))
+        for k, block in enumerate(self.model.layers):
+            x = block(x, cos, sin, cache.padding[:n, ..., :end], (cache.keys[k], cache.values[k], cache.columns))
+        cache.lengths[:n] += 1
+        cache.columns = end
+        return self.head(self.model.norm(x[:, 0]))
 
     def parameter_count(self) -> int:
         return sum(p.numel() for p in self.parameters())

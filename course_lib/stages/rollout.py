@@ -53,8 +53,8 @@ def roll_out(
     """`each` sampled answers to each prompt, those to one prompt next to each other. rows: {"messages": [… the user's
     last]}.
     """
-    rows = [row for row in rows for _ in range(each)]
-    prompts = [encode_chat(tokenizer, row["messages"], generation_prompt=True)[0] for row in rows]
+    asked = [encode_chat(tokenizer, row["messages"], generation_prompt=True)[0] for row in rows]
+    rows, prompts = [row for row in rows for _ in range(each)], [prompt for prompt in asked for _ in range(each)]
     new: list[list[int]] = []
     for start in range(0, len(prompts), batch):
         new += generate_ids(model, prompts[start : start + batch], longest, seed=seed + start, stop=IM_END)

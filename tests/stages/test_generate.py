@@ -5,6 +5,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from course_lib.stages.generate import BOS, EOS, generate, generate_ids, next_token_probs, sample_next_token
+from course_lib.stages.model import Llama, ModelConfig
 
 
 class Counter(torch.nn.Module):
@@ -85,25 +86,74 @@ def test_samples_have_the_right_frequencies():
     torch.testing.assert_close(counts, torch.tensor([0.1, 0.2, 0.7]), atol=0.03, rtol=0)
 
 
-def test_the_cache_changes_nothing():
-    """Ragged prompts, sampled and greedy: with the cache the same tokens come out as when the whole prefix is read for
-    each.
+class Uncached(torch.nn.Module):
+    """A model without its `read`: it reads the whole text again for each token. Counts the texts."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.inner, self.texts = model, []
+
+    def forward(self, ids):
+        self.texts.append(len(ids))
+        return self.inner(ids)
+
+
+MODEL = Llama(ModelConfig(vocabulary=40, hidden=16, intermediate=32, layers=2, heads=2, context=64), seed=3)
+RAGGED = [[1, 7], [1, 9, 8, 7, 12, 30], [1], [1, 5, 5, 5]]
+
+
+def one_by_one(model, prompts, steps, temperature, top_p, seed, stop):
+    """What `generate_ids` says that it does, a row and a token at a time."""
+    answers = []
+    for row, prompt in enumerate(prompts):
+        generator, ids = torch.Generator().manual_seed(seed + row), list(prompt)
+        uniform = torch.rand(steps, generator=generator, dtype=torch.float64)
+        for u in uniform.tolist():
+            logits = model(torch.tensor([ids]))[0, -1]
+            probs = next_token_probs(logits, temperature, top_p).double()
+            token = int((probs.cumsum(0) <= u * probs.sum()).sum()) if temperature else int(logits.argmax())
+            if token == stop:
+                break
+            ids.append(token)
+        answers.append(ids[len(prompt) :])
+    return answers
+
+
+@pytest.mark.parametrize("temperature, top_p", [(0.0, 1.0), (1.0, 1.0), (0.3, 1.0), (1.0, 0.6)])
+@torch.no_grad()
+def test_the_draws_are_those_of_a_row_on_its_own(temperature, top_p):
+    """Ragged prompts, each six times: sharing what is equal, the cache and its forks change no token."""
+    prompts = [prompt for prompt in RAGGED for _ in range(6)]
+    alone = one_by_one(MODEL, prompts, 20, temperature, top_p, 2, stop=4)
+    slow = Uncached(MODEL)
+    assert generate_ids(MODEL, prompts, 20, temperature, top_p, 2, 4) == alone
+    assert generate_ids(slow, prompts, 20, temperature, top_p, 2, 4) == alone
+    assert len({len(answer) for answer in alone}) > 2 or not temperature, "rows must stop at different times"
+    assert slow.texts[0] == 4 and max(slow.texts) <= (24 if temperature else 4), "equal texts are read once"
+
+
+def test_a_text_may_be_as_long_as_the_context_whatever_has_ended_beside_it():
+    """A row that has ended is computed until its place is needed: it must not run out of RoPE's table."""
+    long = [1] + [7] * 61
+    [[stop]] = generate_ids(MODEL, [long], 1, seed=1, stop=-1)
+    said = generate_ids(MODEL, [long, *RAGGED], 50, seed=1, stop=stop)
+    assert said[0] == [] and sum(len(answer) > 5 for answer in said) > 2, "the first ends, most of the others go on"
+
+
+@torch.no_grad()
+def test_forks_leave_every_text_its_own_keys():
+    """Three go on from the first text; two of them end; the one left forks; all but one end: rows are copied, freed,
+    filled again and moved together.
     """
-    from course_lib.stages.model import Llama, ModelConfig
-
-    class Slow(torch.nn.Module):  # the same model without its `cached`
-        def __init__(self, model):
-            super().__init__()
-            self.inner = model
-
-        def forward(self, ids):
-            return self.inner(ids)
-
-    model = Llama(ModelConfig(vocabulary=40, hidden=16, intermediate=32, layers=2, heads=2, context=64), seed=3)
-    prompts = [[1, 7], [1, 9, 8, 7, 12, 30], [1], [1, 5, 5, 5]]
-    lengths = set()
-    for temperature in (0.0, 1.0):
-        fast, slow = (generate_ids(m, prompts, 25, temperature, seed=2, stop=4) for m in (model, Slow(model)))
-        assert fast == slow
-        lengths |= {len(row) for row in fast}
-    assert len(lengths) > 2, "rows must stop at different times for this to say anything"
+    _, cache = MODEL.read(torch.tensor([[1, 7, 0], [1, 9, 8]]), torch.tensor([2, 3]), rows=6, room=4)
+    texts, used = {0: [1, 7], 1: [1, 9, 8]}, []  # what stands in each row of the cache
+    for grown in ([0, 0, 0, 1], [0, 1], [0, 0, 1], [2]):
+        parents = [sorted(texts)[k] for k in grown]
+        places = cache.fork(torch.tensor(parents)).tolist()
+        texts = {place: [*texts[parent], 5 + n] for n, (place, parent) in enumerate(zip(places, parents))}
+        added = torch.tensor([texts[row][-1] if row in texts else 0 for row in range(cache.rows)])
+        logits = MODEL.read_on(added, cache)
+        for row, text in texts.items():
+            torch.testing.assert_close(logits[row], MODEL(torch.tensor([text]))[0, -1], atol=1e-5, rtol=0)
+        used.append(cache.rows)
+    assert len(texts) == 1 and used == [4, 2, 3, 1]
