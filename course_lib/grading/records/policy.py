@@ -22,6 +22,7 @@ from pathlib import Path
 from course_lib.grading.records import store
 from course_lib.platform import PACKAGE, safe_name
 
+MOST, DEEPEST = 50_000, 20  # parts of the file; in one another
 COUNTS = ("last", "best", "last_on_time")
 DEFAULTS = {
     "timezone": None,
@@ -57,7 +58,9 @@ def read(path):
         raise store.StoreError(f"the policy {path} cannot be read: {error}") from None
     except yaml.YAMLError as error:
         raise store.StoreError(f"the policy {path} is not YAML: {' '.join(str(error).split())[:160]}") from None
-    plain = texts(node, path, yaml)
+    except RecursionError:
+        raise store.StoreError(f"the policy {path} is nested far too deeply") from None
+    plain = texts(node, path, yaml, iter(range(MOST)))
     try:
         plain = expect(plain or {}, dict, "the file")
         labs = expect(plain.pop("labs", {}), dict, "labs")
@@ -79,22 +82,24 @@ def known_lab(lab):
         raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
 
 
-def texts(node, path, yaml):
+def texts(node, path, yaml, left, depth=0):
     """A YAML node as dicts, lists and strings: nothing is guessed (0123 is a student's number, `no` a name), and no key
-    stands twice.
+    stands twice. left: one item for each part that may still be read, as an alias may stand for many, or for itself.
     """
+    if next(left, None) is None or depth > DEEPEST:
+        raise store.StoreError(f"the policy {path} has far too many parts, or is nested far too deeply")
     if node is None or isinstance(node, yaml.ScalarNode):
         return node.value if node is not None else None
     if isinstance(node, yaml.SequenceNode):
-        return [texts(n, path, yaml) for n in node.value]
+        return [texts(n, path, yaml, left, depth + 1) for n in node.value]
     found = {}
     for key, value in node.value:
-        name, where = texts(key, path, yaml), f"the policy {path}, line {key.start_mark.line + 1}"
+        name, where = texts(key, path, yaml, left, depth + 1), f"the policy {path}, line {key.start_mark.line + 1}"
         if not isinstance(name, str):
             raise store.StoreError(f"{where}: a key must be a word")
         if name in found:
             raise store.StoreError(f"{where}: {name} stands there twice")
-        found[name] = texts(value, path, yaml)
+        found[name] = texts(value, path, yaml, left, depth + 1)
     return found
 
 
