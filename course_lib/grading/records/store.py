@@ -108,7 +108,7 @@ def read_meta(folder):
     """meta.json of a submission's folder: a dict with "received" and "notes" at least."""
     try:
         return {"received": 0, "notes": []} | json.loads(Path(folder, "meta.json").read_text())
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return {"received": 0, "notes": ["meta.json cannot be read"]}
 
 
@@ -173,7 +173,7 @@ def read_result(path):
     """The validated result at path, or None if there is none or it is damaged."""
     try:
         return validate(json.loads(Path(path).read_text()))
-    except (OSError, ValueError, StoreError):
+    except (OSError, ValueError, RecursionError, StoreError):
         return None
 
 
@@ -284,6 +284,6 @@ def read_lines(path):
     found = []
     with contextlib.suppress(FileNotFoundError):
         for line in Path(path).read_bytes().splitlines():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 found.append(json.loads(line))
     return [value for value in found if type(value) is dict]
