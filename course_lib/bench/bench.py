@@ -40,6 +40,8 @@ BENCHES = {
     "plan": ("gpu", "size gpu on paper: steps, FLOP, operations, memory of each stage, counted here (~ 10 minutes)"),
     "grade": ("grading",
         "seconds a submission, cold and warm; nbgrader and otter; a class of 300 and its memory (~ 20 minutes)"),
+    "class": ("classes.against",
+        "a class of --students graded by this build and by the older --against REV, by turns (~ 10 minutes)"),
     "attacks": ("grading",
         "the bad submissions: as expected, points that nobody deserved, points that somebody lost (~ 3 minutes)"),
     "honest": ("honest",
@@ -66,8 +68,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size", choices=("tiny", "laptop", "gpu"), help="default: laptop; of gpu and plan: gpu")
     parser.add_argument("--seeds", type=int, help="default: 5; of chain: 2")
     parser.add_argument("--folder", metavar="DIR", help="cases: inputs of others, run as well")
-    chain = parser.add_argument_group("chain")
+    chain = parser.add_argument_group("chain, class")
     chain.add_argument("--against", metavar="REV", help="the build to compare with: a commit, a tag or a branch")
+    chain.add_argument("--students", type=int, default=300, help="of class; default: 300")
+    chain.add_argument("--jobs", type=int, default=2, help="of class: submissions at a time; default: 2")
     chain.add_argument("--phases", metavar="A,B", help="default: all phases of the tour")
     chain.add_argument("--out", metavar="FOLDER", help="where its runs are kept (default: chain in the work folder)")
     arguments = parser.parse_args(argv)

@@ -2,6 +2,7 @@
 same.
 """
 
+import mmap
 import os
 import signal
 import sys
@@ -59,6 +60,41 @@ def test_one_child_reads_file_after_file():
     answers = [answer for _, answer in room.each(read, list("abcde"))]
     assert [a for a, _ in answers] == list("abcde") and len({pid for _, pid in answers}) == 1
     assert room.apart(read, "x")[1] not in {pid for _, pid in answers} | {os.getpid()}
+
+
+def test_a_child_is_kept_until_it_has_read_enough_has_grown_or_is_sent_away(monkeypatch):
+    monkeypatch.setattr(room, "MOST", 3)
+    kept = []
+
+    def grow(size):
+        kept.append(mmap.mmap(-1, size))
+        return os.getpid()
+
+    reader = room.Room(grow, QUICK)
+    pids = [reader.read(1) for _ in range(7)]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+    assert reader.read(1) == pids[-1] and kept == []
+    reader.close()
+    assert (last := reader.read(1)) != pids[-1]
+    monkeypatch.setattr(room, "GROWN", 2**24)
+    assert reader.read(2**25) == last != reader.read(1), "what was too much goes with its child"
+    reader.close()
+
+
+def test_a_file_has_its_limits_whatever_was_read_before_it():
+    kept = []
+
+    def keep(size):
+        try:
+            kept.append(mmap.mmap(-1, size))
+        except OSError:
+            raise MemoryError from None
+        return len(kept)
+
+    reader = room.Room(keep, QUICK)
+    assert [reader.read(600 * 2**20) for _ in range(2)] == [1, 2], "together they are more than 1 GiB"
+    assert "1 GiB" in str(reader.read(2**31))
+    reader.close()
 
 
 def test_nothing_can_be_written_but_where_the_caller_says(tmp_path):

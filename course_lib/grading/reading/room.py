@@ -7,9 +7,10 @@ trusted side does with what a student wrote (a notebook's JSON, its source, a mo
 archives) happens here. A child that runs out of its computing time, its memory or the clock, or crashes, is a verdict
 on the bytes, in words of this module's own; nothing of it is tried again. Whoever calls goes on with the next file.
 
-One child reads file after file until one kills it, so that what Python keeps (caches, imports) is not made anew for
-each: 15 ms a child of a light process, 30 to 40 of a heavy one, 0.2 ms a file. It is forked from a process that only
-imports: a fork of one that has computed on several threads may hang. Windows has no fork: nothing is graded there.
+One child reads file after file until one kills it or it has read enough (MOST), so that what Python keeps (caches,
+imports, pages copied after a fork) is not made anew for each: a fork costs 15 ms in a light process and 60 in one that
+has imported torch, a file 0.2 ms. It is forked from a process that only imports: a fork of one that has computed on
+several threads may hang. Windows has no fork: nothing is graded there.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import ctypes
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import select
@@ -29,12 +31,14 @@ from typing import NamedTuple
 PDEATHSIG = 1  # of prctl(2)
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 LONGEST = 64 * 2**20  # bytes of an answer
+MOST = 50  # files, then a new child
+GROWN = 2**30  # bytes that a child may have mapped more than at first, then a new one
 
 
 class Limits(NamedTuple):
     cpu: int  # seconds of computing for one file
     wall: int  # seconds by the clock
-    memory: int | None  # bytes beyond what this process has mapped already
+    memory: int | None  # bytes beyond what is mapped when its turn comes
     file: int | None = 0  # bytes of any one file that may be written; None: as this process may
 
 
@@ -59,15 +63,10 @@ def each(function, items, limits=READING):
     function: of this program, not of a student; what it returns must be JSON-able. What it raises is an Unreadable,
     too: say what is expected to go wrong in the answer. Raises Interrupted.
     """
-    items, at = list(items), 0
-    while at < len(items):
-        with contextlib.closing(Child(function, items[at:], limits)) as child:
-            for item in items[at:]:
-                answer = child.answer()
-                yield item, answer
-                at += 1
-                if child.ended:
-                    break
+    items = list(items)
+    with contextlib.closing(Room(lambda number: function(items[number]), limits)) as reader:
+        for number, item in enumerate(items):
+            yield item, reader.read(number)
 
 
 def apart(function, *arguments, limits=READING):
@@ -76,6 +75,30 @@ def apart(function, *arguments, limits=READING):
         if isinstance(answer, Unreadable):
             raise answer
         return answer
+
+
+class Room:
+    """A function in a child that is kept from item to item: reader.read(item) is function(item), or an Unreadable.
+
+    Items, as answers, are JSON-able; what else the function needs, it has from before the fork.
+    """
+
+    def __init__(self, function, limits=READING):
+        self.function, self.limits, self.child = function, limits, None
+
+    def read(self, item):
+        """As each. Raises Interrupted."""
+        if self.child is not None and (self.child.ended or self.child.read == MOST or self.child.grown > GROWN):
+            self.close()
+        if self.child is None:
+            self.child = Child(self.function, self.limits)
+        return self.child.answer(item)
+
+    def close(self):
+        """The next item has a new child: for whoever has seen one that was out of order."""
+        child, self.child = self.child, None
+        if child is not None:
+            child.close()
 
 
 @contextlib.contextmanager
@@ -103,29 +126,33 @@ def computed():
 class Child:
     """The parent's end."""
 
-    def __init__(self, function, items, limits):
-        self.limits, self.ended, self.buffer = limits, False, b""
-        self.pipe, theirs = os.pipe()
+    def __init__(self, function, limits):
+        self.limits, self.ended, self.buffer, self.read, self.grown = limits, False, b"", 0, 0
+        (their_items, self.items), (self.pipe, theirs) = os.pipe(), os.pipe()
         sys.stdout.flush(), sys.stderr.flush()
+        gc.freeze()  # what is there already is not walked for garbage: each page of it would be copied
         try:
             with warnings.catch_warnings():
                 # of threads in this process: they wait for input or belong to a finished box, and hold no lock
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self.pid = os.fork()
         except OSError as error:
-            os.close(self.pipe), os.close(theirs)
+            self.ended = True
+            self.close(), os.close(their_items), os.close(theirs)
             raise Interrupted(f"no process could be started ({error.strerror})") from None
         if self.pid == 0:
             try:
-                os.close(self.pipe)
-                read_all(function, items, limits, theirs)
+                os.close(self.pipe), os.close(self.items)
+                read_all(function, limits, their_items, theirs)
             finally:
                 os._exit(1)
-        os.close(theirs)
+        os.close(their_items), os.close(theirs)
 
-    def answer(self):
-        """What the child says of its next item, or why it says nothing more."""
-        deadline = time.monotonic() + self.limits.wall
+    def answer(self, item):
+        """What the child says of an item, or why it says nothing more."""
+        deadline, self.read = time.monotonic() + self.limits.wall, self.read + 1
+        with contextlib.suppress(BrokenPipeError):  # it has ended: why() says how
+            os.write(self.items, json.dumps(item).encode() + b"\n")
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or len(self.buffer) > LONGEST:
@@ -139,6 +166,7 @@ class Child:
             self.buffer += part
         line, _, self.buffer = self.buffer.partition(b"\n")
         told = json.loads(line)
+        self.grown = told["grown"]
         for name in told["imported"]:  # by the program's own code: the next child finds it in its memory
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
@@ -163,27 +191,24 @@ class Child:
 
     def close(self):
         self.end()
-        os.close(self.pipe)
+        os.close(self.pipe), os.close(self.items)
 
 
 # ---- the child -------------------------------------------------------------------------------------------------------
 
 
-def read_all(function, items, limits, pipe):
+def read_all(function, limits, items, pipe):
     """Answers item after item with a line of JSON each, and ends this process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
-    confine(limits)
-    gc.freeze()  # what is there from before is not walked for garbage: each page of it would be copied
-    known = set(sys.modules)
-    for item in items:
-        most = int(computed()) + limits.cpu
-        soften(resource.RLIMIT_CPU, most)
+    known, began = set(sys.modules), mapped()
+    for item in os.fdopen(items, "rb"):
+        confine(limits)
         told = {"imported": []}
         try:
-            told["answer"] = function(item)
+            told["answer"] = function(json.loads(item))
             line = json.dumps(told | {"imported": [name for name in sys.modules if name not in known]})
         except MemoryError:
             most = f"{limits.memory / 2**30:g} GiB of memory" if limits.memory else "the memory there is"
@@ -191,18 +216,26 @@ def read_all(function, items, limits, pipe):
         except Exception as error:
             line = json.dumps({"imported": [], "failed": f"it cannot be read ({type(error).__name__})"})
         known = set(sys.modules)
-        data = memoryview(line.encode() + b"\n")
+        grown = json.dumps({"grown": mapped() - began})
+        data = memoryview(f"{line[:-1]}, {grown[1:]}\n".encode())
         while data:
             data = data[os.write(pipe, data) :]
     os._exit(0)
 
 
+def mapped():
+    """Bytes of address space of this process; 0 where nobody tells."""
+    if sys.platform != "linux":
+        return 0
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
+
+
 def confine(limits):
-    """Soft limits only: a sandbox that is started from here sets its own."""
+    """For one item. Soft limits only: a sandbox that is started from here sets its own."""
+    soften(resource.RLIMIT_CPU, math.ceil(computed()) + limits.cpu)
     if sys.platform == "linux" and limits.memory is not None:
-        with open("/proc/self/statm") as file:
-            mapped = int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
-        soften(resource.RLIMIT_AS, mapped + limits.memory)
+        soften(resource.RLIMIT_AS, mapped() + limits.memory)
     if limits.file is not None:
         soften(resource.RLIMIT_FSIZE, limits.file)
     soften(resource.RLIMIT_CORE, 0)

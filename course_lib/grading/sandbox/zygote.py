@@ -125,9 +125,12 @@ class Zygote:
             raise OSError(f"no warm start: {said or words or 'it ended at once'}")
         self.channel.settimeout(ANSWER)
 
+    def runs(self):
+        return self.process is not None and self.process.poll() is None
+
     def ready(self):
         """True, once it runs; boots another where it has ended. OSError where that fails."""
-        if self.process is not None and self.process.poll() is not None:
+        if not self.runs():
             self.close()
         if self.process is None:
             self.boot()

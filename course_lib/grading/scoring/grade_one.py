@@ -5,6 +5,7 @@ waits and writes, and a submission that ends the child has ended with a verdict.
 """
 
 import argparse
+import contextlib
 import gc
 import json
 import socket
@@ -21,12 +22,21 @@ from course_lib.grading.scoring import judge
 LIMITS = room.Limits(cpu=120, wall=540, memory=4 * 2**30, file=None)
 
 
-def grade_one(job_path, out_path, spawn=None):
+def judging(spawn=None):
+    """The Room in which submissions are judged. spawn: starts a warm sandbox (worker.py); default cold."""
+    return room.Room(lambda job: judge.judged(job, spawn), LIMITS)
+
+
+def grade_one(job_path, out_path, spawn=None, reader=None):
     """Grades the submission that the job file names and writes the result to out_path. Returns the result.
 
-    spawn: starts a warm sandbox (worker.py); default cold. A result that is there and validates is left alone. What
-    fails of our own becomes status infra_error, never a score.
+    spawn: as of judging. reader: a Room of judging() that is kept from submission to submission; default: one for this
+    submission. It gets a new child after a submission that was not simply graded, without a flag. A result that is
+    there and validates is left alone. What fails of our own becomes status infra_error, never a score.
     """
+    if reader is None:
+        with contextlib.closing(judging(spawn)) as reader:
+            return grade_one(job_path, out_path, reader=reader)
     started = time.time()
     job = json.loads(Path(job_path).read_text())
     done = store.read_result(out_path)
@@ -43,11 +53,13 @@ def grade_one(job_path, out_path, spawn=None):
         result["tier"] = job.get("tier") or tier()  # a job that brings its own border says which
         if store.spec_sha(job["lab"]) != job["spec_sha"]:
             raise NoSandbox("this machine's course_lib differs from the one that made the job: update it")
-        result |= room.apart(judge.judged, job, spawn, limits=LIMITS)
-    except room.Unreadable as reason:
-        result |= {"status": "ungradable", "reason": f"it could not be judged: {reason}"}
+        told = reader.read(job)
+        failed = isinstance(told, room.Unreadable)
+        result |= {"status": "ungradable", "reason": f"it could not be judged: {told}"} if failed else told
     except (NoSandbox, OSError) as reason:
         result |= {"status": "infra_error", "reason": str(reason)}
+    if result["status"] != "graded" or result["flags"]:
+        reader.close()
     result["seconds"] = round(time.time() - started, 3)
     return store.keep_result(out_path, clean(result))
 

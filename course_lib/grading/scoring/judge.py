@@ -21,7 +21,7 @@ COSTLY = f"judging what your function returned took the grader more than {ANSWER
 
 
 def judged(job, spawn=None):
-    """The graded part of a result, whatever the submission holds. For room.apart: plain JSON, and it never raises."""
+    """The graded part of a result, whatever the submission holds. For the room: plain JSON, and it never raises."""
     from course_lib.grading.sandbox.borders import NoSandbox
     from course_lib.grading.sandbox.box import Infra
     from course_lib.notebook.cells import Ungradable
@@ -44,7 +44,7 @@ def graded(job, spawn):
     from course_lib.grading.scoring import signs
     from course_lib.notebook.written import written_answers
 
-    folder = Path(job["folder"])
+    before, folder = room.computed(), Path(job["folder"])
     if not folder.is_dir():
         raise RuntimeError(f"{folder} is gone")
     cells, passed, notes = book_of(folder)
@@ -88,7 +88,7 @@ def graded(job, spawn):
         "cells_stopped": box.stopped,
         "restarts": box.restarts,
         "student_seconds": round(box.inside, 3),
-        "grader_seconds": round(room.computed(), 3),
+        "grader_seconds": round(room.computed() - before, 3),
         "log_tail": box.log[-4000:].decode("utf-8", "replace"),
         "log_cells": (box.cell_log or b"")[-4000:].decode("utf-8", "replace"),
     }

@@ -9,7 +9,6 @@ the pipes.
 """
 
 import contextlib
-import gc
 import json
 import os
 import queue
@@ -80,7 +79,7 @@ def sandboxes(cold):
 
 
 def warm(zygote):
-    """The function that starts an agent for the next job; None where each must start cold."""
+    """The function that starts agents; None where each must start cold."""
     try:
         if zygote is None or not zygote.ready():
             return None
@@ -98,27 +97,34 @@ def warm(zygote):
 
 
 def prepare(zygote):
-    """Imports what grading needs, and computes nothing: each submission is judged in a fork of this process.
+    """Imports what grading needs, and computes nothing: submissions are judged in forks of this process.
 
     Returns the function of (job path, out path) that has one job graded.
     """
     import torch
 
     from course_lib.grading.reading import likeness, models  # noqa: F401  (for the forks)
-    from course_lib.grading.scoring.grade_one import grade_one
+    from course_lib.grading.scoring.grade_one import grade_one, judging
 
     torch.set_num_threads(1)
-    loaded = {}
+    loaded, reader = {}, None
 
     def grade(job_path, out):
+        nonlocal reader
         lab = json.loads(Path(job_path).read_text())["lab"]
         if loaded.setdefault(lab, store.spec_sha(lab)) != store.spec_sha(lab):
             sys.exit("the questions have changed since this process has read them")
         check_questions(lab)
-        gc.freeze()  # nothing of this process is walked, and so copied, in a fork
-        result = grade_one(job_path, out, warm(zygote))
-        if zygote and result["status"] in ("ungradable", "infra_error"):
-            zygote.close()  # and with it an agent whose judge has died
+        if reader is not None and zygote and not zygote.runs():
+            reader.close()
+            reader = None
+        reader = reader or judging(warm(zygote))
+        result = grade_one(job_path, out, reader=reader)
+        if result["status"] in ("ungradable", "infra_error"):
+            reader.close()
+            reader = None
+            if zygote:
+                zygote.close()  # and with it an agent whose judge has died
         return result
 
     return grade
