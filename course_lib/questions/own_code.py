@@ -9,6 +9,7 @@ process of its own (grading/sandbox/inside/apart.py).
 import contextlib
 import fnmatch
 import functools
+import mmap
 import os
 import sys
 import threading
@@ -77,6 +78,7 @@ wrapped = ForbidOperators.__torch_dispatch__
 ForbidOperators.__torch_dispatch__ = getattr(wrapped, "__wrapped__", wrapped)
 
 COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+STAGES = tuple(COURSE + room + os.sep for room in ("stages", "evaluation", "world"))  # where what is asked for stands
 TORCH = os.path.dirname(torch.__file__) + os.sep
 INVOKE = os.path.join(os.path.dirname(__file__), "invoke.py")
 OPERATORS = os.path.join(TORCH, "_ops.py")
@@ -151,7 +153,7 @@ def only_own_code(forbid=()):
     Also when the answer has caught that exception, or has switched this off. It makes a shortcut hard, not impossible:
     it runs beside the student's code. What goes round it stands in the flags (grading/scoring/signs.py).
     """
-    found, before = [], sys.getprofile()
+    found, before, threads = [], sys.getprofile(), threading.getprofile()
     forbidden = forbids(forbid) if forbid else None
     watch = watcher(found, forbidden)
     threading.setprofile(watch)
@@ -171,8 +173,45 @@ def only_own_code(forbid=()):
             if sys.getprofile() is not watch:
                 raise Forbidden("your function calls sys.setprofile: write it without")
     finally:
-        threading.setprofile(None)
+        threading.setprofile(threads)
         sys.setprofile(before)
+
+
+# ---- what earlier cells have left running ----------------------------------------------------------------------------
+
+# bytes that a process shares with those it forks: an answer runs; the course's code was called
+ANSWERING, HELPED = 0, 1
+
+
+class Aside:
+    """Looks, in a grader's process, whether a thread or a process of an earlier cell calls course_lib while an answer
+    runs. It may be work of its own, so it costs nothing: it is a sign.
+    """
+
+    def __init__(self):
+        self.shared = mmap.mmap(-1, mmap.PAGESIZE)
+        threading.setprofile(self.look)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: sys.getprofile() or sys.setprofile(self.look))
+
+    @typing.no_type_check
+    def look(self, frame, event, argument):
+        if event == "call" and self.shared[ANSWERING]:
+            code = frame.f_code
+            if code.co_filename.startswith(STAGES) and code.co_name not in ("<module>", "__getattr__"):
+                self.shared[HELPED] = 1
+
+    @contextlib.contextmanager
+    def answering(self):
+        """Inside, the answer runs. helped() says then what was seen."""
+        self.shared[ANSWERING], self.shared[HELPED] = 1, 0
+        try:
+            yield
+        finally:
+            self.shared[ANSWERING] = 0
+
+    def helped(self):
+        return bool(self.shared[HELPED])
 
 
 def uncompiled():

@@ -274,26 +274,23 @@ class Box:
             if left <= 0:
                 self.unfinished = True
                 raise Died("timeout", "not run: the submission has used up its time")
-            request = {
-                "do": "call",
-                "name": name,
-                "args": list(args),
-                "kwargs": dict(kwargs),
-                "options": options,
-                "timeout": min(timeout, left),
-            }
+            request = {"do": "call", "name": name, "args": list(args), "kwargs": dict(kwargs)}
+            request |= {"options": options, "timeout": min(timeout, left)}
             deadline = time.monotonic() + min(timeout, left) + GRACE
             reply = self.exchange(request, lambda: deadline)
         except Died as died:
             raise CallFailed(died.status, died.message) from None
         status = reply.get("status")
+        if reply.get("helped") is True:
+            self.flag(
+                "forbidden function", f"{name}: while it ran, an earlier cell's thread called course_lib"
+            )
         if status == "ok" and type(reply.get("reply")) is dict and "value" in reply["reply"]:
             return reply["reply"]
         if status not in ANSWERS:
             self.flag("forged reply", "the reply is not what the grader's agent sends")
             raise CallFailed("protocol", "the reply is not what the grader's agent sends")
-        hint = reply.get("hint")
-        message = str(reply.get("message"))[:500]
+        hint, message = reply.get("hint"), str(reply.get("message"))[:500]
         if status == "missing" and self.stopped:
             first = "; ".join(f"{number}: {why}" for number, why in list(self.stopped.items())[:3])
             message += f"; cells that stopped: {first}"[:500]

@@ -5,7 +5,16 @@ executed, never a score.
 import ast
 import re
 
-from course_lib.notebook.language import UNREADABLE, effort, tree_of
+from course_lib.grading.scoring.rebound import (
+    called_with,
+    import_names,
+    other_names,
+    rebinds,
+    replaced,
+    runs_text,
+    unfolded,
+)
+from course_lib.notebook.language import UNREADABLE, effort, nodes, tree_of
 from course_lib.questions import own_code, own_text
 
 MAX_PARSED = 100_000  # characters of a cell that is read: longer code is no student's
@@ -21,7 +30,8 @@ REACHED = re.compile(
             r"course_lib\.grading|course_lib\.questions\.(?:lab|wire|invoke|compare|ambient)",
             r"from course_lib\.questions import|/proc/(?!cpuinfo|meminfo|version|loadavg|uptime)",
             r"/course/|solutions/|grades/|submissions/|gradebook",
-            r"_getframe|f_back|f_globals|gc\.get_objects|__subclasses__|ctypes|os\.fork",
+            r"_getframe|f_back|f_globals|gc\.get_objects|__subclasses__|ctypes|os\.fork|gc\.get_refer|currentframe",
+            r"_current_frames|walk_stack|inspect\.(?:stack|trace)\b|(?:tb|gi|cr|ag)_frame|cell_contents|getprofile",
             r"setattr\(\s*(?:torch|builtins|json|course_lib)|sys\.modules\[|LocalCaller|ForbidTorch",
             r"setprofile|settrace|addaudithook|torch\._C\b|torch\.ops\.|torch\.jit\.(?!script\b|trace\b)|_pop_mode",
             r"Torch(?:Function|Dispatch)Mode|DisableTorchFunction|(?:ast|input)_transformers|do_execute",
@@ -29,35 +39,8 @@ REACHED = re.compile(
         ]
     )
 )
-RUNS_TEXT = {"exec", "eval", "compile", "__import__"}
 # parts of libraries that are there to be set
 SETTINGS = ("torch.backends", "sys.path", "sys.argv", "sys.stdout", "sys.stderr", "os.environ")
-
-
-def import_names(trees):
-    """{name: dotted name of what it imports} over all cells."""
-    names = {}
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                names |= {
-                    a.asname or a.name.split(".")[0]: a.name if a.asname else a.name.split(".")[0] for a in node.names
-                }
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
-    return names
-
-
-def dotted(node, names):
-    """The dotted name of an attribute with its import resolved: torch.nn.functional.relu for F.relu; "" for what is
-    none.
-    """
-    parts = []
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-        node = node.value
-    return ".".join([names.get(node.id, ""), *reversed(parts)]) if isinstance(node, ast.Name) and parts else ""
 
 
 def flag(kind, evidence):
@@ -86,17 +69,22 @@ def static_flags(cells, check_ids):
     person, never a score.
     """
     trees, flags = parsed(cells)
-    everything = "\n".join(source for _, source, _ in trees)
-    looped = checked_in_loops(trees)
+    broken = "\n".join(source for _, source, tree in trees if not tree.body)  # that nobody could read
+    seen = [(number, source, *unfolded(tree)) for number, source, tree in trees]
+    every = [tree for _, _, tree, _ in seen]
+    checked = checked_in_loops(trees) | called_with(every, "check")
     for question_id in check_ids:
         called = rf"""^[^#\n]{{0,200}}\bcheck\(\s*["']{re.escape(question_id)}["']"""
-        if question_id not in looped and not re.search(called, everything, re.M):
+        if question_id not in checked and not re.search(called, broken, re.M):
             flags.append(flag("check deleted or edited", f'no cell calls check("{question_id}")'))
-    names, own = import_names(tree for _, _, tree in trees), functions_in(trees)
-    for number, source, tree in trees:
-        for kind, what in [sign for node in ast.walk(tree) for sign in signs_of(node, names, own)]:
+    names, own = import_names(every), functions_in(trees)
+    names |= other_names(every, names)
+    for number, source, tree, texts in seen:
+        for kind, what in [sign for node in nodes(tree) for sign in signs_of(node, names, own)]:
             flags.append(flag(kind, f"cell {number}: {what}"))
-        if found := REACHED.search(source):
+        if rebinds(tree, "check"):
+            flags.append(flag("check deleted or edited", f"cell {number}: check is redefined"))
+        if found := next(filter(None, map(REACHED.search, [source, *texts])), None):
             flags.append(flag("reaches for the grader", f"cell {number}: {found.group(0)}"))
     return flags[:40]
 
@@ -104,50 +92,28 @@ def static_flags(cells, check_ids):
 def functions_in(trees):
     """The names of functions that the notebook defines: its own eval() runs no text."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {node.name for _, _, tree in trees for node in ast.walk(tree) if isinstance(node, kinds)}
+    return {node.name for _, _, tree in trees for node in nodes(tree) if isinstance(node, kinds)}
 
 
 def checked_in_loops(trees):
     """The texts in cells that call check(name): its question may be any of them."""
     found = set()
     for _, _, tree in trees:
-        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.args]
+        calls = [n for n in nodes(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.args]
         if any(ast.unparse(n.func) == "check" and isinstance(n.args[0], ast.Name) for n in calls):
-            found |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+            found |= {n.value for n in nodes(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return found
 
 
 def signs_of(node, names, own=frozenset()):
     """[(kind, what)] that one node of a cell's tree is a sign of; `own`: names of the notebook's own functions."""
     signs = []
-    for target in targets_of(node):
-        name = dotted(target, names)
+    for name in replaced(node, names):
         if guarded(name) and not name.startswith(SETTINGS):
             signs.append(("patched library", f"{name} is replaced"))
-        if isinstance(target, ast.Name) and target.id == "check":
-            signs.append(("check deleted or edited", "check is redefined"))
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == "check":
-        signs.append(("check deleted or edited", "check is redefined"))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-        first, called = node.args[0], node.func.id
-        if called in RUNS_TEXT - own and not isinstance(first, ast.Constant):
-            signs.append(("runs text as code", f"{called}(…)"))
-        if called in ("setattr", "delattr") and isinstance(first, (ast.Name, ast.Attribute)):
-            name = names.get(first.id, "") if isinstance(first, ast.Name) else dotted(first, names)
-            if guarded(name):
-                signs.append(("patched library", f"setattr({name}, …)"))
+    if text := runs_text(node, names, own):
+        signs.append(("runs text as code", text))
     return signs
-
-
-def targets_of(node):
-    """What a node assigns to or deletes; the parts of a tuple one by one."""
-    if isinstance(node, (ast.Assign, ast.Delete)):
-        targets = node.targets
-    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-        targets = [node.target]
-    else:
-        return []
-    return [part for t in targets for part in (t.elts if isinstance(t, (ast.Tuple, ast.List)) else [t])]
 
 
 def guarded(name):
@@ -178,7 +144,7 @@ def forbidden_flags(cells, questions):
         forbidden = own_code.forbids(question.forbid)
         for number, source, tree in trees:
             if question.forbid and re.search(rf"^[ \t]*def {re.escape(question.id)}\b", source, re.M):
-                used = sorted(filter(forbidden, names_used(tree)))
+                used = sorted(filter(forbidden, names_used(unfolded(tree)[0])))
                 flags += [flag("forbidden function", f"{question.id}, cell {number}: {name}") for name in used]
     return flags
 
@@ -193,7 +159,7 @@ def pasted_flags(cells, questions):
 def names_used(tree):
     """Names by which a cell could reach a library's function: attributes, imported names, texts (for getattr)."""
     used = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute):
             used.add(node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():

@@ -25,8 +25,8 @@ class Bad:
 
     make(place) builds it in the empty folder `place` and returns a notebook (text or bytes), a Handed or a Files. A
     scene's make(place, start) plays it and returns what came of it (host.trouble). outcome: G graded, Q0 graded with
-    nothing for the question attacked, U for a person and no score, R rejected at collect; with F flags must be there.
-    points: the automatic points it deserves, None where there must be no score.
+    nothing for the question attacked, U for a person and no score, R rejected at collect, G/U either of two; with F
+    flags must be there. flags: kinds, or several of which one must be there ("a|b"). points: the automatic points it deserves, None where there must be no score.
     """
 
     number: int
@@ -42,6 +42,9 @@ class Bad:
     scene: bool = False
     impatient: bool = False  # run with short deadlines
     after: object = None  # called after it; a text if something is wrong on the host
+    flags_ok: bool = False  # flags may be there, and need not
+    any_points: bool = False  # a flag is all that is asked for: a person decides
+    conceded: bool = False  # INSTRUCTORS.md says that its points cannot be prevented; they are flagged
 
 
 @dataclasses.dataclass

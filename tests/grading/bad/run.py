@@ -146,23 +146,44 @@ def run(bad, place, spawn=None):
         made = bad.make(place)
         if isinstance(made, Files):
             return collect_and_grade(place, made, bad.lab, spawn)
+        if isinstance(made, Path):
+            return seen_in(grade_folder(place, "eve", made, bad.lab, spawn))
         return seen_in(grade(place, "eve", made, bad.lab, spawn))
+
+
+def wanted(bad):
+    """The outcomes that a row allows."""
+    return bad.outcome.split("/") if "/" in bad.outcome else ["G" if bad.outcome[0] in "GQ" else bad.outcome[0]]
+
+
+def false_outcome(bad, seen):
+    if seen["outcome"] not in wanted(bad):
+        return f"outcome {seen['outcome']}, expected {bad.outcome}: {seen['text'][:300]}"
+
+
+def other_points(bad, seen):
+    """Are the points others than the row deserves?"""
+    if bad.any_points or (seen["points"] is None and "U" in wanted(bad)):
+        return False
+    if bad.points is None or seen["points"] is None:
+        return seen["points"] is not bad.points
+    return abs(seen["points"] - bad.points) > 1e-6
+
+
+def flagged_honest(bad, seen):
+    return bool(not bad.flags and not bad.flags_ok and bad.outcome == "G" and seen["flags"])
 
 
 def complaints(bad, seen):
     """[what is not as the row says]; empty if all is."""
     found = list(seen["trouble"])
-    graded = bad.outcome.removesuffix("F") in ("G", "Q0")
-    wanted = "G" if graded else bad.outcome[0]
-    if seen["outcome"] != wanted:
-        found.append(f"outcome {seen['outcome']}, expected {wanted}: {seen['text'][:300]}")
-    if (seen["points"] is None) != (bad.points is None) or (
-        bad.points is not None and abs(seen["points"] - bad.points) > 1e-6
-    ):
+    if outcome := false_outcome(bad, seen):
+        found.append(outcome)
+    if other_points(bad, seen):
         found.append(f"{seen['points']} points, deserved {bad.points}: {seen['statuses']}")
-    if missing := set(bad.flags) - seen["flags"]:
+    if missing := [kinds for kinds in bad.flags if not seen["flags"] & set(kinds.split("|"))]:
         found.append(f"no flag {missing}, only {seen['flags']}")
-    if not bad.flags and bad.outcome == "G" and seen["flags"]:
+    if flagged_honest(bad, seen):
         found.append(f"flags on an honest submission: {seen['flags']}")
     for name, status in bad.statuses.items():
         if seen["statuses"].get(name) not in ((status,) if isinstance(status, str) else status):

@@ -44,6 +44,10 @@ NUMBERS = {
     64: "impossible points",
     65: "looks at the call", 66: "remembers beyond its death", 67: "odd numbers and texts", 68: "half a frame",
     69: "hurts a parser", 70: "other ways to be right",
+    71: "A: another's file", 72: "B: who vouches for a file", 73: "C: hidden inputs shown later",
+    74: "D: small, and dear to read", 75: "E: a bad model of any lab", 76: "F: a model that nobody trained",
+    77: "G: set going before the call", 78: "H: as Jupyter runs it", 79: "I: honest, much around it",
+    80: "conceded: rewrites its process",
 }  # fmt: skip
 ALL, HALF = 1.5, 0.75  # points of lab 00: both answers, one of them
 

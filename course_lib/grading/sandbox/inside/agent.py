@@ -82,7 +82,7 @@ def leave_the_first():
 # ---- the loop --------------------------------------------------------------------------------------------------------
 
 
-def answer(request, session, report, caller):
+def answer(request, session, report, caller, aside):
     """The reply to a request. Where a function is forbidden, nothing that the cells have left running may help."""
     if request["do"] == "cells":
         for name, text in request["files"].items():  # modules beside the notebook
@@ -92,9 +92,12 @@ def answer(request, session, report, caller):
         stopped = session.run_all(cells, skip, request["seconds"], report, request["total"])
         caller.mark()
         return {"stopped": stopped}
-    if request["options"].get("forbid") and apart.company():
-        return apart.apart(lambda: called(request, caller))
-    return called(request, caller)
+    with aside.answering():
+        if request["options"].get("forbid") and apart.company():
+            reply = apart.apart(lambda: called(request, caller))
+        else:
+            reply = called(request, caller)
+    return {**reply, "helped": aside.helped()}
 
 
 def called(request, caller):
@@ -128,7 +131,7 @@ def main():
     gc.disable()  # while half a million objects are made that stay
     import torch
 
-    from course_lib.questions import wire
+    from course_lib.questions import own_code, wire
 
     gc.freeze()
     gc.enable()
@@ -138,7 +141,7 @@ def main():
     session = Session(module)
     neutralise(session)
     moved.install()
-    caller, clock = Caller(session), time.perf_counter
+    caller, aside, clock = Caller(session), own_code.Aside(), time.perf_counter
     while True:
         try:
             call_id, payload = read_frame(requests)
@@ -149,7 +152,7 @@ def main():
         report = functools.partial(report_cell, replies, call_id)
         try:
             request, began = wire.decode(payload), clock()
-            reply = wire.encode({**answer(request, session, report, caller), "seconds": clock() - began})
+            reply = wire.encode({**answer(request, session, report, caller, aside), "seconds": clock() - began})
         except MemoryError:
             reply = wire.encode({"status": "oom", "message": "it ran out of memory", "hint": None})
         except BaseException as error:
