@@ -150,9 +150,9 @@ def encode(value):
 
 
 def once(pairs):
-    """A dict of JSON in which no key stands twice: readers differ in which of two they take."""
+    """A dict of JSON in which no key stands twice: readers differ in which of two they take. Raises LookupError."""
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice in its header")
+        raise LookupError("twice")
     return dict(pairs)
 
 
@@ -167,7 +167,9 @@ def read_header(blob, most=MAX_HEADER):
         raise ValueError("its header is longer than the file")
     try:
         header = json.loads(bytes(blob[8 : 8 + size]).decode(), object_pairs_hook=once)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    except LookupError:
+        raise ValueError("a key stands twice in its header") from None
+    except (ValueError, RecursionError):  # a number of too many digits is a plain ValueError
         raise ValueError("its header is no JSON") from None
     if type(header) is not dict or len(header) > MAX_TENSORS:
         raise ValueError(f"its header is no dict of at most {MAX_TENSORS} tensors")
@@ -221,6 +223,9 @@ def decode(data):
         raise ValueError("a message of far too many parts")
     try:
         tree = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"malformed message ({type(error).__name__})") from None
+    try:
         blob = bytes(data[8 + size :])
         tensors = []
         if blob:
@@ -229,5 +234,5 @@ def decode(data):
                 raise ValueError("malformed tensors")
             tensors = [tensor_of(blob, *entries[str(i)]) for i in range(len(entries))]
         return unflatten(tree, tensors)
-    except (json.JSONDecodeError, RecursionError, UnicodeDecodeError, KeyError, TypeError, RuntimeError) as error:
+    except (RecursionError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"malformed message ({type(error).__name__})") from None
