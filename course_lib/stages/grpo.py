@@ -109,10 +109,12 @@ def grpo(
     optimiser = adamw(policy, config.learning_rate)
     take = Step(policy, [optimiser], config.max_norm, torch.float32)
 
-    def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float, lr: float, step: int) -> dict:
+    def update(
+        batch: Rollouts, scores: Tensor, ref: Tensor, generator: torch.Generator, beta: float, lr: float, step: int
+    ) -> dict:
         ids, mask = batch.ids, batch.mask
         with torch.no_grad():
-            old, ref = token_logprobs(policy, ids, mask), token_logprobs(reference, ids, mask)
+            old = token_logprobs(policy, ids, mask)
         in_loss = 0.0 if config.kl_in_reward else beta
         if config.kl_in_reward:
             scores = scores - beta * (old - ref).sum(1)

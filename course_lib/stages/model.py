@@ -153,15 +153,23 @@ class Llama(nn.Module):
             # discover.
             attention.o_proj.weight.data.copy_(attention.v_proj.weight.data.T)
 
-    def hidden(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T D"]:
+    def hidden(
+        self,
+        ids: Int[Tensor, "B T"],
+        segments: Int[Tensor, "B T"] | None = None,
+        visible: Bool[Tensor, "B 1 T T"] | None = None,
+        positions: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
         """What the head reads. `segments`: number of the example that each token of a packed row belongs to; attention
-        stays inside it. RoPE only knows distances, so positions need not start again.
+        stays inside it. RoPE only knows distances, so positions need not start again. They must be given where tokens
+        that read each other do not stand side by side: `stages.shared`, which also says what each token reads.
         """
-        x, length, visible = self.model.embed_tokens(ids), ids.shape[1], None
+        x, length = self.model.embed_tokens(ids), ids.shape[1]
         if segments is not None:
             past = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
             visible = (segments[:, None, :, None] == segments[:, None, None, :]) & past
-        cos, sin, twice = self.cos[:length], self.sin[:length], self.checkpointing and torch.is_grad_enabled()
+        at = slice(length) if positions is None else positions[:, None]
+        cos, sin, twice = self.cos[at], self.sin[at], self.checkpointing and torch.is_grad_enabled()
         for block in self.model.layers:
             inputs = (x, cos, sin, visible)
             x = checkpoint(block, *inputs, use_reentrant=False) if twice else block(*inputs)

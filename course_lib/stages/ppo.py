@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -18,7 +17,7 @@ from course_lib.stages.artifacts import load_stage
 from course_lib.stages.grpo import clipped_terms
 from course_lib.stages.model import Llama, ValuePolicy
 from course_lib.stages.pretrain import Run
-from course_lib.stages.rollout import Rollouts, adamw, assistant, improve, spread, token_logprobs
+from course_lib.stages.rollout import Rollouts, adamw, assistant, chosen_from, improve, spread
 from course_lib.stages.step import Step, check_finite, check_settings
 
 
@@ -26,10 +25,9 @@ def token_logprobs_and_values(
     policy: ValuePolicy, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """log π and V at the masked tokens in one pass. V_t is read before token t is chosen, where its logits are."""
-    at = F.pad(mask[:, 1:], (0, 1)).flatten().nonzero()[:, 0]
-    hidden = policy.hidden(ids).flatten(0, 1).index_select(0, at)
-    logprobs = -F.cross_entropy(policy.head(hidden).float(), ids[mask], reduction="none")
-    return spread(logprobs, mask), spread(policy.value(hidden)[:, 0], mask)
+    hidden, of = chosen_from(policy, ids, mask)
+    logprobs = torch.log_softmax(policy.head(hidden).float(), -1)[of, ids[mask]]
+    return spread(logprobs, mask), spread(policy.value(hidden)[of, 0], mask)
 
 
 def kl_penalised(
@@ -152,11 +150,13 @@ def ppo(
     optimiser = adamw(policy, config.learning_rate, groups)
     take = Step(policy, [optimiser], config.max_norm, torch.float32)
 
-    def update(batch: Rollouts, scores: Tensor, generator: torch.Generator, beta: float, lr: float, step: int) -> dict:
+    def update(
+        batch: Rollouts, scores: Tensor, ref: Tensor, generator: torch.Generator, beta: float, lr: float, step: int
+    ) -> dict:
         ids, mask = batch.ids, batch.mask
         with torch.no_grad():
             old, old_values = token_logprobs_and_values(policy, ids, mask)
-            rewards = kl_penalised(scores, old, token_logprobs(reference, ids, mask), mask, beta)
+            rewards = kl_penalised(scores, old, ref, mask, beta)
             advantages, returns = gae(rewards, old_values, mask, config.gamma, config.lam)
             advantages = whiten(advantages, mask)
         check_finite(step, "an advantage", advantages, "mend gae or kl_penalised, or take more answers a step")

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama, RewardModel
-from course_lib.stages.preferences import PreferenceConfig, batch_of, encode_answers, train
+from course_lib.stages.preferences import PreferenceConfig, encode_answers, train
 from course_lib.stages.pretrain import Run, optimizers
+from course_lib.stages.shared import states
 from course_lib.stages.step import beside, check_settings
 from course_lib.stages.tokenizer import load_tokenizer
 
@@ -52,8 +53,7 @@ def train_reward(
     examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), model.config.context)
 
     def batch_loss(part):
-        ids, _ = batch_of([examples[k] for k in part])
-        rewards = model(ids.to(model.score.weight.device))
+        rewards = last_rewards(model, [examples[k][which] for which in (0, 1) for k in part])
         chosen, rejected = rewards.chunk(2)
         with beside(rewards):
             loss = loss_fn(chosen, rejected)
@@ -64,16 +64,20 @@ def train_reward(
     return train(model, examples, batch_loss, optimiser, config, seed, **options)
 
 
+def last_rewards(model: RewardModel, examples: list[tuple[list[int], list[int]]]) -> Float[Tensor, " N"]:
+    """What the reward head says at the last token of each (ids, mask). As `model(ids)`, but a prompt is read once."""
+    begins = [mask.index(1) for _, mask in examples]
+    answers = [ids[k:] for (ids, _), k in zip(examples, begins)]
+    hidden, start = states(model, [ids[:k] for (ids, _), k in zip(examples, begins)], answers)
+    return model.score(hidden[start + torch.tensor([len(answer) for answer in answers], device=start.device)])[:, 0]
+
+
 @torch.no_grad()
-def rewards_of(
-    model: RewardModel, tokenizer, prompts: list[list[dict]], answers: list[str], batch: int = 256
-) -> Float[Tensor, " N"]:
-    """The reward of each answer to its prompt (messages)."""
-    said = [[{"role": "assistant", "content": answer}] for answer in answers]
-    rows = [{"prompt": prompt, "answer": message} for prompt, message in zip(prompts, said, strict=True)]
-    examples = encode_answers(tokenizer, rows, ("answer",), model.config.context)
-    order, rewards = sorted(range(len(rows)), key=lambda k: len(examples[k][0][0])), torch.zeros(len(rows))
-    for start in range(0, len(order), batch):
-        part = order[start : start + batch]
-        rewards[part] = model(batch_of([examples[k] for k in part])[0].to(model.score.weight.device)).cpu()
-    return rewards
+def rewards_of(model: RewardModel, tokenizer, prompts: list[list[dict]], answers: list[str]) -> Float[Tensor, " N"]:
+    """The reward of each answer to its prompt (messages). Equal ones are read once."""
+    asked = [(str(prompt), answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    said = [{"prompt": prompt, "answer": [{"role": "assistant", "content": a}]} for prompt, a in zip(prompts, answers)]
+    rows = dict(zip(asked, said))
+    examples = encode_answers(tokenizer, list(rows.values()), ("answer",), model.config.context)
+    rewards = dict(zip(rows, last_rewards(model, [example for [example] in examples]).tolist()))
+    return torch.tensor([rewards[key] for key in asked])

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.generate import generate_ids
 from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.sft import encode_chat
+from course_lib.stages.shared import states
 from course_lib.stages.step import LOWER, check_finite, explains_memory, steps_left
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
 
@@ -68,10 +68,25 @@ def roll_out(
     return Rollouts(rows, [tokenizer.decode(answer) for answer in new], ids.to(device), mask.to(device))
 
 
-def chosen_logits(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "N V"]:
-    """The logits from which each of the N masked tokens was chosen; the head is computed nowhere else."""
-    at = F.pad(mask[:, 1:], (0, 1)).flatten().nonzero()[:, 0]
-    return model.head(model.hidden(ids).flatten(0, 1).index_select(0, at))
+def chosen_from(
+    model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]
+) -> tuple[Float[Tensor, "N D"], Int[Tensor, " M"]]:
+    """(hidden states, which of them each of the M masked tokens was chosen from); equal rows have the same ones."""
+    kept = mask.any(1)
+    first = mask.int().argmax(1)
+    ends = mask.shape[1] - 1 - mask.int().flip(1).argmax(1)  # nothing is chosen after the last token
+    rows = [row for row, chosen in zip(ids.tolist(), kept.tolist()) if chosen]
+    prompts = [row[:k] for row, k in zip(rows, first[kept].tolist())]
+    answers = [row[k:end] for row, k, end in zip(rows, *torch.stack((first, ends))[:, kept].tolist())]
+    hidden, start = states(model, prompts, answers)
+    places = torch.arange(mask.shape[1], device=mask.device) - first[:, None]
+    return hidden, (start[:, None] + places[kept])[mask[kept]]
+
+
+def chosen_logits(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "M V"]:
+    """The logits from which each of the M masked tokens was chosen; the head is computed nowhere else."""
+    hidden, of = chosen_from(model, ids, mask)
+    return model.head(hidden)[of]
 
 
 def spread(values: Float[Tensor, " N"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T"]:
@@ -82,7 +97,16 @@ def spread(values: Float[Tensor, " N"], mask: Bool[Tensor, "B T"]) -> Float[Tens
 
 def token_logprobs(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T"]:
     """log π of each masked token given all before it, nats."""
-    return spread(-F.cross_entropy(chosen_logits(model, ids, mask).float(), ids[mask], reduction="none"), mask)
+    logprobs, of = distributions(model, ids, mask)
+    return spread(logprobs[of, ids[mask]], mask)
+
+
+def distributions(
+    model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]
+) -> tuple[Float[Tensor, "N V"], Int[Tensor, " M"]]:
+    """(log π over the vocabulary, which row of it each of the M masked tokens was drawn from)."""
+    hidden, of = chosen_from(model, ids, mask)
+    return torch.log_softmax(model.head(hidden).float(), -1), of
 
 
 @torch.no_grad()
@@ -90,23 +114,15 @@ def exact_kl(model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"
     """KL(π ‖ π_ref) of each answer, nats, summed over its tokens: at each token over the whole vocabulary, so only the
     path is sampled.
     """
-    return kl_and_entropy(model, reference, ids, mask)[0]
-
-
-@torch.no_grad()
-def kl_and_entropy(
-    model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]
-) -> tuple[Float[Tensor, " B"], Float[Tensor, "B T"]]:
-    """(`exact_kl`, `entropies`) out of one pass of the model."""
-    p, q = (torch.log_softmax(chosen_logits(m, ids, mask).float(), -1) for m in (model, reference))
-    return spread((p.exp() * (p - q)).sum(-1), mask).sum(1), spread(-(p.exp() * p).sum(-1), mask)
+    (p, of), (q, _) = (distributions(m, ids, mask) for m in (model, reference))
+    return spread((p.exp() * (p - q)).sum(-1)[of], mask).sum(1)
 
 
 @torch.no_grad()
 def entropies(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T"]:
     """Entropy of the distribution that each masked token was drawn from, nats."""
-    p = torch.log_softmax(chosen_logits(model, ids, mask).float(), -1)
-    return spread(-(p.exp() * p).sum(-1), mask)
+    p, of = distributions(model, ids, mask)
+    return spread(-(p.exp() * p).sum(-1)[of], mask)
 
 
 @explains_memory
@@ -126,7 +142,8 @@ def improve(
     progress: bool = True,
     checkpoint_steps: int = 5,
 ) -> Run:
-    """The loop that PPO and GRPO share: sample, score, `update(batch, scores, generator, beta, lr, step)`, measure.
+    """The loop that PPO and GRPO share: sample, score, `update(batch, scores, reference's log-probabilities,
+    generator, beta, lr, step)`, measure.
 
     `reward(rows, answers)` gives a number an answer, [B]. `config` has steps, prompts, each, learning_rate, beta, and
     kl_target (nats an answer, or None for a fixed beta). History rows: step, reward, kl (exact, nats an answer, after
@@ -158,8 +175,14 @@ def improve(
             answer = batch.answers[int((~scores.isfinite()).nonzero()[0])]
             raise CourseError(f"the reward of {answer!r} is not finite: mend the reward function")
         lr = learning_rate(step, config.steps, 1, config.learning_rate, 0.0)
-        extra = update(batch, scores, torch.Generator().manual_seed(1_000_003 * seed + step), beta, lr, step)
-        kls, entropy = kl_and_entropy(policy, reference, batch.ids, batch.mask)
+        generator = torch.Generator().manual_seed(1_000_003 * seed + step)
+        ids, mask = batch.ids, batch.mask
+        with torch.no_grad():
+            q, of = distributions(reference, ids, mask)
+        extra = update(batch, scores, spread(q[of, ids[mask]], mask), generator, beta, lr, step)
+        with torch.no_grad():
+            p, _ = distributions(policy, ids, mask)
+            kls, entropy = spread((p.exp() * (p - q)).sum(-1)[of], mask).sum(1), -(p.exp() * p).sum(-1)[of]
         check_finite(step, "the KL", kls, f"{LOWER}, which is {config.learning_rate:g}")
         kl = kls.mean().item()
         next_beta = adapted_beta(beta, kl, config.kl_target) if config.kl_target else beta
@@ -168,8 +191,8 @@ def improve(
                 "step": step,
                 "reward": scores.mean().item(),
                 "kl": kl,
-                "entropy": entropy[batch.mask].mean().item(),
-                "length": batch.mask.sum(1).float().mean().item(),
+                "entropy": entropy.mean().item(),
+                "length": mask.sum(1).float().mean().item(),
                 "tied": (scores.view(len(rows), -1).std(1, correction=0) < 1e-6).float().mean().item(),
                 "beta": beta,
                 "next_beta": next_beta,

@@ -1,0 +1,69 @@
+"""Answers to one prompt in one row: the model reads the prompt once, and equal answers once.
+
+    prompt | answer 1 | answer 2 | …
+
+A token reads the prompt and what comes before it in its own answer, and RoPE is told where it would stand if the answer
+were the only one. So its hidden state is that of a row of its own, but for rounding, and so is every gradient.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from course_lib.stages.tokenizer import PAD
+
+ALIKE = 1.25  # rows of one pass: the longest is at most so many times as long as the shortest, the rest is padding
+TOKENS = 16_384  # of one pass at most, padding included
+
+Row = tuple[tuple[int, ...], list[tuple[int, ...]]]  # (prompt, its different answers)
+
+
+def states(model, prompts: list[list[int]], answers: list[list[int]]) -> tuple[Float[Tensor, "N D"], Int[Tensor, " B"]]:
+    """(hidden states, start of each answer among them): at its start is the state of its prompt's last token, behind it
+    one for each of its own tokens. Equal answers to equal prompts have the same start.
+    """
+    pairs = [(tuple(prompt), tuple(answer)) for prompt, answer in zip(prompts, answers, strict=True)]
+    several: dict[tuple, dict[tuple, None]] = {}
+    for prompt, answer in pairs:
+        several.setdefault(prompt, {})[answer] = None
+    start, found, n = {}, [], 0
+    for rows in passes([(prompt, list(its)) for prompt, its in several.items()]):
+        ids, positions, visible = side_by_side(rows)
+        device, at = next(model.parameters()).device, []
+        for k, (prompt, its) in enumerate(rows):
+            end = k * ids.shape[1] + len(prompt)
+            for answer in its:
+                start[prompt, answer] = n + len(at)
+                at += [k * ids.shape[1] + len(prompt) - 1, *range(end, end + len(answer))]
+                end += len(answer)
+        hidden = model.hidden(ids.to(device), visible=visible.to(device), positions=positions.to(device))
+        found.append(hidden.flatten(0, 1).index_select(0, torch.tensor(at, device=device)))
+        n += len(at)
+    return torch.cat(found), torch.tensor([start[pair] for pair in pairs], device=found[0].device)
+
+
+def width(row: Row) -> int:
+    return len(row[0]) + sum(map(len, row[1]))
+
+
+def passes(rows: list[Row]) -> list[list[Row]]:
+    """Rows of similar length together."""
+    made: list[list[Row]] = []
+    for row in sorted(rows, key=width):
+        if not made or width(row) > min(ALIKE * width(made[-1][0]), TOKENS / (len(made[-1]) + 1)):
+            made.append([])
+        made[-1].append(row)
+    return made
+
+
+def side_by_side(rows: list[Row]) -> tuple[Int[Tensor, "P T"], Int[Tensor, "P T"], Bool[Tensor, "P 1 T T"]]:
+    """(ids, positions, which tokens each token reads) of rows, padded on the right."""
+    pad = lambda lists, value: torch.nn.utils.rnn.pad_sequence([torch.tensor(each) for each in lists], True, value)
+    ids = pad([[*prompt, *(token for answer in its for token in answer)] for prompt, its in rows], PAD)
+    places = [[*range(len(p)), *(len(p) + t for answer in its for t in range(len(answer)))] for p, its in rows]
+    # 0 the prompt, 1, 2, … its answers
+    parts = [[0] * len(p) + [k + 1 for k, answer in enumerate(its) for _ in answer] for p, its in rows]
+    number = pad(parts, -1)
+    theirs, own = number[:, None, None, :], number[:, None, :, None]
+    past = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
+    return ids, pad(places, 0), ((theirs == own) | (theirs == 0)) & past
