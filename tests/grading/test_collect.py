@@ -15,10 +15,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from handins import BOOK, LAB, ROSTER, book, handed_in, lms, metas, zipped
+from handins import BOOK, LAB, ROSTER, book, collected, handed_in, lms, metas, zipped
 
-from course_lib.grading.intake import archives, collect
+from course_lib.grading.intake import archives, collect, containers, downloads, unpacking
 from course_lib.grading.lms import export
+from course_lib.grading.reading import room
 from course_lib.grading.records import store
 from course_lib.platform import safe_name
 
@@ -682,10 +683,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         path.write_bytes(data)
 
-    monkeypatch.setattr(collect, "synced", full)
+    monkeypatch.setattr(unpacking, "synced", full)
     with pytest.raises(store.StoreError, match="No space left on device; nothing of .* was kept, run collect again"):
         lms(tmp_path, "submissions.zip", CANVAS)
-    assert len(store.submissions(LAB, tmp_path / "submissions")) == 1 and not list(
+    assert len(store.submissions(LAB, tmp_path / "submissions")) == 3 and not list(
         (tmp_path / "submissions" / ".incoming").iterdir()
     )
 
@@ -803,3 +804,127 @@ def test_csv_neutralises_formulas_and_keeps_numbers(tmp_path):
 def test_export_of_nothing_is_one_line(tmp_path):
     with pytest.raises(store.StoreError, match="course collect"):
         export.to_csv(LAB, tmp_path / "g", tmp_path / "s")
+
+
+# ---- in the room
+
+
+DEATHS = {
+    "crashes": (lambda: os.kill(os.getpid(), signal.SIGSEGV), "it crashes what reads it (SIGSEGV)"),
+    "loops": (lambda: [None for _ in iter(int, 1)], "more than 1 s of computing"),
+    "eats": (lambda: bytearray(2**40), "GiB of memory"),
+    "raises": (lambda: {}["a student's words"], "it cannot be read (KeyError)"),
+}
+
+
+@pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize("where", ["the looking", "the unpacking"])
+def test_what_kills_its_reader_is_a_line_and_the_others_are_taken(tmp_path, monkeypatch, where, death):
+    """The files are harmless: the reader does to itself what the name says."""
+    does, words = DEATHS[death]
+    (tmp_path / "class").mkdir()
+    for name in ("ann", "bad", "cleo"):
+        zipped(tmp_path / "class" / f"{name}.zip", {"a.ipynb": book(name)})
+    module, name = (downloads, "in_file") if where == "the looking" else (unpacking, "contents")
+    real = getattr(module, name)
+
+    def reader(*given, **more):
+        if "bad.zip" in str(given[0]):
+            does()
+        return real(*given, **more)
+
+    monkeypatch.setattr(module, name, reader)
+    limits = room.Limits(cpu=1, wall=60, memory=2**30, file=2**20)
+    monkeypatch.setattr(downloads, "LOOKING", limits), monkeypatch.setattr(unpacking, "LIMITS", limits)
+    found, said, counts = collected(tmp_path, tmp_path / "class")
+    assert set(found) == {"ann", "cleo"} and counts["rejected"] == 1
+    assert re.search(rf"bad.zip: REJECTED, it cannot be (?:read|looked through): .*{re.escape(words)}", said)
+    assert "student's words" not in said and not list((tmp_path / "submissions").glob(".incoming/*"))
+
+
+def test_one_child_reads_a_class(tmp_path, monkeypatch):
+    born, child = [], room.Child.__init__
+    monkeypatch.setattr(room.Child, "__init__", lambda self, *given: (born.append(given), child(self, *given))[1])
+    (tmp_path / "class").mkdir()
+    for number in range(30):
+        zipped(tmp_path / "class" / f"s{number}.zip", {"a.ipynb": book(number)})
+    found, _, _ = collected(tmp_path, tmp_path / "class")
+    assert len(found) == 30 and len(born) == 2  # one looks, one unpacks
+
+
+def test_members_are_counted_before_any_becomes_an_object(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "ann.zip", {f"{i}.txt": "" for i in range(2001)})
+    monkeypatch.setattr(containers, "MAX_CONTAINER", 2000)
+    monkeypatch.setattr(containers.zipfile, "ZipFile", lambda *_: pytest.fail("it was opened"))
+    for most in (1, 2000):
+        with open(path, "rb") as file, pytest.raises(containers.Rejected, match="2001 members"):
+            containers.few_members(file, most)
+    with open(path, "rb") as file:
+        containers.few_members(file, 2001)
+
+
+@pytest.mark.parametrize("many", [3, 70_000])  # of so many the zip has another end
+def test_the_count_is_that_of_zipfile_whatever_stands_in_front(tmp_path, many):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(many):
+            archive.writestr(zipfile.ZipInfo(str(number)), b"PK\x01\x02" * 3)
+    path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
+    with open(path, "rb") as file:
+        containers.few_members(file, many)
+        with pytest.raises(containers.Rejected, match=f"{many} members"):
+            containers.few_members(file, many - 1)
+
+
+def test_of_a_lab_only_its_own_stage_is_taken(tmp_path):
+    from course_lib.questions import core
+
+    asked = {
+        lab: [q.stage for q in core.questions_of(lab) if isinstance(q, core.ArtifactQuestion)] for lab in core.labs()
+    }
+    assert {lab: stages[0] for lab, stages in asked.items() if stages} == archives.STAGES
+    assert all(len(stages) < 2 for stages in asked.values())
+    members = {"a.ipynb": book("a"), "work/sft/model.safetensors": "x", "work/pretrain/record.json": "{}"}
+    collected(tmp_path, zipped(tmp_path / "ann.zip", members))
+    (folder,) = [folder for _, _, folder, _ in store.submissions(LAB, tmp_path / "submissions")]
+    assert sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.*")) == [
+        "meta.json",
+        "notebook.ipynb",
+        "work/pretrain/record.json",
+    ]
+    assert "ignored: work_sft_model.safetensors" in str(metas(tmp_path, "ann")[0]["notes"])
+
+
+def test_a_model_larger_than_any_of_the_course_is_left_out(tmp_path, monkeypatch):
+    from course_lib.grading.reading import models
+
+    assert archives.LARGEST["model.safetensors"] == models.MAX_MODEL == 64 * 2**20
+    monkeypatch.setitem(archives.LARGEST, "model.safetensors", 2**20)
+    place = "work/pretrain/model.safetensors"
+    found, said, _ = collected(tmp_path, zipped(tmp_path / "ann.zip", {"a.ipynb": book("a"), place: bytes(2**20 + 1)}))
+    assert found == {"ann": ["a"]} and f"left out: {place} has more than 1 MB" in said
+
+
+def test_an_export_without_its_metadata_is_one_line(tmp_path):
+    (tmp_path / "export" / "submission_1").mkdir(parents=True)
+    (tmp_path / "export" / "submission_1" / "a.ipynb").write_text(book("a"))
+    _, said, counts = collected(tmp_path, tmp_path / "export", source="gradescope")
+    assert counts["rejected"] == 1 and "there is no submission_metadata.yml" in said
+
+
+def test_metadata_that_hold_themselves_a_thousand_times_cost_nothing(tmp_path):
+    lists = "".join(f"  - &a{i} [{', '.join([f'*a{i - 1}'] * 20)}]\n" for i in range(1, 20))
+    text = f"submission_1:\n  :x:\n  - &a0 [lol]\n{lists}  :submitters:\n  - :name: Ann Lee\n    :email: *a19\n"
+    text += "submission_2:\n  :submitters:\n  - :name: *a19\n    :email: ben@x\n"
+    members = {"submission_metadata.yml": text, "submission_1/a.ipynb": book("a"), "submission_2/a.ipynb": book("b")}
+    began = time.monotonic()
+    found, said, _ = lms(tmp_path, "export.zip", members, roster="student,name,email\nann,Ann Lee,a@x\nben,Ben,ben@x\n")
+    assert found == {"ann": ["a"], "ben": ["b"]} and time.monotonic() - began < 20, said
+
+
+def test_a_group_has_one_file_and_each_member_a_folder(tmp_path):
+    roster = "student,name,canvas_id,group\nann,Ann Lee,1,blue\nben,Ben Ray,2,blue\n"
+    found, _, _ = lms(tmp_path, "submissions.zip", {"annlee_1_9_a.ipynb": book("a")}, roster=roster)
+    assert found == {"ann": ["a"], "ben": ["a"]}
+    books = sorted((tmp_path / "submissions").rglob("notebook.ipynb"))
+    assert len(books) == 2 and books[0].read_bytes() == books[1].read_bytes()

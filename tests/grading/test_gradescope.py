@@ -218,6 +218,25 @@ def test_grades_from_home_are_shown_without_running_anything(box, tmp_path, monk
     assert scored(made) == {} and "score" not in made and "later" in made["output"]
 
 
+@pytest.mark.slow
+def test_a_handed_in_model_is_scored_there_too(box, tmp_path, capsys):
+    """The job that is made in the container says all that a job of `course grade` says."""
+    from course_lib.grading.lms import gradescope_run
+    from course_lib.stages.artifacts import SHIPPED
+
+    lab, place = "02_pretraining", tmp_path / "place"
+    handed = tmp_path / "submission" / "work" / "pretrain"
+    handed.mkdir(parents=True), place.mkdir()
+    (handed.parents[1] / "lab.ipynb").write_text(classroom.notebook(classroom.sources({}, lab)))
+    shutil.copy(SHIPPED / "pretrain" / "model.safetensors", handed)
+    told = gradescope_run.unpacked_here(tmp_path / "submission", lab, place / "files")
+    settings = {"lab": lab, "spec_sha": store.spec_sha(lab), "key": KEY.hex(), "trust_container": False}
+    result = gradescope_run.graded(settings, told, place)
+    assert result["status"] == "graded", result
+    assert classroom.scores(result)["pretrained_model"] == 1 and result["sketches"]
+    assert "the shipped model pretrain" in capsys.readouterr().out
+
+
 def test_two_who_hand_in_the_same_are_told_apart():
     from course_lib.grading.lms import gradescope_run
 

@@ -1,137 +1,39 @@
-"""Reading one hand-in, a zip, a folder or a notebook, in memory and with a cap on everything. Nothing is written,
-nothing is executed.
+"""What of a hand-in, a zip, a folder or a notebook, is a submission: in memory, with a cap on everything. Nothing is
+written, nothing is executed. For the room (reading/room.py).
 """
 
-import datetime
-import io
 import json
-import os
 import re
-import stat
-import unicodedata
-import zipfile
-import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+from course_lib.grading.intake.containers import DAMAGE, MAX_MEMBERS, Entry, Rejected, entries_of_zip, is_zip, open_zip
 from course_lib.notebook import helpers
 from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of
 from course_lib.platform import safe_name
 
 MAX_TOTAL = 512 * 2**20  # bytes unpacked from one hand-in
-MAX_MEMBERS = 2000  # of one hand-in
+MAX_MODEL = 64 * 2**20  # bytes of a model, as in reading/models.py, which needs torch
+LARGEST = {"model.safetensors": MAX_MODEL, "record.json": 2**20}  # bytes
+STAGES = {  # of which a lab takes a model: its questions say the same, and need torch
+    "02_pretraining": "pretrain",
+    "03_supervised_fine_tuning": "sft",
+    "04_lora_and_qlora": "lora",
+    "05_finetune_or_retrieve": "injected",
+    "06_preferences_and_reward_model": "reward",
+    "07_rlhf": "rlhf",
+    "08_direct_alignment": "dpo",
+    "09_ai_feedback": "constitution",
+    "10_safety_refusals": "safe",
+    "11_evaluation_and_release": "release",
+}
 MAX_NOTEBOOKS = 20
 NOTEBOOK = re.compile(
     r"\.ipynb(?:\.txt|\.json)?(?: ?\(\d+\))?$", re.I
 )  # also what browsers and mail programs make of the name
 WANTED = re.compile(r"(?:^|/)work/([\w-]{1,40})/(model\.safetensors|record\.json)$")
-JUNK = re.compile(
-    r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$"
-)
-# fmt: off
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError,
-    AttributeError)
-# fmt: on
 
 
-class Rejected(Exception):
-    """A file that is not taken: one line that says why."""
-
-
-class Entry(NamedTuple):
-    name: str  # path in its container, with /
-    size: int  # bytes, as the container says: it may lie
-    when: str  # time of the file by the student's clock, "2026-11-20 17:58:02"; sorts
-    bad: str  # why it may not be read, or ""
-    read: Callable  # (limit) -> at most limit bytes; raises one of DAMAGE
-
-
-def entries_of_zip(archive, most=MAX_MEMBERS):
-    """[Entry] of an open zip without folders and junk. Raises Rejected where there are too many."""
-    members = archive.infolist()
-    if len(members) > most:
-        raise Rejected(f"the zip has {len(members)} members, at most {most} are read")
-    found = []
-    for member in members:
-        name, bad = member.filename.replace("\\", "/"), ""
-        if not member.flag_bits & 0x800:  # macOS packs UTF-8 names and does not say so
-            try:
-                name = name.encode("cp437").decode("utf-8")
-            except UnicodeError:
-                pass
-        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
-            bad = f"the zip wants to write outside its folder ({safe_name(name)}): refused whole"
-        elif stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            bad = f"the zip holds a link or device ({safe_name(name)}): refused whole"
-        elif member.flag_bits & 1:
-            bad = "the zip is protected by a password"
-        if bad or not (
-            not name or name.endswith("/") or JUNK.search(name)
-        ):  # zipfile's own is_dir() falls over a name without letters
-            name = unicodedata.normalize("NFC", name)
-            when = "{:04}-{:02}-{:02} {:02}:{:02}:{:02}".format(*member.date_time)
-            found.append(
-                Entry(
-                    name, member.file_size, when, bad, lambda limit, member=member: read_member(archive, member, limit)
-                )
-            )
-    return found
-
-
-def read_member(archive, member, limit):
-    with archive.open(member) as file:  # the size in the header may lie: read with a cap
-        return file.read(limit)
-
-
-def entries_of_folder(root):
-    """[Entry] of all files under a folder. Links and devices are named, not followed."""
-    found = []
-    for folder, below, names in os.walk(root):
-        below.sort()
-        for name in sorted(names) + [b for b in below if Path(folder, b).is_symlink()]:
-            path = Path(folder, name)
-            short = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
-            if JUNK.search(short) or name.startswith("."):
-                continue
-            found.append(entry_of_file(path, short))
-    return found
-
-
-def entry_of_file(path, name):
-    try:
-        status = path.lstat()
-    except OSError:
-        return Entry(name, 0, "", "there is no such file", lambda limit: b"")
-    when = f"{datetime.datetime.fromtimestamp(status.st_mtime):%Y-%m-%d %H:%M:%S}"
-    bad = "" if stat.S_ISREG(status.st_mode) else "not a file"
-    return Entry(name, status.st_size, when, bad, lambda limit: read_file(path, limit))
-
-
-def read_file(path, limit):
-    with open(path, "rb") as file:
-        return file.read(limit)
-
-
-def is_zip(entry):
-    return not entry.bad and entry.size > 3 and entry.read(4)[:2] == b"PK"
-
-
-def open_zip(entry, limit):
-    """An open ZipFile of an entry's bytes, held in memory. Raises Rejected."""
-    if entry.bad:
-        raise Rejected(entry.bad)
-    data = entry.read(limit + 1)
-    if len(data) > limit:
-        raise Rejected(f"{len(data) >> 20} MB are more than the {limit >> 20} MB that are read")
-    return zipfile.ZipFile(io.BytesIO(data))
-
-
-# ---- what of it is a submission
-# ------------------------------------------------------------------------------------------
-
-
-def contents(entries, lab, zips=1):
+def contents(entries: list[Entry], lab: str, zips: int = 1):
     """({name: bytes} of the notebook and models, manifest, notes, what a person must settle or "") of a hand-in's
     entries. Raises Rejected; nothing is written.
 
@@ -168,6 +70,7 @@ def unpacked(entries, lab):
         name = entry.name.rsplit("/", 1)[-1]
         book, model = NOTEBOOK.search(name), WANTED.search(entry.name)
         kept = model and f"work/{model[1]}/{model[2]}"
+        most = LARGEST.get(model[2], MAX_FILE) if model else MAX_FILE
         guess = (
             not book
             and len(entries) == 1
@@ -177,13 +80,18 @@ def unpacked(entries, lab):
         if helpers.NAME.fullmatch(name) and not helpers.shadows(name) and entry.size <= helpers.MAX_BYTES:
             scripts.append(entry)
             continue
+        if model and model[1] != STAGES.get(lab):
+            book = model = None
         if not (book or model or guess or name == "manifest.json") or kept in files:
             notes.append(f"ignored: {safe_name(entry.name)}")
             continue
         if total + entry.size > MAX_TOTAL:  # what the header says is enough to refuse, not to believe
             raise Rejected(f"it unpacks to more than {MAX_TOTAL >> 20} MB")
-        data = entry.read(min(MAX_FILE, MAX_TOTAL - total) + 1)
+        data = entry.read(min(most, MAX_TOTAL - total) + 1)
         total += len(data)
+        if model and len(data) > most:
+            notes.append(f"left out: {kept} has more than {most >> 20} MB")
+            continue
         if len(data) > MAX_FILE or total > MAX_TOTAL:
             raise Rejected(f"it unpacks to more than {MAX_TOTAL >> 20} MB")
         if book or guess:
@@ -267,4 +175,7 @@ def read_manifest(data):
         manifest = json.loads(data)
     except (ValueError, RecursionError):
         return {}
-    return {k: v for k, v in manifest.items() if type(v) is str and len(v) < 200} if type(manifest) is dict else {}
+    if type(manifest) is not dict:
+        return {}
+    texts = [(k, v) for k, v in manifest.items() if type(v) is str and len(v) < 200 and len(k) < 200]
+    return dict(texts[:50])

@@ -15,8 +15,10 @@ import time
 from pathlib import Path
 
 from course_lib.grading.intake import downloads, people
-from course_lib.grading.intake.archives import Rejected, contents
+from course_lib.grading.intake.containers import Rejected
+from course_lib.grading.intake.unpacking import synced, unpacked
 from course_lib.grading.people import roster
+from course_lib.grading.reading import room
 from course_lib.grading.records import policy, store
 
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
@@ -24,9 +26,9 @@ OUTCOMES = ("taken", "already here", "not matched", "rejected")
 ORDER = {"collected": 0, "gradescope": 1, "nbgrader": 1, "git": 1, "given": 2}
 
 
-def keep(folder, files, meta, incoming):
-    """Writes a submission: the whole folder or nothing. Returns whether it is new; one that is there keeps its time
-    unless a better one is known.
+def keep(folder, told, meta, place):
+    """Files what was unpacked (unpacking.py) at `place`: the whole folder or nothing. Returns whether it is new; one
+    that is there keeps its time unless a better one is known.
     """
     if (folder / "meta.json").exists():
         try:
@@ -37,34 +39,35 @@ def keep(folder, files, meta, incoming):
         if better > 0 or (meta["received_from"] == "given" and int(meta["received"]) != int(old.get("received", 0))):
             store.write_json(folder / "meta.json", old | {k: meta[k] for k in ("received", "received_from", "late")})
         return False
-    incoming.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=incoming))
+    unpacked = Path(told["folder"])
+    temporary = unpacked if unpacked.parent == place else linked(unpacked, told["names"], place)
+    text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
+    synced(temporary / "meta.json", text.encode("utf-8", "replace"))
+    os.chmod(temporary, 0o755)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not (folder / "meta.json").exists():  # half of it, of an older version
+        shutil.rmtree(folder)
     try:
-        for name, data in files.items():
-            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            synced(temporary / name, data)
-        text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
-        synced(temporary / "meta.json", text.encode("utf-8", "replace"))
-        os.chmod(temporary, 0o755)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists() and not (folder / "meta.json").exists():  # half of it, of an older version
-            shutil.rmtree(folder)
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            if (folder / "meta.json").exists():  # another collect was faster
-                return False
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.rename(temporary, folder)
+    except OSError:
+        if (folder / "meta.json").exists():  # another collect was faster
+            return False
+        raise
+    if temporary == unpacked:
+        told["folder"] = str(folder)
     return True
 
 
-def synced(path, data):
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def linked(folder, names, place):
+    """The files once more, for another member of a group."""
+    made = Path(tempfile.mkdtemp(dir=place))
+    for name in names:
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(folder / name, made / name)
+        except OSError:  # a file system without links
+            shutil.copyfile(folder / name, made / name)
+    return made
 
 
 def collect(
@@ -85,45 +88,59 @@ def collect(
     for line in overview(found):
         say(line)
     known = people.Known(students)
-    for order, about in enumerate(bar(found, lab) if progress else found):
-        for person in [about, *({**about, **other} for other in about["others"])]:
-            shown = person["shown"] + (f" ({person['name'] or person['email']})" if about["others"] else "")
-            try:
-                if "rejected" in person:
-                    raise Rejected(person["rejected"])
-                files, manifest, notes, settle = contents(person["entries"], lab, zips=1 if person["lms"] else 2)
-                handed = known.students_of(person, manifest, lab)
-                meta = meta_of(person, manifest, notes + handed.notes, settle, now, received, order)
-                if about["others"]:
-                    meta["notes"].append(f"handed in by a group of {1 + len(about['others'])}")
-                sha = store.submission_sha(files)
-                new = False
-                for student, more in handed.metas():
-                    new |= keep(Path(submitted, lab, student, sha), files, meta | more, incoming)
-                counts["taken" if new else "already here"] += 1
-                if new and meta["received_from"] == "collected" and meta["late"] is None:
-                    guessed.append((handed.first, meta["received"]))
-                line = f"{shown}: already here ({handed.first}, {sha})"
-                if new:
-                    late = ", late" if meta["late"] else ""
-                    line = f"{shown}: {handed.first} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"])
-            except Rejected as why:
-                counts["rejected"] += 1
-                line = f"{shown}: REJECTED, {why}"
-            except roster.NotMatched as why:
-                counts["not matched"] += 1
-                line = f"{shown}: NOT MATCHED, {why}"
-            except OSError as error:
-                raise store.StoreError(
-                    f"cannot write to {submitted}: {error.strerror or error}; nothing of {shown} was kept, run collect "
-                    "again"
-                ) from None
-            say(line)
+    steps = unpacked_for(found, lab, incoming)
+    for order, person, told, place in bar(steps, lab, len(found)) if progress else steps:
+        others = len(person["others"])
+        shown = person["shown"] + (f" ({person['name'] or person['email']})" if others else "")
+        try:
+            if "full" in told:
+                raise OSError(told["full"])
+            if "rejected" in told:
+                raise Rejected(told["rejected"])
+            handed, sha = known.students_of(person, told["manifest"], lab), told["sha"]
+            notes = told["notes"] + handed.notes + ([f"handed in by a group of {1 + others}"] if others else [])
+            meta = meta_of(person, told["manifest"], notes, told["settle"], now, received, order)
+            new = False
+            for student, more in handed.metas():
+                new |= keep(Path(submitted, lab, student, sha), told, meta | more, place)
+            counts["taken" if new else "already here"] += 1
+            if new and meta["received_from"] == "collected" and meta["late"] is None:
+                guessed.append((handed.first, meta["received"]))
+            line = f"{shown}: already here ({handed.first}, {sha})"
+            if new:
+                late = ", late" if meta["late"] else ""
+                line = f"{shown}: {handed.first} ({sha}){late}" + "".join(f"; {n}" for n in meta["notes"])
+        except Rejected as why:
+            counts["rejected"] += 1
+            line = f"{shown}: REJECTED, {why}"
+        except roster.NotMatched as why:
+            counts["not matched"] += 1
+            line = f"{shown}: NOT MATCHED, {why}"
+        except OSError as error:
+            words = f"{error.strerror or error}; nothing of {shown} was kept, run collect again"
+            raise store.StoreError(f"cannot write to {submitted}: {words}") from None
+        say(line)
     with contextlib.suppress(OSError):  # another collect may be at work in it
         incoming.rmdir()
     if warning := late_by_guess(lab, submitted, guessed):
         say(warning)
     return counts
+
+
+def unpacked_for(found, lab, incoming):
+    """(number, hand-in, what unpacking it has told, where) of each hand-in, for each of its people."""
+    try:
+        incoming.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=incoming) as place:
+            for order, (about, told) in enumerate(unpacked(found, lab, place)):
+                for person in [about, *({**about, **other} for other in about["others"])]:
+                    yield order, person, told, Path(place)
+                if (rest := Path(place, str(order))).exists():
+                    shutil.rmtree(rest, ignore_errors=True)
+    except room.Interrupted as error:
+        raise store.StoreError(f"{error}: run collect again, what is there stays") from None
+    except OSError as error:
+        raise store.StoreError(f"cannot write to {incoming}: {error.strerror or error}") from None
 
 
 def meta_of(about, manifest, notes, settle, now, received, order):
@@ -147,7 +164,7 @@ def meta_of(about, manifest, notes, settle, now, received, order):
         "ids": about["ids"],
         "name": about["name"],
         "email": about["email"],
-        "clock": max((e.when for e in about["entries"]), default=""),
+        "clock": max((when for _, _, when, *_ in about["entries"]), default=""),
     }
     return meta | ({"ungradable": settle} if settle else {})
 
@@ -183,11 +200,11 @@ def late_by_guess(lab, submitted, guessed):
     )
 
 
-def bar(found, lab):
+def bar(steps, lab, total):
     from tqdm import tqdm
 
-    quiet = None if len(found) > 20 else True
-    return tqdm(found, desc=f"collecting {lab}", unit="file", file=sys.stderr, disable=quiet, leave=False)
+    quiet, shown = (None if total > 20 else True), f"collecting {lab}"
+    return tqdm(steps, total=total, desc=shown, unit="file", file=sys.stderr, disable=quiet, leave=False)
 
 
 def when_of(text, lab, submitted):

@@ -1,30 +1,33 @@
 """What came from an LMS, from GitHub or by mail, as hand-ins: one dict a student's file or folder, with what is said
-about it. Nothing is written, nothing is executed.
+about it. Nothing is written, nothing is executed; what lies in a file is read in the room (reading/room.py).
 
     an LMS's download, zipped or unpacked      layouts.py
     a folder of checkouts, a class's zip       a repository a student; time of the last commit
     else a folder                              each file, each sub-folder is a hand-in; a zip is one
 """
 
-import os
 import re
-import zipfile
 from pathlib import Path
 
 from course_lib.grading.intake import commits, layouts
-from course_lib.grading.intake.archives import (
+from course_lib.grading.intake.archives import NOTEBOOK
+from course_lib.grading.intake.checkouts import hand_in, of_checkouts, without_prefix
+from course_lib.grading.intake.containers import (
     DAMAGE,
-    NOTEBOOK,
-    WANTED,
     Rejected,
+    archive_at,
     entries_of_folder,
     entries_of_zip,
     entry_of_file,
     is_zip,
+    row_of,
 )
+from course_lib.grading.reading import room
+from course_lib.grading.records import store
 from course_lib.platform import safe_name
 
-MAX_CONTAINER = 200_000  # members of an LMS's zip
+LOOKING = room.Limits(cpu=120, wall=600, memory=4 * 2**30)  # at one file: a class's export may be large
+MAX_WORDS = 400  # characters of a name, or of what is said of a person
 SOURCES = ("canvas", "moodle", "gradescope", "nbgrader", "github", "files")
 TITLES = {
     "canvas": "a download of Canvas",
@@ -37,36 +40,74 @@ TITLES = {
 
 
 def hand_ins(paths, lab, source=None, who=lambda text: None):
-    """Yields the hand-ins of files and folders: {"shown", "source", "entries", "hints", "lms", "received" (epoch s or
-    None), "late" (True, False, None), "ids", "name", "email", "others", "place" (the folder where a loose file lies)}.
+    """Yields the hand-ins of files and folders: {"shown", "source", "entries" (rows of an Entry), "hints", "lms",
+    "received" (epoch s or None), "late" (True, False, None), "ids", "name", "email", "others", "place" (the folder
+    where a loose file lies)}.
 
     source: one of SOURCES, or None: told by content. who(text) -> the student of the roster whom a file's name names,
     or None: his zip is never taken for an LMS's, whatever is in it. "rejected" instead of "entries" where a container
-    cannot be read; the others go on.
+    cannot be read; the others go on. Raises StoreError.
     """
-    loose = []
-    for path in map(Path, paths):
-        if path.is_dir() and not path.is_symlink():
-            yield from of_folder(path, lab, source, who)
+    for (about, _), told in room.each(lambda work: looked_at(work[1]), works(paths, lab, source, who), LOOKING):
+        if isinstance(told, room.Unreadable):
+            yield about | {"rejected": f"it cannot be looked through: {told}"}
+        elif "stop" in told:
+            raise store.StoreError(told["stop"])
         else:
-            loose.append(path)
-    for path in loose:
-        yield from of_file(path, lab, source, who)
+            yield from told["found"]
+            if "rejected" in told:
+                yield about | {"rejected": told["rejected"]}
+
+
+def looked_at(work):
+    """{"found": hand-ins as JSON, "rejected": what ended the looking, "stop": what ends the command}. For the room."""
+    found = []
+    try:
+        found.extend(map(plain, work()))
+    except Rejected as why:
+        return {"found": found, "rejected": str(why)}
+    except store.StoreError as error:
+        return {"found": found, "stop": str(error)}
+    except DAMAGE as error:
+        return {"found": found, "rejected": f"the zip is damaged ({str(error)[:80]}): hand it in again"}
+    return {"found": found}
+
+
+def plain(about):
+    """A hand-in with its entries as rows of JSON, and no text of it endless."""
+    said = {key: value for key, value in about.items() if key != "entries"}
+    return cut(said) | {"entries": list(map(row_of, about["entries"]))}
+
+
+def cut(value):
+    if isinstance(value, str):
+        return value[:MAX_WORDS]
+    if isinstance(value, dict):
+        return {cut(key): cut(inner) for key, inner in value.items()}
+    return [cut(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def works(paths, lab, source, who):
+    """[(a hand-in to say why nothing came of it, function that yields the hand-ins)], in which one person's bytes end
+    no other's. Here only names are looked at.
+    """
+    paths, found = list(map(Path, paths)), []
+    folders = [path for path in paths if path.is_dir() and not path.is_symlink()]
+    for path in folders:
+        found += of_folder(path, lab, source, who)
+    return found + [of_file(path, lab, source, who) for path in paths if path not in folders]
 
 
 def of_folder(path, lab, source, who):
     if (path / ".git").is_dir():
-        yield from of_checkouts(path.parent, [path.name])
-        return
+        return of_checkouts(path.parent, [path.name])
     entries = entries_of_folder(path)
     kind, cut = layouts.layout([e.name for e in entries], lab)
     if (source or kind) in layouts.READERS:
         renamed = [e._replace(name=e.name[cut:]) for e in entries]
-        yield from of_lms(source or kind, renamed, path.name, lab, unpacked=True)
-        return
+        return [(hand_in(path.name, path.name), lambda: of_lms(source or kind, renamed, path.name, lab, unpacked=True))]
     repositories = sorted(top for top in {e.name.split("/")[0] for e in entries} if (path / top / ".git").is_dir())
-    yield from of_checkouts(path, repositories)
-    folders = {}
+    found, folders = of_checkouts(path, repositories), {}
     for entry in entries:
         top, _, rest = entry.name.partition("/")
         if top in repositories:
@@ -74,53 +115,35 @@ def of_folder(path, lab, source, who):
         if rest:
             folders.setdefault(top, []).append(entry._replace(name=rest))
         else:
-            yield from of_file(path / top, lab, source, who)
+            found.append(of_file(path / top, lab, source, who))
     for top, inside in folders.items():
-        yield from parts(inside, hand_in(top, f"{path.name}/{top}"))
+        about = hand_in(top, f"{path.name}/{top}")
+        found.append((about, lambda inside=inside, about=about: parts(inside, about)))
+    return found
 
 
 def of_file(path, lab, source, who):
+    about = hand_in(path.name, path.name, place=path.parent.name)
+    return about, lambda: in_file(path, about, lab, source, who)
+
+
+def in_file(path, about, lab, source, who):
     entry = entry_of_file(path, path.name)
-    plain = hand_in(path.name, path.name, place=path.parent.name)
     if entry.bad:
-        yield plain | {"rejected": entry.bad}
+        raise Rejected(entry.bad)
+    if source == "files" or not is_zip(entry) or (source is None and who(path.name)):
+        yield about | {"entries": [entry]}
         return
-    try:
-        if source == "files" or not is_zip(entry) or (source is None and who(path.name)):
-            yield plain | {"entries": [entry]}
-            return
-        archive = zipfile.ZipFile(path)  # stays open as long as one of its entries is there
-        entries = entries_of_zip(archive, MAX_CONTAINER)
-        kind, cut = layouts.layout([e.name for e in entries], lab)
-        if source == "github" or (source is None and kind == "files" and several(entries, cut_of(entries), who)):
-            yield from of_class_zip(archive, entries, path.name, source)
-        elif (source or kind) == "files":
-            no_class(entries)
-            yield plain | {"entries": [entry]}
-        else:
-            yield from of_lms(source or kind, [e._replace(name=e.name[cut:]) for e in entries], path.name, lab)
-    except Rejected as why:
-        yield plain | {"rejected": str(why)}
-    except DAMAGE as error:
-        yield plain | {"rejected": f"the zip is damaged ({str(error)[:80]}): hand it in again"}
-
-
-def hand_in(shown, source, **changes):
-    found = {
-        "shown": safe_name(shown),
-        "source": safe_name(source.replace("/", " "), 160),
-        "entries": [],
-        "hints": [("file name", shown)],
-        "place": None,
-        "lms": None,
-        "received": None,
-        "late": None,
-        "ids": {},
-        "name": "",
-        "email": "",
-        "others": [],
-    }
-    return found | changes
+    archive = archive_at(str(path))
+    entries = entries_of_zip(archive, str(path))
+    kind, cut = layouts.layout([e.name for e in entries], lab)
+    if source == "github" or (source is None and kind == "files" and several(entries, cut_of(entries), who)):
+        yield from of_class_zip(archive, entries, path.name, source)
+    elif (source or kind) == "files":
+        no_class(entries)
+        yield about | {"entries": [entry]}
+    else:
+        yield from of_lms(source or kind, [e._replace(name=e.name[cut:]) for e in entries], path.name, lab)
 
 
 def of_lms(kind, entries, container, lab, unpacked=False):
@@ -154,48 +177,7 @@ def parts(entries, about):
         yield about | {"entries": [entry]}
 
 
-# ---- repositories, and a class in one zip ---------------------------------------------------------------------------
-
-
-def of_checkouts(path, repositories):
-    """The hand-ins of folders that are git checkouts, each with the time of its last commit."""
-    short = dict(zip(repositories, without_prefix(repositories)))
-    for top in repositories:
-        folder = path / top
-        git = folder / ".git"
-
-        def read(name, limit, git=git):
-            if not (git / name).is_file():  # no pipe, no device
-                raise FileNotFoundError(name)
-            with open(git / name, "rb") as file:
-                return file.read(limit)
-
-        packs = [f"objects/pack/{p.stem}" for p in sorted(git.glob("objects/pack/*.pack"))]
-        hints = [("github", short[top]), ("github", top), ("file name", top), ("github", owner(read))]
-        about = hand_in(top, f"{path.name}/{top}", lms="github", container=safe_name(path.name), hints=hints)
-        about |= {"alone": short[top], "received": commits.last_commit_time(read, packs)}
-        yield about | {"entries": work_of(entries_of_folder(folder))}
-
-
-def work_of(entries):
-    """Those files of a repository that are part of a hand-in, without their times, which are those of the cloning."""
-    places = {e.name.rpartition("/")[0] for e in entries if NOTEBOOK.search(e.name)}
-    found = []
-    for entry in entries:
-        beside = entry.name.endswith(".py") and entry.name.rpartition("/")[0] in places
-        if beside or NOTEBOOK.search(entry.name) or WANTED.search(entry.name) or entry.name == "manifest.json":
-            found.append(entry._replace(when=""))
-    return found
-
-
-def owner(read):
-    """Whose repository on GitHub a checkout was cloned from, "" where that is not told."""
-    try:
-        text = read("config", 2**20).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    found = re.search(r"^\s*url\s*=\s*\S*github\.com[:/]([\w.-]+)/", text, re.M)
-    return found[1] if found else ""
+# ---- a class in one zip --------------------------------------------------------------------------------------------
 
 
 def of_class_zip(archive, entries, container, source):
@@ -223,13 +205,6 @@ def cut_of(entries):
     """The length of the one folder in which all of a zip lies, 0 if there is none."""
     tops = {e.name.split("/", 1)[0] for e in entries}
     return len(next(iter(tops))) + 1 if len(tops) == 1 and all("/" in e.name for e in entries) else 0
-
-
-def without_prefix(names):
-    """Names without the beginning, up to a - or _, that all share: "lab02-jane", "lab02-bob" -> "jane", "bob"."""
-    common = os.path.commonprefix(names) if len(names) > 1 else ""
-    cut = max(common.rfind("-"), common.rfind("_")) + 1
-    return [name[cut:] or name for name in names]
 
 
 def several(entries, cut, who):

@@ -11,11 +11,12 @@ import datetime
 import re
 import zoneinfo
 
-from course_lib.grading.intake.archives import Rejected
+from course_lib.grading.intake.containers import Rejected
 from course_lib.grading.people import identity
 from course_lib.grading.records import store
 
 MAX_METADATA = 256 * 2**20
+MAX_WORDS = 300  # characters of a name or an address
 CANVAS = re.compile(
     r"(?:(?P<name>(?!LATE_|anon_)[^\s/]+?)_|(?=(?:LATE_)?anon_))(?:(?P<late>LATE)_)?(?P<id>\d+|anon_[^\W_]+)_"
     r"(?:(?P<attachment>\d+)_(?P<file>.+)|(?:text|link)\.html)",
@@ -130,10 +131,15 @@ def gradescope(entries, lab):
         about = told.get(top, {})
         people = about.get(":submitters")
         people = [p for p in people if isinstance(p, dict)] if isinstance(people, list) else []
-        everybody = [submitter({str(k).lstrip(":"): str(v or "").strip() for k, v in p.items()}, top) for p in people]
+        everybody = [submitter({words(k).lstrip(":"): words(v).strip() for k, v in p.items()}, top) for p in people]
         if everybody:
             made[top] = everybody[0] | {"received": moment(about.get(":created_at")), "others": everybody[1:]}
     return made, groups
+
+
+def words(value):
+    """A scalar of the metadata as text. A list may hold itself, or a thousand times another one."""
+    return str(value or "")[:MAX_WORDS] if isinstance(value, (str, int, float, bool)) else ""
 
 
 def submitter(person, top):

@@ -17,10 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_lib.grading.intake import collect, downloads
+from course_lib.grading.intake import unpacking
+from course_lib.grading.intake.containers import Rejected, entries_of_folder, row_of
 from course_lib.grading.lms import gradescope
+from course_lib.grading.reading import room
 from course_lib.grading.records import store
-from course_lib.platform import write_atomic
 
 ROOT = Path("/autograder")
 LAUNCH = """
@@ -114,10 +115,25 @@ def shown(grades, sha, people):
     return gradescope.ungraded("your instructor grades it and shows the result here later")
 
 
-def graded(settings, files, sha, place):
-    """The result of a submission, graded here. Prints for the instructor only. Raises NoSandbox."""
+def unpacked_here(submission, lab, folder):
+    """What unpacking.unpack tells of the submission; its files are in `folder`, root's alone. Raises Rejected."""
+    about = {"entries": list(map(row_of, entries_of_folder(submission))), "lms": None}
+    try:
+        told = room.apart(unpacking.unpack, about, lab, folder, limits=unpacking.LIMITS)
+    except room.Unreadable as reason:
+        raise Rejected(f"it cannot be read: {reason}") from None
+    if "full" in told:
+        raise OSError(told["full"])
+    if why := told.get("rejected") or told["settle"]:
+        raise Rejected(why)
+    return told
+
+
+def graded(settings, told, place):
+    """The result of a submission, unpacked here, graded here. Prints for the instructor only. Raises NoSandbox."""
     from course_lib.grading.sandbox import borders, doctor
     from course_lib.grading.scoring.grade_one import grade_one
+    from course_lib.grading.scoring.jobs import job_of
 
     spawn, sweep, tier = None, lambda: None, "bubblewrap"
     try:
@@ -128,17 +144,9 @@ def graded(settings, files, sha, place):
         print(reason)
         (spawn, sweep), tier = other_user(place), "this container, as --trust-container says"
     folder = Path(tempfile.mkdtemp(dir=place))  # root's alone
-    for name, data in files.items():
-        write_atomic(folder / "submission" / name, data)
-    job = {
-        "lab": settings["lab"],
-        "student": "student",
-        "submission_sha": sha,
-        "spec_sha": settings["spec_sha"],
-        "folder": str(folder / "submission"),
-        "seed": store.seed_for(bytes.fromhex(settings["key"]), settings["lab"], sha),
-        "others": [],
-    }
+    shutil.move(told["folder"], folder / "submission")
+    key, at = bytes.fromhex(settings["key"]), folder / "submission"
+    job = job_of(settings["lab"], "student", told["sha"], settings["spec_sha"], at, key)
     if spawn:
         job["tier"] = "container"
     store.write_json(folder / "job.json", job)
@@ -162,17 +170,14 @@ def main(root=ROOT):
         os.chmod(root / name, 0o700)
     try:
         settings = json.loads((root / "source" / "autograder.json").read_text())
-        files, _, _, unclear = collect.contents(downloads.entries_of_folder(root / "submission"), settings["lab"])
-        if unclear:
-            raise collect.Rejected(unclear)
-        sha = store.submission_sha(files)
-        if "grades" in settings:
-            made = shown(settings["grades"], sha, users(root))
-        else:
-            with tempfile.TemporaryDirectory() as place:
-                os.chmod(place, 0o711)
-                made = gradescope.results(graded(settings, files, sha, place), time.time() - started)
-    except collect.Rejected as reason:
+        with tempfile.TemporaryDirectory() as place:
+            os.chmod(place, 0o711)
+            told = unpacked_here(root / "submission", settings["lab"], Path(tempfile.mkdtemp(dir=place)))
+            if "grades" in settings:
+                made = shown(settings["grades"], told["sha"], users(root))
+            else:
+                made = gradescope.results(graded(settings, told, place), time.time() - started)
+    except Rejected as reason:
         made = gradescope.ungraded(str(reason), time.time() - started)
     except Exception as error:  # ours, or a container that forbids too much: a person sees it, nobody loses a point
         print(f"{type(error).__name__}: {error}")

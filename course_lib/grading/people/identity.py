@@ -10,6 +10,7 @@ moodle.php of version 4.5 as of May 2026; Polish 4.0, Brazilian Portuguese 3.11)
 address has an @, and an identifier of Moodle's is the word for a participant with a number at its end.
 """
 
+import functools
 import re
 import unicodedata
 
@@ -72,6 +73,7 @@ def header(text):
     return fold(re.sub(r"[\W_]+", " ", text))
 
 
+@functools.lru_cache(4096)  # the columns of a class are asked for again at each hand-in
 def kind_of(column):
     """The kind of a column by its name alone; "" for one that does not identify."""
     text = header(column)
