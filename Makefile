@@ -1,5 +1,5 @@
 # The verbs of the course; `make` alone lists them.
-.PHONY: help lab test lint build check grade-demo bench tour site pictures colab-mirror drift clean
+.PHONY: help lab test lint build check grade-demo bench fuzz tour site pictures colab-mirror drift clean
 .DEFAULT_GOAL := help
 
 help:         ## this list
@@ -32,6 +32,11 @@ grade-demo:   ## build a small class, grade it, print the table
 bench:        ## print a measured figure of docs/results (NAME=pretrain, ARGS=--json)
 	@bash scripts/install.sh lab grade dev
 	@.venv/bin/course bench $(NAME) $(ARGS)
+
+fuzz:         ## an hour of inputs that may break the grader's readers (ARGS="--seconds 600 notebook"; --replay FILE)
+	@bash scripts/install.sh lab grade dev
+	@.venv/bin/python -c "import atheris" 2>/dev/null || .venv/bin/pip install -q --only-binary :all: atheris==3.0.0 || true
+	@.venv/bin/python tests/fuzz/run.py $(ARGS)
 
 tour:         ## the whole life-cycle in one run, half an hour: a table and a page (ARGS="--size tiny": half a minute)
 	@bash scripts/install.sh lab

@@ -149,6 +149,7 @@ def test_make_lists_its_verbs(course):
         "check",
         "grade-demo",
         "bench",
+        "fuzz",
         "tour",
         "site",
         "pictures",
