@@ -1201,7 +1201,7 @@ def score_adapter(folder, seed, public):
 
     from course_lib.evaluation.instructions import score
     from course_lib.stages.artifacts import ArtifactError
-    from course_lib.stages.lora import adapter_state, load_adapter, load_adapter_stage, trained_share
+    from course_lib.stages.lora import adapter_state, load_adapter, load_adapter_stage, merge, trained_share, unmerge
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.jobs import job_rows
 
@@ -1224,13 +1224,11 @@ def score_adapter(folder, seed, public):
             "smaller rank or fewer targets.",
         )
     rows = job_rows("clerk", "residents", ROWS, f"grade {LAB} {seed}")
-    right = score(model, tokenizer, rows, max_new_tokens=40)["accuracy"]
-    without = score(
-        load_adapter(model, {name: 0 * t for name, t in adapter_state(model).items()}),
-        tokenizer,
-        rows[: ROWS // 3],
-        max_new_tokens=40,
-    )["accuracy"]
+    # merged, which takes half the time
+    done = lambda model, rows: score(merge(model), tokenizer, rows, max_new_tokens=40)["accuracy"]
+    trained = {name: weight.clone() for name, weight in adapter_state(model).items()}
+    without = done(load_adapter(model, {name: 0 * weight for name, weight in trained.items()}), rows[: ROWS // 3])
+    right = done(load_adapter(unmerge(model), trained), rows)
     if without > BASE_MOST:
         return (
             0.0,
