@@ -824,7 +824,7 @@ for name, counts, m in (("as before", lines, over), ("changed", new_lines, chang
 # ## § 14 A real model
 #
 # Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) has a hundred times the parameters of yours and has read much of the web. 48 hand-written answers in the manner of the town crier teach it a style, through small matrices beside its frozen weights (**LoRA**, lab 04).
-# Labels, batch and loss are your functions; only the template is its own. It takes 75 seconds of one CPU core and 2.4 GB of memory.
+# Batch and loss are your functions. Template and labels are its own: `encode` finds in whatever a model's template writes what the assistant says, as you did in § 3 for one template. It takes 75 seconds of one CPU core and 2.4 GB of memory.
 #
 # **Predict first:** 24 steps on 48 answers. In how many of 24 *other* questions will it answer as the crier does? And will it still know what it knew?
 
@@ -834,7 +834,7 @@ MY_GUESS = "half of them, and it forgets a quarter"
 
 from course_lib.stages.lora import add_lora, lora_parameters
 from course_lib.stages.real import NOT_HERE, smollm2
-from course_lib.stages.real_training import answers, train as train_real
+from course_lib.stages.real_training import answers, encode, train as train_real
 from course_lib.world.real.style import crier_questions, crier_rows, in_style, is_right
 
 found = smollm2()
@@ -842,10 +842,10 @@ if found is None:
     print(NOT_HERE)
 else:
     real, words = found[0].to(device), found[1]
-    asked, header = crier_questions()[: 4 if small else None], words.encode("<|im_start|>assistant\n", add_special_tokens=False)
+    asked = crier_questions()[: 4 if small else None]
     said = {"before": answers(real, words, [row["messages"] for row in asked], 40)}
-    rows = [torch.tensor(words.apply_chat_template(row["messages"], return_dict=False)) for row in crier_rows()]
-    lessons = [{"input_ids": ids.tolist(), "labels": label(ids, header, words.eos_token_id).tolist()} for ids in rows]
+    taught = [encode(words, row["messages"]) for row in crier_rows()]
+    lessons = [{"input_ids": ids.tolist(), "labels": labels.tolist()} for ids, labels in taught]
     order = [int(k) for epoch in range(2) for k in torch.randperm(len(lessons), generator=torch.Generator().manual_seed(epoch))]
     batches = [batch_of([lessons[k] for k in order[i : i + 4]], words.pad_token_id) for i in range(0, len(order), 4)][: 2 if small else None]
     add_lora(real, rank=8, alpha=16)

@@ -15,6 +15,7 @@ The source is jupytext percent. A cell is told by its first line: `# SETUP` (its
 """
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ import nbformat
 
 from course_lib.authoring.executed import execute, is_current, keep_outputs
 from course_lib.authoring.gate import gate
-from course_lib.authoring.source import convert
+from course_lib.authoring.source import convert, kind_of
+from course_lib.notebook.language import SHAPES, shape
 from course_lib.platform import COURSE_REF, COURSE_REPO, ROOT, CourseError, write_atomic
 
 LIMIT = 1_000_000  # bytes of one notebook file; GitHub shows no more
@@ -67,6 +69,24 @@ def same_for_assistants(root, check=False):
     if check:
         return ["it is not the same as labs/AGENTS.md: run `course build`"]
     write_atomic(copy, wanted)
+    return []
+
+
+def long_cells(root, check=False):
+    """Writes the shapes of the labs' # LONG cells, by which graders know one that has lost its comment, or checks them.
+    Returns the problems, one line each.
+    """
+    shapes = {}
+    for path in sorted((root / "labs").glob("[0-9][0-9]_*.ipynb")):
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        found = {shape(cell.source) for cell in cells if kind_of(cell)[0] == "long"}
+        shapes[path.stem] = sorted(found - {shape(cell.source) for cell in cells if kind_of(cell)[0] != "long"} - {""})
+    text = json.dumps(shapes, indent=1) + "\n"
+    if SHAPES.exists() and SHAPES.read_text(encoding="utf-8") == text:
+        return []
+    if check:
+        return ["it does not name the # LONG cells of labs/: run `course build`"]
+    write_atomic(SHAPES, text.encode())
     return []
 
 
@@ -124,6 +144,11 @@ def main(argv=None):
         wrong += len(problems)
         for line in problems or ["in order" if options.check else "built"]:
             print(f"{lab}: {line}")
+    if root == ROOT:  # the shapes belong to the course that is in use
+        problems = long_cells(root, options.check)
+        wrong += len(problems)
+        for problem in problems:
+            print(f"{SHAPES.relative_to(ROOT)}: {problem}")
     return int(wrong > 0)
 
 

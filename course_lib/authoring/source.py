@@ -26,8 +26,9 @@ if importlib.util.find_spec("course_lib") is None:
     if "google.colab" not in sys.modules:
         raise SystemExit("course_lib is not in this kernel: run `make lab` in the course folder and \
 open this notebook from there.")
-    !pip list --format=freeze > /tmp/live.txt
-    %pip install -q -c /tmp/live.txt "littlebrook-course @ git+https://github.com/{repo}@{ref}"
+    get_ipython().system('pip list --format=freeze > /tmp/live.txt')
+    get_ipython().run_line_magic('pip', 'install -q -c /tmp/live.txt \
+"littlebrook-course @ git+https://github.com/{repo}@{ref}"')
 import course_lib
 from course_lib import check, load_stage, save_stage, submit
 course = course_lib.setup("{lab}", seed=0)

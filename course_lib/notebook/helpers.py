@@ -8,6 +8,7 @@ import sys
 from course_lib.notebook.language import UNREADABLE, imports, tree_of
 
 NAME = re.compile(r"[A-Za-z_]\w{0,60}\.py")
+WRITES = re.compile(r"^%%(?:writefile|file)\s+(?:-a\s+)?(\S+)", re.M)
 MOST, MAX_BYTES = 20, 200_000  # files, bytes of one
 LIBRARIES = {"torch", "numpy", "course_lib", "safetensors", "transformers", "IPython", "conftest", "sitecustomize"}
 LIBRARIES |= {"usercustomize", "jaxtyping", "setup"}
@@ -16,7 +17,7 @@ LIBRARIES |= {"usercustomize", "jaxtyping", "setup"}
 def helpers_of(cells, folder):
     """({name: bytes} of the files in `folder` that the code cells import or %run, lines on what is left out)."""
     sources = [source for _, kind, source in cells if kind == "code"]
-    made = {name for source in sources for name in re.findall(r"^\s*%%(?:writefile|file)\s+(?:-a\s+)?(\S+)", source)}
+    made = {name for source in sources for name in WRITES.findall(source)}
     found, notes, queue = {}, [], sources
     while queue:
         source = queue.pop(0)

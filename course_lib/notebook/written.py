@@ -13,7 +13,8 @@ MAX_EFFORT = 200_000  # of a code cell that is looked at: longer ones are no ans
 MARK = re.compile(r"<!--\s*WRITTEN\s+(\w+)\s*-->")
 COURSE = re.compile(r"#+ (?:§|Lab \d)")  # how a lab's own headings begin
 QUESTION = re.compile(r"^\*\*\d\.\*\*.*\n?", re.M)
-MAGIC = re.compile(r"\s*(?:%md(?:-sandbox)?|%%(?:markdown|md|html))\b[ \t]*\n?")  # Databricks keeps text in code cells
+# Databricks keeps text in code cells; comments may stand above a magic (#@title)
+MAGIC = re.compile(r"((?:\s*#.*\n)*)\s*(?:%md(?:-sandbox)?|%%(?:markdown|md|html))\b[ \t]*\n?")
 
 
 def written_answers(cells, ids):
@@ -51,7 +52,7 @@ def prose(kind, source, near):
     if kind != "code":
         return source
     if MAGIC.match(source):
-        return MAGIC.sub("", source, count=1)
+        return MAGIC.sub(r"\1", source, count=1)
     if MARK.match(source.lstrip()):
         return source
     if not near or effort(source) > MAX_EFFORT:

@@ -54,6 +54,10 @@ PYTHON = {
     "assigned": ("a.b = !ls\nc = %time 1", "getoutput"),
     "help": ("x = 1\nprint?\n?len\nx??", "pinfo2"),
     "a cell's magic": ("%%time\nx = 1", "run_cell_magic('time'"),
+    "a cell's magic below a title": (
+        "#@title A title\n\n# mine\n%%time\nx = 1",
+        "'#@title A title\\n\\n# mine\\nx = 1",
+    ),
     "prompts": (">>> x = 1\n... \n>>> y = 2", "y = 2"),
     "IPython's prompts": ("In [1]: x = 1\n\nIn [2]: y = 2", "y = 2"),
     "indented": ("    x = 1\n    y = 2", "x = 1\ny = 2"),
@@ -78,6 +82,11 @@ def test_what_nobody_can_read_is_no_python(source):
         ast.parse(as_python(source))
 
 
+@pytest.mark.parametrize("source", ["x = 1\n%%time\ny = 2", "# a\nx = 1\n%%time\ny = 2", "#@title A\n %%time\ny = 2"])
+def test_below_code_and_indented_a_cell_magic_is_none(source):
+    assert "run_cell_magic" not in as_python(source)
+
+
 @pytest.mark.parametrize("line", ["x" + " " * 90_000 + "?", "!" + "a" * 90_000 + "\nx = (", "%" * 50_000])
 def test_a_line_without_end_costs_nothing(line):
     began = time.process_time()
@@ -89,6 +98,7 @@ def test_a_line_without_end_costs_nothing(line):
     [
         "%%time\ntorch.allclose = 1",
         "%%time\n%%capture\ntorch.allclose = 1",
+        "#@title A title\n%%time\ntorch.allclose = 1",
         "%time torch.allclose = 1",
         "%timeit -n 10 -r2 torch.allclose = 1",
         "%%writefile a.py\ntorch.allclose = 1",
@@ -117,6 +127,22 @@ NAMES = {
     "an argument": (["# LONG\nx = 1", ANSWER], {}),
     "its own": (["# LONG\ny = 1", "def f(x):\n    y = x\n    return y"], {}),
     "its own import": (["# LONG\nimport numpy as np", "def f(x):\n    import numpy as np\n    return np"], {}),
+    "its own function": (
+        ["# LONG\ng = 1", "def f(x):\n    def g(y):\n        return y\n    return [g(y) for y in x]"],
+        {},
+    ),
+    "its own class": (["# LONG\nG = 1", "def f(x):\n    class G:\n        y = 2\n    return G"], {}),
+    "its own error": (
+        ["# LONG\ne = 1", "def f(x):\n    try:\n        x()\n    except OSError as e:\n        return e"],
+        {},
+    ),
+    "its own pattern": (["# LONG\ny = 1", "def f(x):\n    match x:\n        case [y, *_]:\n            return y"], {}),
+    "its own only in an inner function": (
+        ["# LONG\ny = 1", "def f(x):\n    def g():\n        y = 2\n    return y"],
+        {"f": ["y"]},
+    ),
+    "declared global": (["# LONG\ny = 1", "def f(x):\n    global y\n    y = y + 1\n    return y"], {"f": ["y"]}),
+    "a default": (["# LONG\ny = 1", "def f(x, k=y):\n    return k"], {"f": ["y"]}),
     "of Python": (["# LONG\nlen = 1", "def f(x):\n    return len(x)"], {}),
     "of nobody": ([ANSWER], {}),
     "an inner function's": (["# LONG\ndef g():\n    np = 1", ANSWER], {}),

@@ -77,6 +77,11 @@ PLACES = {
     "%md of Databricks": ([ONE, ("code", f"%md\n{below_mark('So.')[1]}"), TWO, B, *END], "So.", "(code)"),
     "%md in the next cell": ([ONE, below_mark(), ("code", "%md\nSo."), TWO, B, *END], "So.", "(code)"),
     "%%markdown": ([ONE, below_mark(), ("code", "%%markdown\nSo."), TWO, B, *END], "So.", "(code)"),
+    "%%markdown below a title": (
+        [ONE, below_mark(), ("code", "#@title Mine\n%%markdown\nSo."), TWO, B, *END],
+        "#@title Mine\nSo.",
+        "(code)",
+    ),
     "a copy before": ([ONE, below_mark(), below_mark("So."), TWO, B, *END], "So.", "more than once"),
     "a copy after": ([ONE, below_mark("So."), below_mark(), TWO, B, *END], "So.", "more than once"),
     "the same twice": ([ONE, below_mark("So."), below_mark("So."), TWO, B, *END], "So.", "more than once"),
