@@ -170,7 +170,8 @@ def read_metadata(entry):
         raise store.StoreError("a Gradescope export needs pyyaml: pip install 'littlebrook-course[grade]'") from None
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        pass
+        def flatten_mapping(self, node):
+            """Nothing is merged with <<: a few lines of it can stand for more keys than there is memory."""
 
     def plain(loader, suffix, node):
         if isinstance(node, yaml.ScalarNode):
