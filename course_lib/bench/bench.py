@@ -43,7 +43,7 @@ BENCHES = {
     "class": ("classes.against",
         "a class of --students graded by this build and by the older --against REV, by turns (~ 10 minutes)"),
     "attacks": ("grading",
-        "the bad submissions: as expected, points that nobody deserved, points that somebody lost (~ 3 minutes)"),
+        "80 kinds of bad submissions, variants drawn from a seed of the day: as expected, points, leaks (~ 12 minutes)"),
     "honest": ("honest",
         "156 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 10 minutes)"),
     "cases": ("cases",
@@ -67,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
     parser.add_argument("--size", choices=("tiny", "laptop", "gpu"), help="default: laptop; of gpu and plan: gpu")
     parser.add_argument("--seeds", type=int, help="default: 5; of chain: 2")
+    parser.add_argument("--seed", type=int, help="attacks: what the variants are drawn from (default: the day's date)")
     parser.add_argument("--folder", metavar="DIR", help="cases: inputs of others, run as well")
     chain = parser.add_argument_group("chain, class")
     chain.add_argument("--against", metavar="REV", help="the build to compare with: a commit, a tag or a branch")

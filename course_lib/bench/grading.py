@@ -19,7 +19,7 @@ def bench_attacks(arguments) -> dict:
     sys.path.insert(0, str(ROOT))
     from tests.grading.bad.report import attacks_report
 
-    return attacks_report(say=lambda line: print(line, file=sys.stderr))
+    return attacks_report(say=lambda line: print(line, file=sys.stderr), seed=arguments.seed)
 
 
 def bench_questions(arguments) -> dict:

@@ -3,9 +3,10 @@
 Here the notebook is read, its source looked at, the sandbox driven, its replies judged, the models scored. What goes
 wrong with the bytes is a verdict in words of ours; only what fails of our own becomes infra_error. Every part has a
 budget of computing, far beyond what an honest one costs (seen on one core: answers 0.1 to 1 s, a
-model 1 to 9 s): a part that spends it costs its own points, and the rest is graded.
+model 1 to 9 s): a part that spends it costs its own points, and the rest is graded. All parts together have one, too.
 """
 
+import contextlib
 import dataclasses
 import re
 import tempfile
@@ -14,10 +15,30 @@ from pathlib import Path
 
 from course_lib.grading.reading import room
 from course_lib.grading.records import store
+from course_lib.grading.scoring.rows import lost, name_the_cell, rounded, written
 
 READ, ANSWERS, MODEL = 5.0, 12.0, 60.0  # seconds of computing: the notebook, all answers together, a model
+SMALL, FEW, MANY = 2**20, 13.0, 90.0  # a submission of so many bytes; seconds of all its parts, and of a larger one's
 NOT_RUN = "not run: what was judged before has used up the grader's time for this submission"
-COSTLY = f"judging what your function returned took the grader more than {ANSWERS:g} s"
+COSTLY = "judging what your function returned took the grader far longer than any answer needs"
+
+
+class Purse:
+    """The seconds of computing that a submission may cost, of which each part takes its own."""
+
+    def __init__(self, folder):
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        self.left = FEW if size <= SMALL else MANY
+
+    @contextlib.contextmanager
+    def part(self, most):
+        """Raises TooMuch in what runs inside."""
+        before = room.computed()
+        try:
+            with room.budget(min(most, self.left)):
+                yield
+        finally:
+            self.left -= room.computed() - before
 
 
 def judged(job, spawn=None):
@@ -42,12 +63,12 @@ def graded(job, spawn):
     """As judged, but raises Ungradable, Infra, NoSandbox. The sandbox boots while this process imports torch."""
     from course_lib.grading.sandbox.box import Box
     from course_lib.grading.scoring import signs
-    from course_lib.notebook.written import written_answers
 
     before, folder = room.computed(), Path(job["folder"])
     if not folder.is_dir():
         raise RuntimeError(f"{folder} is gone")
-    cells, passed, notes = book_of(folder)
+    purse = Purse(folder)
+    cells, passed, notes = book_of(folder, purse)
     modules = {p.name: p.read_text("utf-8", "replace") for p in sorted((folder / "helpers").glob("*.py"))}
     box = Box([(n, source) for n, kind, source in cells if kind == "code" and source.strip()], spawn, modules)
     try:
@@ -59,22 +80,23 @@ def graded(job, spawn):
         asked = [q for q in questions if isinstance(q, core.Question)]
         beside = [(name, "code", source) for name, source in modules.items()]  # to be looked through as the cells are
         box.load_early()
-        flags, doubles = signs_of(cells + beside, questions, store.read_meta(folder).get("notes", []))
+        flags, doubles = signs_of(cells + beside, questions, store.read_meta(folder).get("notes", []), purse)
         rows, sketches = {}, {}
-        texts = written_answers(cells, [q.id for q in every if isinstance(q, core.WrittenQuestion)])
+        texts = texts_of(cells, [q.id for q in every if isinstance(q, core.WrittenQuestion)], purse)
         for question in questions:
             if isinstance(question, core.ArtifactQuestion):
-                rows[question.id], sketches[question.stage] = artifact(question, folder, job, flags, notes)
+                rows[question.id], sketches[question.stage] = artifact(question, folder, job, flags, notes, purse)
             elif isinstance(question, core.WrittenQuestion):
                 rows[question.id] = written(question, *texts[question.id])
-        rows |= answers(asked, box, job["seed"])
+        rows |= answers(asked, box, job["seed"], purse)
     finally:
         box.stop()
     if box.infra:
         raise box.infra
     rows = [rounded(rows[q.id]) for q in questions]
-    for row in rows:
-        name_the_cell(row, cells)
+    with contextlib.suppress(room.TooMuch), purse.part(READ):
+        for row in rows:
+            name_the_cell(row, cells)
     if reason := needs_gpu(cells, rows):
         raise ungradable(reason)
     changed, doubtful = signs.stale(rows, passed)
@@ -103,7 +125,7 @@ def ungradable(reason):
 # ---- the notebook ----------------------------------------------------------------------------------------------------
 
 
-def book_of(folder):
+def book_of(folder, purse):
     """(cells, passed, notes) of a submission's notebook. Raises Ungradable."""
     from course_lib.notebook import cells as notebooks
 
@@ -111,7 +133,7 @@ def book_of(folder):
     if meta.get("ungradable"):
         raise ungradable(str(meta["ungradable"]))
     try:
-        with room.budget(READ):
+        with purse.part(READ):
             return notebooks.read_book(folder / "notebook.ipynb")
     except room.TooMuch:
         raise ungradable(f"reading the notebook takes more than {READ:g} s of computing: it is no lab's") from None
@@ -121,7 +143,7 @@ def book_of(folder):
         raise ungradable(f"the notebook cannot be read ({type(error).__name__})") from None
 
 
-def signs_of(cells, questions, notes):
+def signs_of(cells, questions, notes, purse):
     """(flags, notes) out of the source. What cannot be looked through is a flag, and graded all the same."""
     from course_lib.grading.scoring import signs
     from course_lib.questions import core
@@ -129,7 +151,7 @@ def signs_of(cells, questions, notes):
     asked = [q for q in questions if isinstance(q, core.Question)]
     checked = [q.id for q in questions if not isinstance(q, core.WrittenQuestion)]
     try:
-        with room.budget(READ):
+        with purse.part(READ):
             flags = signs.archive_flags(notes)
             flags += signs.static_flags(cells, checked) + signs.forbidden_flags(cells, asked)
             flags += signs.pasted_flags(cells, asked)
@@ -137,6 +159,17 @@ def signs_of(cells, questions, notes):
     except (Exception, room.TooMuch) as error:
         why = f"looking through its source takes more than {READ:g} s" if isinstance(error, room.TooMuch) else "odd"
         return [{"kind": "source that cannot be looked through", "evidence": f"{why}: read it yourself"}], []
+
+
+def texts_of(cells, ids, purse):
+    """{id: (text, note)} of the written answers."""
+    from course_lib.notebook.written import written_answers
+
+    try:
+        with purse.part(READ):
+            return written_answers(cells, ids)
+    except room.TooMuch:
+        return dict.fromkeys(ids, ("", "looking for it takes far longer than in any lab's notebook: look yourself"))
 
 
 def refuse_other_lab(cells, lab, core):
@@ -177,18 +210,20 @@ def needs_gpu(cells, rows):
 # ---- its answers -----------------------------------------------------------------------------------------------------
 
 
-def answers(questions, box, seed):
+def answers(questions, box, seed, purse):
     """{id: row} of the questions that call a function. One that spends the rest of the budget scores 0, as do all after
     it.
     """
     from course_lib.questions import core
 
-    rows, end, spent = {}, room.computed() + ANSWERS, False
+    rows, left, spent = {}, ANSWERS, False
     for question in questions:
         if not spent:
+            before = room.computed()
             try:
-                with room.budget(end - room.computed()):
+                with purse.part(left):
                     rows[question.id] = dataclasses.asdict(core.run(question, box, seed))
+                left -= room.computed() - before
                 continue
             except room.TooMuch:
                 rows[question.id], spent = lost(question, COSTLY), True
@@ -199,42 +234,10 @@ def answers(questions, box, seed):
     return rows
 
 
-def lost(question, message):
-    worth = question.points / len(question.cases)
-    blank = {"status": "protocol", "score": 0.0, "max": worth, "message": message, "seconds": 0.0}
-    blank |= {"mistake": None, "hint": None, "reread": None}
-    cases = [{"name": name, **blank} for name, _ in question.cases]
-    row = {"id": question.id, "score": 0.0, "max": question.points, "status": "protocol", "cases": cases}
-    return row | {"message": "", "flags": []}
-
-
-def written(question, text, note):
-    """A question read by a person: no score, the text, and a note on where it was found or what is suggested."""
-    row = {"id": question.id, "score": None, "max": question.points, "status": "needs_review", "cases": []}
-    return row | {"message": note, "note": note, "answer": text, "flags": []}
-
-
-def name_the_cell(row, cells):
-    """Of an exercise that is not there, because its cell is markdown or raw, the message says so."""
-    from course_lib.notebook.cells import not_code
-
-    where = not_code(cells, row["id"]) if row["status"] == "missing" else ""
-    for case in row["cases"] if where else []:
-        case["message"] = f"there is no {row['id']} here: {where}"
-
-
-def rounded(question):
-    for part in [question, *question["cases"]]:
-        for key in ("score", "max"):
-            if part.get(key) is not None:
-                part[key] = round(float(part[key]), 6)
-    return question
-
-
 # ---- its models ------------------------------------------------------------------------------------------------------
 
 
-def artifact(question, folder, job, flags, notes):
+def artifact(question, folder, job, flags, notes, purse):
     """(row, sketch or None) of a handed-in model; a bad file costs this question only."""
     from course_lib.grading.reading import likeness, models
 
@@ -244,7 +247,7 @@ def artifact(question, folder, job, flags, notes):
         status, message = "missing", f"no {question.stage} model was handed in"
     else:
         try:
-            with room.budget(MODEL), tempfile.TemporaryDirectory() as place:
+            with purse.part(MODEL), tempfile.TemporaryDirectory() as place:
                 model = models.check_model(given, question.stage)
                 clean = models.rewritten(model, place)
                 fraction, message = scored(question, clean, job["seed"])
@@ -256,7 +259,7 @@ def artifact(question, folder, job, flags, notes):
         except models.BadModel as bad:
             message = str(bad)
         except room.TooMuch:
-            message = f"working with the model takes the grader more than {MODEL:g} s of computing"
+            message = "working with the model takes the grader far longer than the course's own models do"
     points = question.points * fraction
     case = {"name": "the handed-in model", "status": status, "score": points, "max": question.points}
     case |= {"message": message, "mistake": None, "hint": None, "reread": None}
