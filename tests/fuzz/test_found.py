@@ -1,10 +1,13 @@
 """What fuzzing has found, by kind: harmless stand-ins, made here. Each cost a reader minutes, or broke it."""
 
 import json
+import time
 
 import bounds
 import pytest
 import run
+
+from course_lib.grading.intake import commits
 
 
 def cells(*sources, kind="markdown"):
@@ -43,3 +46,16 @@ FOUND = {
 def test_what_was_found_stays_mended(kind, tmp_path):
     read = run.target(kind.partition(":")[0]).read
     bounds.bounded(lambda data: read(data, tmp_path), FOUND[kind], twice=False)
+
+
+def test_a_delta_of_a_pack_costs_what_it_is_long():
+    """Each byte put in cost a copy of all that was there: 5 s for one of the sixty deltas that may stand on another."""
+
+    def cost(n):
+        began = time.process_time()
+        assert commits.patched(b"base", bytes(2) + b"\x01a" * n) == b"a" * n
+        return time.process_time() - began
+
+    assert min(cost(120_000) for _ in range(3)) < 8 * min(cost(30_000) for _ in range(3)), (
+        "16 for what costs the square"
+    )

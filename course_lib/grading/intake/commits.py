@@ -8,7 +8,7 @@ import re
 import struct
 import zlib
 
-MOST, MOST_TEXT = 256 * 2**20, 2**20  # bytes of one file of .git; of a commit
+MOST, MOST_TEXT = 256 * 2**20, 2**18  # bytes of one file of .git; of a commit
 DEPTH = 60  # of deltas on one another; git makes at most 50
 COMMIT, OFFSET_DELTA, NAMED_DELTA = 1, 6, 7  # types of an object in a pack
 
@@ -112,7 +112,7 @@ def patched(base, delta):
         while delta[at] & 0x80:
             at += 1
         at += 1
-    made = b""
+    made = bytearray()  # a delta may be of a hundred thousand single bytes
     while at < len(delta):
         order, at = delta[at], at + 1
         if order & 0x80:
@@ -124,7 +124,8 @@ def patched(base, delta):
             start, size = (int.from_bytes(bytes(part), "little") for part in (numbers[:4], numbers[4:]))
             made += base[start : start + (size or 0x10000)]
         else:
-            made, at = made + delta[at : at + order], at + order
+            made += delta[at : at + order]
+            at += order
         if len(made) > MOST_TEXT:
             raise ValueError("no commit is so long")
-    return made
+    return bytes(made)
