@@ -156,11 +156,7 @@ def of_frame(data, draw, words, most):
 
 def of_zip(data, draw, words, most):
     """A zip with a member renamed, changed, doubled or dropped; one in four times as bytes."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [(info, archive.read(info) if info.file_size < most else b"") for info in archive.infolist()]
-    except Exception:  # whatever a broken one raises
-        members = []
+    members = members_of(data)
     if not members or draw.randrange(4) == 0:
         return of_bytes(data, draw, words, most)
     at = draw.randrange(len(members))
@@ -182,6 +178,20 @@ def of_zip(data, draw, words, most):
             kinds = {".ipynb": "json", ".json": "json", ".zip": "zip", ".yml": "text"}
             shape = kinds.get(info.filename[info.filename.rfind(".") :], "bytes")
             members[at] = info, SHAPES[shape](inside, draw, words, most)
+    return zipped(members) or of_bytes(data, draw, words, most)
+
+
+def members_of(data):
+    """[(info, bytes)] of a zip; none of one that cannot be read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return [(info, archive.read(info) if info.file_size < 2**20 else b"") for info in archive.infolist()]
+    except Exception:  # whatever a broken one raises
+        return []
+
+
+def zipped(members):
+    """The bytes of a zip; none where one has a name that no zip may have."""
     out = io.BytesIO()
     try:
         with warnings.catch_warnings(), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -189,8 +199,8 @@ def of_zip(data, draw, words, most):
             for info, inside in members:
                 info.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(info, inside)
-    except Exception:  # a name that no zip may have
-        return of_bytes(data, draw, words, most)
+    except Exception:
+        return b""
     return out.getvalue()
 
 
@@ -215,7 +225,9 @@ def pumped(data, draw, shape, words):
 
 
 def text_in(data, draw, shape):
-    """(a text of a JSON, function that gives the JSON's bytes with another one in its place), or None."""
+    """(a text of a JSON or zip, function that gives the bytes with another one in its place), or None."""
+    if shape == "zip":
+        return member_in(data, draw)
     size = int.from_bytes(data[:8], "little") if shape == "frame" else 0
     head, tail = (data[8 : 8 + size], data[8 + size :]) if shape == "frame" else (data, b"")
     try:
@@ -233,3 +245,19 @@ def text_in(data, draw, shape):
         return len(made).to_bytes(8, "little") + made + tail if shape == "frame" else made
 
     return part(tree, way)[last], replaced
+
+
+def member_in(data, draw):
+    """As text_in, of a zip: the name of a member, or what is in it."""
+    members = members_of(data)
+    if not members:
+        return None
+    at, named = draw.randrange(len(members)), draw.randrange(2) == 0
+    info, inside = members[at]
+
+    def replaced(text):
+        name = text[:60_000] if named else info.filename
+        changed = zipfile.ZipInfo(name), inside if named else text.encode("utf-8", "replace")
+        return zipped([*members[:at], changed, *members[at + 1 :]]) or data
+
+    return (info.filename if named else inside.decode("utf-8", "replace")), replaced

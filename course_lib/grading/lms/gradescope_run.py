@@ -97,7 +97,7 @@ def users(root):
     try:
         told = json.loads((root / "submission_metadata.json").read_text())["users"]
         return [{k: str(u.get(k) or "") for k in ("email", "name")} for u in told]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
 
 
