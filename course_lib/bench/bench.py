@@ -43,7 +43,7 @@ BENCHES = {
     "class": ("classes.against",
         "a class of --students graded by this build and by the older --against REV, by turns (~ 10 minutes)"),
     "attacks": ("grading",
-        "80 kinds of bad submissions, variants drawn from a seed of the day: as expected, points, leaks (~ 12 minutes)"),
+        "92 kinds of bad submissions, variants drawn from a seed of the day: points, leaks, costs (~ 12 minutes)"),
     "honest": ("honest",
         "156 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 10 minutes)"),
     "cases": ("cases",
