@@ -100,8 +100,8 @@ class Q:
     """What a case gets: seeded inputs, calls of the student's function, and comparisons that raise CaseFailed."""
 
     def __init__(self, question, case, caller, seed):
-        self.question, self.caller = question, caller
-        self.generator = torch.Generator().manual_seed(derive_seed(seed, question.lab, question.id, case))
+        self.question, self.caller, self.seed, self.given = question, caller, (seed, question.lab, question.id, case), 0
+        self.generator = torch.Generator().manual_seed(derive_seed(*self.seed))  # never handed out: it tells all inputs
 
     def randn(self, *shape, dtype=torch.float32):
         return torch.randn(*shape, generator=self.generator).to(dtype)
@@ -116,6 +116,11 @@ class Q:
 
     def permutation(self, n):
         return torch.randperm(n, generator=self.generator)
+
+    def new_generator(self):
+        """A generator for the student's function. Neither its seed nor its state tells of any input."""
+        self.given += 1
+        return torch.Generator().manual_seed(derive_seed(*self.seed, "handed out", self.given))
 
     def _call(self, name, args, kwargs, **options):
         options["forbid"] = list(self.question.forbid)

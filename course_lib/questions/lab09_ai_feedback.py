@@ -78,7 +78,7 @@ def walk(steps, answer, numbers, until=lambda before, after: False):
 def _(q):
     principles, n = [f"Principle {k}." for k in range(4)], 12
     steps, critiques, revisions = village_critic(q, principles, 20)
-    seeds, starts = [q.randint(0, 10**6) for _ in range(n)], [f"Answer {k}." for k in range(n)]
+    seeds, starts = [q.new_generator().initial_seed() for _ in range(n)], [f"Answer {k}." for k in range(n)]
     plans = [drawn(seed, 4, 5) for seed in seeds]
     got = [
         q.call("critique_and_revise", start, principles, critiques, revisions, 5, torch.Generator().manual_seed(seed))
@@ -143,7 +143,7 @@ def _(q):
     principles = ["One.", "Two."]
     steps, critiques, revisions = village_critic(q, principles, 5, objects=1.0)
     for rounds in (0, 1):
-        seed = q.randint(0, 1000)
+        seed = q.new_generator().initial_seed()
         got = q.call(
             "critique_and_revise",
             "Answer 1.",

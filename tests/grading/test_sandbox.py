@@ -166,3 +166,38 @@ def test_a_box_enters_its_cgroup_before_anything_runs_in_it(box, tmp_path, monke
             inside.call("f", [], {}, {}, 30)
         assert inside.infra is None
         inside.stop()
+
+
+TOLD = """
+import glob, os, torch
+def told():
+    found = {}
+    for path in glob.glob("/proc/*") + glob.glob("/proc/self/*") + glob.glob("/proc/1/*") + glob.glob("/proc/net/*"):
+        if os.path.isfile(path) and not path.endswith(("kmsg", "pagemap", "mem")):
+            try:
+                with open(path, "rb") as file:
+                    found[path] = file.read(40_000).decode("latin-1")
+            except OSError:
+                pass
+    return found, float(torch.ones(3).sum())
+"""
+
+
+@pytest.mark.parametrize("way", ["cold", "warm"])
+def test_what_proc_tells(box, zygote, tmp_path, monkeypatch, way):
+    """Where the course and Python lie, and how busy the machine is; nothing of the class, of its secret or of the
+    kernel's own settings. INSTRUCTORS.md says so.
+    """
+    (tmp_path / "CANARY").mkdir()
+    monkeypatch.chdir(tmp_path / "CANARY")
+    monkeypatch.setenv("COURSE_SECRET", "CANARY" * 10)
+    inside = Box([(0, TOLD)], zygote.spawn if way == "warm" else None)
+    try:
+        found, total = inside.call("told", [], {}, {}, 60)["value"]
+    finally:
+        inside.stop()
+    assert total == 3 and {"/proc/self/mountinfo", "/proc/cpuinfo", "/proc/meminfo"} <= set(found)
+    assert not set(found) & set(borders.MASKED) and "/proc/cmdline" in borders.MASKED
+    assert [path for path, text in found.items() if "CANARY" in text or "COURSE_SECRET" in text] == []
+    places = [path for path, text in found.items() if str(borders.PACKAGE) in text]
+    assert set(places) <= {f"/proc/{who}/{name}" for who in ("1", "self") for name in ("mountinfo", "cmdline")}

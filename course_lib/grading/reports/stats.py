@@ -99,8 +99,8 @@ def blamed(lab, question):
     mistakes, errors = set(), set()
     a_model = question["cases"] and question["cases"][0]["name"] in ("the model", "the handed-in model")
     for case in feedback.explained(question):
-        if case.get("mistake"):
-            mistakes.add(feedback.known(case["mistake"], lab) or case["mistake"])
+        if case.get("mistake") and (named := feedback.known(case["mistake"], lab)):
+            mistakes.add(named)
         elif case["status"] != "todo" and not a_model:
             errors.add(feedback.reduced(case["status"], case["message"] or "", lab))
     return mistakes, errors

@@ -31,6 +31,13 @@ SHOWN = {  # of these rooms a box sees the named files alone; rooms that are not
     ),
 }
 HIDDEN = ("__pycache__", "cli.py", "authoring", "bench", "tour")
+# What tells of the machine, its keys and its kernel's settings, and no honest notebook asks for.
+# fmt: off
+MASKED = tuple(f"/proc/{name}" for name in (
+    "cmdline", "config.gz", "diskstats", "interrupts", "iomem", "kallsyms", "kcore", "key-users", "keys", "modules",
+    "partitions", "sched_debug", "slabinfo", "softirqs", "timer_list", "vmallocinfo", "zoneinfo",
+) if os.path.exists(f"/proc/{name}"))
+# fmt: on
 ROOT_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64")
 LIMITS = {"address_space": 8 * 2**30, "cpu": 300, "file": 200_000_000, "files": 256, "processes": 96}
 MEMORY = 4 * 2**30  # resident, all processes of one box together; watched from outside

@@ -141,6 +141,8 @@ def bubblewrap(seccomp_fd=None, capabilities=None):
             line += ["--size", "4096", "--tmpfs", str(PACKAGE), "--remount-ro", str(PACKAGE)]
         line += ["--ro-bind", outside, inside]
     line += ["--proc", "/proc", "--dev", "/dev"]
+    for name in borders.MASKED:
+        line += ["--ro-bind", "/dev/null", name]
     line += ["--perms", "1777", "--size", str(borders.SHM_BYTES), "--tmpfs", "/dev/shm"]
     line += ["--remount-ro", "/dev", "--remount-ro", "/"]
     for key, value in borders.ENVIRONMENT.items():
@@ -185,5 +187,6 @@ def job_settings(program):
         "seccomp": program.hex(),
         "limits": {name: borders.LIMITS[key] for key, name in names.items()} | {"RLIMIT_CORE": 0},
         "tmpfs": {"/tmp": borders.TMP_BYTES, "/box": borders.BOX_BYTES, "/dev/shm": borders.SHM_BYTES},
+        "masked": borders.MASKED,
         "keep": [str(folder) for folder in borders.python_folders() if folder.is_relative_to("/tmp")],
     }

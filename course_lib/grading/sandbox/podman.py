@@ -69,7 +69,7 @@ def line(chosen, argv, name):
         "podman", *options, "run", "--rm", "-i", "--name", name, "--timeout", str(LIFE), "--log-driver", "none",
         "--network", "none", "--no-hosts", "--passwd=false", "--hostname", "box",
         "--read-only", "--read-only-tmpfs=false", "--user", f"{uid}:{uid}", "--cap-drop", "all",
-        "--security-opt", "no-new-privileges", "--security-opt", "mask=/sys:/proc/keys", *limits,
+        "--security-opt", "no-new-privileges", "--security-opt", ":".join(("mask=/sys", *borders.MASKED)), *limits,
         "--ulimit", f"nofile={most['files']}:{most['files']}",
         "--ulimit", f"nproc={most['processes']}:{most['processes']}",
         "--ulimit", "core=0:0", "--shm-size", str(borders.SHM_BYTES),

@@ -68,7 +68,11 @@ def mount_own(settings):
         mount(f"/proc/self/fd/{fd}", folder, None, BIND | RECURSIVE)  # as read-only as it was
         os.close(fd)
     mount("devpts", "/dev/pts", "devpts", NOSUID | NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    nothing = {name: os.open(name, os.O_PATH) for name in settings["masked"]}  # as this box has them
     mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
+    for name, fd in nothing.items():
+        mount(f"/proc/self/fd/{fd}", name, None, BIND)
+        os.close(fd)
     for name in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"):
         if os.access(name, os.W_OK):
             mount(name, name, None, BIND | RECURSIVE)
