@@ -157,7 +157,7 @@ class Llama(nn.Module):
         self,
         ids: Int[Tensor, "B T"],
         segments: Int[Tensor, "B T"] | None = None,
-        visible: Bool[Tensor, "B 1 T T"] | None = None,
+        visible: Bool[Tensor, "B 1 T T"] | Float[Tensor, "B 1 T T"] | None = None,
         positions: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """What the head reads. `segments`: number of the example that each token of a packed row belongs to; attention

@@ -13,7 +13,7 @@ from course_lib.stages.artifacts import load_stage
 from course_lib.stages.model import Llama, RewardModel
 from course_lib.stages.preferences import PreferenceConfig, encode_answers, train
 from course_lib.stages.pretrain import Run, optimizers
-from course_lib.stages.shared import states
+from course_lib.stages.shared import states_of
 from course_lib.stages.step import beside, check_settings
 from course_lib.stages.tokenizer import load_tokenizer
 
@@ -68,7 +68,7 @@ def last_rewards(model: RewardModel, examples: list[tuple[list[int], list[int]]]
     """What the reward head says at the last token of each (ids, mask). As `model(ids)`, but a prompt is read once."""
     begins = [mask.index(1) for _, mask in examples]
     answers = [ids[k:] for (ids, _), k in zip(examples, begins)]
-    hidden, start = states(model, [ids[:k] for (ids, _), k in zip(examples, begins)], answers)
+    hidden, start = states_of(model, [ids[:k] for (ids, _), k in zip(examples, begins)], answers)
     return model.score(hidden[start + torch.tensor([len(answer) for answer in answers], device=start.device)])[:, 0]
 
 

@@ -19,7 +19,7 @@ from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.generate import generate_ids
 from course_lib.stages.pretrain import Run, learning_rate
 from course_lib.stages.sft import encode_chat
-from course_lib.stages.shared import states
+from course_lib.stages.shared import states_of
 from course_lib.stages.step import LOWER, check_finite, explains_memory, steps_left
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
 
@@ -65,7 +65,8 @@ def roll_out(
     places = torch.arange(ids.shape[1])
     mask = (places >= lengths[:, :1]) & (places < lengths[:, 1:])
     device = next(model.parameters()).device
-    return Rollouts(rows, [tokenizer.decode(answer) for answer in new], ids.to(device), mask.to(device))
+    texts = {answer: tokenizer.decode(answer) for answer in set(map(tuple, new))}  # most answers come several times
+    return Rollouts(rows, [texts[tuple(answer)] for answer in new], ids.to(device), mask.to(device))
 
 
 def chosen_from(
@@ -78,7 +79,7 @@ def chosen_from(
     rows = [row for row, chosen in zip(ids.tolist(), kept.tolist()) if chosen]
     prompts = [row[:k] for row, k in zip(rows, first[kept].tolist())]
     answers = [row[k:end] for row, k, end in zip(rows, *torch.stack((first, ends))[:, kept].tolist())]
-    hidden, start = states(model, prompts, answers)
+    hidden, start = states_of(model, prompts, answers)
     places = torch.arange(mask.shape[1], device=mask.device) - first[:, None]
     return hidden, (start[:, None] + places[kept])[mask[kept]]
 

@@ -7,18 +7,20 @@ were the only one. So its hidden state is that of a row of its own, but for roun
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.stages.tokenizer import PAD
 
-ALIKE = 1.25  # rows of one pass: the longest is at most so many times as long as the shortest, the rest is padding
+ALIKE = 1.4  # rows of one pass: the longest is at most so many times as long as the shortest, the rest is padding
 TOKENS = 16_384  # of one pass at most, padding included
 
 Row = tuple[tuple[int, ...], list[tuple[int, ...]]]  # (prompt, its different answers)
 
 
-def states(model, prompts: list[list[int]], answers: list[list[int]]) -> tuple[Float[Tensor, "N D"], Int[Tensor, " B"]]:
+def states_of(
+    model, prompts: list[list[int]], answers: list[list[int]]
+) -> tuple[Float[Tensor, "N D"], Int[Tensor, " B"]]:
     """(hidden states, start of each answer among them): at its start is the state of its prompt's last token, behind it
     one for each of its own tokens. Equal answers to equal prompts have the same start.
     """
@@ -56,8 +58,8 @@ def passes(rows: list[Row]) -> list[list[Row]]:
     return made
 
 
-def side_by_side(rows: list[Row]) -> tuple[Int[Tensor, "P T"], Int[Tensor, "P T"], Bool[Tensor, "P 1 T T"]]:
-    """(ids, positions, which tokens each token reads) of rows, padded on the right."""
+def side_by_side(rows: list[Row]) -> tuple[Int[Tensor, "P T"], Int[Tensor, "P T"], Float[Tensor, "P 1 T T"]]:
+    """(ids, positions, 0 where a token reads another and −inf where it does not) of rows, padded on the right."""
     pad = lambda lists, value: torch.nn.utils.rnn.pad_sequence([torch.tensor(each) for each in lists], True, value)
     ids = pad([[*prompt, *(token for answer in its for token in answer)] for prompt, its in rows], PAD)
     places = [[*range(len(p)), *(len(p) + t for answer in its for t in range(len(answer)))] for p, its in rows]
@@ -66,4 +68,5 @@ def side_by_side(rows: list[Row]) -> tuple[Int[Tensor, "P T"], Int[Tensor, "P T"
     number = pad(parts, -1)
     theirs, own = number[:, None, None, :], number[:, None, :, None]
     past = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
-    return ids, pad(places, 0), ((theirs == own) | (theirs == 0)) & past
+    visible = ((theirs == own) | (theirs == 0)) & past
+    return ids, pad(places, 0), torch.zeros(visible.shape).masked_fill(~visible, -torch.inf)
