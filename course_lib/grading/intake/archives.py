@@ -6,9 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from course_lib.grading.intake.containers import DAMAGE, MAX_MEMBERS, Entry, Rejected, entries_of_zip, is_zip, open_zip
+from course_lib.grading.intake.containers import MAX_MEMBERS, Entry, Rejected, entries_of_zip, is_zip, open_zip
+from course_lib.grading.reading import room
 from course_lib.notebook import helpers
-from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of
+from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of, read_cells_in
 from course_lib.platform import safe_name
 
 MAX_TOTAL = 512 * 2**20  # bytes unpacked from one hand-in
@@ -27,6 +28,7 @@ STAGES = {  # of which a lab takes a model: its questions say the same, and need
     "11_evaluation_and_release": "release",
 }
 MAX_NOTEBOOKS = 20
+CHOICE = 2.0  # seconds of computing to look which of several counts
 NOTEBOOK = re.compile(
     r"\.ipynb(?:\.txt|\.json)?(?: ?\(\d+\))?$", re.I
 )  # also what browsers and mail programs make of the name
@@ -55,7 +57,9 @@ def contents(entries: list[Entry], lab: str, zips: int = 1):
                     raise Rejected(f"{len(packed)} zips in one: unpack it and collect the folder")
                 return contents(packed, lab, zips - 1)
         return unpacked(entries, lab)
-    except DAMAGE as error:
+    except (Rejected, MemoryError):
+        raise
+    except Exception as error:  # zlib's, lzma's, a KeyError …: no list of them is whole
         raise Rejected(f"the zip is damaged ({str(error)[:80]}): hand it in again") from None
 
 
@@ -147,7 +151,14 @@ def choose(books, lab):
     books = list({data: (when, name, data) for when, name, data in sorted(books)}.values())
     if len(books) == 1:
         return books[0][2], [], ""
-    ranked = sorted(((*value_of(data, lab), when, name, data) for when, name, data in books), key=lambda b: b[:3])
+    try:
+        with room.budget(CHOICE):
+            values = [value_of(data, lab) for _, _, data in books]
+    except room.TooMuch:
+        raise Rejected(
+            f"{len(books)} notebooks, far larger than a lab's: hand in the one that counts"
+        ) from None
+    ranked = sorted(((*value, *book) for value, book in zip(values, books, strict=True)), key=lambda b: b[:3])
     best = [b for b in ranked if b[:3] == ranked[-1][:3]]
     shown = ", ".join(safe_name(b[3]) for b in best[:4])
     if len(best) > 1:
@@ -161,10 +172,8 @@ def choose(books, lab):
 
 def value_of(data, lab):
     """(can be read, is this lab's) of a notebook's bytes."""
-    from course_lib.notebook.submit import cells_of
-
     try:
-        cells = cells_of(data)
+        cells = read_cells_in(data)
     except Ungradable:
         return False, False
     return True, lab_of(cells, {}) == lab

@@ -11,6 +11,7 @@ import dataclasses
 import re
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 from course_lib.grading.reading import room
@@ -18,7 +19,8 @@ from course_lib.grading.records import store
 from course_lib.grading.scoring.rows import lost, name_the_cell, rounded, written
 
 READ, ANSWERS, MODEL = 5.0, 12.0, 60.0  # seconds of computing: the notebook, all answers together, a model
-SMALL, FEW, MANY = 2**20, 13.0, 90.0  # a submission of so many bytes; seconds of all its parts, and of a larger one's
+# seconds of all parts of a submission together: without a model that holds more than SMALL bytes, and with one
+FEW, MANY, SMALL = 10.0, 90.0, 2**20
 NOT_RUN = "not run: what was judged before has used up the grader's time for this submission"
 COSTLY = "judging what your function returned took the grader far longer than any answer needs"
 
@@ -27,8 +29,7 @@ class Purse:
     """The seconds of computing that a submission may cost, of which each part takes its own."""
 
     def __init__(self, folder):
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        self.left = FEW if size <= SMALL else MANY
+        self.left = MANY if any(map(holds_much, folder.glob("work/*/model.safetensors"))) else FEW
 
     @contextlib.contextmanager
     def part(self, most):
@@ -39,6 +40,15 @@ class Purse:
                 yield
         finally:
             self.left -= room.computed() - before
+
+
+def holds_much(path):
+    """Is it of more than SMALL bytes when it is packed? Zeros of any length are a small submission."""
+    packer, packed = zlib.compressobj(1), 0
+    with open(path, "rb") as file:
+        while packed <= SMALL and (part := file.read(2**18)):
+            packed += len(packer.compress(part))
+    return packed + len(packer.flush()) > SMALL
 
 
 def judged(job, spawn=None):

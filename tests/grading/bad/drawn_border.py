@@ -6,12 +6,10 @@ import json
 import random
 import time
 
-import classroom
-
 from bad import attacks, drawn_files, run, ways
 from bad.drawn_plain import ALL, HALF, NAMES, right
 from bad.host import trouble
-from bad.make import LARGE, SMALL, TENSORS, Bad, Handed, book, function, left_by, model, notebook, tensors, whole, zipped
+from bad.make import LARGE, SMALL, Bad, book, function, left_by, model, notebook, zipped
 from bad.ways import one_of, some_of
 
 STAGES = {"02_pretraining": "pretrain", "03_supervised_fine_tuning": "sft", "04_lora_and_qlora": "lora",

@@ -12,7 +12,6 @@ import sys
 import time
 
 import classroom
-
 from bad import run, scenes_class
 from bad.drawn_plain import NAMES, right
 from bad.host import nobody_sleeps, trouble

@@ -6,9 +6,9 @@ import pickle
 import struct
 
 from bad import ways
-from bad.drawn_plain import ALL, HALF, right
+from bad.drawn_plain import ALL, right
 from bad.files import Runs, pickle_loaded
-from bad.make import LARGE, Bad, Files, Handed, book, function, model, notebook, outputs, stub, zipped
+from bad.make import LARGE, Bad, Files, Handed, book, model, notebook, outputs, stub, zipped
 from bad.ways import one_of, some_of
 
 FUNCTIONS = 8.0  # points of lab 02 without the model

@@ -7,7 +7,6 @@ from bad import attacks, run, ways
 from bad.drawn_plain import ALL, HALF, NAMES, right
 from bad.host import trouble
 from bad.make import LARGE, SMALL, Bad, book, function, wrong
-from bad.ways import one_of, some_of
 
 # what carries a value {v} out of a call: leaks.py looks for the word CANARY and the inputs in all that goes back
 CARRIES = (

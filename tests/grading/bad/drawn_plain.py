@@ -3,7 +3,7 @@
 import json
 
 from bad import attacks, ways
-from bad.make import LARGE, SMALL, Bad, book, function, notebook, outputs, right_answers, stub, with_body, with_cell
+from bad.make import SMALL, Bad, book, function, notebook, right_answers, stub
 from bad.ways import one_of, some_of
 
 ALL, HALF = 1.5, 0.75

@@ -6,7 +6,7 @@ import json
 
 from bad import attacks, host, ways
 from bad.drawn_plain import ALL, HALF, NAMES, PASSED, right
-from bad.make import LARGE, TENSORS, Bad, book, function, left_by, outputs, stub, tensors, wrong
+from bad.make import LARGE, Bad, book, function, left_by, outputs, stub, tensors, wrong
 from bad.ways import one_of, some_of
 
 TOUCHED = "patched library|reaches for the grader|runs text as code"
@@ -173,9 +173,9 @@ TABLES = {
 
 def hard_coded(rng):
     """A table of the public answers, under several keys, or by the number of the call."""
-    from course_lib.questions import core
-
     from bad.make import SMALL, right_answers
+
+    from course_lib.questions import core
 
     name = rng.choice(NAMES)
     key, (mine, theirs) = one_of(rng, TABLES)

@@ -5,8 +5,17 @@
 
 import random
 
-from bad import drawn_border, drawn_class, drawn_files, drawn_fresh, drawn_pages, drawn_plain, drawn_stops, drawn_tricks
-from bad import table
+from bad import (
+    drawn_border,
+    drawn_class,
+    drawn_files,
+    drawn_fresh,
+    drawn_pages,
+    drawn_plain,
+    drawn_stops,
+    drawn_tricks,
+    table,
+)
 
 VARIANTS, LEAST = 5, 3  # of a number, fixed and drawn ones; drawn ones even where there are as many fixed
 DRAW = {}

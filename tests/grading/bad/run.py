@@ -1,8 +1,11 @@
 """Runs one row of the table and says what is not as the row expects."""
 
 import contextlib
+import importlib
 import json
 import re
+import resource
+import sys
 from pathlib import Path
 
 import classroom
@@ -11,6 +14,15 @@ from bad.make import Files, Handed
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]")
 
 NOTHING = {"outcome": "G", "points": None, "flags": set(), "statuses": {}, "text": ""}
+
+
+COSTS = []  # (bytes of a submission, seconds that its grading or its collecting has cost this side)
+
+
+def spent():
+    """Seconds of computing of this process and of its children that have ended, the judging ones among them."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 @contextlib.contextmanager
@@ -54,7 +66,11 @@ def grade_folder(place, student, folder, lab, spawn=None, others=()):
     job = job_of(lab, student, folder.name, spec, folder, store.secret(place / "grades"))
     out = store.result_path(lab, student, folder.name, spec, place / "grades")
     store.write_json(place / "job.json", job)
+    if "torch" not in sys.modules:  # its import is this process's, and no submission's
+        importlib.import_module("torch")
+    before = spent()
     result = grade_one.grade_one(place / "job.json", out, spawn)
+    COSTS.append((sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()), spent() - before))
     rows = [{"student": student, "members": [], "result": result}]
     for name, where in others:
         stage = next(iter(result["sketches"]))
@@ -119,13 +135,17 @@ def collect_and_grade(place, made, lab, spawn=None):
         roster = place / "roster.csv"
         roster.write_text(made.roster)
     before = {p for p in place.rglob("*")}
+    began, graded_before = spent(), len(COSTS)
     collect.collect(lab, [inbox], roster, place / "submissions", lines.append)
+    collecting = spent() - began
     kept = store.submissions(lab, place / "submissions")
     seen = (
         seen_in(*(grade_folder(place, student, folder, lab, spawn) for student, _, folder, _ in kept))
         if kept
         else NOTHING | {"outcome": "R", "trouble": []}
     )
+    grading = sum(cost for _, cost in COSTS[graded_before:])
+    COSTS[graded_before:] = [(sum(p.stat().st_size for p in inbox.iterdir()), collecting + grading)]
     seen["text"] += "\n".join(lines) + str([meta for *_, meta in kept])
     written = set(place.rglob("*")) - before
     stray = [p for p in written if p.relative_to(place).parts[0] not in ("submissions", "grades", "job.json")]
@@ -161,6 +181,15 @@ def false_outcome(bad, seen):
         return f"outcome {seen['outcome']}, expected {bad.outcome}: {seen['text'][:300]}"
 
 
+def false_statuses(bad, seen):
+    """[questions whose status is none that the row allows]"""
+    wrong = []
+    for name, status in bad.statuses.items():
+        if seen["statuses"].get(name) not in ((status,) if isinstance(status, str) else status):
+            wrong.append(f"{name} is {seen['statuses'].get(name)}, expected {status}")
+    return wrong
+
+
 def other_points(bad, seen):
     """Are the points others than the row deserves?"""
     if bad.any_points or (seen["points"] is None and "U" in wanted(bad)):
@@ -185,9 +214,7 @@ def complaints(bad, seen):
         found.append(f"no flag {missing}, only {seen['flags']}")
     if flagged_honest(bad, seen):
         found.append(f"flags on an honest submission: {seen['flags']}")
-    for name, status in bad.statuses.items():
-        if seen["statuses"].get(name) not in ((status,) if isinstance(status, str) else status):
-            found.append(f"{name} is {seen['statuses'].get(name)}, expected {status}")
+    found += false_statuses(bad, seen)
     if bad.says and not re.search(bad.says, seen["text"], re.S):
         found.append(f"nothing says {bad.says!r}: {seen['text'][-600:]}")
     if bad.never and (said := re.search(bad.never, seen["text"], re.S)):

@@ -47,7 +47,10 @@ NUMBERS = {
     71: "A: another's file", 72: "B: who vouches for a file", 73: "C: hidden inputs shown later",
     74: "D: small, and dear to read", 75: "E: a bad model of any lab", 76: "F: a model that nobody trained",
     77: "G: set going before the call", 78: "H: as Jupyter runs it", 79: "I: honest, much around it",
-    80: "conceded: rewrites its process",
+    80: "conceded: rewrites its process", 81: "files beside it", 82: "manifests", 83: "__future__",
+    84: "code that IPython carries", 85: "lines for the shell", 86: "the protocol of cells", 87: "the zygote",
+    88: "tensors that no model has", 89: "a name that is no function", 90: "takes from its process",
+    91: "odd zips", 92: "small zips, large inside",
 }  # fmt: skip
 ALL, HALF = 1.5, 0.75  # points of lab 00: both answers, one of them
 
