@@ -6,6 +6,8 @@ second.
 
 import json
 import re
+import tempfile
+from pathlib import Path
 
 MAX_FILE = 400 * 2**20
 MAX_REST = 20 * 2**20  # bytes of a notebook without its outputs
@@ -22,6 +24,14 @@ class Ungradable(Exception):
 def read_cells(path):
     """[(number, "code" | "markdown" | "raw", source)] of a notebook. Raises Ungradable with the reason."""
     return read_book(path)[0]
+
+
+def read_cells_in(data):
+    """As read_cells, of a notebook's bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "notebook.ipynb")
+        path.write_bytes(data)
+        return read_cells(path)
 
 
 def read_book(path):

@@ -10,7 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from course_lib.notebook.cells import Ungradable, lab_of, not_code, read_cells
+from course_lib.notebook.cells import Ungradable, lab_of, not_code, read_cells, read_cells_in
 from course_lib.notebook.check import executed, lab_in_use, long_names, notebook_namespace
 from course_lib.notebook.helpers import helpers_of
 from course_lib.notebook.rehearsal import rehearse
@@ -38,6 +38,8 @@ def find_notebook(notebook=None, namespace=None):
             for path in (Path(name), Path(Path(name).name)):
                 if path.is_file():
                     return path
+    if text := as_text(namespace):
+        return beside_text(*text)
     found = sorted(p for p in Path.cwd().glob("*.ipynb") if re.match(r"\d\d_", p.name))
     if len(found) == 1:
         return found[0]
@@ -50,6 +52,30 @@ def find_notebook(notebook=None, namespace=None):
             )
     seen = f"There are {len(found)} lab notebooks" if found else "There is no lab notebook"
     raise LookupError(f'{seen} in {Path.cwd()}: say which one, submit(notebook="{name}").')
+
+
+def as_text(namespace):
+    """(path, the command that makes a notebook of it) of a notebook that its front end keeps as text: marimo's, or one
+    that jupytext opens in Jupyter. None for others.
+    """
+    marimo = sys.modules.get("marimo")
+    if marimo is not None and marimo.running_in_notebook():
+        path = Path(namespace.get("__file__") or "notebook.py")
+        return path, f"marimo export ipynb {path.name} -o {path.stem}.ipynb"
+    path = Path(os.environ.get("JPY_SESSION_NAME") or "")
+    return (path, f"jupytext --to ipynb {path.name}") if path.suffix in (".py", ".md", ".Rmd", ".qmd") else None
+
+
+def beside_text(text, command):
+    """The notebook that is saved together with a text. LookupError where there is none, or an older one."""
+    for path in (text, Path(text.name)):
+        book = path.with_suffix(".ipynb")
+        if path.is_file() and book.is_file() and book.stat().st_mtime > path.stat().st_mtime - 60:
+            return book
+    raise LookupError(
+        f"This notebook is kept as text in {text.name}: run `{command}` in a terminal, then "
+        f'submit(notebook="{text.stem}.ipynb").'
+    )
 
 
 def colab_notebook():
@@ -131,7 +157,7 @@ def opened(notebook, namespace):
     """(path or None, bytes, cells) of the notebook. Raises LookupError, Ungradable, OSError."""
     data = colab_notebook() if notebook is None else None
     if data is not None:
-        return None, data, cells_of(data)
+        return None, data, read_cells_in(data)
     path = find_notebook(notebook, namespace)
     return path, path.read_bytes(), read_cells(path)
 
@@ -209,12 +235,3 @@ def add_model(files, folder, stage):
         return [f"{record} is missing: train the model again, save_stage writes both"]
     files[f"work/{stage}/record.json"] = record.read_bytes()
     return []
-
-
-def cells_of(data):
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "notebook.ipynb")
-        path.write_bytes(data)
-        return read_cells(path)
