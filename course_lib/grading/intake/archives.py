@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from course_lib.grading.intake.containers import MAX_MEMBERS, Entry, Rejected, entries_of_zip, is_zip, open_zip
+from course_lib.grading.intake.containers import DAMAGE, MAX_MEMBERS, Entry, Rejected, entries_of_zip, is_zip, open_zip
 from course_lib.grading.reading import room
 from course_lib.notebook import helpers
 from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of, read_cells_in
@@ -57,9 +57,7 @@ def contents(entries: list[Entry], lab: str, zips: int = 1):
                     raise Rejected(f"{len(packed)} zips in one: unpack it and collect the folder")
                 return contents(packed, lab, zips - 1)
         return unpacked(entries, lab)
-    except (Rejected, MemoryError):
-        raise
-    except Exception as error:  # zlib's, lzma's, a KeyError …: no list of them is whole
+    except DAMAGE as error:
         raise Rejected(f"the zip is damaged ({str(error)[:80]}): hand it in again") from None
 
 
@@ -155,9 +153,7 @@ def choose(books, lab):
         with room.budget(CHOICE):
             values = [value_of(data, lab) for _, _, data in books]
     except room.TooMuch:
-        raise Rejected(
-            f"{len(books)} notebooks, far larger than a lab's: hand in the one that counts"
-        ) from None
+        raise Rejected(f"{len(books)} notebooks, far larger than a lab's: hand in the one that counts") from None
     ranked = sorted(((*value, *book) for value, book in zip(values, books, strict=True)), key=lambda b: b[:3])
     best = [b for b in ranked if b[:3] == ranked[-1][:3]]
     shown = ", ".join(safe_name(b[3]) for b in best[:4])
