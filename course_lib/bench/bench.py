@@ -45,7 +45,7 @@ BENCHES = {
     "attacks": ("grading",
         "92 kinds of bad submissions, variants drawn from a seed of the day: points, leaks, costs (~ 12 minutes)"),
     "honest": ("honest",
-        "156 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 10 minutes)"),
+        "336 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 20 minutes)"),
     "cases": ("cases",
         "honest hand-ins and class files: as expected, points lost, grades in a wrong row (~ 3 minutes)"),
     "questions": ("grading", "wrong answers caught and right alternatives accepted, all questions"),

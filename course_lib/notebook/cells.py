@@ -46,7 +46,10 @@ def read_book(path):
             continue
         source = text_of(cell.get("source", cell.get("input", "")))
         if source is not None and cell.get("cell_type") in ("code", "markdown", "heading", "raw"):
-            kind = "markdown" if cell["cell_type"] == "heading" else cell["cell_type"]
+            kind = cell["cell_type"]
+            if kind == "heading":  # of format 3: its level stands beside the text
+                level = cell.get("level")
+                kind, source = "markdown", f"{'#' * (level if type(level) is int and 0 < level < 7 else 1)} {source}"
             source = source if kind == "code" else PASTED.sub("pasted-image", source)
             found.append((number, kind, source.replace("\r\n", "\n").replace("\r", "\n")))
             passed |= passed_in(cell.get("outputs"))

@@ -1,5 +1,5 @@
-"""Stand-ins for what a front end gives to a notebook (Colab, Kaggle, Databricks) and the grader's machine does not
-have: whatever is asked of them is there, and does nothing.
+"""Stand-ins for what a front end gives to a notebook (Colab, Kaggle, Databricks, marimo) and the grader's machine does
+not have: whatever is asked of them is there, and does nothing.
 """
 
 import importlib.abc
@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import types
 
-PACKAGES = ("google.colab", "kaggle_secrets", "kaggle_datasets", "kaggle_web_client")
+PACKAGES = ("google.colab", "kaggle_secrets", "kaggle_datasets", "kaggle_web_client", "marimo")
 
 
 class Nothing(str):
