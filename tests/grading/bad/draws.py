@@ -17,7 +17,7 @@ from bad import (
     table,
 )
 
-VARIANTS, LEAST = 5, 3  # of a number, fixed and drawn ones; drawn ones even where there are as many fixed
+VARIANTS, LEAST = 5, 2  # of a number, fixed and drawn ones; drawn ones even where there are as many fixed
 DRAW = {}
 for part in (
     drawn_plain, drawn_stops, drawn_tricks, drawn_files, drawn_pages, drawn_class, drawn_border, drawn_fresh,

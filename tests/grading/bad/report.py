@@ -124,11 +124,11 @@ def attacks_report(rows=None, say=None, seed=None, sample=True):
             row = {"number": bad.number, "what": table.NUMBERS[bad.number], "label": bad.label, "outcome": bad.outcome}
             wrong = got["complaints"]
             told.append(row | {"points": got["seen"]["points"], "as_expected": not wrong, "complaints": wrong})
-            left = (time.monotonic() - began) / done * (len(listed) - done)
+            left = int((time.monotonic() - began) / done * (len(listed) - done))
             if say:
                 shown = bad.label.encode("unicode_escape").decode()[:150]
                 say(
-                    f"{'ok ' if not wrong else 'BAD'} {done}/{len(listed)}, {left // 60:.0f}:{left % 60:02.0f} left, "
+                    f"{'ok ' if not wrong else 'BAD'} {done}/{len(listed)}, {left // 60}:{left % 60:02} left, "
                     f"{bad.number:2} {row['what']}: {shown}" + "".join(f"; {w[:900]}" for w in wrong)
                 )
     counts = {"as_expected": sum(r["as_expected"] for r in told), "total": len(told)}
