@@ -4,11 +4,13 @@ import copy
 import json
 
 import classroom
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from course_lib.grading.reading import likeness, models
+from course_lib.bench.likeness import HIDING, SHARES, flagged, noisy, other_order
+from course_lib.grading.reading import likeness, marks, models
 from course_lib.grading.replay.trainers import TRAINERS
 from course_lib.stages.artifacts import SHIPPED, load_folder, save_stage
 
@@ -30,46 +32,6 @@ def changed(tmp_path, change):
     (tmp_path / "mine").mkdir()
     save_file(weights, tmp_path / "mine" / "model.safetensors", {"littlebrook": json.dumps(record)})
     return tmp_path / "mine"
-
-
-def other_order(weights, record):
-    """Neurons of every MLP and heads of every attention in another order: the same function in other weights."""
-    draw, head = torch.Generator().manual_seed(1), weights["model.embed_tokens.weight"].shape[1] // 4
-    for i in range(4):
-        at = f"model.layers.{i}."
-        order = torch.randperm(weights[f"{at}mlp.up_proj.weight"].shape[0], generator=draw)
-        for name in ("gate_proj", "up_proj"):
-            weights[f"{at}mlp.{name}.weight"] = weights[f"{at}mlp.{name}.weight"][order].contiguous()
-        weights[f"{at}mlp.down_proj.weight"] = weights[f"{at}mlp.down_proj.weight"][:, order].contiguous()
-        heads = torch.cat([torch.arange(h * head, (h + 1) * head) for h in (2, 0, 3, 1)])
-        for name in "qkv":
-            key = f"{at}self_attn.{name}_proj.weight"
-            weights[key] = weights[key][heads].contiguous()
-        weights[f"{at}self_attn.o_proj.weight"] = weights[f"{at}self_attn.o_proj.weight"][:, heads].contiguous()
-
-
-def noisy(share):
-    def change(weights, record):
-        draw = torch.Generator().manual_seed(2)
-        for name, t in weights.items():
-            noise = torch.randn(t.shape, generator=draw) * t.float().std() * share
-            weights[name] = (t.float() + noise).to(t.dtype)
-
-    return change
-
-
-def warmer(weights, record):
-    weights["model.norm.weight"] = weights["model.norm.weight"] * 1.3
-
-
-HIDING = {
-    "another order of neurons and heads": other_order,
-    "noise of three per cent": noisy(0.03),
-    "noise of five per cent": noisy(0.05),
-    "another dtype": lambda weights, record: {n: t.float() for n, t in weights.items()},
-    "padded metadata": lambda weights, record: record.update(note="x" * 100_000),
-    "a temperature": warmer,
-}
 
 
 @pytest.mark.parametrize("way", HIDING)
@@ -94,15 +56,12 @@ def test_other_models_are_not_alike(tmp_path):
 
 
 def test_a_class_is_compared_and_a_group_is_no_pair():
-    import base64
-
-    import numpy as np
-
     draw = np.random.default_rng(0)
     vectors = {name: draw.normal(size=1008) for name in ("ada", "ben", "cleo")}
     vectors["dora"] = vectors["ada"] + 0.1 * draw.normal(size=1008)
     vectors["egon"] = vectors["ben"]
-    text = lambda v: base64.b64encode((v / np.linalg.norm(v)).astype(np.float16).tobytes()).decode()
+    start = draw.normal(size=1008)
+    text = lambda v: likeness.written(v / np.linalg.norm(v), start / np.linalg.norm(start))
     teams = {"ben": ["ben", "egon"], "egon": ["ben", "egon"]}
     rows = [
         {"student": name, "members": teams.get(name, []), "result": {"sketches": {"sft": text(vector)}}}
@@ -112,6 +71,114 @@ def test_a_class_is_compared_and_a_group_is_no_pair():
     found = {who: [flag["evidence"] for flag in flags] for who, flags in likeness.among(rows).items()}
     assert len(found["ada"]) == len(found["dora"]) == 1 and "the model of dora" in found["ada"][0]
     assert found["ben"] == found["cleo"] == found["egon"] == found["fritz"] == found["gala"] == []
+
+
+def test_a_sketch_keeps_what_differs_little_from_the_start():
+    draw = np.random.default_rng(1)
+    unit = lambda v: v / np.linalg.norm(v)
+    start, own, other = (unit(draw.normal(size=4608)) for _ in range(3))
+    a, b = unit(start + 0.001 * own), unit(start + 0.001 * other)
+    one, two = likeness.written(a, start), likeness.written(b, start)
+    assert abs(likeness.cosine(one, two) - a @ b) < 1e-6 and likeness.cosine(one, one) > 1 - 1e-6
+    across = likeness.numbers(one)[1:] @ likeness.numbers(two)[1:]
+    assert abs(across) < 0.05 * 1e-6, "of two that lie so near each other the way is still told apart"
+
+
+# ---- trainings that end near their start
+
+
+STEP, NOISE = 2e-3, 0.05  # of a tensor's spread: what a training changes, a third of it alike in the whole class; noise
+
+
+@pytest.fixture(scope="module")
+def short_class(tmp_path_factory):
+    """{name: folder}: six who went a little way from the shipped assistant, as DPO does."""
+    from course_lib.stages.rollout import assistant
+
+    root, base = tmp_path_factory.mktemp("class"), assistant(load_folder(OWN, "sft")[0])
+    kick = lambda seed: {
+        n: torch.randn(t.shape, generator=torch.Generator().manual_seed(1000 * seed + k)) * t.std() * 10 * STEP
+        for k, (n, t) in enumerate(base.state_dict().items())
+        if t.dim() > 1
+    }
+    common = kick(0)
+    for seed in range(1, 7):
+        model, own = copy.deepcopy(base), kick(seed)
+        model.load_state_dict({n: t + common[n] / 2 + own[n] if n in own else t for n, t in model.state_dict().items()})
+        save_stage("dpo", model, {"log": [[0, 1.0]]}, root / f"s{seed}")
+    return {f"s{seed}": root / f"s{seed}" for seed in range(1, 7)}
+
+
+def hidden(folder, change, tmp_path):
+    from course_lib.stages.artifacts import read_tensors, write_tensors
+
+    weights, record = read_tensors(folder / "model.safetensors")
+    change(weights, record)
+    write_tensors(tmp_path / "hidden" / "model.safetensors", weights, record)
+    return tmp_path / "hidden"
+
+
+@pytest.fixture(scope="module")
+def short_sketches(short_class):
+    return {name: likeness.sketch(folder, "dpo", SEED) for name, folder in short_class.items()}
+
+
+def noise_and_order(weights, record):
+    other_order(weights, record), noisy(NOISE)(weights, record)
+
+
+SHORT = HIDING | {"noise and another order": noise_and_order}
+
+
+@pytest.mark.parametrize("way", SHORT)
+def test_a_copy_of_a_short_training_is_found_behind_noise(short_class, short_sketches, tmp_path, way):
+    mine = likeness.sketch(hidden(short_class["s1"], SHORT[way], tmp_path), "dpo", SEED)
+    assert flagged("dpo", short_sketches | {"zoe": mine}) == {("s1", "zoe")}
+
+
+def test_short_trainings_of_others_are_not_alike(short_class, short_sketches, tmp_path):
+    """Nor is one that went three times as far, nor one of another start, nor one of another shape."""
+    assert flagged("dpo", short_sketches) == set()
+    from course_lib.stages.artifacts import read_tensors
+
+    first = {n: t.float() for n, t in read_tensors(OWN / "model.safetensors")[0].items()}
+
+    def farther(weights, record):
+        for n, t in weights.items():
+            weights[n] = first[n] + 3 * (t - first[n]) if t.dim() > 1 else t
+
+    far = {"far": likeness.sketch(hidden(short_class["s2"], farther, tmp_path), "dpo", SEED)}
+    without = {name: text for name, text in short_sketches.items() if name != "s2"}
+    assert flagged("dpo", without | far) == set()
+    odd = {"odd": short_sketches["s1"].split(" ")[0] + " "}
+    assert flagged("dpo", without | odd) == {("odd", "s1")}, "the first half alone: equal to the letter"
+
+
+def test_one_model_of_huge_weights_ends_nobody_elses_comparison(short_class, short_sketches, tmp_path):
+    def huge(weights, record):
+        weights["model.layers.0.mlp.up_proj.weight"] *= 1e6
+        weights["model.layers.0.mlp.up_proj.weight"][0] *= -1e6
+
+    mine = likeness.sketch(hidden(short_class["s2"], huge, tmp_path), "dpo", SEED)
+    copied = likeness.sketch(hidden(short_class["s1"], noisy(NOISE), tmp_path), "dpo", SEED)
+    assert mine is None or mine.endswith(" ")
+    others = {"huge": mine} if mine else {}
+    assert ("s1", "zoe") in flagged("dpo", short_sketches | others | {"zoe": copied})
+
+
+def test_marks_of_nothing_harm_nobody_elses():
+    every = np.random.default_rng(0).normal(size=(6, marks.SUMS)).astype(np.float32)
+    every[2] = 0
+    assert not marks.same_marks(every).any()
+    every[4] = every[3] + 10 * np.random.default_rng(1).normal(size=marks.SUMS)
+    assert sorted(map(tuple, np.argwhere(marks.same_marks(every)))) == [(3, 4), (4, 3)]
+
+
+def test_the_bench_has_every_stage_of_a_lab():
+    from course_lib.grading.intake.archives import STAGES
+
+    assert set(SHARES) == set(STAGES.values()) and set(likeness.STARTS) < set(SHARES)
+    assert set(likeness.CLOSE) < set(likeness.STARTS)
 
 
 def test_no_log_of_a_training_that_can_be_replayed_is_a_flag():

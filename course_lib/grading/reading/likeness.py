@@ -1,10 +1,13 @@
 """Is a handed-in model another one's copy? Told by what it computes, after the score is fixed; never but a flag.
 
-A sketch is what a model says on sequences of random tokens drawn from the class's secret: 1,008 of its logits (of a
-reward model: its rewards), centred at each place and divided by their length. On text that nobody trains for, two
+A sketch is what a model says on sequences of random tokens drawn from the class's secret: 4,608 of its logits (of a
+reward model: its 288 rewards), centred at each place and divided by their length. On text that nobody trains for, two
 trainings differ by chance; one model differs from itself by nothing that leaves its answers as good. So neither other
 names and orders of neurons and heads, nor another dtype, a temperature, or noise on the weights hide a copy, as they
 hide it from whoever compares weights.
+
+A training that leaves its start nearly as it was (DPO, RLHF) ends near every other one, and noise of a few per cent
+takes a copy further from it than that. There a sketch has a second half, the marks of the training (marks.py).
 
 Sketches are numbers of models that have passed the check of models.py, made while each was graded: no file of one
 student is opened for another.
@@ -18,28 +21,57 @@ import numpy as np
 
 from course_lib.platform import PACKAGE
 
-# Cosine of two sketches from which on two models count as one. Measured with other seeds on 6 % of a laptop's rows:
-# sft 0.70 to 0.85 (3 pairs), lora 0.41 to 0.75 (3), dpo 0.9996 (1); the shipped sft and the helpful that was trained
-# from it 0.951; an sft of 20 % of the rows, on another draw of the probe, with noise of 3 % on its weights 0.99, of 5
-# % 0.977. Chosen after these few were seen, so no estimate of how often it errs. A short training that leaves its
-# start nearly as it was cannot be told from another one, and there only what is equal is named.
-NEAR, EQUAL = 0.97, 0.9999
-FAR = ("pretrain", "sft", "lora")  # stages whose trainings end far from each other; for the rest EQUAL counts
-ROWS, LENGTH, PLACES = 6, 24, 7  # sequences, tokens of each, logits looked at after each token
+# NUMBERS
+NEAR, EQUAL = 0.96, 0.9999  # cosine of two sketches from which on two models count as one
+CLOSE, AROUND, CLASS = ("dpo", "rlhf"), 0.97, 5  # stages whose marks count; cosine and models that there must be for it
+STARTS = {  # the shipped model from which a stage sets out; a student's own earlier one lies near it
+    "sft": "pretrain",
+    "lora": "sft",
+    "injected": "reader",
+    "dpo": "sft",
+    "rlhf": "sft",
+    "constitution": "helpful",
+    "safe": "helpful",
+    "release": "sft",
+}
+ROWS, LENGTH, PLACES = 12, 24, 16  # sequences, tokens of each, logits looked at after each token
 FIRST, LAST = 8, 2432  # tokens that may be drawn: those of the course's tokenizer that are text
 REPLAYED = ("pretrain", "sft", "lora", "reward", "dpo", "safe")  # stages whose records hold a log (replay/trainers.py)
 MOST_NAMED = 5  # similar models that are named; where a whole class has one seed, each is similar to all
+ALIKE, AS_ONE = "computes what {} computes", "went from the class's start where only {} went"
 WHY = "copied, or trained from the same seed and recipe: ask, or `course replay`"
 
 
-def sketch(folder, stage, seed):
+def sketch(folder, stage, seed, start=None):
     """The sketch of a model in a folder of ours (models.rewritten), as text; None for one that cannot read the probe.
-
-    Call it in the room.
+    start: the shipped model that it is told from, if not that of its stage. Call it in the room.
     """
+    model = loaded(folder, stage)
+    said, start = said_by(model, seed), start or STARTS.get(stage)
+    if said is None:
+        return None
+    first = said_by_shipped(start, seed) if start else None
+    text = written(said, first if first is not None and len(first) == len(said) else None)
+    return f"{text} {marks_of(model, start, seed)}" if stage in CLOSE else text
+
+
+def marks_of(model, start, seed):
+    """marks.marks as text; "" of a model that has not the start's shape."""
+    from course_lib.grading.reading import marks
+
+    first, mine = shipped(start), dict(model.state_dict())
+    if first.config != model.config or set(mine) != set(first.state_dict()):
+        return ""
+    made = marks.marks(mine, first.state_dict(), model.config, seed)
+    if not np.abs(made).max() < 6e4:  # float16 ends there; no training of the course comes near
+        return ""
+    return base64.b64encode(made.astype(np.float16).tobytes()).decode()
+
+
+def said_by(model, seed):
+    """What a model says on the probe, a vector of length 1, or None."""
     import torch
 
-    model = loaded(folder, stage)
     if model.config.vocabulary < LAST or model.config.context < LENGTH:
         return None
     draw = torch.Generator().manual_seed(int(seed[:15], 16))
@@ -55,7 +87,17 @@ def sketch(folder, stage, seed):
     length = said.norm()
     if not bool(torch.isfinite(length)) or length == 0:
         return None
-    return base64.b64encode((said / length).half().numpy().tobytes()).decode()
+    return (said / length).numpy().astype(np.float64)
+
+
+@functools.lru_cache(maxsize=32)  # a class has one seed
+def said_by_shipped(name, seed):
+    return said_by(shipped(name), seed)
+
+
+@functools.lru_cache(maxsize=8)
+def shipped(name):
+    return loaded(PACKAGE / "shipped" / name, name)
 
 
 def loaded(folder, stage):
@@ -65,35 +107,56 @@ def loaded(folder, stage):
     return (load_adapter_stage(stage, folder) if stage == "lora" else load_folder(folder, stage))[0].eval()
 
 
+def written(said, start=None):
+    """A vector as text: its angle to the start's, and its direction across that one. So what differs little from the
+    start is not rounded to it.
+    """
+    along = float(said @ start) if start is not None else 0.0
+    across = said - along * start if start is not None else said
+    length = float(np.linalg.norm(across))
+    both = np.concatenate(([np.arctan2(length, along)], across / max(length, 1e-12)))
+    return base64.b64encode(both.astype(np.float16).tobytes()).decode()
+
+
 def numbers(text):
-    return np.frombuffer(base64.b64decode(text), dtype=np.float16).astype(np.float32)
+    """The vector of `written`, of length 1; its first coordinate is the start's direction."""
+    both = np.frombuffer(base64.b64decode(text.partition(" ")[0]), dtype=np.float16).astype(np.float32)
+    angle, across = both[0], both[1:] / max(float(np.linalg.norm(both[1:])), 1e-6)
+    return np.concatenate(([np.cos(angle)], np.sin(angle) * across)).astype(np.float32)
 
 
 def with_shipped(mine, stage, seed):
     """Flags where a sketch is that of a model which comes with the course: of its stage, else of any."""
     flags, own = [], PACKAGE / "shipped" / stage
     for folder in [own] if own.is_dir() else sorted(p.parent for p in own.parent.glob("*/model.safetensors")):
-        theirs = sketch_of_shipped(folder, seed)
-        if mine and theirs and len(mine) == len(theirs) and (near := cosine(mine, theirs)) >= least(stage):
+        theirs = sketch_of_shipped(folder, seed, STARTS.get(stage))
+        if (
+            mine
+            and theirs
+            and len(numbers(mine)) == len(numbers(theirs))
+            and (near := cosine(mine, theirs)) >= least(stage)
+        ):
             flags.append(flag(near, f"the shipped model {folder.name}"))
     return flags
 
 
-@functools.lru_cache(maxsize=32)  # a class has one seed
-def sketch_of_shipped(folder, seed):
-    return sketch(folder, folder.name, seed)
+@functools.lru_cache(maxsize=64)
+def sketch_of_shipped(folder, seed, start):
+    said = said_by_shipped(folder.name, seed)
+    first = said_by_shipped(start, seed) if start else None
+    return written(said, first if first is not None and len(first) == len(said) else None)
 
 
 def least(stage):
-    return NEAR if stage in FAR else EQUAL
+    return EQUAL if stage in CLOSE else NEAR
 
 
 def cosine(a, b):
     return float(numbers(a) @ numbers(b))
 
 
-def flag(near, other):
-    return {"kind": "similar model", "evidence": f"computes what {other} computes ({100 * near:.1f} % alike): {WHY}"}
+def flag(near, other, how=ALIKE):
+    return {"kind": "similar model", "evidence": f"{how.format(other)} ({100 * near:.1f} % alike): {WHY}"}
 
 
 def among(rows):
@@ -105,16 +168,36 @@ def among(rows):
     teams = {row["student"]: row["members"] for row in rows}
     flags = {student: [] for student in sketches}
     for stage in sorted({stage for mine in sketches.values() for stage in mine}):
-        having = {student: numbers(mine[stage]) for student, mine in sketches.items() if stage in mine}
-        for length in {len(mine) for mine in having.values()}:
-            names = sorted(student for student, mine in having.items() if len(mine) == length)
-            every = np.stack([having[name] for name in names])
-            alike = every @ every.T
-            for i, j in itertools.permutations(range(len(names)), 2):
-                who, other = names[i], names[j]
-                if alike[i, j] >= least(stage) and other not in teams[who] and len(flags[who]) < MOST_NAMED:
-                    flags[who].append(flag(float(alike[i, j]), f"the model of {other}"))
+        having = {student: mine[stage] for student, mine in sorted(sketches.items()) if stage in mine}
+        for a, b, near, how in pairs(having, stage):
+            for who, other in ((a, b), (b, a)):
+                if other not in teams[who] and len(flags[who]) < MOST_NAMED:
+                    flags[who].append(flag(near, f"the model of {other}", how))
     return flags
+
+
+def pairs(sketches, stage):
+    """Yields (a, b, how much alike, in which way) of {name: sketch} of one stage."""
+    vectors = {name: numbers(text) for name, text in sketches.items()}
+    halves = {name: base64.b64decode(text.partition(" ")[2]) for name, text in sketches.items()}
+    marked = [name for name, half in halves.items() if half]
+    gone = {}
+    if stage in CLOSE and len(marked) >= CLASS:
+        from course_lib.grading.reading.marks import same_marks
+
+        every = np.stack([np.frombuffer(halves[name], dtype=np.float16) for name in marked]).astype(np.float32)
+        same = same_marks(every)
+        gone = {(marked[i], marked[j]): float(same[i, j]) for i, j in np.argwhere(same > 0)}
+    for length in {len(vector) for vector in vectors.values()}:
+        names = [name for name, vector in vectors.items() if len(vector) == length]
+        every = np.stack([vectors[name] for name in names])
+        alike = every @ every.T
+        for i, j in itertools.combinations(range(len(names)), 2):
+            near, share = float(alike[i, j]), gone.get((names[i], names[j]), 0.0)
+            if near >= least(stage):
+                yield names[i], names[j], near, ALIKE
+            elif near >= AROUND and share:
+                yield names[i], names[j], share, AS_ONE
 
 
 def of_record(record, stage):
