@@ -5,6 +5,7 @@ executed. For the room (reading/room.py): a file within all caps may still cost 
 import datetime
 import functools
 import io
+import lzma
 import os
 import re
 import stat
@@ -24,8 +25,8 @@ JUNK = re.compile(
     r"(?:^|/)(?:__MACOSX|\.ipynb_checkpoints|\.git|__pycache__)/|(?:^|/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$"
 )
 # fmt: off
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError,
-    AttributeError, IndexError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError,
+    ValueError, AttributeError, IndexError)
 # fmt: on
 
 
