@@ -112,7 +112,9 @@ def regrade(rng):
             after = gradebook.rows(SMALL, place / "grades", place / "submissions")[0]["score"]
         finally:
             store.spec_sha = true
-        return trouble((abs(before - 1.5 - sum(last.values())) < 1e-9 and before == after, f"{before}, {after}, {last}"))
+        return trouble(
+            (abs(before - 1.5 - sum(last.values())) < 1e-9 and before == after, f"{before}, {after}, {last}")
+        )
 
     return scene(61, str(given), play)
 
@@ -134,11 +136,17 @@ def killed(rng):
         if damage == "a folder":
             path.with_suffix(".tmp").mkdir()
         else:
-            path.write_text({
-                "empty": "", "half": text[: random.Random(seed).randrange(2, len(text) - 2)], "zeros": "\0" * len(text),
-                "another submission's": text.replace(folder.name, "0" * 16), "NaN": text.replace("0.75", "NaN", 1),
-                "a list": "[]", "no questions": "{}",
-            }[damage])  # fmt: skip
+            path.write_text(
+                {
+                    "empty": "",
+                    "half": text[: random.Random(seed).randrange(2, len(text) - 2)],
+                    "zeros": "\0" * len(text),
+                    "another submission's": text.replace(folder.name, "0" * 16),
+                    "NaN": text.replace("0.75", "NaN", 1),
+                    "a list": "[]",
+                    "no questions": "{}",
+                }[damage]
+            )
         todo = jobs.jobs_of(SMALL, place / "grades", place / "submissions")
         again = run.grade_folder(place, "ann", folder, SMALL, start)
         return trouble(
@@ -169,8 +177,11 @@ def killed_at(rng):
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=300)
         found = [store.read_result(p) for p in (place / "grades" / SMALL).glob("*/*/*.json")]
         scores = [store.totals(r)[0] for r in found if r]
-        return trouble((done.returncode == 0, done.stderr[-300:]), (scores == [1.5] * n, str(scores)),
-            (not nobody_sleeps(), "a student's process outlived the grader"))  # fmt: skip
+        return trouble(
+            (done.returncode == 0, done.stderr[-300:]),
+            (scores == [1.5] * n, str(scores)),
+            (not nobody_sleeps(), "a student's process outlived the grader"),
+        )
 
     return scene(62, f"killed after {seconds:.1f} s of {n}", play)
 
@@ -196,8 +207,10 @@ def two_hosts(rng):
             failed = {"status": "infra_error", "reason": "x", "questions": []} if status == "infra" else {}
             store.keep_result(path, result | failed | {"host": f"h{n}"})
         kept, first = store.read_result(path), order.split(", ").index("graded")
-        return trouble((kept["status"] == "graded" and kept["host"] == f"h{first}", f"{kept['status']} {kept['host']}"),
-            (store.totals(kept)[0] == 0.75, f"{store.totals(kept)}"))  # fmt: skip
+        return trouble(
+            (kept["status"] == "graded" and kept["host"] == f"h{first}", f"{kept['status']} {kept['host']}"),
+            (store.totals(kept)[0] == 0.75, f"{store.totals(kept)}"),
+        )
 
     return scene(63, f"{name} = {value}, {order}", play)
 
@@ -248,5 +261,11 @@ def tables(rng):
     return scene(61, f"a table of {scores}", play)
 
 
-DRAW = {50: drift, 60: late, 61: lambda rng: tables(rng) if rng.random() < 0.3 else regrade(rng), 62: full_or_killed,
-    63: two_hosts, 64: impossible}  # fmt: skip
+DRAW = {
+    50: drift,
+    60: late,
+    61: lambda rng: tables(rng) if rng.random() < 0.3 else regrade(rng),
+    62: full_or_killed,
+    63: two_hosts,
+    64: impossible,
+}

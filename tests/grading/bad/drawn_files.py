@@ -61,9 +61,26 @@ def pickles(rng):
 
 # ---- a header, any value in any place --------------------------------------------------------------------------------
 
-PLACES = ("the header", "the metadata", "a text of the metadata", "the record", "an entry", "a dtype", "a shape",
-    "a size", "the offsets", "an offset", "the model", "a setting", "the stage", "the log", "an adapter", "a rank",
-    "one more entry", "one more key")  # fmt: skip
+PLACES = (
+    "the header",
+    "the metadata",
+    "a text of the metadata",
+    "the record",
+    "an entry",
+    "a dtype",
+    "a shape",
+    "a size",
+    "the offsets",
+    "an offset",
+    "the model",
+    "a setting",
+    "the stage",
+    "the log",
+    "an adapter",
+    "a rank",
+    "one more entry",
+    "one more key",
+)
 
 
 def header_with(raw, place, value, rng):
@@ -115,10 +132,19 @@ def headers(rng):
     place, (label, value), seed = rng.choice(PLACES), one_of(rng, ways.VALUES), rng.random()
     import random
 
-    make = with_file(lambda folder: header_with(
-        (folder / "model.safetensors").read_bytes(), place, value, random.Random(seed)))  # fmt: skip
-    return Bad(33, f"{label} for {place}", make, "G", FUNCTIONS, lab=LARGE, flags_ok=True,
-        statuses={"pretrained_model": ("error", "fail")})  # fmt: skip
+    make = with_file(
+        lambda folder: header_with((folder / "model.safetensors").read_bytes(), place, value, random.Random(seed))
+    )
+    return Bad(
+        33,
+        f"{label} for {place}",
+        make,
+        "G",
+        FUNCTIONS,
+        lab=LARGE,
+        flags_ok=True,
+        statuses={"pretrained_model": ("error", "fail")},
+    )
 
 
 def damaged(rng):
@@ -130,18 +156,46 @@ def damaged(rng):
         size, at = int.from_bytes(raw[:8], "little"), int(where * len(raw))
         head = raw[8 : 8 + size]
         return {
-            "cut": raw[:at], "bytes behind": raw + tail, "its length": (size + 1).to_bytes(8, "little") + raw[8:],
-            "a length of 2**63": (2**63).to_bytes(8, "little") + raw[8:], "twice": raw + raw, "empty": b"",
-            "a key twice": len(twice := head[:-1].rstrip() + b', "x": {}, "x": {}}').to_bytes(8, "little") + twice
-            + raw[8 + size :], "a gap": raw[: 8 + size] + bytes(4) + raw[8 + size :], "no tensors": b"\2" + bytes(7)
-            + b"{}", "a deep header": len(deep := b'{"a": ' + b"[" * 50_000).to_bytes(8, "little") + deep,
+            "cut": raw[:at],
+            "bytes behind": raw + tail,
+            "its length": (size + 1).to_bytes(8, "little") + raw[8:],
+            "a length of 2**63": (2**63).to_bytes(8, "little") + raw[8:],
+            "twice": raw + raw,
+            "empty": b"",
+            "a key twice": len(twice := head[:-1].rstrip() + b', "x": {}, "x": {}}').to_bytes(8, "little")
+            + twice
+            + raw[8 + size :],
+            "a gap": raw[: 8 + size] + bytes(4) + raw[8 + size :],
+            "no tensors": b"\2" + bytes(7) + b"{}",
+            "a deep header": len(deep := b'{"a": ' + b"[" * 50_000).to_bytes(8, "little") + deep,
             "UTF-16": len(wide := head.decode().encode("utf-16")).to_bytes(8, "little") + wide + raw[8 + size :],
-        }[way]  # fmt: skip
+        }[way]
 
-    way = rng.choice(["cut", "bytes behind", "its length", "a length of 2**63", "twice", "empty", "a key twice", "a gap",
-        "no tensors", "a deep header", "UTF-16"])  # fmt: skip
-    return Bad(33, f"{way} at {where:.2f}, {tail[:4]!r}", with_file(spoilt), "Q0", FUNCTIONS, lab=LARGE,
-        statuses=NO_MODEL, says="not a whole safetensors file|no record")  # fmt: skip
+    way = rng.choice(
+        [
+            "cut",
+            "bytes behind",
+            "its length",
+            "a length of 2**63",
+            "twice",
+            "empty",
+            "a key twice",
+            "a gap",
+            "no tensors",
+            "a deep header",
+            "UTF-16",
+        ]
+    )
+    return Bad(
+        33,
+        f"{way} at {where:.2f}, {tail[:4]!r}",
+        with_file(spoilt),
+        "Q0",
+        FUNCTIONS,
+        lab=LARGE,
+        statuses=NO_MODEL,
+        says="not a whole safetensors file|no record",
+    )
 
 
 def bad_models(rng):
@@ -172,7 +226,9 @@ def disguised(weights, ways_of, generator, heads=2):
             d = made[f"{at}self_attn.q_proj.weight"].shape[0]
             order = torch.arange(d).view(heads, -1).flip(0).flatten()  # the heads change places
             for part in "qkv":
-                made[f"{at}self_attn.{part}_proj.weight"] = made[f"{at}self_attn.{part}_proj.weight"][order].contiguous()
+                made[f"{at}self_attn.{part}_proj.weight"] = made[f"{at}self_attn.{part}_proj.weight"][
+                    order
+                ].contiguous()
             made[f"{at}self_attn.o_proj.weight"] = made[f"{at}self_attn.o_proj.weight"][:, order].contiguous()
     for name, tensor in made.items():
         if "noise" in ways_of:
@@ -197,8 +253,16 @@ def copies(rng):
         (place / "work" / "pretrain").symlink_to(other)
         return Handed(book(lab=LARGE), model(place, change, claim, seed=3), others=(("bob", place),))
 
-    return Bad(34, f"{', '.join(how)}{', a padded record' * padded}", make, "GF", FUNCTIONS, ("similar model",),
-        lab=LARGE, says="what the model of bob computes")  # fmt: skip
+    return Bad(
+        34,
+        f"{', '.join(how)}{', a padded record' * padded}",
+        make,
+        "GF",
+        FUNCTIONS,
+        ("similar model",),
+        lab=LARGE,
+        says="what the model of bob computes",
+    )
 
 
 def public_only(rng):
@@ -215,10 +279,38 @@ def public_only(rng):
 
 # ---- archives --------------------------------------------------------------------------------------------------------
 
-MODULES = ("torch", "json", "numpy", "math", "course_lib", "safetensors", "IPython", "typing", "sitecustomize", "random",
-    "usercustomize", "conftest", "re", "ast", "encodings", "collections", "signal", "transformers")  # fmt: skip
-FORMS = ("{m}.py", "{m}/__init__.py", "{m}.pth", "{m}.so", "{m}.pyc", "__pycache__/{m}.cpython-311.pyc", "work/{m}.py",
-    "{m}.pyd", "src/{m}.py", "{m}.PY")  # fmt: skip
+MODULES = (
+    "torch",
+    "json",
+    "numpy",
+    "math",
+    "course_lib",
+    "safetensors",
+    "IPython",
+    "typing",
+    "sitecustomize",
+    "random",
+    "usercustomize",
+    "conftest",
+    "re",
+    "ast",
+    "encodings",
+    "collections",
+    "signal",
+    "transformers",
+)
+FORMS = (
+    "{m}.py",
+    "{m}/__init__.py",
+    "{m}.pth",
+    "{m}.so",
+    "{m}.pyc",
+    "__pycache__/{m}.cpython-311.pyc",
+    "work/{m}.py",
+    "{m}.pyd",
+    "src/{m}.py",
+    "{m}.PY",
+)
 
 
 def shadows(rng):
@@ -239,25 +331,36 @@ def shadows(rng):
 def slips(rng):
     """Names that leave their folder, links, devices, bombs and damage, at a drawn place among good members."""
     up = rng.choice(["../", "..\\", "a/../../", "./../", "a/./../../"]) * rng.randint(1, 5)
-    bad = rng.choice([
-        up + "evil.ipynb", "/" + rng.choice(["etc/", "tmp/", ""]) + "evil.ipynb", "C:\\x\\evil.ipynb", "c:evil.ipynb",
-        "work/pretrain/" + up + up + up + "model.safetensors", "//host/share/evil.ipynb", "\\evil.ipynb",
-    ])  # fmt: skip
+    bad = rng.choice(
+        [
+            up + "evil.ipynb",
+            "/" + rng.choice(["etc/", "tmp/", ""]) + "evil.ipynb",
+            "C:\\x\\evil.ipynb",
+            "c:evil.ipynb",
+            "work/pretrain/" + up + up + up + "model.safetensors",
+            "//host/share/evil.ipynb",
+            "\\evil.ipynb",
+        ]
+    )
     good = [f"n{i}.txt" for i in range(rng.randint(0, 4))] + ["00_start_here.ipynb"]
     spot = rng.randint(0, len(good))
     members = {name: book() if name.endswith("ipynb") else "x" for name in [*good[:spot], bad, *good[spot:]]}
     kind = rng.choice(["slip", "link", "device", "password", "members", "zeros", "nested", "cut"])
     make, says = {
         "slip": (lambda: zipped(members), "outside its folder"),
-        "link": (lambda: zipped({"00_start_here.ipynb": "/etc/passwd", **{g: "x" for g in good[:1]}},
-            link=["00_start_here.ipynb"]), "link"),
+        "link": (
+            lambda: zipped(
+                {"00_start_here.ipynb": "/etc/passwd", **{g: "x" for g in good[:1]}}, link=["00_start_here.ipynb"]
+            ),
+            "link",
+        ),
         "device": (lambda: zipped({**{g: "x" for g in good}, "dev": ""}, device=["dev"]), "link or device"),
         "password": (lambda: zipped({g: "x" for g in good}, secret=True), "password"),
         "members": (lambda: zipped({f"{i}/{'d/' * spot}x.txt": "" for i in range(2001 + spot)}), "at most"),
         "zeros": (lambda: zipped({**dict.fromkeys(good, "x"), "ann.ipynb": bytes((520 + spot) * 2**20)}), "unpacks"),
         "nested": (lambda: nested(book(), 3 + spot), "zip"),
         "cut": (lambda: zipped({g: book() for g in good})[: -10 - spot], "damaged"),
-    }[kind]  # fmt: skip
+    }[kind]
     label = f"{bad!r} as member {spot}" if kind == "slip" else f"{kind} {spot}"
     return Bad(44, label, lambda p: Files({"ann.zip": make()}), "R", None, says=says)
 
@@ -297,11 +400,17 @@ def two_books(rng):
             "right": lambda: book(after=[f"x = {n}"]),
             "broken": lambda: book()[:300],
             "another lab": lambda: notebook(['course_lib.setup("02_pretraining")']),
-            "older": lambda: book({"surprise": stub("surprise")}, after=[f"y = {i}"]),
+            "older": lambda i=i: book({"surprise": stub("surprise")}, after=[f"y = {i}"]),
         }[kind]()
         dates[name] = (2026, 1, 28 if kind == "right" else days[i], 0, 0, 0)
-    return Bad(46, f"{', '.join(kinds)}; the newest {newest}",
-        lambda p: Files({"ann.zip": zipped(members, dates=dates)}), "G", ALL, flags_ok=True)  # fmt: skip
+    return Bad(
+        46,
+        f"{', '.join(kinds)}; the newest {newest}",
+        lambda p: Files({"ann.zip": zipped(members, dates=dates)}),
+        "G",
+        ALL,
+        flags_ok=True,
+    )
 
 
 DRAW = {32: pickles, 33: bad_models, 34: copies, 35: public_only, 43: shadows, 44: slips, 45: odd_names, 46: two_books}

@@ -1,4 +1,6 @@
-"""Variants of what a student writes where people read it (numbers 41, 47, 48, 59, 65, 69, 70): each function draws one."""
+"""Variants of what a student writes where people read it (numbers 41, 47, 48, 59), of 65, 69 and 70: each function
+draws one.
+"""
 
 import csv
 import io
@@ -10,24 +12,51 @@ from bad.make import LARGE, SMALL, Bad, book, function, wrong
 
 # what carries a value {v} out of a call: leaks.py looks for the word CANARY and the inputs in all that goes back
 CARRIES = (
-    "raise ValueError({v})", "raise RuntimeError('Found no NVIDIA driver' + {v})", "raise NotImplementedError({v})",
-    "assert False, {v}", "raise MemoryError({v})", "import sys\nsys.exit({v})", "raise type({v}, (Exception,), {{}})()",
-    "return {v}", "return {{{v}: [{v}]}}", "print({v})", "import os\nos.write(2, {v}.encode())", "import warnings\n"
-    "warnings.warn({v})", "import logging\nlogging.error({v})", "raise KeyError({v})", "raise AttributeError({v})", "raise "
-    "ImportError({v}, name={v})", "raise SyntaxError({v})", "raise UnicodeError({v})", "raise ValueError('not run: ' + {v})",
-    "raise ValueError('yours is ' + {v} + ', expected 1')", "raise ValueError('the shape is [' + {v})", "raise "
-    "OSError(2, {v}, {v})", "raise ExceptionGroup({v}, [ValueError({v})])", "raise StopIteration({v})", "raise "
-    "RecursionError({v})", "raise ValueError('surprise needs a GPU, CUDA ' + {v})", "raise TypeError({v} + ' took too long')",
-    "try:\n    raise ValueError({v})\nexcept ValueError as e:\n    raise TypeError('x') from e", "e = ValueError('x')\n"
-    "e.add_note({v})\nraise e", "return [{v}] * 9", "return ({v},)", "import os\nprint({v}, flush=True)\nos._exit(7)",
-    "open('/tmp/kept', 'w').write({v})\nimport os\nos._exit(7)", "global surprise_seen\nsurprise_seen = {v}\nraise "
-    "ValueError('x')", "import course_lib\ncourse_lib.check = {v}\nreturn 0.0",
-)  # fmt: skip
+    "raise ValueError({v})",
+    "raise RuntimeError('Found no NVIDIA driver' + {v})",
+    "raise NotImplementedError({v})",
+    "assert False, {v}",
+    "raise MemoryError({v})",
+    "import sys\nsys.exit({v})",
+    "raise type({v}, (Exception,), {{}})()",
+    "return {v}",
+    "return {{{v}: [{v}]}}",
+    "print({v})",
+    "import os\nos.write(2, {v}.encode())",
+    "import warnings\nwarnings.warn({v})",
+    "import logging\nlogging.error({v})",
+    "raise KeyError({v})",
+    "raise AttributeError({v})",
+    "raise ImportError({v}, name={v})",
+    "raise SyntaxError({v})",
+    "raise UnicodeError({v})",
+    "raise ValueError('not run: ' + {v})",
+    "raise ValueError('yours is ' + {v} + ', expected 1')",
+    "raise ValueError('the shape is [' + {v})",
+    "raise OSError(2, {v}, {v})",
+    "raise ExceptionGroup({v}, [ValueError({v})])",
+    "raise StopIteration({v})",
+    "raise RecursionError({v})",
+    "raise ValueError('surprise needs a GPU, CUDA ' + {v})",
+    "raise TypeError({v} + ' took too long')",
+    "try:\n    raise ValueError({v})\nexcept ValueError as e:\n    raise TypeError('x') from e",
+    "e = ValueError('x')\ne.add_note({v})\nraise e",
+    "return [{v}] * 9",
+    "return ({v},)",
+    "import os\nprint({v}, flush=True)\nos._exit(7)",
+    "open('/tmp/kept', 'w').write({v})\nimport os\nos._exit(7)",
+    "global surprise_seen\nsurprise_seen = {v}\nraise ValueError('x')",
+    "import course_lib\ncourse_lib.check = {v}\nreturn 0.0",
+)
 VALUES = (
-    "'CANARY' + repr(list(x))", "'CANARY' + ','.join(map(str, x))", "f'CANARY {list(x)!r}'", "'CANARY' + str(sum(x))",
-    "'CANARY' + repr([17 * n for n in x])", "'CANARY' + '_'.join(format(n, '.3f') for n in x)",
+    "'CANARY' + repr(list(x))",
+    "'CANARY' + ','.join(map(str, x))",
+    "f'CANARY {list(x)!r}'",
+    "'CANARY' + str(sum(x))",
+    "'CANARY' + repr([17 * n for n in x])",
+    "'CANARY' + '_'.join(format(n, '.3f') for n in x)",
     "'CANARY' + __import__('base64').b64encode(repr(x).encode()).decode()",
-)  # fmt: skip
+)
 
 
 def exfiltrates(rng):
@@ -41,20 +70,63 @@ def exfiltrates(rng):
 
 
 EVIL = (
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "\"><script>x</script>",
-    "<iframe src=javascript:alert(1)>", "</textarea><script>x</script>", "<style>*{{display:none}}</style>", "<!--", "]]>",
-    "<a href='javascript:x'>x</a>", "{{{{constructor}}}}", "${{alert(1)}}", "<math><mi//xlink:href='data:x,<script>'>",
-    "&lt;script&gt;", "<base href=//evil>", "<form action=//evil><input>", "\u202e\u2066<script>\u2069", "<plaintext>",
-    "<meta http-equiv=refresh content=0>", "<object data=x>", "\x1b]8;;http://evil\x07", "<script\n>x</script\n>",
-)  # fmt: skip
-TAGS = ("<script", "<img", "<svg", "<iframe", "<style>*", "<base", "<form", "<plaintext", "<meta http", "<object data",
-    "<a href='java", "<math", "<input>")  # fmt: skip
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    '"><script>x</script>',
+    "<iframe src=javascript:alert(1)>",
+    "</textarea><script>x</script>",
+    "<style>*{{display:none}}</style>",
+    "<!--",
+    "]]>",
+    "<a href='javascript:x'>x</a>",
+    "{{{{constructor}}}}",
+    "${{alert(1)}}",
+    "<math><mi//xlink:href='data:x,<script>'>",
+    "&lt;script&gt;",
+    "<base href=//evil>",
+    "<form action=//evil><input>",
+    "\u202e\u2066<script>\u2069",
+    "<plaintext>",
+    "<meta http-equiv=refresh content=0>",
+    "<object data=x>",
+    "\x1b]8;;http://evil\x07",
+    "<script\n>x</script\n>",
+)
+TAGS = (
+    "<script",
+    "<img",
+    "<svg",
+    "<iframe",
+    "<style>*",
+    "<base",
+    "<form",
+    "<plaintext",
+    "<meta http",
+    "<object data",
+    "<a href='java",
+    "<math",
+    "<input>",
+)
 
 
 def markup(rng):
     """Markup at a drawn place: what a page shows of it is text."""
-    picked, place = [rng.choice(EVIL).replace("{{", "{").replace("}}", "}") for _ in range(3)], rng.choice(
-        ["an answer", "an error", "a print", "a written answer", "a class", "a syntax error", "a name", "a cell's error"])  # fmt: skip
+    picked, place = (
+        [rng.choice(EVIL).replace("{{", "{").replace("}}", "}") for _ in range(3)],
+        rng.choice(
+            [
+                "an answer",
+                "an error",
+                "a print",
+                "a written answer",
+                "a class",
+                "a syntax error",
+                "a name",
+                "a cell's error",
+            ]
+        ),
+    )
     evil = rng.choice(["", "x" * 300_000]) + "".join(picked)
 
     def play(where, start):
@@ -95,8 +167,29 @@ def markup(rng):
     return Bad(47, f"{place}: {' '.join(picked)[:60]!r}{', long' * (len(evil) > 9999)}", play, "G", None, scene=True)
 
 
-FORMULAS = ("=1+1", "+1", "-1", "@x", "|cmd", "%x", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1", "\uff0b1", "'=1", '"=1',
-    "=HYPERLINK(\"x\")", ";=1", ",=1", "\u200b=1", "\ufeff=1", "\x00=1", "\u00a0=1")  # fmt: skip
+FORMULAS = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@x",
+    "|cmd",
+    "%x",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    " =1",
+    "\uff1d1",
+    "\uff0b1",
+    "'=1",
+    '"=1',
+    '=HYPERLINK("x")',
+    ";=1",
+    ",=1",
+    "\u200b=1",
+    "\ufeff=1",
+    "\x00=1",
+    "\u00a0=1",
+)
 
 
 def formulas(rng):
@@ -110,8 +203,18 @@ def formulas(rng):
 
         for n, name in enumerate(names):
             folder = place / "submissions" / SMALL / safe_name(f"{name}{n}") / ("a" * 16)
-            store.write_json(folder / "meta.json", {"received": 1, "notes": [name], "name": name, "email": name,
-                "ids": {"canvas_id": name}, "source": name, "manifest": {"student": name}})  # fmt: skip
+            store.write_json(
+                folder / "meta.json",
+                {
+                    "received": 1,
+                    "notes": [name],
+                    "name": name,
+                    "email": name,
+                    "ids": {"canvas_id": name},
+                    "source": name,
+                    "manifest": {"student": name},
+                },
+            )
         rows = list(csv.DictReader(io.StringIO(export.to_csv(SMALL, place / "grades", place / "submissions"))))
         cells = [v for row in rows for v in row.values() if v]
         found = [c for c in cells if c.lstrip(" \t\r\n\u200b\ufeff\u00a0\x00")[:1] in tuple("=+-@|%\uff1d\uff0b")]
@@ -122,12 +225,27 @@ def formulas(rng):
 
 def written(rng):
     """Drawn texts in drawn places: a person reads them, and no machine gives points."""
-    text = rng.choice([
-        "", " \n\t", "YOUR ANSWER HERE", "An answer.", "word " * rng.randint(10, 30_000), "![x](attachment:x.png)",
-        "<img src='data:image/png;base64,AAAA'>", "<!-- WRITTEN written_2 -->\nsteals", "\u202eevil\u2066", "\x00\x1b[2J",
-        "$" + "\\frac{" * rng.randint(10, 3000), "# Lab 00\n## \u00a7 1\nheading", "```\n<!-- WRITTEN written_1 -->\n```",
-        "[x](javascript:x)", "| a |\n|---|\n" * 500, "**1.** question?\nanswer", "\ud800",
-    ])  # fmt: skip
+    text = rng.choice(
+        [
+            "",
+            " \n\t",
+            "YOUR ANSWER HERE",
+            "An answer.",
+            "word " * rng.randint(10, 30_000),
+            "![x](attachment:x.png)",
+            "<img src='data:image/png;base64,AAAA'>",
+            "<!-- WRITTEN written_2 -->\nsteals",
+            "\u202eevil\u2066",
+            "\x00\x1b[2J",
+            "$" + "\\frac{" * rng.randint(10, 3000),
+            "# Lab 00\n## \u00a7 1\nheading",
+            "```\n<!-- WRITTEN written_1 -->\n```",
+            "[x](javascript:x)",
+            "| a |\n|---|\n" * 500,
+            "**1.** question?\nanswer",
+            "\ud800",
+        ]
+    )
 
     def play(place, start):
         from course_lib.grading.records import store
@@ -136,11 +254,15 @@ def written(rng):
         rows = {q["id"]: q for q in result["questions"]}
         return trouble(
             (result["status"] == "graded", result["status"]),
-            (all(rows[w]["score"] is None and rows[w]["status"] == "needs_review" for w in ("written_1", "written_2")),
-                "a machine gave points"),
+            (
+                all(
+                    rows[w]["score"] is None and rows[w]["status"] == "needs_review" for w in ("written_1", "written_2")
+                ),
+                "a machine gave points",
+            ),
             (store.totals(result)[:2] == (1.5, 1.5), f"{store.totals(result)}"),
             (len(rows["written_1"]["answer"]) <= 20_000, "not cut"),
-        )  # fmt: skip
+        )
 
     return Bad(59, ascii(text[:40]), play, "G", None, scene=True)
 
@@ -148,26 +270,59 @@ def written(rng):
 def own_caller(rng):
     """The agent's own parts replaced by ones that answer well, in drawn ways; every answer is wrong."""
     part = rng.choice(["LocalCaller", "invoke", "explain", "time_limit"])
-    text = attacks.OWN_CALLER if part == "LocalCaller" else (
-        f"import course_lib.questions.invoke as i\ni.{part} = lambda *a, **k: {{'value': 1.0, 'grads': [], 'inputs': []}}")  # fmt: skip
+    text = (
+        attacks.OWN_CALLER
+        if part == "LocalCaller"
+        else (
+            f"import course_lib.questions.invoke as i\ni.{part} = lambda *a, **k: "
+            f"{{'value': 1.0, 'grads': [], 'inputs': []}}"
+        )
+    )
     way, source = ways.cell(rng, text)
-    return Bad(65, f"{part}, {way}", lambda p: book(wrong(LARGE), LARGE, before=[source]), "Q0F", 0.0,
-        ("reaches for the grader",), lab=LARGE, never=r"SEES \['")  # fmt: skip
+    return Bad(
+        65,
+        f"{part}, {way}",
+        lambda p: book(wrong(LARGE), LARGE, before=[source]),
+        "Q0F",
+        0.0,
+        ("reaches for the grader",),
+        lab=LARGE,
+        never=r"SEES \['",
+    )
 
 
 HURTS = {
-    "unary": lambda n: "-" * n + "1", "brackets": lambda n: "(" * n, "attributes": lambda n: "a" + ".a" * n, "indents":
-    lambda n: "".join(" " * i + "if 1:\n" for i in range(min(n, 300))), "f-strings": lambda n: "f'{" * n, "calls":
-    lambda n: "f" + "()" * n, "lambdas": lambda n: "lambda: " * n, "a long line": lambda n: "x = '" + "a" * n + "'", "commas":
-    lambda n: "x = [" + "0," * n + "]", "magics": lambda n: "%time " * n + "1", "commands": lambda n: "!ls\n" * n, "help":
-    lambda n: "x?\n" * n, "comments": lambda n: "#\n" * n, "semicolons": lambda n: "1;" * n, "strings": lambda n: "'a' " * n,
-    "decorators": lambda n: "@f\n" * n, "nested lists": lambda n: "[" * n + "]" * n, "subscripts": lambda n: "a" + "[0]" * n,
-    "ternaries": lambda n: "1 if 1 else " * n + "1", "powers": lambda n: "2**" * n + "1", "blank": lambda n: "\n" * n,
-    "a big number": lambda n: "x = " + "9" * n, "backslashes": lambda n: "x = 1 + \\\n" * n + "1", "tries": lambda n:
-    "try:\n" * n, "ops": lambda n: "1+" * n + "1", "comparisons": lambda n: "1<" * n + "2", "keywords": lambda n: "f("
-    + ",".join(f"a{i}=1" for i in range(n)) + ")", "names": lambda n: "\n".join(f"v{i}={i}" for i in range(n)), "imports":
-    lambda n: "from . import " + ",".join(f"a{i}" for i in range(n)), "captures": lambda n: "%%capture\n" * n,
-}  # fmt: skip
+    "unary": lambda n: "-" * n + "1",
+    "brackets": lambda n: "(" * n,
+    "attributes": lambda n: "a" + ".a" * n,
+    "indents": lambda n: "".join(" " * i + "if 1:\n" for i in range(min(n, 300))),
+    "f-strings": lambda n: "f'{" * n,
+    "calls": lambda n: "f" + "()" * n,
+    "lambdas": lambda n: "lambda: " * n,
+    "a long line": lambda n: "x = '" + "a" * n + "'",
+    "commas": lambda n: "x = [" + "0," * n + "]",
+    "magics": lambda n: "%time " * n + "1",
+    "commands": lambda n: "!ls\n" * n,
+    "help": lambda n: "x?\n" * n,
+    "comments": lambda n: "#\n" * n,
+    "semicolons": lambda n: "1;" * n,
+    "strings": lambda n: "'a' " * n,
+    "decorators": lambda n: "@f\n" * n,
+    "nested lists": lambda n: "[" * n + "]" * n,
+    "subscripts": lambda n: "a" + "[0]" * n,
+    "ternaries": lambda n: "1 if 1 else " * n + "1",
+    "powers": lambda n: "2**" * n + "1",
+    "blank": lambda n: "\n" * n,
+    "a big number": lambda n: "x = " + "9" * n,
+    "backslashes": lambda n: "x = 1 + \\\n" * n + "1",
+    "tries": lambda n: "try:\n" * n,
+    "ops": lambda n: "1+" * n + "1",
+    "comparisons": lambda n: "1<" * n + "2",
+    "keywords": lambda n: "f(" + ",".join(f"a{i}=1" for i in range(n)) + ")",
+    "names": lambda n: "\n".join(f"v{i}={i}" for i in range(n)),
+    "imports": lambda n: "from . import " + ",".join(f"a{i}" for i in range(n)),
+    "captures": lambda n: "%%capture\n" * n,
+}
 
 
 def parsers(rng):
@@ -183,7 +338,9 @@ def right_ways(rng):
     name, answers = rng.choice(NAMES), right(rng)
     way, source = ways.answer(rng, name, "return sound(x)", without=("text", "globals()"))
     twice = rng.random() < 0.3
-    make = lambda p: book({**answers, name: f"{answers[name]}\nsound = {name}\n{source}{chr(10) + source if twice else ''}"})
+    make = lambda p: book(
+        {**answers, name: f"{answers[name]}\nsound = {name}\n{source}{chr(10) + source if twice else ''}"}
+    )
     return Bad(70, f"{name}: {way}{', twice' * twice}", make, "G", ALL)
 
 

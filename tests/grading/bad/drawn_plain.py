@@ -66,7 +66,7 @@ def correct(rng):
 
 
 def reordered(rng):
-    """The set-up first, then the answers in any order, some cells split, some merged, empty and markdown ones between."""
+    """The set-up first, then the answers in any order, some cells merged, empty and markdown ones between."""
     answers = right(rng)
     cells = [("code", source) for source in answers.values()]
     cells += [("code", f'check("{name}")') for name in answers] + [("code", ""), ("markdown", "# mine"), ("raw", "x")]
@@ -167,8 +167,14 @@ def check_edited(rng):
     answers = {**right(rng), name: stub(name)}
     if rng.random() < 0.5:
         way, text = one_of(rng, REBOUND)
-        return Bad(6, f"rebound by {way}", lambda p: book(answers, before=[text]), "GF", HALF,
-            ("check deleted or edited|patched library|runs text as code",))  # fmt: skip
+        return Bad(
+            6,
+            f"rebound by {way}",
+            lambda p: book(answers, before=[text]),
+            "GF",
+            HALF,
+            ("check deleted or edited|patched library|runs text as code",),
+        )
     way, text = one_of(rng, HIDDEN)
 
     def make(place):
@@ -264,7 +270,7 @@ def outputs_of(rng):
     megabytes, picked = rng.randint(17, 24), rng.randrange(2, 5)
     forms = {
         "a picture": {"output_type": "display_data", "data": {"image/png": "A" * 2**20}, "metadata": {}},
-        "lines": {"output_type": "stream", "name": "stdout", "text": ["loss [1] \"2\" \\n\n" * 64] * 1000},
+        "lines": {"output_type": "stream", "name": "stdout", "text": ['loss [1] "2" \\n\n' * 64] * 1000},
         "HTML": {"output_type": "display_data", "data": {"text/html": '<td class=\\"x\\">]' * 60_000}, "metadata": {}},
         "nested lists": {"output_type": "display_data", "data": {"a/b": [[["["] * 50] * 40] * 20}, "metadata": {}},
         "a traceback": {"output_type": "error", "ename": "E", "traceback": ["\u001b[0;31m-\\" * 40_000] * 3},
@@ -279,11 +285,35 @@ def outputs_of(rng):
 
 
 SYNTAX = (
-    "def surprise(options:\n    return 1", "x = (1,\n", "if True:\nx = 1", "print 'hello'", "return 3", "x = 'a\n",
-    "f'{'", "a = = 2", "class :", "\u201csmart\u201d", "\tx = 1\n  y = 2", "lambda: (yield", "x = 1 +", "for in range(3):",
-    "<<<<<<< HEAD", "def f(:\n", "0777", "async def f():\n    await", "match x:\ncase 1: pass", "nonlocal x", "1 = x",
-    "try:\n    pass", "else:\n    pass", "import", "from . import", "x = {1: 2, 3}", "'\\N{no such name}'", "del f()",
-)  # fmt: skip
+    "def surprise(options:\n    return 1",
+    "x = (1,\n",
+    "if True:\nx = 1",
+    "print 'hello'",
+    "return 3",
+    "x = 'a\n",
+    "f'{'",
+    "a = = 2",
+    "class :",
+    "\u201csmart\u201d",
+    "\tx = 1\n  y = 2",
+    "lambda: (yield",
+    "x = 1 +",
+    "for in range(3):",
+    "<<<<<<< HEAD",
+    "def f(:\n",
+    "0777",
+    "async def f():\n    await",
+    "match x:\ncase 1: pass",
+    "nonlocal x",
+    "1 = x",
+    "try:\n    pass",
+    "else:\n    pass",
+    "import",
+    "from . import",
+    "x = {1: 2, 3}",
+    "'\\N{no such name}'",
+    "del f()",
+)
 
 
 def syntax(rng):
@@ -294,16 +324,42 @@ def syntax(rng):
         return Bad(12, f"{bad[:20]!r} {where}", lambda p: book(answers, **{where: [bad]}), "G", ALL, says="SyntaxError")
     answers = right(rng)
     answers[name] = rng.choice([bad + "\n" + answers[name], answers[name] + "\n" + bad])
-    return Bad(12, f"{bad[:20]!r} in {name}", lambda p: book(answers), "Q0", HALF, statuses={name: "missing"},
-        says="SyntaxError")  # fmt: skip
+    return Bad(
+        12,
+        f"{bad[:20]!r} in {name}",
+        lambda p: book(answers),
+        "Q0",
+        HALF,
+        statuses={name: "missing"},
+        says="SyntaxError",
+    )
 
 
 LEFT = [
-    *attacks.LEFT_OVER, "%time x = 1", "x = %pwd", "!echo hi > f.txt", "%env A=1", "%%capture\nprint(1)", "help(print)",
-    "%who", "import pdb; pdb.post_mortem()", "display(1)", "get_ipython().run_line_magic('ls', '')", "y = input()",
-    "%%writefile notes.txt\nhello", "%pip install -q numpy", "import getpass; getpass.getpass()", "%conda list",
-    "!!ls", "print??", "exit", "quit", "%reset -f", "%cd /tmp", "from google.colab import drive; drive.mount('/x')",
-]  # fmt: skip
+    *attacks.LEFT_OVER,
+    "%time x = 1",
+    "x = %pwd",
+    "!echo hi > f.txt",
+    "%env A=1",
+    "%%capture\nprint(1)",
+    "help(print)",
+    "%who",
+    "import pdb; pdb.post_mortem()",
+    "display(1)",
+    "get_ipython().run_line_magic('ls', '')",
+    "y = input()",
+    "%%writefile notes.txt\nhello",
+    "%pip install -q numpy",
+    "import getpass; getpass.getpass()",
+    "%conda list",
+    "!!ls",
+    "print??",
+    "exit",
+    "quit",
+    "%reset -f",
+    "%cd /tmp",
+    "from google.colab import drive; drive.mount('/x')",
+]
 
 
 def left_over(rng):
@@ -321,19 +377,32 @@ def exits(rng):
     if rng.random() < 0.5:
         return Bad(14, f"{stop[:20]!r} by {way}", lambda p: book(answers, before=[source]), "G", ALL)
     way, source = ways.answer(rng, name, f"{stop}\nreturn x")
-    return Bad(14, f"{stop[:20]!r} in {name}, {way}", lambda p: book({**answers, name: source}), "Q0", HALF,
-        statuses={name: ("error", "killed", "timeout", "fail")})  # fmt: skip
+    return Bad(
+        14,
+        f"{stop[:20]!r} in {name}, {way}",
+        lambda p: book({**answers, name: source}),
+        "Q0",
+        HALF,
+        statuses={name: ("error", "killed", "timeout", "fail")},
+    )
 
 
 # ---- clumsy and right ------------------------------------------------------------------------------------------------
 
 NOISES = (
-    "print('x' * 300)", "import sys\nprint('oh', file=sys.stderr)", "import warnings\nwarnings.warn('hm')",
-    "import logging\nlogging.error('e')", "from tqdm import tqdm\nlist(tqdm(range(3)))", "import os\nos.write(2, b'raw')",
-    "import warnings\nwarnings.warn('old', DeprecationWarning)", "import logging\nlogging.getLogger().exception('e')",
-    "import traceback\ntraceback.print_stack()", "import os\nos.system('echo out; echo err >&2')",
-    "from rich import print as p\np('[red]x[/]')", "import sys\nsys.stdout.write('\\r50 %')",
-)  # fmt: skip
+    "print('x' * 300)",
+    "import sys\nprint('oh', file=sys.stderr)",
+    "import warnings\nwarnings.warn('hm')",
+    "import logging\nlogging.error('e')",
+    "from tqdm import tqdm\nlist(tqdm(range(3)))",
+    "import os\nos.write(2, b'raw')",
+    "import warnings\nwarnings.warn('old', DeprecationWarning)",
+    "import logging\nlogging.getLogger().exception('e')",
+    "import traceback\ntraceback.print_stack()",
+    "import os\nos.system('echo out; echo err >&2')",
+    "from rich import print as p\np('[red]x[/]')",
+    "import sys\nsys.stdout.write('\\r50 %')",
+)
 
 
 def noisy(rng):
@@ -341,39 +410,55 @@ def noisy(rng):
     text = "\n".join(noise)
     if rng.random() < 0.5:
         return Bad(49, f"{len(noise)} kinds in a cell", lambda p: book(answers, before=[text]), "G", ALL)
-    source = f"{answers[name]}\nsilent_{name} = {name}\ndef {name}(x):\n{ways.indented(text)}\n    return silent_{name}(x)"
+    source = (
+        f"{answers[name]}\nsilent_{name} = {name}\ndef {name}(x):\n{ways.indented(text)}\n    return silent_{name}(x)"
+    )
     return Bad(49, f"{len(noise)} kinds in {name}", lambda p: book({**answers, name: source}), "G", ALL)
 
 
 def slow(rng):
     seconds, name, answers = rng.uniform(0.05, 0.3), rng.choice(NAMES), right(rng)
-    wait = rng.choice([
-        f"import time\n    time.sleep({seconds:.2f})",
-        f"import time\n    end = time.monotonic() + {seconds:.2f}\n    while time.monotonic() < end: pass",
-        f"import subprocess\n    subprocess.run(['sleep', '{seconds:.2f}'])",
-        f"import threading\n    threading.Event().wait({seconds:.2f})",
-        "import torch\n    for _ in range(30): torch.randn(100, 100) @ torch.randn(100, 100)",
-    ])  # fmt: skip
+    wait = rng.choice(
+        [
+            f"import time\n    time.sleep({seconds:.2f})",
+            f"import time\n    end = time.monotonic() + {seconds:.2f}\n    while time.monotonic() < end: pass",
+            f"import subprocess\n    subprocess.run(['sleep', '{seconds:.2f}'])",
+            f"import threading\n    threading.Event().wait({seconds:.2f})",
+            "import torch\n    for _ in range(30): torch.randn(100, 100) @ torch.randn(100, 100)",
+        ]
+    )
     source = f"{answers[name]}\nquick_{name} = {name}\ndef {name}(x):\n    {wait}\n    return quick_{name}(x)"
     return Bad(52, f"{name}: {wait[:40]!r}", lambda p: book({**answers, name: source}), "G", ALL)
 
 
 GLOBALS = [
-    *attacks.LEAKS.values(), "import sys\nsys.setrecursionlimit(200)", "import gc\ngc.disable()",
-    "import locale\nlocale.setlocale(locale.LC_ALL, 'C')", "import decimal\ndecimal.getcontext().prec = 2",
-    "import numpy as np\nnp.seterr(all='raise')", "import torch\ntorch.use_deterministic_algorithms(True)",
-    "import sys\nsys.path.clear()", "import os\nos.umask(0o777)", "import torch\ntorch.manual_seed(1)",
-    "import random\nrandom.seed(0)", "import warnings\nwarnings.filterwarnings('error')",
-    "import torch\ntorch.set_default_device('meta')", "import torch\ntorch.set_printoptions(precision=1)",
-    "import torch\ntorch.inference_mode(True).__enter__()", "import sys\nsys.stdout = None",
-]  # fmt: skip
+    *attacks.LEAKS.values(),
+    "import sys\nsys.setrecursionlimit(200)",
+    "import gc\ngc.disable()",
+    "import locale\nlocale.setlocale(locale.LC_ALL, 'C')",
+    "import decimal\ndecimal.getcontext().prec = 2",
+    "import numpy as np\nnp.seterr(all='raise')",
+    "import torch\ntorch.use_deterministic_algorithms(True)",
+    "import sys\nsys.path.clear()",
+    "import os\nos.umask(0o777)",
+    "import torch\ntorch.manual_seed(1)",
+    "import random\nrandom.seed(0)",
+    "import warnings\nwarnings.filterwarnings('error')",
+    "import torch\ntorch.set_default_device('meta')",
+    "import torch\ntorch.set_printoptions(precision=1)",
+    "import torch\ntorch.inference_mode(True).__enter__()",
+    "import sys\nsys.stdout = None",
+]
 
 
 def global_state(rng):
     leak, name, answers = rng.choice(GLOBALS), rng.choice(NAMES), right(rng)
     if rng.random() < 0.5:
         return Bad(53, f"{leak[:50]!r} in a cell", lambda p: book(answers, before=[leak]), "G", ALL, flags_ok=True)
-    source = f"{answers[name]}\nclean_{name} = {name}\ndef {name}(x):\n    y = clean_{name}(x)\n{ways.indented(leak)}\n    return y"
+    source = (
+        f"{answers[name]}\nclean_{name} = {name}\ndef {name}(x):\n    y = "
+        f"clean_{name}(x)\n{ways.indented(leak)}\n    return y"
+    )
     make = lambda p: book({**answers, name: source})
     return Bad(53, f"{leak[:50]!r} in {name}", make, "G", ALL, flags_ok=True)
 
@@ -400,27 +485,54 @@ def gpu(rng):
 
 
 def package(rng):
-    name, module = rng.choice(NAMES), rng.choice(["left_pad", "tensorflow", "jax", "sklearn_extra", "wandb", "my_utils"])
+    name, module = (
+        rng.choice(NAMES),
+        rng.choice(["left_pad", "tensorflow", "jax", "sklearn_extra", "wandb", "my_utils"]),
+    )
     asks = [
-        f"import {module}", f"from {module} import thing", f"import {module}.sub as s", f"__import__('{module}')",
-        f"import importlib\nimportlib.import_module('{module}')", f"!pip install {module}\nimport {module}",
+        f"import {module}",
+        f"from {module} import thing",
+        f"import {module}.sub as s",
+        f"__import__('{module}')",
+        f"import importlib\nimportlib.import_module('{module}')",
+        f"!pip install {module}\nimport {module}",
         f"%pip install {module}\nimport {module}",
-    ]  # fmt: skip
+    ]
     ask, answers = rng.choice(asks), right(rng)
     if rng.random() < 0.5 and not ask.startswith(("!", "%")):
         source = f"{function(name, ask)}\n    return 0.0"
     else:
         source = f"{ask}\n{answers[name]}"
-    return Bad(56, f"{ask[:40]!r}, {name}", lambda p: book({**answers, name: source}), "Q0", HALF, says="No module named")
+    return Bad(
+        56, f"{ask[:40]!r}, {name}", lambda p: book({**answers, name: source}), "Q0", HALF, says="No module named"
+    )
 
 
 def paths(rng):
     name, answers = rng.choice(NAMES), right(rng)
-    path = rng.choice(["/content/drive/MyDrive/x.csv", "C:\\\\Users\\\\ann\\\\x.csv", "/Users/ann/x.csv", "~/x.csv",
-        "../data/x.csv", "/kaggle/input/x.csv", "file:///x.csv", "/dbfs/x.csv", "data/é x.csv"])  # fmt: skip
-    ask = rng.choice([f"open('{path}')", f"import pandas as pd\npd.read_csv('{path}')", f"import numpy as np\n"
-        f"np.loadtxt('{path}')", f"import pathlib\npathlib.Path('{path}').read_text()", f"import torch\n"
-        f"torch.load('{path}')", f"import os\nos.listdir('{path}')"])  # fmt: skip
+    path = rng.choice(
+        [
+            "/content/drive/MyDrive/x.csv",
+            "C:\\\\Users\\\\ann\\\\x.csv",
+            "/Users/ann/x.csv",
+            "~/x.csv",
+            "../data/x.csv",
+            "/kaggle/input/x.csv",
+            "file:///x.csv",
+            "/dbfs/x.csv",
+            "data/é x.csv",
+        ]
+    )
+    ask = rng.choice(
+        [
+            f"open('{path}')",
+            f"import pandas as pd\npd.read_csv('{path}')",
+            f"import numpy as np\nnp.loadtxt('{path}')",
+            f"import pathlib\npathlib.Path('{path}').read_text()",
+            f"import torch\ntorch.load('{path}')",
+            f"import os\nos.listdir('{path}')",
+        ]
+    )
     inside = rng.random() < 0.5
     source = f"{function(name, ask)}\n    return 0.0" if inside else f"{ask}\n{answers[name]}"
     return Bad(57, f"{ask[:60]!r}, {name}", lambda p: book({**answers, name: source}), "Q0", HALF, flags_ok=True)
@@ -448,7 +560,25 @@ def unsaved(rng):
 
 
 DRAW = {
-    1: untouched, 2: correct, 3: reordered, 4: stripped, 5: twice, 6: check_edited, 7: flipped, 8: formats, 9: broken,
-    10: other_lab, 11: outputs_of, 12: syntax, 13: left_over, 14: exits, 49: noisy, 52: slow, 53: global_state, 55: gpu,
-    56: package, 57: paths, 58: unsaved,
-}  # fmt: skip
+    1: untouched,
+    2: correct,
+    3: reordered,
+    4: stripped,
+    5: twice,
+    6: check_edited,
+    7: flipped,
+    8: formats,
+    9: broken,
+    10: other_lab,
+    11: outputs_of,
+    12: syntax,
+    13: left_over,
+    14: exits,
+    49: noisy,
+    52: slow,
+    53: global_state,
+    55: gpu,
+    56: package,
+    57: paths,
+    58: unsaved,
+}

@@ -35,17 +35,32 @@ def dies(rng):
     else:
         way, source = ways.answer(rng, name, death + "\nreturn 0.0")
         make, points = lambda p: book({**answers, name: source}), HALF
-    return Bad(15, f"{label} in {name}{' at last' * later}, {way}", make, "Q0", points, flags_ok=True,
-        statuses={name: ("killed", "protocol")})  # fmt: skip
+    return Bad(
+        15,
+        f"{label} in {name}{' at last' * later}, {way}",
+        make,
+        "Q0",
+        points,
+        flags_ok=True,
+        statuses={name: ("killed", "protocol")},
+    )
 
 
 ENDLESS = (
-    "while True:\n    pass", "import itertools\nfor _ in itertools.count():\n    pass", "sum(range(10**15))",
-    "import re\nre.match('(a+)+$', 'a' * 40 + 'b')", "7 ** 10 ** 8", "max(iter(int, 1))", "list(zip(iter(int, 1))) and 0",
-    "import torch\nwhile True:\n    torch.randn(200, 200) @ torch.randn(200, 200)", "any(iter(int, 1))",
-    "def f(n):\n    return f(n - 1) + f(n - 2) if n > 1 else n\nf(60)", "'a' * 10**9 in 'b' * 10**9 + 'a'",
-    "int('9' * 10**6, 36)", "import collections\ncollections.deque(iter(int, 1), maxlen=0)",
-)  # fmt: skip
+    "while True:\n    pass",
+    "import itertools\nfor _ in itertools.count():\n    pass",
+    "sum(range(10**15))",
+    "import re\nre.match('(a+)+$', 'a' * 40 + 'b')",
+    "7 ** 10 ** 8",
+    "max(iter(int, 1))",
+    "list(zip(iter(int, 1))) and 0",
+    "import torch\nwhile True:\n    torch.randn(200, 200) @ torch.randn(200, 200)",
+    "any(iter(int, 1))",
+    "def f(n):\n    return f(n - 1) + f(n - 2) if n > 1 else n\nf(60)",
+    "'a' * 10**9 in 'b' * 10**9 + 'a'",
+    "int('9' * 10**6, 36)",
+    "import collections\ncollections.deque(iter(int, 1), maxlen=0)",
+)
 
 
 def endless(rng):
@@ -54,65 +69,117 @@ def endless(rng):
         way, source = ways.cell(rng, loop)
         return Bad(16, f"{loop[:30]!r}, {way}", lambda p: book(answers, before=[source]), "G", ALL, impatient=True)
     way, source = ways.answer(rng, name, loop + "\nreturn 0.0")
-    return Bad(16, f"{loop[:30]!r} in {name}, {way}", lambda p: book({**answers, name: source}), "Q0", HALF,
-        impatient=True, statuses={name: ("timeout", "oom", "fail", "error")})  # fmt: skip
+    return Bad(
+        16,
+        f"{loop[:30]!r} in {name}, {way}",
+        lambda p: book({**answers, name: source}),
+        "Q0",
+        HALF,
+        impatient=True,
+        statuses={name: ("timeout", "oom", "fail", "error")},
+    )
 
 
-CATCHES = ("except BaseException:", "except:", "except (Exception, KeyboardInterrupt, SystemExit, BaseException):",
-    "except BaseException as e:", "except* BaseException:")  # fmt: skip
+CATCHES = (
+    "except BaseException:",
+    "except:",
+    "except (Exception, KeyboardInterrupt, SystemExit, BaseException):",
+    "except BaseException as e:",
+    "except* BaseException:",
+)
 BLOCKS = (
-    "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)", "import signal\nsignal.setitimer(0, 0)",
-    "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))", "import signal\nsignal.alarm(0)",
-    "import signal\nfor n in range(1, 32):\n    try:\n        signal.signal(n, lambda *a: None)\n    except Exception:\n"
-    "        pass", "import sys\nsys.setswitchinterval(1e6)",
-)  # fmt: skip
+    "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)",
+    "import signal\nsignal.setitimer(0, 0)",
+    "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))",
+    "import signal\nsignal.alarm(0)",
+    "import signal\nfor n in range(1, 32):\n    try:\n        signal.signal(n, lambda *a: None)\n    "
+    "except Exception:\n"
+    "        pass",
+    "import sys\nsys.setswitchinterval(1e6)",
+)
 
 
 def swallows(rng):
     """Loops that the agent's own alarm does not end: the grader's does."""
     catch, answers, name = rng.choice(CATCHES), right(rng), rng.choice(NAMES)
     block = "\n".join(some_of(rng, BLOCKS)[:2])
-    loop = f"import time\nwhile True:\n    try:\n        while True:\n            time.sleep(0.01)\n    {catch}\n        pass"
+    loop = (
+        f"import time\nwhile True:\n    try:\n        while True:\n            time.sleep(0.01)\n "
+        f"   {catch}\n        pass"
+    )
     text = f"{block}\n{loop}"
     if rng.random() < 0.3:
         way, source = ways.cell(rng, text)
-        return Bad(17, f"{block[:40]!r}, {way}", lambda p: book(answers, before=[source]), "G", ALL, impatient=True,
-            flags_ok=True)  # fmt: skip
+        return Bad(
+            17,
+            f"{block[:40]!r}, {way}",
+            lambda p: book(answers, before=[source]),
+            "G",
+            ALL,
+            impatient=True,
+            flags_ok=True,
+        )
     way, source = ways.answer(rng, name, text + "\nreturn 0.0")
-    return Bad(17, f"{block[:40]!r}, {catch}, {name}, {way}", lambda p: book({**answers, name: source}), "Q0", HALF,
-        impatient=True, statuses={name: "timeout"}, flags_ok=True)  # fmt: skip
+    return Bad(
+        17,
+        f"{block[:40]!r}, {catch}, {name}, {way}",
+        lambda p: book({**answers, name: source}),
+        "Q0",
+        HALF,
+        impatient=True,
+        statuses={name: "timeout"},
+        flags_ok=True,
+    )
 
 
 WAITS = (
-    "import queue\nqueue.Queue().get()", "import threading\nthreading.Event().wait()", "import signal\nsignal.pause()",
-    "import os\nr, w = os.pipe()\nos.read(r, 1)", "import select\nselect.select([], [], [])", "import asyncio\n"
-    "asyncio.new_event_loop().run_until_complete(asyncio.sleep(3600))", "import subprocess\nsubprocess.run(['sleep', "
-    "'3600'])", "import threading\nthreading.Barrier(2).wait()", "import socket\ns = socket.socket()\ns.bind(('127.0.0.1', "
-    "0))\ns.listen()\ns.accept()", "import concurrent.futures as c\nc.Future().result()", "import time\n"
-    "time.sleep(3600)", "import multiprocessing as m\nm.Pipe()[0].recv()", "import os\nos.system('sleep 3600')",
+    "import queue\nqueue.Queue().get()",
+    "import threading\nthreading.Event().wait()",
+    "import signal\nsignal.pause()",
+    "import os\nr, w = os.pipe()\nos.read(r, 1)",
+    "import select\nselect.select([], [], [])",
+    "import asyncio\nasyncio.new_event_loop().run_until_complete(asyncio.sleep(3600))",
+    "import subprocess\nsubprocess.run(['sleep', '3600'])",
+    "import threading\nthreading.Barrier(2).wait()",
+    "import socket\ns = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()\ns.accept()",
+    "import concurrent.futures as c\nc.Future().result()",
+    "import time\ntime.sleep(3600)",
+    "import multiprocessing as m\nm.Pipe()[0].recv()",
+    "import os\nos.system('sleep 3600')",
     "import fcntl\na, b = open('/tmp/l', 'w'), open('/tmp/l', 'w')\nfcntl.flock(a, 2)\nfcntl.flock(b, 2)",
-    "import threading\nc = threading.Condition()\nwith c:\n    c.wait()", "import os\nos.waitpid(os.spawnlp(os.P_NOWAIT, "
-    "'sleep', 'sleep', '3600'), 0)",
-)  # fmt: skip
+    "import threading\nc = threading.Condition()\nwith c:\n    c.wait()",
+    "import os\nos.waitpid(os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '3600'), 0)",
+)
 
 
 def waits(rng):
     wait, name, answers = rng.choice(WAITS), rng.choice(NAMES), right(rng)
     way, source = ways.answer(rng, name, wait + "\nreturn 0.0")
-    return Bad(18, f"{wait[:40]!r} in {name}, {way}", lambda p: book({**answers, name: source}), "Q0", HALF,
-        impatient=True, statuses={name: "timeout"})  # fmt: skip
+    return Bad(
+        18,
+        f"{wait[:40]!r} in {name}, {way}",
+        lambda p: book({**answers, name: source}),
+        "Q0",
+        HALF,
+        impatient=True,
+        statuses={name: "timeout"},
+    )
 
 
 BOMBS = (
     "import os, time\nwhile True:\n    try:\n        if os.fork() == 0:\n            time.sleep(60)\n            "
     "os._exit(0)\n    except OSError:\n        time.sleep(0.05)",
-    "import subprocess, time\nwhile True:\n    try:\n        subprocess.Popen(['sleep', '60'])\n    except OSError:\n        "
+    "import subprocess, time\nwhile True:\n    try:\n        subprocess.Popen(['sleep', '60'])\n    "
+    "except OSError:\n        "
     "time.sleep(0.05)",
-    "import threading, time\nwhile True:\n    try:\n        threading.Thread(target=time.sleep, args=(60,), daemon=True)"
+    "import threading, time\nwhile True:\n    try:\n        threading.Thread(target=time.sleep, "
+    "args=(60,), daemon=True)"
     ".start()\n    except RuntimeError:\n        time.sleep(0.05)",
-    "import multiprocessing as m, time\nwhile True:\n    try:\n        m.get_context('fork').Process(target=time.sleep, "
+    "import multiprocessing as m, time\nwhile True:\n    try:\n        "
+    "m.get_context('fork').Process(target=time.sleep, "
     "args=(60,)).start()\n    except OSError:\n        time.sleep(0.05)",
-    "import os, time\nwhile True:\n    try:\n        os.posix_spawn('/bin/sleep', ['sleep', '60'], {})\n    except OSError:"
+    "import os, time\nwhile True:\n    try:\n        os.posix_spawn('/bin/sleep', ['sleep', '60'], "
+    "{})\n    except OSError:"
     "\n        time.sleep(0.05)",
     "import os, time\nos.system('b() { b | b & }; b')\ntime.sleep(60)",
 )
@@ -122,20 +189,45 @@ def bomb(rng):
     text, answers, name = rng.choice(BOMBS), right(rng), rng.choice(NAMES)
     if rng.random() < 0.4:
         way, source = ways.cell(rng, text)
-        return Bad(19, f"{text[:20]!r} in a cell, {way}", lambda p: book(answers, before=[source]), "G", ALL,
-            impatient=True, flags_ok=True)  # fmt: skip
+        return Bad(
+            19,
+            f"{text[:20]!r} in a cell, {way}",
+            lambda p: book(answers, before=[source]),
+            "G",
+            ALL,
+            impatient=True,
+            flags_ok=True,
+        )
     way, source = ways.answer(rng, name, text + "\nreturn 0.0")
-    return Bad(19, f"{text[:20]!r} in {name}, {way}", lambda p: book({**answers, name: source}), "Q0", HALF,
-        impatient=True, flags_ok=True, statuses={name: ("timeout", "killed", "oom", "error", "fail")})  # fmt: skip
+    return Bad(
+        19,
+        f"{text[:20]!r} in {name}, {way}",
+        lambda p: book({**answers, name: source}),
+        "Q0",
+        HALF,
+        impatient=True,
+        flags_ok=True,
+        statuses={name: ("timeout", "killed", "oom", "error", "fail")},
+    )
 
 
 EATS = (
-    "bytearray(10**11)", "import numpy as np\nnp.ones(10**11)", "import torch\ntorch.ones(10**11)", "'x' * 10**11",
-    "[0] * 10**11", "b = []\nwhile True:\n    b.append(bytearray(2**26))", "import torch\nb = []\nwhile True:\n    "
-    "b.append(torch.ones(2**24))", "s = 'x'\nwhile True:\n    s += s", "d = {}\nwhile True:\n    d[len(d)] = b'x' * 4096",
-    "list(range(10**11))", "import mmap\nm = [mmap.mmap(-1, 2**33)]\nm[0].write(b'x' * 2**33)", "1 << 10**12",
-    "import itertools\nlist(itertools.permutations(range(14)))", "'%s' % ('x' * 10**11)", "f\"{1:>{10**11}}\"",
-)  # fmt: skip
+    "bytearray(10**11)",
+    "import numpy as np\nnp.ones(10**11)",
+    "import torch\ntorch.ones(10**11)",
+    "'x' * 10**11",
+    "[0] * 10**11",
+    "b = []\nwhile True:\n    b.append(bytearray(2**26))",
+    "import torch\nb = []\nwhile True:\n    b.append(torch.ones(2**24))",
+    "s = 'x'\nwhile True:\n    s += s",
+    "d = {}\nwhile True:\n    d[len(d)] = b'x' * 4096",
+    "list(range(10**11))",
+    "import mmap\nm = [mmap.mmap(-1, 2**33)]\nm[0].write(b'x' * 2**33)",
+    "1 << 10**12",
+    "import itertools\nlist(itertools.permutations(range(14)))",
+    "'%s' % ('x' * 10**11)",
+    'f"{1:>{10**11}}"',
+)
 
 
 def memory(rng):
@@ -144,8 +236,14 @@ def memory(rng):
         way, source = ways.cell(rng, text)
         return Bad(20, f"{text[:30]!r} in a cell, {way}", lambda p: book(answers, before=[source]), "G", ALL)
     way, source = ways.answer(rng, name, text + "\nreturn 0.0")
-    return Bad(20, f"{text[:30]!r} in {name}, {way}", lambda p: book({**answers, name: source}), "Q0", HALF,
-        statuses={name: ("oom", "timeout", "error", "killed")})  # fmt: skip
+    return Bad(
+        20,
+        f"{text[:30]!r} in {name}, {way}",
+        lambda p: book({**answers, name: source}),
+        "Q0",
+        HALF,
+        statuses={name: ("oom", "timeout", "error", "killed")},
+    )
 
 
 FILLS = (
@@ -164,18 +262,32 @@ def disk(rng):
     fill = rng.choice(FILLS).format(at=at)
     text = f"import os\ntry:\n{ways.indented(fill)}\nexcept OSError as e:\n    print(e.errno)"
     way, source = ways.cell(rng, text)
-    return Bad(21, f"{at}: {fill[:40]!r}, {way}", lambda p: book(right(rng), before=[source]), "G", ALL,
-        impatient=True, after=host.disk_is_free, flags_ok=True)  # fmt: skip
+    return Bad(
+        21,
+        f"{at}: {fill[:40]!r}, {way}",
+        lambda p: book(right(rng), before=[source]),
+        "G",
+        ALL,
+        impatient=True,
+        after=host.disk_is_free,
+        flags_ok=True,
+    )
 
 
 SAYS = (
-    "print('x' * {n})", "print('\\n' * {n})", "import os\nos.write(2, b'y' * {n})", "import sys\nsys.stderr.write('z' * {n})",
-    "import sys\nsys.__stdout__.write('z' * {n})", "import logging\nfor _ in range({n} // 1000):\n    "
-    "logging.error('e' * 1000)", "import os\nos.system('yes | head -c {n}')", "from tqdm import tqdm\nfor _ in "
-    "tqdm(range({n} // 100), mininterval=0):\n    pass", "print('\\x1b]0;t\\x07\\r' * ({n} // 8))",
-    "import os\nos.write(1, os.urandom({n}))", "print('\\ud800\\u202e\\x00' * ({n} // 3))", "import traceback\nfor _ in "
-    "range({n} // 5000):\n    traceback.print_stack()",
-)  # fmt: skip
+    "print('x' * {n})",
+    "print('\\n' * {n})",
+    "import os\nos.write(2, b'y' * {n})",
+    "import sys\nsys.stderr.write('z' * {n})",
+    "import sys\nsys.__stdout__.write('z' * {n})",
+    "import logging\nfor _ in range({n} // 1000):\n    logging.error('e' * 1000)",
+    "import os\nos.system('yes | head -c {n}')",
+    "from tqdm import tqdm\nfor _ in tqdm(range({n} // 100), mininterval=0):\n    pass",
+    "print('\\x1b]0;t\\x07\\r' * ({n} // 8))",
+    "import os\nos.write(1, os.urandom({n}))",
+    "print('\\ud800\\u202e\\x00' * ({n} // 3))",
+    "import traceback\nfor _ in range({n} // 5000):\n    traceback.print_stack()",
+)
 
 
 def loud(rng):
@@ -183,28 +295,51 @@ def loud(rng):
     says, for_ever = rng.choice(SAYS).format(n=n), rng.random() < 0.3
     text = f"while True:\n{ways.indented(says)}" if for_ever else says
     way, source = ways.cell(rng, text)
-    return Bad(22, f"{says[:40]!r}{' for ever' * for_ever}, {way}", lambda p: book(right(rng), before=[source]), "G",
-        ALL, impatient=True, flags_ok=True)  # fmt: skip
+    return Bad(
+        22,
+        f"{says[:40]!r}{' for ever' * for_ever}, {way}",
+        lambda p: book(right(rng), before=[source]),
+        "G",
+        ALL,
+        impatient=True,
+        flags_ok=True,
+    )
 
 
 LEAVES = (
-    "import subprocess\nsubprocess.Popen(['setsid', 'sleep', '471233'])", "import os\nos.system('nohup sleep 471233 >/dev/"
-    "null 2>&1 &')", "import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep', '471233'])",
+    "import subprocess\nsubprocess.Popen(['setsid', 'sleep', '471233'])",
+    "import os\nos.system('nohup sleep 471233 >/dev/null 2>&1 &')",
+    "import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep', '471233'])",
     "import subprocess\nsubprocess.Popen('sleep 471233', shell=True, start_new_session=True, stdin=-3, stdout=-3, "
-    "stderr=-3)", "import os\nos.posix_spawn('/bin/sleep', ['sleep', '471233'], {}, setsid=True)",
+    "stderr=-3)",
+    "import os\nos.posix_spawn('/bin/sleep', ['sleep', '471233'], {}, setsid=True)",
     "import subprocess\nsubprocess.Popen(['sh', '-c', 'trap \"\" TERM HUP INT; sleep 471233 & wait'])",
-)  # fmt: skip
+)
 
 
 def daemons(rng):
     text, answers, name = rng.choice(LEAVES), right(rng), rng.choice(NAMES)
     if rng.random() < 0.5:
         way, source = ways.cell(rng, text)
-        return Bad(23, f"{text[:40]!r} in a cell, {way}", lambda p: book(answers, before=[source]), "G", ALL,
-            after=host.nobody_sleeps, flags_ok=True)  # fmt: skip
+        return Bad(
+            23,
+            f"{text[:40]!r} in a cell, {way}",
+            lambda p: book(answers, before=[source]),
+            "G",
+            ALL,
+            after=host.nobody_sleeps,
+            flags_ok=True,
+        )
     way, source = ways.answer(rng, name, text + "\nreturn -1.0")
-    return Bad(23, f"{text[:40]!r} in {name}, {way}", lambda p: book({**answers, name: source}), "Q0", HALF,
-        after=host.nobody_sleeps, flags_ok=True)  # fmt: skip
+    return Bad(
+        23,
+        f"{text[:40]!r} in {name}, {way}",
+        lambda p: book({**answers, name: source}),
+        "Q0",
+        HALF,
+        after=host.nobody_sleeps,
+        flags_ok=True,
+    )
 
 
 FILL = "y.copy_(x.float() * (x.float() ** 2).mean(-1, keepdim=True).add(1e-6).rsqrt())"
@@ -213,7 +348,8 @@ LATER = (
     "import threading, time\nthreading.Thread(target=lambda: (time.sleep({s}), {fill}), daemon=True).start()\nreturn y",
     "import weakref\nclass W: pass\nw = W()\nweakref.finalize(w, lambda: {fill})\nglobal kept\nkept = w\nreturn y",
     "import atexit\natexit.register(lambda: {fill})\nreturn y",
-    "import signal\nsignal.signal(signal.SIGUSR1, lambda *a: {fill})\nimport threading, os\nthreading.Timer({s}, os.kill, "
+    "import signal\nsignal.signal(signal.SIGUSR1, lambda *a: {fill})\nimport threading, "
+    "os\nthreading.Timer({s}, os.kill, "
     "(os.getpid(), 10)).start()\nreturn y",
     "class D:\n    def __del__(self): {fill}\nd = D()\nd.me = d\nreturn y",
     "import concurrent.futures as c\nc.ThreadPoolExecutor(1).submit(lambda: (__import__('time').sleep({s}), {fill}))\n"
@@ -225,26 +361,46 @@ def later(rng):
     seconds = round(rng.uniform(0.05, 1.0), 2)
     text = rng.choice(LATER).format(s=seconds, fill=FILL)
     way, source = ways.answer(rng, "rms_norm", "y = x.clone() * 0\n" + text)
-    return Bad(24, f"{text[:30]!r}, {way}", lambda p: book({"rms_norm": source}, LARGE), "Q0",
-        whole() - worth("rms_norm"), lab=LARGE, flags_ok=True)  # fmt: skip
+    return Bad(
+        24,
+        f"{text[:30]!r}, {way}",
+        lambda p: book({"rms_norm": source}, LARGE),
+        "Q0",
+        whole() - worth("rms_norm"),
+        lab=LARGE,
+        flags_ok=True,
+    )
 
 
 TIMES = (
-    "import time\ntime.time = time.monotonic = time.perf_counter = lambda: 0", "import time\ntime.sleep = lambda s: None",
-    "import signal\nsignal.alarm = signal.setitimer = lambda *a: 0", "import signal\nsignal.signal = lambda *a: None",
-    "import resource\nresource.setrlimit = lambda *a: None", "import os\nos._exit = os.kill = lambda *a: None",
-    "import threading\nthreading.Timer = None", "import select\nselect.select = lambda *a: ([], [], [])",
-    "import course_lib.questions.invoke as i\ni.time_limit = i.stop = lambda *a: None", "import os\nos.setpgid(0, 0)",
+    "import time\ntime.time = time.monotonic = time.perf_counter = lambda: 0",
+    "import time\ntime.sleep = lambda s: None",
+    "import signal\nsignal.alarm = signal.setitimer = lambda *a: 0",
+    "import signal\nsignal.signal = lambda *a: None",
+    "import resource\nresource.setrlimit = lambda *a: None",
+    "import os\nos._exit = os.kill = lambda *a: None",
+    "import threading\nthreading.Timer = None",
+    "import select\nselect.select = lambda *a: ([], [], [])",
+    "import course_lib.questions.invoke as i\ni.time_limit = i.stop = lambda *a: None",
+    "import os\nos.setpgid(0, 0)",
     "import os\nos.sched_yield = None",
-)  # fmt: skip
+)
 
 
 def patched_time(rng):
     picked, name, answers = some_of(rng, TIMES)[:3], rng.choice(NAMES), right(rng)
     way, source = ways.cell(rng, "\n".join(picked))
     make = lambda p: book({**answers, name: function(name, "while True:\n    pass")}, before=[source])
-    return Bad(54, f"{', '.join(t[:25] for t in picked)}, {way}", make, "Q0", HALF, impatient=True, flags_ok=True,
-        statuses={name: "timeout"})  # fmt: skip
+    return Bad(
+        54,
+        f"{', '.join(t[:25] for t in picked)}, {way}",
+        make,
+        "Q0",
+        HALF,
+        impatient=True,
+        flags_ok=True,
+        statuses={name: "timeout"},
+    )
 
 
 def remembers(rng):
@@ -256,8 +412,15 @@ def remembers(rng):
         f"import os\nfound = os.path.exists('{place}/{name}')\nprint('LEFT', found)\ntry:\n"
         f"    open('{place}/{name}', 'w').write('CANARY')\nexcept OSError:\n    pass"
     )
-    return Bad(66, f"{name!r} in {place}, {way}", lambda p: book({"surprise": f"{cell}\n{function('surprise', death)}"}),
-        "Q0", HALF, never="LEFT True", flags_ok=True)  # fmt: skip
+    return Bad(
+        66,
+        f"{name!r} in {place}, {way}",
+        lambda p: book({"surprise": f"{cell}\n{function('surprise', death)}"}),
+        "Q0",
+        HALF,
+        never="LEFT True",
+        flags_ok=True,
+    )
 
 
 def half_a_frame(rng):
@@ -267,31 +430,64 @@ def half_a_frame(rng):
         f"    frame = frame.f_back\nspray(({size}).to_bytes(8, 'little') + frame.f_locals['call_id'] + {sent})\n"
         + rng.choice(["time.sleep(3600)", "os._exit(0)", "return 0.0", "while True: pass"])
     )
-    return Bad(68, f"{sent} of {size} bytes, {text[-16:]!r}",
-        lambda p: book({"entropy": stub("entropy"), "surprise": function("surprise", text)}), "Q0F", 0.0,
-        ("reaches for the grader",), impatient=True,
-        statuses={"surprise": ("timeout", "protocol", "killed")})  # fmt: skip
+    return Bad(
+        68,
+        f"{sent} of {size} bytes, {text[-16:]!r}",
+        lambda p: book({"entropy": stub("entropy"), "surprise": function("surprise", text)}),
+        "Q0F",
+        0.0,
+        ("reaches for the grader",),
+        impatient=True,
+        statuses={"surprise": ("timeout", "protocol", "killed")},
+    )
 
 
 HUGE = {
-    "expand": "torch.zeros(1).expand({n})", "as_strided": "torch.zeros(1).as_strided(({n},), (0,))",
-    "empty": "torch.empty({n})", "a list": "[0] * {n}", "a list of views": "[torch.zeros(1).expand(2**24)] * 100",
-    "a dict": "{{str(i): torch.zeros(1).expand(10**7) for i in range(50)}}", "a text": "'x' * {n}",
-    "complex": "torch.zeros(1, dtype=torch.complex64).expand({n})", "lists in lists": "[[0] * 1000] * 5000",
-    "a tuple of one list": "tuple([[0.0] * 99999] * 40)", "an int": "1 << 10**7", "many tensors": "[torch.zeros(1)] * "
-    "200_000",
-}  # fmt: skip
+    "expand": "torch.zeros(1).expand({n})",
+    "as_strided": "torch.zeros(1).as_strided(({n},), (0,))",
+    "empty": "torch.empty({n})",
+    "a list": "[0] * {n}",
+    "a list of views": "[torch.zeros(1).expand(2**24)] * 100",
+    "a dict": "{{str(i): torch.zeros(1).expand(10**7) for i in range(50)}}",
+    "a text": "'x' * {n}",
+    "complex": "torch.zeros(1, dtype=torch.complex64).expand({n})",
+    "lists in lists": "[[0] * 1000] * 5000",
+    "a tuple of one list": "tuple([[0.0] * 99999] * 40)",
+    "an int": "1 << 10**7",
+    "many tensors": "[torch.zeros(1)] * 200_000",
+}
 
 
 def huge(rng):
     picked = rng.sample(list(HUGE), 3)
     n = rng.choice([10**8, 10**9, 10**12])
-    texts = [f"import torch\nreturn {HUGE[k].format(n=min(n, 10**8) if k in ('a list', 'a text') else n)}" for k in picked]
-    return Bad(30, f"{', '.join(picked)}, n = {n:.0e}", tensors(*texts), "Q0", left_by(3), lab=LARGE,
-        statuses={TENSORS[0]: ("fail", "oom", "error", "timeout", "killed")})  # fmt: skip
+    texts = [
+        f"import torch\nreturn {HUGE[k].format(n=min(n, 10**8) if k in ('a list', 'a text') else n)}" for k in picked
+    ]
+    return Bad(
+        30,
+        f"{', '.join(picked)}, n = {n:.0e}",
+        tensors(*texts),
+        "Q0",
+        left_by(3),
+        lab=LARGE,
+        statuses={TENSORS[0]: ("fail", "oom", "error", "timeout", "killed")},
+    )
 
 
 DRAW = {
-    15: dies, 16: endless, 17: swallows, 18: waits, 19: bomb, 20: memory, 21: disk, 22: loud, 23: daemons, 24: later,
-    30: huge, 54: patched_time, 66: remembers, 68: half_a_frame,
-}  # fmt: skip
+    15: dies,
+    16: endless,
+    17: swallows,
+    18: waits,
+    19: bomb,
+    20: memory,
+    21: disk,
+    22: loud,
+    23: daemons,
+    24: later,
+    30: huge,
+    54: patched_time,
+    66: remembers,
+    68: half_a_frame,
+}

@@ -1,6 +1,6 @@
 """A generator for every number of the table: variants of a seed, drawn so that what changes matters to the grader.
 
-    rows(seed)      the fixed rows of table.py, and with them so many drawn ones that each number has VARIANTS of them
+rows(seed)      the fixed rows of table.py, and with them so many drawn ones that each number has VARIANTS of them
 """
 
 import random
@@ -19,9 +19,7 @@ from bad import (
 
 VARIANTS, LEAST = 5, 2  # of a number, fixed and drawn ones; drawn ones even where there are as many fixed
 DRAW = {}
-for part in (
-    drawn_plain, drawn_stops, drawn_tricks, drawn_files, drawn_pages, drawn_class, drawn_border, drawn_fresh,
-):  # fmt: skip
+for part in (drawn_plain, drawn_stops, drawn_tricks, drawn_files, drawn_pages, drawn_class, drawn_border, drawn_fresh):
     DRAW |= part.DRAW
 
 

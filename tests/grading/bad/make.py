@@ -26,7 +26,8 @@ class Bad:
     make(place) builds it in the empty folder `place` and returns a notebook (text or bytes), a Handed or a Files. A
     scene's make(place, start) plays it and returns what came of it (host.trouble). outcome: G graded, Q0 graded with
     nothing for the question attacked, U for a person and no score, R rejected at collect, G/U either of two; with F
-    flags must be there. flags: kinds, or several of which one must be there ("a|b"). points: the automatic points it deserves, None where there must be no score.
+    flags must be there. flags: kinds, or several of which one must be there ("a|b"). points: the
+    automatic points it deserves, None where there must be no score.
     """
 
     number: int

@@ -10,9 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [
-    p
-    for p in (str(Path(__file__).parents[1]), str(ROOT / "tests" / "questions"), str(ROOT))
-    if p not in sys.path
+    p for p in (str(Path(__file__).parents[1]), str(ROOT / "tests" / "questions"), str(ROOT)) if p not in sys.path
 ]
 
 HONEST = ("00_start_here", "01_data_and_tokenizer", "02_pretraining")  # labs of the honest sample
@@ -107,7 +105,15 @@ def attacks_report(rows=None, say=None, seed=None, sample=True):
 
     seed = seed_of_the_day() if seed is None else seed
     listed, told, began = rows if rows is not None else draws.rows(seed), [], time.monotonic()
-    keys = ("undeserved_points", "lost_points", "leaks", "false_status", "flagged_honest", "conceded", "conceded_points")
+    keys = (
+        "undeserved_points",
+        "lost_points",
+        "leaks",
+        "false_status",
+        "flagged_honest",
+        "conceded",
+        "conceded_points",
+    )
     sums = dict.fromkeys(keys, 0)
     run.COSTS.clear()
     with sandboxes() as start:
