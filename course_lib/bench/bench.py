@@ -13,7 +13,8 @@ import sys
 BENCHES = {
     "pretrain": ("training",
         "gap to the entropy over seeds, training cost, and what throughput measures (~ 40 minutes)"),
-    "throughput": ("throughput", "tokens/s against the matmul rate and the HF Trainer (~ 2 minutes)"),
+    "throughput": ("throughput",
+        "tokens/s against the matmul rate, the HF Trainer and generate; of sampling --against REV, too (~ 3 minutes)"),
     "data": ("training",
         "lab 01's cleaning against the truth, and a model trained on the raw and on the cleaned crawl (~ 15 minutes)"),
     "sft": ("training",
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, help="default: 5; of chain: 2")
     parser.add_argument("--seed", type=int, help="attacks: what the variants are drawn from (default: the day's date)")
     parser.add_argument("--folder", metavar="DIR", help="cases: inputs of others, run as well")
-    chain = parser.add_argument_group("chain, class")
+    chain = parser.add_argument_group("chain, class, throughput")
     chain.add_argument("--against", metavar="REV", help="the build to compare with: a commit, a tag or a branch")
     chain.add_argument("--students", type=int, default=300, help="of class; default: 300")
     chain.add_argument("--jobs", type=int, default=2, help="of class: submissions at a time; default: 2")

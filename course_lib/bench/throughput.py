@@ -1,20 +1,30 @@
 """How fast pre-training is: our loop beside the HF Trainer on the same model, and as a share of this machine's matmul
-rate.
+rate. How fast sampling is: `roll_out` beside HF's `generate`, and beside an older build (--against REV).
 """
 
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from course_lib.platform import matmul_rate
+from course_lib.bench.chain import git, worktree
+from course_lib.bench.rollout_speed import EACH, PROMPTS, shipped, timed
+from course_lib.platform import ROOT, matmul_rate
 from course_lib.stages.model import Llama, to_transformers
 from course_lib.stages.pretrain import PRESETS, PretrainConfig, collate, pretrain
-from course_lib.stages.tokenizer import PAD, encode_documents, load_tokenizer
+from course_lib.stages.rollout import LONGEST, roll_out
+from course_lib.stages.sft import encode_chat
+from course_lib.stages.tokenizer import IM_END, PAD, encode_documents, load_tokenizer
 from course_lib.world import pretrain_rows
+from course_lib.world.annotators import prompts
 
 WARM = 10  # first steps of a run that are not timed: threads start, memory is touched for the first time
 
@@ -93,5 +103,70 @@ def documents(n: int) -> list[list[int]]:
     return encode_documents(load_tokenizer(), [row["text"] for row in pretrain_rows("train", n)])
 
 
+def sampling(rounds: int = 3) -> dict:
+    """New tokens a second of `roll_out` and of HF's `generate`, by turns; medians over the rounds."""
+    model, tokenizer, rows = shipped(), load_tokenizer(), prompts("train", PROMPTS, "bench")
+    theirs = to_transformers(model).eval()
+    texts = [encode_chat(tokenizer, row["messages"], generation_prompt=True)[0] for row in rows]
+    width = max(map(len, texts))
+    ids = torch.tensor([[PAD] * (width - len(text)) + text for text in texts])
+
+    def ours() -> int:
+        return int(roll_out(model, tokenizer, rows, EACH).mask.sum())
+
+    def generate() -> int:
+        said = theirs.generate(
+            ids,
+            attention_mask=(ids != PAD).long(),
+            do_sample=True,
+            top_k=0,
+            max_new_tokens=LONGEST,
+            num_return_sequences=EACH,
+            eos_token_id=IM_END,
+            pad_token_id=PAD,
+        )
+        return int((said[:, width:] != PAD).sum())
+
+    ours(), generate()
+    measured = [(timed(ours), timed(generate)) for _ in range(rounds)]
+    median = lambda which, key: statistics.median(each[which][key] for each in measured)
+    return {
+        "rollout_tokens_per_second": median(0, "wall"),
+        "generate_tokens_per_second": median(1, "wall"),
+        "vs_hf_generate": statistics.median(mine["wall"] / other["wall"] for mine, other in measured),
+        "vs_hf_generate_cpu": statistics.median(mine["cpu"] / other["cpu"] for mine, other in measured),
+    }
+
+
+def against(revision: str, rounds: int = 3) -> dict:
+    """Tokens a second of `roll_out` of this build over those of an older one, in processes by turns: new, old, new, …
+    The answers are the same where both draw the same tokens, so their number is printed, too.
+    """
+    sha, speeds = git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"), []
+    with worktree(sha) as there:
+        for seed in range(rounds):
+            new, old = (rollout_speed(root, seed) for root in (ROOT, there))
+            speeds.append({"new": new, "old": old})
+    ratio = lambda key: statistics.median(each["new"][key] / each["old"][key] for each in speeds)
+    return {"against": sha, "rollout_ratio": ratio("wall"), "rollout_ratio_cpu": ratio("cpu"), "rollouts": speeds}
+
+
+def rollout_speed(root: Path, seed: int) -> dict:
+    """What rollout_speed.py says of a build."""
+    script = Path(__file__).with_name("rollout_speed.py")
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, str(script), str(seed)],
+            cwd=folder,
+            env={**environment, "COURSE_WORK": folder},
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def bench_throughput(arguments) -> dict:
-    return {"size": arguments.size, **throughput(arguments.size)}
+    older = against(arguments.against) if getattr(arguments, "against", None) else {}
+    return {"size": arguments.size, **throughput(arguments.size), **sampling(), **older}

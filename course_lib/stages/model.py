@@ -54,6 +54,21 @@ def apply_rope(
     return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
+def attend_once(
+    q: Float[Tensor, "B H 1 P"],
+    k: Float[Tensor, "B H S P"],
+    v: Float[Tensor, "B H S P"],
+    padding: Float[Tensor, "B 1 1 S"],
+) -> Float[Tensor, "B H 1 P"]:
+    """softmax(q kᵀ / √P + padding) v for one query a text. On a CPU three times as fast as the fused kernel, which is
+    made for many.
+    """
+    (rows, heads, _, width), each = q.shape, lambda x: x.flatten(0, 1)  # each: of B · H heads
+    bias = each(padding.expand(-1, heads, -1, -1))
+    scores = torch.baddbmm(bias, each(q), each(k).transpose(1, 2), alpha=width**-0.5)
+    return torch.bmm(torch.softmax(scores, -1), each(v)).unflatten(0, (rows, heads))
+
+
 class Attention(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -82,7 +97,10 @@ class Attention(nn.Module):
             rows, end = x.shape[0], column + x.shape[1]
             keys[:rows, :, column:end], values[:rows, :, column:end] = k, v
             k, v = keys[:rows, :, :end], values[:rows, :, :end]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, is_causal=visible is None)
+        if cache and visible is not None and q.shape[2] == 1:
+            y = attend_once(q, k, v, visible)
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, is_causal=visible is None)
         return self.o_proj(y.transpose(1, 2).flatten(-2))
 
 

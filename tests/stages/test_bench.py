@@ -10,9 +10,10 @@ import sys
 
 import pytest
 
-from course_lib.bench import bench
+from course_lib.bench import bench, throughput
 from course_lib.bench.throughput import flop_per_token
 from course_lib.evaluation.runs.rlhf import collapsed, turned
+from course_lib.platform import ROOT
 from course_lib.stages.pretrain import PRESETS
 
 pytestmark = pytest.mark.slow
@@ -81,3 +82,11 @@ def test_flop_of_a_token():
     config = PRESETS["laptop"]
     by_hand = 6 * 1_164_416 + 3 * (2 * 2 * config.model.layers * config.model.hidden * 60) / 2
     assert flop_per_token(config, 60.0) == pytest.approx(by_hand)
+
+
+def test_the_speed_of_sampling_beside_hf_and_in_a_process_of_an_older_build():
+    """Both builds are asked by one script; here the older one is this one, so both give the same tokens."""
+    ours = throughput.sampling(rounds=1)
+    assert ours["rollout_tokens_per_second"] > ours["generate_tokens_per_second"] > 0 and ours["vs_hf_generate"] > 1
+    again, once = (throughput.rollout_speed(ROOT, 0) for _ in range(2))
+    assert again["tokens"] == once["tokens"] > 32 * 8 and min(again["wall"], again["cpu"]) > 0
