@@ -394,6 +394,14 @@ def test_gradescope(tmp_path):
     assert lms(tmp_path, "unpacked", None)[2]["already here"] == 3
 
 
+def test_what_is_loose_in_an_export_is_told(tmp_path):
+    """It went without a line: a file of Gradescope's name among the notebooks was enough."""
+    found, said, counts = lms(tmp_path, "a.zip", {"submission_metadata.yml": METADATA, "x.ipynb": book("x")})
+    assert found == {} and counts["rejected"] == 1 and "x.ipynb: REJECTED, submission_metadata.yml does not" in said
+    found, said, counts = lms(tmp_path, "b.zip", {"submission_metadata.yml": METADATA, "read.me": "x"})
+    assert found == {} and counts["rejected"] == 1 and "b.zip: REJECTED, there is no hand-in in it" in said
+
+
 @pytest.mark.parametrize(
     "metadata, why",
     [

@@ -70,7 +70,7 @@ def looked_at(work):
         return {"found": found, "stop": str(error)}
     except DAMAGE as error:
         return {"found": found, "rejected": f"the zip is damaged ({str(error)[:80]}): hand it in again"}
-    return {"found": found}
+    return {"found": found} if found else {"found": found, "rejected": "there is no hand-in in it"}
 
 
 def plain(about):
