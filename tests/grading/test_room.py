@@ -140,3 +140,56 @@ def test_what_the_reader_imports_is_there_for_the_next_one(monkeypatch):
         return before
 
     assert [room.apart(loaded), room.apart(loaded)] == [False, True]
+
+
+def test_the_review_shows_what_ends_its_reader(tmp_path, monkeypatch):
+    """Of two ungradable notebooks one kills whoever reads it: its first characters are shown, and the other's cells."""
+    import classroom
+
+    from course_lib.grading.reports.review import queue
+
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notebook.ipynb").write_text(classroom.notebook([f"name = '{name}'"]))
+    real = queue.notebooks.read_cells
+
+    def reader(path):
+        if path.parent.name == "bad":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return real(path)
+
+    monkeypatch.setattr(queue.notebooks, "read_cells", reader)
+    found = queue.beginnings([tmp_path / "bad", tmp_path / "good", tmp_path / "missing"])
+    assert found[tmp_path / "good"] == "[0] name = 'good'" and found[tmp_path / "bad"].startswith('{"nbformat"')
+    assert "No such file" in found[tmp_path / "missing"]
+
+
+def test_nobody_else_reads_what_a_student_wrote():
+    """Every place in the grader that calls a reader of notebooks, models or archives is one that runs in the room (or
+    reads what the course itself wrote): whoever adds one decides.
+    """
+    import re
+
+    from course_lib.platform import PACKAGE
+
+    readers = re.compile(
+        r"\b(?:read_cells|read_cells_in|read_book|check_model|cells_of|written_answers|safe_open|ZipFile|yaml\.load)\("
+    )
+    found = set()
+    for path in (PACKAGE / "grading").rglob("*.py"):
+        for line in path.read_text().splitlines():
+            if readers.search(line) and not line.lstrip().startswith(("#", "def ")):
+                found.add(f"{path.relative_to(PACKAGE / 'grading').as_posix()}: {readers.search(line)[0][:-1]}")
+    assert found == {
+        "intake/archives.py: read_cells_in",  # unpacking.py, in the room
+        "intake/containers.py: ZipFile",  # the same, and downloads.py, in the room
+        "intake/layouts.py: yaml.load",  # downloads.py, in the room
+        "lms/gradescope.py: ZipFile",  # writes one
+        "replay/replay.py: check_model",  # in the room
+        "reports/leaderboard.py: check_model",  # in the room
+        "reports/review/queue.py: read_cells",  # the student notebook, ours; cells_in, in the room
+        "reports/similarity.py: read_cells",  # the same; looked_at, in the room
+        "scoring/judge.py: check_model",
+        "scoring/judge.py: read_book",
+        "scoring/judge.py: written_answers",
+    }

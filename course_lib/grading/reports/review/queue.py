@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from course_lib.grading.reading import room
 from course_lib.grading.records import marks, store
 from course_lib.grading.reports import page
 from course_lib.notebook import cells as notebooks
@@ -98,11 +99,11 @@ def queue(lab, rows, key, names=False):
                 "order": sorted(order),
             }
         )
-    order = []
-    for row in rows:
-        if row["result"] and row["result"]["status"] == "ungradable":
-            why = f"{row['result']['reason']} (submission {row['sha']})"
-            order.append(add(LOOK, row, 0, beginning(row["folder"]), why))
+    broken = [row for row in rows if row["result"] and row["result"]["status"] == "ungradable"]
+    order, starts = [], beginnings([row["folder"] for row in broken])
+    for row in broken:
+        why = f"{row['result']['reason']} (submission {row['sha']})"
+        order.append(add(LOOK, row, 0, starts[row["folder"]], why))
     if order:
         questions.append(
             {
@@ -130,17 +131,31 @@ def answers_to(question_id, rows):
     return found
 
 
-def beginning(folder):
-    """What can be read of a notebook that cannot be graded: its cells, else the first characters of the file."""
-    path = Path(folder, "notebook.ipynb")
+def beginnings(folders):
+    """{folder: what can be read of a notebook that cannot be graded}: its cells, else the first characters of the file.
+    Read in the room, for these are the files that end what reads them.
+    """
+    found = {}
+    for folder, text in room.each(cells_in, folders):
+        found[folder] = text if type(text) is str else characters(Path(folder, "notebook.ipynb"))
+    return found
+
+
+def cells_in(folder):
+    """A notebook's cells as one text, or None. For the room."""
     try:
-        return "\n\n".join(f"[{number}] {source}" for number, _, source in notebooks.read_cells(path))[:LONGEST]
+        cells = notebooks.read_cells(Path(folder, "notebook.ipynb"))
     except notebooks.Ungradable:
-        try:
-            with open(path, "rb") as file:
-                return file.read(4000).decode("utf-8", "replace")
-        except OSError as error:
-            return f"(the file cannot be read: {error.strerror})"
+        return None
+    return "\n\n".join(f"[{number}] {source}" for number, _, source in cells)[:LONGEST]
+
+
+def characters(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(4000).decode("utf-8", "replace")
+    except OSError as error:
+        return f"(the file cannot be read: {error.strerror})"
 
 
 # ---- marks -----------------------------------------------------------------------------------------------------------
