@@ -192,8 +192,10 @@ def test_the_column_can_be_named(tmp_path):
 
 
 def test_no_cell_is_a_formula_for_any_spreadsheet():
-    for text in ("=HYPERLINK(1)", "+1", "-2", "@x", "\t=1", "\r=1", " =1", '"=1', "＝1", "|x"):
+    unseen = ("\ufeff=1", "\u200b=1", "\u00ad+1", "\u202e\u2066@x", "\x00=1", '\ufeff"\u2060-1', "\u00a0=1")
+    for text in ("=HYPERLINK(1)", "+1", "-2", "@x", "\t=1", "\r=1", " =1", '"=1', "＝1", "|x", *unseen):
         assert page.neutral(text).startswith("'"), text
+    assert page.neutral("a;\u200b=1") == "a;\u200b'=1" and page.neutral("\ufeffAnn") == "\ufeffAnn"
     assert [page.neutral(text) for text in ("a;=1+1", 'a\t"@b', "a, -b")] == [
         "a;'=1+1",
         'a "@b',

@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 CAP = 4000  # characters of any one text on a page
+UNSEEN = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"  # a class of characters for re
 FORMULA = "=+-@|%＝＋－＠"  # what a spreadsheet, an old one or an East Asian one, may take for the start of a formula
 
 STYLE = """
@@ -96,8 +97,9 @@ def neutral(value):
         return value
     text = " ".join(str(value).split())
     # a spreadsheet that splits at another separator than ours starts a cell in the middle of a text
-    text = re.sub(rf"""([,;\t]["'\s]*)([{re.escape(FORMULA)}])""", r"\1'\2", text)
-    return "'" + text if text.lstrip("'\"")[:1] in tuple(FORMULA) else text
+    text = re.sub(rf"""([,;\t]["'\s{UNSEEN}]*)([{re.escape(FORMULA)}])""", r"\1'\2", text)
+    first = next((c for c in text if c.isprintable() and c not in "'\" "), "x")  # behind what nobody sees, too
+    return "'" + text if first in FORMULA else text
 
 
 def escape(text, cap=CAP):

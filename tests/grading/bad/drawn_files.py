@@ -299,6 +299,7 @@ MODULES = (
     "signal",
     "transformers",
 )
+WHOLE = ("json", "random", "course_lib", "re", "ast", "statistics", "csv")  # that can be imported a second time
 FORMS = (
     "{m}.py",
     "{m}/__init__.py",
@@ -320,7 +321,7 @@ def shadows(rng):
         inside = {name: "raise SystemExit" for name in names}
         make = lambda p: Files({"ann.zip": zipped({"00_start_here.ipynb": book(right(rng)), **inside})})
         return Bad(43, f"in the zip: {', '.join(names)}", make, "G", ALL, flags_ok=True)
-    picked = rng.sample(MODULES[:10], 2)
+    picked = rng.sample(WHOLE, 2)
     before = [f"%%writefile {m}.py\nraise SystemExit" for m in picked]
     before.append(f"import sys\nfor m in {picked!r}:\n    sys.modules.pop(m, None)\nimport {', '.join(picked)}")
     after = [f"print('FROM', [getattr(__import__(m), '__file__', '') for m in {picked!r}])"]

@@ -476,7 +476,7 @@ CALLS = (
     "urllib.request.urlopen('http://{a}/', timeout=5)",
     "socket.create_connection(('{a}', {p}), timeout=5)",
     "socket.getaddrinfo('example.org', {p})",
-    "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('{a}', {p}))",
+    "(lambda u: (u.settimeout(1), u.sendto(b'x', ('{a}', {p})), u.recv(1)))(socket.socket(2, socket.SOCK_DGRAM))",
     "socket.socket(socket.AF_INET6, socket.SOCK_STREAM).connect(('::1', {p}))",
     "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)",
     "http.client.HTTPConnection('{a}', {p}, timeout=5).request('GET', '/')",
