@@ -17,7 +17,6 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -56,11 +55,12 @@ class Finder:
 
         self.bounds, self.name, self.seen, self.count = bounds, name, set(), 0
         self.target = target(name)
-        self.place = tempfile.TemporaryDirectory(prefix="fuzz-")
+        self.place = BUILD / "scratch" / name
+        self.place.mkdir(parents=True, exist_ok=True)
         self.draw = random.Random(time.time())
 
     def read(self, data):
-        return self.target.read(data, self.place.name)
+        return self.target.read(data, self.place)
 
     def one(self, data):
         self.count += 1

@@ -22,6 +22,7 @@ ROSTER = (
     "student,name,email,canvas_id,moodle_id\nann,Ann Lee,ann@uni.example,71,71\nbob,Bob Ray,bob@uni.example,72,72\n"
 )
 NAMED = (("ann.zip", ROSTER), ("download.zip", ROSTER), ("download.zip", ""))
+NOW = 1.8e9
 KEPT = ("notebook.ipynb", "meta.json", "work", "helpers")
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
 
@@ -53,7 +54,7 @@ def collected(data, root, name, roster):
         (root / "roster.csv").write_text(roster)
     containers.archive_at.cache_clear()  # another file lies under the same name
     before, lines = {path.name for path in root.parent.iterdir()}, []
-    with mock.patch("os.fsync"), mock.patch("time.time", lambda: 1.8e9), mock.patch.object(room, "each", each):
+    with mock.patch("os.fsync"), mock.patch("time.time", lambda: NOW), mock.patch.object(room, "each", each):
         counts = collect.collect(LAB, [root / "in"], None, root / "submissions", lines.append)
     assert sum(counts.values()) >= 1 and set(counts) == set(OUTCOMES)
     assert all(type(line) is str and line.isprintable() for line in lines), lines
@@ -65,8 +66,12 @@ def collected(data, root, name, roster):
         assert inside[0] != "submissions" or all(safe_name(part) == part for part in inside[1:3]), path
         assert inside[0] != "submissions" or len(inside) < 5 or inside[4] in KEPT, path
         if roster and len(inside) > 2 and inside[0] == "submissions":
-            assert inside[2] in ("ann", "bob"), "only people of the roster"
+            owners = ("ann",) if name == "ann.zip" else ("ann", "bob")
+            assert inside[2] in owners, "whatever is in Ann's file, it is hers; nobody is made up"
         if inside[-1] == "meta.json":
             kept.append(inside[2:4])
+            meta = json.loads(path.read_text())
+            assert meta["received"] <= NOW + 1, "nothing came in later than now"
+            assert name != "ann.zip" or not roster or meta["received_from"] == "collected", "a student tells no time"
     assert bool(kept) == bool(counts["taken"])
     return [sorted(counts.items()), lines, sorted(kept)]
