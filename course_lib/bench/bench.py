@@ -45,6 +45,8 @@ BENCHES = {
         "a class of --students graded by this build and by the older --against REV, by turns (~ 10 minutes)"),
     "attacks": ("grading",
         "92 kinds of bad submissions, variants drawn from a seed of the day: points, leaks, costs (~ 12 minutes)"),
+    "likeness": ("likeness",
+        "the flag of similar models on 5 honest ones a stage and 7 ways to hide a copy: both errors (~ 12 minutes)"),
     "honest": ("honest",
         "336 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 20 minutes)"),
     "cases": ("cases",
@@ -69,7 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size", choices=("tiny", "laptop", "gpu"), help="default: laptop; of gpu and plan: gpu")
     parser.add_argument("--seeds", type=int, help="default: 5; of chain: 2")
     parser.add_argument("--seed", type=int, help="attacks: what the variants are drawn from (default: the day's date)")
-    parser.add_argument("--folder", metavar="DIR", help="cases: inputs of others, run as well")
+    folder = "cases: inputs of others, run as well; likeness: where models are kept, and those there measured again"
+    parser.add_argument("--folder", metavar="DIR", help=folder)
     chain = parser.add_argument_group("chain, class, throughput")
     chain.add_argument("--against", metavar="REV", help="the build to compare with: a commit, a tag or a branch")
     chain.add_argument("--students", type=int, default=300, help="of class; default: 300")

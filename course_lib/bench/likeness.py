@@ -28,7 +28,7 @@ SHARES = {
     "lora": 0.05,
     "injected": 1.0,
     "reward": 0.05,
-    "dpo": 0.5,
+    "dpo": 0.25,
     "rlhf": 0.2,
     "constitution": 0.05,
     "safe": 0.025,

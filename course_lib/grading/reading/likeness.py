@@ -23,7 +23,8 @@ from course_lib.platform import PACKAGE
 
 # NUMBERS
 NEAR, EQUAL = 0.96, 0.9999  # cosine of two sketches from which on two models count as one
-CLOSE, AROUND, CLASS = ("dpo", "rlhf"), 0.97, 5  # stages whose marks count; cosine and models that there must be for it
+CLOSE = ("dpo", "rlhf", "constitution")  # stages that end near their start: only what is equal counts, and marks
+AROUND, CLASS = 0.97, 5  # cosine of two, and marked models of a class, that there must be for marks to count
 STARTS = {  # the shipped model from which a stage sets out; a student's own earlier one lies near it
     "sft": "pretrain",
     "lora": "sft",
@@ -42,17 +43,23 @@ ALIKE, AS_ONE = "computes what {} computes", "went from the class's start where 
 WHY = "copied, or trained from the same seed and recipe: ask, or `course replay`"
 
 
-def sketch(folder, stage, seed, start=None):
+def sketch(folder, stage, seed):
     """The sketch of a model in a folder of ours (models.rewritten), as text; None for one that cannot read the probe.
-    start: the shipped model that it is told from, if not that of its stage. Call it in the room.
+
+    Call it in the room.
     """
     model = loaded(folder, stage)
-    said, start = said_by(model, seed), start or STARTS.get(stage)
+    said, start = said_by(model, seed), STARTS.get(stage)
     if said is None:
         return None
-    first = said_by_shipped(start, seed) if start else None
-    text = written(said, first if first is not None and len(first) == len(said) else None)
+    text = written(said, first_of(start, said, seed))
     return f"{text} {marks_of(model, start, seed)}" if stage in CLOSE else text
+
+
+def first_of(start, said, seed):
+    """What the start says on the probe; None where there is none, or it is no model of the same kind."""
+    first = said_by_shipped(start, seed) if start else None
+    return first if first is not None and len(first) == len(said) else None
 
 
 def marks_of(model, start, seed):
@@ -143,8 +150,7 @@ def with_shipped(mine, stage, seed):
 @functools.lru_cache(maxsize=64)
 def sketch_of_shipped(folder, seed, start):
     said = said_by_shipped(folder.name, seed)
-    first = said_by_shipped(start, seed) if start else None
-    return written(said, first if first is not None and len(first) == len(said) else None)
+    return written(said, first_of(start, said, seed))
 
 
 def least(stage):
