@@ -201,7 +201,18 @@ def test_a_store_that_cannot_be_written_is_one_line(tmp_path):
 
 @pytest.mark.parametrize(
     "damage",
-    ["torn", "empty", "another spec", "another submission", "NaN", "negative", "too many points", "a question twice"],
+    [
+        "torn",
+        "empty",
+        "another spec",
+        "another submission",
+        "NaN",
+        "negative",
+        "too many points",
+        "a question twice",
+        "beyond floats",
+        "a maximum beyond floats",
+    ],
 )
 def test_a_result_that_cannot_be_believed_is_graded_anew(tmp_path, monkeypatch, damage):
     """In this process: jobs_of says what is to be done."""
@@ -223,6 +234,8 @@ def test_a_result_that_cannot_be_believed_is_graded_anew(tmp_path, monkeypatch, 
         "another submission": lambda r: json.dumps({**r, "submission_sha": "0" * 16}),
         "NaN": lambda r: json.dumps({**r, "questions": [{**question, "score": float("nan")}]}),
         "negative": lambda r: json.dumps({**r, "questions": [{**question, "score": -1.0}]}),
+        "beyond floats": lambda r: json.dumps({**r, "questions": [{**question, "score": 10**400}]}),
+        "a maximum beyond floats": lambda r: json.dumps({**r, "questions": [{**question, "max": 10**400}]}),
         "too many points": lambda r: json.dumps({**r, "questions": [{**question, "score": 1.5}]}),
         "a question twice": lambda r: json.dumps({**r, "questions": [question, question]}),
     }[damage]  # fmt: skip
