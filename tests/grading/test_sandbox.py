@@ -9,6 +9,7 @@ import torch
 from classroom import under_tmp
 
 from course_lib.grading.sandbox import borders, cgroup, doctor, podman, start
+from course_lib.grading.sandbox import box as boxes
 from course_lib.grading.sandbox.box import Box
 from course_lib.questions.invoke import CallFailed
 
@@ -201,3 +202,52 @@ def test_what_proc_tells(box, zygote, tmp_path, monkeypatch, way):
     assert [path for path, text in found.items() if "CANARY" in text or "COURSE_SECRET" in text] == []
     places = [path for path, text in found.items() if str(borders.PACKAGE) in text]
     assert set(places) <= {f"/proc/{who}/{name}" for who in ("1", "self") for name in ("mountinfo", "cmdline")}
+
+
+SLOW = [
+    (0, "import os, time\nprint('began the quick', flush=True)"),
+    (1, "print('began the slow', flush=True)\ntime.sleep(60)"),
+    (2, "def dies(): os._exit(1)\ndef lives(): return 1.0\ndef sleeps():\n    time.sleep(60)"),
+]
+
+
+def test_what_was_slow_is_not_run_again_after_a_death(box, zygote, monkeypatch):
+    monkeypatch.setattr(boxes, "CELL", 1.0)
+    inside = Box(SLOW, zygote.spawn)
+    try:
+        for _ in range(2):
+            with pytest.raises(CallFailed, match="exit status 1"):
+                inside.call("dies", [], {}, {}, 10)
+        assert inside.call("lives", [], {}, {}, 10)["value"] == 1.0 and inside.restarts == 2
+    finally:
+        inside.stop()
+    assert inside.log.count(b"began the quick") == 3 and inside.log.count(b"began the slow") == 1
+    assert "timeout" in inside.skip[1]
+
+
+def test_a_submission_has_its_total_whatever_it_does_with_it(box, zygote, monkeypatch):
+    """Cells that are stopped, calls that are stopped: together they end when the total is spent, and what is left is
+    not run.
+    """
+    for name, value in (("CELL", 1.0), ("CELLS", 2.0), ("TOTAL", 6.0), ("GRACE", 1.0)):
+        monkeypatch.setattr(boxes, name, value)
+    cells = [(0, "import time\ndef sleeps():\n    time.sleep(60)")] + [(k, "time.sleep(60)") for k in range(1, 20)]
+    began, inside, said = time.monotonic(), Box(cells[:2], zygote.spawn), []
+    try:
+        for _ in range(20):
+            with pytest.raises(CallFailed) as failed:
+                inside.call("sleeps", [], {}, {}, 2.0)
+            said.append(str(failed.value))
+        spent = time.monotonic() - began
+    finally:
+        inside.stop()
+    assert spent < 6 + 1 + 3 and inside.unfinished  # the total, the grace, a busy machine
+    assert said[0].startswith("it took too long") and said[-1] == "not run: the submission has used up its time"
+    began, inside = time.monotonic(), Box(cells, zygote.spawn)
+    try:
+        inside.load()
+    except CallFailed:
+        pass
+    finally:
+        inside.stop()
+    assert time.monotonic() - began < 2 + 1 + 1 + 3, "the cells' own share of it"
