@@ -70,7 +70,7 @@ class Box:
         self.cell_log = None  # what the cells printed, before any hidden input was in the box: a student may see it
         self.inside = 0.0  # seconds that the agent says the student's code took: for measuring, never for a grade
         self.process, self.loaded, self.began = None, False, time.monotonic()
-        self.early, self.failure = None, None
+        self.early, self.failure, self.reading = None, None, threading.Lock()
         self.unfinished = False  # some calls were not made: time or restarts had run out
         self.infra = None  # an Infra: whoever grades raises it in the end, whatever a case has made of it
         self.spawn = spawn or start.agent
@@ -103,8 +103,9 @@ class Box:
                     self.killed_for = "oom"
                     process.kill()
             if printed in select.select(readers, [], [], 0.1)[0]:
-                part = os.read(printed, 65536)
-                self.log, readings = (self.log + part)[-LOG_TAIL:], readings + 1
+                with self.reading:
+                    part = os.read(printed, 65536)
+                    self.log, readings = (self.log + part)[-LOG_TAIL:], readings + 1
                 time.sleep(min(LONGEST_PAUSE, readings * PAUSE))  # who prints without end waits, and costs nothing
                 if not part:  # closed, but the process lives on
                     readers.remove(printed)
@@ -263,9 +264,11 @@ class Box:
     def drained(self):
         """The log, once the watcher has taken what was printed so far; it needs a moment at most."""
         until, pipe = time.monotonic() + 1.0, self.process.stderr.fileno()
-        while time.monotonic() < until and select.select([pipe], [], [], 0)[0]:
+        while True:
+            with self.reading:  # what has left the pipe is in the log
+                if time.monotonic() >= until or not select.select([pipe], [], [], 0)[0]:
+                    return self.log
             time.sleep(0.001)
-        return self.log
 
     def call(self, name, args, kwargs, options, timeout):
         from course_lib.questions.invoke import CallFailed
