@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import classroom
 import pytest
+from bad.run import grade
 from front_ends import ADDED, SAVES, saves
 
 from course_lib.bench import honest
@@ -28,7 +29,7 @@ from course_lib.questions import core
 
 ROOT = Path(__file__).parents[2]
 NO_OUTPUTS = ("jupytext", "nbstripout", "marimo")
-CHANGED = ("marimo", "%%time", "#@title, %%time")  # of the cells' text; of %%capture and #@title as of %%time
+CHANGED = ("marimo", "#@title, %%time")  # most of the cells' text; %%time and %%capture alone as the latter
 TOPS = re.compile(r"(?:(?:#@title Cell|%%time|%%capture).*\n)*")
 
 
@@ -172,22 +173,22 @@ def test_marimo(folder, monkeypatch):
 # ---- points ---------------------------------------------------------------------------------------------------------
 
 
-def test_points(box):
+def test_points(zygote, tmp_path):
     """Of the saves that change most, on lab 00; `course bench honest` grades all of all labs."""
-    books = honest.front_ends(["00_start_here"])["00_start_here"]
+    lab = "00_start_here"
+    books = honest.front_ends([lab])[lab]
     assert len(books) == len(SAVES)
-    changed = {who: books[who] for who in ("saved-by-marimo", "saved-by-nbconvert-3", "saved-by-title-time")}
-    figures, said = honest.survey({"00_start_here": changed})
-    assert figures == {"notebooks": 3, "flagged": 0, "lost_points": 0.0}, said
+    for who in ("saved-by-marimo", "saved-by-nbconvert-3", "saved-by-title-time"):
+        result = grade(tmp_path, who, books[who], lab, zygote.spawn)
+        assert honest.found_in(lab, result) == ([], 0.0, []) and result["notes"] == [], who
 
 
-def test_a_model_that_was_not_handed_in_is_no_doubt(box, tmp_path):
+def test_a_model_that_was_not_handed_in_is_no_doubt(zygote, tmp_path):
     """A bare notebook: its stored output says that the model has passed, its row that none is there, and no more."""
-    cells = classroom.sources(classroom.right_answers())
-    book = json.loads(classroom.notebook(cells))
+    book = json.loads(classroom.notebook(classroom.sources(classroom.right_answers())))
     said = {"output_type": "stream", "name": "stdout", "text": "✓ pretrained_model: passed, 2 of 2 points\n"}
     next(cell for cell in book["cells"] if "pretrained_model" in cell["source"])["outputs"] = [said]
-    result = classroom.grade_here(tmp_path, "ada", json.dumps(book))
+    result = grade(tmp_path, "ada", json.dumps(book), classroom.LAB, zygote.spawn)
     assert result["flags"] == [] and result["notes"] == []
     assert classroom.statuses(result)["pretrained_model"] == "missing"
     assert classroom.function_points(result) == classroom.AUTO
