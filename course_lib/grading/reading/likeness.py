@@ -21,7 +21,11 @@ import numpy as np
 
 from course_lib.platform import PACKAGE
 
-# NUMBERS
+# Measured with other seeds on a twentieth of a laptop's rows (injected: a quarter of its epochs): nearest honest pair,
+# and farthest copy with noise of 5 % on its weights. sft 0.85, 0.975; lora 0.78, 0.973; injected 0.78, 0.972; reward
+# 0.947, 0.978; safe 0.943, 0.992 (a pair each). rlhf 0.997, 0.990 and dpo 0.9998, 0.991 (10 pairs each), constitution
+# 0.992, 0.990 cannot be told so. Own parts there: honest at most 0.16 of rlhf, 0.31 of dpo, 0.68 of two long dpo runs
+# among three short ones, copies about 1. Chosen after these were seen; `course bench likeness` counts anew.
 NEAR, EQUAL = 0.96, 0.9999  # cosine of two sketches from which on two models count as one
 CLOSE = ("dpo", "rlhf", "constitution")  # stages that end near their start: only what is equal counts, and marks
 AROUND, CLASS = 0.97, 5  # cosine of two, and marked models of a class, that there must be for marks to count
@@ -70,9 +74,7 @@ def marks_of(model, start, seed):
     if first.config != model.config or set(mine) != set(first.state_dict()):
         return ""
     made = marks.marks(mine, first.state_dict(), model.config, seed)
-    if not np.abs(made).max() < 6e4:  # float16 ends there; no training of the course comes near
-        return ""
-    return base64.b64encode(made.astype(np.float16).tobytes()).decode()
+    return base64.b64encode(marks.packed(made)).decode()
 
 
 def said_by(model, seed):
@@ -189,10 +191,9 @@ def pairs(sketches, stage):
     marked = [name for name, half in halves.items() if half]
     gone = {}
     if stage in CLOSE and len(marked) >= CLASS:
-        from course_lib.grading.reading.marks import same_marks
+        from course_lib.grading.reading import marks
 
-        every = np.stack([np.frombuffer(halves[name], dtype=np.float16) for name in marked]).astype(np.float32)
-        same = same_marks(every)
+        same = marks.same_marks(np.stack([marks.unpacked(halves[name]) for name in marked]))
         gone = {(marked[i], marked[j]): float(same[i, j]) for i, j in np.argwhere(same > 0)}
     for length in {len(vector) for vector in vectors.values()}:
         names = [name for name, vector in vectors.items() if len(vector) == length]

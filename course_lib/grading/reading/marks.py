@@ -3,8 +3,8 @@
 Where a training ends near its start, noise of a few per cent on a copy is tens of times as long as what the training
 has changed, and every comparison of what two models compute, or of their weights, drowns in it. But noise has no
 direction: along the one in which the source has gone, and nobody else, the copy has gone just as far. So the marks of a
-model are its weights less those of the start, thrown into 16,384 sums with signs drawn from the class's secret, which
-keeps lengths and angles to a part in a hundred of the longest.
+model are its weights less those of the start, thrown into 65,536 sums with signs drawn from the class's secret, which
+keeps lengths and angles to a part in 256 of the longest.
 
 Before that neurons and heads are put into the start's order, each matrix to its scale, and norms are left out: what
 hides a copy from whoever compares weights. Somebody who turns heads by rotations of their own hides it still.
@@ -13,8 +13,8 @@ hides a copy from whoever compares weights. Somebody who turns heads by rotation
 import numpy as np
 import torch
 
-SUMS = 16_384
-OWN = 0.75  # of a model's own part that another one has, from which on it is taken for the same part
+SUMS = 65_536
+OWN = 0.8  # of a model's own part that another one has, from which on it is taken for the same part
 COMMON = 0.6  # of the part that the class has in common, the same: who went three times as far is no copy
 LITTLE = 0.02  # squared share of an own part below which there is nothing in common to compare
 
@@ -31,6 +31,20 @@ def marks(weights: dict, start: dict, config, seed: str) -> np.ndarray:
             scale = float(mine @ first) / float(first @ first)
             total.index_add_(0, places, signs * (mine / (scale if scale > 0 else 1.0) - first))
     return total.numpy()
+
+
+def packed(made: np.ndarray) -> bytes:
+    """A byte for each sum, behind what one is worth. b"" of what has no numbers, or no spread."""
+    with np.errstate(all="ignore"):
+        worth = 6 * made.astype(np.float64).std() / 127
+    if not 0 < worth < 1e30:
+        return b""
+    return np.float32(worth).tobytes() + np.clip(np.round(made / worth), -127, 127).astype(np.int8).tobytes()
+
+
+def unpacked(blob: bytes) -> np.ndarray:
+    worth = np.frombuffer(blob[:4], dtype=np.float32)[0]
+    return np.frombuffer(blob[4:], dtype=np.int8).astype(np.float32) * worth
 
 
 def in_order_of(start: dict, weights: dict, config) -> dict:
