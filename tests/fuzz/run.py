@@ -124,7 +124,13 @@ def guided(name, seconds):
 
     kept, seeds = BUILD / name, CORPUS / name
     kept.mkdir(parents=True, exist_ok=True)
-    limits = [f"-max_total_time={seconds}", f"-max_len={MOST}", "-timeout=60", "-rss_limit_mb=6000", "-len_control=0"]
+    limits = [
+        f"-max_total_time={seconds}",
+        f"-max_len={MOST}",
+        f"-timeout={HANGS}",
+        "-rss_limit_mb=6000",
+        "-len_control=0",
+    ]
     told = [f"-artifact_prefix={BUILD}/{name}-", "-print_final_stats=1"]
     atheris.Setup([name, *limits, *told, str(kept), str(seeds)], finder.one, custom_mutator=mutator)
     atheris.Fuzz()
