@@ -24,9 +24,9 @@ from course_lib.platform import PACKAGE
 # Measured with other seeds on a twentieth of a laptop's rows (injected: a quarter of its epochs): nearest honest pair,
 # and farthest copy with noise of 5 % on its weights. sft 0.85, 0.975; lora 0.78, 0.973; injected 0.78, 0.972; reward
 # 0.947, 0.978; safe 0.943, 0.992 (a pair each). rlhf 0.997, 0.990, dpo 0.9998, 0.991, constitution 0.994, 0.987 (10
-# pairs each) cannot be told so. Own parts there: honest at most 0.16 of rlhf, 0.24 of constitution, 0.31 of dpo, 0.68 of
-# two long dpo runs among three short ones, copies about 1. Chosen after these were seen; `course bench likeness` counts
-# anew.
+# pairs each) cannot be told so. Own parts there: honest at most 0.16 of rlhf, 0.24 of constitution, 0.31 of dpo, 0.68
+# of two long dpo runs among three short ones, copies about 1. Chosen after these were seen; `course bench likeness`
+# counts anew.
 NEAR, EQUAL = 0.96, 0.9999  # cosine of two sketches from which on two models count as one
 CLOSE = ("dpo", "rlhf", "constitution")  # stages that end near their start: only what is equal counts, and marks
 AROUND, CLASS = 0.97, 5  # cosine of two, and marked models of a class, that there must be for marks to count
