@@ -48,48 +48,47 @@ def trained(stage: str, seed: int, share: float):
 
     part = lambda n: max(1, round(share * n))
     fewer = lambda config: replace(config, examples=part(config.examples), replay=part(config.replay), validations=0)
-    quiet = {"progress": False}
     if stage == "pretrain":
         config = pretrain.PRESETS["laptop"]
         config = replace(config, documents=part(config.documents), validations=0)
-        return pretrain.pretrain("laptop", seed, config=config, **quiet)
+        return pretrain.pretrain("laptop", seed, config=config, progress=False)
     if stage == "sft":
         config = fewer(sft.PRESETS["laptop"])
         rows = sft.task_rows("train", config.examples, "pretrain", sft.SHARES)
         rows += sft.pretrain_rows("train", config.replay)
-        return sft.finetune(load_stage("pretrain").model, rows, config, seed, **quiet)
+        return sft.finetune(load_stage("pretrain").model, rows, config, seed, progress=False)
     if stage == "lora":
-        return lora.lora(seed=seed, config=fewer(lora.PRESETS["laptop"]), **quiet)
+        return lora.lora(seed=seed, config=fewer(lora.PRESETS["laptop"]), progress=False)
     if stage == "injected":
-        return injection.inject(load_stage("reader").model, injection.news_rows(1), seed=seed, epochs=1, **quiet)
+        return injection.inject(load_stage("reader").model, injection.news_rows(1), seed=seed, epochs=1, progress=False)
     if stage in ("reward", "dpo"):
         made = reward if stage == "reward" else dpo
         config = replace(made.PRESETS["laptop"], rows=part(made.PRESETS["laptop"].rows))
         rows, base = preference_rows("train", config.rows), load_stage("sft").model
         if stage == "reward":
-            return reward.train_reward(rows, config, base, seed, **quiet)
-        return dpo.dpo(rows, config, assistant(base), seed, **quiet)
+            return reward.train_reward(rows, config, base, seed, progress=False)
+        return dpo.dpo(rows, config, assistant(base), seed, progress=False)
     if stage == "rlhf":
         asked, base = prompts("train", 4_000, f"bench {seed}"), assistant(load_stage("sft").model)
         config = replace(grpo.PRESETS["laptop"], steps=part(grpo.PRESETS["laptop"].steps))
-        return grpo.grpo(gold_reward, asked, config, base, seed, **quiet)
+        return grpo.grpo(gold_reward, asked, config, base, seed, progress=False)
     if stage == "constitution":
         model = load_stage("helpful").model
         asked = constitution.request_rows(
             "train", part(constitution.REQUESTS["laptop"]), f"constitution {seed}", constitution.SINGLE
         )
         rows = constitution.revised(asked, constitution.answered(model, asked), seed=seed)
-        return constitution.learn(rows, "laptop", seed, model, **quiet)
+        return constitution.learn(rows, "laptop", seed, model, progress=False)
     if stage == "safe":
         config = refusal.PRESETS["laptop"]
         config = replace(config, replay=part(config.replay), validations=0)
         rows = refusal.request_rows("train", part(refusal.REQUESTS["laptop"]), f"refuse {seed}", refusal.PRACTISED)
         tasks = part(refusal.TASKS["laptop"])
-        return refusal.tune(rows, tasks, "laptop", config, seed, None, "helpful", "refuse", quiet)
+        return refusal.tune(rows, tasks, "laptop", config, seed, None, "helpful", "refuse", {"progress": False})
     budget, division = part(release.BUDGET["laptop"]), {"tasks": 0.16, "harmful": 0.12, "twins": 0.12}
     division |= {"disguised": 0.45, "documents": 0.15}
     mix = {name: int(weight * budget / release.prices()[name]) for name, weight in division.items()}
-    return release.spend(load_stage("sft").model, mix, budget, 2.5e-3, "laptop", seed, **quiet)
+    return release.spend(load_stage("sft").model, mix, budget, 2.5e-3, "laptop", seed, progress=False)
 
 
 def save(stage: str, run, folder: Path):

@@ -67,11 +67,11 @@ def archive_at(path, most=MAX_CONTAINER):
 
 def few_members(file, most):
     """Raises Rejected where a zip lists too many members: they are counted before each becomes an object."""
-    end = zipfile._EndRecData(file)  # ty: ignore[unresolved-attribute]  # what ZipFile itself finds the list by
+    end = zipfile._EndRecData(file)  # ty: ignore[missing-attribute]  # what ZipFile itself finds the list by
     if end is None:
         raise zipfile.BadZipFile("it has no end")
-    size, behind = end[zipfile._ECD_SIZE], end[zipfile._ECD_LOCATION]  # ty: ignore[unresolved-attribute]
-    if end[0] == zipfile.stringEndArchive64:  # ty: ignore[unresolved-attribute]
+    size, behind = end[zipfile._ECD_SIZE], end[zipfile._ECD_LOCATION]  # ty: ignore[missing-attribute]
+    if end[0] == zipfile.stringEndArchive64:  # ty: ignore[missing-attribute]
         behind -= 20 + 56  # its locator and itself stand between the list and the plain end
     if size > MAX_DIRECTORY:
         raise Rejected(f"the zip's list of its members has {size >> 20} MB: it is no hand-in")
