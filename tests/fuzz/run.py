@@ -55,7 +55,7 @@ class Finder:
 
         self.bounds, self.name, self.seen, self.count = bounds, name, set(), 0
         self.target = target(name)
-        self.place = BUILD / "scratch" / name
+        self.place = BUILD / "scratch" / f"{name}-{os.getpid()}"  # two may run at once
         self.place.mkdir(parents=True, exist_ok=True)
         self.draw = random.Random(time.time())
 
