@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from lint import lint
 
+from course_lib.authoring import build as building
 from course_lib.authoring.build import build
 from course_lib.authoring.source import BADGE
 from course_lib.platform import COURSE_REF, COURSE_REPO
@@ -32,6 +33,14 @@ def test_gate(lab, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_WORK", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert build(lab, ROOT, check=True) == []
+
+
+def test_long_cells_are_written_down(tmp_path, monkeypatch):
+    assert building.long_cells(ROOT, check=True) == []
+    written = building.SHAPES.read_bytes()
+    monkeypatch.setattr(building, "SHAPES", tmp_path / "long_cells.json")
+    assert "run `course build`" in building.long_cells(ROOT, check=True)[0] and not building.SHAPES.exists()
+    assert building.long_cells(ROOT) == [] and building.SHAPES.read_bytes() == written
 
 
 @pytest.mark.parametrize("lab", LABS)
