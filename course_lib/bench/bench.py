@@ -44,7 +44,7 @@ BENCHES = {
     "class": ("classes.against",
         "a class of --students graded by this build and by the older --against REV, by turns (~ 10 minutes)"),
     "attacks": ("grading",
-        "92 kinds of bad submissions, variants drawn from a seed of the day: points, leaks, costs (~ 12 minutes)"),
+        "93 kinds of bad submissions, variants drawn from a seed of the day: points, leaks, costs (~ 12 minutes)"),
     "likeness": ("likeness",
         "the flag of similar models on 5 honest ones a stage and 7 ways to hide a copy: both errors (~ 12 minutes)"),
     "honest": ("honest",

@@ -1,11 +1,11 @@
-"""Variants of attacks beyond every list (numbers 81 to 92): each function draws one."""
+"""Variants of attacks beyond every list (numbers 81 to 93): each function draws one."""
 
 import io
 import json
 import struct
 import zipfile
 
-from bad import attacks, drawn_files, drawn_tricks, ways
+from bad import attacks, drawn_border, drawn_files, drawn_tricks, ways
 from bad.drawn_plain import ALL, HALF, NAMES, right
 from bad.make import LARGE, Bad, Files, book, function, stub, with_cell, wrong, zipped
 from bad.ways import one_of, some_of
@@ -481,6 +481,33 @@ def small_zips(rng):
     return Bad(92, f"{n} times {filling!r} to {each * len(filling) >> 20} MB in {shape[:30]!r}", make, "R/U", None)
 
 
+def deep_model(rng):
+    """93. A model within all bounds, small on disk, of many layers, whose answers never end: it costs what it may."""
+    lab = rng.choice(["03_supervised_fine_tuning", "07_rlhf", "09_ai_feedback", "10_safety_refusals"])
+    shape = {
+        "hidden": 32,
+        "intermediate": rng.choice([32, 256]),
+        "layers": rng.randint(8, 12),
+        "heads": rng.choice([2, 16]),
+    }
+
+    def make(place):
+        from safetensors.torch import load_file, save_file
+
+        from course_lib.stages.artifacts import save_stage
+        from course_lib.stages.model import Llama, ModelConfig
+
+        folder, stage = place / "deep", drawn_border.STAGES[lab]
+        save_stage(stage, Llama(ModelConfig(**shape, context=4096)), {"seed": 1}, folder)
+        weights = {name: tensor.half() for name, tensor in load_file(folder / "model.safetensors").items()}
+        record = (folder / "record.json").read_text()
+        save_file(weights, folder / "model.safetensors", {"littlebrook": record})
+        return drawn_border.handed(place, "eve", lab, folder)
+
+    said = ", ".join(f"{key} {value}" for key, value in shape.items())
+    return Bad(93, f"lab {lab[:2]}, {said}", make, "G", 0.0, lab=lab, flags_ok=True)
+
+
 DRAW = {
     81: beside,
     82: manifest,
@@ -494,4 +521,5 @@ DRAW = {
     90: exhausts,
     91: zip_forms,
     92: small_zips,
+    93: deep_model,
 }

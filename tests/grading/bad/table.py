@@ -51,6 +51,7 @@ NUMBERS = {
     84: "code that IPython carries", 85: "lines for the shell", 86: "the protocol of cells", 87: "the zygote",
     88: "tensors that no model has", 89: "a name that is no function", 90: "takes from its process",
     91: "odd zips", 92: "small zips, large inside",
+    93: "small models of many layers",
 }  # fmt: skip
 ALL, HALF = 1.5, 0.75  # points of lab 00: both answers, one of them
 
