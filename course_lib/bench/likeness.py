@@ -6,6 +6,7 @@ than of all rows: both rates are those of a harder case.
 """
 
 import concurrent.futures
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -100,7 +101,8 @@ def save(stage: str, run, folder: Path):
 
 def train_and_save(stage: str, seed: int, share: float, folder: str):
     torch.set_num_threads(1)
-    save(stage, trained(stage, seed, share), Path(folder, stage, str(seed)))
+    with contextlib.redirect_stdout(sys.stderr):  # a process of its own: stdout is for the figures
+        save(stage, trained(stage, seed, share), Path(folder, stage, str(seed)))
 
 
 # ---- how copies are hidden: change(weights, record), in place -------------------------------------------------------
