@@ -58,3 +58,14 @@ def test_written_answers_that_are_dear_to_find_are_left_to_a_person(folder, monk
     monkeypatch.setattr(judge, "READ", 0.1)
     text, note = judge.texts_of([], ["written_1"], judge.Purse(folder))["written_1"]
     assert text == "" and "look yourself" in note
+
+
+def test_several_notebooks_that_are_dear_to_tell_apart_are_refused(monkeypatch):
+    from course_lib.grading.intake import archives
+
+    books = [("2026-01-02", f"{n}.ipynb", b'{"cells": []}' + b" " * n) for n in range(3)]
+    assert archives.choose(books, "00_start_here")[2].startswith("two different notebooks")
+    monkeypatch.setattr(archives, "value_of", lambda data, lab: compute(3.0))
+    monkeypatch.setattr(archives, "CHOICE", 0.1)
+    with pytest.raises(archives.Rejected, match="3 notebooks, far larger than a lab's"):
+        archives.choose(books, "00_start_here")
