@@ -110,13 +110,18 @@ def distributions(
     return torch.log_softmax(model.head(hidden).float(), -1), of
 
 
+def kl_and_entropy(p: Float[Tensor, "N V"], q: Float[Tensor, "N V"]) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+    """(KL(p ‖ q), entropy of p) of N pairs of log-probabilities, nats."""
+    return (p.exp() * (p - q)).sum(-1), -(p.exp() * p).sum(-1)
+
+
 @torch.no_grad()
 def exact_kl(model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, " B"]:
     """KL(π ‖ π_ref) of each answer, nats, summed over its tokens: at each token over the whole vocabulary, so only the
     path is sampled.
     """
     (p, of), (q, _) = (distributions(m, ids, mask) for m in (model, reference))
-    return spread((p.exp() * (p - q)).sum(-1)[of], mask).sum(1)
+    return spread(kl_and_entropy(p, q)[0][of], mask).sum(1)
 
 
 @torch.no_grad()
@@ -182,8 +187,8 @@ def improve(
             q, of = distributions(reference, ids, mask)
         extra = update(batch, scores, spread(q[of, ids[mask]], mask), generator, beta, lr, step)
         with torch.no_grad():
-            p, _ = distributions(policy, ids, mask)
-            kls, entropy = spread((p.exp() * (p - q)).sum(-1)[of], mask).sum(1), -(p.exp() * p).sum(-1)[of]
+            kl_of_place, entropy_of_place = kl_and_entropy(distributions(policy, ids, mask)[0], q)
+            kls, entropy = spread(kl_of_place[of], mask).sum(1), entropy_of_place[of]
         check_finite(step, "the KL", kls, f"{LOWER}, which is {config.learning_rate:g}")
         kl = kls.mean().item()
         next_beta = adapted_beta(beta, kl, config.kl_target) if config.kl_target else beta
