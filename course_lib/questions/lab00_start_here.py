@@ -17,7 +17,7 @@ SURPRISE_TEXT = "§ 3 Surprise"
 
 @SURPRISE.case("the sum of log n over the choices, in nats")
 def _(q):
-    options = [q.randint(2, 9) for _ in range(4)]
+    options = [q.randint(2, 99) for _ in range(4)]  # of few values a table of the public answers would hold the hidden
     options[1] = options[0] + 3  # never all alike
     expected = float(np.log(np.array(options, dtype=float)).sum())
     q.close(
