@@ -3,13 +3,14 @@
 COURSE_FUZZ=20000 gives each test so many examples instead of 100, found anew each time.
 """
 
+import copy
 import json
 import os
 
 import classroom
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from mutate import places  # noqa: F401
+from mutate import places
 
 LAB = "00_start_here"
 LONG = int(os.environ.get("COURSE_FUZZ", 0))
@@ -53,6 +54,18 @@ JSON = st.recursive(
     max_leaves=12,
 )
 BOOK = json.loads(classroom.notebook(classroom.sources(classroom.right_answers(LAB), LAB), {"written_1": "Because."}))
+
+
+@st.composite
+def with_a_part_replaced(draw, whole):
+    """A copy of a JSON value, with any JSON in any one place."""
+    whole = copy.deepcopy(whole)
+    *way, last = draw(st.sampled_from(list(places(whole))))
+    inside = whole
+    for key in way:
+        inside = inside[key]
+    inside[last] = draw(JSON)
+    return whole
 
 
 @st.composite

@@ -1,13 +1,12 @@
 """Random and mutated notebooks and cells."""
 
 import ast
-import copy
 import json
 import tempfile
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from material import BOOK, JSON, fuzz, mutated_bytes, places
+from material import BOOK, JSON, fuzz, mutated_bytes, with_a_part_replaced
 from targets import notebook
 
 from course_lib.grading.scoring import grade_one
@@ -18,13 +17,9 @@ from course_lib.notebook import language
 @st.composite
 def mutated_books(draw):
     """A notebook with up to three of its parts replaced by anything."""
-    book = copy.deepcopy(BOOK)
+    book = BOOK
     for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from(list(places(book))))
-        inside = book
-        for key in way:
-            inside = inside[key]
-        inside[last] = draw(JSON)
+        book = draw(with_a_part_replaced(book))
     return json.dumps(book).encode()
 
 

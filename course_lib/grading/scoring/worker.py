@@ -120,11 +120,8 @@ def prepare(zygote):
             reader = None
         reader = reader or judging(warm(zygote))
         result = grade_one(job_path, out, reader=reader)
-        if result["status"] in ("ungradable", "infra_error"):
-            reader.close()
-            reader = None
-            if zygote:
-                zygote.close()  # and with it an agent whose judge has died
+        if zygote and result["status"] in ("ungradable", "infra_error"):
+            zygote.close()  # and with it an agent whose judge has died
         return result
 
     return grade

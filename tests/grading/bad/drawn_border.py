@@ -12,18 +12,7 @@ from bad.host import trouble
 from bad.make import LARGE, SMALL, Bad, book, function, left_by, model, notebook, zipped
 from bad.ways import one_of, some_of
 
-STAGES = {
-    "02_pretraining": "pretrain",
-    "03_supervised_fine_tuning": "sft",
-    "04_lora_and_qlora": "lora",
-    "05_finetune_or_retrieve": "injected",
-    "06_preferences_and_reward_model": "reward",
-    "07_rlhf": "rlhf",
-    "08_direct_alignment": "dpo",
-    "09_ai_feedback": "constitution",
-    "10_safety_refusals": "safe",
-    "11_evaluation_and_release": "release",
-}
+from course_lib.grading.intake.archives import STAGES
 
 
 def bare(lab):
