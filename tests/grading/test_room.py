@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from course_lib.grading.reading import room
 
@@ -140,6 +141,17 @@ def test_what_the_reader_imports_is_there_for_the_next_one(monkeypatch):
         return before
 
     assert [room.apart(loaded), room.apart(loaded)] == [False, True]
+
+
+def test_a_reader_computes_though_its_parent_has_used_threads():
+    before, x = torch.get_num_threads(), torch.randn(8, 4, 64, 32)
+    attention = lambda: torch.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True).sum().item()
+    torch.set_num_threads(2)
+    try:
+        expected = attention()
+        assert room.apart(attention, limits=room.Limits(cpu=10, wall=20, memory=None)) == pytest.approx(expected, 1e-4)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_review_shows_what_ends_its_reader(tmp_path, monkeypatch):

@@ -203,6 +203,9 @@ def read_all(function, limits, items, pipe):
         ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    if torch := sys.modules.get("torch"):
+        # a fork has none of the threads with which torch would share an operation, and would wait for them for ever
+        torch.set_num_threads(1)
     known, began = set(sys.modules), mapped()
     for item in os.fdopen(items, "rb"):
         confine(limits)
