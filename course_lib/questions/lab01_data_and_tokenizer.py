@@ -19,7 +19,8 @@ PRIME, MASK = 2**61 - 1, 2**32 - 1
 
 # What a fresh crawl asks of a filter. The course's own, on 24 crawls of 600 pages: the worst recall of junk is 0.925
 # and the worst precision 1.00; of each sort of junk it finds at least 0.96 (word salad aside, which it cannot see), and
-# it keeps all lists (`tests/stages/test_cleaning.py` measures it again).
+# it keeps all lists (`tests/stages/test_cleaning.py` measures it again). A right answer that finds only 0.90 of it must
+# pass, too: the crawls are so large that 0.80 is four standard errors away (on 61 junk pages one in 250 had failed).
 JUNK_RECALL, JUNK_PRECISION, CLASS_RECALL, LISTS_KEPT = 0.80, 0.90, 0.80, 0.95
 PII_RECALL, PII_PRECISION = 0.95, 0.95
 
@@ -88,7 +89,7 @@ def named(made, pages):
 def _(q):
     from course_lib.world.crawl import JUNK
 
-    pages = fresh(q, 360)
+    pages = fresh(q, 1200)
     pages = [p for p in pages if p.label in JUNK] + [p for p in pages if p.label not in JUNK][:130]
     made = decisions(q, pages)
     dropped, junk = [p for p, m in zip(pages, made) if not m], [p for p in pages if p.label in JUNK]
@@ -115,7 +116,7 @@ def _(q):
 
 @KEEP.case("boilerplate and spam go")
 def _(q):
-    pages = [p for p in fresh(q, 400) if p.label in ("boilerplate", "spam")]
+    pages = [p for p in fresh(q, 1200) if p.label in ("boilerplate", "spam")]
     got = share(not m for m in decisions(q, pages))
     q.true(
         f"{got:.0%} of boilerplate and spam go; {CLASS_RECALL:.0%} are asked for",
@@ -128,7 +129,7 @@ def _(q):
 
 @KEEP.case("broken encodings go, typographic quotes stay")
 def _(q):
-    pages = fresh(q, 500)
+    pages = fresh(q, 1600)
     broken = [p for p in pages if p.label == "broken encoding"]
     got = share(not m for m in decisions(q, broken))
     q.true(
@@ -154,7 +155,7 @@ def _(q):
 
 @KEEP.case("gibberish goes, as far as its words and letters show")
 def _(q):
-    pages = [p for p in fresh(q, 600) if p.label == "gibberish" and p.edit != "word salad"]
+    pages = [p for p in fresh(q, 1600) if p.label == "gibberish" and p.edit != "word salad"]
     got = share(not m for m in decisions(q, pages))
     q.true(
         f"{got:.0%} of the gibberish goes; {CLASS_RECALL:.0%} are asked for",

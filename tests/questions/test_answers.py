@@ -29,6 +29,15 @@ def test_answer(question, kind, label, source, words):
                 )
 
 
+def test_a_right_filter_passes_whatever_is_crawled():
+    """The weakest of the right ones: it finds 90 % of the junk, and 80 % are asked for."""
+    question = next(question for question in questions_of("01_data_and_tokenizer") if question.id == "keep_page")
+    source = tally.bank(question.lab)["keep_page"]["right"]["early returns"]
+    for seed in range(8):
+        result = tally.verdict(question, source, f"crawl {seed}")
+        assert result.status == "pass", [(seed, case.message) for case in result.cases]
+
+
 def test_the_banks_are_large_enough():
     for lab in tally.BANKS:
         questions = {question.id for question in questions_of(lab) if isinstance(question, Question)}
