@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.stages.artifacts import save_stage
+from course_lib.stages.artifacts import SHIPPED, save_stage
 from course_lib.stages.lora import save_adapter_stage
 
 SEED = "5" * 64
@@ -189,10 +189,21 @@ def flagged(stage: str, sketches: dict[str, str]) -> set[tuple[str, str]]:
     from course_lib.grading.reading import likeness
 
     rows = [{"student": who, "members": [], "result": {"sketches": {stage: text}}} for who, text in sketches.items()]
-    found = likeness.among(rows)
+    found = likeness.among(rows, SEED)
     pairs = itertools.combinations(sorted(sketches), 2)
     names = lambda who, other: any(f"the model of {other} " in flag["evidence"] for flag in found[who])
     return {(a, b) for a, b in pairs if names(a, b) or names(b, a)}
+
+
+def like_shipped(stage: str, sketches: dict[str, str]) -> set[str]:
+    """Those of a class who are flagged as the model that comes with the course."""
+    from course_lib.grading.reading import likeness
+
+    rows = [{"student": who, "members": [], "result": {"sketches": {stage: text}}} for who, text in sketches.items()]
+    found = {who: [f["evidence"] for f in flags] for who, flags in likeness.among(rows, SEED).items()}
+    for who, text in sketches.items():
+        found[who] += [flag["evidence"] for flag in likeness.with_shipped(text, stage, SEED)]
+    return {who for who, said in found.items() if any("the shipped model" in words for words in said)}
 
 
 def of_stage(stage: str, folders: list[Path]) -> dict:
@@ -203,7 +214,8 @@ def of_stage(stage: str, folders: list[Path]) -> dict:
 
     honest = {f"student {folder.name}": sketch_of(folder, stage) for folder in folders}
     wrong = flagged(stage, honest)
-    shipped = sum(bool(likeness.with_shipped(text, stage, SEED)) for text in honest.values())
+    own = SHIPPED / stage
+    shipped = {"copies": 0, "missed": []}
     near = lambda a, b: likeness.cosine(a, b)
     farthest, missed, others = {}, [], 0
     for way, change in HIDING.items():
@@ -214,14 +226,20 @@ def of_stage(stage: str, folders: list[Path]) -> dict:
             if (source, "the copy") not in {tuple(sorted(pair)) for pair in pairs}:
                 missed.append(way)
             others += sum(source not in pair for pair in pairs)
+        if own.is_dir():
+            shipped["copies"] += 1
+            if "the copy" not in like_shipped(stage, honest | {"the copy": sketch_of(own, stage, change)}):
+                shipped["missed"].append(way)
     pairs, copies = len(folders) * (len(folders) - 1) // 2, len(folders) * len(HIDING)
     return {
         "honest_pairs": pairs,
         "honest_flagged": len(wrong),
-        "honest_like_shipped": shipped,
+        "honest_like_shipped": len(like_shipped(stage, honest)),
         "copies": copies,
         "copies_missed": len(missed),
         "copies_like_others": others,
+        "copies_of_shipped": shipped["copies"],
+        "copies_of_shipped_missed": shipped["missed"],
         "missed": sorted(set(missed)),
         "nearest_honest": max(near(a, b) for a, b in itertools.combinations(honest.values(), 2)),
         "farthest_copy": farthest,
@@ -250,6 +268,9 @@ def bench_likeness(arguments) -> dict:
             print(f"{stage}: {told.format_map(stages[stage])}", file=sys.stderr)
     total = lambda key: sum(found[key] for found in stages.values())
     made = {key: total(key) for key in ("honest_pairs", "honest_flagged", "copies", "copies_missed")}
+    made["honest_like_shipped"] = total("honest_like_shipped")
+    made["copies_of_shipped"] = total("copies_of_shipped")
+    made["copies_of_shipped_missed"] = sum(len(found["copies_of_shipped_missed"]) for found in stages.values())
     made["false_alarms_95"] = interval(made["honest_flagged"], made["honest_pairs"])
     made["misses_95"] = interval(made["copies_missed"], made["copies"])
     return {"seeds": arguments.seeds, **made, "shares": SHARES, "stages": stages}

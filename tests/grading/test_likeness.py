@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from course_lib.bench.likeness import HIDING, SHARES, flagged, noisy, other_order
+from course_lib.bench.likeness import HIDING, SHARES, flagged, like_shipped, noisy, other_order
 from course_lib.grading.reading import likeness, marks, models
 from course_lib.grading.replay.trainers import TRAINERS
 from course_lib.stages.artifacts import SHIPPED, load_folder, save_stage
@@ -152,6 +152,23 @@ def test_short_trainings_of_others_are_not_alike(short_class, short_sketches, tm
     assert flagged("dpo", without | far) == set()
     odd = {"odd": short_sketches["s1"].split(" ")[0] + " "}
     assert flagged("dpo", without | odd) == {("odd", "s1")}, "the first half alone: equal to the letter"
+
+
+def test_a_copy_of_the_shipped_model_is_found_behind_noise_where_honest_ones_end_near_it(tmp_path):
+    """Reward models of the same labels say nearly the same; the head, which the start has not, is no mark."""
+    base, start, sketches = load_folder(SHIPPED / "reward", "reward")[0], load_folder(OWN, "sft")[0].state_dict(), {}
+    for seed in range(1, 5):  # half of the way with the shipped one, then as far again on their own
+        model, draw = copy.deepcopy(base), torch.Generator().manual_seed(seed)
+        for name, t in model.state_dict().items():
+            if name in start and t.dim() > 1:
+                way = t - start[name]
+                t += torch.randn(t.shape, generator=draw) * way.std() * 0.7 - way / 2
+        save_stage("reward", model, {"log": [[0, 1.0]]}, tmp_path / f"s{seed}")
+        sketches[f"s{seed}"] = likeness.sketch(tmp_path / f"s{seed}", "reward", SEED)
+    (tmp_path / "first").mkdir()
+    mine = sketch_of(hidden(SHIPPED / "reward", noisy(NOISE), tmp_path / "first"), tmp_path, "reward")
+    assert like_shipped("reward", sketches) == set() and flagged("reward", sketches) == set()
+    assert like_shipped("reward", sketches | {"zoe": mine}) == {"zoe"}
 
 
 def test_one_model_of_huge_weights_ends_nobody_elses_comparison(short_class, short_sketches, tmp_path):

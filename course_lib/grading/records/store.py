@@ -72,6 +72,11 @@ def seed_for(key, lab, submission_sha):
     return hmac.new(key, f"{lab}|{submission_sha}".encode(), hashlib.sha256).hexdigest()
 
 
+def likeness_seed(key, lab):
+    """Models are compared on what is drawn from this: one for a class."""
+    return seed_for(key, lab, "likeness")
+
+
 def spec_sha(lab):
     """What a grade depends on besides the submission: the lab's questions, the comparison, the scoring. 16 hex digits.
 

@@ -41,7 +41,7 @@ def entries(lab, rows, grades=store.GRADES):
     """[{"student", "kind", "evidence", "lines"}] of all flags of gradebook rows, by student."""
     texts, prints, stub = similarity.read(lab, rows)
     pairs, found = similarity.pairs_of(prints, stub), []
-    models = likeness.among(rows)
+    models = likeness.among(rows, store.likeness_seed(store.secret(grades), lab))
     replayed = [line for line in store.read_lines(Path(grades, lab, "replay.jsonl")) if line.get("kind")]
     for row in rows:
         result, student = row["result"] or {}, row["student"]

@@ -34,7 +34,7 @@ def job_of(lab, student, sha, spec, folder, key):
     whole class, or its models could not be compared.
     """
     job = {"lab": lab, "student": student, "submission_sha": sha, "spec_sha": spec, "folder": str(folder.absolute())}
-    return job | {"seed": store.seed_for(key, lab, sha), "likeness_seed": store.seed_for(key, lab, "likeness")}
+    return job | {"seed": store.seed_for(key, lab, sha), "likeness_seed": store.likeness_seed(key, lab)}
 
 
 def write_job(job_path, job):

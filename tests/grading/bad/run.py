@@ -77,7 +77,7 @@ def grade_folder(place, student, folder, lab, spawn=None, others=()):
         clean = models.rewritten(models.check_model(where / "work" / stage, stage), place / name)
         sketch = likeness.sketch(clean, stage, job["likeness_seed"])
         rows.append({"student": name, "members": [], "result": {"sketches": {stage: sketch}}})
-    return result | {"flags": result["flags"] + likeness.among(rows)[student]}
+    return result | {"flags": result["flags"] + likeness.among(rows, job["likeness_seed"])[student]}
 
 
 def seen_in(*results):
