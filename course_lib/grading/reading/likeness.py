@@ -174,8 +174,8 @@ def flag(near, other, how=ALIKE):
 def among(rows, seed=None):
     """{student: flags} of a class, out of the gradebook's rows: the sketches that their results hold, compared.
 
-    Those who handed in as a group may have one model. seed: the class's secret (store.likeness_seed); with it, marks are
-    compared with those of the shipped model, too.
+    Those who handed in as a group may have one model. seed: the class's secret (store.likeness_seed); with it, marks
+    are compared with those of the shipped model, too.
     """
     sketches = {row["student"]: (row["result"] or {}).get("sketches", {}) for row in rows}
     teams = {row["student"]: row["members"] for row in rows}
