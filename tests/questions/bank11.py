@@ -184,8 +184,8 @@ HOLM_RIGHT = {
     "numpy": "p = np.array(p_values, dtype=float); order = p.argsort(kind='stable'); m = len(p); top = "
     "np.maximum.accumulate((m - np.arange(m)) * p[order]); out = np.empty(m); out[order] = top.clip(max=1); "
     "return out.tolist()",
-    "by definition": "return [min(1.0, max(sum(o >= x for o in p_values) * x for x in p_values if x <= p)) for p in "
-    "p_values]",
+    "by definition": "all_of = [(x, sum(o >= x for o in p_values) * x) for x in p_values]\n    return [min(1.0, "
+    "max(y for x, y in all_of if x <= p)) for p in p_values]",
     "torch": "p, at = torch.tensor(p_values, dtype=torch.float64).sort()\n    if not len(p): return []\n    top = "
     "((len(p) - torch.arange(len(p))) * p).cummax(0).values.clamp(max=1); return "
     "torch.empty_like(p).scatter(0, at, top).tolist()",

@@ -54,3 +54,17 @@ def test_what_fits_passes():
 def test_what_does_not_fit_is_found(call):
     with pytest.raises(BeartypeCallHintViolation):
         call[1]()
+
+
+def test_a_function_inside_another_is_checked_at_first_and_not_for_ever():
+    def outer(x):
+        @by_hand
+        def inner(x: int) -> int:
+            return x
+
+        return inner(x)
+
+    assert outer(1) == 1
+    with pytest.raises(BeartypeCallHintViolation):
+        outer("x")
+    assert [outer(k) for k in range(20)] == [*range(20)] and outer("x") == "x"
