@@ -35,6 +35,11 @@ def test_import_is_light():
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_the_matmul_rate_is_measured_for_as_long_as_asked():
+    assert 0 < platform.matmul_rate(0.01, 64) < 1e5
+    assert 0 < platform.matmul_rate(0.01, 64, dtype=torch.bfloat16) < 1e5
+
+
 def test_check_needs_torch_and_nothing_else_that_is_heavy():
     heavy = "transformers trl peft matplotlib ipywidgets datasets pandas accelerate evaluate"
     done = python(

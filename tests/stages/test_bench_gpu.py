@@ -11,6 +11,7 @@ from course_lib.bench import bench
 from course_lib.bench import gpu as bench_gpu
 from course_lib.platform import CourseError
 from course_lib.stages import grpo, reward
+from course_lib.tour import phases
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,8 @@ def test_no_gpu_is_one_line():
 
 def test_the_tour_is_measured_phase_by_phase(monkeypatch):
     monkeypatch.setattr(bench_gpu, "PHASES", bench_gpu.PHASES[:4])
+    for module in (bench_gpu, phases):
+        monkeypatch.setattr(module, "matmul_rate", lambda *_, **__: 100.0)
     result = bench_gpu.bench_gpu(TINY)
     assert (
         list(result["phases"]) == ["data", "tokenizer", "pretrain", "sft"]

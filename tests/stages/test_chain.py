@@ -49,6 +49,7 @@ def repository(tmp_path, monkeypatch):
         run("add", ".")
         run("-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-q", "-m", f"build {build}")
     monkeypatch.setattr(chain, "ROOT", root)
+    monkeypatch.setattr(chain, "matmul_rate", lambda: 100.0)
     return root
 
 
