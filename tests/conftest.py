@@ -51,6 +51,20 @@ def own_work_folder(tmp_path_factory):
         yield
 
 
+# seconds of the units that begin first, on a slow machine; of the rest ten for each slow test
+LONG = {
+    "solutions": 400,
+    "tests/questions/test_answers.py": 150,
+    "tests/labs/test_notebooks.py": 80,  # a lab
+    "tests/stages/test_tour.py": 80,
+    "tests/stages/test_bench.py": 70,
+    "tests/setup/test_site.py": 60,
+    "tests/stages/test_step.py": 60,
+    "tests/grading/test_bad_submissions.py": 60,
+    "tests/grading/test_attacks.py": 50,
+}
+
+
 def unit(nodeid: str) -> str:
     """What stays in one process, in its order: a file, whose fixtures cost more than its tests; all solutions, each of
     which finds in the work folder what the one before has trained; a student notebook alone.
@@ -66,20 +80,32 @@ def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling
 
     class Units(LoadScopeScheduling):
+        """A process gets its next unit when one test is left to it, and not while it has three: at the end none shall
+        wait for another that has two long ones before it.
+        """
+
         def _split_scope(self, nodeid):
             return unit(nodeid)
+
+        def _reschedule(self, node):
+            if not self.workqueue or self._pending_of(self.assigned_work[node]) < 2:
+                super()._reschedule(node)
 
     return Units(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The units with slow tests come first, those with most of them before the others: then all processes end at about
-    the same time. Those of the browser come last: its event loop stands in the way of another one.
+    """The longest units come first: then all processes end at about the same time. Those of the browser come last: its
+    event loop stands in the way of another one.
     """
-    is_slow = {item: item.path.suffix == ".ipynb" or item.get_closest_marker("slow") is not None for item in items}
-    slow_ones = Counter(unit(item.nodeid) for item in items if is_slow[item])
-    items.sort(key=lambda item: (item.path.parent.name == "browser", -slow_ones[unit(item.nodeid)]))
+    slow_ones = Counter(unit(item.nodeid) for item in items if item.get_closest_marker("slow"))
+
+    def place(item):
+        mine = unit(item.nodeid)
+        return item.path.parent.name == "browser", -LONG.get(mine.partition("::")[0], 10 * slow_ones[mine])
+
+    items.sort(key=place)
 
 
 def pytest_unconfigure():

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -14,18 +15,22 @@ from course_lib.bench import bench, throughput
 from course_lib.bench.throughput import flop_per_token
 from course_lib.evaluation.runs.rlhf import collapsed, turned
 from course_lib.platform import ROOT
+from course_lib.stages import dpo, refusal, reward
 from course_lib.stages.pretrain import PRESETS
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.annotators import prompts
 
 pytestmark = pytest.mark.slow
 
-# `course bench …` with one short round beside the Trainer, and no seconds of multiplying for this machine's rate
+# `course bench …` of few documents, with one short round beside the Trainer, and the machine's rate not measured
 QUICK = """
 import sys
+from dataclasses import replace
 from functools import partial
 from course_lib import cli
 from course_lib.bench import throughput, training
+from course_lib.stages.pretrain import PRESETS
+PRESETS["tiny"] = replace(PRESETS["tiny"], documents=200)
 throughput.matmul_rate = training.matmul_rate = lambda: 100.0
 training.throughput = partial(throughput.throughput, rounds=1, steps=15)
 sys.exit(cli.main(["bench", *sys.argv[1:]]))
@@ -73,7 +78,10 @@ def test_json_and_nothing_else(arguments, keys):
         ("release", {"score_median", "harmless_worst"}),
     ],
 )
-def test_the_benches_of_alignment_run_at_tiny(name, keys):
+def test_the_benches_of_alignment_run_at_tiny(name, keys, monkeypatch):
+    for stage in (dpo, reward):
+        monkeypatch.setitem(stage.PRESETS, "tiny", replace(stage.PRESETS["tiny"], rows=48))
+    monkeypatch.setitem(refusal.REQUESTS, "tiny", 48)
     result = bench.measure(name, argparse.Namespace(size="tiny", seeds=1, json=True))
     assert keys <= set(result) and len(result["runs"]) == 1
     json.dumps(result)
@@ -98,7 +106,7 @@ def test_flop_of_a_token():
 
 
 def test_the_speed_of_sampling_beside_hf_and_in_a_process_of_an_older_build(monkeypatch):
-    """Both builds are asked by one script; here the older one is this one, so it gives the tokens that this one gives."""
+    """Both builds are asked by one script; here the older one is this one, so it gives as many tokens."""
     model, tokenizer, rows = throughput.shipped(), load_tokenizer(), prompts("train", throughput.PROMPTS, "bench")
     here = int(throughput.roll_out(model, tokenizer, rows, throughput.EACH, seed=0).mask.sum())
     there = throughput.rollout_speed(ROOT, 0)

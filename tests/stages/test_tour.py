@@ -107,7 +107,10 @@ def test_the_page_is_whole_and_needs_no_network(toured):
         and 'name="viewport"' in text
     )
     assert (
-        "threads" in text and f"torch {torch.__version__}" in text and "fp32 matmul 100 GFLOP/s" in text and "0 in every phase" in text
+        "threads" in text
+        and f"torch {torch.__version__}" in text
+        and "fp32 matmul 100 GFLOP/s" in text
+        and "0 in every phase" in text
     )
     assert (folder / "tour.png").read_bytes().startswith(b"\x89PNG")
 
