@@ -26,7 +26,7 @@ from course_lib.stages.tokenizer import load_tokenizer
 
 # AdamW, not Muon: Muon moves every direction of a matrix alike, which costs KL and buys no utility
 PRESETS = {
-    "tiny": PreferenceConfig(rows=200, batch=16, learning_rate=6e-5),
+    "tiny": PreferenceConfig(rows=64, batch=16, learning_rate=6e-5),
     "laptop": PreferenceConfig(rows=12_000, batch=64, learning_rate=6e-5),
     "gpu": PreferenceConfig(rows=30_000, batch=64, learning_rate=6e-5),
 }

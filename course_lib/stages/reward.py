@@ -18,7 +18,7 @@ from course_lib.stages.step import beside, check_settings
 from course_lib.stages.tokenizer import load_tokenizer
 
 PRESETS = {
-    "tiny": PreferenceConfig(rows=200, batch=16, learning_rate=3e-3),
+    "tiny": PreferenceConfig(rows=120, batch=16, learning_rate=3e-3),
     "laptop": PreferenceConfig(rows=30_000, batch=64, learning_rate=3e-3),
     "gpu": PreferenceConfig(rows=30_000, batch=128, learning_rate=3e-3),
 }
