@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 MAX_FILE = 400 * 2**20
+MAX_MODEL = 64 * 2**20  # bytes of the safetensors beside a notebook
 MAX_REST = 20 * 2**20  # bytes of a notebook without its outputs
 MAX_BRACKETS = 1_000_000  # of stored outputs: each is a step of Python where they are cut off
 LARGE = 16 * 2**20  # from here on outputs are cut off before JSON makes objects of them

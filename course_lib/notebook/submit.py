@@ -10,14 +10,13 @@ import time
 import zipfile
 from pathlib import Path
 
-from course_lib.notebook.cells import Ungradable, lab_of, not_code, read_cells, read_cells_in
+from course_lib.notebook.cells import MAX_MODEL, Ungradable, lab_of, not_code, read_cells, read_cells_in
 from course_lib.notebook.check import executed, lab_in_use, long_names, notebook_namespace
 from course_lib.notebook.helpers import helpers_of
 from course_lib.notebook.rehearsal import rehearse
 from course_lib.notebook.written import written_answers
 from course_lib.platform import safe_name, work_dir, write_atomic
 
-MAX_MODEL = 64 * 2**20
 NO_FILES = (  # front ends that keep notebooks elsewhere: a variable that they set, their name, the way to the file
     ("KAGGLE_KERNEL_RUN_TYPE", "Kaggle", "File > Download Notebook"),
     ("DATABRICKS_RUNTIME_VERSION", "Databricks", "File > Export > IPython Notebook"),

@@ -9,11 +9,10 @@ from pathlib import Path
 from course_lib.grading.intake.containers import DAMAGE, MAX_MEMBERS, Entry, Rejected, entries_of_zip, is_zip, open_zip
 from course_lib.grading.reading import room
 from course_lib.notebook import helpers
-from course_lib.notebook.cells import MAX_FILE, Ungradable, lab_of, read_cells_in
+from course_lib.notebook.cells import MAX_FILE, MAX_MODEL, Ungradable, lab_of, read_cells_in
 from course_lib.platform import safe_name
 
 MAX_TOTAL = 512 * 2**20  # bytes unpacked from one hand-in
-MAX_MODEL = 64 * 2**20  # bytes of a model, as in reading/models.py, which needs torch
 LARGEST = {"model.safetensors": MAX_MODEL, "record.json": 2**20}  # bytes
 STAGES = {  # of which a lab takes a model: its questions say the same, and need torch
     "02_pretraining": "pretrain",

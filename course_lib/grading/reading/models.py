@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import torch
 
+from course_lib.notebook.cells import MAX_MODEL
 from course_lib.questions import wire
 
-MAX_MODEL = 64 * 2**20  # bytes
 TAKEN = ("F32", "F16", "BF16")
 LINE_ENDS = (b"\n", b"\r\n")
 # twice the course's largest preset; a model of all of these at once would not fit into MAX_MODEL

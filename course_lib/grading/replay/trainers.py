@@ -107,7 +107,7 @@ def lora(record, base, on_step):
     from course_lib.world import pretrain_rows
     from course_lib.world.jobs import job_rows
 
-    recipe, adapter = record["recipe"], record["lora"]
+    recipe, adapter = record["recipe"], record.get("lora")
     models.adapter_shapes(adapter, base.config)
     config, job = config_of(SFTConfig, recipe, stage.PRESETS), record.get("job", "clerk")
     if job not in ("clerk", "crier"):

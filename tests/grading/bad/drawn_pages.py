@@ -336,12 +336,9 @@ def parsers(rng):
 def right_ways(rng):
     """A right answer under each way to hold it."""
     name, answers = rng.choice(NAMES), right(rng)
-    way, source = ways.answer(rng, name, "return sound(x)", without=("text", "globals()"))
-    twice = rng.random() < 0.3
-    make = lambda p: book(
-        {**answers, name: f"{answers[name]}\nsound = {name}\n{source}{chr(10) + source if twice else ''}"}
-    )
-    return Bad(70, f"{name}: {way}{', twice' * twice}", make, "G", ALL)
+    way, source = ways.around(rng, name, answers[name], "return sound(x)", without=("globals()",))
+    make = lambda p: book({**answers, name: source})
+    return Bad(70, f"{name}: {way}", make, "G", ALL)
 
 
 DRAW = {41: exfiltrates, 47: markup, 48: formulas, 59: written, 65: own_caller, 69: parsers, 70: right_ways}

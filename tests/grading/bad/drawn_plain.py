@@ -18,6 +18,17 @@ def right(rng, lab=SMALL):
     return {name: rng.choice(list(entry["right"].values())) for name, entry in tally.bank(lab).items()}
 
 
+def somewhere(rng, number, said, text, statuses, without=(), **more):
+    """`text` in a cell before right answers, which costs nothing, or in one answer, which has one of `statuses`."""
+    answers, name = right(rng), rng.choice(NAMES)
+    if rng.random() < 0.4:
+        way, source = ways.cell(rng, text, without)
+        return Bad(number, f"{said!r} in a cell, {way}", lambda p: book(answers, before=[source]), "G", ALL, **more)
+    way, source = ways.answer(rng, name, f"{text}\nreturn -1.0")
+    made, more["statuses"] = {**answers, name: source}, {name: statuses}
+    return Bad(number, f"{said!r} in {name}, {way}", lambda p: book(made), "Q0", HALF, **more)
+
+
 def released(lab):
     from course_lib.platform import ROOT
 
@@ -372,19 +383,8 @@ def left_over(rng):
 
 def exits(rng):
     stop = rng.choice([e for e in attacks.EXITS if e != "exit"])
-    answers, name = right(rng), rng.choice(NAMES)
-    way, source = ways.cell(rng, stop, without=("a with's end",))
-    if rng.random() < 0.5:
-        return Bad(14, f"{stop[:20]!r} by {way}", lambda p: book(answers, before=[source]), "G", ALL)
-    way, source = ways.answer(rng, name, f"{stop}\nreturn x")
-    return Bad(
-        14,
-        f"{stop[:20]!r} in {name}, {way}",
-        lambda p: book({**answers, name: source}),
-        "Q0",
-        HALF,
-        statuses={name: ("error", "killed", "timeout", "fail")},
-    )
+    statuses = ("error", "killed", "timeout", "fail")
+    return somewhere(rng, 14, stop[:20], stop, statuses, without=("a with's end",))
 
 
 # ---- clumsy and right ------------------------------------------------------------------------------------------------

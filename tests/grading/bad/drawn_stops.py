@@ -1,7 +1,7 @@
 """Variants of what stops, hangs, eats or comes back later (numbers 15 to 24, 54, 66, 68): each function draws one."""
 
 from bad import attacks, host, ways
-from bad.drawn_plain import ALL, HALF, NAMES, right
+from bad.drawn_plain import ALL, HALF, NAMES, right, somewhere
 from bad.make import LARGE, TENSORS, Bad, book, function, left_by, stub, tensors, whole, worth
 from bad.ways import one_of, some_of
 
@@ -28,17 +28,16 @@ def dies(rng):
         return Bad(15, f"{label} in a cell, {way}", lambda p: book(answers, before=[source]), "G", ALL, flags_ok=True)
     later = rng.random() < 0.4 and name == "surprise"  # only in the last case: the two others keep their points
     if later:
-        inner = f"{answers[name]}\nsound = {name}\n"
-        way, source = ways.answer(rng, name, f"if len(x) > 100:\n{ways.indented(death)}\nreturn sound(x)", ("text",))
-        make = lambda p: book({**answers, name: inner + source})
+        body = f"if len(x) > 100:\n{ways.indented(death)}\nreturn sound(x)"
+        way, source = ways.around(rng, name, answers[name], body)
         points = HALF + HALF * 2 / 3
     else:
         way, source = ways.answer(rng, name, death + "\nreturn 0.0")
-        make, points = lambda p: book({**answers, name: source}), HALF
+        points = HALF
     return Bad(
         15,
         f"{label} in {name}{' at last' * later}, {way}",
-        make,
+        lambda p: book({**answers, name: source}),
         "Q0",
         points,
         flags_ok=True,
@@ -64,20 +63,8 @@ ENDLESS = (
 
 
 def endless(rng):
-    loop, answers, name = rng.choice(ENDLESS), right(rng), rng.choice(NAMES)
-    if rng.random() < 0.4:
-        way, source = ways.cell(rng, loop)
-        return Bad(16, f"{loop[:30]!r}, {way}", lambda p: book(answers, before=[source]), "G", ALL, impatient=True)
-    way, source = ways.answer(rng, name, loop + "\nreturn 0.0")
-    return Bad(
-        16,
-        f"{loop[:30]!r} in {name}, {way}",
-        lambda p: book({**answers, name: source}),
-        "Q0",
-        HALF,
-        impatient=True,
-        statuses={name: ("timeout", "oom", "fail", "error")},
-    )
+    loop = rng.choice(ENDLESS)
+    return somewhere(rng, 16, loop[:30], loop, ("timeout", "oom", "fail", "error"), impatient=True)
 
 
 CATCHES = (
@@ -101,35 +88,14 @@ BLOCKS = (
 
 def swallows(rng):
     """Loops that the agent's own alarm does not end: the grader's does."""
-    catch, answers, name = rng.choice(CATCHES), right(rng), rng.choice(NAMES)
+    catch = rng.choice(CATCHES)
     block = "\n".join(some_of(rng, BLOCKS)[:2])
     loop = (
         f"import time\nwhile True:\n    try:\n        while True:\n            time.sleep(0.01)\n "
         f"   {catch}\n        pass"
     )
-    text = f"{block}\n{loop}"
-    if rng.random() < 0.3:
-        way, source = ways.cell(rng, text)
-        return Bad(
-            17,
-            f"{block[:40]!r}, {way}",
-            lambda p: book(answers, before=[source]),
-            "G",
-            ALL,
-            impatient=True,
-            flags_ok=True,
-        )
-    way, source = ways.answer(rng, name, text + "\nreturn 0.0")
-    return Bad(
-        17,
-        f"{block[:40]!r}, {catch}, {name}, {way}",
-        lambda p: book({**answers, name: source}),
-        "Q0",
-        HALF,
-        impatient=True,
-        statuses={name: "timeout"},
-        flags_ok=True,
-    )
+    said = f"{block[:40]}, {catch}"
+    return somewhere(rng, 17, said, f"{block}\n{loop}", ("timeout",), impatient=True, flags_ok=True)
 
 
 WAITS = (
@@ -186,29 +152,8 @@ BOMBS = (
 
 
 def bomb(rng):
-    text, answers, name = rng.choice(BOMBS), right(rng), rng.choice(NAMES)
-    if rng.random() < 0.4:
-        way, source = ways.cell(rng, text)
-        return Bad(
-            19,
-            f"{text[:20]!r} in a cell, {way}",
-            lambda p: book(answers, before=[source]),
-            "G",
-            ALL,
-            impatient=True,
-            flags_ok=True,
-        )
-    way, source = ways.answer(rng, name, text + "\nreturn 0.0")
-    return Bad(
-        19,
-        f"{text[:20]!r} in {name}, {way}",
-        lambda p: book({**answers, name: source}),
-        "Q0",
-        HALF,
-        impatient=True,
-        flags_ok=True,
-        statuses={name: ("timeout", "killed", "oom", "error", "fail")},
-    )
+    text, statuses = rng.choice(BOMBS), ("timeout", "killed", "oom", "error", "fail")
+    return somewhere(rng, 19, text[:20], text, statuses, impatient=True, flags_ok=True)
 
 
 EATS = (
@@ -231,19 +176,8 @@ EATS = (
 
 
 def memory(rng):
-    text, answers, name = rng.choice(EATS), right(rng), rng.choice(NAMES)
-    if rng.random() < 0.3:
-        way, source = ways.cell(rng, text)
-        return Bad(20, f"{text[:30]!r} in a cell, {way}", lambda p: book(answers, before=[source]), "G", ALL)
-    way, source = ways.answer(rng, name, text + "\nreturn 0.0")
-    return Bad(
-        20,
-        f"{text[:30]!r} in {name}, {way}",
-        lambda p: book({**answers, name: source}),
-        "Q0",
-        HALF,
-        statuses={name: ("oom", "timeout", "error", "killed")},
-    )
+    text = rng.choice(EATS)
+    return somewhere(rng, 20, text[:30], text, ("oom", "timeout", "error", "killed"))
 
 
 FILLS = (
@@ -318,28 +252,8 @@ LEAVES = (
 
 
 def daemons(rng):
-    text, answers, name = rng.choice(LEAVES), right(rng), rng.choice(NAMES)
-    if rng.random() < 0.5:
-        way, source = ways.cell(rng, text)
-        return Bad(
-            23,
-            f"{text[:40]!r} in a cell, {way}",
-            lambda p: book(answers, before=[source]),
-            "G",
-            ALL,
-            after=host.nobody_sleeps,
-            flags_ok=True,
-        )
-    way, source = ways.answer(rng, name, text + "\nreturn -1.0")
-    return Bad(
-        23,
-        f"{text[:40]!r} in {name}, {way}",
-        lambda p: book({**answers, name: source}),
-        "Q0",
-        HALF,
-        after=host.nobody_sleeps,
-        flags_ok=True,
-    )
+    text = rng.choice(LEAVES)
+    return somewhere(rng, 23, text[:40], text, ("fail", "error"), after=host.nobody_sleeps, flags_ok=True)
 
 
 FILL = "y.copy_(x.float() * (x.float() ** 2).mean(-1, keepdim=True).add(1e-6).rsqrt())"

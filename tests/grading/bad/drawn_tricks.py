@@ -233,8 +233,8 @@ MUTATIONS = (
 def mutates(rng):
     name, change, answers = rng.choice(NAMES), rng.choice(MUTATIONS), right(rng)
     text = f"value = sound(list(x))\nif x:\n{ways.indented(change)}\nreturn value"
-    way, source = ways.answer(rng, name, text, without=("text",))
-    make = lambda p: book({**answers, name: f"{answers[name]}\nsound = {name}\n{source}"})
+    way, source = ways.around(rng, name, answers[name], text)
+    make = lambda p: book({**answers, name: source})
     return Bad(29, f"{change!r} in {name}, {way}", make, "Q0", HALF * 2 / 3 + HALF, says="changed the inputs in place")
 
 
@@ -565,8 +565,8 @@ NOISES = (
 def noise(rng):
     label, name, answers = rng.choice(NOISES), rng.choice(NAMES), right(rng)
     text = f"import os, random, secrets, time, uuid, torch, numpy as np\nreturn sound(x) + 1e-3 + abs({label})"
-    way, source = ways.answer(rng, name, text, without=("text",))
-    make = lambda p: book({**answers, name: f"{answers[name]}\nsound = {name}\n{source}"})
+    way, source = ways.around(rng, name, answers[name], text)
+    make = lambda p: book({**answers, name: source})
     return Bad(51, f"{label} in {name}, {way}", make, "Q0", HALF)
 
 

@@ -80,6 +80,12 @@ def answer(rng, name, body, without=()):
     return way, f"def step(x, args, kwargs):\n{indented(body)}\n{held}"
 
 
+def around(rng, name, sound, body, without=()):
+    """(way, source of the function `name` with this body, which may call what `sound` defines as sound())."""
+    way, source = answer(rng, name, body, ("text", *without))
+    return way, f"{sound}\nsound = {name}\n{source}"
+
+
 def one_of(rng, choices):
     """(label, value) of a dict."""
     label = rng.choice(list(choices))
