@@ -290,7 +290,8 @@ GRADIENTS_TEXT = "§ 3 The start"
 def autograd_gradients(x, A, B, factor, grad_y):
     leaves = [A.double().requires_grad_(), B.double().requires_grad_()]
     y = torch.nn.functional.linear(torch.nn.functional.linear(x.double(), leaves[0]), leaves[1]) * factor
-    return [g.to(x.dtype) for g in torch.autograd.grad(y, leaves, grad_y.double())]
+    # of the sum, which is the same: with grad_y handed to grad(), torch imports its tracer, which takes a second
+    return [g.to(x.dtype) for g in torch.autograd.grad((y * grad_y.double()).sum(), leaves)]
 
 
 @GRADIENTS.case("the gradients of A and B")
@@ -602,15 +603,16 @@ MEMORY_TEXT = "§ 6 Where the bytes go"
 
 
 def measured_memory(frozen, trained, bits):
-    """The bytes of real tensors after a step of torch's Adam for sizes that fit; `frozen` as bytes of its own width."""
+    """The bytes of real tensors for sizes that fit, those that torch's Adam makes among them (a test compares);
+    `frozen` as bytes of its own width. Not by torch.optim: its first optimiser imports the compiler, two seconds.
+    """
     p = torch.nn.Parameter(torch.zeros(trained))
     weights = frozen * bits / 8 + p.numel() * p.element_size()
     if not trained:
         return {"weights": weights, "gradients": 0, "optimizer": 0, "total": weights}
+    moments = [torch.zeros_like(p), torch.zeros_like(p)]
+    states = sum(t.numel() * t.element_size() for t in moments)
     p.grad = torch.ones(trained)
-    adam = torch.optim.Adam([p])
-    adam.step()
-    states = sum(t.numel() * t.element_size() for t in adam.state[p].values() if t.dim())
     gradients = p.grad.numel() * p.grad.element_size()
     return {"weights": weights, "gradients": gradients, "optimizer": states, "total": weights + gradients + states}
 

@@ -317,7 +317,7 @@ def test_a_worker_is_replaced_after_so_many_jobs_and_when_it_has_grown(store_of,
             scoring_jobs.run_job(*job, one)
             pids.append(one.process.pid)
         assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
-        assert one.most > 2**20, "its memory was measured"
+        assert one.held > 2**20, "its memory was measured"
         monkeypatch.setattr(worker, "MEMORY", 1)
         scoring_jobs.run_job(*jobs[5], one)
         assert one.process.pid != pids[4]

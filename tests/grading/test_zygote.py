@@ -110,7 +110,7 @@ def test_a_zygote_that_cannot_be_had_says_why_in_one_line(box, tmp_path, monkeyp
     monkeypatch.setattr(borders, "python_folders", lambda: [*folders, tmp_path])
     monkeypatch.setitem(borders.ENVIRONMENT, "PYTHONPATH", f"{borders.INSIDE}:{tmp_path}")
     with pytest.raises(OSError, match=said) as error:
-        Zygote(["broken"])
+        Zygote(["broken"]).ready()
     assert "\n" not in str(error.value)
 
 

@@ -84,20 +84,24 @@ class Room:
     """
 
     def __init__(self, function, limits=READING):
-        self.function, self.limits, self.child = function, limits, None
+        self.function, self.limits, self.child, self.imported = function, limits, None, []
 
     def read(self, item):
         """As each. Raises Interrupted."""
         if self.child is not None and (self.child.ended or self.child.read == MOST or self.child.grown > GROWN):
             self.close()
         if self.child is None:
-            self.child = Child(self.function, self.limits)
+            for name in self.imported:  # what a child had to import, the next one finds in its memory
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+            self.child, self.imported = Child(self.function, self.limits), []
         return self.child.answer(item)
 
     def close(self):
         """The next item has a new child: for whoever has seen one that was out of order."""
         child, self.child = self.child, None
         if child is not None:
+            self.imported = child.imported
             child.close()
 
 
@@ -128,6 +132,7 @@ class Child:
 
     def __init__(self, function, limits):
         self.limits, self.ended, self.buffer, self.read, self.grown = limits, False, b"", 0, 0
+        self.imported = []  # by the program's own code
         (their_items, self.items), (self.pipe, theirs) = os.pipe(), os.pipe()
         sys.stdout.flush(), sys.stderr.flush()
         gc.freeze()  # what is there already is not walked for garbage: each page of it would be copied
@@ -167,9 +172,7 @@ class Child:
         line, _, self.buffer = self.buffer.partition(b"\n")
         told = json.loads(line)
         self.grown = told["grown"]
-        for name in told["imported"]:  # by the program's own code: the next child finds it in its memory
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
+        self.imported += told["imported"]
         return Unreadable(told["failed"]) if "failed" in told else told["answer"]
 
     def why(self):

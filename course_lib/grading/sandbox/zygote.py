@@ -6,6 +6,7 @@
 Same namespaces, limits, filter and read-only view as the cold path (start.py); the same escape tests run on both.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -85,17 +86,18 @@ class Agent:
 
 
 class Zygote:
-    """Boots in the constructor: OSError or NoSandbox, with one line, where no warm start is possible. Boot it from a
-    thread that lives on: it dies with that thread.
+    """Starts in the constructor and boots beside what its maker does next; ready() waits for it. Each raises OSError or
+    NoSandbox, with one line, where no warm start is possible. Make it in a thread that lives on: it dies with that
+    thread.
 
     spawn() raises OSError if the zygote has died; the next spawn() boots another.
     """
 
     def __init__(self, modules=MODULES):
         self.modules, self.process = modules, None
-        self.boot()
+        self.start()
 
-    def boot(self):
+    def start(self):
         program = bubblewrap.seccomp_program()
         if start.tier() != "bubblewrap":
             raise OSError("warm start needs bubblewrap")
@@ -115,8 +117,12 @@ class Zygote:
                 stderr=self.log,
             )
         self.channel.settimeout(BOOT)
-        try:
+        self.booted = False
+        with contextlib.suppress(OSError):  # it has ended already: boot() tells how
             self.channel.send(json.dumps(bubblewrap.job_settings(program) | {"modules": self.modules}).encode())
+
+    def boot(self):
+        try:
             said = self.channel.recv(1000).decode(errors="replace")
         except OSError as error:
             said = str(error)
@@ -124,22 +130,25 @@ class Zygote:
             words = self.last_words()
             raise OSError(f"no warm start: {said or words or 'it ended at once'}")
         self.channel.settimeout(ANSWER)
+        self.booted = True
 
     def runs(self):
         return self.process is not None and self.process.poll() is None
 
     def ready(self):
         """True, once it runs; boots another where it has ended. OSError where that fails."""
-        if not self.runs():
+        if self.process is not None and self.booted and not self.runs():
             self.close()
         if self.process is None:
+            self.start()
+        if not self.booted:
             self.boot()
         return True
 
     def spawn(self):
         """An Agent in fresh namespaces. OSError if the zygote is gone."""
-        if self.process is None:
-            self.boot()
+        if self.process is None or not self.booted:
+            self.ready()
         pipes = [os.pipe() for _ in range(3)]
         inside, ours = (pipes[0][0], pipes[1][1], pipes[2][1]), (pipes[0][1], pipes[1][0], pipes[2][0])
         report, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -185,6 +194,7 @@ class Zygote:
             self.process = None
 
     def __enter__(self):
+        self.ready()
         return self
 
     def __exit__(self, *_):
