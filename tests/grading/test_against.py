@@ -2,10 +2,11 @@
 
 import argparse
 import contextlib
+import json
 
 import pytest
 
-from course_lib.bench.classes import against
+from course_lib.bench.classes import against, first_cells
 from course_lib.grading.records import store
 from course_lib.platform import CourseError
 
@@ -32,6 +33,8 @@ def builds(monkeypatch, tmp_path):
     monkeypatch.setattr(against.timing_class, "hand_in_class", lambda root, lab, n: light(root, lab, n))
     monkeypatch.setattr(against, "graded", graded)
     monkeypatch.setattr(against, "matmul_rate", lambda: 100.0)
+    monkeypatch.setattr(first_cells, "imports_of", lambda notebook: "import json")
+    monkeypatch.setattr(first_cells, "computed", lambda program, build: {against.ROOT: 0.5}.get(build, 1.0))
     return points
 
 
@@ -44,7 +47,22 @@ def test_both_grade_the_same_class_by_turns(builds):
     made = against.bench_class(arguments())
     assert made["class_ratio"] == made["class_light_ratio"] == 0.5 and made["class_turns"] == [0.5] * 3
     assert made["class_seconds"] == {"old": 18, "new": 9} and made["class_light_seconds"] == {"old": 6, "new": 3}
+    assert made["import_ratio"] == 0.5 and len(made["import_ratios"]) == 12 and made["torch_ratio"] == 0.5
     assert made["against"] == "1" * 40 and made["matmul_gflops"] == 100.0
+
+
+def test_the_imports_of_the_first_two_code_cells_and_nothing_else(tmp_path):
+    sources = [
+        "!pip list\nimport json\nif json:\n    import late\ncourse = 1 / 0",
+        "from math import pi",
+        "import torch",
+    ]
+    cells = [{"cell_type": "code", "source": source, "outputs": []} for source in sources]
+    (tmp_path / "lab.ipynb").write_text(json.dumps({"nbformat": 4, "metadata": {}, "cells": cells}))
+    assert first_cells.imports_of(tmp_path / "lab.ipynb") == "import json\nfrom math import pi"
+    assert 0 < first_cells.computed("import json", tmp_path) < 60
+    with pytest.raises(CourseError, match="no_such_module"):
+        first_cells.computed("import no_such_module", tmp_path)
 
 
 def test_other_points_are_other_work(builds):

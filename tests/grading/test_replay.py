@@ -3,16 +3,17 @@ nothing.
 """
 
 import copy
+import importlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from course_lib.grading.records import store
-from course_lib.grading.replay import replay
+from course_lib.grading.replay import replay, trainers
 from course_lib.stages.artifacts import save_stage
-from course_lib.stages.model import ModelConfig
+from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PretrainConfig
 from course_lib.stages.pretrain import pretrain as train
 from course_lib.world import pretrain_rows, rows_hash
@@ -67,6 +68,7 @@ def lab(tmp_path_factory, run):
             recipe={**record["recipe"],
                 "model": {**record["recipe"]["model"], "hidden": 512, "layers": 12, "heads": 16}}),
                 "odd": changed(record, recipe={**record["recipe"], "model": 7}),
+        "idle": changed(record, recipe={**record["recipe"], "learning_rate": 0}),
         "gaps": changed(record, log=record["log"][3:]), "noise": changed(record, log="many"),
     }  # fmt: skip
     for student, entry in students.items():
@@ -104,6 +106,7 @@ def test_another_machine_may_differ_a_little(lab):
     ("old", "older course_lib"), ("greedy", "documents = 1000000000 is outside the course's"),
     ("own rows", "other data"), ("seedless", "seed = x is no sensible number"), ("noise", "makes no sense"),
     ("huge", "another model than the one that was handed in"), ("odd", "names no model config"),
+    ("idle", "learning_rate is 0"),
 ])  # fmt: skip
 def test_what_cannot_be_replayed_says_why_and_is_not_flagged(lab, student, words):
     assert lab[1][student]["outcome"] == "no replay" and words in lab[1][student]["evidence"]
@@ -186,3 +189,43 @@ def test_an_adapter_is_replayed_from_the_base_in_its_file_or_from_the_assistant(
 
 def test_data_of_the_recipe_is_what_the_record_says(run):
     assert run.record["data"] == rows_hash(pretrain_rows("train", SMALL.documents))
+
+
+GONE = object()
+DAMAGED = (GONE, None, True, -1, 0, 1.5, 2**200, float("nan"), "x", [], [[]], {}, {"a": 1})
+
+
+def sound(stage):
+    """A record of a stage that its trainer takes."""
+    module = importlib.import_module(f"course_lib.stages.{'refusal' if stage == 'safe' else stage}")
+    recipe = {"seed": 1, "size": "tiny", **asdict(module.PRESETS["tiny"])}
+    adapter = {"rank": 2, "alpha": 4, "targets": ["q_proj"]}
+    made = {"stage": stage, "model": recipe.get("model"), "recipe": recipe, "data": ""}
+    return made | {"lora": adapter, "job": "clerk", "beta": 0.5}
+
+
+@pytest.mark.parametrize("stage", trainers.TRAINERS)
+def test_a_damaged_recipe_is_a_reason_in_words(monkeypatch, stage):
+    """Any value in any place, and each left out: it is trained with, or the trainer says why not. Nothing is trained
+    here: what a trainer itself says of numbers that teach nothing is in the class above.
+    """
+    for name in ("pretrain.pretrain", "sft.finetune", "reward.train_reward", "dpo.dpo", "refusal.refuse"):
+        monkeypatch.setattr(f"course_lib.stages.{name}", lambda *a, **k: None)
+    for name in ("pretrain_rows", "tasks.task_rows", "jobs.job_rows", "annotators.preference_rows"):
+        monkeypatch.setattr(f"course_lib.world.{name}", lambda *a, **k: [])
+    monkeypatch.setattr(trainers, "same_data", lambda record, rows: None)
+    record, base, outcomes = sound(stage), Llama(SMALL.model), set()
+    for key in (*record, *((key, field) for key in ("recipe", "lora") for field in record[key])):
+        for value in DAMAGED if key != "recipe" else ():  # which replay() looks at itself
+            damaged = copy.deepcopy(record)
+            inside, last = (damaged, key) if isinstance(key, str) else (damaged[key[0]], key[1])
+            inside[last] = value
+            if value is GONE:
+                del inside[last]
+            try:
+                replay.train_again(trainers.TRAINERS[stage][0], damaged, copy.deepcopy(base), 1)
+                outcomes.add("trained")
+            except trainers.NoReplay as reason:
+                assert str(reason) and "\n" not in str(reason) and "Error" not in str(reason)
+                outcomes.add("no replay")
+    assert outcomes == {"trained", "no replay"}

@@ -2,7 +2,7 @@
 
 Lab 04's class hands in trained adapters (timing_class.py), lab 00's solutions only: of the latter nearly all is what
 grading itself costs. A turn grades a part of each class with the older build, then with this one; both must give every
-student the same points, or there is nothing to compare.
+student the same points, or there is nothing to compare. What a student's first cells import is compared, too.
 """
 
 import json
@@ -15,24 +15,28 @@ import time
 from pathlib import Path
 
 from course_lib.bench.chain import BUILDS, git, here, worktree
-from course_lib.bench.classes import demo, timing_class
+from course_lib.bench.classes import demo, first_cells, timing_class
 from course_lib.grading.people import gradebook
 from course_lib.grading.records import store
 from course_lib.grading.sandbox import doctor
 from course_lib.platform import ROOT, CourseError, matmul_rate, write_atomic
+from course_lib.questions import core
 
 LIGHT, HEAVY = "00_start_here", "04_lora_and_qlora"
 TURNS = 3
 
 
 def bench_class(arguments) -> dict:
-    """{"class_ratio", "class_light_ratio": wall time of this build over the older's, …}. Raises CourseError."""
+    """{"class_ratio", "class_light_ratio": wall time of this build over the older's, "import_ratio": of what a student's
+    first cells import (first_cells.py), …}. Raises CourseError.
+    """
     if not arguments.against:
         raise CourseError("course bench class needs --against REV: a commit, a tag or a branch to compare with")
     doctor.require_sandbox()
     sha = git("rev-parse", "--verify", "--quiet", f"{arguments.against}^{{commit}}")
     seconds: dict = {lab: {build: [] for build in BUILDS} for lab in (HEAVY, LIGHT)}
     with worktree(sha) as there, tempfile.TemporaryDirectory() as folder:
+        imports = first_cells.import_ratio(there, core.labs())
         for lab, n in ((HEAVY, arguments.students), (LIGHT, max(TURNS, arguments.students // 5))):
             classes = hand_in(Path(folder), lab, n)
             for turn, root in enumerate(classes):
@@ -48,7 +52,7 @@ def bench_class(arguments) -> dict:
         wall = {build: sum(rows) for build, rows in seconds[lab].items()}
         made |= {f"{name}_ratio": wall["new"] / wall["old"], f"{name}_seconds": wall}
         made |= {f"{name}_turns": [new / old for old, new in zip(*seconds[lab].values())]}
-    return made | {"matmul_gflops": matmul_rate(), "load": round(os.getloadavg()[0], 1)}
+    return made | imports | {"matmul_gflops": matmul_rate(), "load": round(os.getloadavg()[0], 1)}
 
 
 def hand_in(folder: Path, lab: str, n: int) -> list[Path]:

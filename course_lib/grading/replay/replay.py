@@ -21,7 +21,7 @@ from course_lib.grading.people import gradebook
 from course_lib.grading.reading import models, room
 from course_lib.grading.records import store
 from course_lib.grading.replay.trainers import OWN_CHOICES, TRAINERS, NoReplay
-from course_lib.platform import device_and_dtype, safe_name
+from course_lib.platform import CourseError, device_and_dtype, safe_name
 from course_lib.stages.artifacts import SHIPPED, load_folder
 
 FIRST = 20  # steps
@@ -62,7 +62,9 @@ def is_entry(entry):
 
 
 def train_again(train, record, base, steps):
-    """{step: loss} of a new training, stopped after so many steps (None: to its end)."""
+    """{step: loss} of a new training, stopped after so many steps (None: to its end). NoReplay for a recipe that is
+    damaged.
+    """
     seen = {}
 
     def look(history):
@@ -74,6 +76,8 @@ def train_again(train, record, base, steps):
         train(record, base, look)
     except Enough:
         pass
+    except (models.BadModel, CourseError, ValueError) as wrong:  # what a trainer says of settings that teach nothing
+        raise NoReplay(str(wrong)[:200]) from None
     return seen
 
 

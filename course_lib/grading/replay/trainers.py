@@ -11,18 +11,15 @@ class NoReplay(Exception):
 
 
 def config_of(kind, recipe, presets):
-    """The dataclass `kind` of a record's recipe, every count at most four times the largest preset's. NoReplay for
-    anything else.
+    """The dataclass `kind` of a record's recipe, every count at most four times the largest preset's. NoReplay, or
+    BadModel, for anything else.
     """
     from course_lib.grading.reading import models
 
     values = {}
     for field in dataclasses.fields(kind):
         if field.name == "model":
-            try:
-                values["model"] = models.config_of(recipe)
-            except models.BadModel as bad:
-                raise NoReplay(str(bad)) from None
+            values["model"] = models.config_of(recipe)
             continue
         value = recipe.get(field.name)
         most = 4 * max(getattr(p, field.name) for p in presets.values()) if field.type is int else 1e12
@@ -160,13 +157,10 @@ def safe(record, base, on_step):
     from course_lib.stages.sft import SFTConfig
 
     config_of(SFTConfig, record["recipe"], stage.PRESETS)
-    stage.refuse(
-        record["recipe"].get("size") if record["recipe"].get("size") in stage.PRESETS else "laptop",
-        whole(record["recipe"], "seed"),
-        base,
-        on_step=on_step,
-        progress=False,
-    )
+    size = record["recipe"].get("size")
+    if size not in list(stage.PRESETS):  # a list: anything may be looked for in it
+        raise NoReplay(f"the recipe's size = {str(size)[:40]} is outside the course's")
+    stage.refuse(size, whole(record["recipe"], "seed"), base, on_step=on_step, progress=False)
 
 
 TRAINERS = {
