@@ -42,7 +42,7 @@ BENCHES = {
     "grade": ("grading",
         "seconds a submission, cold and warm; nbgrader and otter; a class of 300 and its memory (~ 20 minutes)"),
     "class": ("classes.against",
-        "a class of --students graded by this build and the older --against REV, by turns; first imports (~ 14 minutes)"),
+        "a class of --students graded by this build and the older --against REV, by turns; imports (~ 14 minutes)"),
     "attacks": ("grading",
         "93 kinds of bad submissions, variants drawn from a seed of the day: points, leaks, costs (~ 12 minutes)"),
     "likeness": ("likeness",

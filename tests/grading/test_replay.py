@@ -215,10 +215,11 @@ def test_a_damaged_recipe_is_a_reason_in_words(monkeypatch, stage):
         monkeypatch.setattr(f"course_lib.world.{name}", lambda *a, **k: [])
     monkeypatch.setattr(trainers, "same_data", lambda record, rows: None)
     record, base, outcomes = sound(stage), Llama(SMALL.model), set()
-    for key in (*record, *((key, field) for key in ("recipe", "lora") for field in record[key])):
-        for value in DAMAGED if key != "recipe" else ():  # which replay() looks at itself
+    places = [(key,) for key in record if key != "recipe"]  # which replay() looks at itself
+    for *above, last in places + [(key, field) for key in ("recipe", "lora") for field in record[key]]:
+        for value in DAMAGED:
             damaged = copy.deepcopy(record)
-            inside, last = (damaged, key) if isinstance(key, str) else (damaged[key[0]], key[1])
+            inside = damaged[above[0]] if above else damaged
             inside[last] = value
             if value is GONE:
                 del inside[last]

@@ -65,3 +65,18 @@ def test_a_model_that_cannot_read_the_questions_gets_one_line(tmp_path, few, cha
             0,
             False,
         )
+
+
+def test_what_is_measured_is_what_torch_makes():
+    """Adam's states and autograd's gradients, without the compiler and the tracer that torch imports for them."""
+    p = torch.nn.Parameter(torch.zeros(600))
+    p.grad = torch.ones(600)
+    adam = torch.optim.Adam([p])
+    adam.step()
+    states = sum(t.numel() * t.element_size() for t in adam.state[p].values() if t.dim())
+    assert lab.measured_memory(5000, 600, 16)["optimizer"] == states
+    x, A, B, g = torch.randn(7, 8), torch.randn(3, 8), torch.randn(5, 3), torch.randn(7, 5)
+    leaves = [t.double().requires_grad_() for t in (A, B)]
+    y = torch.nn.functional.linear(torch.nn.functional.linear(x.double(), leaves[0]), leaves[1]) * 12.0
+    wanted = [t.float() for t in torch.autograd.grad(y, leaves, g.double())]
+    assert all(torch.equal(a, b) for a, b in zip(wanted, lab.autograd_gradients(x, A, B, 12.0, g)))

@@ -27,8 +27,9 @@ TURNS = 3
 
 
 def bench_class(arguments) -> dict:
-    """{"class_ratio", "class_light_ratio": wall time of this build over the older's, "import_ratio": of what a student's
-    first cells import (first_cells.py), …}. Raises CourseError.
+    """{"class_ratio", "class_light_ratio": wall time of this build over the older's, "import_ratio" (first_cells.py), …}.
+
+    Raises CourseError.
     """
     if not arguments.against:
         raise CourseError("course bench class needs --against REV: a commit, a tag or a branch to compare with")
