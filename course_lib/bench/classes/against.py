@@ -27,8 +27,7 @@ TURNS = 3
 
 
 def bench_class(arguments) -> dict:
-    """{"class_ratio", "class_light_ratio": wall time of this build over the older's, "import_ratio" (first_cells.py), …}.
-
+    """{"class_ratio", "class_light_ratio": wall time of this build over the older's, "import_ratio" (first_cells), …}.
     Raises CourseError.
     """
     if not arguments.against:

@@ -33,6 +33,7 @@ CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRA
 LONGEST = 64 * 2**20  # bytes of an answer
 MOST = 50  # files, then a new child
 GROWN = 2**30  # bytes that a child may have mapped more than at first, then a new one
+IMPORTED: list[str] = []  # by the program's own code in a child: the next child finds it in its memory
 
 
 class Limits(NamedTuple):
@@ -84,24 +85,20 @@ class Room:
     """
 
     def __init__(self, function, limits=READING):
-        self.function, self.limits, self.child, self.imported = function, limits, None, []
+        self.function, self.limits, self.child = function, limits, None
 
     def read(self, item):
         """As each. Raises Interrupted."""
         if self.child is not None and (self.child.ended or self.child.read == MOST or self.child.grown > GROWN):
             self.close()
         if self.child is None:
-            for name in self.imported:  # what a child had to import, the next one finds in its memory
-                with contextlib.suppress(Exception):
-                    importlib.import_module(name)
-            self.child, self.imported = Child(self.function, self.limits), []
+            self.child = Child(self.function, self.limits)
         return self.child.answer(item)
 
     def close(self):
         """The next item has a new child: for whoever has seen one that was out of order."""
         child, self.child = self.child, None
         if child is not None:
-            self.imported = child.imported
             child.close()
 
 
@@ -132,7 +129,9 @@ class Child:
 
     def __init__(self, function, limits):
         self.limits, self.ended, self.buffer, self.read, self.grown = limits, False, b"", 0, 0
-        self.imported = []  # by the program's own code
+        while IMPORTED:
+            with contextlib.suppress(Exception):
+                importlib.import_module(IMPORTED.pop(0))
         (their_items, self.items), (self.pipe, theirs) = os.pipe(), os.pipe()
         sys.stdout.flush(), sys.stderr.flush()
         gc.freeze()  # what is there already is not walked for garbage: each page of it would be copied
@@ -172,7 +171,7 @@ class Child:
         line, _, self.buffer = self.buffer.partition(b"\n")
         told = json.loads(line)
         self.grown = told["grown"]
-        self.imported += told["imported"]
+        IMPORTED.extend(told["imported"])
         return Unreadable(told["failed"]) if "failed" in told else told["answer"]
 
     def why(self):
