@@ -2,7 +2,8 @@
 
 Both run on one machine, by turns: each phase here and there, then the next one, then all again with another seed. Every
 run is a process of its own (chain_phase.py), starts from the models that come with its build, and is kept in a file, so
-that a bench that was stopped goes on where it was.
+that a bench that was stopped goes on where it was. A phase that fails is passed over, so that a night's bench has the
+others, and said at the end.
 """
 
 import contextlib
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import torch
 
 from course_lib.platform import ROOT, CourseError, matmul_rate, work_dir, write_atomic
 from course_lib.tour.lifecycle import PHASES
@@ -33,18 +36,27 @@ def bench_chain(arguments) -> dict:
         raise CourseError("course bench chain needs --against REV: a commit, a tag or a branch to compare with")
     sha = git("rev-parse", "--verify", "--quiet", f"{arguments.against}^{{commit}}")
     kept = Path(arguments.out or work_dir() / "chain").absolute()
-    runs = {}
+    plan = [(build, name, seed) for seed in range(arguments.seeds) for name in asked for build in BUILDS]
+    runs, failed = {}, []
     with worktree(sha) as there:
         places = {"old": (sha, there), "new": (here(), ROOT)}
-        for seed in range(arguments.seeds):
-            for name in asked:
-                for build in BUILDS:
-                    runs[build, name, seed] = measured(*places[build], name, arguments.size, seed, kept)
+        for k, (build, name, seed) in enumerate(plan, 1):
+            left = f"[{k} of {len(plan)}, about {minutes_left(plan[k - 1 :], runs, arguments.size):.0f} min left] "
+            try:
+                runs[build, name, seed] = measured(*places[build], name, arguments.size, seed, kept, left)
+            except CourseError as error:
+                failed.append(str(error))
+                print(error, file=sys.stderr)
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
+        raise CourseError(f"{failed[0]}{more}; what was measured is kept in {kept}: run the same command again")
     of = lambda build, name: [runs[build, name, seed] for seed in range(arguments.seeds)]
     figures = {name: compared(of("old", name), of("new", name)) for name in asked}
+    print(table(figures), file=sys.stderr)
     return {
         "size": arguments.size,
         "seeds": arguments.seeds,
+        "threads": torch.get_num_threads(),
         "against": sha,
         "build": places["new"][0],
         **whole_chain(figures),
@@ -84,12 +96,14 @@ def worktree(sha: str):
             git("worktree", "remove", "--force", str(place))
 
 
-def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path) -> dict:
-    """What chain_phase.py says of a phase, run now or read from the file of an earlier run."""
-    file = kept / f"{name}-{size}-{seed}-{build}.json"
+def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path, left: str = "") -> dict:
+    """What chain_phase.py says of a phase, run now or read from the file of an earlier run. Raises CourseError for one
+    that fails, and where the course folder was changed while it ran: its seconds would be those of no build.
+    """
+    file = kept / f"{name}-{size}-{seed}-{torch.get_num_threads()}t-{build}.json"
     with contextlib.suppress(OSError, ValueError):
         return json.loads(file.read_text())
-    print(f"{name}, seed {seed}, {build[:7]}: …", end=" ", file=sys.stderr, flush=True)
+    print(f"{left}{name}, seed {seed}, {build[:7]}: …", end=" ", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
             [sys.executable, str(PHASE), folder, name, size, str(seed)],
@@ -101,12 +115,27 @@ def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path
     if run.returncode:
         last = (run.stderr.strip().splitlines() or ["no word of why"])[-1]
         raise CourseError(f"phase {name} of {build[:7]} failed: {last[:300]}")
+    if root == ROOT and here() != build:
+        raise CourseError(f"course_lib was changed while phase {name} ran, which is not kept")
     result = json.loads(run.stdout.splitlines()[-1])
     write_atomic(file, json.dumps(result).encode())
     print(
         "{wall_s:.1f} s, {cpu_s:.1f} of CPU, {peak_gib:.2f} GiB, {metric}: {value}".format_map(result), file=sys.stderr
     )
     return result
+
+
+def minutes_left(plan: list[tuple], runs: dict[tuple, dict], size: str) -> float:
+    """Expected minutes of the runs in `plan`, (build, phase, seed): what the tour knows of each phase, at the pace of
+    the build's runs so far.
+    """
+    usual = {phase.name: phase.seconds[size != "tiny"] for phase in PHASES}
+    seconds = 0.0
+    for build in BUILDS:
+        done = [(run["wall_s"], usual[name]) for (which, name, _), run in runs.items() if which == build]
+        pace = sum(wall for wall, _ in done) / sum(known for _, known in done) if done else 1.0
+        seconds += pace * sum(usual[name] for which, name, _ in plan if which == build)
+    return seconds / 60
 
 
 def compared(old: list[dict], new: list[dict]) -> dict:
@@ -137,6 +166,27 @@ def with_interval(values: list[float]) -> dict:
     return {"mean": mean, "low": mean - width, "high": mean + width}
 
 
+def worse(each: dict) -> bool:
+    """Is a phase's figure worse than before, beyond the interval of the change? False where there is no interval. What
+    has a limit of 0, the gap to the entropy, is to be small, all others are to be large.
+    """
+    low, high = each["change"]["low"], each["change"]["high"]
+    return low is not None and (low > 0 if each["limit"] == 0 else high < 0)
+
+
+def table(figures: dict[str, dict]) -> str:
+    """A line a phase: seconds by the clock and of CPU, peak memory, the figure; old → new."""
+    lines = ["phase           wall, s           ratio   CPU, s            ratio   peak, GiB      ratio   figure"]
+    for name, each in figures.items():
+        cells = []
+        for key, digits in (("wall_s", 1), ("cpu_s", 1), ("peak_gib", 2)):
+            made = f"{each[key]['old']:.{digits}f} → {each[key]['new']:.{digits}f}"
+            cells.append(f"{made:{12 if digits == 2 else 15}} {each[key.partition('_')[0] + '_ratio']:7.2f}   ")
+        old, new = ("–" if each["figure"][b]["mean"] is None else f"{each['figure'][b]['mean']:.2f}" for b in BUILDS)
+        lines.append(f"{name:15} {''.join(cells)}{each['metric']}: {old} → {new}")
+    return "\n".join(lines)
+
+
 def whole_chain(figures: dict[str, dict]) -> dict:
     """Seconds of all phases together, the largest phase's memory, and the ratios, new over old."""
     total = {key: {b: sum(each[key][b] for each in figures.values()) for b in BUILDS} for key in ("wall_s", "cpu_s")}
@@ -145,6 +195,7 @@ def whole_chain(figures: dict[str, dict]) -> dict:
         "chain_ratio": total["wall_s"]["new"] / total["wall_s"]["old"],
         "chain_cpu_ratio": total["cpu_s"]["new"] / total["cpu_s"]["old"],
         "memory_ratio": peak["new"] / peak["old"],
+        "worse": [name for name, each in figures.items() if worse(each)],  # figures beyond their interval
         **total,
         "peak_gib": peak,
     }

@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from course_lib.platform import CourseError
-from course_lib.world.corpus import FOLDER, pretrain_documents
+from course_lib.world.corpus import FOLDER, pretrain_documents, read_rows
 from course_lib.world.residents import village
 from course_lib.world.source import Source
 from course_lib.world.tasks import COURTESIES, KINDS, Draw, held_out, stated, task_rows
@@ -251,11 +251,7 @@ def preference_rows(split: str, n: int | None = None) -> list[dict]:
         raise CourseError(
             f"{file} is missing: `course ship preferences` makes it (about ten minutes), or take it from the repository"
         )
-    import pyarrow.parquet
-
-    rows = [
-        {**row, "check": json.loads(row["check"])} for row in pyarrow.parquet.read_table(file).slice(0, n).to_pylist()
-    ]
+    rows = [{**row, "check": json.loads(row["check"])} for row in read_rows(file, n)]
     if n and len(rows) < n:
         raise CourseError(f"there are {len(rows):,} recorded pairs in split {split!r}, not {n:,}: ask for fewer")
     return rows

@@ -23,6 +23,8 @@ def repository(tmp_path, monkeypatch):
     """A course folder of two commits, whose phases take no time: each says its build's number, and the seed."""
     root = tmp_path / "course"
     package = root / "course_lib"
+    root.mkdir()
+    (root / ".gitignore").write_text("__pycache__\n")
     run = lambda *command: subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
     for build, layout in ((1, "phases.py tour.py"), (2, "tour/phases.py tour/lifecycle.py")):
         phases, acts = (package / name for name in layout.split())
@@ -63,11 +65,13 @@ def test_two_builds_of_two_layouts_are_compared_seed_by_seed(repository, tmp_pat
     assert result["phases"]["lora"]["figure"]["new"] == {"mean": None, "low": None, "high": None}
     for key in ("chain_ratio", "chain_cpu_ratio", "memory_ratio", "tokenizer_ratio", "lora_ratio"):
         assert result[key] > 0 and math.isfinite(result[key])
-    turns = [line.split(":")[0] for line in capfd.readouterr().err.splitlines()]
+    *turns, head, tokenizer, lora = capfd.readouterr().err.splitlines()
     old, new = result["against"][:7], result["build"][:7]
-    assert turns == [
+    assert [line.partition("] ")[2].split(":")[0] for line in turns] == [
         f"{name}, seed {seed}, {b}" for seed in (0, 1) for name in ("tokenizer", "lora") for b in (old, new)
     ]
+    assert turns[0].startswith("[1 of 8, about ") and "min left] " in turns[7]
+    assert tokenizer.endswith("tokenizer: 10.50 → 20.50") and lora.endswith("lora: – → –")
     listed = subprocess.run(["git", "-C", str(repository), "worktree", "list"], capture_output=True, text=True).stdout
     assert listed.count("\n") == 1, "the worktree is gone"
 
@@ -83,7 +87,7 @@ def test_a_bench_that_was_stopped_goes_on_and_a_changed_file_is_another_build(re
 
     monkeypatch.setattr(chain.subprocess, "run", counted)
     assert chain.bench_chain(arguments(out))["phases"] == whole["phases"] and not started
-    next(out.glob(f"tokenizer-tiny-1-{whole['build']}.json")).write_text('{"half')
+    next(out.glob(f"tokenizer-tiny-1-*-{whole['build']}.json")).write_text('{"half')
     chain.bench_chain(arguments(out))
     assert len(started) == 1
     source = repository / "course_lib" / "tour" / "phases.py"
@@ -114,3 +118,38 @@ def test_a_phase_that_fails_is_one_line_and_leaves_no_worktree(repository, tmp_p
         chain.bench_chain(arguments(tmp_path / "out"))
     listed = subprocess.run(["git", "-C", str(repository), "worktree", "list"], capture_output=True, text=True).stdout
     assert listed.count("\n") == 1
+
+
+def test_a_phase_that_fails_keeps_no_other_from_being_measured(repository, tmp_path):
+    source = repository / "course_lib" / "tour" / "phases.py"
+    broken = source.read_text().replace("    value =", "    assert phase.name != 'tokenizer'\n    value =")
+    source.write_text(broken)
+    with pytest.raises(CourseError, match="phase tokenizer of .* failed: AssertionError .and 1 more.; what"):
+        chain.bench_chain(arguments(tmp_path / "out", against="HEAD~1", phases="tokenizer,lora"))
+    assert len(list((tmp_path / "out").glob("lora-*.json"))) == 4, "two builds, two seeds"
+
+
+def test_what_was_changed_while_it_was_measured_is_not_kept(repository, tmp_path, monkeypatch):
+    builds = iter(["as it was", "as it is", "as it is", "as it is"])
+    monkeypatch.setattr(chain, "here", lambda: next(builds))
+    with pytest.raises(CourseError, match="course_lib was changed while phase lora ran"):
+        chain.bench_chain(arguments(tmp_path / "out", phases="lora", seeds=1))
+    [old] = (tmp_path / "out").glob("*.json")
+    assert old.name.endswith(f"-{chain.git('rev-parse', 'HEAD')}.json")
+
+
+@pytest.mark.parametrize(
+    "limit, low, high, is_worse",
+    [(100, -3, -1, True), (100, -3, 1, False), (100, 1, 3, False), (0, 1, 3, True), (0, -3, -1, False)]
+    + [(100, None, None, False)],
+)
+def test_a_figure_is_worse_when_its_interval_says_so(limit, low, high, is_worse):
+    assert chain.worse({"limit": limit, "change": {"mean": 0.0, "low": low, "high": high}}) == is_worse
+
+
+def test_the_minutes_left_follow_the_pace_of_each_build(repository):
+    usual = {phase.name: phase.seconds[1] for phase in chain.PHASES}
+    plan = [("new", "sft", 1), ("old", "dpo", 1)]
+    assert chain.minutes_left(plan, {}, "laptop") == pytest.approx((usual["sft"] + usual["dpo"]) / 60)
+    runs = {("new", "lora", 0): {"wall_s": 2 * usual["lora"]}, ("old", "lora", 0): {"wall_s": 3 * usual["lora"]}}
+    assert chain.minutes_left(plan, runs, "laptop") == pytest.approx((2 * usual["sft"] + 3 * usual["dpo"]) / 60)
