@@ -47,18 +47,18 @@ def encode_answers(
             columns = ", ".join(f'"{key}": [an assistant message]' for key in keys)
             raise CourseError(f'row {k} has no "{missing[0]}": a row is {{"prompt": [messages], {columns}}}')
         encoded = []
+        prompt, _ = encode_chat(tokenizer, row["prompt"])
         for key in keys:
-            prompt, _ = encode_chat(tokenizer, row["prompt"])
-            ids, mask = encode_chat(tokenizer, row["prompt"] + row[key])
-            if len(ids) > context:
+            # without the <|bos|> of a new conversation, and without the newline after <|im_end|>: the answer ends there
+            answer, said = (each[1:-1] for each in encode_chat(tokenizer, row[key]))
+            if len(prompt) + len(answer) + 1 > context:
                 raise CourseError(
-                    f"row {k} has {len(ids)} tokens and the model reads {context}: shorten it, or leave it out"
+                    f"row {k} has {len(prompt) + len(answer) + 1} tokens and the model reads {context}: shorten it, or "
+                    "leave it out"
                 )
-            said = mask[len(prompt) : -1]
             if not any(said):
                 raise CourseError(f'row {k}: "{key}" has no assistant message, so there is nothing to learn from it')
-            # without the newline after <|im_end|>: the answer ends there
-            encoded.append((ids[:-1], [0] * len(prompt) + said))
+            encoded.append((prompt + answer, [0] * len(prompt) + said))
         examples.append(encoded)
     if not examples:
         raise CourseError("there are no rows to train on")
@@ -121,7 +121,7 @@ def train(
     keep_large_buffers()
     plan = steps_of(len(examples), config, seed)
     warmup = max(1, round(config.warmup * len(plan)))
-    data = rows_hash([{"text": str(example)} for example in examples])
+    data = rows_hash({"text": str(example)} for example in examples)
     recipe = {"seed": seed, "data": data, **asdict(config), "rows": len(examples)}
     checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, made_of))
     history = checkpoints.history

@@ -22,7 +22,16 @@ from course_lib.stages.artifacts import load_stage
 from course_lib.stages.checkpoint import Checkpoints
 from course_lib.stages.pretrain import Run, batches, learning_rate, optimizers
 from course_lib.stages.step import Step, beside, check_settings, explains_memory, steps_left
-from course_lib.stages.tokenizer import BOS, IM_END, IM_START, PAD, encode_documents, load_tokenizer, to_transformers
+from course_lib.stages.tokenizer import (
+    BOS,
+    IM_END,
+    IM_START,
+    PAD,
+    encode_documents,
+    load_tokenizer,
+    numbers,
+    to_transformers,
+)
 from course_lib.world import pretrain_rows, rows_hash
 from course_lib.world.tasks import READING, SHARES, task_rows
 
@@ -100,7 +109,8 @@ def encode_chat(tokenizer, messages: list[dict], generation_prompt: bool = False
     what the assistant says and on the <|im_end|> after it. `generation_prompt` opens the assistant's next turn. Raises
     CourseError for a message that is none.
     """
-    text = lambda s: tokenizer.encode(s, add_special_tokens=False).ids
+    known = numbers(tokenizer.get_vocab_size())
+    text = lambda s: [known[i] for i in tokenizer.encode(s, add_special_tokens=False).ids]
     newline = text("\n")
     ids, mask = [BOS], [0]
     for message in messages:
@@ -226,7 +236,7 @@ def finetune(
     plan = [part for epoch in range(config.epochs) for part in batches(lengths, config.batch, 1000 * seed + epoch)]
     optimiser = optimizers(model, config.learning_rate, config.embedding_rate)
     warmup = max(1, round(config.warmup * len(plan)))
-    data = rows_hash([{"text": str(row.get("messages") or row["text"])} for row in rows])
+    data = rows_hash({"text": str(row.get("messages") or row["text"])} for row in rows)
     recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}
     checkpoints = Checkpoints(out, resume, model, optimiser, recipe, checkpoint_steps, (model, loss_fn, validation))
     history = checkpoints.history

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from course_lib.platform import ROOT
@@ -50,7 +51,7 @@ def read_rows(file: Path, n: int | None = None) -> list[dict]:
     return rows[:n]
 
 
-def rows_hash(rows: list[dict]) -> str:
+def rows_hash(rows: Iterable[dict]) -> str:
     """sha256 over the texts, in order."""
     digest = hashlib.sha256()
     for row in rows:

@@ -8,6 +8,7 @@ from course_lib.stages.artifacts import load_folder, save_stage
 from course_lib.stages.model import Llama, ModelConfig, RewardModel, last_hidden, to_transformers
 from course_lib.stages.preferences import PreferenceConfig, encode_answers, sample_pairs
 from course_lib.stages.reward import bradley_terry_loss, reward_model_of, rewards_of, train_reward
+from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import IM_END, load_tokenizer
 from course_lib.world.annotators import preference_rows, prompts
 
@@ -49,6 +50,7 @@ def test_answers_end_with_im_end_and_bad_rows_are_named():
     rows = preference_rows("test", 3)
     [(ids, mask), _] = encode_answers(TOKENIZER, rows, ("chosen", "rejected"), 512)[0]
     assert ids[-1] == IM_END and mask[-1] == 1
+    assert ids + TOKENIZER.encode("\n").ids == encode_chat(TOKENIZER, rows[0]["prompt"] + rows[0]["chosen"])[0]
     assert TOKENIZER.decode([i for i, m in zip(ids, mask) if m][:-1]).strip() == rows[0]["chosen"][0]["content"].strip()
     with pytest.raises(CourseError, match='row 1 has no "rejected"'):
         encode_answers(
