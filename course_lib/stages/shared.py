@@ -14,6 +14,7 @@ from course_lib.stages.tokenizer import PAD
 
 ALIKE = 1.4  # rows of one pass: the longest is at most so many times as long as the shortest, the rest is padding
 TOKENS = 16_384  # of one pass at most, padding included
+FEW = 1_024  # the same on a CPU: what fits its cache is a tenth faster
 
 Row = tuple[tuple[int, ...], list[tuple[int, ...]]]  # (prompt, its different answers)
 
@@ -28,10 +29,12 @@ def states_of(
     several: dict[tuple, dict[tuple, None]] = {}
     for prompt, answer in pairs:
         several.setdefault(prompt, {})[answer] = None
-    start, found, n = {}, [], 0
-    for rows in passes([(prompt, list(its)) for prompt, its in several.items()]):
+    start, found, n, device = {}, [], 0, next(model.parameters()).device
+    for rows in passes(
+        [(prompt, list(its)) for prompt, its in several.items()], FEW if device.type == "cpu" else TOKENS
+    ):
         ids, positions, visible = side_by_side(rows)
-        device, at = next(model.parameters()).device, []
+        at = []
         for k, (prompt, its) in enumerate(rows):
             end = k * ids.shape[1] + len(prompt)
             for answer in its:
@@ -41,18 +44,18 @@ def states_of(
         hidden = model.hidden(ids.to(device), visible=visible.to(device), positions=positions.to(device))
         found.append(hidden.flatten(0, 1).index_select(0, torch.tensor(at, device=device)))
         n += len(at)
-    return torch.cat(found), torch.tensor([start[pair] for pair in pairs], device=found[0].device)
+    return torch.cat(found), torch.tensor([start[pair] for pair in pairs], device=device)
 
 
 def width(row: Row) -> int:
     return len(row[0]) + sum(map(len, row[1]))
 
 
-def passes(rows: list[Row]) -> list[list[Row]]:
-    """Rows of similar length together."""
+def passes(rows: list[Row], tokens: int) -> list[list[Row]]:
+    """Rows of similar length together, `tokens` at most."""
     made: list[list[Row]] = []
     for row in sorted(rows, key=width):
-        if not made or width(row) > min(ALIKE * width(made[-1][0]), TOKENS / (len(made[-1]) + 1)):
+        if not made or width(row) > min(ALIKE * width(made[-1][0]), tokens / (len(made[-1]) + 1)):
             made.append([])
         made[-1].append(row)
     return made

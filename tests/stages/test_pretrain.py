@@ -20,7 +20,7 @@ from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.perplexity import distance_to_limit
 from course_lib.stages.pretrain import PRESETS, batches, collate, learning_rate, next_token_loss, pretrain
-from course_lib.stages.tokenizer import EOS, PAD, encode_documents, load_tokenizer, to_transformers
+from course_lib.stages.tokenizer import BOS, EOS, PAD, encode_documents, load_tokenizer, to_transformers
 from course_lib.world import pretrain_rows, village
 
 TINY = replace(PRESETS["tiny"], documents=300, batch=256, validations=2)
@@ -198,3 +198,11 @@ def test_probe_prompts_say_nothing_but_the_name():
         masked.add((probe["fact"], text))
         assert probe["answer"].strip() not in probe["prompt"]
     assert len(masked) == 7
+
+
+def test_equal_tokens_of_two_documents_are_one_number():
+    texts = [row["text"] for row in pretrain_rows("validation", 1_100)]
+    tokenizer = load_tokenizer()
+    ids = encode_documents(tokenizer, texts)
+    assert ids[1_050] == [BOS, *tokenizer.encode(texts[1_050], add_special_tokens=False).ids, EOS]
+    assert len({id(token) for row in ids for token in row}) == len({token for row in ids for token in row})

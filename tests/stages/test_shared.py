@@ -96,3 +96,11 @@ def test_what_is_equal_is_read_once(batch):
     # a prompt once; of each different answer all but its last token, which is chosen and leads to nothing
     tokens = sum(int((each != 0).sum()) for each in read)
     assert tokens == (4 + 2 + 5) + (2 + 0 + 11) + (21 + 1 + 2) and len(read) in (1, 3)
+
+
+def test_a_pass_holds_no_more_tokens_than_it_may():
+    rows = [((1,) * k, [(2,)]) for k in (30, 5, 5, 6, 5)]
+    made = shared.passes(rows, 12)
+    assert sorted(row for part in made for row in part) == sorted(rows)
+    assert all(len(part) == 1 or len(part) * max(map(shared.width, part)) <= 12 for part in made)
+    assert len(shared.passes(rows, 1_000)) == 2, "the long one has a pass of its own"

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from course_lib.world import FACTS, KINDS, documents, pretrain_documents, pretrain_rows, rows_hash, village
-from course_lib.world.corpus import FOLDER, SPLIT_SIZES
+from course_lib.world.corpus import FOLDER, SPLIT_SIZES, read_rows
 from course_lib.world.documents import QUESTIONS, SENTENCES, write_document
 from course_lib.world.source import Source, derivations, enumerate_texts, next_path
 from course_lib.world.words.pools import FEMALE, MALE, POOLS, SURNAMES
@@ -127,6 +127,15 @@ def test_rows_on_the_fly_are_the_rows_of_the_folder(monkeypatch, tmp_path):
     monkeypatch.setattr("course_lib.world.corpus.FOLDER", tmp_path)
     assert rows_hash(pretrain_rows("validation")) == rows_hash(shipped)
     assert [r["nll"] for r in pretrain_rows("validation", 50)] == [r["nll"] for r in shipped[:50]]
+
+
+def test_rows_are_read_from_a_file_a_part_at_a_time(tmp_path):
+    import pyarrow.parquet
+
+    rows = [{"text": str(k), "nll": k / 7} for k in range(4_500)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    for n in (0, 1, 2_000, 2_001, 4_500, 9_000, None):
+        assert read_rows(tmp_path / "rows.parquet", n) == rows[:n]
 
 
 def other_facts(world):
