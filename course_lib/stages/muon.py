@@ -16,14 +16,31 @@ STEPS = 5
 
 def orthogonalise(g: Float[Tensor, "K A B"]) -> Float[Tensor, "K A B"]:
     """K matrices U S Vᵀ → about U Vᵀ, by Newton–Schulz iterations: singular values end between 0.7 and 1.2."""
-    a, b, c = COEFFICIENTS
     tall = g.shape[-2] > g.shape[-1]
     x = g.mT if tall else g
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(STEPS):
+    if x.shape[-2] == x.shape[-1]:
+        for _ in range(STEPS):
+            x = factor(x @ x.mT) @ x
+    else:
+        # Each step multiplies x from the left, so of a wide matrix only x xᵀ and the product of the factors are stepped,
+        # which are small and square: for an MLP's matrices two thirds of the work.
         gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)  # a·x + (b·gram + c·gram²)·x
+        step = product = factor(gram)
+        for _ in range(STEPS - 1):
+            gram = step @ gram @ step
+            step = factor(gram)
+            product = step @ product
+        x = product @ x
     return x.mT if tall else x
+
+
+def factor(gram: Float[Tensor, "K A A"]) -> Float[Tensor, "K A A"]:
+    """What a step multiplies a matrix by, given its x xᵀ: a · 1 + b · gram + c · gram²."""
+    a, b, c = COEFFICIENTS
+    made = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    made.diagonal(dim1=-2, dim2=-1).add_(a)
+    return made
 
 
 class Muon(torch.optim.Optimizer):
