@@ -23,8 +23,8 @@ def orthogonalise(g: Float[Tensor, "K A B"]) -> Float[Tensor, "K A B"]:
         for _ in range(STEPS):
             x = factor(x @ x.mT) @ x
     else:
-        # Each step multiplies x from the left, so of a wide matrix only x xᵀ and the product of the factors are stepped,
-        # which are small and square: for an MLP's matrices two thirds of the work.
+        # Each step multiplies x from the left, so of a wide matrix only x xᵀ and the product of the factors are
+        # stepped, which are small and square: for an MLP's matrices two thirds of the work.
         gram = x @ x.mT
         step = product = factor(gram)
         for _ in range(STEPS - 1):
