@@ -23,5 +23,7 @@ if [ "${1:-}" = --fast ]; then # what needs no sandbox, browser, notebook or tra
     set -- -m "not slow" --ignore=tests/questions/test_answers.py tests/setup/test_lint.py tests/world tests/evaluation \
         tests/widgets tests/stages tests/questions "$@"
 fi
+# a process more than cores: the tests of the sandbox and of the browser wait for others much of their time
+export PYTEST_XDIST_AUTO_NUM_WORKERS=$(($(getconf _NPROCESSORS_ONLN) + 1))
 exec python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder \
     --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=300 "$@"
