@@ -36,6 +36,8 @@ BENCHES = {
         "lab 11's capstone with the solution's mix: the three axes on fresh exams, over seeds (~ 20 minutes)"),
     "chain": ("chain",
         "this build beside the older --against REV, by turns: each phase's seconds, memory, figure (~ 2 hours)"),
+    "real": ("real_memory",
+        "the labs' parts on the real model, beside REV too: peak of memory, seconds (~ 10 minutes a build)"),
     "gpu": ("gpu",
         "size gpu on this card, the whole tour: minutes, memory, tokens/s, MFU, distance to limits (~ an hour, T4)"),
     "plan": ("gpu", "size gpu on paper: steps, FLOP, operations, memory of each stage, counted here (~ 10 minutes)"),
@@ -73,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="attacks: what the variants are drawn from (default: the day's date)")
     folder = "cases: inputs of others, run as well; likeness: where models are kept, and those there measured again"
     parser.add_argument("--folder", metavar="DIR", help=folder)
-    chain = parser.add_argument_group("chain, class, throughput")
+    chain = parser.add_argument_group("chain, class, real, throughput")
     chain.add_argument("--against", metavar="REV", help="the build to compare with: a commit, a tag or a branch")
     chain.add_argument("--students", type=int, default=300, help="of class; default: 300")
     chain.add_argument("--jobs", type=int, default=2, help="of class: submissions at a time; default: 2")

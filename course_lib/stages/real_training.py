@@ -5,16 +5,18 @@ They stand for what the course's own loops do with the village's model: a pretra
 template and `generate` with a KV cache. Losses, labels and adapters stay those of the labs.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
 from course_lib.platform import CourseError, keep_large_buffers
 from course_lib.stages.chat import labelled, listed, rendered
+from course_lib.stages.lora import lora_layers
 from course_lib.stages.sft import IGNORE
 from course_lib.stages.step import LOWER, check_finite, explains_memory, flag
 
@@ -48,6 +50,39 @@ def collate(
     fill = lambda rows, value: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
     ids, labels = zip(*examples)
     return fill(ids, pad), fill(labels, IGNORE), fill([torch.ones_like(row) for row in ids], 0)
+
+
+def trained_tokens(examples: list[tuple[Tensor, Tensor]]) -> int:
+    """How many tokens of examples of `encode` have a label: what a loss of them is the mean over."""
+    return sum(int((labels != IGNORE).sum()) for _, labels in examples)
+
+
+def answer_logits(
+    model, ids: Int[Tensor, "B T"], labels: Int[Tensor, "B T"], mask: Int[Tensor, "B T"]
+) -> tuple[Float[Tensor, "B N V"], Int[Tensor, "B N"]]:
+    """(logits, labels) of the places alone that are scored in some row, and one more, for the logits at n are scored
+    against the label at n + 1: a loss of them is that of the whole rows. A place's logits are 49,152 numbers, and most
+    of a row is what the answer is given to.
+    """
+    at = (labels[:, 1:] != IGNORE).any(0).nonzero()[:, 0]
+    logits = model(ids, attention_mask=mask, logits_to_keep=torch.cat((at, at[-1:] + 1))).logits
+    return logits, torch.cat((labels.new_full((len(labels), 1), IGNORE), labels[:, at + 1]), 1)
+
+
+@contextlib.contextmanager
+def disable_adapter(model):
+    """The base alone computes, as long as the block lasts: the reference of a policy that is trained by adapters, for
+    which no second model is held. As PEFT's. Nothing for adapters that are merged into the base.
+    """
+    layers = list(lora_layers(model).values())
+    scalings = [layer.scaling for layer in layers]
+    try:
+        for layer in layers:
+            layer.scaling = 0.0
+        yield
+    finally:
+        for layer, scaling in zip(layers, scalings):
+            layer.scaling = scaling
 
 
 @explains_memory
@@ -94,12 +129,31 @@ def ends_of(model) -> Int[Tensor, " E"]:
     return torch.tensor(listed(model.generation_config.eos_token_id), dtype=torch.int64, device=model.device)
 
 
+def parts_of(batch, at_once: int | None, count: Callable) -> list[tuple]:
+    """[(part, its share of what the batch's loss is a mean over)]."""
+    if at_once is None:
+        return [(batch, 1.0)]
+    parts = [batch[k : k + at_once] for k in range(0, len(batch), at_once)]
+    sizes = [count(part) for part in parts]
+    return [(part, size / sum(sizes)) for part, size in zip(parts, sizes)]
+
+
 @explains_memory
 def train(
-    model, batches: Iterable, loss_of: Callable, learning_rate: float = 1e-3, description: str = "real model"
+    model,
+    batches: Iterable,
+    loss_of: Callable,
+    learning_rate: float = 1e-3,
+    description: str = "real model",
+    at_once: int | None = None,
+    count: Callable = len,
 ) -> list[float]:
     """AdamW on the parameters that require a gradient, one step a batch, gradients clipped at norm 1. `loss_of(batch)`
     → a scalar. Returns the losses.
+
+    at_once: a batch is then something that can be sliced, and so many of its rows are in memory at a time: the step is
+    the same, since the gradients of the parts add up to that of the batch (gradient accumulation). `loss_of(part)` is
+    a mean over `count(part)` things: rows (`len`), or tokens.
 
     Changes `model`. Raises CourseError where nothing requires a gradient, where the loss or the gradient is no number,
     and where none of STILL steps changed anything, as with labels that are −100 throughout; after fewer it says so.
@@ -116,14 +170,17 @@ def train(
     keep_large_buffers()  # the logits alone are 49,152 numbers a token: without this a step takes twice as long
     adam, losses, moved = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.0), [], False
     for step, batch in enumerate(tqdm(batches, desc=description)):
-        loss, remedy = loss_of(batch), f"{LOWER}, which is {learning_rate:g}, or mend the loss"
-        check_finite(step, "the loss", loss, remedy)
+        remedy, total = f"{LOWER}, which is {learning_rate:g}, or mend the loss", 0.0
         adam.zero_grad()
-        loss.backward()
+        for part, share in parts_of(batch, at_once, count):
+            loss = loss_of(part) * share
+            check_finite(step, "the loss", loss, remedy)
+            loss.backward()
+            total += loss.item()
         norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
         check_finite(step, "the gradient's norm", norm, remedy)
         adam.step()
-        losses.append(loss.item())
+        losses.append(total)
         moved = moved or bool(norm > 0)
         if not moved and len(losses) == STILL:
             break

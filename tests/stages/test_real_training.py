@@ -119,6 +119,47 @@ def test_training_moves_the_adapter_and_nothing_else(tiny):
         )
 
 
+def test_a_batch_in_parts_and_the_logits_of_answers_alone_are_the_same_step(tmp_path):
+    """At most rounding may differ: gradients of parts are added, and no logits are computed that no loss reads."""
+    ends = []
+    for at_once in (None, 1, 2):
+        model, words = real.smollm2(write(tmp_path / str(at_once)))
+        lora.add_lora(model, rank=4, alpha=8)
+        examples = [real_training.encode(words, talk) for talk in (TALK, LONGER, TALK[:1] + LONGER[-1:])]
+        ids, labels, mask = real_training.collate(examples, words.pad_token_id)
+        logits, kept = real_training.answer_logits(model, ids, labels, mask)
+        whole = response_loss(model(ids, attention_mask=mask).logits, labels)
+        assert logits.shape[1] == kept.shape[1] < ids.shape[1]
+        assert response_loss(logits, kept).item() == pytest.approx(whole.item(), rel=1e-5)
+
+        def loss_of(rows, model=model, words=words):
+            return response_loss(*real_training.answer_logits(model, *real_training.collate(rows, words.pad_token_id)))
+
+        count = real_training.trained_tokens
+        assert count(examples) == (labels != -100).sum()
+        losses = real_training.train(model, 4 * [examples], loss_of, 1e-2, at_once=at_once, count=count)
+        ends.append((*losses, *(p.sum().item() for p in lora.lora_parameters(model))))
+    assert ends[0] == pytest.approx(ends[1], rel=1e-3, abs=1e-4) and ends[0] == pytest.approx(
+        ends[2], rel=1e-3, abs=1e-4
+    )
+    assert real_training.parts_of(torch.arange(5), 2, len)[2] == (torch.tensor([4]), 0.2)
+
+
+def test_without_its_adapter_a_policy_is_its_reference(tmp_path):
+    model, _ = real.smollm2(write(tmp_path / "model"))
+    ids = torch.arange(8)[None]
+    with torch.no_grad():
+        reference = model(ids).logits
+        lora.add_lora(model, rank=4, alpha=8)
+        for p in lora.lora_parameters(model):
+            p.add_(0.1)
+        changed = model(ids).logits
+        with pytest.raises(KeyError), real_training.disable_adapter(model):
+            assert torch.equal(model(ids).logits, reference)
+            raise KeyError
+        assert torch.equal(model(ids).logits, changed) and not torch.allclose(changed, reference)
+
+
 def test_checkpointing_changes_no_gradient(tmp_path, monkeypatch):
     ends = []
     for on in ("0", "1"):
