@@ -248,6 +248,20 @@ def safe_name(text, longest=80):
     return text[:longest].strip(" .-") or "unnamed"
 
 
+def nearest(word, known):
+    """ ", did you mean X?" for what sounds most like `word`, "" where nothing does. known: words, or {word: what to
+    say}.
+    """
+    import difflib
+
+    said = known if isinstance(known, dict) else {name: name for name in known}
+    folded = {name.casefold(): name for name in reversed(list(said)) if name}
+    word = word.casefold()
+    starts = [name for name in folded if word and name.startswith(word)]
+    found = starts if len(starts) == 1 else difflib.get_close_matches(word, folded, n=1, cutoff=0.5)
+    return f", did you mean {said[folded[found[0]]]}?" if found else ""
+
+
 def matmul_rate(seconds: float = 2.0, n: int = 1024, device: str = "cpu", dtype=None) -> float:
     """This machine's matmul rate right now, GFLOP/s, in fp32 unless `dtype` says else: n × n · n × n again and again.
     The mean over the time and not the best moment, as what it is compared with is a mean over time, too.

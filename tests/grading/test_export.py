@@ -20,7 +20,9 @@ def row(student, final, email="", name="", pending=0.0, most=10.0, **ids):
     return {
         "student": student,
         "final": final,
-        "max": None if final is None else most - pending,
+        "out_of": None if final is None else most,
+        "status": "graded",
+        "adjusted": {},
         "pending": None if final is None else pending,
         "email": email,
         "name": name,

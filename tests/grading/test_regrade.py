@@ -9,7 +9,7 @@ import pytest
 import quick
 
 from course_lib.grading.people import gradebook
-from course_lib.grading.records import marks, store
+from course_lib.grading.records import adjustments, marks, store
 from course_lib.grading.scoring import grade, regrade, worker
 from course_lib.grading.scoring import jobs as scoring_jobs
 
@@ -93,6 +93,23 @@ def test_who_moves_is_shown_and_only_then_written(lab, tmp_path):
     assert (
         lab(lambda moves: True) == [] and len(store.read_lines(tmp_path / "grades" / quick.LAB / "regrades.jsonl")) == 3
     ), "nobody moves twice"
+
+
+def test_what_a_person_has_adjusted_stays_and_is_named(lab, tmp_path, capsys):
+    line = {"kind": "points", "value": 0.5, "reason": "shown in class", "by": "me", "at": 1.0}
+    adjustments.append(quick.LAB, line | {"student": "s01", "question": "surprise"})
+    adjustments.append(quick.LAB, line | {"student": "s02", "question": None, "kind": "excused", "value": None})
+    assert [m[0] for m in lab(lambda moves: True)] == ["s00"], "these two do not move"
+    said = capsys.readouterr().err
+    assert "s01 keeps a person's points in surprise (shown in class): the 0." in said
+    assert f"`course adjust {quick.LAB} s01 --question surprise --clear --reason …`" in said
+    assert "s02 is excused in the whole lab" in said
+    rows = {row["student"]: row for row in gradebook.rows(quick.LAB)}
+    assert rows["s01"]["result"]["questions"][0]["score"] == 0.5 and rows["s02"]["status"] == "excused"
+    assert result_of(tmp_path, "s01", NEW)["questions"][0]["score"] != 0.5, "what was graded stands behind it"
+    adjustments.append(quick.LAB, line | {"student": "s01", "question": "surprise", "kind": "clear", "value": None})
+    fresh = result_of(tmp_path, "s01", NEW)["questions"][0]["score"]
+    assert gradebook.rows(quick.LAB)[1]["result"]["questions"][0]["score"] == fresh
 
 
 def test_killed_while_it_writes_it_goes_on(lab, tmp_path, monkeypatch):

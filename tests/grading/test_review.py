@@ -13,7 +13,7 @@ import pytest
 from people import LAB, graded, written
 
 from course_lib.grading.records import marks, store
-from course_lib.grading.reports import page
+from course_lib.grading.reports import page, rubric
 from course_lib.grading.reports.review import queue as review_queue
 from course_lib.grading.reports.review import server as review
 
@@ -66,19 +66,19 @@ def ask(address, path="", wish=None, method=None, **headers):
 
 
 def test_rubrics_have_levels():
-    assert review_queue.levels('0.5: both, each with 1.0: no.\n0.25: only one.  0: "none".', 0.5) == [
+    assert rubric.levels('0.5: both, each with 1.0: no.\n0.25: only one.  0: "none".', 0.5) == [
         (0.5, "both, each with 1.0: no."),
         (0.25, "only one."),
         (0.0, '"none".'),
     ]
-    assert [p for p, _ in review_queue.levels("whatever convinces", 2)] == [2, 1.5, 1, 0.5, 0]
+    assert [p for p, _ in rubric.levels("whatever convinces", 2)] == [2, 1.5, 1, 0.5, 0]
     from course_lib.questions import core
 
     for lab in core.labs():
         asked = review_queue.asked(lab)
         for question in core.questions_of(lab):
             if isinstance(question, core.WrittenQuestion):
-                steps = [p for p, _ in review_queue.levels(question.rubric, question.points)]
+                steps = [p for p, _ in rubric.levels(question.rubric, question.points)]
                 assert steps[0] == question.points and steps[-1] == 0 and len(steps) <= 10, question
                 assert len(asked[question.id]) > 20, (lab, question.id)
 

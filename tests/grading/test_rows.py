@@ -109,7 +109,9 @@ def classes(draw):
                 "email": person["email"] if has("email") else "",
                 "ids": ids,
                 "final": final,
-                "max": MOST,
+                "out_of": MOST,
+                "status": "graded",
+                "adjusted": {},
                 "pending": 0.0,
             }
         )

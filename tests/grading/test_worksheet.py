@@ -36,7 +36,8 @@ PEOPLE = [("Nadia Okafor", "nokafor@uni.example", 7101), ("Per Lindqvist", "plin
 
 
 def grade(student, final, name="", email="", most=2.0, **ids):
-    return {"student": student, "name": name, "email": email, "ids": ids, "final": final, "max": most, "pending": 0.0}
+    about = {"student": student, "name": name, "email": email, "ids": ids, "status": "graded", "adjusted": {}}
+    return about | {"final": final, "out_of": most, "pending": 0.0}
 
 
 BY_EMAIL = [grade("no", 1.5, email=PEOPLE[0][1]), grade("pl", 0.25, email=PEOPLE[1][1])]

@@ -138,6 +138,7 @@ def main(argv=None):
 
     from course_lib.grading.intake import collect
     from course_lib.grading.lms import export
+    from course_lib.grading.people import gradebook
     from course_lib.grading.records import store
     from course_lib.grading.sandbox import borders, doctor
     from course_lib.grading.scoring import grade
@@ -160,7 +161,7 @@ def main(argv=None):
     began = time.monotonic()
     results = grade.grade(LAB, workers=1, grades=grades, submitted=submitted)
     seconds = time.monotonic() - began
-    Console().print(grade.table(LAB, results, {}))
+    Console().print(grade.table(LAB, gradebook.rows(LAB, grades, submitted), {}))
     write_atomic(folder / f"{LAB}.csv", export.to_csv(LAB, grades, submitted).encode())
     print(
         f"{len(results)} submissions in {seconds:.0f} s, one after the other. Everything is in {folder}/, the table "

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from course_lib.grading.lms import worksheet
 from course_lib.grading.people import gradebook
-from course_lib.grading.records import store
+from course_lib.grading.records import adjustments, store
 from course_lib.grading.reports import page
 from course_lib.platform import write_atomic
 
@@ -34,6 +34,8 @@ def rows_of(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
     for book in gradebook.rows(lab, grades, submitted):
         result, score, most = book["result"] or {}, book["score"], book["max"]
         row = {column: book[column] for column in FIXED if column in book}
+        said = [adjustments.words(line, book["sha"]) for line in book["adjusted"].values()]
+        row["reason"] = "; ".join(filter(None, [row["reason"], *said]))
         row |= {"lab": lab, "percent": round(100 * score / most, 2) if most else None, "to_review": book["pending"]}
         row |= {question["id"]: question["score"] for question in result.get("questions", [])}
         row["flags"] = "; ".join(sorted({f["kind"] for f in result.get("flags", [])}))
@@ -46,7 +48,7 @@ def rows_of(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
 def to_csv(lab, grades=store.GRADES, submitted=store.SUBMISSIONS):
     """The CSV text. StoreError where nothing was collected."""
     rows = rows_of(lab, grades, submitted)
-    if not any(row["submission"] for row in rows):
+    if not any(row["submission"] or row["final"] is not None for row in rows):
         raise store.StoreError(f"no submissions of {lab}: run `course collect {lab} FILES…` first")
     questions = list(dict.fromkeys(k for row in rows for k in row if k not in FIXED + LAST))
     out = io.StringIO()

@@ -67,6 +67,8 @@ def test_of(lab, question, definition):
     has one.
     """
     entry = {"name": question["id"], "name_format": "text", "output_format": "text", "visibility": "visible"}
+    if question["status"] == "excused":
+        return entry | {"output": f"Excused: {question['adjusted'].get('reason', '')}"}
     if question["score"] is None:
         return entry | {"output": f"Read by a person: {question['max']:g} points."}
     made = feedback.shown(lab, question, definition)
@@ -86,9 +88,11 @@ def results(result, seconds=None, final=None, remark=""):
     """What results.json holds for a result. final: points after the late policy, where they differ from the sum.
     Without a grade: ungraded().
     """
+    if final is not None and not (result and result["questions"]):  # a person's points for what no machine could grade
+        return {"score": final, "output": remark, "output_format": "text", "stdout_visibility": "hidden"}
     if result["status"] == "ungradable":
         return ungraded(result["reason"], seconds)
-    if result["status"] not in ("graded", "partial"):
+    if result["status"] not in ("graded", "partial", "by hand"):
         return ungraded("The grader could not run here.", seconds)
     from course_lib.questions import core
 
@@ -189,13 +193,17 @@ def shown_grades(lab, rows):
     """(bytes of a zip that runs nothing of a student and shows what was graded here, [notes]). rows: as gradebook.rows
     gives them.
     """
-    grades, without = {}, []
+    grades, without, nowhere = {}, [], []
     for row in rows:
+        if row["sha"] is None:
+            nowhere += [row["student"]] if row["final"] is not None else []
+            continue
         if row["final"] is None:
-            without += [row["student"]] if row["sha"] else []
+            without += [row["student"]]
             continue
         late = f"{row['penalty']:g} points are taken off: {row['late_days']} days late." if row["penalty"] else ""
-        shown = results(row["result"], final=row["final"], remark=late)
+        told = [late, *feedback.by_a_person(row)]
+        shown = results(row["result"], final=row["final"], remark=visible("\n".join(filter(None, told)), TEXT))
         entry = {"email": row["email"], "name": row["name"] or row["student"], "results": shown}
         grades.setdefault(row["sha"], []).append(entry)
     if not grades:
@@ -213,6 +221,9 @@ def shown_grades(lab, rows):
     notes = [f"{count} grades, for Gradescope only. There: {there}"]
     if without:
         notes.append(f"{len(without)} without a grade, they see that: {', '.join(safe_name(s) for s in without[:12])}")
+    if nowhere:
+        names = ", ".join(safe_name(s) for s in nowhere[:12])
+        notes.append(f"{len(nowhere)} with points but nothing handed in, which this cannot show: {names}")
     return packed(files), notes
 
 

@@ -30,6 +30,11 @@ def identities(sheet, indices, place, kind):
     return found
 
 
+def fills(grade, kind):
+    """Whether a student's cell is to be filled: with points, or in Canvas with EX for who is excused."""
+    return grade["final"] is not None or (kind == "canvas" and grade["status"] == "excused")
+
+
 def match(path, sheet, indices, place, kind, grades):
     """({index of a row: grade row}, [indices of rows that are nobody's of ours]). Raises StoreError on a contradiction
     about a row that would be filled.
@@ -48,7 +53,7 @@ def match(path, sheet, indices, place, kind, grades):
         return f"line {sheet.line(indices[row])} ({visible(one_line(' '.join(sheet.values[indices[row]][:2])), 60)})"
 
     for person, rows in by_person.items():
-        if grades[person]["final"] is None:
+        if not fills(grades[person], kind):
             continue
         student, (row, *more) = grades[person]["student"], rows
         if more:

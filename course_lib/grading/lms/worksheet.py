@@ -40,16 +40,16 @@ def few(names):
 def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False):
     """(bytes, [notes]) of the file with the lab's column filled in. grades: rows as gradebook.rows gives them.
 
-    A student without a grade keeps the cell as it is, as does a cell that holds a word (Canvas's EX and N/A). Raises
-    StoreError; nothing is written here.
+    A student without a grade keeps the cell as it is, as does a cell that holds a word (Canvas's EX and N/A); who is
+    excused gets Canvas's EX, of which Moodle's files have no equal. Raises StoreError; nothing is written here.
     """
     sheet = read(path)
     check_kind(path, sheet.headers, kind)
     place = find_column(sheet, lab, kind, column)
-    graded = [g for g in grades if g["final"] is not None]
-    if not graded:
+    graded = [g for g in grades if rows.fills(g, kind)]
+    if not any(g["final"] is not None for g in graded):
         raise store.StoreError(f"nobody has a grade in {lab} yet: run `course grade {lab}` first")
-    most = max(g["max"] + g["pending"] for g in graded)
+    most = max(g["out_of"] for g in graded)
     points = out_of(path, sheet, place, kind, lab, most, scale)
     theirs = [i for i in range(1, len(sheet.values)) if place < len(sheet.values[i])]
     indices = [i for i in theirs if kind == "moodle" or not identity.nobody(sheet.values[i])]
@@ -59,10 +59,12 @@ def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False
     lost = [grade for grade in graded if grade["student"] not in there]
     if lost and not skip_unmatched:
         raise store.StoreError(rows.not_there(path, sheet, nobody, place, kind, lost))
-    edits, kept, replaced = edits_of(sheet, place, found, points / most)
+    edits, kept, replaced = edits_of(sheet, place, found, points / most, kind)
     notes = notes_of(lab, sheet, place, found, edits, kept, replaced, [g["student"] for g in lost], nobody)
     if points != most:
         notes[0] += f"; out of {points:g}"
+    if changed := [f"{g['student']} ({called(g)})" for g in found.values() if g["adjusted"]]:
+        notes.append(f"{len(changed)} adjusted by a person: {few(changed)}")
     if reading := [g["student"] for g in graded if g["pending"]]:
         notes.append(
             f"{len(reading)} have points still to be read (`course review {lab}`), which their grades leave out: "
@@ -74,7 +76,12 @@ def fill(path, lab, kind, grades, column=None, scale=False, skip_unmatched=False
     return text.encode(sheet.encoding), notes
 
 
-def edits_of(sheet, place, found, factor):
+def called(grade):
+    """Which questions of a student a person has adjusted."""
+    return ", ".join(question or "the whole lab" for question in grade["adjusted"])
+
+
+def edits_of(sheet, place, found, factor, kind):
     """([(start, end, new text)], ["student (word)"] of cells that stay, how many numbers are replaced)."""
     seen = [
         cell.strip()
@@ -86,16 +93,16 @@ def edits_of(sheet, place, found, factor):
     edits, kept, replaced = [], [], 0
     for index, grade in found.items():
         before = sheet.values[index][place].strip()
-        if grade["final"] is None:
+        if not rows.fills(grade, kind):
             continue
-        after = round(grade["final"] * factor, 2)
-        if number(before) == after:
+        after = None if grade["final"] is None else round(grade["final"] * factor, 2)
+        if before == "EX" if after is None else number(before) == after:
             continue
         if number(before) is None and before not in ("", "-", "–"):
             kept.append(f"{grade['student']} ({before})")
             continue
         replaced += number(before) is not None
-        new = f"{after:.2f}".rstrip("0").rstrip(".").replace(".", "," if comma else ".")
+        new = "EX" if after is None else f"{after:.2f}".rstrip("0").rstrip(".").replace(".", "," if comma else ".")
         start, end = sheet.spans[index][place]
         quoted = sheet.separator in new or sheet.text[start:end].startswith('"')
         edits.append((start, end, f'"{new}"' if quoted else new))
@@ -106,9 +113,11 @@ def notes_of(lab, sheet, place, found, edits, kept, replaced, lost, nobody):
     """What was done, and who was left out and why: lines for the instructor."""
     cells = f"{len(edits)} cell{'' if len(edits) == 1 else 's'} filled"
     notes = [f"{sheet.headers[place]}: {cells}" + (f", {replaced} of them had another number" if replaced else "")]
-    without = [g["student"] for g in found.values() if g["final"] is None]
+    without = [g["student"] for g in found.values() if g["final"] is None and g["status"] != "excused"]
+    excused = [g["student"] for g in found.values() if g["status"] == "excused"]
     for students, what in (
         (without, "without a grade, their cells are left as they are"),
+        (excused, "excused (in Canvas their cells say EX, Moodle's are left as they are)"),
         (kept, "left as they are, as they hold a word"),
         (lost, "not in the file, left out"),
         ([sheet.values[i][0] for i in nobody], "rows of the file that are no student of ours, left as they are"),

@@ -5,12 +5,13 @@ Whatever shows grades takes them from here.
 from pathlib import Path
 
 from course_lib.grading.people import roster as class_list
-from course_lib.grading.records import marks, store
+from course_lib.grading.records import adjustments, marks, store
 from course_lib.grading.records import policy as late_policy
+from course_lib.platform import nearest
 
 # fmt: off
 ROW = ("student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty",
-    "final", "attempts", "members", "reason")
+    "final", "out_of", "attempts", "members", "reason", "adjusted", "comments")
 # fmt: on
 
 
@@ -18,30 +19,35 @@ def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
     """One dict a student, by student; those of the roster who handed in nothing are there, too. final is None, never 0,
     where there is no grade.
 
-    {"student", "sha", "folder", "received" (epoch s), "status", "result" (with the marks of written answers, or None),
-    "score", "max" (of what is scored), "pending" (points still to be read), "late_days", "penalty" (points taken off),
-    "final", "attempts", "members" (of the group that handed it in, else []), "reason" (which attempt counts and why,
-    the late policy in words), "name", "email", "ids" ({kind or column: text} of the roster)}
+    {"student", "sha", "folder", "received" (epoch s), "status", "result" (with marks, a person's points and comments;
+    or None), "score", "max" (of what is scored), "pending" (points still to be read), "late_days", "penalty" (points
+    taken off), "final", "out_of" (the points of the lab, which final is out of), "attempts", "members" (of the group
+    that handed it in, else []), "reason" (which attempt counts and why, the late policy in words), "adjusted"
+    ({question or None: the adjustment in effect}), "comments" ({question or None: text}), "name", "email", "ids" ({kind
+    or column: text} of the roster)}
 
     policy, roster: paths; None takes policy.yaml and roster.csv beside the folder `submitted` where they exist. Raises
     StoreError where one of them cannot be read.
     """
     rules, students = late_policy.beside(submitted, policy), class_list.beside(submitted, roster)
     spec, given, by_student = store.spec_sha(lab), marks.read(lab, grades), attempts_of(lab, submitted)
+    said, comments = adjustments.read(lab, grades)
     listed, rule = {s["student"]: s for s in students}, late_policy.of_lab(rules, lab)
     strangers = [s for s in rule["extensions"] if students and s not in listed and s not in by_student]
     if strangers:
         raise store.StoreError(
-            f"the policy gives {strangers[0]} an extension for {lab}, but there is no such student in the roster: a "
-            "slip of the pen?"
+            f"the policy gives {strangers[0]} an extension for {lab}, but there is no such student in the roster"
+            f"{nearest(strangers[0], listed) or ': a slip of the pen?'}"
         )
     found = []
     for student in sorted(by_student.keys() | listed.keys()):
-        attempts = by_student.get(student, [])
+        attempts, by_person = by_student.get(student, []), (said.get(student, {}), comments.get(student, {}))
         if attempts:
-            row = counted_row([graded_attempt(lab, a, rules, spec, given, grades) for a in attempts], rule["counts"])
+            graded = [graded_attempt(lab, a, rules, spec, given, by_person, grades) for a in attempts]
+            row = counted_row(graded, rule["counts"])
         else:
             row = not_handed_in(student, rule)
+        row = last_word(lab, row, *by_person)
         if students and student not in listed:
             row["reason"] = "; ".join(filter(None, (row["reason"], "not in the roster")))
         found.append(row | identity(listed.get(student, {}), attempts))
@@ -103,10 +109,13 @@ def lateness(rules, lab, student, meta):
     return days, kept, f"{reason} (Canvas says late, not how late)"
 
 
-def graded_attempt(lab, attempt, rules, spec, given, grades):
-    """The row of one attempt, as if it counted."""
+def graded_attempt(lab, attempt, rules, spec, given, by_person, grades):
+    """The row of one attempt, as if it counted. by_person: (adjustments, comments) of the student."""
     student, sha, folder, meta = attempt
     result = marks.marked(store.standing(lab, student, sha, spec, grades), given)
+    if result and result["status"] == "ungradable" and by_person[0].keys() - {None}:
+        result = adjustments.by_hand(result, points_of(lab), by_person[0])
+    result = adjustments.adjusted(result, *by_person)
     score, most, pending = store.totals(result)
     days, kept, words = lateness(rules, lab, student, meta)
     if result:
@@ -117,6 +126,8 @@ def graded_attempt(lab, attempt, rules, spec, given, grades):
     else:
         status, why = "not graded", f"run course grade {lab}"
     penalty = None if score is None else round(score * (1 - kept), 4)
+    whole = sum(q["max"] for q in result["questions"]) if score is not None else None
+    final = final_points(score, penalty, most + pending, whole) if score is not None else None
     team = f"handed in by {meta['by']} for the group {meta['group']}" if meta.get("by") else ""
     return {
         "student": student,
@@ -130,11 +141,46 @@ def graded_attempt(lab, attempt, rules, spec, given, grades):
         "pending": pending,
         "late_days": days,
         "penalty": penalty,
-        "final": None if score is None else round(score - penalty, 4),
+        "final": final,
+        "out_of": whole,
         "attempts": 1,
         "members": meta.get("members", []),
         "reason": "; ".join(filter(None, (why, "" if words == "no deadline" else words, team))),
     }
+
+
+def final_points(score, penalty, counted, whole):
+    """What a row counts with, of the `whole` lab: questions that the student is excused from weigh as the others do on
+    average. None where all are.
+    """
+    return round((score - penalty) * whole / counted, 4) if counted else 0.0 if not whole else None
+
+
+def points_of(lab):
+    """{question: points} of a lab. It imports the questions, and with them torch: only where no result tells."""
+    from course_lib.questions import core
+
+    return {question.id: question.points for question in core.questions_of(lab)}
+
+
+def last_word(lab, row, given, comments):
+    """The row with what a person has said of the whole lab, which is not taken off from for being late."""
+    row = row | {"adjusted": {}, "comments": comments}
+    for question in (row["result"] or {}).get("questions", []):
+        if "adjusted" in question:
+            row["adjusted"][question["id"]] = question["adjusted"]
+    line = given.get(None)
+    if line is None:
+        return row
+    whole = row["out_of"] or sum(points_of(lab).values())
+    score = adjustments.points(line, whole)
+    row["adjusted"][None] = line | {"score": score, "before": row["final"]}
+    if score is None:
+        none = dict.fromkeys(("score", "max", "pending", "penalty", "final"))
+        return row | none | {"status": "excused", "out_of": whole}
+    status = row["status"] if row["status"] in ("graded", "partial") else "by hand"
+    set_to = {"score": score, "max": whole, "pending": 0.0, "penalty": 0.0, "final": score, "out_of": whole}
+    return row | set_to | {"status": status}
 
 
 def older_totals(lab, student, sha, spec, grades):

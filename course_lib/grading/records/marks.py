@@ -50,6 +50,6 @@ def marked(result, given):
         mark = given.get((result["student"], result["submission_sha"], question["id"]))
         if mark is not None and question["status"] == "needs_review":
             score = min(float(mark["score"]), question["max"])
-            question = question | {"score": score, "status": "marked", "message": mark.get("comment", "")}
+            question = question | {"score": score, "status": "marked", "message": mark.get("comment", ""), "mark": mark}
         questions.append(question)
     return {**result, "questions": questions}

@@ -20,7 +20,7 @@ import zoneinfo
 from pathlib import Path
 
 from course_lib.grading.records import store
-from course_lib.platform import PACKAGE, safe_name
+from course_lib.platform import PACKAGE, nearest, safe_name
 
 MOST, DEEPEST = 50_000, 20  # parts of the file; in one another
 COUNTS = ("last", "best", "last_on_time")
@@ -79,7 +79,7 @@ def known_lab(lab):
     """Raises StoreError for a name that is no lab's. The questions are not imported: that costs a second of torch."""
     known = sorted(p.stem.removeprefix("lab") for p in (PACKAGE / "questions").glob("lab*.py"))
     if lab not in known:
-        raise store.StoreError(f"there is no lab {lab!r}; labs: {', '.join(known)}")
+        raise store.StoreError(f"there is no lab {lab!r}{nearest(lab, known)}; labs: {', '.join(known)}")
 
 
 def texts(node, path, yaml, left, depth=0):

@@ -251,15 +251,17 @@ def locked(lab, grades=GRADES):
 
 
 def totals(result):
-    """(score, max, points still to be read) of a result; score None where there is no grade."""
+    """(score, max, points still to be read) of a result; score None where there is no grade. A question that a person
+    has excused the student from counts nowhere.
+    """
     if result is None or result["status"] in ("ungradable", "infra_error"):
         return None, None, None
     scored = [q for q in result["questions"] if q["score"] is not None]
-    pending = sum(q["max"] for q in result["questions"] if q["score"] is None)
+    pending = sum(q["max"] for q in result["questions"] if q["score"] is None and q["status"] != "excused")
     return round(sum(q["score"] for q in scored), 4), round(sum(q["max"] for q in scored), 4), round(pending, 4)
 
 
-# ---- append-only files of JSON lines: marks, regrades, replays
+# ---- append-only files of JSON lines: marks, adjustments, regrades, replays
 
 
 def append_line(path, value):

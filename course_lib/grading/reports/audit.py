@@ -1,16 +1,19 @@
 """`course audit LAB`: every flag with its evidence and the lines of source that it speaks of, by kind and by student. A
 flag never changes a score: it says where a person should look.
 
+It also lists what people have adjusted (`course adjust`), all of it in order, with who and why.
+
 Flags come from the results (tampering seen in the source or at the border of the sandbox), from what the class's models
 compute (reading/likeness.py), from replays (grades/LAB/replay.jsonl) and from the similarity of code.
 """
 
 import argparse
 import re
+import time
 from pathlib import Path
 
 from course_lib.grading.reading import likeness
-from course_lib.grading.records import store
+from course_lib.grading.records import adjustments, store
 from course_lib.grading.reports import page, similarity
 from course_lib.platform import write_atomic
 
@@ -74,13 +77,34 @@ def by_kind(found):
     return sorted(counted, key=lambda line: (-line[1], line[0]))
 
 
-def as_html(lab, found, rows):
+CHANGED = ("when", "student", "question", "what", "reason", "by")
+
+
+def changes(lab, grades=store.GRADES):
+    """[texts] for CHANGED, a row for each adjustment and each that was cleared, the oldest first."""
+    found = []
+    for line in adjustments.history(lab, grades):
+        if line["kind"] == "comment":
+            continue
+        value = "" if line["value"] is None else f"{line['value']:g} "
+        what = {"points": "points", "percent": "% of the points"}.get(line["kind"], line["kind"])
+        bonus = ", bonus" if line.get("bonus") else ""
+        at = line.get("at") if type(line.get("at")) in (int, float) else 0
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+        told = [line["student"], line["question"] or "the whole lab", f"{value}{what}{bonus}"]
+        found.append([when, *told, str(line.get("reason", "")), str(line.get("by", ""))])
+    return found
+
+
+def as_html(lab, found, rows, changed=()):
     flagged = len({entry["student"] for entry in found})
     body = [
         f"<h1>{page.escape(lab)}: {len(found)} flags of {flagged} of {len(rows)} students</h1>",
         "<p>A flag changes no score. It says where to look.</p>",
         page.table(("kind", "students", "flags"), by_kind(found), numeric=("students", "flags")),
     ]
+    if changed:
+        body += ["<h2>Adjusted by a person</h2>", page.table(CHANGED, changed)]
     for row in rows:
         mine = [entry for entry in found if entry["student"] == row["student"]]
         if not mine:
@@ -123,12 +147,18 @@ def main(argv=None):
             console.print(Text(f"  ⚑ {page.visible(entry['kind'], 100)}: {page.visible(entry['evidence'], 600)}"))
             for cell, n, text in entry["lines"]:
                 console.print(Text(f"      [{cell}:{n}] {page.visible(text, 160)}", style="dim"))
+    changed = changes(arguments.lab)
+    if changed:
+        console.print(Text("\nAdjusted by a person", style="bold"))
+    for when, student, question, what, reason, by in changed:
+        line = f"  ✎ {when}  {student}, {question}: {what}, by {by}: {reason}"
+        console.print(Text(page.visible(line, 600)))
     flagged = len({entry["student"] for entry in found})
     told = f"{len(found)} flags of {flagged} of {len(rows)} students. No score was changed by a flag."
     console.print(f"\n{told}", highlight=False)
     if arguments.html:
         try:
-            write_atomic(arguments.html, as_html(arguments.lab, found, rows).encode())
+            write_atomic(arguments.html, as_html(arguments.lab, found, rows, changed).encode())
         except OSError as error:
             raise store.StoreError(f"cannot write {arguments.html} ({error.strerror})") from None
         console.print(f"{arguments.html} is written.")

@@ -24,7 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from course_lib.grading.records import store
-from course_lib.grading.reports import page
+from course_lib.grading.reports import page, rubric
 from course_lib.platform import PACKAGE, write_atomic
 
 # a pattern of a message of questions/{compare,core,invoke}.py or grading/sandbox/box.py: what a student is told of it
@@ -60,6 +60,11 @@ EXCEPTIONS = (
     "StopIteration", "OverflowError",
 )
 # fmt: on
+CORE = (
+    "The first check is the core of this question: does your function do what the exercise is about? While it fails "
+    "the question gives 0 points, also where other checks pass: they look at special cases, which a function that does "
+    "something else may pass by luck."
+)
 CAPS = {"comment": 4000, "answer": 20_000, "log": 4000, "line": 500}
 
 
@@ -132,12 +137,14 @@ def explained(question):
 
 def sheet(lab, row, questions):
     """What a student sees, as plain data: {"title", "head": [lines], "questions": [{"title", "points", "cases":
-    [("passed" | "not passed" | "not run", name, [(label, text)])], "texts": [(label, text)]}], "after": [(title,
-    text)]}.
+    [("passed" | "not passed" | "not run", name, [(label, text)])], "note": text, "texts": [(label, text)]}], "after":
+    [(title, text)], "comment": text}.
 
     `questions`: {id: question object}. Texts are a student's or the instructor's own: escape them."""
     result, head, after = row["result"], [], []
-    if result is not None and result["questions"]:
+    if row["status"] == "excused":
+        head.append("Excused: this lab counts nowhere.")
+    elif row["score"] is not None:
         to_read = f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""
         head.append(f"{row['score']:g} of {row['max']:g} points{to_read}")
         if row["penalty"]:
@@ -147,7 +154,8 @@ def sheet(lab, row, questions):
         head.append(f"It could not be graded: {result['reason']}. A person looks at it; this is no 0.")
     else:
         head.append("Not graded yet. This is no 0.")
-    if row["status"] in ("graded", "partial"):  # elsewhere the reason speaks to the instructor
+    head += by_a_person(row)
+    if row["status"] in ("graded", "partial") and None not in row["adjusted"]:  # else it speaks to the instructor
         head += [reason for reason in row["reason"].split("; ") if reason and reason != "not in the roster"]
     made = [shown(lab, q, questions.get(q["id"])) for q in (result or {}).get("questions", [])]
     if stopped := (result or {}).get("cells_stopped"):
@@ -157,7 +165,30 @@ def sheet(lab, row, questions):
         after.append(("Notes", "\n".join(map(str, notes[:20]))))
     if log := (result or {}).get("log_cells", "").strip():
         after.append(("The end of what your cells printed", log[-CAPS["log"] :]))
-    return {"title": f"{lab}: {row['name'] or row['student']}", "head": head, "questions": made, "after": after}
+    title, comment = f"{lab}: {row['name'] or row['student']}", general_comment(row)
+    return {"title": title, "head": head, "questions": made, "after": after, "comment": comment}
+
+
+def by_a_person(row):
+    """What a person has said of the whole lab, and what follows where questions are excused: lines for the student."""
+    lines = []
+    if line := row["adjusted"].get(None):
+        before = "" if line["before"] is None or line["score"] is None else f" (before: {line['before']:g})"
+        lines.append(f"Set by a person{before}: {line.get('reason', '')}")
+    elif row["final"] is not None and any(line["score"] is None for line in row["adjusted"].values()):
+        lines.append(f"Without what you are excused from, that counts as {row['final']:g} of {row['out_of']:g} points.")
+    return lines
+
+
+def general_comment(row):
+    """The comment on the whole, and those on questions of which there is nothing to show."""
+    shown = {q["id"] for q in (row["result"] or {}).get("questions", [])}
+    told = [
+        f"{question}: {text}" if question else text
+        for question, text in row["comments"].items()
+        if question not in shown
+    ]
+    return "\n\n".join(told)
 
 
 def shown(lab, question, definition):
@@ -169,14 +200,17 @@ def shown(lab, question, definition):
     made = {
         "title": title,
         "points": f"{points} {'point' if question['max'] == 1 else 'points'}",
+        "note": "",
         "full": score is not None and score >= question["max"] - 1e-9,
         "cases": [],
         "texts": [],
     }
-    if question["status"] in ("needs_review", "marked"):
+    if question["status"] in ("needs_review", "marked") or "answer" in question:
         made["texts"] = [("Your answer", question.get("answer", "")[: CAPS["answer"]] or "(empty)")]
-        if question["status"] == "marked" and question["message"]:
-            made["texts"].append(("Comment", question["message"]))
+        if mark := question.get("mark"):
+            level = rubric.told(getattr(definition, "rubric", ""), question["max"]).get(float(mark["score"]))
+            made["texts"] += [("What earns these points", level)] if level else []
+            made["texts"] += [("Comment", mark["comment"])] if mark.get("comment") else []
     elif isinstance(definition, core.ArtifactQuestion):
         # measured on the trusted side, of a model that cannot write into the message
         made["texts"] = [("What was measured", case["message"]) for case in question["cases"] if case["message"]]
@@ -185,6 +219,15 @@ def shown(lab, question, definition):
         for case in question["cases"]:
             lines = told(case, lab) if any(case is each for each in why) else []
             made["cases"].append((word(case), case["name"], lines))
+        if len(question["cases"]) > 1 and question["cases"][0]["status"] not in ("pass", "todo"):
+            made["note"] = CORE
+    if line := question.get("adjusted"):
+        if line["score"] is None:
+            made["points"] = "excused"
+        before = "" if line["before"] is None or line["score"] is None else f" (before: {line['before']:g})"
+        made["texts"].append((f"Set by a person{before}", line.get("reason", "")))
+    if question.get("comment"):
+        made["texts"].append(("Comment to you", question["comment"]))
     return made
 
 
@@ -208,11 +251,16 @@ def as_html(made):
     body = [f"<h1>{page.escape(made['title'], 200)}</h1>"]
     for n, line in enumerate(made["head"]):
         body.append(f'<p class="{"big" if n == 0 else "soft"}">{page.escape(line, CAPS["line"])}</p>')
+    if made["comment"]:
+        comment = page.escape(made["comment"], CAPS["answer"])
+        body.append(f'<section><h2>Comment to you</h2><div class="text" dir="auto">{comment}</div></section>')
     for question in made["questions"]:
         kind, points = "good" if question["full"] else "soft", page.escape(question["points"], 80)
         body.append(f'<section><h2>{page.escape(question["title"], 200)} <span class="{kind}">· {points}</span></h2>')
         if question["cases"]:
             body.append(f'<ul class="cases">{"".join(map(case_html, question["cases"]))}</ul>')
+        if question["note"]:
+            body.append(f'<p class="soft">{page.escape(question["note"])}</p>')
         for label, text in question["texts"]:
             body.append(f'<h3>{label}</h3><div class="text" dir="auto">{page.escape(text, CAPS["answer"])}</div>')
         body.append("</section>")
@@ -228,10 +276,13 @@ def as_html(made):
 
 def as_text(made):
     lines = [made["title"], *made["head"]]
+    if made["comment"]:
+        lines += ["", "Comment to you", made["comment"]]
     for question in made["questions"]:
         lines += ["", f"{question['title']} · {question['points']}"]
         for state, name, notes in question["cases"]:
             lines += [f"  {SIGNS[state][1]} {name}: {state}"] + [f"      {label}: {text}" for label, text in notes]
+        lines += [f"  {text}" for text in [question["note"]] if text]
         lines += [f"  {label}: {text}" for label, text in question["texts"]]
     for title, text in made["after"]:
         lines += ["", title, *("  " + line for line in text.splitlines())]
@@ -247,7 +298,7 @@ def write(lab, folder, text=False, grades=store.GRADES, submitted=store.SUBMISSI
     from course_lib.questions import core
 
     rows = page.rows_of(lab, grades, submitted)
-    if all(row["result"] is None for row in rows):
+    if all(row["result"] is None and not row["adjusted"] and not row["comments"] for row in rows):
         page.not_graded(lab, rows)
     key, questions, made = store.secret(grades), {q.id: q for q in core.questions_of(lab)}, []
     out = io.StringIO()

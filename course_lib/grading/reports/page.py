@@ -134,14 +134,18 @@ def table(columns, rows, numeric=()):
 
 
 def rows_of(lab, grades, submitted):
-    """The gradebook's rows of a lab, those with a submission. StoreError with one line for an unknown lab and where
-    nothing was handed in.
+    """The gradebook's rows of a lab, those with a submission or a person's word. StoreError with one line for an
+    unknown lab and where there are none.
     """
     from course_lib.grading.people import gradebook
     from course_lib.grading.records import policy, store
 
     policy.known_lab(lab)
-    found = [row for row in gradebook.rows(lab, grades=grades, submitted=submitted) if row["sha"]]
+    found = [
+        row
+        for row in gradebook.rows(lab, grades=grades, submitted=submitted)
+        if row["sha"] or row["adjusted"] or row["comments"]
+    ]
     if not found:
         raise store.StoreError(f"no submissions of {lab}: run `course collect {lab} FILES…` first")
     return found

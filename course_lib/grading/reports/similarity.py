@@ -174,7 +174,7 @@ def read(lab, rows, root=ROOT):
     that cannot be read are left out.
     """
     texts, prints = {}, {}
-    paths = {Path(row["folder"], "notebook.ipynb"): row["student"] for row in rows}
+    paths = {Path(row["folder"], "notebook.ipynb"): row["student"] for row in rows if row["folder"]}
     for path, found in room.each(looked_at, paths):
         if found is not None and not isinstance(found, room.Unreadable):
             texts[paths[path]] = [tuple(cell) for cell in found["cells"]]

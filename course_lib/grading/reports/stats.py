@@ -29,13 +29,16 @@ def correlation(a, b):
 
 def summary(lab, rows):
     """{"students", "graded", "without" (no grade: status → count), "totals" [percent of each], "mean", "median"
-    (percent), "seconds" (median of a submission), "questions": [a dict each, see per_question]}.
+    (percent), "seconds" (median of a submission), "adjusted" {question or "the whole lab": students whom a person has
+    given these points}, "questions": [a dict each, see per_question]}.
 
-    rows: those of gradebook.rows with a submission. A submission without a grade counts nowhere but in "without"."""
-    graded = [row for row in rows if row["result"] and row["result"]["questions"]]
+    rows: of page.rows_of. Who has no grade, or is excused, counts nowhere but in "without"; whoever has one from a
+    person counts with it."""
+    graded = [row for row in rows if row["score"] is not None]
     totals = sorted(100 * row["score"] / row["max"] for row in graded if row["max"])
-    names = list(dict.fromkeys(q["id"] for row in graded for q in row["result"]["questions"]))
-    seconds = sorted(row["result"].get("seconds", 0.0) for row in graded)
+    read = [row for row in graded if row["result"] and row["result"]["questions"]]
+    names = list(dict.fromkeys(q["id"] for row in read for q in row["result"]["questions"]))
+    seconds = sorted(row["result"]["seconds"] for row in read if "seconds" in row["result"])
     return {
         "students": len(rows),
         "graded": len(graded),
@@ -44,7 +47,8 @@ def summary(lab, rows):
         "mean": sum(totals) / len(totals) if totals else None,
         "median": middle(totals),
         "seconds": middle(seconds),
-        "questions": [per_question(lab, name, graded) for name in names],
+        "adjusted": dict(Counter(question or "the whole lab" for row in rows for question in row["adjusted"])),
+        "questions": [per_question(lab, name, read) for name in names],
     }
 
 
@@ -61,6 +65,7 @@ def per_question(lab, name, graded):
     "seconds" (median of all its cases together), "slowest", "timeouts"}"""
     found = [(row, q) for row in graded for q in row["result"]["questions"] if q["id"] == name]
     scored = [(row, q) for row, q in found if q["score"] is not None]
+    excused = sum(q["status"] == "excused" for _, q in found)
     passed, n, most = sum(q["score"] >= q["max"] - 1e-9 for _, q in scored), len(scored), found[0][1]["max"]
     low, high = wilson(passed, n) if n else (None, None)
     bad, mistakes, errors = Counter(), Counter(), Counter()
@@ -73,12 +78,12 @@ def per_question(lab, name, graded):
         errors.update(wrong)
     failing = bad.most_common(1)
     seconds = [sum(case.get("seconds", 0.0) for case in q["cases"]) for _, q in found if q["cases"]]
-    rest = [row["score"] - q["score"] for row, q in scored]
+    rest = [store.totals(row["result"])[0] - q["score"] for row, q in scored]
     return {
         "id": name,
         "max": most,
         "scored": n,
-        "to_read": len(found) - n,
+        "to_read": len(found) - n - excused,
         "passed": passed,
         "low": low,
         "high": high,
@@ -142,9 +147,11 @@ def headline(lab, found):
     if not found["totals"]:
         return f"{lab}: {found['students']} submissions, none with points yet"
     without = "".join(f", {n} {status}" for status, n in found["without"].items())
+    by_hand = ", ".join(f"{n} × {question}" for question, n in found["adjusted"].items())
+    adjusted = f", adjusted by a person: {by_hand}" if by_hand else ""
     return (
-        f"{lab}: {found['graded']} graded{without}; mean {found['mean']:.1f} %, median {found['median']:.1f} %; "
-        f"{found['seconds']:.1f} s a submission (median)"
+        f"{lab}: {found['graded']} graded{without}{adjusted}; mean {found['mean']:.1f} %, median "
+        f"{found['median']:.1f} %; {found['seconds'] or 0:.1f} s a submission (median)"
     )
 
 

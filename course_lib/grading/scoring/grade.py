@@ -11,7 +11,7 @@ from collections import Counter
 
 from course_lib.grading.people import gradebook
 from course_lib.grading.reading import likeness
-from course_lib.grading.records import policy, store
+from course_lib.grading.records import adjustments, policy, store
 from course_lib.grading.scoring.jobs import jobs_of, run_job
 from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
 
@@ -100,25 +100,32 @@ def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, p
     return {row["student"]: row["result"] for row in gradebook.rows(lab, grades, submitted) if row["sha"] is not None}
 
 
-def table(lab, results, alike):
-    """A rich Table of a class. alike: {student: flags} of likeness.among."""
+def table(lab, rows, alike):
+    """A rich Table of a class. rows: of gradebook.rows; those who handed in nothing are there if a person has given
+    them points. alike: {student: flags} of likeness.among.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=f"{lab}: {len(results)} submissions")
+    shown = Table(title=f"{lab}: {sum(row['sha'] is not None for row in rows)} submissions")
     for column in ("student", "score", "of", "%", "to read", "status", "s", "remarks"):
         shown.add_column(column, justify="left" if column in ("student", "status", "remarks") else "right")
-    for student, result in sorted(results.items()):
-        score, most, pending = store.totals(result)
+    for row in rows:
+        if row["sha"] is None and not row["adjusted"]:
+            continue
+        result, score, most = row["result"] or {}, row["score"], row["max"]
+        said = [f"✎ {adjustments.words(line, row['sha'])}" for line in row["adjusted"].values()]
         if score is None:
-            row = ["–", "", "", "", result["status"] if result else "not graded", "", (result or {}).get("reason", "")]
+            line = ["–", "", "", "", row["status"], "", ", ".join([*said, *filter(None, [result.get("reason")])])]
         else:
-            bad = Counter(q["status"] for q in result["questions"] if q["status"] not in ("pass", "needs_review"))
-            flags = dict.fromkeys(f"⚑ {flag['kind']}" for flag in [*result["flags"], *alike.get(student, [])])
-            remarks = ", ".join([*(f"{n} × {status}" for status, n in bad.items()), *flags])
+            quiet = ("pass", "needs_review", "open", "adjusted", "excused")
+            bad = Counter(q["status"] for q in result.get("questions", []) if q["status"] not in quiet)
+            flags = [*result.get("flags", []), *alike.get(row["student"], [])]
+            flags = dict.fromkeys(f"⚑ {flag['kind']}" for flag in flags)
+            remarks = ", ".join([*said, *(f"{n} × {status}" for status, n in bad.items()), *flags])
             share, seconds = f"{100 * score / most:.0f}" if most else "", f"{result.get('seconds', 0):.1f}"
-            row = [f"{score:.2f}", f"{most:g}", share, f"{pending:g}", result["status"], seconds, remarks]
-        shown.add_row(Text(student), *(Text(cell) for cell in row))
+            line = [f"{score:.2f}", f"{most:g}", share, f"{row['pending']:g}", row["status"], seconds, remarks]
+        shown.add_row(Text(row["student"]), *(Text(cell) for cell in line))
     return shown
 
 
@@ -136,6 +143,6 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     results = grade(arguments.lab, arguments.jobs, scheduler=arguments.scheduler)
     seed = store.likeness_seed(store.secret(), arguments.lab)
-    alike = likeness.among(gradebook.rows(arguments.lab), seed)
-    Console().print(table(arguments.lab, results, alike))
+    rows = gradebook.rows(arguments.lab)
+    Console().print(table(arguments.lab, rows, likeness.among(rows, seed)))
     return 1 if any(r is None or r["status"] == "infra_error" for r in results.values()) else 0

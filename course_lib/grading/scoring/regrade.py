@@ -1,7 +1,7 @@
 """`course regrade LAB --only QUESTION --reason TEXT`: grades one question anew, after its spec was mended.
 
 Shows who moves and by how much before anything is written.
-The other questions keep their scores, and marks given by people stay. Each change is one line of
+The other questions keep their scores, and what people have given stays. Each change is one line of
 grades/LAB/regrades.jsonl: who, from what to what, why, by whom, under which questions.
 """
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from course_lib.grading.people import gradebook
-from course_lib.grading.records import store
+from course_lib.grading.records import adjustments, store
 from course_lib.grading.scoring.jobs import job_of
 from course_lib.platform import safe_name
 
@@ -68,6 +68,17 @@ def question_of(result, only):
     return next((q for q in result["questions"] if q["id"] == only), None)
 
 
+def kept_by_hand(lab, line, score):
+    """The line about a student whose grade does not move, for a person has given it."""
+    of, student = line["question"], line["student"]
+    what = "is excused" if line["kind"] == "excused" else "keeps a person's points"
+    undo = f"course adjust {lab} {student}{f' --question {of}' if of else ''} --clear --reason …"
+    return (
+        f"{student} {what} in {of or 'the whole lab'} ({line.get('reason', '')}): the {score:g} points of this regrade "
+        f"count only after `{undo}`"
+    )
+
+
 def moves_table(lab, only, moves):
     """A rich Table of those whose points change; moves: [(student, before or None, after, max)]."""
     from rich.table import Table
@@ -106,6 +117,7 @@ def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitt
         todo = [j for j in jobs if (store.read_result(j[2]) or {"status": "infra_error"})["status"] == "infra_error"]
         grade.run(lab, todo, workers, progress=progress, words="regrading")
         fresh = {(job["student"], job["submission_sha"]): store.read_result(out) for job, _, out in jobs}
+        said, _ = adjustments.read(lab, grades)
         moves, changes = [], []
         for student, sha, _, old in graded:
             row, before = question_of(fresh[student, sha], only), question_of(old, only)
@@ -113,7 +125,10 @@ def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitt
                 print(f"{student} is left alone: {fresh[student, sha].get('reason')}", file=sys.stderr)
                 continue
             was = before and before["score"]
-            if moved := was is None or abs(was - row["score"]) > 1e-9:
+            moved = was is None or abs(was - row["score"]) > 1e-9
+            if line := said.get(student, {}).get(None) or said.get(student, {}).get(only):
+                print(kept_by_hand(lab, line, row["score"]), file=sys.stderr)
+            elif moved:
                 moves.append((student, was, row["score"], row["max"]))
             if moved or before["max"] != row["max"] or old["spec_sha"] != spec:
                 changes.append((student, sha, old, fresh[student, sha], was, row["score"]))

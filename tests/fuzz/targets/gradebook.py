@@ -25,7 +25,8 @@ WORDS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Lab 04 (4)"
 
 def person(student, name, number, sis, login, email, final):
     ids = {"canvas_id": number, "moodle_id": number, "sis_id": sis, "login": login}
-    return {"student": student, "name": name, "email": email, "ids": ids, "final": final, "max": 10.0, "pending": 0.0}
+    about = {"student": student, "name": name, "email": email, "ids": ids, "status": "graded", "adjusted": {}}
+    return about | {"final": final, "out_of": 10.0, "pending": 0.0}
 
 
 CLASS = [

@@ -16,23 +16,13 @@ from pathlib import Path
 from course_lib.grading.reading import room
 from course_lib.grading.records import marks, store
 from course_lib.grading.reports import page
+from course_lib.grading.reports.rubric import levels
 from course_lib.notebook import cells as notebooks
 from course_lib.notebook.written import STUB
 from course_lib.platform import ROOT
 
 LOOK = "ungradable"  # the list of submissions to look at, beside the questions
 LONGEST = 20_000  # characters of an answer, of a comment a fifth of it
-
-
-def levels(rubric, points):
-    """[(points, text)] of a rubric like "0.5: says both. 0.25: only one.  0: neither.", the highest first. Without
-    levels: quarters of the points.
-    """
-    parts = re.split(r"(?:^|\n|  )(\d+(?:\.\d+)?):\s", rubric)
-    found = {float(p): " ".join(text.split()) for p, text in zip(parts[1::2], parts[2::2]) if float(p) <= points}
-    if not found or max(found) == 0:
-        found |= {points * quarter / 4: f"{25 * quarter} %" for quarter in range(5)}
-    return sorted(({0.0: "nothing of it"} | found).items(), reverse=True)
 
 
 def asked(lab, root=ROOT):
@@ -99,7 +89,7 @@ def queue(lab, rows, key, names=False):
                 "order": sorted(order),
             }
         )
-    broken = [row for row in rows if row["result"] and row["result"]["status"] == "ungradable"]
+    broken = [row for row in rows if row["status"] == "ungradable" or (row["status"] == "by hand" and row["pending"])]
     order, starts = [], beginnings([row["folder"] for row in broken])
     for row in broken:
         why = f"{row['result']['reason']} (submission {row['sha']})"
@@ -110,7 +100,7 @@ def queue(lab, rows, key, names=False):
                 "id": LOOK,
                 "title": "Ungradable submissions, to look at",
                 "text": "No grade was written for these. Decide what to do with each: ask for another hand-in, or "
-                "grade it by hand.",
+                f"grade it by hand with course adjust {lab} STUDENT.",
                 "points": 0,
                 "levels": [],
                 "order": sorted(order),
