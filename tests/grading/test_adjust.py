@@ -1,7 +1,9 @@
 """A person has the last word: what is adjusted counts in every report, until it is cleared; nothing is lost."""
 
 import json
+import shlex
 import zipfile
+from pathlib import Path
 
 import people
 import pytest
@@ -258,3 +260,14 @@ def people_rubric(name, points):
 
     definition = next(q for q in core.questions_of(LAB) if q.id == name)
     return rubric.told(definition.rubric, definition.points)[points]
+
+
+def test_the_commands_of_the_instructors_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "roster.csv").write_text("student\nann\nben\neve\n")
+    text = (Path(__file__).parents[2] / "INSTRUCTORS.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("course adjust ")]
+    assert len(lines) == 5 and all(cli.main(shlex.split(line)[1:]) == 0 for line in lines)
+    lab = "02_pretraining"
+    assert [row["status"] for row in gradebook.rows(lab)] == ["not handed in", "by hand", "excused"]
+    assert len(adjustments.history(lab)) == 5

@@ -126,7 +126,7 @@ def main(argv=None):
         raise store.StoreError("say what: --points N, --percent N, --excused, --clear or --comment TEXT")
     if kind is not None and not arguments.reason.strip():
         raise store.StoreError("--reason is missing: students and colleagues will ask why")
-    about = {"by": (arguments.by or getpass.getuser()).strip(), "reason": arguments.reason.strip()}
+    about = {"by": (arguments.by or getpass.getuser()).strip(), "reason": " ".join(arguments.reason.split())}
     lab, student, question = arguments.lab, arguments.student, arguments.question
     if kind is not None:
         value = arguments.points if kind == "points" else arguments.percent

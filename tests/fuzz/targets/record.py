@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from course_lib.grading.reading import likeness, models
-from course_lib.grading.records import marks, store
+from course_lib.grading.records import adjustments, marks, store
 from course_lib.grading.replay import replay, trainers
 from course_lib.grading.scoring.grade_one import clean
 from course_lib.stages import dpo, pretrain, sft
@@ -13,7 +13,8 @@ SHAPE = "json"
 # fmt: off
 WORDS = ["stage", "model", "recipe", "log", "lora", "beta", "data", "made_on", "rank", "alpha", "targets", "q_proj",
     "seed", "hidden", "layers", "heads", "batch", "size", "questions", "score", "max", "status", "needs_review",
-    "graded", "ungradable", "id", "reason", "schema", "student", "submission_sha", "question", "comment"]
+    "graded", "ungradable", "id", "reason", "schema", "student", "submission_sha", "question", "comment", "kind", "value",
+    "points", "percent", "excused", "clear"]
 # fmt: on
 PRESETS = {"pretrain": (pretrain.PretrainConfig, pretrain.PRESETS), "sft": (sft.SFTConfig, sft.PRESETS)}
 PRESETS |= {"dpo": (type(dpo.PRESETS["laptop"]), dpo.PRESETS)}
@@ -85,4 +86,8 @@ def of_marks(data, scratch):
     (folder / "marks.jsonl").write_bytes(data)
     found = marks.read("lab", scratch / "grades")
     assert all(mark["score"] >= 0 for mark in found.values())
-    return json.dumps(sorted(map(repr, found)))
+    (folder / "adjustments.jsonl").write_bytes(data)
+    given, comments = adjustments.read("lab", scratch / "grades")
+    lines = [line for by_question in given.values() for line in by_question.values()]
+    assert all((adjustments.points(line, 1.0) or 0) <= 1 or line.get("bonus") for line in lines)
+    return json.dumps(sorted(map(repr, [*found, *given, *comments])))
