@@ -933,3 +933,18 @@ def test_a_group_has_one_file_and_each_member_a_folder(tmp_path):
     assert found == {"ann": ["a"], "ben": ["a"]}
     books = sorted((tmp_path / "submissions").rglob("notebook.ipynb"))
     assert len(books) == 2 and books[0].read_bytes() == books[1].read_bytes()
+
+
+def test_a_dry_run_says_the_same_and_keeps_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    zipped(tmp_path / "in" / "ann.zip", {f"{LAB}.ipynb": BOOK})
+    (tmp_path / "in" / "bob.ipynb").write_bytes(b"<html>")
+    before = sorted(tmp_path.rglob("*"))
+    assert collect.main([LAB, "in", "--dry-run"]) == 0
+    tried = capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before and "dry run: nothing was kept" in tried
+    assert collect.main([LAB, "in"]) == 0
+    lines = lambda said: [line for line in said.splitlines() if line.startswith(("ann", "bob"))]
+    assert lines(capsys.readouterr().out) == lines(tried) and len(lines(tried)) == 2
+    assert collect.main([LAB, "in", "--dry-run"]) == 0 and "ann.zip: already here" in capsys.readouterr().out

@@ -71,16 +71,25 @@ def linked(folder, names, place):
 
 
 def collect(
-    lab, paths, roster_path=None, submitted=store.SUBMISSIONS, say=print, received=None, source=None, progress=False
+    lab,
+    paths,
+    roster_path=None,
+    submitted=store.SUBMISSIONS,
+    say=print,
+    received=None,
+    source=None,
+    progress=False,
+    dry_run=False,
 ):
     """Files each hand-in of `paths` or says in one line why not. Returns a Counter of OUTCOMES.
 
     received: epoch seconds of all of them, else the LMS's own time, else now. source: one of downloads.SOURCES, else
-    told by content.
+    told by content. dry_run: says all of it and keeps nothing.
     """
     policy.known_lab(lab)
     students, counts = roster.beside(submitted, roster_path), collections.Counter(dict.fromkeys(OUTCOMES, 0))
-    incoming, now, guessed = Path(submitted, ".incoming"), time.time(), []
+    incoming = Path(tempfile.mkdtemp()) if dry_run else Path(submitted, ".incoming")
+    now, guessed, would = time.time(), [], set()
     clear(incoming)
     found = list(downloads.hand_ins(paths, lab, source, lambda text: people.named_in(students, text)))
     if not students:
@@ -102,7 +111,12 @@ def collect(
             meta = meta_of(person, told["manifest"], notes, told["settle"], now, received, order)
             new = False
             for student, more in handed.metas():
-                new |= keep(Path(submitted, lab, student, sha), told, meta | more, place)
+                folder = Path(submitted, lab, student, sha)
+                if dry_run:
+                    new |= folder not in would and not (folder / "meta.json").exists()
+                    would.add(folder)
+                else:
+                    new |= keep(folder, told, meta | more, place)
             counts["taken" if new else "already here"] += 1
             if new and meta["received_from"] == "collected" and meta["late"] is None:
                 guessed.append((handed.first, meta["received"]))
@@ -245,6 +259,7 @@ def main(argv=None):
         choices=downloads.SOURCES,
         help="where they come from, if it cannot be told: files takes each file for one student's",
     )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be taken for whose, and keep nothing")
     arguments = parser.parse_args(argv)
     received = when_of(arguments.received, arguments.lab, store.SUBMISSIONS) if arguments.received else None
     problems = []
@@ -255,8 +270,10 @@ def main(argv=None):
         tqdm.write(line)  # above the progress bar
 
     options = {"say": say, "received": received, "source": arguments.source, "progress": True}
+    options["dry_run"] = arguments.dry_run
     counts = collect(arguments.lab, arguments.files, arguments.roster, **options)
-    table = Table(title=f"{arguments.lab}: {sum(counts.values())} files")
+    tried = " (dry run: nothing was kept)" if arguments.dry_run else ""
+    table = Table(title=f"{arguments.lab}: {sum(counts.values())} files{tried}")
     for outcome in OUTCOMES:
         table.add_column(outcome, justify="right")
     table.add_row(*(str(counts[outcome]) for outcome in OUTCOMES))
