@@ -272,12 +272,13 @@ def main(argv=None):
     options = {"say": say, "received": received, "source": arguments.source, "progress": True}
     options["dry_run"] = arguments.dry_run
     counts = collect(arguments.lab, arguments.files, arguments.roster, **options)
-    tried = " (dry run: nothing was kept)" if arguments.dry_run else ""
-    table = Table(title=f"{arguments.lab}: {sum(counts.values())} files{tried}")
+    table = Table(title=f"{arguments.lab}: {sum(counts.values())} files")
     for outcome in OUTCOMES:
         table.add_column(outcome, justify="right")
     table.add_row(*(str(counts[outcome]) for outcome in OUTCOMES))
     Console().print(table)
+    if arguments.dry_run:
+        print("dry run: nothing was kept")
     if sum(counts.values()) > 20 and problems:  # else they stand just above
         print("\n".join(["not taken, and still where they were:", *problems]))
     return 1 if counts["rejected"] or counts["not matched"] else 0
