@@ -248,18 +248,19 @@ def safe_name(text, longest=80):
     return text[:longest].strip(" .-") or "unnamed"
 
 
-def nearest(word, known):
-    """ ", did you mean X?" for what sounds most like `word`, "" where nothing does. known: words, or {word: what to
-    say}.
+def nearest(word, known, called=None):
+    """ ", did you mean X?" for what of `known` sounds most like `word`, "" where nothing does. called: {one of known: how
+    to name it}.
     """
     import difflib
 
-    said = known if isinstance(known, dict) else {name: name for name in known}
-    folded = {name.casefold(): name for name in reversed(list(said)) if name}
-    word = word.casefold()
+    folded, word = {name.casefold(): name for name in reversed(list(known))}, word.casefold()
     starts = [name for name in folded if word and name.startswith(word)]
     found = starts if len(starts) == 1 else difflib.get_close_matches(word, folded, n=1, cutoff=0.5)
-    return f", did you mean {said[folded[found[0]]]}?" if found else ""
+    if not found:
+        return ""
+    name = folded[found[0]]
+    return f", did you mean {(called or {}).get(name, name)}?"
 
 
 def matmul_rate(seconds: float = 2.0, n: int = 1024, device: str = "cpu", dtype=None) -> float:

@@ -141,6 +141,8 @@ def test_excused_is_no_zero_and_no_grade(desk):
     cells, notes = canvas()
     assert cells["cleo"] == "EX" and "1 excused" in notes and cells["eve"] == ""
     assert "Excused: this lab counts nowhere." in pages()["cleo"] and "excused" in table()["cleo"]
+    made, _ = on_gradescope("cleo")
+    assert "score" not in made and made["output"].startswith("Not graded: Excused by a person: =half")
     found = stats.summary(LAB, page.rows_of(LAB, store.GRADES, store.SUBMISSIONS))
     assert found["without"] == {"ungradable": 1, "excused": 1}
     store.write_atomic("mine.csv", CANVAS.replace("cleo,3,1", "cleo,3,EX").encode())
@@ -251,6 +253,7 @@ def test_comments_marks_and_the_core_rule_are_on_the_page(desk):
     assert "Comment to you" in plain and "The first check is the core" in plain and level in plain
     made, _ = on_gradescope("ada")
     assert "Comment to you: neat" in made["tests"][1]["output"] and row("ada")["final"] == 1.0
+    assert made["output"].startswith("Comment to you: Come & see me")
     assert adjust("ada", "--comment", "") == 0 and pages()["ada"].count("Comment to you") == 1
 
 

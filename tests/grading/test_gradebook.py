@@ -251,7 +251,10 @@ def test_the_roster_tells_names_and_who_handed_in_nothing(desk):
 def test_an_extension_for_nobody_is_a_slip(desk):
     desk.policy()
     desk.roster("student\nann\n")
-    with pytest.raises(store.StoreError, match="eve an extension.*no such student"):
+    with pytest.raises(store.StoreError, match="eve an extension.*no such student.*: a slip of the pen"):
+        desk.rows()
+    desk.roster("student\nEve_P\nann\n")
+    with pytest.raises(store.StoreError, match=r"no such student in the roster, did you mean Eve_P\?"):
         desk.rows()
 
 

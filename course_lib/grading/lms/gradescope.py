@@ -198,12 +198,15 @@ def shown_grades(lab, rows):
         if row["sha"] is None:
             nowhere += [row["student"]] if row["final"] is not None else []
             continue
-        if row["final"] is None:
+        excused = row["status"] == "excused"
+        if row["final"] is None and not excused:
             without += [row["student"]]
             continue
         late = f"{row['penalty']:g} points are taken off: {row['late_days']} days late." if row["penalty"] else ""
-        told = [late, *feedback.by_a_person(row)]
-        shown = results(row["result"], final=row["final"], remark=visible("\n".join(filter(None, told)), TEXT))
+        comment = feedback.general_comment(row)
+        told = [late, *feedback.by_a_person(row), f"Comment to you: {comment}" if comment else ""]
+        remark = visible("\n".join(filter(None, told)), TEXT)
+        shown = ungraded(remark) if excused else results(row["result"], final=row["final"], remark=remark)
         entry = {"email": row["email"], "name": row["name"] or row["student"], "results": shown}
         grades.setdefault(row["sha"], []).append(entry)
     if not grades:

@@ -14,8 +14,19 @@ from course_lib.grading.records import adjustments, policy, store
 from course_lib.platform import nearest
 
 
-def adjust(lab, student, question=None, *, kind, value=None, bonus=False, reason="", by, grades=store.GRADES,
-    submitted=store.SUBMISSIONS):  # fmt: skip
+def adjust(
+    lab,
+    student,
+    question=None,
+    *,
+    kind,
+    by,
+    value=None,
+    bonus=False,
+    reason="",
+    grades=store.GRADES,
+    submitted=store.SUBMISSIONS,
+):
     """Writes one line of adjustments.jsonl, unless the same stands there. Returns the student's gradebook row (before,
     after). kind, value: as adjustments.append says. Raises StoreError, one line, for what makes no sense.
     """
@@ -25,7 +36,7 @@ def adjust(lab, student, question=None, *, kind, value=None, bonus=False, reason
     if question is not None and question not in points:
         names = ", ".join(points)
         raise store.StoreError(
-            f"there is no question {question!r} in {lab}{nearest(question, list(points))}; questions: {names}"
+            f"there is no question {question!r} in {lab}{nearest(question, points)}; questions: {names}"
         )
     if kind in ("points", "percent"):
         value = within(kind, value, points[question] if question else sum(points.values()), question or lab, bonus)
@@ -57,7 +68,7 @@ def row_of(lab, student, grades, submitted):
     for name, row in rows.items():
         full = f"{name} ({row['name']})" if row["name"] and row["name"] != name else name
         known |= {word: full for word in (row["email"], row["name"], name) if word}
-    raise store.StoreError(f"there is no student {student!r} in {lab}{nearest(student, known)}")
+    raise store.StoreError(f"there is no student {student!r} in {lab}{nearest(student, known, known)}")
 
 
 def within(kind, value, most, of, bonus):

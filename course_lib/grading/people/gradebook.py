@@ -37,7 +37,7 @@ def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
     if strangers:
         raise store.StoreError(
             f"the policy gives {strangers[0]} an extension for {lab}, but there is no such student in the roster"
-            f"{nearest(strangers[0], listed) or ': a slip of the pen?'}"
+            f"{nearest(strangers[0], listed.keys() | by_student.keys()) or ': a slip of the pen?'}"
         )
     found = []
     for student in sorted(by_student.keys() | listed.keys()):
@@ -164,7 +164,7 @@ def points_of(lab):
 
 
 def last_word(lab, row, given, comments):
-    """The row with what a person has said of the whole lab, which is not taken off from for being late."""
+    """The row with what a person has said of the whole lab, from which nothing is taken off for being late."""
     row = row | {"adjusted": {}, "comments": comments}
     for question in (row["result"] or {}).get("questions", []):
         if "adjusted" in question:

@@ -173,11 +173,17 @@ def by_a_person(row):
     """What a person has said of the whole lab, and what follows where questions are excused: lines for the student."""
     lines = []
     if line := row["adjusted"].get(None):
-        before = "" if line["before"] is None or line["score"] is None else f" (before: {line['before']:g})"
-        lines.append(f"Set by a person{before}: {line.get('reason', '')}")
+        lines.append(f"{heading(line)}: {line.get('reason', '')}")
     elif row["final"] is not None and any(line["score"] is None for line in row["adjusted"].values()):
         lines.append(f"Without what you are excused from, that counts as {row['final']:g} of {row['out_of']:g} points.")
     return lines
+
+
+def heading(line):
+    """What stands above the reason of an adjustment in effect."""
+    if line["score"] is None:
+        return "Excused by a person"
+    return "Set by a person" if line["before"] is None else f"Set by a person (before: {line['before']:g})"
 
 
 def general_comment(row):
@@ -224,8 +230,7 @@ def shown(lab, question, definition):
     if line := question.get("adjusted"):
         if line["score"] is None:
             made["points"] = "excused"
-        before = "" if line["before"] is None or line["score"] is None else f" (before: {line['before']:g})"
-        made["texts"].append((f"Set by a person{before}", line.get("reason", "")))
+        made["texts"].append((heading(line), line.get("reason", "")))
     if question.get("comment"):
         made["texts"].append(("Comment to you", question["comment"]))
     return made

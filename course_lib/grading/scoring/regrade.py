@@ -7,6 +7,7 @@ grades/LAB/regrades.jsonl: who, from what to what, why, by whom, under which que
 
 import argparse
 import getpass
+import shlex
 import shutil
 import socket
 import sys
@@ -72,7 +73,7 @@ def kept_by_hand(lab, line, score):
     """The line about a student whose grade does not move, for a person has given it."""
     of, student = line["question"], line["student"]
     what = "is excused" if line["kind"] == "excused" else "keeps a person's points"
-    undo = f"course adjust {lab} {student}{f' --question {of}' if of else ''} --clear --reason …"
+    undo = f"course adjust {lab} {shlex.quote(student)}{f' --question {of}' if of else ''} --clear --reason …"
     return (
         f"{student} {what} in {of or 'the whole lab'} ({line.get('reason', '')}): the {score:g} points of this regrade "
         f"count only after `{undo}`"
