@@ -249,8 +249,8 @@ def safe_name(text, longest=80):
 
 
 def nearest(word, known, called=None):
-    """ ", did you mean X?" for what of `known` sounds most like `word`, "" where nothing does. called: {one of known: how
-    to name it}.
+    """The end of a message, `, did you mean X?`, for what of `known` sounds most like `word`; "" where nothing does.
+    called: {one of known: how to name it}.
     """
     import difflib
 

@@ -96,6 +96,7 @@ def test_points_for_a_question_count_in_every_report(desk, capsys):
     assert "ada, surprise: 0.5 points, by anna: =half" in capsys.readouterr().out
     assert "=half &lt;b&gt;right&lt;/b&gt;" in (desk / "audit.html").read_text()
     text = pages()["ada"]
+    assert "The first check" not in text, "of a question that has points now"
     assert "0.5 of 0.75 points" in text and "Set by a person (before: 0)" in text and "<b>right" not in text
 
 
@@ -246,6 +247,7 @@ def test_comments_marks_and_the_core_rule_are_on_the_page(desk):
     text = pages()["ada"]
     assert "Come &amp; see me\n&lt;script&gt;alert(1)&lt;/script&gt;[U+202E]" in text and "neat" in text
     assert text.count("Comment to you") == 2 and text.count("The first check is the core") == 1
+    assert text.count("Why a failed first check gives 0 points") == 1
     level = people_rubric("written_1", 0.25)
     assert page.escape(level) in text and "What earns these points" in text
     assert "entropy: send it again" in pages()["ben"] and "The first check" not in pages()["cleo"]

@@ -60,10 +60,10 @@ EXCEPTIONS = (
     "StopIteration", "OverflowError",
 )
 # fmt: on
-CORE = (
-    "The first check is the core of this question: does your function do what the exercise is about? While it fails "
-    "the question gives 0 points, also where other checks pass: they look at special cases, which a function that does "
-    "something else may pass by luck."
+CORE = "The first check is the core of this question: while it fails, the question gives 0 points."
+WHY_CORE = (
+    "Why a failed first check gives 0 points: it asks whether your function does what the exercise is about. The other "
+    "checks look at special cases, which a function that does something else may pass by luck."
 )
 CAPS = {"comment": 4000, "answer": 20_000, "log": 4000, "line": 500}
 
@@ -175,7 +175,8 @@ def by_a_person(row):
     if line := row["adjusted"].get(None):
         lines.append(f"{heading(line)}: {line.get('reason', '')}")
     elif row["final"] is not None and any(line["score"] is None for line in row["adjusted"].values()):
-        lines.append(f"Without what you are excused from, that counts as {row['final']:g} of {row['out_of']:g} points.")
+        counts = f"{round(row['final'], 2):g} of {row['out_of']:g} points"
+        lines.append(f"Without what you are excused from, that counts as {counts}.")
     return lines
 
 
@@ -225,7 +226,8 @@ def shown(lab, question, definition):
         for case in question["cases"]:
             lines = told(case, lab) if any(case is each for each in why) else []
             made["cases"].append((word(case), case["name"], lines))
-        if len(question["cases"]) > 1 and question["cases"][0]["status"] not in ("pass", "todo"):
+        failed = len(question["cases"]) > 1 and question["cases"][0]["status"] not in ("pass", "todo")
+        if failed and "adjusted" not in question:
             made["note"] = CORE
     if line := question.get("adjusted"):
         if line["score"] is None:
@@ -271,6 +273,8 @@ def as_html(made):
         body.append("</section>")
     for title, text in made["after"]:
         body.append(f"<h2>{page.escape(title, 200)}</h2><pre>{page.escape(text, CAPS['log'])}</pre>")
+    if any(question["note"] for question in made["questions"]):
+        body.append(f'<p class="soft">{page.escape(WHY_CORE)}</p>')
     if any(question["cases"] for question in made["questions"]):
         body.append(
             '<p class="soft">Graded on inputs that nobody knows beforehand, so no values are shown here. '
@@ -289,6 +293,8 @@ def as_text(made):
             lines += [f"  {SIGNS[state][1]} {name}: {state}"] + [f"      {label}: {text}" for label, text in notes]
         lines += [f"  {text}" for text in [question["note"]] if text]
         lines += [f"  {label}: {text}" for label, text in question["texts"]]
+    if any(question["note"] for question in made["questions"]):
+        lines += ["", WHY_CORE]
     for title, text in made["after"]:
         lines += ["", title, *("  " + line for line in text.splitlines())]
     return page.visible("\n".join(lines), 100_000) + "\n"

@@ -13,8 +13,8 @@ SHAPE = "json"
 # fmt: off
 WORDS = ["stage", "model", "recipe", "log", "lora", "beta", "data", "made_on", "rank", "alpha", "targets", "q_proj",
     "seed", "hidden", "layers", "heads", "batch", "size", "questions", "score", "max", "status", "needs_review",
-    "graded", "ungradable", "id", "reason", "schema", "student", "submission_sha", "question", "comment", "kind", "value",
-    "points", "percent", "excused", "clear"]
+    "graded", "ungradable", "id", "reason", "schema", "student", "submission_sha", "question", "comment", "kind",
+    "value", "points", "percent", "excused", "clear"]
 # fmt: on
 PRESETS = {"pretrain": (pretrain.PretrainConfig, pretrain.PRESETS), "sft": (sft.SFTConfig, sft.PRESETS)}
 PRESETS |= {"dpo": (type(dpo.PRESETS["laptop"]), dpo.PRESETS)}
