@@ -18,7 +18,7 @@ from people import LAB
 from course_lib.grading.lms import gradescope, worksheet
 from course_lib.grading.people import gradebook
 from course_lib.grading.records import store
-from course_lib.grading.reports import feedback, page, stats
+from course_lib.grading.reports import feedback, page, phrases, stats
 from course_lib.questions import core
 
 WAYS = {  # body of surprise(options): the status that the submission comes to
@@ -106,7 +106,7 @@ SAID = "CANARY[3, 5] yours is CANARY3, expected CANARY5: CANARY"
 def test_no_page_says_what_a_result_holds_of_a_call(tmp_path, status):
     """Whatever a student's process may have put into a result of any status: the text of every case of every status."""
     own = dict.fromkeys(("mistake", "hint", "reread"), SAID)
-    cases = [people.case("the core")] + [people.case(f"case {s}", s, message=SAID, **own) for s in feedback.STATUS]
+    cases = [people.case("the core")] + [people.case(f"case {s}", s, message=SAID, **own) for s in phrases.STATUS]
     question = people.question("surprise", cases) | {"message": SAID, "flags": [{"kind": "x", "evidence": SAID}]}
     # what its cells said before any call, and the grader's reason for not grading, are meant to be seen
     said = {"log_tail": SAID, "flags": [{"kind": "forged reply", "evidence": SAID}], "status": status}
@@ -136,7 +136,7 @@ def test_what_is_told_does_not_depend_on_the_hidden_inputs():
             how.append([(c["name"], c["status"], bool(c["mistake"]), bool(c["hint"])) for c in row["cases"]])
             test = gradescope.test_of(question.lab, row, question)
             shown.append(
-                (test, [feedback.told(case, question.lab) for case in row["cases"] if case["status"] != "pass"])
+                (test, [phrases.told(case, question.lab) for case in row["cases"] if case["status"] != "pass"])
             )
         if how[0] == how[1]:
             compared += 1

@@ -6,7 +6,7 @@ import pytest
 from people import LAB, case, graded, question, written
 
 from course_lib.grading.records import marks, store
-from course_lib.grading.reports import feedback
+from course_lib.grading.reports import feedback, phrases
 
 # Each call carries its hidden input out another way: in an exception's text, in its class's name, in what it prints, in
 # the value that comes back, in words like the grader's own.
@@ -97,7 +97,7 @@ def test_hidden_inputs_stay_hidden(box, tmp_path):
     ],
 )
 def test_messages_are_reduced_to_their_kind(status, message, words):
-    assert feedback.reduced(status, message, LAB) == words
+    assert phrases.reduced(status, message, LAB) == words
 
 
 def test_every_named_mistake_hint_and_section_of_the_lab_is_told():
@@ -107,7 +107,7 @@ def test_every_named_mistake_hint_and_section_of_the_lab_is_told():
     for q, kind, _, source, _ in tally.entries((LAB,)):
         for c in tally.verdict(q, source, "seed").cases if kind == "wrong" else []:
             for text in (c.mistake, c.hint, c.reread):
-                assert not text or feedback.known(text, LAB) == text
+                assert not text or phrases.known(text, LAB) == text
                 n += bool(text)
     assert n > 20
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from course_lib.evaluation.intervals import wilson
 from course_lib.grading.records import store
-from course_lib.grading.reports import feedback, page
+from course_lib.grading.reports import page, phrases
 from course_lib.platform import write_atomic
 
 
@@ -103,11 +103,11 @@ def blamed(lab, question):
     """({named mistakes}, {errors without one}) of one student's question, in words that every student may read."""
     mistakes, errors = set(), set()
     a_model = question["cases"] and question["cases"][0]["name"] in ("the model", "the handed-in model")
-    for case in feedback.explained(question):
-        if case.get("mistake") and (named := feedback.known(case["mistake"], lab)):
+    for case in phrases.explained(question):
+        if case.get("mistake") and (named := phrases.known(case["mistake"], lab)):
             mistakes.add(named)
         elif case["status"] != "todo" and not a_model:
-            errors.add(feedback.reduced(case["status"], case["message"] or "", lab))
+            errors.add(phrases.reduced(case["status"], case["message"] or "", lab))
     return mistakes, errors
 
 
