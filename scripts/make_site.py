@@ -5,7 +5,7 @@ network is needed, to build or to read.
                                                      something fetched from elsewhere, a solution that shows
 
 Pages: start with the lab cards (from README), the labs, results, every page of docs/, glossary (docs/site/glossary.md),
-the instructors' and authors' guides, and the library's docstrings.
+the instructors' and authors' guides, the library's docstrings, and try.html, where the models run (site_try.py).
 """
 
 import argparse
@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from site_check import check_site, leaks, secrets_of  # noqa: E402
 from site_library import api_pages  # noqa: E402
+from site_try import libraries, write_files, write_page  # noqa: E402
 
 from course_lib.authoring.source import as_student, kind_of  # noqa: E402
 from course_lib.platform import COURSE_REF, COURSE_REPO  # noqa: E402
@@ -129,8 +130,10 @@ def glossary(markdown: str, rows: list[dict]) -> str:
     )
 
 
-def index_page(readme: str, rows: list[dict]) -> str:
-    """README down to its labs, with the larger picture, the labs as cards, and the contents."""
+def index_page(readme: str, rows: list[dict], models: bool = True) -> str:
+    """README down to its labs, with the larger picture, the labs as cards, and the contents. `models`: is try.html
+    there?
+    """
     words = "The map of the course, a training curve, the red-team console, a check card, a heat map of tokens"
     opening = re.sub(r"!\[.*\]\(.*\)", f"![{words}](docs/course.png)", readme.partition("\n## Labs\n")[0])
     cards = "\n".join(
@@ -150,7 +153,9 @@ def index_page(readme: str, rows: list[dict]) -> str:
     listed = "\n".join(f"labs/{row['lab']}" for row in rows)
     guides = "\n".join(GUIDES)
     return f"""{relinked(opening).strip()}
-
+{"""
+**[Try it: every stage in a browser tab](try.md)**, nothing to install.
+""" * models}
 ## The labs
 
 Each card: minutes on two cores, points of 100, and the number you should see at the end.
@@ -160,6 +165,13 @@ Each card: minutes on two cores, points of 100, and the number you should see at
 
 {cards}
 ::::
+
+```{{toctree}}
+:hidden:
+{"""
+try
+""" * models}
+```
 
 ```{{toctree}}
 :hidden:
@@ -191,8 +203,10 @@ def lab_cards_page(rows: list[dict], notebooks: dict) -> str:
     )
 
 
-def write_pages(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
-    """All sources of the site into `folder`; returns {lab: what of its solutions must not show}."""
+def write_pages(folder: Path, models: bool = True) -> dict[str, tuple[set[str], set[str]]]:
+    """All sources of the site into `folder`, with try.html if there are `models`; returns {lab: what of its solutions
+    must not show}.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "labs").mkdir(parents=True)
     (folder / "api").mkdir()
@@ -207,13 +221,15 @@ def write_pages(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
     for lab, notebook in notebooks.items():
         nbformat.write(lab_page(notebook, lab), folder / "labs" / f"{lab}.ipynb")
     texts_of = {page: page_of(file) for file, page in PAGES.items()} | {
-        "index.md": index_page(readme, rows),
+        "index.md": index_page(readme, rows, models),
         "glossary.md": glossary((folder / "glossary.md").read_text(encoding="utf-8"), rows),
         **{f"api/{name}": text for name, text in api_pages().items()},
     }
     texts_of["results.md"] += f"\n## After each lab you can\n\n{lab_cards_page(rows, notebooks)}\n"
     for name, text in texts_of.items():
         (folder / name).write_text(text, encoding="utf-8")
+    if models:
+        write_page(folder)
     return {lab: secrets_of(notebook) for lab, notebook in notebooks.items()}
 
 
@@ -224,7 +240,11 @@ def main(argv=None) -> int:
     )
     out, started = parser.parse_args(argv).out.resolve(), time.perf_counter()
     source = out.with_name(out.name + "-source")
-    hidden = write_pages(source)
+    packages = ROOT / "build" / "npm"
+    missing = libraries(packages)
+    if missing:
+        print(f"make site: without try.html: {missing}", file=sys.stderr)
+    hidden = write_pages(source, not missing)
     os.environ.setdefault("MPLBACKEND", "agg")
     from sphinx.cmd.build import build_main
 
@@ -233,6 +253,8 @@ def main(argv=None) -> int:
     if build_main(["-q", "-W", "--keep-going", "-j", "2", "-d", str(cache), "-b", "html", str(source), str(out)]):
         print("make site: Sphinx found something wrong, see above", file=sys.stderr)
         return 1
+    if not missing:
+        write_files(out, packages)
     problems, external = check_site(out, hidden)
     out.with_name(out.name + "-links.txt").write_text("\n".join(external) + "\n", encoding="utf-8")
     print("\n".join(problems) or summary(out, time.perf_counter() - started, len(external)))
