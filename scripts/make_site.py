@@ -152,10 +152,9 @@ def index_page(readme: str, rows: list[dict], models: bool = True) -> str:
     )
     listed = "\n".join(f"labs/{row['lab']}" for row in rows)
     guides = "\n".join(GUIDES)
+    tried = "\n**[Try it: every stage in a browser tab](try.md)**, nothing to install.\n" * models
     return f"""{relinked(opening).strip()}
-{"""
-**[Try it: every stage in a browser tab](try.md)**, nothing to install.
-""" * models}
+{tried}
 ## The labs
 
 Each card: minutes on two cores, points of 100, and the number you should see at the end.
@@ -168,9 +167,8 @@ Each card: minutes on two cores, points of 100, and the number you should see at
 
 ```{{toctree}}
 :hidden:
-{"""
-try
-""" * models}
+
+{"try" * models}
 ```
 
 ```{{toctree}}

@@ -233,7 +233,7 @@ def strip() -> str:
         it = measured[phase]
         figure, limit = number(it["value"], it["unit"]), number(it["limit"], it["unit"])
         items.append(
-            f'<li><a href="labs/{lab}.html"><b>{name}</b> <strong>{figure}</strong> of {limit}<br>'
+            f'<li><a href="labs/{lab}.html"><b>{name}</b> <strong>{figure}</strong> limit {limit}<br>'
             f"{escape(it['metric'])}</a></li>"
         )
     return "\n".join(items)

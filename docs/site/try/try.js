@@ -141,7 +141,9 @@ async function ask() {
         card(name).querySelector(".verdict").textContent = "";
         card(name).classList.add("busy");
     }
+    $("stages").ariaBusy = "true";
     await Promise.all(data.stages.map(stage => answer(stage, row, turn).catch(failed)));
+    if (turn === state.turn) $("stages").ariaBusy = "false";
 }
 
 // one stage's answer, as it grows; of a document, how surprising it is
@@ -219,7 +221,7 @@ function look(name) {
     if (!made) return;
     const ids = [...made.given, ...made.ids];
     $("which").value = name;
-    state.looked = { name, ids, ...made };
+    state.looked = { ...made, name, ids };
     const buttons = ids.map((id, t) => {
         const button = make("button", { type: "button", textContent: visible(tokenizer.token(id)), tabIndex: -1, className: t < made.given.length ? "given" : "" });
         button.onfocus = button.onmouseenter = () => point(t);
