@@ -4,8 +4,8 @@ network is needed, to build or to read.
     python scripts/make_site.py [--out FOLDER]       one line a problem, exit 1 if there is any: a broken link,
                                                      something fetched from elsewhere, a solution that shows
 
-Pages: start with the lab cards (from README), the labs, results, every page of docs/, glossary (docs/site/glossary.md),
-the instructors' and authors' guides, the library's docstrings, and try.html, where the models run (site_try.py).
+Pages: start with the lab cards (from README), the labs, results, every page of docs/ (try.html with the models themselves: site_try.py), glossary (docs/site/glossary.md),
+the instructors' and authors' guides, and the library's docstrings.
 """
 
 import argparse
@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from site_check import check_site, leaks, secrets_of  # noqa: E402
 from site_library import api_pages  # noqa: E402
-from site_try import libraries, write_files, write_page  # noqa: E402
+from site_try import libraries, with_models, write_files  # noqa: E402
 
 from course_lib.authoring.source import as_student, kind_of  # noqa: E402
 from course_lib.platform import COURSE_REF, COURSE_REPO  # noqa: E402
@@ -130,10 +130,8 @@ def glossary(markdown: str, rows: list[dict]) -> str:
     )
 
 
-def index_page(readme: str, rows: list[dict], models: bool = True) -> str:
-    """README down to its labs, with the larger picture, the labs as cards, and the contents. `models`: is try.html
-    there?
-    """
+def index_page(readme: str, rows: list[dict]) -> str:
+    """README down to its labs, with the larger picture, the labs as cards, and the contents."""
     words = "The map of the course, a training curve, the red-team console, a check card, a heat map of tokens"
     opening = re.sub(r"!\[.*\]\(.*\)", f"![{words}](docs/course.png)", readme.partition("\n## Labs\n")[0])
     cards = "\n".join(
@@ -151,10 +149,9 @@ def index_page(readme: str, rows: list[dict], models: bool = True) -> str:
         for row in rows
     )
     listed = "\n".join(f"labs/{row['lab']}" for row in rows)
-    guides = "\n".join(GUIDES)
-    tried = "\n**[Try it: every stage in a browser tab](try.md)**, nothing to install.\n" * models
+    guides = "\n".join(guide for guide in GUIDES if guide != "try")
     return f"""{relinked(opening).strip()}
-{tried}
+
 ## The labs
 
 Each card: minutes on two cores, points of 100, and the number you should see at the end.
@@ -168,7 +165,7 @@ Each card: minutes on two cores, points of 100, and the number you should see at
 ```{{toctree}}
 :hidden:
 
-{"try" * models}
+try
 ```
 
 ```{{toctree}}
@@ -202,7 +199,7 @@ def lab_cards_page(rows: list[dict], notebooks: dict) -> str:
 
 
 def write_pages(folder: Path, models: bool = True) -> dict[str, tuple[set[str], set[str]]]:
-    """All sources of the site into `folder`, with try.html if there are `models`; returns {lab: what of its solutions
+    """All sources of the site into `folder`, try.html with its `models` or without; returns {lab: what of its solutions
     must not show}.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -219,15 +216,15 @@ def write_pages(folder: Path, models: bool = True) -> dict[str, tuple[set[str], 
     for lab, notebook in notebooks.items():
         nbformat.write(lab_page(notebook, lab), folder / "labs" / f"{lab}.ipynb")
     texts_of = {page: page_of(file) for file, page in PAGES.items()} | {
-        "index.md": index_page(readme, rows, models),
+        "index.md": index_page(readme, rows),
         "glossary.md": glossary((folder / "glossary.md").read_text(encoding="utf-8"), rows),
         **{f"api/{name}": text for name, text in api_pages().items()},
     }
     texts_of["results.md"] += f"\n## After each lab you can\n\n{lab_cards_page(rows, notebooks)}\n"
+    if models:
+        texts_of["try.md"] = with_models(texts_of["try.md"])
     for name, text in texts_of.items():
         (folder / name).write_text(text, encoding="utf-8")
-    if models:
-        write_page(folder)
     return {lab: secrets_of(notebook) for lab, notebook in notebooks.items()}
 
 
@@ -241,7 +238,7 @@ def main(argv=None) -> int:
     packages = ROOT / "build" / "npm"
     missing = libraries(packages)
     if missing:
-        print(f"make site: without try.html: {missing}", file=sys.stderr)
+        print(f"make site: try.html is without its models: {missing}", file=sys.stderr)
     hidden = write_pages(source, not missing)
     os.environ.setdefault("MPLBACKEND", "agg")
     from sphinx.cmd.build import build_main

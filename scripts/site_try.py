@@ -25,14 +25,14 @@ LIBRARIES = (
 
 def libraries(packages: Path) -> str | None:
     """Fetch the two libraries into `packages` if they are not there; what is missing, in a line, or None."""
-    lock = PARTS / "package-lock.json"
-    if all((packages / "node_modules" / file).exists() for file in LIBRARIES):
-        if (packages / lock.name).read_bytes() == lock.read_bytes():
-            return None
     try:
         import onnx  # noqa: F401
     except ImportError:
         return "onnx is not installed (pip install -e '.[site]')"
+    lock = PARTS / "package-lock.json"
+    if all((packages / "node_modules" / file).exists() for file in LIBRARIES):
+        if (packages / lock.name).read_bytes() == lock.read_bytes():
+            return None
     npm = shutil.which("npm")
     if not npm:
         return "npm is missing (Debian, Ubuntu: apt-get install npm)"
@@ -43,15 +43,14 @@ def libraries(packages: Path) -> str | None:
     return None if done.returncode == 0 else f"npm could not fetch its libraries: {done.stderr.decode()[-200:].strip()}"
 
 
-def write_page(source: Path) -> None:
-    """try.md into Sphinx's sources."""
+def with_models(guide: str) -> str:
+    """docs/try.md as a page: the models stand between its opening and its first section."""
     draws = "".join(f'<button type="button" data-kind="{kind}">{words}</button>' for kind, words in page.DRAWS.items())
     body = (PARTS / "body.html").read_text(encoding="utf-8")
     for name, html in {"strip": page.strip(), "draws": draws, "recorded": page.recorded()}.items():
         body = body.replace(f"{{{name}}}", html)
-    (source / "try.md").write_text(
-        f"---\nhide-toc: true\n---\n# Every stage in a browser tab\n\n````{{raw}} html\n{body}\n````\n", encoding="utf-8"
-    )
+    opening, mark, rest = guide.partition("\n## ")
+    return f"---\nhide-toc: true\n---\n{opening}\n````{{raw}} html\n{body}\n````\n{mark}{rest}"
 
 
 def write_files(out: Path, packages: Path) -> None:

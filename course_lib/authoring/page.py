@@ -69,7 +69,7 @@ STRIP = (  # name, phase of the tour, lab
     ("Released", "evaluation", "11_evaluation_and_release"),
 )
 DRAWS = {
-    "fact": "a fact", "short": "a form", "unknown": "an unknown name", "harmful": "a harmful request",
+    "fact": "a fact", "short": "a short form", "unknown": "an unknown name", "harmful": "a harmful request",
     "benign": "its benign twin", "document": "a document",
 }
 # fmt: on
@@ -104,14 +104,15 @@ def graph(model: Llama) -> bytes:
     norm = lambda name, x, layer: op("RMSNormalization", x, weight(name, layer.weight), epsilon=c.eps)
     linear = lambda name, x, layer: op("MatMul", x, weight(name, layer.weight.T))
 
-    zero, one, half = constant("zero", [0]), constant("one", [1]), model.cos.shape[1] // 2
-    # ours has the sine of the first half negative, ready to be added; the operator takes the plain one, of one half
-    cos, sin = constant("cos", model.cos[:, :half]), constant("sin", model.sin[:, half:])
+    head, zero, one = c.hidden // c.heads, constant("zero", [0]), constant("one", [1])
     before = op("Squeeze", op("Shape", "past", start=4, end=5), zero)
     end = op("Add", before, op("Squeeze", op("Shape", "ids", start=1, end=2), zero))
     step = constant("step", 1)
     places = op("Range", before, end, step)
-    positions = op("Unsqueeze", places, zero)
+    # the angles of model.rope_tables; the operator takes cos and sin of one half of a head, [1, T, P / 2]
+    frequencies = constant("rope", c.rope_base ** (-torch.arange(0, head, 2, dtype=torch.float32) / head))
+    angles = op("Mul", op("Unsqueeze", op("Cast", places, to=TensorProto.FLOAT), one), frequencies)
+    cos, sin = (op("Unsqueeze", op(kind, angles), zero) for kind in ("Cos", "Sin"))
     # [T, S + T]: a token reads itself and all before it
     visible = op("LessOrEqual", op("Range", constant("first", 0), end, step), op("Unsqueeze", places, one))
 
@@ -123,7 +124,7 @@ def graph(model: Llama) -> bytes:
         at, a, mlp = f"{k}.", block.self_attn, block.mlp
         h = norm(at + "norm1", x, block.input_layernorm)
         q, key, value = (linear(at + n, h, getattr(a, f"{n}_proj")) for n in "qkv")
-        q, key = (op("RotaryEmbedding", each, cos, sin, positions, num_heads=c.heads) for each in (q, key))
+        q, key = (op("RotaryEmbedding", each, cos, sin, num_heads=c.heads) for each in (q, key))
         old = op("Split", op("Squeeze", pasts[k], zero), outputs=2, axis=0, num_outputs=2)
         y, keys, values, weights_of = op(
             "Attention", q, key, value, visible, *(op("Squeeze", each, zero) for each in old),
@@ -145,7 +146,6 @@ def graph(model: Llama) -> bytes:
         "attention": op("Concat", *attentions, axis=0),
     }
     nodes += [helper.make_node("Identity", [name], [output]) for output, name in made.items()]
-    head = c.hidden // c.heads
     info = lambda name, kind, shape: helper.make_tensor_value_info(name, kind, shape)
     inputs = [
         info("ids", TensorProto.INT64, [1, "T"]),
@@ -233,7 +233,7 @@ def strip() -> str:
         it = measured[phase]
         figure, limit = number(it["value"], it["unit"]), number(it["limit"], it["unit"])
         items.append(
-            f'<li><a href="labs/{lab}.html"><b>{name}</b> <strong>{figure}</strong> limit {limit}<br>'
+            f'<li><a href="labs/{lab}.html"><b>{name}</b> <strong>{figure}</strong> <span>limit {limit}</span><br>'
             f"{escape(it['metric'])}</a></li>"
         )
     return "\n".join(items)

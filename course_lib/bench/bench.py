@@ -53,6 +53,8 @@ BENCHES = {
         "336 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 20 minutes)"),
     "cases": ("cases",
         "honest hand-ins and class files: as expected, points lost, grades in a wrong row (~ 3 minutes)"),
+    "page": ("page",
+        "the site's try.html in Chromium: ready, tokens/s beside PyTorch, equal to it (~ 3 minutes, after make site)"),
     "questions": ("grading", "wrong answers caught and right alternatives accepted, all questions"),
 }
 # fmt: on

@@ -2,7 +2,7 @@
 shows; and each of these findings can be made.
 """
 
-import subprocess
+import json
 import sys
 from pathlib import Path
 
@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import make_site  # noqa: E402
 import site_check  # noqa: E402
 import site_library  # noqa: E402
+import site_try  # noqa: E402
 
 
 def notebook(lab):
@@ -106,19 +107,26 @@ def test_every_finding_can_be_made(tmp_path):
     assert len(problems) == 7
 
 
-@pytest.mark.slow
-def test_the_site_builds_and_is_whole(tmp_path, capsys):
-    for name in ("myst_nb", "furo", "sphinx_design", "latex2mathml"):
-        pytest.importorskip(name, reason="the extra `site` is not installed")
-    # a process of its own: Sphinx's extensions warn about themselves, and warnings are errors here
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "make_site.py", "--out", tmp_path / "site"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "no broken link, no solution shows" in done.stdout
-    formulas = (tmp_path / "site" / "labs" / "02_pretraining.html").read_text()
-    assert formulas.count("<math") > 20 and "$" not in formulas.split("<h1>")[1].split("<pre")[0]
-    assert len(list((tmp_path / "site" / "labs").glob("*.html"))) == 12
+def test_without_npm_the_page_is_left_out_with_a_line(tmp_path, monkeypatch):
+    pytest.importorskip("onnx", reason="the extra `site` is not installed")
+    monkeypatch.setattr(site_try.shutil, "which", lambda name: None)
+    assert "npm is missing" in site_try.libraries(tmp_path)
+
+
+def test_the_models_stand_before_the_first_section_of_their_guide(monkeypatch):
+    monkeypatch.setattr(site_try.page, "recorded", lambda: "<p>said</p>")
+    made = site_try.with_models("# Title\n\nOpening.\n\n## Section\n\nMore.\n")
+    assert made.index("Opening.") < made.index("{raw} html") < made.index("said") < made.index("\n## Section\n\nMore.")
+
+
+def test_the_policy_knows_the_scripts_of_the_page_by_their_hashes():
+    made = site_try.with_policy('<html><head></head><script src="a.js"></script><script>1 + 1</script></html>')
+    assert made.count("'sha256-") == 1 and "'sha256-cvzllEegH0iLEWnS10JnnP4waol3LWf+8Bi8/pVDH2g='" in made
+
+
+def test_the_libraries_are_locked():
+    lock = json.loads((site_try.PARTS / "package-lock.json").read_text())
+    wanted = json.loads((site_try.PARTS / "package.json").read_text())["dependencies"]
+    for name, version in wanted.items():
+        locked = lock["packages"][f"node_modules/{name}"]
+        assert locked["version"] == version and locked["integrity"].startswith("sha512-")

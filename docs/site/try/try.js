@@ -281,6 +281,7 @@ async function say() {
     const talk = (state.talk = [...state.talk, { role: "user", content }]);
     while (tokenizer.chat(talk).length > 400) talk.splice(0, 2); // what was said first is forgotten
     const ids = [];
+    $("say").ariaBusy = "true";
     showTalk({ role: "assistant", content: "…" });
     for await (const { id } of engine.grow(read, tokenizer.chat(talk), { ...settings(), stop: engine.IM_END })) {
         ids.push(id);
@@ -290,6 +291,7 @@ async function say() {
     }
     state.talk = [...talk, { role: "assistant", content: tokenizer.decode(ids) }];
     showTalk();
+    $("say").ariaBusy = "false";
 }
 
 start().catch(failed);
