@@ -1,7 +1,7 @@
 """The two preferred assistants of the site's page try.html, which the course does not ship: DPO on the recorded pairs,
 GRPO on the learned reward, both from the shipped assistant and with the recipes of `course tour`.
 
-    python scripts/site_preferred.py [dpo] [rlhf]    writes docs/site/stages; run it when a recipe changes, and only then
+    python scripts/site_preferred.py [dpo] [rlhf]    writes docs/site/stages; only when a recipe changes
 
 About seven CPU minutes. It goes on from its checkpoints in build/site-preferred where it was stopped.
 """

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -17,7 +18,7 @@ from course_lib.evaluation.answers import UNKNOWN
 from course_lib.platform import ROOT
 from course_lib.stages.artifacts import SHIPPED, load_folder
 from course_lib.stages.generate import generate
-from course_lib.stages.model import Llama
+from course_lib.stages.model import MLP, Attention, Llama
 from course_lib.stages.perplexity import entropy_per_token
 from course_lib.stages.respond import respond
 from course_lib.stages.tokenizer import SHIPPED as TOKENIZER
@@ -121,7 +122,7 @@ def graph(model: Llama) -> bytes:
     presents, attentions = [], []
     pasts = op("Split", "past", outputs=c.layers, axis=0, num_outputs=c.layers)
     for k, block in enumerate(model.model.layers):
-        at, a, mlp = f"{k}.", block.self_attn, block.mlp
+        at, a, mlp = f"{k}.", cast(Attention, block.self_attn), cast(MLP, block.mlp)
         h = norm(at + "norm1", x, block.input_layernorm)
         q, key, value = (linear(at + n, h, getattr(a, f"{n}_proj")) for n in "qkv")
         q, key = (op("RotaryEmbedding", each, cos, sin, num_heads=c.heads) for each in (q, key))
@@ -256,5 +257,5 @@ def answers(stage: Stage, tokenizer, asked: list[str]) -> list[str]:
     """Greedy answers as the page asks for them: of the base model what it writes on."""
     model = stage.model()
     if stage.parent is None:
-        return generate(model, tokenizer, asked, 80, temperature=0.0)
+        return list(generate(model, tokenizer, asked, 80, temperature=0.0))
     return respond(model, tokenizer, [[{"role": "user", "content": text}] for text in asked])

@@ -13,7 +13,7 @@ import shutil
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path) -> Generator[str]:
     """The address at which a folder is served."""
     handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -50,7 +50,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator:
+def chromium() -> Generator:
     """A headless Chromium. Raises CourseError where there is none."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     try:
@@ -157,7 +157,7 @@ def equality(tab, prompts: list[list[int]], names: list[str] | None = None) -> d
                     const answer = [];
                     for await (const { id } of engine.grow(read, ids, { most: 80, stop })) answer.push(id);
                     let text = "";
-                    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.slice(i, i + 8192));
+                    for (const byte of bytes) text += String.fromCharCode(byte);
                     made.push([btoa(text), answer]);
                 }
                 return made;
