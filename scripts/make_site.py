@@ -4,8 +4,9 @@ network is needed, to build or to read.
     python scripts/make_site.py [--out FOLDER]       one line a problem, exit 1 if there is any: a broken link,
                                                      something fetched from elsewhere, a solution that shows
 
-Pages: start with the lab cards (from README), the labs, results, every page of docs/ (try.html with the models themselves: site_try.py), glossary (docs/site/glossary.md),
-the instructors' and authors' guides, and the library's docstrings.
+Pages: start with the lab cards (from README), the labs, results, every page of docs/ (try.html with the models
+themselves, see site_try.py), glossary (docs/site/glossary.md), the instructors' and authors' guides, and the library's
+docstrings.
 """
 
 import argparse

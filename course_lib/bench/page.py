@@ -140,29 +140,28 @@ def questions(n: int) -> list[list[int]]:
 
 
 @torch.no_grad()
-def equality(tab, prompts: list[list[int]], names: list[str] | None = None) -> dict[str, float]:
+def equality(tab, prompts: list[list[int]]) -> dict[str, float]:
     """Against PyTorch: the largest difference of a logit, over all tokens of all prompts, and how many greedy answers
     are the same; each prompt is read by one of the stages, by turns.
     """
-    chosen = [stage for stage in stages() if names is None or stage.name in names]
-    worst, same = 0.0, 0
-    for k, stage in enumerate(chosen):
-        model, mine = stage.model(), prompts[k :: len(chosen)]
+    worst, same, made = 0.0, 0, stages()
+    for k, stage in enumerate(made):
+        model, mine = stage.model(), prompts[k :: len(made)]
         found = tab.evaluate(
-            """async ([name, prompts, stop]) => { %s
+            """async ([name, prompts, stop]) => {
+                const engine = await import('./try/engine.js');
                 const read = await engine.loadStage(name), made = [];
                 for (const ids of prompts) {
                     const { row } = await read(ids), bytes = [];
                     for (let t = 0; t < ids.length; t++) bytes.push(...new Uint8Array(row(t).slice().buffer));
                     const answer = [];
-                    for await (const { id } of engine.grow(read, ids, { most: 80, stop })) answer.push(id);
+                    for await (const id of engine.grow(read, ids, { most: 80, stop })) answer.push(id);
                     let text = "";
                     for (const byte of bytes) text += String.fromCharCode(byte);
                     made.push([btoa(text), answer]);
                 }
                 return made;
-            }"""
-            % ENGINE,
+            }""",
             [stage.name, mine, IM_END],
         )
         for ids, (logits, answer) in zip(mine, found):

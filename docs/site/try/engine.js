@@ -51,7 +51,7 @@ export async function loadStage(name) {
         const feeds = { ids: new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]), past };
         const made = await session.run(feeds, ["logits", "present", ...(attention ? ["attention"] : [])]);
         const [, length, width] = made.logits.dims;
-        const row = t => made.logits.data.subarray((t < 0 ? t + length : t) * width, (t < 0 ? t + length : t) * width + width);
+        const row = t => made.logits.data.subarray(((t + length) % length) * width).subarray(0, width); // row(-1): the last
         return { row, past: made.present, attention: made.attention };
     };
 }
@@ -60,29 +60,35 @@ export async function loadStage(name) {
 // whose cumulative probability passes a uniform number. Temperature 0 takes the likeliest.
 
 export function softmax(logits, temperature = 1) {
-    const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-    const made = Float64Array.from(logits, each => Math.exp((each - most) / temperature));
-    const total = made.reduce((a, b) => a + b, 0);
-    return made.map(each => each / total);
+    let most = -Infinity, total = 0;
+    for (const each of logits) most = Math.max(most, each);
+    const made = new Float64Array(logits.length);
+    for (let k = 0; k < made.length; k++) total += made[k] = Math.exp((logits[k] - most) / temperature);
+    for (let k = 0; k < made.length; k++) made[k] /= total;
+    return made;
 }
 
-const likeliest = logits => logits.reduce((best, each, k) => (each > logits[best] ? k : best), 0);
+export const likeliest = (values, n) => [...values.keys()].sort((a, b) => values[b] - values[a] || a - b).slice(0, n);
+
+function greedy(logits) {
+    let best = 0;
+    for (let k = 1; k < logits.length; k++) if (logits[k] > logits[best]) best = k;
+    return best;
+}
 
 export function draw(logits, temperature, topP, uniform) {
-    if (temperature <= 0) return likeliest(logits);
+    if (temperature <= 0) return greedy(logits);
     const p = softmax(logits, temperature);
+    let kept = 1;
     if (topP < 1) {
-        let before = 0;
-        const order = [...p.keys()].sort((a, b) => p[b] - p[a] || a - b);
-        order.forEach((k, rank) => {
-            const each = p[k];
-            if (rank && before >= topP) p[k] = 0;
-            before += each;
-        });
+        kept = 0;
+        for (const [rank, k] of likeliest(p, p.length).entries()) {
+            if (rank && kept >= topP) p[k] = 0;
+            kept += p[k];
+        }
     }
-    const end = uniform * p.reduce((a, b) => a + b, 0);
-    for (let k = 0, sum = 0; k < p.length; k++) if ((sum += p[k]) > end) return k;
-    return likeliest(logits);
+    for (let k = 0, sum = 0; k < p.length; k++) if ((sum += p[k]) > uniform * kept) return k;
+    return greedy(logits);
 }
 
 // mulberry32: uniform numbers from a seed; every stage draws with the same ones
@@ -95,27 +101,21 @@ export function numbers(seed) {
     };
 }
 
-// the next tokens, one at a time: {id, logp} under the model itself, at temperature 1
+// ids of the next tokens, one at a time, without `stop`
 export async function* grow(read, ids, { most = 80, temperature = 0, topP = 1, seed = 0, stop = EOS } = {}) {
     const uniform = numbers(seed);
     let state = await read(ids);
     for (let left = Math.min(most, CONTEXT - ids.length); left > 0; left--) {
-        const logits = state.row(-1);
-        const id = draw(logits, temperature, topP, uniform());
+        const id = draw(state.row(-1), temperature, topP, uniform());
         if (id === stop) return;
-        yield { id, logp: Math.log(softmax(logits)[id]) };
+        yield id;
         if (left > 1) state = await read([id], state.past);
     }
 }
 
-// log-probability of each token given those before it (the first has none), and the five likeliest in its place
+// log p of each token given those before it; the first one is given
 export async function judged(read, ids, attention = false) {
     const made = await read(ids, undefined, attention);
-    const tokens = ids.map((id, t) => {
-        if (!t) return {};
-        const p = softmax(made.row(t - 1));
-        const top = [...p.keys()].sort((a, b) => p[b] - p[a]).slice(0, 5).map(k => ({ id: k, p: p[k] }));
-        return { logp: Math.log(p[id]), top };
-    });
-    return { tokens, attention: made.attention };
+    const logp = ids.map((id, t) => (t ? Math.log(softmax(made.row(t - 1))[id]) : null));
+    return { logp, row: made.row, attention: made.attention };
 }

@@ -160,7 +160,7 @@ async function answer({ name, parent }, row, turn) {
     if (turn !== state.turn) return;
     if (document_) [...given.slice(1), engine.EOS].forEach(add), made.spans.at(-1).textContent = " ∎";
     else
-        for await (const { id } of engine.grow(read, given, { ...settings(), stop: name === "pretrain" ? engine.EOS : engine.IM_END })) {
+        for await (const id of engine.grow(read, given, { ...settings(), stop: name === "pretrain" ? engine.EOS : engine.IM_END })) {
             if (turn !== state.turn) return;
             add(id);
             await breathe();
@@ -169,13 +169,11 @@ async function answer({ name, parent }, row, turn) {
     const all = [...made.given, ...made.ids], from = made.given.length;
     const own = await engine.judged(read, all, true);
     await breathe();
-    const before = parent ? (await engine.judged(await reads[parent], all)).tokens : null;
+    const before = parent && (await engine.judged(await reads[parent], all)).logp;
     if (turn !== state.turn) return;
-    made.tokens = own.tokens.map((token, t) => ({ ...token, ratio: before && t ? token.logp - before[t].logp : null }));
-    made.attention = own.attention;
+    Object.assign(made, own, { ratio: own.logp.map((logp, t) => (before && t ? logp - before[t] : null)) });
     state.answers[name] = made;
-    const chosen = made.tokens.slice(from), nats = -chosen.reduce((sum, { logp }) => sum + logp, 0) / Math.max(1, chosen.length);
-    judge(name, row, made, nats);
+    judge(name, row, made, -made.logp.slice(from).reduce((sum, each) => sum + each, 0) / made.ids.length);
     paint(name);
     card(name).classList.remove("busy");
     await breathe();
@@ -206,11 +204,9 @@ const LEGENDS = {
     "": "",
 };
 function paint(name) {
-    const { spans, given, tokens } = state.answers[name], by = $("colour").value;
-    spans.forEach((span, k) => {
-        const { logp, ratio } = tokens[given.length + k];
-        tint(span, by === "surprise" ? logp : by === "ratio" ? ratio : null, 5);
-    });
+    const { spans, given, logp, ratio } = state.answers[name], by = $("colour").value;
+    const shown = { surprise: logp, ratio }[by];
+    spans.forEach((span, k) => tint(span, shown ? shown[given.length + k] : null, 5));
     $("legend").textContent = LEGENDS[by];
 }
 
@@ -224,6 +220,7 @@ function look(name) {
     state.looked = { ...made, name, ids };
     const buttons = ids.map((id, t) => {
         const button = make("button", { type: "button", textContent: visible(tokenizer.token(id)), tabIndex: -1, className: t < made.given.length ? "given" : "" });
+        if (!button.textContent.trim()) button.ariaLabel = "blank";
         button.onfocus = button.onmouseenter = () => point(t);
         return button;
     });
@@ -240,7 +237,7 @@ function look(name) {
 }
 
 function point(t) {
-    const { name, ids, tokens, attention, given } = state.looked ?? {};
+    const { name, ids, logp, ratio, row, attention, given } = state.looked ?? {};
     if (!ids || t === undefined) return;
     state.at = t;
     const [layers, , heads, length] = attention.dims, chosen = $("head").value;
@@ -251,16 +248,17 @@ function point(t) {
         button.toggleAttribute("data-at", s === t);
         tint(button, s <= t ? each.reduce((sum, k) => sum + at(k, s), 0) / each.length : null, 1);
     });
-    const { logp, top, ratio } = tokens[t], parent = data.stages.find(stage => stage.name === name).parent;
+    const parent = data.stages.find(stage => stage.name === name).parent;
     const before = data.stages.find(stage => stage.name === parent)?.title;
     const says = [`“${visible(tokenizer.token(ids[t]))}”, token ${t + 1} of ${ids.length}${t < given.length ? ", given" : ""}`];
-    if (logp !== undefined) says.push(`surprise ${Math.abs(logp).toFixed(2)} nats`);
-    if (ratio !== null && ratio !== undefined) says.push(`log-ratio to ${before} ${signed(ratio)}`);
-    const rows = (top ?? []).map(({ id, p }) => {
+    if (t) says.push(`surprise ${Math.abs(logp[t]).toFixed(2)} nats`);
+    if (ratio[t] !== null) says.push(`log-ratio to ${before} ${signed(ratio[t])}`);
+    const p = t ? engine.softmax(row(t - 1)) : [];
+    const rows = (t ? engine.likeliest(p, 5) : []).map(id => {
         const bar = make("span", { className: "bar" });
-        bar.style.width = `${100 * p}%`;
+        bar.style.width = `${100 * p[id]}%`;
         return make("tr", { className: id === ids[t] ? "asked" : "" }, make("th", { scope: "row", textContent: visible(tokenizer.token(id)) }),
-            make("td", { textContent: p.toFixed(3) }), make("td", {}, bar));
+            make("td", { textContent: p[id].toFixed(3) }), make("td", {}, bar));
     });
     $("readout").replaceChildren(make("p", { textContent: says.join(" · ") }),
         ...(rows.length ? [make("table", {}, make("caption", { textContent: "The five likeliest here" }), make("tbody", {}, ...rows))] : []));
@@ -283,7 +281,7 @@ async function say() {
     const ids = [];
     $("say").ariaBusy = "true";
     showTalk({ role: "assistant", content: "…" });
-    for await (const { id } of engine.grow(read, tokenizer.chat(talk), { ...settings(), stop: engine.IM_END })) {
+    for await (const id of engine.grow(read, tokenizer.chat(talk), { ...settings(), stop: engine.IM_END })) {
         ids.push(id);
         if (talk !== state.talk) return;
         showTalk({ role: "assistant", content: tokenizer.decode(ids) });

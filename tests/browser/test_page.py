@@ -117,11 +117,11 @@ def test_every_kind_of_prompt(tab):
 
 
 def test_an_own_question_by_keyboard(tab):
-    tab.locator("#temperature").fill("1")
+    tab.locator("#temperature").fill("2")
     said = []
     for seed in ("1", "2", "1"):
         tab.locator("#seed").fill(seed)
-        tab.locator("#prompt").fill("Tell me a story with Amelia and the mill in it.")
+        tab.locator("#prompt").fill("Where does Amelia Barlow live?")
         tab.locator("#prompt").press("Enter")
         all_answered(tab)
         said.append(tab.locator("#stage-sft .answer").inner_text())
