@@ -2,13 +2,16 @@
 course does, needs nothing from elsewhere, and can be used by everybody.
 """
 
+import json
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from firefox import firefox
 
 from course_lib.authoring import page
 from course_lib.bench.page import all_answered, equality, opened, questions, same_tokens, served
@@ -205,3 +208,18 @@ def test_without_it_recorded_answers_show(browser, address, tab, without):
     for stage in page.stages():
         shown = tab.locator(f"#stage-{stage.name} .answer").inner_text()
         assert shown.split() == answers[stage.title].split(), stage.name
+
+
+def test_firefox_answers_the_same(address, tab, tmp_path):
+    with firefox(f"{address}/try.html", tmp_path) as evaluate:
+        for _ in range(1200):
+            if evaluate("document.querySelector('#stages')?.ariaBusy") == "false":
+                break
+            time.sleep(0.2)
+        texts = "[...document.querySelectorAll('.answer')].map(each => each.textContent)"
+        script = f"[document.querySelector('#prompt').value, ...{texts}]"
+        asked, *said = json.loads(evaluate(f"JSON.stringify({script})"))
+    tab.locator("#prompt").fill(asked)
+    tab.locator("#prompt").press("Enter")
+    all_answered(tab)
+    assert said == tab.locator(".answer").all_text_contents() and len(said) == len(page.stages())

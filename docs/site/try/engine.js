@@ -18,11 +18,10 @@ async function fetched(name) {
 
 export const json = async name => JSON.parse(new TextDecoder().decode(await fetched(name)));
 
+ort.env.wasm.numThreads = 1; // more need headers that a plain web server does not send
 let runtime;
-async function prepared() {
-    ort.env.wasm.numThreads = 1; // more need headers that a plain web server does not send
-    ort.env.wasm.wasmBinary = (await fetched("ort-wasm-simd-threaded.wasm.gz")).buffer;
-}
+export const prepare = () =>
+    (runtime ??= fetched("ort-wasm-simd-threaded.wasm.gz").then(binary => (ort.env.wasm.wasmBinary = binary.buffer)));
 
 // ids of texts and conversations, and back
 
@@ -42,8 +41,7 @@ export async function loadTokenizer() {
 // A stage: `read(ids, past)` gives logits [T, V] of the tokens after `past`, and the past of the next call.
 
 export async function loadStage(name) {
-    runtime ??= prepared();
-    const [bytes] = await Promise.all([fetched(`${name}.onnx.gz`), runtime]);
+    const [bytes] = await Promise.all([fetched(`${name}.onnx.gz`), prepare()]);
     // errors only: the runtime warns of each shape of `attention` that it has not foreseen
     const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], logSeverityLevel: 3 });
     const nothing = new ort.Tensor("float32", new Float32Array(0), [4, 2, 1, 4, 0, 32]);

@@ -30,7 +30,7 @@ const settings = () => ({
 async function start() {
     if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function")
         throw new Error("this browser has no WebAssembly, or none that is new enough");
-    [data, tokenizer] = await Promise.all([engine.json("village.json.gz"), engine.loadTokenizer()]);
+    [data, tokenizer] = await Promise.all([engine.json("village.json.gz"), engine.loadTokenizer(), engine.prepare()]);
     truth = village(data);
     reads = {};
     let ready = 0;
