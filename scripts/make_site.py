@@ -1,5 +1,5 @@
 """`make site`: the course as pages in build/site, from the executed solution notebooks without their solutions. No
-network is needed, to build or to read.
+network is needed, to build or to read, but once by npm for the libraries of try.html.
 
     python scripts/make_site.py [--out FOLDER]       one line a problem, exit 1 if there is any: a broken link,
                                                      something fetched from elsewhere, a solution that shows

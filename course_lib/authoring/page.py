@@ -14,7 +14,6 @@ from typing import cast
 
 import torch
 
-from course_lib.evaluation.answers import UNKNOWN
 from course_lib.platform import ROOT
 from course_lib.stages.artifacts import SHIPPED, load_folder
 from course_lib.stages.generate import generate
@@ -198,7 +197,6 @@ def truth() -> dict:
         "residents": [{"first": p.first, "full": p.full, "facts": p.facts} for p in village().residents],
         "words": sorted(known_words()),
         "courtesies": COURTESIES,
-        "unknown": UNKNOWN,
         "refusals": REFUSALS,
         "roomy": ROOMY,
         "taste": TASTE,

@@ -49,7 +49,8 @@ export async function loadStage(name) {
         const feeds = { ids: new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]), past };
         const made = await session.run(feeds, ["logits", "present", ...(attention ? ["attention"] : [])]);
         const [, length, width] = made.logits.dims;
-        const row = t => made.logits.data.subarray(((t + length) % length) * width).subarray(0, width); // row(-1): the last
+        // row(-1) is the last
+        const row = t => made.logits.data.subarray(((t + length) % length) * width).subarray(0, width);
         return { row, past: made.present, attention: made.attention };
     };
 }
@@ -58,7 +59,8 @@ export async function loadStage(name) {
 // whose cumulative probability passes a uniform number. Temperature 0 takes the likeliest.
 
 export function softmax(logits, temperature = 1) {
-    let most = -Infinity, total = 0;
+    let most = -Infinity,
+        total = 0;
     for (const each of logits) most = Math.max(most, each);
     const made = new Float64Array(logits.length);
     for (let k = 0; k < made.length; k++) total += made[k] = Math.exp((logits[k] - most) / temperature);

@@ -1,8 +1,16 @@
 // The village's own verdict on an answer. The rules are those of course_lib/world (tasks.py, harms.py, annotators.py);
 // facts and words come from them in village.json, and a test compares the verdicts on thousands of answers.
 
-const sentences = text => text.trim().split(/(?<=[.!?])\s+|(?<=[.!?]")\s+/).filter(Boolean);
-const words = text => text.toLowerCase().replaceAll("'s", "").match(/[a-z]+/g) ?? [];
+const sentences = text =>
+    text
+        .trim()
+        .split(/(?<=[.!?])\s+|(?<=[.!?]")\s+/)
+        .filter(Boolean);
+const words = text =>
+    text
+        .toLowerCase()
+        .replaceAll("'s", "")
+        .match(/[a-z]+/g) ?? [];
 const stem = text => text.replace(/\.+$/, "");
 const escaped = text => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
@@ -29,11 +37,23 @@ export function village(data) {
 
     // {right, false, courtesy, named, extra, wordy} of an answer, as annotators.features
     function features({ kind, check }, answer) {
-        const text = answer.trim(), used = words(text), name = check.name ?? "", said = stated(text, name);
-        let body = text, courtesy;
-        while ((courtesy = data.courtesies.find(each => body.startsWith(each)))) body = body.slice(courtesy.length).trim();
+        const text = answer.trim(),
+            used = words(text),
+            name = check.name ?? "",
+            said = stated(text, name);
+        let body = text,
+            courtesy;
+        while ((courtesy = data.courtesies.find(each => body.startsWith(each))))
+            body = body.slice(courtesy.length).trim();
         const polite = Number(body !== text && body !== "");
-        const found = { right: 0, false: 0, courtesy: 0, named: 0, extra: 0, wordy: Math.max(0, used.length - data.roomy) };
+        const found = {
+            right: 0,
+            false: 0,
+            courtesy: 0,
+            named: 0,
+            extra: 0,
+            wordy: Math.max(0, used.length - data.roomy),
+        };
         found.false = new Set(used.filter(word => !known.has(word))).size;
         if (kind === "fact") {
             const others = new Set((text.match(/[A-Z][a-z]+/g) ?? []).filter(word => residents.has(word)));
@@ -45,7 +65,9 @@ export function village(data) {
             found.right = Number(Boolean(said[check.fact]?.has(check.facts[check.fact])) && !found.false);
             found.courtesy = polite;
             found.named = Number(used.includes(name.toLowerCase()));
-            found.extra = Number(Object.entries(said).some(([fact, set]) => fact !== check.fact && set.has(check.facts[fact])));
+            found.extra = Number(
+                Object.entries(said).some(([fact, set]) => fact !== check.fact && set.has(check.facts[fact])),
+            );
         } else {
             found.right = Number(stem(kind === "short" ? text : body) === stem(check.exactly));
             if (kind === "unknown") {
@@ -85,7 +107,9 @@ export function village(data) {
         if (refused(answer)) return { good: null, text: "a refusal" };
         const [person] = spoken(row.text);
         if (!person) return { good: null, text: "" };
-        const said = Object.entries(stated(answer, person.first)).flatMap(([fact, set]) => [...set].map(v => v === person.facts[fact]));
+        const said = Object.entries(stated(answer, person.first)).flatMap(([fact, set]) =>
+            [...set].map(v => v === person.facts[fact]),
+        );
         const wrong = said.filter(each => !each).length;
         if (!said.length) return { good: null, text: `states no fact of ${person.first}` };
         return { good: !wrong, text: wrong ? `${wrong} of ${said.length} facts false` : "all that it states is true" };
