@@ -245,7 +245,8 @@ def recorded() -> str:
     said = {stage.title: answers(stage, tokenizer, asked) for stage in stages()}
     for k, text in enumerate(asked):
         rows = "".join(
-            f'<tr><th scope="row">{escape(title)}</th><td>{escape(texts[k])}</td></tr>' for title, texts in said.items()
+            f'<tr><th scope="row">{escape(title)}</th><td>{escape(texts[k].strip())}</td></tr>'
+            for title, texts in said.items()
         )
         parts.append(f"<h3>{escape(text)}</h3><table>{rows}</table>")
     return "\n".join(parts)
