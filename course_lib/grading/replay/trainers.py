@@ -11,15 +11,18 @@ class NoReplay(Exception):
 
 
 def config_of(kind, recipe, presets):
-    """The dataclass `kind` of a record's recipe, every count at most four times the largest preset's. NoReplay, or
-    BadModel, for anything else.
+    """The dataclass `kind` of a record's recipe, every count at most four times the largest preset's. NoReplay for
+    anything else.
     """
     from course_lib.grading.reading import models
 
     values = {}
     for field in dataclasses.fields(kind):
         if field.name == "model":
-            values["model"] = models.config_of(recipe)
+            try:
+                values["model"] = models.config_of(recipe)
+            except models.BadModel as bad:
+                raise NoReplay(str(bad)) from None
             continue
         value = recipe.get(field.name)
         most = 4 * max(getattr(p, field.name) for p in presets.values()) if field.type is int else 1e12
