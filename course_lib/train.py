@@ -63,7 +63,7 @@ class Job:
 def pretraining(size: str, seed: int, config: PretrainConfig | None = None) -> Job:
     """What `stages.pretrain.pretrain` trains."""
     config = config or pretrain.PRESETS[size]
-    tokenizer, validation = load_tokenizer(), pretrain_rows("validation")
+    tokenizer, validation = load_tokenizer(), pretrain.validation_rows(size)
     rows = pretrain_rows("train", config.documents)
     entropy = entropy_per_token(tokenizer, validation)
     ids = encode_documents(tokenizer, [row["text"] for row in rows])

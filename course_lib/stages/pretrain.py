@@ -83,6 +83,11 @@ def learning_rate(step: int, total: int, warmup: int, peak: float, floor: float)
     return peak * (1 - (1 - floor) * (step - warmup) / max(1, total - 1 - warmup))
 
 
+def validation_rows(size: str) -> list[dict]:
+    """What a run is measured on: 2,000 documents; at size tiny, which only shows that all runs, 300."""
+    return pretrain_rows("validation", 300 if size == "tiny" else None)
+
+
 def batches(lengths: list[int], batch: int, seed: int) -> list[list[int]]:
     """Shuffled batches of document indices, each document once, similar lengths together, ≤ `batch` tokens with
     padding.
@@ -153,7 +158,7 @@ def pretrain(
     check_settings(config)
     keep_large_buffers()
     device = device_and_dtype()[0]
-    tokenizer, validation = load_tokenizer(), pretrain_rows("validation")
+    tokenizer, validation = load_tokenizer(), validation_rows(size)
     rows = pretrain_rows("train", config.documents) if rows is None else rows
     if not rows:
         raise ValueError("rows is empty: give at least one document to train on, or None for the village's")
@@ -189,7 +194,7 @@ def pretrain(
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:
-            # 200 documents stand for all 2,000: the distance is measured on them, as their own entropy is a little off
+            # 200 documents stand for all of them: the distance is measured on them, as their own entropy is a little off
             few = distance_to_limit(model, tokenizer, validation[:200])
             row["val_loss"] = entropy + few["loss"] - few["entropy"]
             bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")

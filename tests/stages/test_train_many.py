@@ -17,13 +17,11 @@ import torch.distributed as dist
 
 from course_lib import train as many
 from course_lib.platform import CourseError
-from course_lib.stages import pretrain as stage
 from course_lib.stages.artifacts import load_stage, read_tensors
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import PRESETS, optimizers, pretrain
 from course_lib.stages.sft import PRESETS as SFT_PRESETS
 from course_lib.stages.sft import response_loss, sft
-from course_lib.world import pretrain_rows
 
 pytestmark = pytest.mark.slow
 
@@ -31,11 +29,6 @@ CONFIG = replace(
     PRESETS["tiny"], documents=142, batch=512, validations=2
 )  # batches of 1 to 14 documents, seed 0; of the one with 1 the second process has no share
 SFT_CONFIG = replace(SFT_PRESETS["tiny"], examples=60, replay=20)
-
-
-def fewer_rows(split, n=None):
-    """As many documents to train on as asked for, but only 200 to validate on."""
-    return pretrain_rows(split, 200 if split == "validation" else n)
 
 
 class Stop(Exception):
@@ -64,8 +57,6 @@ def in_two_processes(folder: Path) -> dict:
     """What torchrun runs, in both processes (the end of this file): each run in a work folder of its own. Process 0
     returns what it saw.
     """
-    many.pretrain_rows = fewer_rows
-
     def run(name, *args, **options):
         os.environ["COURSE_WORK"] = str(folder / name)
         try:
@@ -126,8 +117,6 @@ def alone(tmp_path_factory):
     """The stages' own runs, in one process."""
     folder, patch = tmp_path_factory.mktemp("alone"), pytest.MonkeyPatch()
     patch.setenv("COURSE_WORK", str(folder))
-    patch.setattr(stage, "pretrain_rows", fewer_rows)
-    patch.setattr(many, "pretrain_rows", fewer_rows)
     patch.setitem(SFT_PRESETS, "tiny", SFT_CONFIG)
     yield {"pretrain": pretrain("tiny", config=CONFIG, progress=False), "sft": sft("tiny", progress=False)}
     patch.undo()
