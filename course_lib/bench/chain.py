@@ -76,11 +76,13 @@ def git(*arguments: str, binary: bool = False):
 
 
 def here() -> str:
-    """The name of what lies in the course folder: its commit, and a hash of what differs from it."""
+    """The name of what lies in the course folder: the last commit that changed course_lib, and a hash of what differs
+    from it.
+    """
     changed = git("diff", "HEAD", "--", "course_lib", binary=True)
     for name in git("ls-files", "--others", "--exclude-standard", "--", "course_lib").splitlines():
         changed += (ROOT / name).read_bytes()
-    commit = git("rev-parse", "HEAD")
+    commit = git("log", "-1", "--format=%H", "--", "course_lib")
     return f"{commit}+{hashlib.sha256(changed).hexdigest()[:8]}" if changed else commit
 
 
