@@ -57,6 +57,7 @@ def in_two_processes(folder: Path) -> dict:
     """What torchrun runs, in both processes (the end of this file): each run in a work folder of its own. Process 0
     returns what it saw.
     """
+
     def run(name, *args, **options):
         os.environ["COURSE_WORK"] = str(folder / name)
         try:
