@@ -194,7 +194,7 @@ def pretrain(
         tokens = (history[-1]["tokens"] if history else 0) + sum(len(ids[k]) - 1 for k in plan[step])
         row = {"step": step, "tokens": tokens, "train_loss": loss.item(), "lr": lr}
         if (step + 1) % measure == 0:
-            # 200 documents stand for all of them: the distance is measured on them, as their own entropy is a little off
+            # 200 documents stand for all: the distance is measured on them, as their own entropy is a little off
             few = distance_to_limit(model, tokenizer, validation[:200])
             row["val_loss"] = entropy + few["loss"] - few["entropy"]
             bar.set_postfix(val_loss=f"{row['val_loss']:.3f}")
