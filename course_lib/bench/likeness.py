@@ -184,26 +184,26 @@ def sketch_of(folder: Path, stage: str, change=None) -> str:
         return likeness.sketch(clean, stage, SEED)
 
 
-def flagged(stage: str, sketches: dict[str, str]) -> set[tuple[str, str]]:
-    """The pairs of a class that are flagged, by the grader's own comparison."""
+def evidence(stage: str, sketches: dict[str, str]) -> dict[str, list[str]]:
+    """{who: what the flags say}: those of a class's comparison, and of each one's with the shipped model."""
     from course_lib.grading.reading import likeness
 
     rows = [{"student": who, "members": [], "result": {"sketches": {stage: text}}} for who, text in sketches.items()]
     found = likeness.among(rows, SEED)
-    pairs = itertools.combinations(sorted(sketches), 2)
-    names = lambda who, other: any(f"the model of {other} " in flag["evidence"] for flag in found[who])
+    alone = {who: likeness.with_shipped(text, stage, SEED) for who, text in sketches.items()}
+    return {who: [flag["evidence"] for flag in flags + alone[who]] for who, flags in found.items()}
+
+
+def flagged(stage: str, sketches: dict[str, str]) -> set[tuple[str, str]]:
+    """The pairs of a class that are flagged, by the grader's own comparison."""
+    found, pairs = evidence(stage, sketches), itertools.combinations(sorted(sketches), 2)
+    names = lambda who, other: any(f"the model of {other} " in words for words in found[who])
     return {(a, b) for a, b in pairs if names(a, b) or names(b, a)}
 
 
 def like_shipped(stage: str, sketches: dict[str, str]) -> set[str]:
     """Those of a class who are flagged as the model that comes with the course."""
-    from course_lib.grading.reading import likeness
-
-    rows = [{"student": who, "members": [], "result": {"sketches": {stage: text}}} for who, text in sketches.items()]
-    found = {who: [f["evidence"] for f in flags] for who, flags in likeness.among(rows, SEED).items()}
-    for who, text in sketches.items():
-        found[who] += [flag["evidence"] for flag in likeness.with_shipped(text, stage, SEED)]
-    return {who for who, said in found.items() if any("the shipped model" in words for words in said)}
+    return {who for who, said in evidence(stage, sketches).items() if any("the shipped model" in s for s in said)}
 
 
 def of_stage(stage: str, folders: list[Path]) -> dict:

@@ -51,10 +51,10 @@ def encode_answers(
         for key in keys:
             # without the <|bos|> of a new conversation, and without the newline after <|im_end|>: the answer ends there
             answer, said = (each[1:-1] for each in encode_chat(tokenizer, row[key]))
-            if len(prompt) + len(answer) + 1 > context:
+            length = len(prompt) + len(answer) + 1
+            if length > context:
                 raise CourseError(
-                    f"row {k} has {len(prompt) + len(answer) + 1} tokens and the model reads {context}: shorten it, or "
-                    "leave it out"
+                    f"row {k} has {length} tokens and the model reads {context}: shorten it, or leave it out"
                 )
             if not any(said):
                 raise CourseError(f'row {k}: "{key}" has no assistant message, so there is nothing to learn from it')
