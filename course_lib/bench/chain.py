@@ -107,24 +107,32 @@ def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path
         return json.loads(file.read_text())
     print(f"{left}{name}, seed {seed}, {build[:7]}: …", end=" ", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        run = subprocess.run(
-            [sys.executable, str(PHASE), folder, name, size, str(seed)],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(root), "COURSE_WORK": f"{folder}/work"},
-            capture_output=True,
-            text=True,
-        )
-    if run.returncode:
-        last = (run.stderr.strip().splitlines() or ["no word of why"])[-1]
-        raise CourseError(f"phase {name} of {build[:7]} failed: {last[:300]}")
+        arguments, settings = (folder, name, size, str(seed)), {"COURSE_WORK": f"{folder}/work"}
+        result = said_in(root, folder, PHASE, *arguments, failed=f"phase {name} of {build[:7]} failed", **settings)
     if root == ROOT and here() != build:
         raise CourseError(f"course_lib was changed while phase {name} ran, which is not kept")
-    result = json.loads(run.stdout.splitlines()[-1])
     write_atomic(file, json.dumps(result).encode())
     print(
         "{wall_s:.1f} s, {cpu_s:.1f} of CPU, {peak_gib:.2f} GiB, {metric}: {value}".format_map(result), file=sys.stderr
     )
     return result
+
+
+def said_in(root: Path, folder: str, script: Path, *arguments: str, failed: str, **settings: str) -> dict:
+    """The JSON in a script's last line, run in a folder with the build at `root` and environment variables. Raises
+    CourseError, `failed` and why, where it fails.
+    """
+    run = subprocess.run(
+        [sys.executable, str(script), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(root), **settings},
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode:
+        last = (run.stderr.strip().splitlines() or ["no word of why"])[-1]
+        raise CourseError(f"{failed}: {last[:300]}")
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 def minutes_left(plan: list[tuple], runs: dict[tuple, dict], size: str) -> float:

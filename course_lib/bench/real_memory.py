@@ -2,15 +2,13 @@
 older one, by turns. Every part is a process of its own (real_part.py) with one thread.
 """
 
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from course_lib.bench.chain import git, worktree
+from course_lib.bench.chain import git, said_in, worktree
 from course_lib.platform import ROOT, CourseError
 
 PART = Path(__file__).with_name("real_part.py")
@@ -58,18 +56,9 @@ def figures(runs: dict[str, dict[str, dict]]) -> dict:
 
 def part(root: Path, lab: str, size: str, model: Path) -> dict:
     """What real_part.py says of a lab in the build at `root`."""
-    settings = {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "COURSE_SIZE": size, "COURSE_SMOLLM": str(model)}
+    settings = {"OMP_NUM_THREADS": "1", "COURSE_SIZE": size, "COURSE_SMOLLM": str(model), "COURSE_DATA": ""}
     with tempfile.TemporaryDirectory() as folder:
-        run = subprocess.run(
-            [sys.executable, str(PART), lab],
-            cwd=folder,
-            env={**os.environ, **settings, "COURSE_WORK": folder, "COURSE_DATA": ""},
-            capture_output=True,
-            text=True,
-        )
-    if run.returncode:
-        last = (run.stderr.strip().splitlines() or ["no word of why"])[-1]
-        raise CourseError(f"the real part of {lab} failed in {root}: {last[:300]}")
-    result = json.loads(run.stdout.splitlines()[-1])
+        failed = f"the real part of {lab} failed in {root}"
+        result = said_in(root, folder, PART, lab, failed=failed, COURSE_WORK=folder, **settings)
     print("{} in {}: {peak_gb:.2f} GB, {cpu_s:.0f} s of CPU".format(lab, root, **result), file=sys.stderr)
     return result
