@@ -2,11 +2,7 @@
 rate. How fast sampling is: `roll_out` beside HF's `generate`, and beside an older build (--against REV).
 """
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -15,7 +11,7 @@ from typing import Any
 
 import torch
 
-from course_lib.bench.chain import git, worktree
+from course_lib.bench.chain import git, said_in, worktree
 from course_lib.bench.rollout_speed import EACH, PROMPTS, shipped, timed
 from course_lib.platform import ROOT, matmul_rate
 from course_lib.stages.model import Llama, to_transformers
@@ -154,17 +150,9 @@ def against(revision: str, rounds: int = 3) -> dict:
 def rollout_speed(root: Path, seed: int) -> dict:
     """What rollout_speed.py says of a build."""
     script = Path(__file__).with_name("rollout_speed.py")
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, str(script), str(seed)],
-            cwd=folder,
-            env={**environment, "COURSE_WORK": folder},
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    return json.loads(done.stdout.splitlines()[-1])
+        failed = f"sampling in {root} failed"
+        return said_in(root, folder, script, str(seed), failed=failed, OMP_NUM_THREADS="1", COURSE_WORK=folder)
 
 
 def bench_throughput(arguments) -> dict:
