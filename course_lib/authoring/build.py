@@ -2,60 +2,121 @@
 
     course build [LAB ...]          make what is missing or older than its source; solutions run at size $COURSE_SIZE
     course build [LAB ...] --force  run the solutions again all the same (course_lib has changed)
+    course build LAB --mend         the same, but where a cell stops or a claim is false the kernel waits for
+                                    solutions/LAB.py to be mended and goes on from there
     course build [LAB ...] --keep-outputs
                                     run nothing: keep the stored outputs where code cells differ in import lines only,
                                     refuse elsewhere
-    course build [LAB ...] --check  change nothing; one line for each thing that is wrong, exit 1 if there is any
+    course build [LAB ...] --check  change nothing; what a lab states, and how much of it is code; one line for each
+                                    thing that is wrong, exit 1 if there is any
     course build --badges           put COURSE_REPO and COURSE_REF into badges and set-up cells, and run nothing: for a
                                     fork, and for a release
 
 The source is jupytext percent. A cell is told by its first line: `# SETUP` (its text comes from here), `# EXERCISE id`,
-`# LONG` (training: graders skip it), `<!-- WRITTEN id -->`; `check("id")` alone is a check. Between the lines
-`### BEGIN SOLUTION` and `### END SOLUTION` stands what students write.
+`# LONG` (training: graders skip it), `# CLAIM` (claims.py), `<!-- WRITTEN id -->`; `check("id")` alone is a check.
+Between the lines `### BEGIN SOLUTION` and `### END SOLUTION` stands what students write.
 """
 
 import argparse
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 
+from course_lib.authoring.claims import fingerprint
+from course_lib.authoring.counts import WIDE, reading, standing, statements
 from course_lib.authoring.executed import execute, is_current, keep_outputs
 from course_lib.authoring.gate import gate
-from course_lib.authoring.source import convert, kind_of
+from course_lib.authoring.source import claim_cells, convert, kind_of
 from course_lib.notebook.language import SHAPES, shape
-from course_lib.platform import COURSE_REF, COURSE_REPO, ROOT, CourseError, write_atomic
+from course_lib.platform import COURSE_REF, COURSE_REPO, ROOT, CourseError, matmul_rate, write_atomic
 
 LIMIT = 1_000_000  # bytes of one notebook file; GitHub shows no more
 BADGES = re.compile(rb"(colab\.research\.google\.com/github/)[\w./-]+?(/(?:labs|solutions)/\w+\.ipynb)")
-INSTALLS = re.compile(rb"(littlebrook-course @ git\+https://github\.com/)[\w./-]+@[\w./-]+")
+INSTALLS = re.compile(rb"(git\+https://github\.com/)[\w./-]+@[\w./-]+")
 
 
-def build(lab, root, check=False, force=False, keep=False, questions=None):
-    """Makes (or checks) one lab's two notebooks. Returns the problems, one line each."""
+def build(lab, root, check=False, force=False, keep=False, mend=False, questions=None):
+    """Makes (or checks) one lab's two notebooks. Returns (the problems, what is said of it where there are none), lines
+    both.
+    """
     from course_lib.questions.core import questions_of
 
-    source = (root / "solutions" / f"{lab}.py").read_text(encoding="utf-8")
+    path = root / "solutions" / f"{lab}.py"
+    source = path.read_text(encoding="utf-8")
     questions = questions_of(lab) if questions is None else questions
     student, solution = convert(source, lab, True, questions), convert(source, lab, False, questions)
     student_path, solution_path = root / "labs" / f"{lab}.ipynb", root / "solutions" / f"{lab}.ipynb"
     text = nbformat.writes(student) + "\n"
-    problems = gate(lab, student, solution, questions)
+    problems, names = gate(lab, student, solution, questions)
+    lines, words = counted(source, student, names, questions)
+    problems += lines
+    marks = [fingerprint(claim) for _, claim, stored in claim_cells(source) if not stored]
+    said = [words]
     if check:
         if not student_path.exists() or student_path.read_text(encoding="utf-8") != text:
             problems.append(f"labs/{lab}.ipynb is not what its source gives: run `course build {lab}`")
-        problems += [problem for problem in [is_current(solution_path, solution)] if problem]
+        problems += filter(None, [is_current(solution_path, solution, marks)])
     elif not problems:
         student_path.parent.mkdir(exist_ok=True)
         student_path.write_text(text, encoding="utf-8")
-        if keep or force or is_current(solution_path, solution):
-            executed = keep_outputs(solution_path, solution) if keep else execute(solution, lab)
+        if keep:
+            solution_path.write_text(nbformat.writes(keep_outputs(solution_path, solution)) + "\n", encoding="utf-8")
+        elif force or mend or is_current(solution_path, solution, marks):
+            started = time.perf_counter()
+            whole = convert(source, lab, False, questions, claims=True)
+            again = waiting(path, lambda text: convert(text, lab, False, questions, claims=True)) if mend else None
+            executed = execute(whole, lab, again=again)
             solution_path.write_text(nbformat.writes(executed) + "\n", encoding="utf-8")
+            if mend:  # the text may have changed meanwhile, the gate has not seen it
+                return build(lab, root, questions=questions)
+            said += [f"executed in {(time.perf_counter() - started) / 60:.1f} minutes, {rate()}"]
+            problems += filter(None, [is_current(solution_path, solution, marks)])
     sizes = {path: path.stat().st_size for path in (student_path, solution_path) if path.exists()}
-    large = [f"{path.name} has {size} bytes, more than {LIMIT}" for path, size in sizes.items() if size > LIMIT]
-    return problems + large
+    problems += [f"{path.name} has {size} bytes, more than {LIMIT}" for path, size in sizes.items() if size > LIMIT]
+    return problems, said if problems else [*said, "in order" if check else "built"]
+
+
+def counted(source, student, names, questions):
+    """(problems, one line with the figures) of a lab's words and cells."""
+    stated, problems = statements(source)
+    read, lines = reading(student)
+    found = standing(student, names, questions) if names is not None else []
+    if not claim_cells(source):  # until all labs have theirs
+        problems, lines, found = [], [], found[:0]
+    words = "{statements} statements about the run: {code} are code, {general} general".format(**stated)
+    words += f"; {read['wide']} code lines over {WIDE} columns, {read['glue']} lines of glue, {len(found)} solutions"
+    return problems + lines + found, words
+
+
+def rate():
+    """The machine's, as the minutes depend on it."""
+    import torch
+
+    return f"{torch.get_num_threads()} threads at {matmul_rate(1.0):.0f} GFLOP/s"
+
+
+def waiting(path, notebook_of):
+    """For `--mend`: a function that says what is wrong, waits until the source at `path` has changed, and gives its
+    notebook.
+    """
+
+    def again(wrong):
+        seen = path.stat().st_mtime_ns
+        print("\n".join([f"{path.stem}: {line}" for line in wrong] + [f"waiting for {path.name}"]), flush=True)
+        while True:
+            while path.stat().st_mtime_ns == seen:
+                time.sleep(1)
+            seen = path.stat().st_mtime_ns
+            try:
+                return notebook_of(path.read_text(encoding="utf-8"))
+            except CourseError as error:
+                print(f"{path.stem}: {error}", flush=True)
+
+    return again
 
 
 def same_for_assistants(root, check=False):
@@ -117,6 +178,7 @@ def main(argv=None):
     for option, effect in {
         "--check": "change nothing, say what is wrong",
         "--force": "run the solutions again",
+        "--mend": "run the solutions, and wait for a mended source where something is wrong",
         "--keep-outputs": "run nothing: keep the stored outputs where only imports and words have changed",
         "--badges": "put COURSE_REPO and COURSE_REF into badges and set-up cells, run nothing",
     }.items():
@@ -138,12 +200,12 @@ def main(argv=None):
         print(f"labs/CLAUDE.md: {problem}")
     for lab in options.labs or sources:
         try:
-            problems = build(lab, root, options.check, options.force, options.keep_outputs)
+            problems, said = build(lab, root, options.check, options.force, options.keep_outputs, options.mend)
         except (CourseError, LookupError) as error:
-            problems = [str(error)]
+            problems, said = [str(error)], []
         wrong += len(problems)
-        for line in problems or ["in order" if options.check else "built"]:
-            print(f"{lab}: {line}")
+        for line in problems + said:
+            print(f"{lab}: {line}", flush=True)
     if root == ROOT:  # the shapes belong to the course that is in use
         problems = long_cells(root, options.check)
         wrong += len(problems)

@@ -10,14 +10,19 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+from course_lib.authoring import claims
+from course_lib.authoring.source import kind_of
 from course_lib.notebook.language import as_python
 from course_lib.platform import ROOT, CourseError
 from course_lib.stages.real import NOT_HERE
 
 
-def execute(notebook, lab, timeout=7200):
-    """Runs a solution notebook in a folder of its own and keeps what is the same in every run: no clock of ours, no
-    progress bars, no paths.
+def execute(notebook, lab, timeout=7200, again=None):
+    """Runs a solution notebook with its claim cells in a folder of its own and keeps what is the same in every run: no
+    clock of ours, no progress bars, no paths. What its claims came to stands in its metadata, the cells go.
+
+    again: for `course build --mend`, (what is wrong) -> the notebook as its author has mended it; the kernel goes on
+    from there.
     """
     with tempfile.TemporaryDirectory() as folder:
         nbformat.write(notebook, Path(folder, f"{lab}.ipynb"))
@@ -32,16 +37,65 @@ def execute(notebook, lab, timeout=7200):
             coalesce_streams=True,
             resources={"metadata": {"path": folder}},
         )
-        try:
-            client.execute(env={**os.environ, **own, **real_model()})
-        except (CellExecutionError, CellTimeoutError) as error:
-            plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without IPython's colours
-            raise CourseError(f"the solution notebook stops: {plain.strip().splitlines()[-1]}") from error
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs = lasting(cell.outputs, folder)
+        run, found = [], {}
+        client.reset_execution_trackers()
+        with client.setup_kernel(env={**os.environ, **own, **real_model()}):
+            while wrong := proceed(client, notebook, run, found):
+                if again is None:
+                    if len(run) < len(code_of(notebook)):
+                        raise CourseError(f"the solution notebook stops: {wrong[-1]}")
+                    break
+                client.nb = notebook = again(wrong)
+        notebook.cells = [cell for cell in notebook.cells if kind_of(cell)[0] != "claim"]
+        for number, cell in enumerate(code_of(notebook), 1):
+            cell.execution_count = number
+            cell.outputs = lasting(cell.outputs, folder)
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = number
     notebook.metadata["language_info"] = {"name": "python"}
+    untrue = {mark: [key for key, why in claims.items() if why] for mark, claims in found.items()}
+    notebook.metadata["littlebrook"] |= {"untrue": {mark: untrue[mark] for mark in sorted(untrue)}}
     return notebook
+
+
+def code_of(notebook):
+    """The code cells of a notebook, without its claims."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and kind_of(cell)[0] != "claim"]
+
+
+def proceed(client, notebook, run, found):
+    """Runs the cells that have not run yet and the claims that are not in `found`, up to the first cell that stops.
+    Returns what is wrong, one line each. run: the cells so far; found: {fingerprint of a claim cell: judged(…)}.
+    """
+    number, wrong = 0, []
+    for place, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        kind, name = kind_of(cell)
+        if kind == "claim":
+            text = cell.source.partition("\n")[2]
+            if not name and claims.fingerprint(text) not in found:
+                cell.source = claims.asking(text)
+                client.execute_cell(cell, place)
+                found[claims.fingerprint(text)] = claims.told(cell.outputs)
+                cell.source, cell.outputs = f"# CLAIM\n{text}", []
+            if not name:
+                wrong += [f"{key!r} is not true: {why}" for key, why in found[claims.fingerprint(text)].items() if why]
+            continue
+        if number < len(run):
+            if run[number].source != cell.source:
+                raise CourseError("a code cell has changed that has run already: build it again from the start")
+            cell.outputs, cell.execution_count = run[number].outputs, run[number].execution_count
+        else:
+            try:
+                client.execute_cell(cell, place)
+            except (CellExecutionError, CellTimeoutError) as error:
+                plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without IPython's colours
+                return [*wrong, plain.strip().splitlines()[-1]]
+            run.append(cell)
+        number += 1
+    return wrong
 
 
 def lasting(outputs, folder):
@@ -71,12 +125,15 @@ def real_model():
 
 
 def source_cells(notebook):
-    """What of a notebook comes from its source: everything but outputs."""
-    return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells], dict(notebook.metadata)
+    """What of a notebook comes from its source: everything but outputs and what its claims came to."""
+    metadata = {**notebook.metadata, "littlebrook": {**notebook.metadata.get("littlebrook", {}), "untrue": None}}
+    return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells], metadata
 
 
-def is_current(path, wanted):
-    """None if the executed notebook at `path` is `wanted` plus outputs without an error, else one line."""
+def is_current(path, wanted, marks=()):
+    """None if the executed notebook at `path` is `wanted` plus outputs without an error, else one line. marks: the
+    fingerprints of the claim cells that it must have been asked.
+    """
     if not path.exists():
         return f"{path.name} is missing: run `course build`"
     have = nbformat.read(path, as_version=4)
@@ -88,6 +145,11 @@ def is_current(path, wanted):
     if any(NOT_HERE.split(",")[0] in o.get("text", "") for c in code for o in c.outputs):
         rebuild = f"run `course smollm2`, then `course build {path.stem} --force`"
         return f"{path.name} was executed without the real model: {rebuild}"
+    untrue = have.metadata.get("littlebrook", {}).get("untrue", {})
+    if missing := sum(mark not in untrue for mark in marks):
+        return f"{path.name}: {missing} of its claim cells have not been asked: run `course build {path.stem} --force`"
+    if false := [key for mark in marks for key in untrue[mark]]:
+        return f"{path.name}: not true of its run: {'; '.join(map(repr, false))}"
     return None
 
 
@@ -118,14 +180,15 @@ def keep_outputs(path, wanted):
     rebuild = f"run `course build {path.stem}`"
     if not path.exists():
         raise CourseError(f"{path.name} is missing, so there are no outputs to keep: {rebuild}")
-    have = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    book = nbformat.read(path, as_version=4)
+    have = [cell for cell in book.cells if cell.cell_type == "code"]
     code = [cell for cell in wanted.cells if cell.cell_type == "code"]
     if len(have) != len(code):
         numbers = f"{path.name} has {len(have)} code cells and its source {len(code)}"
         raise CourseError(f"{numbers}: its outputs cannot be kept, {rebuild}")
     bound, wanted_bound = set(), set()  # over all cells: an import may move from one to another
     for old, new in zip(have, code):
-        if old.source != new.source:
+        if old.source != new.source and kind_of(new)[0] != "setup":  # whose text is build's own
             (before, names), (after, new_names) = without_imports(old.source), without_imports(new.source)
             bound, wanted_bound = bound | names, wanted_bound | new_names
             if before != after:
@@ -133,6 +196,8 @@ def keep_outputs(path, wanted):
                 differs = f"{path.name}: a cell differs in more than its imports ({line!r})"
                 raise CourseError(f"{differs}: its outputs cannot be kept, {rebuild}")
         new.outputs, new.execution_count = old.outputs, old.execution_count
+    if "untrue" in book.metadata.get("littlebrook", {}):
+        wanted.metadata["littlebrook"]["untrue"] = book.metadata["littlebrook"]["untrue"]
     if bound != wanted_bound:
         others = f"its imports bind other names ({', '.join(sorted(bound ^ wanted_bound))})"
         raise CourseError(f"{path.name}: {others}: its outputs cannot be kept, {rebuild}")

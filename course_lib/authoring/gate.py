@@ -51,8 +51,10 @@ def imports_in_long_cells(notebook):
 
 
 def gate(lab, student, solution, questions):
-    """The promises of a lab that text alone or a few seconds can settle, one line for each that is broken."""
-    problems = []
+    """(the promises of a lab that text alone or a few seconds can settle, one line for each that is broken; what the
+    student notebook's cells define, None where they stop).
+    """
+    problems, defined = [], None
     kinds = [kind_of(cell) for cell in solution.cells]
     ids = [cell.id for cell in student.cells]
     problems += [f"cell id {i} stands twice" for i in sorted(set(ids)) if ids.count(i) > 1]
@@ -86,6 +88,7 @@ def gate(lab, student, solution, questions):
         except Exception as error:  # any stop of a lab's own cells is a finding
             problems.append(f"the {edition} stops with {type(error).__name__}: {error}")
             continue
+        defined = caller.namespace
         for question in (q for q in questions if type(q) is Question):
             result = run(question, caller)
             if edition == "solution" and result.score != result.max:
@@ -98,4 +101,4 @@ def gate(lab, student, solution, questions):
                     f"the stub of {question.id} gets {result.score:g} with {sorted({c.status for c in result.cases})}: "
                     "it must fail by NotImplementedError only"
                 )
-    return problems
+    return problems, defined

@@ -14,21 +14,23 @@ HEADS = {
     "setup": r"(?:# SETUP$|#@title Setup)()",
     "exercise": r"# EXERCISE (\w+)$",
     "long": r"# LONG()$",
+    "claim": r"# CLAIM( stored)?$",
     "written": r"<!-- WRITTEN (\w+) -->$",
     "check": r"""check\(["'](\w+)["']\)$""",
 }
 SETUP = """\
 #@title Setup - run me first
-# Made by `course build`. On Colab this installs the course and moves nothing that is there; elsewhere \
-`make lab` has done so.
+# Made by `course build`. On Colab this installs the course and moves nothing that is there;
+# elsewhere `make lab` has done so.
 import importlib.util, sys
 if importlib.util.find_spec("course_lib") is None:
     if "google.colab" not in sys.modules:
-        raise SystemExit("course_lib is not in this kernel: run `make lab` in the course folder and \
-open this notebook from there.")
-    get_ipython().system('pip list --format=freeze > /tmp/live.txt')
-    get_ipython().run_line_magic('pip', 'install -q -c /tmp/live.txt \
-"littlebrook-course @ git+https://github.com/{repo}@{ref}"')
+        raise SystemExit("course_lib is not in this kernel: run `make lab` in the course folder "
+                         "and open this notebook from there.")
+    get_ipython().system("pip list --format=freeze > /tmp/live.txt")
+    source = "git+https://github.com/{repo}@{ref}"
+    get_ipython().run_line_magic(
+        "pip", f'install -q -c /tmp/live.txt "littlebrook-course @ {{source}}"')
 import course_lib
 from course_lib import check, load_stage, save_stage, submit
 course = course_lib.setup("{lab}", seed=0)
@@ -86,8 +88,24 @@ def nbgrader(kind, name, points):
     return {"nbgrader": fields | ({"points": points.get(name, 0)} if grade else {})}
 
 
-def convert(source, lab, student, questions=()):
-    """Text of solutions/NN_name.py -> a notebook with deterministic ids and no outputs."""
+def claim_cells(source):
+    """[(the text above it, claim cell without its first line, is it about stored figures?)] of a lab."""
+    import jupytext
+
+    found, text = [], ""
+    for cell in jupytext.reads(source, fmt="py:percent").cells:
+        if cell.cell_type == "markdown":
+            text = cell.source
+        kind, name = kind_of(cell)
+        if kind == "claim":
+            found.append((text, cell.source.partition("\n")[2], bool(name)))
+    return found
+
+
+def convert(source, lab, student, questions=(), claims=False):
+    """Text of solutions/NN_name.py -> a notebook with deterministic ids and no outputs. claims: with its claim cells,
+    which stand in no notebook that anybody reads.
+    """
     import jupytext
 
     points = {q.id: q.points for q in questions}
@@ -95,8 +113,12 @@ def convert(source, lab, student, questions=()):
     path = f"{'labs' if student else 'solutions'}/{lab}.ipynb"
     place = {"repo": COURSE_REPO, "ref": COURSE_REF, "lab": lab, "path": path}
     cells, exercises = [], set()
-    for number, old in enumerate(jupytext.reads(source, fmt="py:percent").cells):
+    number = -1
+    for old in jupytext.reads(source, fmt="py:percent").cells:
         kind, name = kind_of(old)
+        if kind == "claim" and not claims:
+            continue
+        number += kind != "claim"  # a claim changes no other cell's id
         text = old.source
         if old.cell_type == "raw" or (number == 0 and not text.startswith("# Lab ")):
             raise CourseError(f"{lab}, cell {number}: the first cell is the title `# Lab NN — …`, and none is raw")

@@ -3,6 +3,7 @@ a grade.
 """
 
 import difflib
+import importlib
 import os
 import sys
 
@@ -146,12 +147,14 @@ def show_plain(result):
                 print(f"      {word}: {text}")
 
 
-def mine(name, namespace, fallback):
-    """The student's function `name` if its check passes, else the library's, with a one-line note: the lab goes on
-    either way.
+def mine(name, namespace, fallback=None):
+    """The student's function `name` if its check passes, else the course's answer to that question, with a one-line
+    note: the lab goes on either way.
     """
-    question, _ = find(name)
-    if question is not None and core.run(question, LocalCaller(namespace)).status == "pass":
+    question, near = find(name)
+    if question is None:
+        raise LookupError(f"there is no question {name!r}. Did you mean: {', '.join(near)}?")
+    if core.run(question, LocalCaller(namespace)).status == "pass":
         return namespace[name]
     print(f"{name}: the course's version is used from here on, until yours passes its check.")
-    return fallback
+    return fallback or getattr(importlib.import_module(f"course_lib.answers.lab{question.lab}"), name)

@@ -115,11 +115,14 @@ def missing(cells, questions):
     return lines
 
 
-def submit(notebook=None, student=None, out="submissions", namespace=None, run=True):
+def submit(notebook=None, student=None, out="submissions", namespace=None, run=True, ready=True):
     """Writes {lab}_{sha8}.zip and prints its receipt. Returns the path, or None with one line that says what to do.
 
     run: try the answers first as the grader will run them, in a process of their own, and say what would not pass.
+    ready: False in the labs, so that Run all packs nothing.
     """
+    if not ready:
+        return print("Nothing is packed yet. Your work is done? Write ready=True, save the notebook, run this cell.")
     namespace = notebook_namespace() if namespace is None else namespace
     try:
         path, data, cells = opened(notebook, namespace)

@@ -42,7 +42,7 @@ def both(source=TOY):
 
 def findings(source=TOY, student=None, questions=QUESTIONS):
     made, solution = both(source)
-    return gate(LAB, student or made, solution, questions)
+    return gate(LAB, student or made, solution, questions)[0]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def course(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
     (root / "solutions").mkdir()
     (root / "solutions" / f"{LAB}.py").write_text(TOY)
-    assert build.build(LAB, root, questions=QUESTIONS) == []
+    assert build.build(LAB, root, questions=QUESTIONS)[0] == []
     return root
 
 
@@ -157,7 +157,7 @@ def test_solution_notebook(course):
 
 
 def test_an_executed_notebook_is_the_same_twice(course):
-    again = execute(both()[1], LAB)
+    again = execute(convert(TOY, LAB, False, QUESTIONS, claims=True), LAB)
     assert nbformat.writes(again) + "\n" == (course / "solutions" / f"{LAB}.ipynb").read_text()
 
 
@@ -172,7 +172,7 @@ def test_check_sees_edits_and_age(course, tmp_path):
                     assert old in text
                     text = text.replace(old, new)
                 (root / folder / path.name).write_text(text)
-        return build.build(LAB, root, check=True, questions=QUESTIONS)
+        return build.build(LAB, root, check=True, questions=QUESTIONS)[0]
 
     assert checked() == []
     assert any("not what its source gives" in p for p in checked(labs_ipynb=[("YOUR CODE HERE", "return x + x")]))
@@ -213,7 +213,8 @@ LONG = "# LONG\ntrained = "
 def rebuilt(course, tmp_path, monkeypatch):
     """rebuilt(edits): the code cells of the solution after `course build --keep-outputs` on an edited source."""
     shutil.copytree(course, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(build, "gate", lambda *_: [])
+    monkeypatch.setattr(build, "gate", lambda *_: ([], None))
+    monkeypatch.setattr(build, "counted", lambda *_: ([], ""))
 
     def rebuild(*edits):
         source = TOY
@@ -221,7 +222,7 @@ def rebuilt(course, tmp_path, monkeypatch):
             assert source.count(old) == 1, old
             source = source.replace(old, new)
         (tmp_path / "solutions" / f"{LAB}.py").write_text(source)
-        assert build.build(LAB, tmp_path, keep=True, questions=QUESTIONS) == []
+        assert build.build(LAB, tmp_path, keep=True, questions=QUESTIONS)[0] == []
         path = tmp_path / "solutions" / f"{LAB}.ipynb"
         assert is_current(path, convert(source, LAB, False, QUESTIONS)) is None
         return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
@@ -277,7 +278,7 @@ WRONG = {
     "it must fail by NotImplementedError only": [
         ("### BEGIN SOLUTION\n    twice", "x = undefined\n    ### BEGIN SOLUTION\n    twice")
     ],
-    "the stub of double gets 3": [('doubler = mine("double"', 'double = mine("double"'), ("doubler", "double")],
+    "the stub of double gets 3": [("doubler = (2)", "exec('def double(x): return 2 * x')\ndoubler = (2)")],
     "the stub stops with NotImplementedError": [("print(doubler(21))", "print(double(21))")],
     "the solution stops with NameError": [("print(doubler(21))", "print(dubler(21))")],
     "question toy_model has no check cell": [('check("toy_model")', "pass")],
@@ -373,3 +374,84 @@ def test_rules_for_assistants_under_both_names(tmp_path, monkeypatch, capsys):
         capsys.readouterr()
     build.main(["--check"])
     assert "CLAUDE" not in capsys.readouterr().out
+
+
+# ---- claims ----------------------------------------------------------------------------------------------------------
+
+
+def with_claim(tmp_path, old, new):
+    """A course folder with a toy lab in which `old` is `new`."""
+    (tmp_path / "solutions").mkdir(exist_ok=True)
+    source = TOY.replace(old, new)
+    assert source != TOY
+    (tmp_path / "solutions" / f"{LAB}.py").write_text(source)
+    return tmp_path
+
+
+def test_claims_stand_in_no_notebook(course):
+    for folder in ("labs", "solutions"):
+        text = (course / folder / f"{LAB}.ipynb").read_text()
+        assert "CLAIM" not in text and "doubler(x) >= x" not in text
+    solution = nbformat.read(course / "solutions" / f"{LAB}.ipynb", as_version=4)
+    assert [c.execution_count for c in solution.cells if c.cell_type == "code"] == list(range(1, 9))
+    assert list(solution.metadata["littlebrook"]["untrue"].values()) in ([[], []], [[]])
+
+
+def test_what_a_lab_says_is_counted(course):
+    problems, said = build.build(LAB, course, check=True, questions=QUESTIONS)
+    assert problems == []
+    words = "3 statements about the run: 1 are code, 2 general; 0 code lines over 100 columns, 8 lines of glue"
+    assert said == [f"{words}, 0 solutions", "in order"]
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        (
+            "doubler(21) == 42",
+            "doubler(21) == 43",
+            "'Twice 21 is 42' is not true|not true of its run: 'Twice 21 is 42'",
+        ),
+        ("doubler(21) == 42", "nothing == 42", "not true of its run: 'Twice 21 is 42'"),
+        ('"To double is to add": GENERAL,', "", "no claim for 'To double is to add a thing to itself.'"),
+        ("Twice 21 is 42, and", "Twice 21 is 24, and", "no sentence above says 'Twice 21 is 42'"),
+        ('# CLAIM\n{"a thing', '# CLAIM\nTrue or {"a thing', "a claim cell is one dict"),
+        ('# CLAIM\n{"a thing', 'MY_GUESS = "two"\n{"a thing', "no claims below|MY_GUESS is filled in"),
+        ("print(doubler(21))", "print(doubler(21))" + " " * 90 + "# wide", "a code line of 1.. columns, 100 at most"),
+        ("print(doubler(21))", "import math\n\nprint(doubler(21))", "2 cells import"),
+        ("doubler = (2).__mul__", "doubler = lambda x: x + x", "a lambda in .* is a solution of double"),
+        (
+            "doubler = (2).__mul__",
+            "def ours():\n    def inner(x):\n        return 2 * x\n    return inner\n\n\ndoubler = ours()",
+            "inner in .* is a solution of double",
+        ),
+    ],
+)
+def test_what_is_said_and_shown_is_held_to_it(tmp_path, old, new, message):
+    problems, _ = build.build(LAB, with_claim(tmp_path, old, new), questions=QUESTIONS)
+    assert any(re.search(message, problem) for problem in problems), problems
+    assert build.build(LAB, tmp_path, check=True, questions=QUESTIONS)[0]
+
+
+def test_a_claim_of_stored_figures_is_asked_at_each_check(tmp_path):
+    stored = "# CLAIM stored\n{'Twice 21 is 42': len(stored('pretrain-laptop')['runs']) >= 5}\n\n# %%\n# CLAIM\n{"
+    course = with_claim(tmp_path, "# CLAIM\n{\n", stored + "\n")
+    problems, _ = build.build(LAB, course, questions=QUESTIONS)
+    text = (course / "solutions" / f"{LAB}.py").read_text()
+    (course / "solutions" / f"{LAB}.py").write_text(text.replace(">= 5", ">= 500"))
+    assert any("not true of the stored figures" in p for p in build.build(LAB, course, True, questions=QUESTIONS)[0])
+    assert not any("stored" in problem for problem in problems)
+
+
+def test_a_false_claim_can_be_mended_while_the_kernel_waits(tmp_path, monkeypatch, capsys):
+    course = with_claim(tmp_path, "doubler(21) == 42", "doubler(21) == 43")
+    path, slept = course / "solutions" / f"{LAB}.py", []
+
+    def meanwhile(seconds):
+        slept.append(seconds)
+        path.write_text(path.read_text().replace("doubler(21) == 43", "doubler(21) == 42"))
+
+    monkeypatch.setattr(build.time, "sleep", meanwhile)
+    assert build.build(LAB, course, mend=True, questions=QUESTIONS)[0] == []
+    assert "'Twice 21 is 42' is not true: doubler(21) = 42; 43 = 43" in capsys.readouterr().out
+    assert build.build(LAB, course, check=True, questions=QUESTIONS)[0] == [] and len(slept) == 1

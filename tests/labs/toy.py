@@ -37,8 +37,19 @@ def double(x):
 check("double")
 
 # %%
-doubler = mine("double", globals(), lambda x: 2 * x)
+doubler = (2).__mul__
 print(doubler(21))
+
+# %% [markdown]
+# **What to notice.** Twice 21 is 42, and the doubler makes nothing smaller. To double is to add a thing to itself.
+
+# %%
+# CLAIM
+{
+    "Twice 21 is 42": doubler(21) == 42,
+    "the doubler makes nothing smaller": all(doubler(x) >= x for x in range(5)),
+    "To double is to add": GENERAL,
+}
 
 # %%
 # LONG
@@ -55,6 +66,10 @@ check("toy_model")
 # ### BEGIN SOLUTION
 # Because a thing and itself are two things.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{"a thing and itself are two things": GENERAL}
 
 # %%
 submit()
