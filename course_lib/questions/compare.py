@@ -37,7 +37,7 @@ def named(got, expected, tol, mistakes):
             wrong = wrong() if callable(wrong) else wrong
         except Exception:  # the mistake has no value for this input
             continue
-        if explains(got, wrong, expected, max(tol, 1e-6)):
+        if explains(got, wrong, expected, tol):
             found.append(name)
     return found[0] if len(found) == 1 else None
 
@@ -46,7 +46,9 @@ def explains(got, wrong, expected, tol):
     """Is got the value of this mistake? One within the tolerance of the expected value explains nothing, and got must
     be ten times nearer to it than that is.
     """
-    if describe_difference(wrong, expected, tol, False) is None or describe_difference(got, wrong, tol, False):
+    if describe_difference(wrong, expected, tol, False) is None:
+        return False
+    if describe_difference(got, wrong, max(tol, 1e-6), False) is not None:
         return False
     return 10 * apart(got, wrong) <= apart(wrong, expected)
 

@@ -48,10 +48,13 @@ def _(q):
 
 
 @SURPRISE.case(
-    NO_SURPRISE, rule=NO_SURPRISE, hint="p = 1, and log 1 = 0; an empty sum is 0, too.", reread=SURPRISE_TEXT
+    NO_SURPRISE,
+    rule=NO_SURPRISE,
+    hint="A document without choices is certain: an empty sum is 0.",  # shown for [], also where that raises
+    reread=SURPRISE_TEXT,
 )
 def _(q):
-    q.close("the surprise of [1]", q.call("surprise", [1]), 0.0, tol=1e-9)
+    q.close("the surprise of [1]", q.call("surprise", [1]), 0.0, tol=1e-9, hint="p = 1, and log 1 = 0.")
     q.close("the surprise of []", q.call("surprise", []), 0.0, tol=1e-9)
 
 

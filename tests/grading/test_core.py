@@ -124,7 +124,7 @@ def test_a_mistake_is_named_only_where_it_alone_explains_the_answer():
     assert name(1.0005, 1.0, {"near": 1.0005}, 1e-4) == "near"
     assert name(1.00021, 1.0, {"within the tolerance": 1.00019}, 1e-4) is None
     hashes = torch.tensor([147_030_001, 147_030_002])
-    assert name(hashes + 1, hashes, {"no remainder": hashes + 2}) is None, "whole numbers are equal or not"
+    assert name(hashes + 1, hashes, {"no remainder": hashes + 2}, 0.0) is None, "whole numbers are equal or not"
     assert name(hashes + 2, hashes, {"no remainder": hashes + 2}, 0.0) == "no remainder"
     assert name(147_030_001, 147_030_003, {"a": 147_030_002}, 0.0) is None
     assert name(hashes.int(), hashes, {"no remainder": hashes + 2}) is None, "only the dtype differs"
