@@ -50,7 +50,8 @@ def explains(got, wrong, expected, tol):
         return False
     if describe_difference(got, wrong, max(tol, 1e-6), False) is not None:
         return False
-    return 10 * apart(got, wrong) <= apart(wrong, expected)
+    gap = apart(got, wrong)
+    return math.isfinite(gap) and 10 * gap <= apart(wrong, expected)
 
 
 def apart(a, b):
