@@ -116,14 +116,7 @@ def otter(folder, books):
     place, seconds, found = folder / "otter", 0.0, {}
     for q in core.questions_of(LAB):
         if not isinstance(q, core.WrittenQuestion):
-            # its test files know right and wrong only, so each score that the question can give is a test, which
-            # passes where that much is earned
-            levels = scores_of(q)
-            tests = "".join(
-                TEST.format(i=i, points=level - below, id=q.id, level=level)
-                for i, (below, level) in enumerate(zip([0.0, *levels], levels))
-            )
-            write_atomic(place / "tests" / f"{q.id}.py", (HEAD.format(id=q.id, points=q.points) + tests).encode())
+            write_atomic(place / "tests" / f"{q.id}.py", test_file(q).encode())
     run(place, "otter", "generate", "-t", "tests", "-o", "autograder.zip", "--no-requirements", "--no-environment")
     for student, book in books.items():
         store.write_json(place / student / f"{LAB}.ipynb", without(book, "check("))
@@ -133,6 +126,16 @@ def otter(folder, books):
         told = json.loads((place / student / "results.json").read_text())
         found[student] = round(sum(t.get("score") or 0 for t in told["tests"]), 4)
     return seconds, found
+
+
+def test_file(question):
+    """Otter's tests of a question. They know right and wrong only, so each score that the question can give is a test,
+    which passes where that much is earned.
+    """
+    levels = scores_of(question)
+    steps = zip([0.0, *levels], levels)
+    tests = [TEST.format(i=i, points=level - below, level=level) for i, (below, level) in enumerate(steps)]
+    return HEAD.format(id=question.id) + "".join(tests)
 
 
 def scores_of(question):
