@@ -257,3 +257,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(store.StoreError, match="give another folder"):
         feedback.main([LAB, "-o", "file/inside"])
+
+
+@pytest.mark.parametrize("failing, said", [([], 0), ([3], 0), ([2, 3], 1), ([0], 1)])
+def test_one_unlucky_edge_is_no_sign_that_an_answer_passes_only_in_the_notebook(failing, said):
+    from course_lib.grading.scoring import signs
+
+    cases = [case(str(k), "fail" if k in failing else "pass") for k in range(4)]
+    notes, flags = signs.stale([question("surprise", cases)], {"surprise"})
+    assert len(notes) == len(flags) == said
