@@ -10,6 +10,7 @@ import sys
 # fmt: off
 COMMANDS = {
     "build": ("course_lib.authoring.build", "student and solution notebooks out of solutions/*.py"),
+    "release": ("course_lib.authoring.release", "the course for students: a folder or zip without solutions"),
     "doctor": ("course_lib.grading.sandbox.doctor", "test the grading sandbox of this machine"),
     "collect": ("course_lib.grading.intake.collect",
         "file what students handed in: zips, notebooks, downloads of Canvas, Moodle and Gradescope"),
