@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
+
 from course_lib.authoring.build import build
 from course_lib.authoring.gate import hidden_lines
 from course_lib.authoring.source import convert
@@ -25,7 +27,6 @@ FILES = ("LICENSE", "Makefile", "constraints.txt", "environment.yml", "pyproject
 FILES += ("scripts/lab.sh", "docs/real_model.md", "docs/settings.md", "docs/lifecycle.png")
 VERBS = ("help", "lab", "tour", "clean")  # of the Makefile
 TEXTS = (".ipynb", ".md", ".py", ".sh", ".txt", ".yml", ".toml", "")
-EDGES = ' ",\t'  # what JSON puts round a line
 README = """\
 # {title}
 
@@ -78,16 +79,23 @@ def leaks(root, folder):
     hidden = {}
     for path in sorted((root / "solutions").glob("[0-9][0-9]_*.py")):
         solution = convert(path.read_text(encoding="utf-8"), path.stem, False)
-        hidden |= {line.strip(EDGES): path.stem for line in hidden_lines(solution) if len(line) >= 20}
+        hidden |= {line: path.stem for line in hidden_lines(solution) if len(line) >= 20}
     found = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if not path.is_file() or path.suffix not in TEXTS or name.startswith("course_lib/"):
             continue
-        text = path.read_text(encoding="utf-8", errors="replace").replace('\\"', '"').replace("\\n", "\n")
-        shown = {line.strip(EDGES) for line in text.splitlines()}
+        shown = {line.strip() for line in written_in(path)}
         found += [f"{name} shows a line of the solution of {hidden[line]}: {line!r}" for line in hidden.keys() & shown]
     return found
+
+
+def written_in(path):
+    """The lines of a text, or of a notebook's cells."""
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(path, as_version=4).cells
+        return [line for cell in cells for line in cell.source.splitlines()]
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def release(root, labs, out, title="Littlebrook"):
