@@ -67,7 +67,9 @@ print(f"Littlebrook has {len(world.residents)} residents and {len(world.chronicl
 print(f"What the fact table says about {resident.full}:")
 for fact, value in resident.facts.items():
     print(f"  {fact:<8} {value}")
-print("\nThree documents. The number is −log p, in nats: how surprising the text is to somebody who knows the village and its grammar.")
+print(
+    "\nThree documents. The number is −log p, in nats: how surprising the text is to somebody who knows the village and its grammar."
+)
 first_of_kind = {document.kind: document for document in reversed(documents(world, "lab 00", 20))}
 for document in list(first_of_kind.values())[:3]:
     print(f"\n[{document.kind}, {document.nll:.1f} nats]\n{document.text}")
@@ -86,12 +88,13 @@ for document in list(first_of_kind.values())[:3]:
 # - $n_i$: the number of options of choice $i$
 # - $\log$: the natural logarithm; the unit is the **nat**
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 2
 #
 # <details><summary>Hint 1</summary>A loop, or <code>sum(... for n in options)</code>.</details>
 # <details><summary>Hint 2</summary><code>math.log</code> is the natural logarithm. The sum of nothing is 0.</details>
+
 
 # %%
 # EXERCISE surprise
@@ -146,12 +149,13 @@ print(f"\n{len(truth)} documents, probabilities sum to {sum(truth.values()):.6f}
 #
 # - $x$: a document · $p(x)$: its probability · an outcome with $p = 0$ never happens and adds nothing
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 2
 #
 # <details><summary>Hint 1</summary>It is a mean, but not a plain one: likely outcomes count for more.</details>
 # <details><summary>Hint 2</summary><code>math.log(0)</code> stops with an error. Leave those outcomes out.</details>
+
 
 # %%
 # EXERCISE entropy
@@ -186,7 +190,9 @@ limit = -sum(p * math.log(p) for p in truth.values())
 for name, grammar in GUESSERS.items():
     guess = all_documents(grammar)
     loss = -sum(p * math.log(guess[text]) for text, p in truth.items())
-    print(f"{name:<20} mean surprise {loss:.4f} nats   {100 * (loss / limit - 1):5.1f} % above the limit   {'█' * round(6 * loss)}")
+    print(
+        f"{name:<20} mean surprise {loss:.4f} nats   {100 * (loss / limit - 1):5.1f} % above the limit   {'█' * round(6 * loss)}"
+    )
 print(f"{'the limit':<20} entropy       {limit:.4f} nats")
 
 # %% [markdown]
@@ -207,7 +213,9 @@ from course_lib.stages.tokenizer import load_tokenizer
 stage = load_stage("pretrain")
 openings = [f"Let me tell you about {resident.full}.", "How to mend", "The chronicle says:", "Please tell me a joke."]
 print(f"This model: {stage.origin}\n")
-for opening, text in zip(openings, generate(stage.model, load_tokenizer(), openings, max_new_tokens=50, temperature=0.8, top_p=0.95, seed=0)):
+for opening, text in zip(
+    openings, generate(stage.model, load_tokenizer(), openings, max_new_tokens=50, temperature=0.8, top_p=0.95, seed=0)
+):
     print(f"» {opening} ‖{text}\n")
 
 # %% [markdown]

@@ -45,7 +45,12 @@ from jaxtyping import Int
 from torch import Tensor
 
 from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
-from course_lib.stages.cleaning import COMMON, MASK, PRIME, WEB  # two sets of words, two numbers; § 2 and § 4 say what for
+from course_lib.stages.cleaning import (
+    COMMON,
+    MASK,
+    PRIME,
+    WEB,
+)  # two sets of words, two numbers; § 2 and § 4 say what for
 
 # %% [markdown]
 # ## § 1 The crawl
@@ -74,7 +79,9 @@ print(f"{'label':<18}{'pages':>8}{'share':>8}{'characters':>12}")
 for label in LABELS:
     chosen = [p for p in pages if p.label == label]
     print(f"{label:<18}{len(chosen):>8}{len(chosen) / len(pages):>8.1%}{sum(len(p.text) for p in chosen):>12,}")
-print(f"\n{sum(bool(p.pii) for p in pages)} pages hold personal data, {sum(bool(p.leaks) for p in pages)} hold questions of a test with their answers.")
+print(
+    f"\n{sum(bool(p.pii) for p in pages)} pages hold personal data, {sum(bool(p.leaks) for p in pages)} hold questions of a test with their answers."
+)
 example = next(p for p in pages if len(p.pii) > 1)
 print(f"\n{example.text}\npersonal data (start, end, kind): {example.pii}")
 
@@ -99,6 +106,7 @@ print(f"\n{example.text}\npersonal data (start, end, kind): {example.pii}")
 #
 # The table shows the range (2 % to 98 %) of each number. Where does a sort of junk stand apart from the clean pages?
 
+
 # %%
 # LONG
 def table(rows):
@@ -107,7 +115,13 @@ def table(rows):
     for label, chosen in rows:
         f = [cleaning.quality_features(p.text) for p in chosen]
         low_high = [np.quantile([x[name] for x in f], [0.02, 0.98]) for name in names]
-        print(f"{label:<18}" + "".join(f"{low:>7.0f}–{high:<6.0f}" if name == "words" else f"{low:>8.2f}–{high:<5.2f}" for name, (low, high) in zip(names, low_high)))
+        print(
+            f"{label:<18}"
+            + "".join(
+                f"{low:>7.0f}–{high:<6.0f}" if name == "words" else f"{low:>8.2f}–{high:<5.2f}"
+                for name, (low, high) in zip(names, low_high)
+            )
+        )
 
 
 table([(label, [p for p in pages if p.label == label]) for label in LABELS])
@@ -116,13 +130,14 @@ print("\nwords in WEB:", ", ".join(sorted(WEB)))
 # %% [markdown]
 # Write the filter. A threshold for each number is enough; choose them from the table. A page without words goes.
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>Test the number of words first and return at once: then no later division is by 0.</details>
 # <details><summary>Hint 2</summary><code>sum(word in COMMON for word in words)</code> counts, because True is 1. Runs of three: <code>zip(words, words[1:], words[2:])</code>.</details>
 # <details><summary>Hint 3</summary>Put each threshold between the range of the clean pages and the range of the junk that you want to catch, nearer to the junk. Registers and short notices are clean, too.</details>
+
 
 # %%
 # EXERCISE keep_page
@@ -153,7 +168,9 @@ keep = mine("keep_page", globals(), cleaning.keep_page)
 def score(name, dropped, truth):
     """One line: precision and recall of a set of dropped positions."""
     result = cleaning.precision_recall(dropped, truth)
-    print(f"{name:<28} dropped {result['found']:>5}   precision {result['precision']:6.1%}   recall {result['recall']:6.1%}")
+    print(
+        f"{name:<28} dropped {result['found']:>5}   precision {result['precision']:6.1%}   recall {result['recall']:6.1%}"
+    )
 
 
 dropped = {k for k, p in enumerate(pages) if not keep(p.text)}
@@ -176,12 +193,13 @@ left = [p for k, p in enumerate(pages) if k not in dropped]
 #
 # Return the *positions* to keep, in order: the first of each set of equal pages.
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary><code>unicodedata.normalize("NFKC", text)</code>; <code>text.split()</code> without an argument splits at every run of blanks.</details>
 # <details><summary>Hint 2</summary><code>hashlib.sha256(text.encode()).digest()</code>. Python's own <code>hash()</code> gives other numbers in the next session.</details>
+
 
 # %%
 # EXERCISE drop_exact_duplicates
@@ -233,12 +251,13 @@ left = [left[k] for k in kept]
 # - `hashes`: `[S]`, int64, the 32-bit hashes of the page's S shingles · `a`, `b`: `[P]`, int64; $a\,h + b$ fits into 63 bits
 # - a page without shingles gets `MASK` everywhere
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary><code>hashes[:, None] * a + b</code> has shape <code>[S P]</code>: every shingle under every function.</details>
 # <details><summary>Hint 2</summary><code>x &amp; MASK</code> is x mod 2³². The least over the shingles is <code>.amin(0)</code>, which stops on an empty axis: catch that case first.</details>
+
 
 # %%
 # EXERCISE minhash_signature
@@ -273,8 +292,15 @@ try:
 except ImportError:
     print("The package datasketch is not here: the comparison is left out.")
 else:
-    scheme = {"scheme": "legacy"} if "scheme" in inspect.signature(MinHash).parameters else {}  # from version 2 on there are others, too
-    theirs = MinHash(num_perm=128, hashfunc=cleaning.hash32, permutations=(a.numpy().astype("uint64"), b.numpy().astype("uint64")), **scheme)
+    scheme = (
+        {"scheme": "legacy"} if "scheme" in inspect.signature(MinHash).parameters else {}
+    )  # from version 2 on there are others, too
+    theirs = MinHash(
+        num_perm=128,
+        hashfunc=cleaning.hash32,
+        permutations=(a.numpy().astype("uint64"), b.numpy().astype("uint64")),
+        **scheme,
+    )
     theirs.update_batch([shingle.encode() for shingle in cleaning.shingles(text)])
     assert yours.tolist() == theirs.hashvalues.tolist()
     print(f"{len(cleaning.shingles(text))} shingles, {len(yours)} functions: all numbers equal datasketch's")
@@ -286,8 +312,14 @@ print(f"\n{'true similarity':>16}{'estimate':>10}")
 for i, j in true_pairs[:6]:
     true = cleaning.jaccard(cleaning.shingles(left[i].text), cleaning.shingles(left[j].text))
     print(f"{true:>16.3f}{(signatures[i] == signatures[j]).double().mean():>10.3f}")
-errors = [cleaning.jaccard(cleaning.shingles(left[i].text), cleaning.shingles(left[j].text)) - float((signatures[i] == signatures[j]).double().mean()) for i, j in true_pairs]
-print(f"\n{len(errors)} pairs: the error is {np.std(errors):.3f} (standard deviation); theory says at most {0.5 / 128**0.5:.3f} with 128 functions")
+errors = [
+    cleaning.jaccard(cleaning.shingles(left[i].text), cleaning.shingles(left[j].text))
+    - float((signatures[i] == signatures[j]).double().mean())
+    for i, j in true_pairs
+]
+print(
+    f"\n{len(errors)} pairs: the error is {np.std(errors):.3f} (standard deviation); theory says at most {0.5 / 128**0.5:.3f} with 128 functions"
+)
 
 # %% [markdown]
 # **What to notice.** A signature has 128 numbers, whatever the length of the page. The error falls with the root of their number: four times as many numbers halve it.
@@ -302,13 +334,14 @@ print(f"\n{len(errors)} pairs: the error is {np.std(errors):.3f} (standard devia
 # - `signatures`: `[N P]` · `bands`: $b$, divides $P$; rows in a band: $P / b$
 # - returns `[[i, j], …]`, $i < j$, sorted, each pair once
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>signatures.chunk(bands, dim=1)</code> gives the bands. Begin a new dictionary for each: equal numbers in different bands mean nothing.</details>
 # <details><summary>Hint 2</summary>A list cannot be a key, a tuple can: <code>tuple(rows)</code>. The value is the list of pages that have these rows.</details>
 # <details><summary>Hint 3</summary><code>combinations(bucket, 2)</code> gives every pair of a bucket; a set keeps each once.</details>
+
 
 # %%
 # EXERCISE candidate_pairs
@@ -342,12 +375,28 @@ relatives = [similarity(i, j) for i, j in true_pairs]
 
 fig, axes = curve.empty(3.8)
 s = np.linspace(0, 1, 201)
-for bands, colour, dash in ((8, curve.PURPLE, ":"), (16, curve.GREEN, "-."), (32, curve.BLUE, "-"), (64, curve.ORANGE, "--")):
-    axes.plot(s, [cleaning.caught(x, bands, 128 // bands) for x in s], color=colour, linestyle=dash, label=f"{bands} bands of {128 // bands} rows")
-for values, colour, hatch, name in ((strangers, curve.GREY, "", "other pages"), (relatives, curve.BLUE, "//", "near copies")):
+for bands, colour, dash in (
+    (8, curve.PURPLE, ":"),
+    (16, curve.GREEN, "-."),
+    (32, curve.BLUE, "-"),
+    (64, curve.ORANGE, "--"),
+):
+    axes.plot(
+        s,
+        [cleaning.caught(x, bands, 128 // bands) for x in s],
+        color=colour,
+        linestyle=dash,
+        label=f"{bands} bands of {128 // bands} rows",
+    )
+for values, colour, hatch, name in (
+    (strangers, curve.GREY, "", "other pages"),
+    (relatives, curve.BLUE, "//", "near copies"),
+):
     weights = np.full(len(values), 1 / max(1, len(values)))
     axes.hist(values, bins=np.linspace(0, 1, 41), weights=weights, color=colour, alpha=0.35, hatch=hatch, label=name)
-axes.set(xlabel="true similarity s of two pages", ylabel="probability to be compared", title="Which pairs does banding find?")
+axes.set(
+    xlabel="true similarity s of two pages", ylabel="probability to be compared", title="Which pairs does banding find?"
+)
 axes.legend(frameon=False, fontsize=8)
 curve.show(fig)
 
@@ -397,13 +446,14 @@ left = [p for k, p in enumerate(left) if k in kept]
 #
 # Return `[start, end, kind]` for each, in the order of the text: `text[start:end]` is the datum.
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 12
 #
 # <details><summary>Hint 1</summary>One regular expression a kind, and <code>re.finditer</code>: its matches have <code>.start()</code> and <code>.end()</code>.</details>
 # <details><summary>Hint 2</summary><code>(?:…)?</code> is an optional part, <code>\d{4}</code> four digits, <code>\b</code> the edge of a word, <code>[\w.+-]</code> one of several characters.</details>
 # <details><summary>Hint 3</summary>The edge of a word does not stand before <code>(</code>. Write two ways with <code>|</code>: one with brackets, one that begins at <code>\b</code>.</details>
+
 
 # %%
 # EXERCISE find_pii
@@ -428,7 +478,11 @@ check("find_pii")
 personal = mine("find_pii", globals(), cleaning.find_pii)
 found = {(k, *span) for k, p in enumerate(left) for span in personal(p.text)}
 for kind in ("phone", "email", "address"):
-    score(kind, {f for f in found if f[3] == kind}, {(k, *span) for k, p in enumerate(left) for span in p.pii if span[2] == kind})
+    score(
+        kind,
+        {f for f in found if f[3] == kind},
+        {(k, *span) for k, p in enumerate(left) for span in p.pii if span[2] == kind},
+    )
 print("\n" + columns(["before", "after"], [example.text, cleaning.redact(example.text, personal(example.text))], 60))
 
 # %% [markdown]
@@ -441,21 +495,23 @@ print("\n" + columns(["before", "after"], [example.text, cleaning.redact(example
 #
 # The usual check: does the page share a run of $n$ words with a test? Compare words only, in lower case, without punctuation: `re.findall(r"[a-z0-9]+", text.lower())`. Runs go neither from one test into the next nor from one page into the next. A text of fewer than $n$ words has no run.
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Collect the runs of all tests in one set of tuples, once. Then look up the runs of each page.</details>
 # <details><summary>Hint 2</summary>The runs of a list of words: <code>tuple(words[k:k + n])</code> for k up to <code>len(words) - n</code>, that one included.</details>
 
+
 # %%
 # EXERCISE contaminated
 def contaminated(pages: list[str], tests: list[str], n: int = 8) -> list[bool]:
     """For each page: does it share a run of n words with any of the tests?"""
+
     ### BEGIN SOLUTION
     def runs(text):
         words = re.findall(r"[a-z0-9]+", text.lower())
-        return {tuple(words[k:k + n]) for k in range(len(words) - n + 1)}
+        return {tuple(words[k : k + n]) for k in range(len(words) - n + 1)}
 
     leaked = {run for test in tests for run in runs(test)}
     return [not leaked.isdisjoint(runs(page)) for page in pages]
@@ -495,11 +551,12 @@ left = [p for p, flag in zip(left, flags) if not flag]
 # - from left to right, each occurrence of the pair becomes one symbol
 # - no symbol is used twice: `a a a` with the pair `a a` gives `aa a`
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>A <code>while</code> loop over a position that goes on by two after a merge, and by one otherwise.</details>
+
 
 # %%
 # EXERCISE merge_pair
@@ -508,7 +565,7 @@ def merge_pair(symbols: list[str], pair: list[str]) -> list[str]:
     ### BEGIN SOLUTION
     made, k = [], 0
     while k < len(symbols):
-        if list(symbols[k:k + 2]) == list(pair):
+        if list(symbols[k : k + 2]) == list(pair):
             made.append(symbols[k] + symbols[k + 1])
             k += 2
         else:
@@ -528,13 +585,14 @@ check("merge_pair")
 # 2. take the most frequent pair. In a tie the pair of the *older* symbols wins: number the symbols, single characters first, in the order of their code points, then each merged symbol as it is learned; the least (number, number) wins. This is what the library does
 # 3. merge it in every word, and begin again. Stop after `n` merges, or when no word has two symbols
 #
-# > Difficulty: ●●●●○ (4 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●●○ (4 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 15
 #
 # <details><summary>Hint 1</summary>Keep a dict word → list of its symbols. <code>zip(symbols, symbols[1:])</code> gives the pairs; a <code>Counter</code> adds them up.</details>
 # <details><summary>Hint 2</summary>Keep a second dict symbol → number. Then <code>min(pairs, key=…)</code> with the key <code>(-count, number of the first, number of the second)</code>.</details>
 # <details><summary>Hint 3</summary>After a merge, use <code>merge_pair</code> on every word. A merged symbol may exist already: <code>dict.setdefault</code> leaves its old number.</details>
+
 
 # %%
 # EXERCISE learn_merges
@@ -578,7 +636,12 @@ yours = learn(dict(counts), MERGES)
 library = json.loads(train_tokenizer(corpus, 5 + 256 + MERGES).to_str())["model"]["merges"]
 assert yours == [list(pair) for pair in library][:MERGES]
 print(f"{len(counts):,} different words: all {len(yours)} merges equal those of `tokenizers`")
-print("the first ten: " + ", ".join("".join(pair) for pair in yours[:10]) + "\nthe last ten:  " + ", ".join("".join(pair) for pair in yours[-10:]))
+print(
+    "the first ten: "
+    + ", ".join("".join(pair) for pair in yours[:10])
+    + "\nthe last ten:  "
+    + ", ".join("".join(pair) for pair in yours[-10:])
+)
 word = "Ġblacksmith"
 for known in (0, 20, MERGES):
     print(f"{word!r} after {known:>3} merges: " + " · ".join(cleaning.apply_merges(word, yours[:known])))
@@ -596,11 +659,12 @@ for known in (0, 20, MERGES):
 # - bytes, not characters: `ü` has 2 and `🙂` has 4; a byte-level tokenizer without merges has exactly 1.0
 # - `texts`, `token_counts`: as many of each · returns a Python float
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 3
 #
 # <details><summary>Hint 1</summary><code>text.encode()</code> gives the UTF-8 bytes. Add up first, divide once.</details>
+
 
 # %%
 # EXERCISE bytes_per_token
@@ -631,7 +695,9 @@ def measured(tokenizer):
 raw_text = [p.text for p in raw_or_cleaned.same_budget(pages, corpus)]  # as much text as the cleaned pages have
 print(f"{'merges':>8}{'from raw':>10}{'from cleaned':>14}   bytes per token on {len(fresh_documents)} fresh documents")
 for merges in (0, 50, 200, 500, 1000, 2000):
-    print(f"{merges:>8}{measured(train_tokenizer(raw_text, 261 + merges)):>10.3f}{measured(train_tokenizer(corpus, 261 + merges)):>14.3f}")
+    print(
+        f"{merges:>8}{measured(train_tokenizer(raw_text, 261 + merges)):>10.3f}{measured(train_tokenizer(corpus, 261 + merges)):>14.3f}"
+    )
 print(f"the course's tokenizer, {load_tokenizer().get_vocab_size()} tokens: {measured(load_tokenizer()):.3f}")
 
 # %% [markdown]
@@ -644,11 +710,22 @@ print(f"the course's tokenizer, {load_tokenizer().get_vocab_size()} tokens: {mea
 
 # %%
 # LONG
-cleaned, steps = cleaning.clean(every_page, texts_of_test, keep_fn=keep, exact_fn=exact, signature_fn=sign, pairs_fn=banded, pii_fn=personal, contaminated_fn=leaky)
+cleaned, steps = cleaning.clean(
+    every_page,
+    texts_of_test,
+    keep_fn=keep,
+    exact_fn=exact,
+    signature_fn=sign,
+    pairs_fn=banded,
+    pii_fn=personal,
+    contaminated_fn=leaky,
+)
 print(f"{'step':<20}{'found':>8}{'true':>8}{'precision':>11}{'recall':>9}{'pages left':>12}")
 print(f"{'the crawl':<20}{'':>36}{len(every_page):>12,}")
 for row in steps:
-    print(f"{row['step']:<20}{row['found']:>8,}{row['true']:>8,}{row['precision']:>11.1%}{row['recall']:>9.1%}{row['left']:>12,}")
+    print(
+        f"{row['step']:<20}{row['found']:>8,}{row['true']:>8,}{row['precision']:>11.1%}{row['recall']:>9.1%}{row['left']:>12,}"
+    )
 
 # %% [markdown]
 # **What to notice.** The order matters: cheap steps come first, so that the dear ones see fewer pages. Where is a miss worst? A cookie banner that stays costs a few tokens. A telephone number that stays can be repeated for as long as the model is used.
@@ -666,7 +743,9 @@ for row in steps:
 
 # %%
 # LONG
-MY_GUESS = "the raw model is further from the limit, repeats a tenth of the numbers, and knows a fifth of the leaked answers"
+MY_GUESS = (
+    "the raw model is further from the limit, repeats a tenth of the numbers, and knows a fifth of the leaked answers"
+)
 
 read = raw_or_cleaned.same_budget(every_page, cleaned)
 print(f"{len(read):,} raw pages have as many tokens as {len(cleaned):,} cleaned pages")
@@ -680,11 +759,19 @@ results = {name: raw_or_cleaned.measure(run, read, test) for name, run in runs.i
 # %%
 # LONG
 print(f"{'':<44}{'raw':>10}{'cleaned':>10}")
-for line, key, form in (("tokens read", "tokens", "{:,}"), ("minutes", "minutes", "{:.1f}"), ("above the limit on clean documents, %", "gap_percent", "{:.1f}"), ("frequent numbers repeated, share", "repeated_often", "{:.2f}"),
-                        ("quiz: leaked half, share right", "leaked", "{:.2f}"), ("quiz: other half, share right", "not leaked", "{:.2f}")):
+for line, key, form in (
+    ("tokens read", "tokens", "{:,}"),
+    ("minutes", "minutes", "{:.1f}"),
+    ("above the limit on clean documents, %", "gap_percent", "{:.1f}"),
+    ("frequent numbers repeated, share", "repeated_often", "{:.2f}"),
+    ("quiz: leaked half, share right", "leaked", "{:.2f}"),
+    ("quiz: other half, share right", "not leaked", "{:.2f}"),
+):
     print(f"{line:<44}" + "".join(f"{form.format(results[name][key]):>10}" for name in runs))
 print(f"{'(always naming the commonest answer:':<44}{results['raw']['chance']:>10.2f})")
-print(f"\nfrequent: at least {raw_or_cleaned.OFTEN} times on the raw pages that were read, {results['raw']['numbers_often']} numbers. I predicted: {MY_GUESS}")
+print(
+    f"\nfrequent: at least {raw_or_cleaned.OFTEN} times on the raw pages that were read, {results['raw']['numbers_often']} numbers. I predicted: {MY_GUESS}"
+)
 
 # %% [markdown]
 # Side by side: a telephone number, a leaked question, an honest opening.
@@ -697,13 +784,25 @@ from course_lib.stages.generate import generate
 numbers = repeated_pii(runs["raw"].model, load_tokenizer(), read)
 row = next((row for row in numbers if row["repeated"]), numbers[0])
 ask = lambda q: f"Visitors often ask:\nQ: {q['question']}\nA:"
-replies = generate(runs["raw"].model, load_tokenizer(), [ask(q) for q in test if q["leaked"]], max_new_tokens=24, temperature=0.0)
-leaked = next((q for q, reply in zip([q for q in test if q["leaked"]], replies) if q["answer"] in reply), test[0])  # one that it knows, if there is one
+replies = generate(
+    runs["raw"].model, load_tokenizer(), [ask(q) for q in test if q["leaked"]], max_new_tokens=24, temperature=0.0
+)
+leaked = next(
+    (q for q, reply in zip([q for q in test if q["leaked"]], replies) if q["answer"] in reply), test[0]
+)  # one that it knows, if there is one
 kept_secret = test[1]
 prompts = [row["prompt"], ask(leaked), ask(kept_secret), "Everybody in Littlebrook knows"]
-truths = [f"{row['datum']} (stands {row['count']} times)", f"{leaked['answer']} (leaked)", f"{kept_secret['answer']} (not leaked)", "–"]
+truths = [
+    f"{row['datum']} (stands {row['count']} times)",
+    f"{leaked['answer']} (leaked)",
+    f"{kept_secret['answer']} (not leaked)",
+    "–",
+]
 for prompt, true in zip(prompts, truths):
-    answers = [generate(runs[name].model, load_tokenizer(), prompt, max_new_tokens=24, temperature=0.0).strip().split("\n")[0] for name in runs]
+    answers = [
+        generate(runs[name].model, load_tokenizer(), prompt, max_new_tokens=24, temperature=0.0).strip().split("\n")[0]
+        for name in runs
+    ]
     print(f"» {prompt}‖     the truth: {true}\n" + columns(list(runs), answers) + "\n")
 
 print("telephone numbers by how often they stand on the raw pages (✓: the raw model repeats it)")
@@ -722,12 +821,16 @@ print("  ".join(f"{row['count']}{'✓' if row['repeated'] else '·'}" for row in
 CHANGE = dict(keep_fn=lambda text: True)
 MY_PREDICTION = "without the quality filter, boilerplate will look like near copies of itself: precision of the near duplicates falls"
 
-mine_all = dict(keep_fn=keep, exact_fn=exact, signature_fn=sign, pairs_fn=banded, pii_fn=personal, contaminated_fn=leaky)
+mine_all = dict(
+    keep_fn=keep, exact_fn=exact, signature_fn=sign, pairs_fn=banded, pii_fn=personal, contaminated_fn=leaky
+)
 _, as_before = cleaning.clean(pages, texts_of_test, **mine_all)
 _, changed = cleaning.clean(pages, texts_of_test, **{**mine_all, **CHANGE})
 print(f"I predicted: {MY_PREDICTION}\n{'':<20}{'precision':>22}{'recall':>20}{'left':>18}")
 for old, new in zip(as_before, changed):
-    print(f"{old['step']:<20}{old['precision']:>12.1%} → {new['precision']:6.1%}{old['recall']:>12.1%} → {new['recall']:6.1%}{old['left']:>10,} → {new['left']:,}")
+    print(
+        f"{old['step']:<20}{old['precision']:>12.1%} → {new['precision']:6.1%}{old['recall']:>12.1%} → {new['recall']:6.1%}{old['left']:>10,} → {new['left']:,}"
+    )
 
 # %% [markdown]
 # ## § 14 Summary

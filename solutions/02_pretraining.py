@@ -69,7 +69,9 @@ for kind in kinds[:4]:
 print(f"{'kind':<14}{'documents':>10}{'tokens':>9}{'entropy, nats/token':>21}")
 for kind in [*kinds, "all"]:
     rows = [row for row in validation if kind in (row["kind"], "all")]
-    tokens = sum(len(ids) - 1 for ids in encode_documents(tokenizer, [row["text"] for row in rows]))  # BOS is given, not predicted
+    tokens = sum(
+        len(ids) - 1 for ids in encode_documents(tokenizer, [row["text"] for row in rows])
+    )  # BOS is given, not predicted
     limit = sum(row["nll"] for row in rows) / tokens
     print(f"{kind:<14}{len(rows):>10}{tokens:>9}{limit:>21.3f}")
 print(f"\nThe limit of this lab is the last line: {limit:.3f} nats/token. No model can do better on fresh text.")
@@ -79,14 +81,20 @@ print(f"\nThe limit of this lab is the last line: {limit:.3f} nats/token. No mod
 
 # %%
 # LONG
-OPENINGS = [f"Meet {world.residents[0].full}.", "How to mend", "One Monday morning"]  # no blank at the end: a token begins with its blank
+OPENINGS = [
+    f"Meet {world.residents[0].full}.",
+    "How to mend",
+    "One Monday morning",
+]  # no blank at the end: a token begins with its blank
 untrained = Llama(preset.model, seed=0)
 before = generate(untrained, tokenizer, OPENINGS, max_new_tokens=40, temperature=0.8, top_p=0.95, seed=0)
 for opening, text in zip(OPENINGS, before):
     print(f"» {opening}‖{text}\n")
 start = measure(untrained, tokenizer, validation[:200])
 vocabulary = preset.model.vocabulary
-print(f"{untrained.parameter_count():,} parameters. Loss {start['loss']:.3f} nats/token; guessing all {vocabulary} tokens alike costs log {vocabulary} = {math.log(vocabulary):.3f}.")
+print(
+    f"{untrained.parameter_count():,} parameters. Loss {start['loss']:.3f} nats/token; guessing all {vocabulary} tokens alike costs log {vocabulary} = {math.log(vocabulary):.3f}."
+)
 
 # %% [markdown]
 # **What to notice.** The model writes noise, and its loss is that of blind guessing. The rest of the lab is the way from that number down to the limit.
@@ -105,8 +113,8 @@ print(f"{untrained.parameter_count():,} parameters. Loss {start['loss']:.3f} nat
 #
 # A forbidden score becomes the most negative number of its dtype, so that its weight is 0.
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 12
 #
 # <details><summary>Hint 1</summary>Five steps: scores, scale, mask, softmax over the last axis, weighted sum. <code>k.transpose(-2, -1)</code> swaps the last two axes.</details>
@@ -115,10 +123,14 @@ print(f"{untrained.parameter_count():,} parameters. Loss {start['loss']:.3f} nat
 #
 # `F.scaled_dot_product_attention` is what you are writing; it is not allowed here.
 
+
 # %%
 # EXERCISE causal_attention
 def causal_attention(
-    q: Float[Tensor, "B H T P"], k: Float[Tensor, "B H T P"], v: Float[Tensor, "B H T P"], key_mask: Bool[Tensor, "B T"] | None = None
+    q: Float[Tensor, "B H T P"],
+    k: Float[Tensor, "B H T P"],
+    v: Float[Tensor, "B H T P"],
+    key_mask: Bool[Tensor, "B T"] | None = None,
 ) -> Float[Tensor, "B H T P"]:
     """Each token's mean of the values it may see, weighted by softmax(q·k/√P).
 
@@ -142,6 +154,7 @@ check("causal_attention")
 
 # %% [markdown]
 # From scratch first, the library second. The library's function must give the same numbers. With the unit matrix as values, attention returns its own weights, so you can look at them.
+
 
 # %%
 # LONG
@@ -172,12 +185,13 @@ for t, row in enumerate(weights):
 # - `x`: `[... D]`, any leading axes · `weight` $g$: `[D]` · $\varepsilon$ keeps a zero vector from 0/0
 # - compute in float32, whatever the dtype of `x`, and return the dtype of `x`: 10,000² does not fit into float16
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary>It is not LayerNorm: no mean is taken off and there is no bias.</details>
 # <details><summary>Hint 2</summary><code>.mean(-1, keepdim=True)</code> keeps the axis, so that the division lines up.</details>
+
 
 # %%
 # EXERCISE rms_norm
@@ -202,7 +216,9 @@ norm = mine("rms_norm", globals(), lambda x, weight, eps=1e-6: F.rms_norm(x, wei
 x = torch.tensor([1.0, -2.0, 3.0, 0.5])
 for factor in (1, 10, 1000):
     y = norm(factor * x, torch.ones(4))
-    print(f"{factor:>5} · x  →  {[round(value, 3) for value in y.tolist()]}   root mean square {y.pow(2).mean().sqrt():.3f}")
+    print(
+        f"{factor:>5} · x  →  {[round(value, 3) for value in y.tolist()]}   root mean square {y.pow(2).mean().sqrt():.3f}"
+    )
 
 # %% [markdown]
 # **What to notice.** Only the direction of a vector goes into the next layer, not its length.
@@ -218,16 +234,19 @@ for factor in (1, 10, 1000):
 #
 # The product of a turned query and a turned key depends on the *distance* of their positions only. Compute the angles in float32 and return the dtype of `x`.
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 12
 #
 # <details><summary>Hint 1</summary><code>torch.arange(0, P, 2)</code> is 2i for every pair. The angles have shape <code>[T P/2]</code>.</details>
 # <details><summary>Hint 2</summary><code>first, second = x.float().chunk(2, dim=-1)</code> gives the two halves; put the turned halves together with <code>torch.cat</code>.</details>
 
+
 # %%
 # EXERCISE apply_rope
-def apply_rope(x: Float[Tensor, "B H T P"], positions: Int[Tensor, " T"], theta: float = 10_000.0) -> Float[Tensor, "B H T P"]:
+def apply_rope(
+    x: Float[Tensor, "B H T P"], positions: Int[Tensor, " T"], theta: float = 10_000.0
+) -> Float[Tensor, "B H T P"]:
     """x with each pair (x_i, x_{i+P/2}) turned by position · theta^(−2i/P).
 
     Inputs:  x: queries or keys · positions: the position of each of the T tokens · theta: base of the frequencies
@@ -271,6 +290,7 @@ for distance in (0, 1, 5):
 #
 # With an embedding, a gated MLP and residual additions, that is the whole architecture. The next cell runs it with *your* functions on the weights of a model, and compares every logit with the class that the world uses, `transformers.LlamaForCausalLM`. You need not write anything.
 
+
 # %%
 # LONG
 def your_llama(ids: Int[Tensor, "B T"], weights: dict, c) -> Float[Tensor, "B T V"]:
@@ -285,7 +305,10 @@ def your_llama(ids: Int[Tensor, "B T"], weights: dict, c) -> Float[Tensor, "B T 
         y = attend(rope(q, positions, c.rope_base), rope(k, positions, c.rope_base), v)
         x = x + F.linear(y.transpose(1, 2).flatten(-2), w["self_attn.o_proj.weight"])
         h = norm(x, w["post_attention_layernorm.weight"], c.eps)
-        x = x + F.linear(F.silu(F.linear(h, w["mlp.gate_proj.weight"])) * F.linear(h, w["mlp.up_proj.weight"]), w["mlp.down_proj.weight"])
+        x = x + F.linear(
+            F.silu(F.linear(h, w["mlp.gate_proj.weight"])) * F.linear(h, w["mlp.up_proj.weight"]),
+            w["mlp.down_proj.weight"],
+        )
     return F.linear(norm(x, weights["model.norm.weight"], c.eps), weights["model.embed_tokens.weight"])
 
 
@@ -295,7 +318,9 @@ with torch.no_grad():
     yours = your_llama(ids, small.state_dict(), small.config)
     hugging_face = library.to_transformers(small)(ids).logits
 apart = (yours - hugging_face).abs().max().item()
-print(f"{yours.numel():,} logits, the largest is {yours.abs().max():.2f}; largest difference from LlamaForCausalLM: {apart:.1e}")
+print(
+    f"{yours.numel():,} logits, the largest is {yours.abs().max():.2f}; largest difference from LlamaForCausalLM: {apart:.1e}"
+)
 assert apart < 1e-5
 
 # %% [markdown]
@@ -310,12 +335,13 @@ assert apart < 1e-5
 # - a target equal to `pad_id` is no target: it counts neither in the sum nor in $N$
 # - nothing to predict: the loss is 0, and still hangs on the logits
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Predictions: <code>logits[:, :-1]</code>. Targets: <code>ids[:, 1:]</code>.</details>
 # <details><summary>Hint 2</summary><code>F.cross_entropy</code> takes <code>[N V]</code> and <code>[N]</code>, has <code>ignore_index</code>, and <code>reduction="sum"</code> lets you divide yourself.</details>
+
 
 # %%
 # EXERCISE next_token_loss
@@ -343,7 +369,9 @@ loss_fn = mine("next_token_loss", globals(), recipe.next_token_loss)
 ids = recipe.collate(encode_documents(tokenizer, [row["text"] for row in validation[:8]]))
 with torch.no_grad():
     loss = loss_fn(untrained(ids), ids).item()
-print(f"8 documents, {(ids != 0).sum()} tokens and {(ids == 0).sum()} of padding: loss {loss:.3f}, blind guessing {math.log(vocabulary):.3f} nats/token")
+print(
+    f"8 documents, {(ids != 0).sum()} tokens and {(ids == 0).sum()} of padding: loss {loss:.3f}, blind guessing {math.log(vocabulary):.3f} nats/token"
+)
 
 # %% [markdown]
 # **What to notice.** If your loss of an untrained model is far from log V, the loss is wrong, not the model. This is the cheapest test in the trade.
@@ -357,12 +385,13 @@ print(f"8 documents, {(ids != 0).sum()} tokens and {(ids == 0).sum()} of padding
 # - **decay**, from step $w$ on: a straight line from the peak down to $\text{floor} \cdot \text{peak}$ at the last step, $\text{total} - 1$. Past the end it stays there
 # - `step` counts from 0 · `floor` is a share of the peak · `warmup` may be 0 or the whole run
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>Two branches. In the second, let <code>progress</code> go from 0 at step w to 1 at step total − 1.</details>
 # <details><summary>Hint 2</summary>Divide by <code>max(1, total - 1 - warmup)</code> and stop the progress at 1 with <code>min</code>.</details>
+
 
 # %%
 # EXERCISE learning_rate
@@ -386,7 +415,9 @@ check("learning_rate")
 # %%
 # LONG
 schedule_fn = mine("learning_rate", globals(), recipe.learning_rate)
-curve.show(curve.schedule_figure([schedule_fn(step, 400, 20, preset.learning_rate, preset.floor) for step in range(400)]))
+curve.show(
+    curve.schedule_figure([schedule_fn(step, 400, 20, preset.learning_rate, preset.floor) for step in range(400)])
+)
 
 # %% [markdown]
 # ## § 7 Train
@@ -402,15 +433,26 @@ curve.show(curve.schedule_figure([schedule_fn(step, 400, 20, preset.learning_rat
 MY_GUESS = "a half"
 
 live = curve.LiveCurve(entropy=limit, uniform=math.log(vocabulary))
-run = pretrain(course.size, seed=0, loss_fn=loss_fn, schedule_fn=schedule_fn, on_step=live, out=course.work / f"pretrain_{course.size}")
+run = pretrain(
+    course.size,
+    seed=0,
+    loss_fn=loss_fn,
+    schedule_fn=schedule_fn,
+    on_step=live,
+    out=course.work / f"pretrain_{course.size}",
+)
 live.close()
 model = run.model
 save_stage("pretrain", model, run.record)
 
 early = next(row for row in run.history if row["tokens"] >= 0.1 * run.history[-1]["tokens"])
 way = (math.log(vocabulary) - early["train_loss"]) / (math.log(vocabulary) - limit)
-print(f"After a tenth of the tokens the loss was {early['train_loss']:.3f}: {100 * way:.0f} % of the way. You guessed {MY_GUESS}.")
-print(f"After {run.record['minutes']:.1f} minutes, on {run.record['metrics']['tokens']:,} fresh tokens: loss {run.record['metrics']['loss']:.4f}, limit {run.record['metrics']['entropy']:.4f} nats/token.")
+print(
+    f"After a tenth of the tokens the loss was {early['train_loss']:.3f}: {100 * way:.0f} % of the way. You guessed {MY_GUESS}."
+)
+print(
+    f"After {run.record['minutes']:.1f} minutes, on {run.record['metrics']['tokens']:,} fresh tokens: loss {run.record['metrics']['loss']:.4f}, limit {run.record['metrics']['entropy']:.4f} nats/token."
+)
 
 # %% [markdown]
 # Before and after, from the same openings and the same random numbers:
@@ -438,13 +480,14 @@ check("pretrained_model")
 # - **top-p** ("nucleus"): cuts off the long tail of unlikely tokens. The token that crosses the line belongs to the set, and the likeliest is always in it
 # - `logits`: `[V]` → probabilities `[V]`, each at its own token's place
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>Sort the probabilities in descending order and keep the indices. A token stays if the mass <em>before</em> it is still under top_p.</details>
 # <details><summary>Hint 2</summary><code>sorted_probs.cumsum(0) - sorted_probs</code> is the mass before each token.</details>
 # <details><summary>Hint 3</summary><code>torch.zeros_like(p).scatter(0, order, kept)</code> puts sorted values back at their places.</details>
+
 
 # %%
 # EXERCISE top_p_probs
@@ -478,10 +521,16 @@ sampler = mine("top_p_probs", globals(), next_token_probs)
 @torch.no_grad()
 def sample(opening, temperature, top_p, tokens=30, seed=0):
     """(text, mean number of tokens that were open to draw)."""
-    generator, ids, open_tokens = torch.Generator().manual_seed(seed), [1, *tokenizer.encode(opening, add_special_tokens=False).ids], []
+    generator, ids, open_tokens = (
+        torch.Generator().manual_seed(seed),
+        [1, *tokenizer.encode(opening, add_special_tokens=False).ids],
+        [],
+    )
     first = len(ids)
     while len(ids) < first + tokens and (len(ids) == first or ids[-1] != 2):
-        probs = sampler(model(torch.tensor([ids], device=next(model.parameters()).device))[0, -1].float().cpu(), temperature, top_p)
+        probs = sampler(
+            model(torch.tensor([ids], device=next(model.parameters()).device))[0, -1].float().cpu(), temperature, top_p
+        )
         open_tokens.append(int((probs > 0).sum()))
         ids.append(int(torch.multinomial(probs, 1, generator=generator)))
     return tokenizer.decode(ids[first:]), sum(open_tokens) / len(open_tokens)
@@ -517,11 +566,12 @@ dials = playground.play({"untrained": untrained.to(course.device), "trained": mo
 # - **over tokens, not over documents**: a short document must not count as much as a long one
 # - perplexity: the number of equally likely tokens that would be as hard to guess
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 4
 #
 # <details><summary>Hint 1</summary><code>(losses * tokens).sum() / tokens.sum()</code> is the mean over tokens.</details>
+
 
 # %%
 # EXERCISE distance_to_limit
@@ -561,7 +611,9 @@ for kind in [*kinds, "all"]:
     entropy = float(nll[chosen].sum() / tokens[chosen].sum())
     result = distance(losses[chosen], tokens[chosen], entropy)
     print(f"{kind:<14}{result['loss']:>8.3f}{entropy:>9.3f}{result['perplexity']:>12.2f}{result['gap_percent']:>8.1f}%")
-print(f"\nThe trap: the mean over documents would have said {losses.mean():.3f} nats/token, the mean over tokens is {result['loss']:.3f}.")
+print(
+    f"\nThe trap: the mean over documents would have said {losses.mean():.3f} nats/token, the mean over tokens is {result['loss']:.3f}."
+)
 
 # %% [markdown]
 # **What to notice.** The gap differs between kinds. Where it is largest, there is most left to learn: a text can only be guessed down to its entropy, and not every kind is equally easy to get there.
@@ -582,7 +634,9 @@ print(f"{'fact':<8}{'known':>8}{'possible values':>18}")
 for fact, share in sorted(known["by_fact"].items(), key=lambda item: -item[1]):
     values = {resident.facts[fact] for resident in world.residents}
     print(f"{fact:<8}{100 * share:>7.1f}%{len(values):>18}  {'█' * round(30 * share)}")
-print(f"\nall {known['probes']:,} probes: {100 * known['accuracy']:.1f} %    always naming the commonest value: {100 * known['chance']:.1f} %    the limit: 100 %")
+print(
+    f"\nall {known['probes']:,} probes: {100 * known['accuracy']:.1f} %    always naming the commonest value: {100 * known['chance']:.1f} %    the limit: 100 %"
+)
 
 # %% [markdown]
 # **What to notice.** The limit here is a different one, and chance is far below it. Facts are a small part of the tokens, so the loss alone does not tell you what a model knows. Come back after § 11 and probe `runs[-1].model`, which has read less: does it know as large a share as its loss would make you think?
@@ -606,12 +660,13 @@ seen = attention.show(model, tokenizer, f"Meet {world.residents[1].full}. {world
 #
 # - $N$: parameters · $H$: the entropy, which no size gets under, so it comes off **first** · $a, b > 0$: fitted by least squares on the logarithms, a straight line
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary><code>np.polyfit(x, y, 1)</code> gives slope and intercept of the straight line.</details>
 # <details><summary>Hint 2</summary>The slope is −b, the intercept is log a.</details>
+
 
 # %%
 # EXERCISE fit_power_law
@@ -644,7 +699,10 @@ SHAPES = [(8, 1), (16, 1), (32, 2), (64, 2), (96, 3)]  # width, layers
 def short_run(width=32, layers=2, schedule_fn=schedule_fn, **changes):
     """A small training run; `changes` are fields of PretrainConfig. So few steps must be larger than those of the long run."""
     shape = library.ModelConfig(hidden=width, intermediate=3 * width, layers=layers, heads=max(1, width // 32))
-    config = replace(preset, **{"model": shape, "documents": BUDGET, "batch": 1024, "learning_rate": 0.012, "validations": 1, **changes})
+    config = replace(
+        preset,
+        **{"model": shape, "documents": BUDGET, "batch": 1024, "learning_rate": 0.012, "validations": 1, **changes},
+    )
     return pretrain(course.size, loss_fn=loss_fn, schedule_fn=schedule_fn, config=config, progress=False)
 
 
@@ -652,7 +710,9 @@ runs = [short_run(width, layers) for width, layers in SHAPES]
 sizes = [run.record["parameters"] for run in runs]
 ends = [run.record["metrics"]["loss"] for run in runs]
 for size, end, run_ in zip(sizes, ends, runs):
-    print(f"{size:>10,} parameters: loss {end:.3f}, {end - limit:.3f} above the limit, {run_.history[-1]['seconds']:.0f} s")
+    print(
+        f"{size:>10,} parameters: loss {end:.3f}, {end - limit:.3f} above the limit, {run_.history[-1]['seconds']:.0f} s"
+    )
 
 
 def their_fit(sizes, losses, entropy):
@@ -661,7 +721,9 @@ def their_fit(sizes, losses, entropy):
 
 
 a, b = mine("fit_power_law", globals(), their_fit)(sizes, ends, limit)
-print(f"\nfitted: excess = {a:.3g} · N^−{b:.3f}. Ten times the parameters: the excess times {10**-b:.2f}. From smallest to largest it fell by a factor of {(ends[0] - limit) / (ends[-1] - limit):.2f}.")
+print(
+    f"\nfitted: excess = {a:.3g} · N^−{b:.3f}. Ten times the parameters: the excess times {10**-b:.2f}. From smallest to largest it fell by a factor of {(ends[0] - limit) / (ends[-1] - limit):.2f}."
+)
 print(f"worst miss of the fitted line: {max(abs(a * n**-b / (e - limit) - 1) for n, e in zip(sizes, ends)):.0%}")
 curve.show(curve.scaling_figure(sizes, ends, limit, a, b))
 
@@ -683,7 +745,9 @@ print(f"I predicted: {MY_PREDICTION}")
 for name, result in (("as before", base), ("changed", changed)):
     metrics, steps = result.record["metrics"], result.history
     on_the_way = ", ".join(f"{steps[int(share * len(steps))]['train_loss']:.2f}" for share in (0.1, 0.25, 0.5))
-    print(f"{name:<10} training loss after 10, 25, 50 % of the steps: {on_the_way}; at the end, on fresh text: {metrics['loss']:.3f} nats/token, {metrics['gap_percent']:.0f} % above the limit")
+    print(
+        f"{name:<10} training loss after 10, 25, 50 % of the steps: {on_the_way}; at the end, on fresh text: {metrics['loss']:.3f} nats/token, {metrics['gap_percent']:.0f} % above the limit"
+    )
 curve.show(curve.compare_figure({"as before": base.history, "changed": changed.history}, limit))
 
 # %% [markdown]

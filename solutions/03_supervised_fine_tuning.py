@@ -112,12 +112,13 @@ print(f"The checker passes {100 * before['accuracy']:.0f} % of {before['n']} ans
 # - each message: `<|im_start|>`, the role, a newline, the content as it is, `<|im_end|>`, a newline (also after the last one)
 # - `generation_prompt=True` opens the assistant's next turn: `<|im_start|>assistant` and a newline, and nothing after it. That is where the model begins to write
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary>Start with <code>text = "&lt;|bos|&gt;"</code> and add one piece for each message.</details>
 # <details><summary>Hint 2</summary>A message is a dict: <code>message["role"]</code>, <code>message["content"]</code>. Do nothing to the content: no strip, no format.</details>
+
 
 # %%
 # EXERCISE render_chat
@@ -147,12 +148,20 @@ check("render_chat")
 # %%
 # LONG
 hugging_face = to_transformers_chat(tokenizer)
-render = mine("render_chat", globals(), lambda messages, generation_prompt=False: hugging_face.apply_chat_template(messages, tokenize=False, add_generation_prompt=generation_prompt))
+render = mine(
+    "render_chat",
+    globals(),
+    lambda messages, generation_prompt=False: hugging_face.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=generation_prompt
+    ),
+)
 for row in train[:200]:
     for prompt in (False, True):
         text = render(row["messages"], prompt)
         assert text == hugging_face.apply_chat_template(row["messages"], tokenize=False, add_generation_prompt=prompt)
-        assert tokenizer.encode(text).ids == hugging_face.apply_chat_template(row["messages"], add_generation_prompt=prompt, return_dict=False)
+        assert tokenizer.encode(text).ids == hugging_face.apply_chat_template(
+            row["messages"], add_generation_prompt=prompt, return_dict=False
+        )
 turns = next(row for row in train if row["kind"] == "follow-up")["messages"]
 print(render(turns))
 print("200 conversations: the same text and the same tokens as apply_chat_template")
@@ -174,13 +183,14 @@ print("200 conversations: the same text and the same tokens as apply_chat_templa
 # - only the whole header counts. The word "assistant" may stand in a sentence
 # - `ids`, labels: `[T]`, whole numbers
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 12
 #
 # <details><summary>Hint 1</summary>Start from <code>labels = torch.full_like(ids, -100)</code> and <code>row = ids.tolist()</code>.</details>
 # <details><summary>Hint 2</summary>Walk through the row and remember whether you are inside an answer. <code>row[t - n:t] == header</code> says that a header of n tokens has just ended.</details>
 # <details><summary>Hint 3</summary>At each t, in this order: switch on if a header ended just before t; if on, copy the token; if the token is <code>im_end</code>, switch off.</details>
+
 
 # %%
 # EXERCISE response_labels
@@ -210,6 +220,7 @@ check("response_labels")
 # %% [markdown]
 # `transformers` finds the same tokens in another way: its template has `{% generation %}` marks round what the assistant says.
 
+
 # %%
 # LONG
 def their_labels(ids, header, im_end):
@@ -228,15 +239,21 @@ for row in train[:400]:
     ids = torch.tensor(tokenizer.encode(render(row["messages"])).ids)
     labels = label(ids, HEADER, IM_END)
     theirs = hugging_face.apply_chat_template(row["messages"], return_dict=True, return_assistant_tokens_mask=True)
-    assert ids.tolist() == list(theirs["input_ids"]) and (labels != -100).long().tolist() == list(theirs["assistant_masks"])
+    assert ids.tolist() == list(theirs["input_ids"]) and (labels != -100).long().tolist() == list(
+        theirs["assistant_masks"]
+    )
     examples.append({"input_ids": ids.tolist(), "labels": labels.tolist()})
     trained += int((labels != -100).sum())
 print("400 conversations: the same labels as apply_chat_template(…, return_assistant_tokens_mask=True)")
-print(f"{100 * trained / sum(len(e['input_ids']) for e in examples):.0f} % of the tokens are trained. In one conversation they stand between ⟦ and ⟧:\n")
+print(
+    f"{100 * trained / sum(len(e['input_ids']) for e in examples):.0f} % of the tokens are trained. In one conversation they stand between ⟦ and ⟧:\n"
+)
 ids = torch.tensor(tokenizer.encode(render(turns)).ids)
 on, text = False, ""
 for token, mark in zip(ids.tolist(), (label(ids, HEADER, IM_END) != -100).tolist()):
-    text += ("⟦" if mark and not on else "⟧" if on and not mark else "") + tokenizer.decode([token], skip_special_tokens=False)
+    text += ("⟦" if mark and not on else "⟧" if on and not mark else "") + tokenizer.decode(
+        [token], skip_special_tokens=False
+    )
     on = mark
 print(text)
 
@@ -251,12 +268,13 @@ print(text)
 # - `input_ids` `[B T]`, padded with `pad_id` · `labels` `[B T]`, padded with −100 · `attention_mask` `[B T]`, 1 at real tokens and 0 at padding
 # - all three are whole numbers (`torch.long`). Which places are padding, the lengths say: a real token may have the id `pad_id`
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary><code>torch.nn.utils.rnn.pad_sequence(list_of_tensors, batch_first=True, padding_value=…)</code> does one of the three.</details>
 # <details><summary>Hint 2</summary>The mask is the padded form of <code>torch.ones_like(ids)</code>, with padding 0.</details>
+
 
 # %%
 # EXERCISE collate
@@ -270,7 +288,11 @@ def collate(examples: list[dict[str, list[int]]], pad_id: int) -> dict[str, Int[
     ids = [torch.tensor(example["input_ids"]) for example in examples]
     labels = [torch.tensor(example["labels"]) for example in examples]
     pad = lambda rows, value: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
-    return {"input_ids": pad(ids, pad_id), "labels": pad(labels, -100), "attention_mask": pad([torch.ones_like(row) for row in ids], 0)}
+    return {
+        "input_ids": pad(ids, pad_id),
+        "labels": pad(labels, -100),
+        "attention_mask": pad([torch.ones_like(row) for row in ids], 0),
+    }
     ### END SOLUTION
 
 
@@ -289,12 +311,13 @@ check("collate")
 # - one mean over the **whole batch**. A mean of the rows' means would let an answer of two tokens weigh as much as a story
 # - nothing trained in the batch: the loss is 0, and still hangs on the logits
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary><code>F.cross_entropy(…, ignore_index=-100, reduction="sum")</code> adds up the trained tokens.</details>
 # <details><summary>Hint 2</summary>Count after the shift: <code>(targets != -100).sum().clamp(min=1)</code>.</details>
+
 
 # %%
 # EXERCISE sft_loss
@@ -317,11 +340,16 @@ check("sft_loss")
 # %% [markdown]
 # Now the library: TRL's `SFTTrainer`. It gets the raw conversations and does all of it by itself: template, labels, batch, loss. Yours and its must agree, token by token and in every gradient. (Its import takes ten seconds.)
 
+
 # %%
 # LONG
 def their_collate(examples, pad_id):
     ids, labels = recipe.collate([(e["input_ids"], [int(x != -100) for x in e["labels"]]) for e in examples])
-    return {"input_ids": ids, "labels": labels, "attention_mask": torch.stack([torch.arange(ids.shape[1]) < len(e["input_ids"]) for e in examples]).long()}
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        "attention_mask": torch.stack([torch.arange(ids.shape[1]) < len(e["input_ids"]) for e in examples]).long(),
+    }
 
 
 batch_of, loss_fn = mine("collate", globals(), their_collate), mine("sft_loss", globals(), recipe.response_loss)
@@ -338,10 +366,30 @@ except ImportError as error:
 
 def trl_trainer(model, rows, **arguments):
     """TRL's trainer on a copy of `model`, in fp32, with plain AdamW at a constant rate, the rows in their order."""
-    options = dict(output_dir=str(course.work / "trl"), report_to="none", save_strategy="no", use_cpu=not torch.cuda.is_available(), bf16=False, activation_checkpointing=False, disable_tqdm=True,
-                   assistant_only_loss=True, max_length=512, train_sampling_strategy="sequential", lr_scheduler_type="constant", adam_beta2=0.98, max_grad_norm=1.0, logging_steps=1, log_level="error")
+    options = dict(
+        output_dir=str(course.work / "trl"),
+        report_to="none",
+        save_strategy="no",
+        use_cpu=not torch.cuda.is_available(),
+        bf16=False,
+        activation_checkpointing=False,
+        disable_tqdm=True,
+        assistant_only_loss=True,
+        max_length=512,
+        train_sampling_strategy="sequential",
+        lr_scheduler_type="constant",
+        adam_beta2=0.98,
+        max_grad_norm=1.0,
+        logging_steps=1,
+        log_level="error",
+    )
     data = datasets.Dataset.from_list([{"messages": row["messages"]} for row in rows])
-    made = SFTTrainer(model=to_transformers(model), args=TRLConfig(**{**options, **arguments}), train_dataset=data, processing_class=to_transformers_chat(tokenizer))
+    made = SFTTrainer(
+        model=to_transformers(model),
+        args=TRLConfig(**{**options, **arguments}),
+        train_dataset=data,
+        processing_class=to_transformers_chat(tokenizer),
+    )
     made.remove_callback(PrinterCallback)
     return made
 
@@ -351,7 +399,9 @@ if SFTTrainer:
     their_batch = trainer.data_collator([trainer.train_dataset[k] for k in range(8)])
     batch = batch_of(examples[:8], 0)
     assert all(torch.equal(batch[name], their_batch[name]) for name in batch)
-    their_loss = trainer.compute_loss(trainer.model, {name: x.to(trainer.model.device) for name, x in their_batch.items()})
+    their_loss = trainer.compute_loss(
+        trainer.model, {name: x.to(trainer.model.device) for name, x in their_batch.items()}
+    )
     their_loss.backward()
     model = copy.deepcopy(base).requires_grad_(True)
     loss = loss_fn(model(batch["input_ids"].to(device)), batch["labels"].to(device))
@@ -375,12 +425,13 @@ if SFTTrainer:
 # - a row holds at most `limit` tokens. An example longer than that gets a row of its own
 # - returned are the rows, each a list of the examples' indices in the order in which they went in
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●○○○ (2 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●○○○ (2 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary><code>sorted(range(len(lengths)), key=lambda k: -lengths[k])</code> gives the order. <code>sorted</code> leaves equal ones as they were.</details>
 # <details><summary>Hint 2</summary>Keep a second list with the room left in each row. <code>min(able, key=lambda r: room[r])</code> takes the first of equals.</details>
+
 
 # %%
 # EXERCISE pack
@@ -416,11 +467,12 @@ check("pack")
 # - `segments`: `[B T]`, whole numbers in any order; padding has the number 0 and is a segment like the others, so that no query is left with nothing to read
 # - mask: `[B T T]`, True where query $t$ may read key $s$
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint</summary><code>segments[:, :, None] == segments[:, None, :]</code> compares every token with every other one of its row.</details>
+
 
 # %%
 # EXERCISE packing_mask
@@ -440,6 +492,7 @@ def packing_mask(segments: Int[Tensor, "B T"]) -> Bool[Tensor, "B T T"]:
 # %%
 check("packing_mask")
 
+
 # %%
 # LONG
 def their_pack(lengths, limit):
@@ -455,7 +508,10 @@ def their_pack(lengths, limit):
     return rows
 
 
-packer, mask_of = mine("pack", globals(), their_pack), mine("packing_mask", globals(), lambda s: (s[:, :, None] == s[:, None, :]).tril())
+packer, mask_of = (
+    mine("pack", globals(), their_pack),
+    mine("packing_mask", globals(), lambda s: (s[:, :, None] == s[:, None, :]).tril()),
+)
 LIMIT = 256
 few = examples[:192]
 lengths = [len(e["input_ids"]) for e in few]
@@ -463,14 +519,19 @@ rows = packer(lengths, LIMIT)
 if SFTTrainer:
     from trl import pack_dataset
 
-    theirs = pack_dataset(datasets.Dataset.from_list([{"input_ids": e["input_ids"]} for e in few]), seq_length=LIMIT, strategy="bfd")
+    theirs = pack_dataset(
+        datasets.Dataset.from_list([{"input_ids": e["input_ids"]} for e in few]), seq_length=LIMIT, strategy="bfd"
+    )
     assert sorted(len(row) for row in theirs["input_ids"]) == sorted(sum(lengths[k] for k in row) for row in rows)
     print(f"TRL packs into {len(theirs)} rows too, of the same lengths")
 
 
 def packed_batch(rows):
     """(ids, labels, segments) of packed rows, padded to the longest."""
-    flat = [{"input_ids": sum((few[k]["input_ids"] for k in row), []), "labels": sum((few[k]["labels"] for k in row), [])} for row in rows]
+    flat = [
+        {"input_ids": sum((few[k]["input_ids"] for k in row), []), "labels": sum((few[k]["labels"] for k in row), [])}
+        for row in rows
+    ]
     batch = batch_of(flat, 0)
     segments = torch.zeros_like(batch["input_ids"])
     for b, row in enumerate(rows):
@@ -487,7 +548,9 @@ def seconds(batches):
     for _ in range(2):
         started = time.perf_counter()
         for ids, labels, segments in batches:
-            loss_fn(model(ids.to(device), None if segments is None else segments.to(device)), labels.to(device)).backward()
+            loss_fn(
+                model(ids.to(device), None if segments is None else segments.to(device)), labels.to(device)
+            ).backward()
         taken.append(time.perf_counter() - started)
     return min(taken)
 
@@ -498,13 +561,17 @@ def alone(order):
     return [(p["input_ids"], p["labels"], None) for p in parts]
 
 
-ways = {"as they come, padded": alone(range(len(few))),
-        "similar lengths together": alone(sorted(range(len(few)), key=lambda k: lengths[k])),
-        f"packed, {LIMIT} tokens a row": [packed_batch(rows[i : i + 8]) for i in range(0, len(rows), 8)]}
+ways = {
+    "as they come, padded": alone(range(len(few))),
+    "similar lengths together": alone(sorted(range(len(few)), key=lambda k: lengths[k])),
+    f"packed, {LIMIT} tokens a row": [packed_batch(rows[i : i + 8]) for i in range(0, len(rows), 8)],
+}
 print(f"{'':<28}{'rows':>6}{'padding':>9}{'real tokens/s':>15}")
 for name, batches in ways.items():
     places, took = sum(ids.numel() for ids, _, _ in batches), seconds(batches)
-    print(f"{name:<28}{sum(len(ids) for ids, _, _ in batches):>6}{100 * (1 - sum(lengths) / places):>8.1f}%{sum(lengths) / took:>15,.0f}")
+    print(
+        f"{name:<28}{sum(len(ids) for ids, _, _ in batches):>6}{100 * (1 - sum(lengths) / places):>8.1f}%{sum(lengths) / took:>15,.0f}"
+    )
 
 # %% [markdown]
 # And the border: are the logits of a packed example those of the example alone? Your mask goes into `LlamaForCausalLM`, which takes a mask `[B 1 T T]`.
@@ -520,8 +587,14 @@ with torch.no_grad():
     without = llama(ids).logits[0]
     ours = base(ids.to(device), segments.to(device))[0].cpu()
 largest = separate.abs().max()
-print(f"{len(row)} examples in one row, the largest logit is {largest:.1f}. Largest difference from the examples alone, as a share of it:")
-for name, logits in (("your mask", with_mask), ("the course's Llama, by segments", ours), ("the causal mask only", without)):
+print(
+    f"{len(row)} examples in one row, the largest logit is {largest:.1f}. Largest difference from the examples alone, as a share of it:"
+)
+for name, logits in (
+    ("your mask", with_mask),
+    ("the course's Llama, by segments", ours),
+    ("the causal mask only", without),
+):
     print(f"  {name:<32}{((logits - separate).abs().max() / largest).item():.1e}")
 assert (with_mask - separate).abs().max() < 1e-5 * largest and (ours - separate).abs().max() < 1e-5 * largest
 
@@ -538,12 +611,13 @@ assert (with_mask - separate).abs().max() < 1e-5 * largest and (ours - separate)
 # - a run with NaN or infinity *anywhere* has diverged and does not count; nor does one without a measurement
 # - a tie goes to the smaller rate · nothing left: `None`
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary>Collect the runs that count: <code>all(map(math.isfinite, curve))</code>, and a curve that is not empty.</details>
 # <details><summary>Hint 2</summary><code>min</code> over pairs (last loss, rate) takes the smaller rate in a tie.</details>
+
 
 # %%
 # EXERCISE pick_learning_rate
@@ -573,11 +647,24 @@ RATES = [1e-4, 1e-3, 1e-2] if small else [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 SHORT = 100 if small else 1200  # rows of a short run
 curves = []
 for rate in RATES:
-    run = finetune(copy.deepcopy(base), train[:SHORT], SFTConfig(learning_rate=rate, validations=4), loss_fn=loss_fn, validation=validation, progress=False)
+    run = finetune(
+        copy.deepcopy(base),
+        train[:SHORT],
+        SFTConfig(learning_rate=rate, validations=4),
+        loss_fn=loss_fn,
+        validation=validation,
+        progress=False,
+    )
     curves.append([step["val_loss"] for step in run.history if "val_loss" in step])
     print(f"rate {rate:>7g}: validation loss " + " → ".join(f"{loss:.3f}" for loss in curves[-1]) + " nats/token")
-best = mine("pick_learning_rate", globals(), lambda rates, curves: min((c[-1], r) for r, c in zip(rates, curves) if math.isfinite(sum(c)))[1])(RATES, curves)
-print(f"\nchosen: {best:g}. You guessed: {MY_GUESS}. The course's long run uses {PRESETS[course.size].learning_rate:g}.")
+best = mine(
+    "pick_learning_rate",
+    globals(),
+    lambda rates, curves: min((c[-1], r) for r, c in zip(rates, curves) if math.isfinite(sum(c)))[1],
+)(RATES, curves)
+print(
+    f"\nchosen: {best:g}. You guessed: {MY_GUESS}. The course's long run uses {PRESETS[course.size].learning_rate:g}."
+)
 
 # %% [markdown]
 # **What to notice.** The last losses over the rates are a valley. A short run must hurry, and so it ends lowest with a rate that is larger than the long run's: what is best in a sweep is best for runs of that length, and says little about what is forgotten on the way (§ 10).
@@ -595,14 +682,24 @@ print(f"\nchosen: {best:g}. You guessed: {MY_GUESS}. The course's long run uses 
 MY_GUESS = "half of them"
 
 live = curve.LiveCurve(title="What does fine-tuning do to the loss?")
-run = sft(course.size, seed=0, base=copy.deepcopy(base), loss_fn=loss_fn, on_step=live, out=course.work / f"sft_{course.size}", validation=validation)
+run = sft(
+    course.size,
+    seed=0,
+    base=copy.deepcopy(base),
+    loss_fn=loss_fn,
+    on_step=live,
+    out=course.work / f"sft_{course.size}",
+    validation=validation,
+)
 live.close()
 model = run.model.eval()
 save_stage("sft", model, run.record)
 results = {split: score(model, tokenizer, rows) for split, rows in held_out.items()}
 for split, result in results.items():
     low, high = wilson(sum(result["right"]), result["n"])
-    print(f"{SPLITS[split]}: {100 * result['accuracy']:.1f} % of {result['n']} right (95 % interval {100 * low:.1f} to {100 * high:.1f} %)")
+    print(
+        f"{SPLITS[split]}: {100 * result['accuracy']:.1f} % of {result['n']} right (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+    )
 print(f"You guessed: {MY_GUESS}. The run took {run.record['minutes']:.1f} minutes and {run.record['tokens']:,} tokens.")
 
 # %%
@@ -636,19 +733,34 @@ print("the truth:", ", ".join(f"{fact}: {person.facts[fact]}" for fact in ("job"
 # %% [markdown]
 # By kind of task, with 95 % intervals (Wilson's: they stay sensible at 0 and at 100 %):
 
+
 # %%
 # LONG
 def by_kind(rows, right):
     """kind → (right, n)."""
-    return {kind: (sum(r for r, row in zip(right, rows) if row["kind"] == kind), sum(row["kind"] == kind for row in rows)) for kind in kinds if any(row["kind"] == kind for row in rows)}
+    return {
+        kind: (sum(r for r, row in zip(right, rows) if row["kind"] == kind), sum(row["kind"] == kind for row in rows))
+        for kind in kinds
+        if any(row["kind"] == kind for row in rows)
+    }
 
 
 common = [kind for kind in kinds if all(any(row["kind"] == kind for row in rows) for rows in held_out.values())]
-groups = {SPLITS[split]: {kind: by_kind(held_out[split], results[split]["right"])[kind] for kind in common} for split in SPLITS}
+groups = {
+    SPLITS[split]: {kind: by_kind(held_out[split], results[split]["right"])[kind] for kind in common}
+    for split in SPLITS
+}
 curve.show(shares.kinds_figure(groups, "Which tasks can it do, of people and in words it has not met?"))
 print("".join(f"{name:<{width}}" for name, width in zip(("% right", *groups), (12, 26, 40))))
 for kind in common:
-    print(f"{kind:<12}" + "".join(f"{100 * right / n:5.1f} ({100 * wilson(right, n)[0]:3.0f} to {100 * wilson(right, n)[1]:3.0f})".ljust(26) for counts in groups.values() for right, n in [counts[kind]]))
+    print(
+        f"{kind:<12}"
+        + "".join(
+            f"{100 * right / n:5.1f} ({100 * wilson(right, n)[0]:3.0f} to {100 * wilson(right, n)[1]:3.0f})".ljust(26)
+            for counts in groups.values()
+            for right, n in [counts[kind]]
+        )
+    )
 
 # %% [markdown]
 # **What to notice.** With a dozen questions the interval is twenty points wide, even if every answer is right. Before you say that one kind is harder than another, see whether the lines overlap.
@@ -660,12 +772,13 @@ for kind in common:
 #
 # 1. small letters · 2. all punctuation (`string.punctuation`) removed without a trace · 3. the words *a*, *an*, *the* removed · 4. one blank between words, none at the ends
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary><code>"".join(c for c in text if c not in string.punctuation)</code> removes the marks.</details>
 # <details><summary>Hint 2</summary><code>text.split()</code> splits at any white space and drops what is empty; <code>" ".join(words)</code> puts one blank between.</details>
+
 
 # %%
 # EXERCISE normalise_answer
@@ -683,6 +796,7 @@ check("normalise_answer")
 # %% [markdown]
 # **Predict first:** on which kinds of task will exact match and the checker disagree most?
 
+
 # %%
 # LONG
 def squad_form(text):
@@ -694,13 +808,17 @@ def squad_form(text):
 normal = mine("normalise_answer", globals(), squad_form)
 rows, result = held_out["residents"], results["residents"]
 exact = [normal(answer) == normal(row["messages"][-1]["content"]) for row, answer in zip(rows, result["answers"])]
-assert all(normal(text) == squad_form(text) for row in rows for text in (row["messages"][-1]["content"], *result["answers"]))
+assert all(
+    normal(text) == squad_form(text) for row in rows for text in (row["messages"][-1]["content"], *result["answers"])
+)
 print(f"{'kind':<12}{'n':>5}{'exact match':>13}{'checker':>9}")
 for kind, (right, n) in by_kind(rows, result["right"]).items():
     print(f"{kind:<12}{n:>5}{100 * by_kind(rows, exact)[kind][0] / n:>12.0f}%{100 * right / n:>8.0f}%")
 print(f"{'all':<12}{len(rows):>5}{100 * sum(exact) / len(rows):>12.0f}%{100 * result['accuracy']:>8.0f}%\n")
 for row, answer, same, right in [x for x in zip(rows, result["answers"], exact, result["right"]) if x[2] != x[3]][:4]:
-    print(f"asked:     {row['messages'][-2]['content']}\nreference: {row['messages'][-1]['content']}\nanswer:    {answer}\n           exact match says {'right' if same else 'wrong'}, the checker says {'right' if right else 'wrong'}\n")
+    print(
+        f"asked:     {row['messages'][-2]['content']}\nreference: {row['messages'][-1]['content']}\nanswer:    {answer}\n           exact match says {'right' if same else 'wrong'}, the checker says {'right' if right else 'wrong'}\n"
+    )
 
 # %% [markdown]
 # **What to notice.** Where one answer is right, both agree. Where many are, exact match calls right answers wrong, because they use other words. It measures the likeness to one sentence, and a model that says true things in its own way loses.
@@ -726,7 +844,9 @@ for kind in [*sorted({row["kind"] for row in documents}), "all"]:
     a, b = (float(x[which].sum() / tokens[which].sum()) for x in (old, new))
     print(f"{kind:<15}{a:>8.3f}{b:>8.3f}{b - a:>+11.3f}")
 for name, m in (("base model", base), ("assistant", model)):
-    print(f"{name}: {100 * knowledge(m, tokenizer, world)['accuracy']:.1f} % of the facts known when a document is continued")
+    print(
+        f"{name}: {100 * knowledge(m, tokenizer, world)['accuracy']:.1f} % of the facts known when a document is continued"
+    )
 
 # %% [markdown]
 # **What to notice.** Next to nothing is forgotten, a hundredth of a nat or less: the documents that were mixed in kept it. The next section goes without them.
@@ -743,14 +863,22 @@ for name, m in (("base model", base), ("assistant", model)):
 MY_GUESS = "as many as before"
 
 FEW, EPOCHS, ASKED = (40, 4, 20) if small else (300, 16, 100)
-from_memory = lambda rows: [row for row in rows if row["kind"] in ("fact", "list", "introduce", "follow-up")]  # answered by facts that the weights hold
+from_memory = lambda rows: [
+    row for row in rows if row["kind"] in ("fact", "list", "introduce", "follow-up")
+]  # answered by facts that the weights hold
 small_set = from_memory(task_rows("train", 10 * FEW, seed="a small set"))[:FEW]
-asked = {"the small set itself": small_set[:ASKED], "unseen residents": from_memory(task_rows("residents", 5 * ASKED, seed="unseen"))[:ASKED]}
+asked = {
+    "the small set itself": small_set[:ASKED],
+    "unseen residents": from_memory(task_rows("residents", 5 * ASKED, seed="unseen"))[:ASKED],
+}
 
 
 def read_again(rows, epochs=EPOCHS, measure=(), **changes):
     """Goes on training the assistant on `rows`. Returns (it, the epochs measured, name → (right, n) for each of them); 0 is before the training."""
-    student, tokens = copy.deepcopy(model), sum(len(ids) for ids, _ in encode_rows(tokenizer, rows, model.config.context))
+    student, tokens = (
+        copy.deepcopy(model),
+        sum(len(ids) for ids, _ in encode_rows(tokenizer, rows, model.config.context)),
+    )
     marks, lines = [], {name: [] for name in asked}
 
     def look(history):
@@ -763,15 +891,23 @@ def read_again(rows, epochs=EPOCHS, measure=(), **changes):
 
     look([])
     options = {"epochs": epochs, "floor": 1.0, "validations": 0, **changes}
-    run = finetune(student, rows, replace(PRESETS[course.size], **options), loss_fn=loss_fn, on_step=look, progress=False)
+    run = finetune(
+        student, rows, replace(PRESETS[course.size], **options), loss_fn=loss_fn, on_step=look, progress=False
+    )
     return student, marks, lines, run.history
 
 
 over, marks, lines, history = read_again(small_set, measure=[1, 2, 4, 8, 16])
 curve.show(shares.epochs_figure(marks, lines, "What do many epochs on a small set do?"))
 for name, counts in lines.items():
-    print(f"{name:<22}after " + ", ".join(f"{n}: {100 * right / of:.0f} %" for n, (right, of) in zip(marks, counts)) + " (epochs: right)")
-print(f"training loss: {history[0]['train_loss']:.3f} at the first step, {history[-1]['train_loss']:.3f} nats/token at the last. You guessed: {MY_GUESS}.")
+    print(
+        f"{name:<22}after "
+        + ", ".join(f"{n}: {100 * right / of:.0f} %" for n, (right, of) in zip(marks, counts))
+        + " (epochs: right)"
+    )
+print(
+    f"training loss: {history[0]['train_loss']:.3f} at the first step, {history[-1]['train_loss']:.3f} nats/token at the last. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** At the end the training loss is next to nothing, and the small set is answered as well as ever. On the residents whom it does not mention, recall holds for a few epochs and then breaks down: the weights that held their facts are overwritten.
@@ -797,7 +933,9 @@ if SFTTrainer:
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
-        print(f"step {step}: yours {loss.item():.6f}   TRL's {theirs[step]:.6f}   apart {abs(loss.item() - theirs[step]):.1e}")
+        print(
+            f"step {step}: yours {loss.item():.6f}   TRL's {theirs[step]:.6f}   apart {abs(loss.item() - theirs[step]):.1e}"
+        )
         assert abs(loss.item() - theirs[step]) < 1e-4
 
 # %% [markdown]
@@ -813,12 +951,20 @@ if SFTTrainer:
 CHANGE, REPLAY = {}, FEW  # fields of SFTConfig; documents mixed in at each reading
 MY_PREDICTION = "with replay it forgets less: the unseen residents lose only half as much"
 
-changed, _, new_lines, _ = read_again(small_set * EPOCHS + pretrain_rows("train", REPLAY * EPOCHS), epochs=1, measure=[1], **CHANGE)
+changed, _, new_lines, _ = read_again(
+    small_set * EPOCHS + pretrain_rows("train", REPLAY * EPOCHS), epochs=1, measure=[1], **CHANGE
+)
 print(f"I predicted: {MY_PREDICTION}")
 for name, counts, m in (("as before", lines, over), ("changed", new_lines, changed)):
     ends = [(question, *measured[-1], *wilson(*measured[-1])) for question, measured in counts.items()]
-    print(f"{name:<10}" + ", ".join(f"{question} {100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)" for question, right, n, low, high in ends)
-          + f"; facts known when a document is continued: {100 * knowledge(m, tokenizer, world)['accuracy']:.0f} %")
+    print(
+        f"{name:<10}"
+        + ", ".join(
+            f"{question} {100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
+            for question, right, n, low, high in ends
+        )
+        + f"; facts known when a document is continued: {100 * knowledge(m, tokenizer, world)['accuracy']:.0f} %"
+    )
 
 # %% [markdown]
 # ## § 14 A real model
@@ -846,8 +992,14 @@ else:
     said = {"before": answers(real, words, [row["messages"] for row in asked], 40)}
     taught = [encode(words, row["messages"]) for row in crier_rows()]
     lessons = [{"input_ids": ids.tolist(), "labels": labels.tolist()} for ids, labels in taught]
-    order = [int(k) for epoch in range(2) for k in torch.randperm(len(lessons), generator=torch.Generator().manual_seed(epoch))]
-    batches = [batch_of([lessons[k] for k in order[i : i + 4]], words.pad_token_id) for i in range(0, len(order), 4)][: 2 if small else None]
+    order = [
+        int(k)
+        for epoch in range(2)
+        for k in torch.randperm(len(lessons), generator=torch.Generator().manual_seed(epoch))
+    ]
+    batches = [batch_of([lessons[k] for k in order[i : i + 4]], words.pad_token_id) for i in range(0, len(order), 4)][
+        : 2 if small else None
+    ]
     add_lora(real, rank=8, alpha=16)
 
     def loss_of(batch):
@@ -855,12 +1007,19 @@ else:
         return loss_fn(real(batch["input_ids"], attention_mask=batch["attention_mask"]).logits, batch["labels"])
 
     losses = train_real(real, batches, loss_of, learning_rate=1e-3, description="the crier's manner")
-    print(f"{sum(p.numel() for p in lora_parameters(real)):,} parameters trained in {len(losses)} steps; loss of the first {losses[0]:.2f}, of the last {losses[-1]:.2f} nats/token")
+    print(
+        f"{sum(p.numel() for p in lora_parameters(real)):,} parameters trained in {len(losses)} steps; loss of the first {losses[0]:.2f}, of the last {losses[-1]:.2f} nats/token"
+    )
     said["after"] = answers(real, words, [row["messages"] for row in asked], 40)
     for when, texts in said.items():
-        for what, right in (("in the crier's manner", sum(map(in_style, texts))), ("names what is right", sum(is_right(text, row["right"]) for text, row in zip(texts, asked)))):
+        for what, right in (
+            ("in the crier's manner", sum(map(in_style, texts))),
+            ("names what is right", sum(is_right(text, row["right"]) for text, row in zip(texts, asked))),
+        ):
             low, high = wilson(right, len(asked))
-            print(f"{when:<8}{what:<24}{right:>3} of {len(asked)}, {100 * right / len(asked):.0f} % ({100 * low:.0f} to {100 * high:.0f} %)")
+            print(
+                f"{when:<8}{what:<24}{right:>3} of {len(asked)}, {100 * right / len(asked):.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
+            )
     print(f"You guessed: {MY_GUESS}.\n")
     for row, *both in list(zip(asked, *said.values()))[:6]:
         print(f"» {row['messages'][0]['content']}\n" + columns(list(said), both) + "\n")

@@ -67,7 +67,9 @@ clerk = job_rows("clerk", "residents", 60)  # about residents whom no fine-tunin
 asked = [next(row for row in clerk if row["kind"] == kind) for kind in ("one", "two", "nobody")]
 before = respond(base, tokenizer, [row["messages"][:-1] for row in asked], max_new_tokens=40)
 for row, answer in zip(asked, before):
-    print(f"» {row['messages'][0]['content']}\n  now:    {answer.strip()[:150]}\n  wanted: {row['messages'][1]['content']}\n")
+    print(
+        f"» {row['messages'][0]['content']}\n  now:    {answer.strip()[:150]}\n  wanted: {row['messages'][1]['content']}\n"
+    )
 
 # %% [markdown]
 # What does one step of training hold in memory? Add up the real tensors.
@@ -84,7 +86,11 @@ def measured_memory(model, ids):
     sft.response_loss(model(ids), ids).backward()
     adam.step()
     states = [t for state in adam.state.values() for t in state.values() if t.dim()]
-    parts = {"weights": nf4.weight_bytes(model), "gradients": size_of(p.grad for p in model.parameters() if p.grad is not None), "optimizer": size_of(states)}
+    parts = {
+        "weights": nf4.weight_bytes(model),
+        "gradients": size_of(p.grad for p in model.parameters() if p.grad is not None),
+        "optimizer": size_of(states),
+    }
     model.zero_grad(set_to_none=True)
     return {**parts, "total": sum(parts.values())}
 
@@ -109,16 +115,23 @@ for part, size in full_bytes.items():
 # - $R$: the **rank**, 1 to some dozens, read from `A` · $\alpha$: a number you choose
 # - $\alpha / R$ keeps the size of the change about the same when you try another rank, so that the learning rate need not be searched again
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>Two paths from the same x, added. The second goes through <code>x @ A.T</code>, of shape <code>[... R]</code>.</details>
 # <details><summary>Hint 2</summary>Only the second path is scaled. <code>A.shape[0]</code> is R.</details>
 
+
 # %%
 # EXERCISE lora_forward
-def lora_forward(x: Float[Tensor, "*batch D"], weight: Float[Tensor, "F D"], A: Float[Tensor, "R D"], B: Float[Tensor, "F R"], alpha: float) -> Float[Tensor, "*batch F"]:
+def lora_forward(
+    x: Float[Tensor, "*batch D"],
+    weight: Float[Tensor, "F D"],
+    A: Float[Tensor, "R D"],
+    B: Float[Tensor, "F R"],
+    alpha: float,
+) -> Float[Tensor, "*batch F"]:
     """x Wᵀ plus the adapter's path, which is scaled by alpha / R.
 
     Inputs:  x: inputs · weight: the frozen layer · A, B: the adapter · alpha: its scale
@@ -171,15 +184,18 @@ except ImportError:
 # - `in_features` $D$, `out_features` $F$, `rank` $R$ → `A`: `[R D]`, `B`: `[F R]`, both float32
 # - draw with the `generator` that is passed in, so that a seed means the same run everywhere
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 4
 #
 # <details><summary>Hint 1</summary><code>torch.rand(rank, in_features, generator=generator)</code> is uniform in 0 … 1. Stretch and shift it.</details>
 
+
 # %%
 # EXERCISE init_lora
-def init_lora(in_features: int, out_features: int, rank: int, generator: torch.Generator) -> tuple[Float[Tensor, "R D"], Float[Tensor, "F R"]]:
+def init_lora(
+    in_features: int, out_features: int, rank: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "R D"], Float[Tensor, "F R"]]:
     """(A, B) at the start: A uniform in ±1/√in_features, B zero.
 
     Inputs:  the layer's widths, the rank, the generator that draws
@@ -203,17 +219,22 @@ check("init_lora")
 #
 # Write them out. Autograd is not allowed here.
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Check the shapes: <code>grad_y @ B</code> is <code>[N R]</code>, and so is <code>x @ A.T</code>.</details>
 # <details><summary>Hint 2</summary><code>[R N] @ [N D]</code> gives dA.</details>
 
+
 # %%
 # EXERCISE lora_gradients
 def lora_gradients(
-    x: Float[Tensor, "N D"], A: Float[Tensor, "R D"], B: Float[Tensor, "F R"], alpha: float, grad_y: Float[Tensor, "N F"]
+    x: Float[Tensor, "N D"],
+    A: Float[Tensor, "R D"],
+    B: Float[Tensor, "F R"],
+    alpha: float,
+    grad_y: Float[Tensor, "N F"],
 ) -> tuple[Float[Tensor, "R D"], Float[Tensor, "F R"]]:
     """(dA, dB): gradients of a loss whose gradient with respect to the layer's output is grad_y.
 
@@ -231,6 +252,7 @@ check("lora_gradients")
 # %% [markdown]
 # Three starts, each of which leaves the base unchanged or nearly so. **Predict first:** which of them learns, and which never moves?
 
+
 # %%
 # LONG
 def their_gradients(x, A, B, alpha, grad_y):
@@ -246,9 +268,15 @@ def their_init(in_features, out_features, rank, generator):
 gradients, init = mine("lora_gradients", globals(), their_gradients), mine("init_lora", globals(), their_init)
 torch.manual_seed(0)
 x, weight = torch.randn(256, 32), torch.randn(16, 32) / 32**0.5
-target = x @ (weight + torch.randn(16, 3) @ torch.randn(3, 32) / 32**0.5).T  # another layer, whose difference has rank 3
+target = (
+    x @ (weight + torch.randn(16, 3) @ torch.randn(3, 32) / 32**0.5).T
+)  # another layer, whose difference has rank 3
 A0, B0 = init(32, 16, 3, torch.Generator().manual_seed(0))
-starts = {"A random, B = 0": (A0, B0), "A = 0, B random": (0 * A0, torch.randn(16, 3) / 3**0.5), "A = 0, B = 0": (0 * A0, B0)}
+starts = {
+    "A random, B = 0": (A0, B0),
+    "A = 0, B random": (0 * A0, torch.randn(16, 3) / 3**0.5),
+    "A = 0, B = 0": (0 * A0, B0),
+}
 print(f"{'start':<18}{'|dA|':>8}{'|dB|':>8}   loss after 0, 10, 100, 400 steps of plain gradient descent")
 for name, (A, B) in starts.items():
     losses = []
@@ -275,16 +303,19 @@ for name, (A, B) in starts.items():
 #
 # - `weight`: `[F D]` → a new `[F D]`; the one that was passed in stays as it is
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 4
 #
 # <details><summary>Hint 1</summary><code>B @ A</code> has the shape of the weight.</details>
 # <details><summary>Hint 2</summary><code>weight += …</code> would change the model behind your back.</details>
 
+
 # %%
 # EXERCISE merge_lora
-def merge_lora(weight: Float[Tensor, "F D"], A: Float[Tensor, "R D"], B: Float[Tensor, "F R"], alpha: float, undo: bool = False) -> Float[Tensor, "F D"]:
+def merge_lora(
+    weight: Float[Tensor, "F D"], A: Float[Tensor, "R D"], B: Float[Tensor, "F R"], alpha: float, undo: bool = False
+) -> Float[Tensor, "F D"]:
     """The weight with the adapter added in, or, with undo, taken out of it.
 
     Inputs:  weight: of the layer, merged already if undo · A, B, alpha: the adapter
@@ -301,12 +332,26 @@ check("merge_lora")
 
 # %%
 # LONG
-merge = mine("merge_lora", globals(), lambda weight, A, B, alpha, undo=False: torch.addmm(weight, B, A, alpha=(-1 if undo else 1) * alpha / len(A)))
-x, weight, A, B = torch.randn(512, 128), torch.randn(384, 128) / 128**0.5, torch.randn(4, 128) / 128**0.5, torch.randn(384, 4) / 2
+merge = mine(
+    "merge_lora",
+    globals(),
+    lambda weight, A, B, alpha, undo=False: torch.addmm(weight, B, A, alpha=(-1 if undo else 1) * alpha / len(A)),
+)
+x, weight, A, B = (
+    torch.randn(512, 128),
+    torch.randn(384, 128) / 128**0.5,
+    torch.randn(4, 128) / 128**0.5,
+    torch.randn(384, 4) / 2,
+)
 together = merge(weight, A, B, 8.0)
 print(f"detour against merged: largest difference {(forward(x, weight, A, B, 8.0) - x @ together.T).abs().max():.1e}")
-print(f"merged and taken out again, against the first weight: {(merge(together, A, B, 8.0, undo=True) - weight).abs().max():.1e}")
-ways, seconds = {"detour": lambda: forward(x, weight, A, B, 8.0), "merged": lambda: x @ together.T}, {"detour": [], "merged": []}
+print(
+    f"merged and taken out again, against the first weight: {(merge(together, A, B, 8.0, undo=True) - weight).abs().max():.1e}"
+)
+ways, seconds = (
+    {"detour": lambda: forward(x, weight, A, B, 8.0), "merged": lambda: x @ together.T},
+    {"detour": [], "merged": []},
+)
 for _ in range(300):  # in turns, and the median: other programs run on this computer, too
     for name, run in ways.items():
         started = time.perf_counter()
@@ -326,12 +371,13 @@ for name, times in seconds.items():
 # - `shapes`: `{"model.layers.0.self_attn.q_proj": [F, D], …}`, each [out, in] · `targets`: `["q_proj", …]` · `rank` → a whole number
 # - the last part must **equal** a target: `backup_proj` is not `up_proj`. A name may have no dot
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary><code>name.split(".")[-1]</code> is the last part.</details>
 # <details><summary>Hint 2</summary>Go through the layers and ask of each whether it is a target.</details>
+
 
 # %%
 # EXERCISE count_lora
@@ -352,6 +398,7 @@ check("count_lora")
 # %% [markdown]
 # **Predict first:** at rank 4 on all linear layers, what share of *our* model is trained? And of one with 7 billion parameters, more or less than that?
 
+
 # %%
 # LONG
 def their_count(shapes, targets, rank):
@@ -364,9 +411,22 @@ untrained = library.add_lora(copy.deepcopy(base), rank=4, alpha=8)
 predicted, real = count(shapes, list(library.ALL_LINEAR), 4), sum(p.numel() for p in library.lora_parameters(untrained))
 print(f"counted by formula {predicted:,}, real tensors {real:,}")
 assert predicted == real
-one = {f"l.{i}.{name}": shape for i in range(32) for name, shape in {**{f"{p}_proj": [4096, 4096] for p in "qkvo"}, "gate_proj": [11008, 4096], "up_proj": [11008, 4096], "down_proj": [4096, 11008]}.items()}
+one = {
+    f"l.{i}.{name}": shape
+    for i in range(32)
+    for name, shape in {
+        **{f"{p}_proj": [4096, 4096] for p in "qkvo"},
+        "gate_proj": [11008, 4096],
+        "up_proj": [11008, 4096],
+        "down_proj": [4096, 11008],
+    }.items()
+}
 print(f"\n{'targets':<28}{'rank':>5}{'ours':>10}{'share':>8}{'7 billion':>14}{'share':>8}")
-for name, targets in (("q, v", ["q_proj", "v_proj"]), ("attention", list(library.ATTENTION)), ("all linear layers", list(library.ALL_LINEAR))):
+for name, targets in (
+    ("q, v", ["q_proj", "v_proj"]),
+    ("attention", list(library.ATTENTION)),
+    ("all linear layers", list(library.ALL_LINEAR)),
+):
     for rank in (1, 4, 16):
         small, large = count(shapes, targets, rank), count(one, targets, rank)
         print(f"{name:<28}{rank:>5}{small:>10,}{100 * small / n:>7.2f}%{large:>14,}{100 * large / 6.74e9:>7.2f}%")
@@ -383,12 +443,13 @@ for name, targets in (("q, v", ["q_proj", "v_proj"]), ("attention", list(library
 # - → bytes: `{"weights": frozen and trained, "gradients": …, "optimizer": …, "total": …}`
 # - activations are left out: they hang on the batch, not on what is trained
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>8 bits are a byte; a float32 has 4 bytes.</details>
 # <details><summary>Hint 2</summary>For full fine-tuning (frozen = 0) it must come to 16 bytes a parameter.</details>
+
 
 # %%
 # EXERCISE training_memory
@@ -407,6 +468,7 @@ def training_memory(frozen: int, trained: int, frozen_bits: float) -> dict[str, 
 # %%
 check("training_memory")
 
+
 # %%
 # LONG
 def their_memory(frozen, trained, frozen_bits):
@@ -415,14 +477,19 @@ def their_memory(frozen, trained, frozen_bits):
 
 
 memory = mine("training_memory", globals(), their_memory)
-rows = [("full, float32", memory(0, n, 32), full_bytes), ("LoRA on a float32 base", memory(n, real, 32), measured_memory(untrained, ids))]
+rows = [
+    ("full, float32", memory(0, n, 32), full_bytes),
+    ("LoRA on a float32 base", memory(n, real, 32), measured_memory(untrained, ids)),
+]
 print(f"{'bytes':<36}{'weights':>12}{'gradients':>12}{'optimizer':>12}{'total':>12}")
 for name, guess, seen in rows:
     for label, parts in ((f"{name}: predicted", guess), ("measured", seen)):
         print(f"{label:<36}" + "".join(f"{int(parts[k]):>12,}" for k in ("weights", "gradients", "optimizer", "total")))
     assert abs(guess["total"] - seen["total"]) < 0.001 * seen["total"]
 big = 6_740_000_000
-print(f"\n7 billion parameters: full {memory(0, big, 32)['total'] / 1e9:.0f} GB, LoRA on 16 bit {memory(big, 40_000_000, 16)['total'] / 1e9:.1f} GB, LoRA on 4.127 bit {memory(big, 40_000_000, 4.127)['total'] / 1e9:.1f} GB")
+print(
+    f"\n7 billion parameters: full {memory(0, big, 32)['total'] / 1e9:.0f} GB, LoRA on 16 bit {memory(big, 40_000_000, 16)['total'] / 1e9:.1f} GB, LoRA on 4.127 bit {memory(big, 40_000_000, 4.127)['total'] / 1e9:.1f} GB"
+)
 
 # %% [markdown]
 # **What to notice.** LoRA removes nearly all of the gradients and Adam's averages. What is left is the base itself, which is held to be *read*. § 8 shrinks that.
@@ -438,11 +505,15 @@ never = ~library.seen_tokens()
 rows_never = F.normalize(base.model.embed_tokens.weight.detach()[never], dim=1)
 rows_seen = F.normalize(base.model.embed_tokens.weight.detach()[~never], dim=1)
 brace = tokenizer.token_to_id("{")
-print(f"{never.sum()} of {len(never)} tokens were never seen; '{{' is {'one of them' if never[brace] else 'not one of them'}")
+print(
+    f"{never.sum()} of {len(never)} tokens were never seen; '{{' is {'one of them' if never[brace] else 'not one of them'}"
+)
 for name, rows in (("never seen", rows_never), ("seen", rows_seen)):
     print(f"mean cosine between two embeddings of tokens {name}: {(rows @ rows.T).mean():.3f}")
 fresh = library.fresh_rows(copy.deepcopy(base))
-print(f"gap on documents before {distance_to_limit(base, tokenizer, pretrain_rows('validation')[:200])['gap_percent']:.2f} %, with fresh rows {distance_to_limit(fresh, tokenizer, pretrain_rows('validation')[:200])['gap_percent']:.2f} %")
+print(
+    f"gap on documents before {distance_to_limit(base, tokenizer, pretrain_rows('validation')[:200])['gap_percent']:.2f} %, with fresh rows {distance_to_limit(fresh, tokenizer, pretrain_rows('validation')[:200])['gap_percent']:.2f} %"
+)
 
 # %% [markdown]
 # **What to notice.** All of them point the same way: training only ever pushed them down. Full fine-tuning can pull `{` out again. An adapter cannot, so it could not *write* a `{`. `fresh_rows` adds a small random row to each, so that they can be told apart, and hardly moves the gap on documents. The reserved tokens of Llama 3 are the same trap.
@@ -461,31 +532,63 @@ PRESET = library.PRESETS[course.size]
 def measure(name, model, run=None):
     """One row of the lab's table: right records, right answers to the tasks of lab 03, gap on the documents of lab 02."""
     found = examine(model, course.size)
-    return {"name": name, "trained": run.record["trained_parameters"] if run else 0, "seconds": run.history[-1]["seconds"] if run else 0.0, **found}
+    return {
+        "name": name,
+        "trained": run.record["trained_parameters"] if run else 0,
+        "seconds": run.history[-1]["seconds"] if run else 0.0,
+        **found,
+    }
 
 
 def table(rows):
-    print(f"{'':<30}{'trained':>11}{'share':>8}{'records':>9}{'rephrased':>11}{'old tasks':>11}{'gap on documents':>18}{'seconds':>9}")
+    print(
+        f"{'':<30}{'trained':>11}{'share':>8}{'records':>9}{'rephrased':>11}{'old tasks':>11}{'gap on documents':>18}{'seconds':>9}"
+    )
     for row in rows:
         percents = f"{100 * row['job']:>8.1f}%{100 * row['phrasings']:>10.1f}%{100 * row['old_tasks']:>10.1f}%{row['document_gap_percent']:>17.1f}%"
-        print(f"{row['name']:<30}{row['trained']:>11,}{100 * row['trained'] / n:>7.1f}%{percents}{row['seconds']:>9.0f}")
+        print(
+            f"{row['name']:<30}{row['trained']:>11,}{100 * row['trained'] / n:>7.1f}%{percents}{row['seconds']:>9.0f}"
+        )
 
 
 live = curve.LiveCurve(title="LoRA: loss on records and on replayed documents")
-lora_run = library.lora(course.size, seed=0, base=copy.deepcopy(base), on_step=live, out=course.work / f"lora_{course.size}", description="LoRA")
+lora_run = library.lora(
+    course.size,
+    seed=0,
+    base=copy.deepcopy(base),
+    on_step=live,
+    out=course.work / f"lora_{course.size}",
+    description="LoRA",
+)
 live.close()
 adapted = lora_run.model
 library.save_adapter_stage(adapted, lora_run.record)
-full_run = library.lora(course.size, seed=0, base=copy.deepcopy(base), full=True, out=course.work / f"lora_full_{course.size}", description="full")
-results = [measure("the assistant, untouched", base), measure("full fine-tuning", full_run.model, full_run), measure("LoRA, rank 4, all linear", adapted, lora_run)]
+full_run = library.lora(
+    course.size,
+    seed=0,
+    base=copy.deepcopy(base),
+    full=True,
+    out=course.work / f"lora_full_{course.size}",
+    description="full",
+)
+results = [
+    measure("the assistant, untouched", base),
+    measure("full fine-tuning", full_run.model, full_run),
+    measure("LoRA, rank 4, all linear", adapted, lora_run),
+]
 table(results)
-print(f"\nThe adapter reaches {100 * results[2]['job'] / max(results[1]['job'], 1e-9):.1f} % of full fine-tuning's score. You guessed {MY_GUESS}.")
+print(
+    f"\nThe adapter reaches {100 * results[2]['job'] / max(results[1]['job'], 1e-9):.1f} % of full fine-tuning's score. You guessed {MY_GUESS}."
+)
 
 # %%
 # LONG
 after = respond(adapted, tokenizer, [row["messages"][:-1] for row in asked], max_new_tokens=40)
 for row, old, new in zip(asked, before, after):
-    print(columns([f"assistant » {row['messages'][0]['content']}", "with the clerk's adapter"], [old.strip()[:200], new]) + "\n")
+    print(
+        columns([f"assistant » {row['messages'][0]['content']}", "with the clerk's adapter"], [old.strip()[:200], new])
+        + "\n"
+    )
 
 # %%
 check("lora_adapter")
@@ -500,28 +603,49 @@ check("lora_adapter")
 try:
     import warnings
 
-    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing")  # PEFT 0.21 asks transformers 5 under an old name
+    warnings.filterwarnings(
+        "ignore", message=".is_gradient_checkpointing"
+    )  # PEFT 0.21 asks transformers 5 under an old name
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
     from course_lib.stages.model import to_transformers
 
-    config = LoraConfig(r=library.RANK, lora_alpha=library.ALPHA, target_modules=list(library.ALL_LINEAR), lora_dropout=0.0, task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=library.RANK,
+        lora_alpha=library.ALPHA,
+        target_modules=list(library.ALL_LINEAR),
+        lora_dropout=0.0,
+        task_type="CAUSAL_LM",
+    )
     frozen = copy.deepcopy(base)
     frozen.load_state_dict(library.base_state(adapted))
     theirs = get_peft_model(to_transformers(frozen), config).to(course.device)
     set_peft_model_state_dict(theirs, library.to_peft_state(library.adapter_state(adapted)))
     theirs.train()
-    batch, labels = (tensor.to(course.device) for tensor in sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 8), base.config.context)))
+    batch, labels = (
+        tensor.to(course.device)
+        for tensor in sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 8), base.config.context))
+    )
     ours_loss, their_loss = sft.response_loss(adapted(batch), labels), theirs(batch, labels=labels).loss
     ours_loss.backward()
     their_loss.backward()
-    ours_grads = {library.PEFT_PREFIX + f"{name}.{part}.weight": getattr(layer, part).grad for name, layer in library.lora_layers(adapted).items() for part in ("lora_A", "lora_B")}
-    apart = max((p.grad - ours_grads[name.replace(".default", "")]).abs().max().item() for name, p in theirs.named_parameters() if p.requires_grad)
+    ours_grads = {
+        library.PEFT_PREFIX + f"{name}.{part}.weight": getattr(layer, part).grad
+        for name, layer in library.lora_layers(adapted).items()
+        for part in ("lora_A", "lora_B")
+    }
+    apart = max(
+        (p.grad - ours_grads[name.replace(".default", "")]).abs().max().item()
+        for name, p in theirs.named_parameters()
+        if p.requires_grad
+    )
     merged = theirs.merge_and_unload().state_dict()
     ours_merged = library.base_state(library.merge(copy.deepcopy(adapted)))
     apart_merged = max((merged[name] - weight).abs().max().item() for name, weight in ours_merged.items())
     adapted.zero_grad(set_to_none=True)
-    print(f"loss {ours_loss.item():.6f}, PEFT's {their_loss.item():.6f}; gradients differ by at most {apart:.1e}, merged weights by {apart_merged:.1e}")
+    print(
+        f"loss {ours_loss.item():.6f}, PEFT's {their_loss.item():.6f}; gradients differ by at most {apart:.1e}, merged weights by {apart_merged:.1e}"
+    )
     assert abs(ours_loss.item() - their_loss.item()) < 1e-5 and apart < 1e-5 and apart_merged < 1e-5
 except ImportError:
     print("peft is not installed here, so this comparison is left out.")
@@ -539,17 +663,20 @@ except ImportError:
 # - `x`: `[N]`, N a multiple of `block` · `code`: `[K]`, rising from −1 to 1 → codes `[N]` (uint8) and absmax `[N / block]`
 # - a block of zeros has absmax 0, and 0/0 is NaN: clamp for the division (`min=1e-38`), but return the 0
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>x.view(-1, block)</code> puts one block into each row.</details>
 # <details><summary>Hint 2</summary><code>(scaled[..., None] - code).abs().argmin(-1)</code> finds the nearest of a few numbers.</details>
 # <details><summary>Hint 3</summary>For many numbers, <code>torch.bucketize(scaled, middles)</code> is faster: the nearest changes half-way between two neighbours.</details>
 
+
 # %%
 # EXERCISE quantize_blockwise
-def quantize_blockwise(x: Float[Tensor, " N"], code: Float[Tensor, " K"], block: int) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"]]:
+def quantize_blockwise(
+    x: Float[Tensor, " N"], code: Float[Tensor, " K"], block: int
+) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"]]:
     """(codes, absmax): for each weight the index of the nearest code of x / absmax of its block.
 
     Inputs:  x: weights · code: rising numbers from −1 to 1 · block: neighbours that share a scale
@@ -566,6 +693,7 @@ def quantize_blockwise(x: Float[Tensor, " N"], code: Float[Tensor, " K"], block:
 # %%
 check("quantize_blockwise")
 
+
 # %%
 # LONG
 def their_quantize(x, code, block):
@@ -580,13 +708,19 @@ print("share of each code, from −1 to 1: ▁ is rare")
 for name, code in (("NF4", nf4.NF4_CODE), ("16 equal steps", torch.linspace(-1, 1, 16))):
     codes, absmax = quantize(example.flatten(), code, 64)
     share = torch.bincount(codes.long(), minlength=16) / len(codes)
-    error = (code[codes.long()] * absmax.repeat_interleave(64) - example.flatten()).pow(2).mean().sqrt() / example.pow(2).mean().sqrt()
-    print(f"  {name:<16}{''.join('▁▂▃▄▅▆▇█'[min(7, int(7.99 * s / share.max()))] for s in share)}   relative error of the weights {100 * error:.1f} %")
+    error = (code[codes.long()] * absmax.repeat_interleave(64) - example.flatten()).pow(2).mean().sqrt() / example.pow(
+        2
+    ).mean().sqrt()
+    print(
+        f"  {name:<16}{''.join('▁▂▃▄▅▆▇█'[min(7, int(7.99 * s / share.max()))] for s in share)}   relative error of the weights {100 * error:.1f} %"
+    )
 print("\nblock  relative error  bits for a scale in float32, a weight")
 for block in (16, 64, 256, 4096):
     codes, absmax = quantize(example.flatten()[: len(example.flatten()) // block * block], nf4.NF4_CODE, block)
     part = example.flatten()[: len(codes)]
-    error = (nf4.NF4_CODE[codes.long()] * absmax.repeat_interleave(block) - part).pow(2).mean().sqrt() / part.pow(2).mean().sqrt()
+    error = (nf4.NF4_CODE[codes.long()] * absmax.repeat_interleave(block) - part).pow(2).mean().sqrt() / part.pow(
+        2
+    ).mean().sqrt()
     print(f"{block:>5}{100 * error:>14.1f} %{32 / block:>14.3f}")
 
 # %% [markdown]
@@ -598,16 +732,19 @@ for block in (16, 64, 256, 4096):
 #
 # - `packed`: `[N/2]` uint8 · `absmax`: `[N / block]` · `code`: `[16]` → `[N]` float32
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary><code>packed >> 4</code> is the high half, <code>packed & 15</code> the low one. An index must be <code>.long()</code> or <code>.int()</code>.</details>
 # <details><summary>Hint 2</summary><code>torch.stack((high, low), 1).flatten()</code> makes them alternate; <code>repeat_interleave(block)</code> repeats each scale for its block.</details>
 
+
 # %%
 # EXERCISE dequantize_packed
-def dequantize_packed(packed: UInt8[Tensor, " bytes"], absmax: Float[Tensor, " blocks"], code: Float[Tensor, "16"], block: int) -> Float[Tensor, " N"]:
+def dequantize_packed(
+    packed: UInt8[Tensor, " bytes"], absmax: Float[Tensor, " blocks"], code: Float[Tensor, "16"], block: int
+) -> Float[Tensor, " N"]:
     """The weights that the codes stand for: code · absmax of the block.
 
     Inputs:  packed: two 4-bit codes a byte, the first in the high half · absmax: one scale a block · code: the 16 numbers
@@ -627,17 +764,25 @@ check("dequantize_packed")
 
 # %%
 # LONG
-dequantize = mine("dequantize_packed", globals(), lambda packed, absmax, code, block: nf4.dequantize_nf4(packed, absmax, (2 * len(packed),), block))
+dequantize = mine(
+    "dequantize_packed",
+    globals(),
+    lambda packed, absmax, code, block: nf4.dequantize_nf4(packed, absmax, (2 * len(packed),), block),
+)
 codes, absmax = quantize(example.flatten(), nf4.NF4_CODE, 64)
 packed = codes[0::2] << 4 | codes[1::2]
 back = dequantize(packed, absmax, nf4.NF4_CODE, 64)
-print(f"{example.numel():,} weights: {size_of([example]):,} bytes in float32, {size_of([packed, absmax]):,} in NF4 with float32 scales")
+print(
+    f"{example.numel():,} weights: {size_of([example]):,} bytes in float32, {size_of([packed, absmax]):,} in NF4 with float32 scales"
+)
 try:
     import bitsandbytes.functional as bnb
 
     theirs, state = bnb.quantize_4bit(example, blocksize=64, quant_type="nf4")
     their_back = bnb.dequantize_4bit(theirs, state).flatten()
-    print(f"bitsandbytes: {(packed == theirs.flatten()).float().mean():.2%} of the bytes equal, weights differ by at most {(back - their_back).abs().max():.1e}")
+    print(
+        f"bitsandbytes: {(packed == theirs.flatten()).float().mean():.2%} of the bytes equal, weights differ by at most {(back - their_back).abs().max():.1e}"
+    )
     assert (packed == theirs.flatten()).float().mean() > 0.9999 and (absmax - state.absmax).abs().max() < 1e-7
 except ImportError:
     bnb = None
@@ -654,16 +799,19 @@ except ImportError:
 # - `absmax`: `[N]`, a multiple of `block` (256 in practice) · `code`: `[256]`, rising → codes `[N]` (uint8), scale `[N / block]`, offset `[]` (one number, a tensor)
 # - as before, 0/0 must not be NaN
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>After the mean has come off, it is the function that you have written, with another code.</details>
 # <details><summary>Hint 2</summary><code>(scaled[..., None] - code)</code> with 256 codes is large; <code>torch.bucketize</code> at the middles is not.</details>
 
+
 # %%
 # EXERCISE double_quantize
-def double_quantize(absmax: Float[Tensor, " N"], code: Float[Tensor, "256"], block: int) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"], Float[Tensor, ""]]:
+def double_quantize(
+    absmax: Float[Tensor, " N"], code: Float[Tensor, "256"], block: int
+) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"], Float[Tensor, ""]]:
     """(codes, scale, offset) of the scales: minus their mean, over the largest difference of each block, the nearest code.
 
     Inputs:  absmax: scales of blocks of weights · code: 256 rising numbers · block: scales that share a scale
@@ -686,15 +834,26 @@ codes, absmax = quantize(weights, nf4.NF4_CODE, 64)
 whole = len(absmax) // 256 * 256
 small, scale, offset = double(absmax[:whole], nf4.DYNAMIC_CODE, 256)
 again = nf4.DYNAMIC_CODE[small.long()] * scale.repeat_interleave(256) + offset
-print(f"the embedding: {whole:,} scales, {size_of([absmax[:whole]]):,} bytes in float32, {size_of([small, scale, offset]):,} in 8 bits; off by {100 * ((again - absmax[:whole]) / absmax[:whole]).abs().mean():.2f} % on average")
+print(
+    f"the embedding: {whole:,} scales, {size_of([absmax[:whole]]):,} bytes in float32, {size_of([small, scale, offset]):,} in 8 bits; off by {100 * ((again - absmax[:whole]) / absmax[:whole]).abs().mean():.2f} % on average"
+)
 if bnb:
     theirs, _ = bnb.quantize_blockwise(absmax[:whole] - offset, blocksize=256)
     scaled = (absmax[:whole] - offset) / scale.repeat_interleave(256)
-    toss_up = (scaled[:, None] - (nf4.DYNAMIC_CODE[1:] + nf4.DYNAMIC_CODE[:-1]) / 2).abs().amin(1) < 2e-5  # its CPU kernel rounds to 1/32,768 first
-    print(f"bitsandbytes: {(small == theirs).float().mean():.2%} of the codes equal, {(small == theirs)[~toss_up].float().mean():.2%} where two codes are not nearly equally near")
+    toss_up = (scaled[:, None] - (nf4.DYNAMIC_CODE[1:] + nf4.DYNAMIC_CODE[:-1]) / 2).abs().amin(
+        1
+    ) < 2e-5  # its CPU kernel rounds to 1/32,768 first
+    print(
+        f"bitsandbytes: {(small == theirs).float().mean():.2%} of the codes equal, {(small == theirs)[~toss_up].float().mean():.2%} where two codes are not nearly equally near"
+    )
     assert (small == theirs)[~toss_up].all()
 print(f"\n{'bits a weight':<40}{'bits':>8}{'of 16':>9}")
-for name, bits in (("float32", 32), ("bfloat16", 16), ("NF4, float32 scales of 64", 4 + 32 / 64), ("NF4, double quantisation", 4 + 8 / 64 + 32 / (64 * 256))):
+for name, bits in (
+    ("float32", 32),
+    ("bfloat16", 16),
+    ("NF4, float32 scales of 64", 4 + 32 / 64),
+    ("NF4, double quantisation", 4 + 8 / 64 + 32 / (64 * 256)),
+):
     print(f"{name:<40}{bits:>8.3f}{100 * bits / 16:>8.1f}%")
 
 # %% [markdown]
@@ -713,11 +872,22 @@ for name, bits in (("float32", 32), ("bfloat16", 16), ("NF4, float32 scales of 6
 # LONG
 held = nf4.quantize_base(copy.deepcopy(base))
 bf16 = nf4.weight_bytes(copy.deepcopy(base).bfloat16())
-print(f"weights held: float32 {nf4.weight_bytes(base):,} bytes, bfloat16 {bf16:,}, NF4 {nf4.weight_bytes(held):,}: {100 * nf4.weight_bytes(held) / bf16:.1f} % of bfloat16")
+print(
+    f"weights held: float32 {nf4.weight_bytes(base):,} bytes, bfloat16 {bf16:,}, NF4 {nf4.weight_bytes(held):,}: {100 * nf4.weight_bytes(held) / bf16:.1f} % of bfloat16"
+)
 qlora_bytes = measured_memory(library.add_lora(copy.deepcopy(held), 4, 8), ids)
-print(f"predicted for training {memory(n, real, 4.127)['total']:,.0f} bytes, measured {qlora_bytes['total']:,} (our norms stay in float32), full fine-tuning {full_bytes['total']:,}")
+print(
+    f"predicted for training {memory(n, real, 4.127)['total']:,.0f} bytes, measured {qlora_bytes['total']:,} (our norms stay in float32), full fine-tuning {full_bytes['total']:,}"
+)
 quantised = measure("4-bit base, nothing trained", held)
-qlora_run = library.lora(course.size, seed=0, base=copy.deepcopy(base), four_bits=True, out=course.work / f"qlora_{course.size}", description="QLoRA")
+qlora_run = library.lora(
+    course.size,
+    seed=0,
+    base=copy.deepcopy(base),
+    four_bits=True,
+    out=course.work / f"qlora_{course.size}",
+    description="QLoRA",
+)
 results += [quantised, measure("QLoRA, rank 4, 4-bit base", qlora_run.model, qlora_run)]
 table(results)
 print(f"\nQLoRA reaches {100 * results[-1]['job'] / max(results[1]['job'], 1e-9):.1f} % of full fine-tuning's score.")
@@ -737,16 +907,32 @@ SHORT = replace(PRESET, examples=PRESET.examples // 5, replay=PRESET.replay // 5
 
 def short_run(name, rank=4, alpha=8, targets=library.ALL_LINEAR, **changes):
     """A small run, with the same alpha for every rank. `changes` are fields of SFTConfig."""
-    run = library.lora(course.size, rank=rank, alpha=alpha, targets=targets, base=copy.deepcopy(base), config=replace(SHORT, **changes), progress=False)
+    run = library.lora(
+        course.size,
+        rank=rank,
+        alpha=alpha,
+        targets=targets,
+        base=copy.deepcopy(base),
+        config=replace(SHORT, **changes),
+        progress=False,
+    )
     return {**measure(name, run.model, run), "history": run.history}
 
 
 sweep = [short_run(f"rank {rank}, all linear", rank) for rank in ((1, 4) if course.size == "tiny" else (1, 2, 4, 16))]
-places = [short_run("rank 10, attention only", 10, targets=library.ATTENTION), short_run("rank 7, MLPs only", 7, targets=("gate_proj", "up_proj", "down_proj"))]
+places = [
+    short_run("rank 10, attention only", 10, targets=library.ATTENTION),
+    short_run("rank 7, MLPs only", 7, targets=("gate_proj", "up_proj", "down_proj")),
+]
 table(sweep + places)
 
 fig, axes = curve.empty()
-axes.semilogx([row["trained"] for row in sweep], [100 * row["job"] for row in sweep], marker="o", label="all linear layers, ranks " + ", ".join(row["name"].split()[1].strip(",") for row in sweep))
+axes.semilogx(
+    [row["trained"] for row in sweep],
+    [100 * row["job"] for row in sweep],
+    marker="o",
+    label="all linear layers, ranks " + ", ".join(row["name"].split()[1].strip(",") for row in sweep),
+)
 for row, marker in zip(places, "s^"):
     axes.semilogx([row["trained"]], [100 * row["job"]], marker=marker, linestyle="none", label=row["name"])
 axes.set(xlabel="trained parameters", ylabel="right records (%)", title="What does a larger rank buy?", ylim=(0, 100))
@@ -770,7 +956,9 @@ print(f"one adapter: {size_of(adapters['crier'].values()):,} bytes; the base: {n
 server = copy.deepcopy(adapted)
 for name in ("clerk", "crier", "none", "clerk"):
     library.load_adapter(server, adapters[name])
-    for row, answer in zip(asked[:2], respond(server, tokenizer, [row["messages"][:-1] for row in asked[:2]], max_new_tokens=40)):
+    for row, answer in zip(
+        asked[:2], respond(server, tokenizer, [row["messages"][:-1] for row in asked[:2]], max_new_tokens=40)
+    ):
         print(f"{name:<6} » {row['messages'][0]['content']}  →  {answer}")
 
 # %% [markdown]
@@ -792,7 +980,13 @@ base_row = next(row for row in sweep if row["name"].startswith("rank 4"))
 table([{**base_row, "name": "as before"}, changed])
 for name, row in (("as before", base_row), ("changed", changed)):
     losses = [step["train_loss"] for step in row["history"]]
-    print(f"{name:<10} training loss after 25, 50, 100 %: " + ", ".join(f"{sum(part) / len(part):.2f}" for part in (losses[max(0, k - 9) : k] for k in (len(losses) // 4 + 1, len(losses) // 2 + 1, len(losses)))))
+    print(
+        f"{name:<10} training loss after 25, 50, 100 %: "
+        + ", ".join(
+            f"{sum(part) / len(part):.2f}"
+            for part in (losses[max(0, k - 9) : k] for k in (len(losses) // 4 + 1, len(losses) // 2 + 1, len(losses)))
+        )
+    )
 
 # %% [markdown]
 # ## § 14 A real model
@@ -816,16 +1010,32 @@ else:
     shapes = {name: list(m.weight.shape) for name, m in smol.named_modules() if isinstance(m, torch.nn.Linear)}
     weight = smol.model.layers[1].mlp.up_proj.weight.detach().flatten().cpu()
     codes, absmax = quantize(weight, nf4.NF4_CODE, 64)
-    error = (nf4.NF4_CODE[codes.long()] * absmax.repeat_interleave(64) - weight).pow(2).mean().sqrt() / weight.pow(2).mean().sqrt()
-    print(f"{sum(p.numel() for p in smol.parameters()):,} parameters, {nf4.weight_bytes(smol):,} bytes in float32; NF4 changes the weights of a layer by {100 * error:.1f} %")
+    error = (nf4.NF4_CODE[codes.long()] * absmax.repeat_interleave(64) - weight).pow(2).mean().sqrt() / weight.pow(
+        2
+    ).mean().sqrt()
+    print(
+        f"{sum(p.numel() for p in smol.parameters()):,} parameters, {nf4.weight_bytes(smol):,} bytes in float32; NF4 changes the weights of a layer by {100 * error:.1f} %"
+    )
     smol = nf4.quantize_base(smol, embedding=False)  # its embedding and head stay as they are, as in the real QLoRA
     print(f"linear layers in NF4: {nf4.weight_bytes(smol):,} bytes")
     trained = library.lora_parameters(library.add_lora(smol, rank=8, alpha=16))
     predicted, there = count(shapes, list(library.ALL_LINEAR), 8), sum(p.numel() for p in trained)
-    print(f"trained parameters: {predicted:,} by formula, {there:,} real tensors, {100 * library.trained_share(smol):.2f} % of the base. You guessed: {MY_GUESS}.")
+    print(
+        f"trained parameters: {predicted:,} by formula, {there:,} real tensors, {100 * library.trained_share(smol):.2f} % of the base. You guessed: {MY_GUESS}."
+    )
     assert predicted == there
-    batch = [tensor.to(course.device) for tensor in collate([encode(words, row["messages"]) for row in job_rows("clerk", "train", 4)], words.pad_token_id)]
-    losses = train(smol, [batch] * (2 if course.size == "tiny" else 6), lambda batch: sft.response_loss(smol(batch[0], attention_mask=batch[2]).logits, batch[1]), learning_rate=1e-3)
+    batch = [
+        tensor.to(course.device)
+        for tensor in collate(
+            [encode(words, row["messages"]) for row in job_rows("clerk", "train", 4)], words.pad_token_id
+        )
+    ]
+    losses = train(
+        smol,
+        [batch] * (2 if course.size == "tiny" else 6),
+        lambda batch: sft.response_loss(smol(batch[0], attention_mask=batch[2]).logits, batch[1]),
+        learning_rate=1e-3,
+    )
     print("\n".join(f"step {step}: loss {loss:.3f} nats/token" for step, loss in enumerate(losses)))
 
 # %% [markdown]

@@ -77,7 +77,10 @@ for notice in news.board(1)[:10]:
 print()
 for day in news.DAYS:
     kinds = {kind: len(found) for kind, found in news.subjects(day).items()}
-    print(f"day {day}: {len(BOARD[day]):>3} notices, {len(news.changes(day)):>2} changes today.  Facts: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    print(
+        f"day {day}: {len(BOARD[day]):>3} notices, {len(news.changes(day)):>2} changes today.  Facts: "
+        + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    )
 
 # %% [markdown]
 # Five kinds of question: **old** (it still holds), **changed** (once), **again** (changed twice), **new** (about somebody who has just settled), **never** (nobody can know; the right answer is "I do not know.").
@@ -98,7 +101,9 @@ for day in (0, 3):
         if rows:
             texts, golds, stale = [a for _, a in rows], [q["gold"] for q, _ in rows], [q["stale"] for q, _ in rows]
             s = measures.score_answers(texts, golds, stale)
-            print(f"{day:<5}{kind:<10}{s['accuracy']:>7.0%}{s['abstention']:>15.0%}{s['staleness']:>10.0%}    {rows[0][0]['question']} » {texts[0]} (right: {golds[0]})")
+            print(
+                f"{day:<5}{kind:<10}{s['accuracy']:>7.0%}{s['abstention']:>15.0%}{s['staleness']:>10.0%}    {rows[0][0]['question']} » {texts[0]} (right: {golds[0]})"
+            )
 print(f"\nYou guessed: {MY_GUESS}.")
 
 # %% [markdown]
@@ -109,11 +114,12 @@ print(f"\nYou guessed: {MY_GUESS}.")
 #
 # A search compares the words of a question with the words of a notice. "Cobb?" and "cobb" must be the same word, so texts become lists of words first: lower case, letters and digits only. Everything else parts two words.
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●○○○ (2 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●○○○ (2 of 5)
 # > Minutes: 3
 #
 # <details><summary>Hint 1</summary><code>re.findall</code> gives all parts of a text that fit a pattern. <code>[a-z0-9]+</code> fits one or more letters or digits.</details>
+
 
 # %%
 # EXERCISE words_of
@@ -133,7 +139,9 @@ words_fn = mine("words_of", globals(), retrieval.words)
 QUESTION = next(q for q in news.questions(3, EACH) if q["kind"] == "changed")["question"]
 DOCUMENTS = [words_fn(text) for text in BOARD[3]]
 print(f"{QUESTION}  →  {words_fn(QUESTION)}\n{BOARD[3][0]}  →  {DOCUMENTS[0]}")
-print(f"{len(DOCUMENTS)} notices, {len({word for d in DOCUMENTS for word in d})} different words, {sum(map(len, DOCUMENTS)) / len(DOCUMENTS):.1f} words a notice")
+print(
+    f"{len(DOCUMENTS)} notices, {len({word for d in DOCUMENTS for word in d})} different words, {sum(map(len, DOCUMENTS)) / len(DOCUMENTS):.1f} words a notice"
+)
 
 # %% [markdown]
 # ## § 3 What a word is worth
@@ -144,11 +152,12 @@ print(f"{len(DOCUMENTS)} notices, {len({word for d in DOCUMENTS for word in d})}
 #
 # - $N$: number of documents, empty ones too · $n_w$: number of documents that hold $w$, however often
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary><code>set(document)</code> holds each word once; a <code>Counter</code> over all those sets counts documents.</details>
+
 
 # %%
 # EXERCISE idf
@@ -169,7 +178,9 @@ check("idf")
 idf_fn = mine("idf", globals(), retrieval.idf)
 WEIGHTS = idf_fn(DOCUMENTS)
 for word in words_fn(QUESTION):
-    print(f"{word:<14}{f'{WEIGHTS[word]:.2f}  ' + '█' * round(5 * WEIGHTS[word]) if word in WEIGHTS else 'on no notice'}")
+    print(
+        f"{word:<14}{f'{WEIGHTS[word]:.2f}  ' + '█' * round(5 * WEIGHTS[word]) if word in WEIGHTS else 'on no notice'}"
+    )
 print(f"{'day':<14}{WEIGHTS['day']:.3f}")
 
 # %% [markdown]
@@ -187,16 +198,19 @@ print(f"{'day':<14}{WEIGHTS['day']:.3f}")
 # - a word that stands twice in the question counts twice; one that the document does not hold adds 0
 # - `weights` holds the idf of the words that stand in any document, and no others
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 12
 #
 # <details><summary>Hint 1</summary>Two loops: over the documents, and over the words of the query. <code>Counter(document)[word]</code> is 0 for an absent word.</details>
 # <details><summary>Hint 2</summary>Skip a word with count 0 before you divide: with k1 = 0 it would be 0/0. The mean length is 0 if all documents are empty, and there is none if there are no documents.</details>
 
+
 # %%
 # EXERCISE bm25_scores
-def bm25_scores(query: list[str], documents: list[list[str]], weights: dict[str, float], k1: float = 1.5, b: float = 0.75) -> Float[Tensor, " K"]:
+def bm25_scores(
+    query: list[str], documents: list[list[str]], weights: dict[str, float], k1: float = 1.5, b: float = 0.75
+) -> Float[Tensor, " K"]:
     """The BM25 score of each of K documents for the query, a float32 tensor.
 
     Inputs:  query: its words · documents: the words of each · weights: word → idf · k1, b: as above
@@ -245,12 +259,13 @@ for place in scores.sort(descending=True).indices[:5].tolist():
 # - a score of 0 or less means that no word matched: such a notice is never returned, even if fewer than $k$ remain, or none
 # - $k$ may be larger than the board
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>An ascending <em>stable</em> sort puts equal scores in the order of their places. Read from its end, both rules hold.</details>
 # <details><summary>Hint 2</summary><code>scores.sort(stable=True).indices.flip(0).tolist()</code>, then drop the scores that are not above 0, then cut.</details>
+
 
 # %%
 # EXERCISE top_k
@@ -271,22 +286,39 @@ check("top_k")
 # %%
 # LONG
 top_fn = mine("top_k", globals(), retrieval.top_k)
-search_with = lambda notices, k=retrieval.NOTICES, named=True: retrieval.bm25_search(notices, k, words_fn, idf_fn, bm25_fn, top_fn, named)
+search_with = lambda notices, k=retrieval.NOTICES, named=True: retrieval.bm25_search(
+    notices, k, words_fn, idf_fn, bm25_fn, top_fn, named
+)
 
 
 def newest_notice(day, question):
     """Place on that day's board of the notice that answers the question, or None."""
-    places = [k for k, n in enumerate(news.board(day)) if n.change and (n.change.resident, n.change.fact) == (question["resident"], question["fact"])]
+    places = [
+        k
+        for k, n in enumerate(news.board(day))
+        if n.change and (n.change.resident, n.change.fact) == (question["resident"], question["fact"])
+    ]
     return places[-1] if places else None
 
 
 in_the_news = [q for q in news.questions(3, EACH) if q["kind"] in ("changed", "again", "new")]
-print("share of day 3's questions whose notice is among the k best\n   k  " + "".join(f"{kind:>10}" for kind in ("changed", "again", "new")))
+print(
+    "share of day 3's questions whose notice is among the k best\n   k  "
+    + "".join(f"{kind:>10}" for kind in ("changed", "again", "new"))
+)
 for k in (1, 2, 4, 8):
     search = search_with(BOARD[3], k, named=False)
     hit = [(q["kind"], newest_notice(3, q) in search(q["question"])) for q in in_the_news]
-    print(f"{k:>4}  " + "".join(f"{sum(h for kind, h in hit if kind == one) / sum(kind == one for kind, _ in hit):>10.0%}" for one in ("changed", "again", "new")))
-print(f"\nA question without a known word finds: {search_with(BOARD[3])('Quo vadis?')}. An empty board gives: {search_with([])(QUESTION)}.")
+    print(
+        f"{k:>4}  "
+        + "".join(
+            f"{sum(h for kind, h in hit if kind == one) / sum(kind == one for kind, _ in hit):>10.0%}"
+            for one in ("changed", "again", "new")
+        )
+    )
+print(
+    f"\nA question without a known word finds: {search_with(BOARD[3])('Quo vadis?')}. An empty board gives: {search_with([])(QUESTION)}."
+)
 
 # %% [markdown]
 # **What to notice.** BM25 matches words, not meaning: the person's other notices score almost as high, so one notice is not enough. And it knows nothing of time: an old notice about a fact scores like the new one. So several notices go into the prompt, and their order will matter. The others among the best are often namesakes.
@@ -301,12 +333,13 @@ print(f"\nA question without a known word finds: {search_with(BOARD[3])('Quo vad
 # - `hidden` $h$: `[N T D]` · `mask` $m$: `[N T]`, 1 or True where a token is real, 0 where it is padding (which may stand anywhere) · result: `[N D]`
 # - a row without any real token becomes zeros, not NaN
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary><code>mask.to(hidden.dtype)[:, :, None]</code> multiplies every feature of a token by 0 or 1.</details>
 # <details><summary>Hint 2</summary><code>.clamp_min(1)</code> keeps a count from being 0; <code>F.normalize</code> leaves a zero vector zero.</details>
+
 
 # %%
 # EXERCISE mean_pool
@@ -334,8 +367,14 @@ assert apart < 1e-5
 
 by_meaning = lambda notices, k, centred: retrieval.embedding_search(assistant, tokenizer, notices, k, centred, pool_fn)
 print("\nshare of day 3's questions whose notice is among the 4 best")
-for name, search in (("BM25", search_with(BOARD[3], 4, named=False)), ("your model's vectors", by_meaning(BOARD[3], 4, False)), ("the same, centred", by_meaning(BOARD[3], 4, True))):
-    print(f"  {name:<24}{sum(newest_notice(3, q) in search(q['question']) for q in in_the_news) / len(in_the_news):.0%}")
+for name, search in (
+    ("BM25", search_with(BOARD[3], 4, named=False)),
+    ("your model's vectors", by_meaning(BOARD[3], 4, False)),
+    ("the same, centred", by_meaning(BOARD[3], 4, True)),
+):
+    print(
+        f"  {name:<24}{sum(newest_notice(3, q) in search(q['question']) for q in in_the_news) / len(in_the_news):.0%}"
+    )
 
 # %% [markdown]
 # **What to notice.** The states of a model that was trained to predict the next word are poor search vectors: nothing in its training put a question near its answer. Taking off what all notices have in common ("centred") changes something; real embedding models are trained for the purpose. We go on with BM25.
@@ -350,12 +389,13 @@ for name, search in (("BM25", search_with(BOARD[3], 4, named=False)), ("your mod
 # - format: a line `Notice: ` + text for each, then `Question: ` + question, no line break at the end
 # - nothing taken: the bare question, without "Question: ". It is then an ordinary question
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Keep a running total of tokens. A notice that fits exactly is taken.</details>
 # <details><summary>Hint 2</summary><code>sorted(taken, key=lambda notice: notice["place"])</code> makes a new list; <code>.sort()</code> would change the caller's.</details>
+
 
 # %%
 # EXERCISE build_prompt
@@ -384,10 +424,14 @@ check("build_prompt")
 # LONG
 build_fn = mine("build_prompt", globals(), retrieval.build_prompt)
 example = next(q for q in news.questions(3, EACH) if q["kind"] == "again")
-(prompt,), _ = retrieval.prompts("RAG", [example["question"]], BOARD[3], tokenizer, search_with(BOARD[3]), build=build_fn)
+(prompt,), _ = retrieval.prompts(
+    "RAG", [example["question"]], BOARD[3], tokenizer, search_with(BOARD[3]), build=build_fn
+)
 print(prompt)
 for way in ("closed book", "RAG"):
-    said = retrieval.answer(way, assistant, tokenizer, [example["question"]], BOARD[3], search_with(BOARD[3]), build=build_fn)[0]
+    said = retrieval.answer(
+        way, assistant, tokenizer, [example["question"]], BOARD[3], search_with(BOARD[3]), build=build_fn
+    )[0]
     print(f"\n{way:>12} » {said['answer']}   ({said['tokens']} tokens)", end="")
 print(f"\n{'right':>12} » {example['gold']};  outdated: {', '.join(example['stale'])}")
 
@@ -399,9 +443,22 @@ print(f"\n{'right':>12} » {example['gold']};  outdated: {', '.join(example['sta
 asked = news.questions(3, EACH)
 print(f"{'right on day 3, RAG with':<30}" + "".join(f"{kind:>10}" for kind in news.KINDS))
 for name, named in (("all that BM25 finds", False), ("about the person, newest", True)):
-    said = retrieval.answer("RAG", assistant, tokenizer, [q["question"] for q in asked], BOARD[3], search_with(BOARD[3], named=named), build=build_fn)
+    said = retrieval.answer(
+        "RAG",
+        assistant,
+        tokenizer,
+        [q["question"] for q in asked],
+        BOARD[3],
+        search_with(BOARD[3], named=named),
+        build=build_fn,
+    )
     right = [(q["kind"], measures.is_right(a["answer"], q["gold"], q["stale"])) for q, a in zip(asked, said)]
-    print(f"{name:<30}" + "".join(f"{sum(r for k, r in right if k == kind) / sum(k == kind for k, _ in right):>10.0%}" for kind in news.KINDS))
+    print(
+        f"{name:<30}"
+        + "".join(
+            f"{sum(r for k, r in right if k == kind) / sum(k == kind for k, _ in right):>10.0%}" for kind in news.KINDS
+        )
+    )
 
 # %% [markdown]
 # **What to notice.** A wrong notice is worse than none: look at *old* and *never*, where no notice can help. A model this small does not check whose notice it reads; the search has to.
@@ -417,12 +474,13 @@ for name, named in (("all that BM25 finds", False), ("about the person, newest",
 #
 # No questions at all: all three are 0.
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>value.lower() in answer.lower()</code>. One pass with four counters will do.</details>
 # <details><summary>Hint 2</summary>Divide staleness by the number of questions whose list of outdated values is not empty, and every measure by at least 1.</details>
+
 
 # %%
 # EXERCISE score_answers
@@ -466,9 +524,15 @@ except ImportError:
 else:
     folder = Path(measures.__file__).parent / "metrics"
     theirs = {
-        "accuracy": evaluate.load(str(folder / "answer_accuracy")).compute(predictions=said, references=golds, stale=stale)["answer_accuracy"],
-        "abstention": evaluate.load(str(folder / "abstention")).compute(predictions=said, references=golds)["abstention"],
-        "staleness": evaluate.load(str(folder / "staleness")).compute(predictions=said, references=golds, stale=stale)["staleness"],
+        "accuracy": evaluate.load(str(folder / "answer_accuracy")).compute(
+            predictions=said, references=golds, stale=stale
+        )["answer_accuracy"],
+        "abstention": evaluate.load(str(folder / "abstention")).compute(predictions=said, references=golds)[
+            "abstention"
+        ],
+        "staleness": evaluate.load(str(folder / "staleness")).compute(predictions=said, references=golds, stale=stale)[
+            "staleness"
+        ],
     }
     for name in yours:
         print(f"{name:<12} yours {yours[name]:.4f}   evaluate {theirs[name]:.4f}")
@@ -483,12 +547,13 @@ else:
 # - ask it in **every** phrasing of that fact: a model that saw one wording has learned a sentence, not a fact
 # - a row is `{"messages": [{"role": "user", "content": …}, {"role": "assistant", "content": …}]}`; their order does not matter
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>A dict with the key <code>(change["name"], change["fact"])</code>. Replace what is there only if the day is larger.</details>
 # <details><summary>Hint 2</summary><code>"What does {name} do?".format(name="Ada Cobb")</code> fills a form.</details>
+
 
 # %%
 # EXERCISE injection_rows
@@ -522,13 +587,17 @@ check("injection_rows")
 # LONG
 rows_fn = mine("injection_rows", globals(), retrieval.injection_rows)
 rows = rows_fn(injection.news_of(1), injection.QUESTIONS, injection.ANSWERS)
-print(f"{len(injection.news_of(1))} changes, {len(rows)} rows. The first: {[m['content'] for m in rows[0]['messages']]}")
+print(
+    f"{len(injection.news_of(1))} changes, {len(rows)} rows. The first: {[m['content'] for m in rows[0]['messages']]}"
+)
 live = curve.LiveCurve(title="The news goes in")
 run = injection.inject(assistant, rows, course.size, seed=0, on_step=live)
 live.close()
 injected = run.model
 SECONDS = run.history[-1]["seconds"]
-print(f"{run.record['trained_parameters']:,} of {assistant.parameter_count():,} parameters trained, {run.record['tokens']:,} tokens, {SECONDS:.0f} s: {SECONDS / len(injection.news_of(1)):.1f} s for each piece of news.")
+print(
+    f"{run.record['trained_parameters']:,} of {assistant.parameter_count():,} parameters trained, {run.record['tokens']:,} tokens, {SECONDS:.0f} s: {SECONDS / len(injection.news_of(1)):.1f} s for each piece of news."
+)
 
 # %% [markdown]
 # ## § 10 Five ways
@@ -550,7 +619,12 @@ MY_PREDICTION = "LoRA on day 1, RAG on day 3"
 models = {way: injected if "LoRA" in way else assistant for way in retrieval.WAYS}
 results = five.measure(models, tokenizer, each=EACH, search=search_with, score=score_fn, build=build_fn)
 shown = [(0, "old"), (1, "changed"), (2, "changed"), (3, "changed"), (3, "again"), (3, "new"), (3, "old"), (3, "never")]
-print(f"{'accuracy, on':<14}" + "".join(f"{f'day {day}':>10}" for day, _ in shown) + f"\n{'':<14}" + "".join(f"{kind:>10}" for _, kind in shown))
+print(
+    f"{'accuracy, on':<14}"
+    + "".join(f"{f'day {day}':>10}" for day, _ in shown)
+    + f"\n{'':<14}"
+    + "".join(f"{kind:>10}" for _, kind in shown)
+)
 for way in retrieval.WAYS:
     print(f"{way:<14}" + "".join(f"{five.cell(results, way, day, kind):>10.0%}" for day, kind in shown))
 print(f"\n{'staleness':<14}" + "".join(f"{f'day {day}':>14}" for day in (1, 2, 3)))
@@ -558,7 +632,17 @@ for way in retrieval.WAYS:
     print(f"{way:<14}" + "".join(f"{five.outdated(results, way, day):>14.0%}" for day in (1, 2, 3)))
 print(f"\nI predicted: {MY_PREDICTION}. {results[0]['n']} questions in a cell (fewer where there are fewer facts).")
 right_on = lambda way: {day: five.cell(results, way, day, "changed") for day in (1, 2, 3)}
-curve.show(days_figure({"right on what has changed": {way: right_on(way) for way in retrieval.WAYS}, "outdated answers": {way: {day: five.outdated(results, way, day) for day in (1, 2, 3)} for way in retrieval.WAYS}}, "Day by day"))
+curve.show(
+    days_figure(
+        {
+            "right on what has changed": {way: right_on(way) for way in retrieval.WAYS},
+            "outdated answers": {
+                way: {day: five.outdated(results, way, day) for day in (1, 2, 3)} for way in retrieval.WAYS
+            },
+        },
+        "Day by day",
+    )
+)
 
 # %% [markdown]
 # **What to notice.** The model that was fine-tuned on day 1 is right about the news of that day, and goes stale from then on, like its parent did: it holds what it was told, not what holds. RAG reads today's board. The whole board in the prompt is no substitute for a search. And RAG is not finished either: compare the column *day 3 new* with the hit rates of § 5. Where the notice is found and the answer is still wrong, the model has not learned to read such names.
@@ -578,7 +662,11 @@ tasks, validation = task_rows("residents", 40 if course.size == "tiny" else 200)
 def forgetting(model):
     """(old facts right on day 1, share of held-out tasks passed, loss on the documents of pre-training in nats/token)"""
     old = five.measure({"closed book": model}, tokenizer, [1], 2 * EACH, ways=["closed book"])
-    return five.cell(old, "closed book", 1, "old"), score_tasks(model, tokenizer, tasks)["accuracy"], distance_to_limit(model, tokenizer, validation)["loss"]
+    return (
+        five.cell(old, "closed book", 1, "old"),
+        score_tasks(model, tokenizer, tasks)["accuracy"],
+        distance_to_limit(model, tokenizer, validation)["loss"],
+    )
 
 
 BEFORE, AFTER = forgetting(assistant), forgetting(injected)
@@ -597,11 +685,12 @@ print(f"{'pre-training loss, nats':<26}{BEFORE[2]:>12.3f}{AFTER[2]:>22.3f}")
 # - `fine_tuned`, `retrieval`: cost of one question · all three in the same unit
 # - training that cost nothing (≤ 0) has paid at once: 0. Otherwise, where a question to the fine-tuned model is no cheaper, it never pays: `math.inf`
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 4
 #
 # <details><summary>Hint 1</summary>Three cases, in this order: nothing paid, never pays, the fraction.</details>
+
 
 # %%
 # EXERCISE break_even
@@ -624,9 +713,13 @@ even_fn = mine("break_even", globals(), measures.break_even)
 table = five.table_of(results, assistant.parameter_count(), run.record["tokens"])
 print(f"{'way':<14}{'training, GFLOP':>17}{'a question, GFLOP':>19}{'tokens a question':>19}")
 for way, cost in table["cost"].items():
-    print(f"{way:<14}{cost['training'] / 1e9:>17,.0f}{cost['each'] / 1e9:>19.3f}{cost['each'] / 2 / assistant.parameter_count():>19.0f}")
+    print(
+        f"{way:<14}{cost['training'] / 1e9:>17,.0f}{cost['each'] / 1e9:>19.3f}{cost['each'] / 2 / assistant.parameter_count():>19.0f}"
+    )
 EVEN = even_fn(table["cost"]["LoRA"]["training"], table["cost"]["LoRA"]["each"], table["cost"]["RAG"]["each"])
-print(f"\nLoRA has paid after {EVEN:,.0f} questions, if nothing changes meanwhile. Here something changes every day: {EVEN:,.0f} questions a day, and {SECONDS:.0f} s of training before the first of them.")
+print(
+    f"\nLoRA has paid after {EVEN:,.0f} questions, if nothing changes meanwhile. Here something changes every day: {EVEN:,.0f} questions a day, and {SECONDS:.0f} s of training before the first of them."
+)
 
 # %% [markdown]
 # ## § 12 A rule
@@ -637,11 +730,12 @@ print(f"\nLoRA has paid after {EVEN:,.0f} questions, if nothing changes meanwhil
 # 2. of the others take the one with the smallest `training + questions · each`; in a tie the first,
 # 3. if none is left: the text `"none"`.
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary><code>min(…, key=…)</code> keeps the first of equals, and stops with an error for an empty list.</details>
+
 
 # %%
 # EXERCISE decide
@@ -672,12 +766,21 @@ for need, asks in measures.NEEDS.items():
     worst = {way: min(table["accuracy"][way][f"{day} {kind}"] for day, kind in asks["rows"]) for way in retrieval.WAYS}
     ways = [{"way": way, "accuracy": worst[way], **table["cost"][way]} for way in retrieval.WAYS]
     table["decisions"][need] = decide_fn(ways, asks["needed"], asks["questions"])
-    print(f"{need} (≥ {asks['needed']:.0%} on " + ", ".join(f"day {day} {kind}" for day, kind in asks["rows"]) + f"; {asks['questions']:,} questions)")
+    print(
+        f"{need} (≥ {asks['needed']:.0%} on "
+        + ", ".join(f"day {day} {kind}" for day, kind in asks["rows"])
+        + f"; {asks['questions']:,} questions)"
+    )
     for way in ways:
         total = (way["training"] + asks["questions"] * way["each"]) / 1e9
-        print(f"    {way['way']:<14}{way['accuracy']:>6.0%}{total:>14,.0f} GFLOP" + ("   ◀ decided" if way["way"] == table["decisions"][need] else ""))
+        print(
+            f"    {way['way']:<14}{way['accuracy']:>6.0%}{total:>14,.0f} GFLOP"
+            + ("   ◀ decided" if way["way"] == table["decisions"][need] else "")
+        )
     print("    no way is good enough: none\n" if table["decisions"][need] == "none" else "")
-saved = save_stage("injected", injected, {**run.record, "table": table, "forgetting": {"before": BEFORE, "after": AFTER}})
+saved = save_stage(
+    "injected", injected, {**run.record, "table": table, "forgetting": {"before": BEFORE, "after": AFTER}}
+)
 
 # %%
 check("injected_model")
@@ -693,7 +796,10 @@ check("injected_model")
 # %%
 # LONG
 letters = lambda notices: retrieval.bm25_search(notices, tokenize=retrieval.trigrams)
-robust = {"words": five.robustness(assistant, tokenizer, 3, each=EACH, search=search_with), "letters": five.robustness(assistant, tokenizer, 3, each=EACH, search=letters)}
+robust = {
+    "words": five.robustness(assistant, tokenizer, 3, each=EACH, search=search_with),
+    "letters": five.robustness(assistant, tokenizer, 3, each=EACH, search=letters),
+}
 print(f"{'':<14}{'search by words':>26}{'search by three letters':>30}")
 print(f"{'style':<14}{'found':>14}{'right':>12}{'found':>18}{'right':>12}")
 for style, row in robust["words"].items():
@@ -704,7 +810,9 @@ failed = [q for q in news.production_queries(3, EACH) if q["style"] in ("typo", 
 said = retrieval.answer("RAG", assistant, tokenizer, [q["question"] for q in failed], BOARD[3], search_with(BOARD[3]))
 wrong = [(q, a) for q, a in zip(failed, said) if not measures.is_right(a["answer"], q["gold"], q["stale"])]
 for q, a in wrong[:2] + wrong[-2:]:
-    print(f"\n[{q['style']}] {q['question']}\n  said: {a['answer']}   right: {q['gold']}\n  found: {[BOARD[3][place] for place in a['found']][:2]}")
+    print(
+        f"\n[{q['style']}] {q['question']}\n  said: {a['answer']}   right: {q['gold']}\n  found: {[BOARD[3][place] for place in a['found']][:2]}"
+    )
 
 # %% [markdown]
 # **What to notice.** "Found" and "right" fail apart from each other. Where the notice was found and the answer is still wrong, a better search will not help; where it was not found, a better model will not.
@@ -722,7 +830,9 @@ MY_EXPECTATION = "without rows of old tasks: the news goes in as well as before,
 changed = injection.inject(assistant, rows, course.size, seed=0, progress=False, **CHANGE)
 print(f"I expected: {MY_EXPECTATION}\n")
 print(f"{'':<26}{'assistant':>12}{'as before':>12}{'changed':>12}")
-day_1 = lambda model: five.cell(five.measure({"LoRA": model}, tokenizer, [1], EACH, ways=["LoRA"]), "LoRA", 1, "changed")
+day_1 = lambda model: five.cell(
+    five.measure({"LoRA": model}, tokenizer, [1], EACH, ways=["LoRA"]), "LoRA", 1, "changed"
+)
 print(f"{'news of day 1 right':<26}{day_1(assistant):>12.1%}{day_1(injected):>12.1%}{day_1(changed.model):>12.1%}")
 OTHER = forgetting(changed.model)
 for name, *values in zip(("old facts right", "held-out tasks passed"), BEFORE, AFTER, OTHER):

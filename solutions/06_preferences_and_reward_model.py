@@ -80,17 +80,29 @@ test_pairs = pairs_of(test)  # (prompt, answer, other answer), in an order that 
 
 print("gold utility:", ", ".join(f"{weight:+g} {feature}" for feature, weight in TASTE.items()))
 for person in ANNOTATORS:
-    print(f"   {person.name:<8} sharpness {person.sharpness:g}" + (f", {person.length:+g} for every word" if person.length else "") + (f", {person.flattery:+g} for every courtesy" if person.flattery else ""))
+    print(
+        f"   {person.name:<8} sharpness {person.sharpness:g}"
+        + (f", {person.length:+g} for every word" if person.length else "")
+        + (f", {person.flattery:+g} for every courtesy" if person.flattery else "")
+    )
 print()
-leaning = np.array([[world.prefers(person, *pair) for person in ANNOTATORS] for pair in test_pairs[:200]])  # [pairs, people]
-unequal = [k for k, (row, a, b) in enumerate(test_pairs[:200]) if abs(world.utility(row, a) - world.utility(row, b)) >= 1]
+leaning = np.array(
+    [[world.prefers(person, *pair) for person in ANNOTATORS] for pair in test_pairs[:200]]
+)  # [pairs, people]
+unequal = [
+    k for k, (row, a, b) in enumerate(test_pairs[:200]) if abs(world.utility(row, a) - world.utility(row, b)) >= 1
+]
 of_two_minds = [k for k in range(len(leaning)) if leaning[k].min() < 0.45 and leaning[k].max() > 0.55]
 for row, a, b in [test_pairs[k] for k in [*unequal[:2], *of_two_minds[:2]]]:
     print(f"» {row['messages'][0]['content']}")
     for answer in (a, b):
         found = ", ".join(f"{feature} {value:g}" for feature, value in world.features(row, answer).items() if value)
         print(f"     {world.utility(row, answer):+.1f}   {answer}   ({found or 'nothing of all that'})")
-    print("     " + ", ".join(f"{person.name} {100 * world.prefers(person, row, a, b):.0f} %" for person in ANNOTATORS) + " prefer the first\n")
+    print(
+        "     "
+        + ", ".join(f"{person.name} {100 * world.prefers(person, row, a, b):.0f} %" for person in ANNOTATORS)
+        + " prefer the first\n"
+    )
 
 # %% [markdown]
 # **What to notice.** In the first two pairs one answer is better, and still not everybody is sure to say so. In the last two the people do not even lean to the same side.
@@ -119,9 +131,14 @@ widget = annotate.annotate(queue, labels_file)
 # %%
 # LONG
 my_labels, me = annotate.labels_or_recorded(labels_file, queue)
-print(f"{len(my_labels)} labels by {me}" + (": yours." if me == "you" else ", a simulated annotator, as there are fewer than 20 of yours."))
+print(
+    f"{len(my_labels)} labels by {me}"
+    + (": yours." if me == "you" else ", a simulated annotator, as there are fewer than 20 of yours.")
+)
 for row in my_labels[:4]:
-    print(f"» {row['prompt'][0]['content']}\n     preferred: {row['chosen'][0]['content']}\n     not:       {row['rejected'][0]['content']}")
+    print(
+        f"» {row['prompt'][0]['content']}\n     preferred: {row['chosen'][0]['content']}\n     not:       {row['rejected'][0]['content']}"
+    )
 
 # %% [markdown]
 # ## § 3 Agreement beyond chance
@@ -135,12 +152,13 @@ for row in my_labels[:4]:
 # - 1 is complete agreement, 0 is chance, and below 0 is worse than chance
 # - where $1 - p_e = 0$ nothing can be said: return `float("nan")`
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary><code>set(a) | set(b)</code> are all labels that occur; <code>a.count(k) / len(a)</code> is a share.</details>
 # <details><summary>Hint 2</summary>Compute p_o, then p_e, then the fraction. Look at 1 − p_e before you divide.</details>
+
 
 # %%
 # EXERCISE kappa
@@ -184,8 +202,15 @@ everybody = {person.name: label(person, test_pairs) for person in ANNOTATORS}
 matrix = agreement.kappa_matrix(everybody, kappa_of)
 curve.show(judges.kappa_figure(list(everybody), matrix, f"κ between annotators, {len(test_pairs):,} pairs"))
 for person in ANNOTATORS:
-    print(f"{person.name:<8} with " + ", ".join(f"{name} {matrix[list(everybody).index(person.name), k]:.2f}" for k, name in enumerate(everybody) if name != person.name)
-          + f"; with themselves on another day {kappa_of(everybody[person.name], label(person, test_pairs, 'two')):.2f}")
+    print(
+        f"{person.name:<8} with "
+        + ", ".join(
+            f"{name} {matrix[list(everybody).index(person.name), k]:.2f}"
+            for k, name in enumerate(everybody)
+            if name != person.name
+        )
+        + f"; with themselves on another day {kappa_of(everybody[person.name], label(person, test_pairs, 'two')):.2f}"
+    )
 print(f"You guessed: {MY_GUESS}.\n")
 
 once = [row for row in my_labels if not row["again"]]
@@ -194,7 +219,9 @@ mine_first = verdicts(my_own, once)
 for person in ANNOTATORS:
     theirs = label(person, my_own)
     low, high = agreement.bootstrap(kappa_of, mine_first, theirs)
-    print(f"{me} with {person.name:<8} κ = {kappa_of(mine_first, theirs):+.2f} (95 % interval {low:+.2f} to {high:+.2f}), {len(once)} pairs")
+    print(
+        f"{me} with {person.name:<8} κ = {kappa_of(mine_first, theirs):+.2f} (95 % interval {low:+.2f} to {high:+.2f}), {len(once)} pairs"
+    )
 twice = {row["pair"]: row for row in my_labels if row["again"]}
 seen_twice = [row for row in once if row["pair"] in twice]
 if seen_twice:
@@ -203,7 +230,11 @@ if seen_twice:
 try:
     from sklearn.metrics import cohen_kappa_score
 
-    assert all(abs(kappa_of(everybody[x], everybody[y]) - cohen_kappa_score(everybody[x], everybody[y])) < 1e-9 for x in everybody for y in everybody)
+    assert all(
+        abs(kappa_of(everybody[x], everybody[y]) - cohen_kappa_score(everybody[x], everybody[y])) < 1e-9
+        for x in everybody
+        for y in everybody
+    )
     print("scikit-learn's cohen_kappa_score gives the same for all of them")
 except ImportError:
     print("scikit-learn is not installed here, so the comparison with its cohen_kappa_score is left out.")
@@ -219,7 +250,9 @@ except ImportError:
 # %%
 # LONG
 thumbs_file = course.work / "preferences" / "thumbs.jsonl"
-answer_to = lambda messages: stream.texts(writer, tokenizer, messages, temperature=1.0, seed=len(journal.read(thumbs_file)))
+answer_to = lambda messages: stream.texts(
+    writer, tokenizer, messages, temperature=1.0, seed=len(journal.read(thumbs_file))
+)
 conversation = chat.chat(answer_to, thumbs_file)
 
 # %%
@@ -230,7 +263,9 @@ if not my_thumbs:
     whose, my_thumbs = "Agnes, a simulated annotator (you gave none)", world.thumbs(my_pairs, "Agnes", ANNOTATORS[:1])
 print(f"{len(my_thumbs)} thumbs by {whose}, {100 * np.mean([row['label'] for row in my_thumbs]):.0f} % of them up")
 for row in my_thumbs[:5]:
-    print(f"   {'up  ' if row['label'] else 'down'}  » {row['prompt'][-1]['content']}  {row['completion'][0]['content']}")
+    print(
+        f"   {'up  ' if row['label'] else 'down'}  » {row['prompt'][-1]['content']}  {row['completion'][0]['content']}"
+    )
 
 # %% [markdown]
 # **What to notice.** A thumb is quicker than a comparison. But it compares with something that is not on the page: what this person is used to. The rest of this lab uses pairs.
@@ -245,12 +280,13 @@ for row in my_thumbs[:5]:
 # - `differences` $d$: `[A N]`, utility of the first answer minus that of the second in the eyes of annotator $i$ · `sharpness` $s$: `[A]`
 # - one number comes back, a tensor of shape `[]`; differences may be huge
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary><code>sharpness[:, None] * differences</code> is <code>[A N]</code>; <code>torch.sigmoid</code> does not overflow.</details>
 # <details><summary>Hint 2</summary>Two means, in this order: over the annotators before the maximum, over the pairs after it.</details>
+
 
 # %%
 # EXERCISE bayes_limit
@@ -274,14 +310,30 @@ check("bayes_limit")
 
 # %%
 # LONG
-limit_of = mine("bayes_limit", globals(), lambda d, s: torch.tensor(world.bayes_accuracy(torch.sigmoid(s[:, None] * d).mean(0).numpy()), dtype=torch.float32))
-seen_by = torch.tensor([[world.utility_to(person, row, a) - world.utility_to(person, row, b) for row, a, b in test_pairs] for person in ANNOTATORS], dtype=torch.float32)
+limit_of = mine(
+    "bayes_limit",
+    globals(),
+    lambda d, s: torch.tensor(world.bayes_accuracy(torch.sigmoid(s[:, None] * d).mean(0).numpy()), dtype=torch.float32),
+)
+seen_by = torch.tensor(
+    [
+        [world.utility_to(person, row, a) - world.utility_to(person, row, b) for row, a, b in test_pairs]
+        for person in ANNOTATORS
+    ],
+    dtype=torch.float32,
+)
 limit = float(limit_of(seen_by, torch.tensor([person.sharpness for person in ANNOTATORS])))
 p_first = np.array([world.crowd(*pair) for pair in test_pairs])
 assert abs(limit - world.bayes_accuracy(p_first)) < 1e-5
 gold = np.array([world.utility(row, a) - world.utility(row, b) for row, a, b in test_pairs])
 words = np.array([len(world.words(a)) - len(world.words(b)) for _, a, b in test_pairs])
-for name, margins in {"a coin": 0 * gold, "the longer answer": words, **{f"what {person.name} likes": seen_by[k].numpy() for k, person in enumerate(ANNOTATORS)}, "the gold utility": gold, "the best judge": p_first - 0.5}.items():
+for name, margins in {
+    "a coin": 0 * gold,
+    "the longer answer": words,
+    **{f"what {person.name} likes": seen_by[k].numpy() for k, person in enumerate(ANNOTATORS)},
+    "the gold utility": gold,
+    "the best judge": p_first - 0.5,
+}.items():
     print(f"{name:<22}{100 * agreement.judge_accuracy(margins, p_first):6.1f} %")
 print(f"{100 * np.mean(gold == 0):.0f} % of the pairs are worth exactly the same in gold")
 
@@ -300,12 +352,13 @@ print(f"{100 * np.mean(gold == 0):.0f} % of the pairs are worth exactly the same
 # - rewards may be huge, and a wrong order must still pull with full force
 # - a model that knows nothing pays $\log 2 = 0.693$
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary><code>torch.log(torch.sigmoid(x))</code> is −∞ for x = −200. One function of <code>torch.nn.functional</code> does both steps safely.</details>
 # <details><summary>Hint 2</summary><code>F.logsigmoid(difference)</code>, its mean, and the sign.</details>
+
 
 # %%
 # EXERCISE bradley_terry_loss
@@ -337,16 +390,19 @@ check("bradley_terry_loss")
 # - what stands at the padding may be anything, NaN included: it must not leak in
 # - each row has at least one real token
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>(ids != pad_id) * torch.arange(T)</code> is the place at each real token and 0 at padding. Where is it largest?</details>
 # <details><summary>Hint 2</summary><code>hidden[torch.arange(B), last]</code> picks one place out of each row: <code>[B D]</code>.</details>
 
+
 # %%
 # EXERCISE last_token_rewards
-def last_token_rewards(hidden: Float[Tensor, "B T D"], ids: Int[Tensor, "B T"], weight: Float[Tensor, " D"], pad_id: int) -> Float[Tensor, " B"]:
+def last_token_rewards(
+    hidden: Float[Tensor, "B T D"], ids: Int[Tensor, "B T"], weight: Float[Tensor, " D"], pad_id: int
+) -> Float[Tensor, " B"]:
     """The reward of each row: its hidden state at the last token that is not padding, times the weight.
 
     Inputs:  hidden: hidden states · ids: the tokens · weight: of the reward head · pad_id: id of the padding token
@@ -373,14 +429,18 @@ loss_fn = mine("bradley_terry_loss", globals(), recipe.bradley_terry_loss)
 head = mine("last_token_rewards", globals(), lambda hidden, ids, weight, pad_id: last_hidden(hidden, ids) @ weight)
 fresh = reward_model_of(copy.deepcopy(sft).cpu())
 with torch.no_grad():
-    fresh.score.weight.normal_(std=0.1, generator=torch.Generator().manual_seed(0))  # the head starts at 0; something must be seen
+    fresh.score.weight.normal_(
+        std=0.1, generator=torch.Generator().manual_seed(0)
+    )  # the head starts at 0; something must be seen
 theirs = to_transformers(fresh).eval()
 examples = encode_answers(tokenizer, train[:8], ("chosen", "rejected"), fresh.config.context)
 right, _ = batch_of(examples)
 left = torch.stack([row.roll(int((row == PAD).sum())) for row in right])
 for name, ids in (("right", right), ("left", left)):
     with torch.no_grad():
-        ours = head(fresh.hidden(ids, segments=(ids != PAD).long()), ids, fresh.score.weight[0], PAD)  # segments: no token reads the padding
+        ours = head(
+            fresh.hidden(ids, segments=(ids != PAD).long()), ids, fresh.score.weight[0], PAD
+        )  # segments: no token reads the padding
         apart = (ours - theirs(input_ids=ids, attention_mask=(ids != PAD).long()).logits[:, 0]).abs().max().item()
     print(f"padding on the {name:<6} {len(ids)} rewards, largest difference from transformers: {apart:.1e}")
     assert apart < 1e-5
@@ -401,12 +461,31 @@ except ImportError as error:
     print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
 
 if RewardTrainer:
-    arguments = RewardConfig(output_dir=str(course.work / "trl"), report_to="none", save_strategy="no", use_cpu=not torch.cuda.is_available(), bf16=False, activation_checkpointing=False, disable_tqdm=True, max_length=512, log_level="error")
-    data = datasets.Dataset.from_list([{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in train[:8]])
-    trainer = RewardTrainer(model=copy.deepcopy(theirs), args=arguments, train_dataset=data, processing_class=to_transformers_chat(tokenizer))
+    arguments = RewardConfig(
+        output_dir=str(course.work / "trl"),
+        report_to="none",
+        save_strategy="no",
+        use_cpu=not torch.cuda.is_available(),
+        bf16=False,
+        activation_checkpointing=False,
+        disable_tqdm=True,
+        max_length=512,
+        log_level="error",
+    )
+    data = datasets.Dataset.from_list(
+        [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in train[:8]]
+    )
+    trainer = RewardTrainer(
+        model=copy.deepcopy(theirs),
+        args=arguments,
+        train_dataset=data,
+        processing_class=to_transformers_chat(tokenizer),
+    )
     trainer.remove_callback(PrinterCallback)
     their_batch = trainer.data_collator([trainer.train_dataset[k] for k in range(8)])
-    their_loss = trainer.compute_loss(trainer.model, {name: x.to(trainer.model.device) for name, x in their_batch.items()})
+    their_loss = trainer.compute_loss(
+        trainer.model, {name: x.to(trainer.model.device) for name, x in their_batch.items()}
+    )
     their_loss.backward()
     ids = their_batch["input_ids"]
     chosen, rejected = head(fresh.hidden(ids), ids, fresh.score.weight[0], PAD).chunk(2)
@@ -414,8 +493,15 @@ if RewardTrainer:
     loss.backward()
     their_gradients = {name: p.grad.cpu() for name, p in trainer.model.named_parameters()}
     apart = max((p.grad - their_gradients[name]).abs().max().item() for name, p in fresh.named_parameters())
-    print(f"the same batch of {len(ids)} × {ids.shape[1]} tokens, the chosen answers first\nloss {loss.item():.6f}, TRL's {their_loss.item():.6f}; largest difference in any gradient: {apart:.1e}")
-    print("TRL reads the reward at", repr(tokenizer.decode([int(ids[0][ids[0] != PAD][-1])], skip_special_tokens=False)), "and the course at", repr(tokenizer.decode([int(right[0][right[0] != PAD][-1])], skip_special_tokens=False)))
+    print(
+        f"the same batch of {len(ids)} × {ids.shape[1]} tokens, the chosen answers first\nloss {loss.item():.6f}, TRL's {their_loss.item():.6f}; largest difference in any gradient: {apart:.1e}"
+    )
+    print(
+        "TRL reads the reward at",
+        repr(tokenizer.decode([int(ids[0][ids[0] != PAD][-1])], skip_special_tokens=False)),
+        "and the course at",
+        repr(tokenizer.decode([int(right[0][right[0] != PAD][-1])], skip_special_tokens=False)),
+    )
     assert abs(loss.item() - their_loss.item()) < 1e-5 and apart < 1e-5
 
 # %% [markdown]
@@ -433,7 +519,9 @@ if RewardTrainer:
 MY_GUESS = "90 %"
 
 live = curve.LivePicture(lambda history: judges.accuracy_figure(history, limit), "reward model")
-run = train_reward(train, config, base=sft, seed=0, loss_fn=loss_fn, on_step=live, out=course.work / f"reward_{course.size}")
+run = train_reward(
+    train, config, base=sft, seed=0, loss_fn=loss_fn, on_step=live, out=course.work / f"reward_{course.size}"
+)
 live.close()
 model = run.model.eval()
 save_stage("reward", model, run.record)
@@ -454,8 +542,12 @@ def accuracy(margins):
 
 margins = margins_of(model)
 value, error = accuracy(margins)
-print(f"held-out pairs: accuracy {100 * value:.1f} %, the best judge {100 * limit:.1f} %: {100 * value / limit:.1f} % of the limit. You guessed: {MY_GUESS}.")
-print(f"on pairs of different gold utility it prefers the better answer in {100 * np.mean((margins > 0)[gold != 0] == (gold > 0)[gold != 0]):.1f} %")
+print(
+    f"held-out pairs: accuracy {100 * value:.1f} %, the best judge {100 * limit:.1f} %: {100 * value / limit:.1f} % of the limit. You guessed: {MY_GUESS}."
+)
+print(
+    f"on pairs of different gold utility it prefers the better answer in {100 * np.mean((margins > 0)[gold != 0] == (gold > 0)[gold != 0]):.1f} %"
+)
 print(f"the run took {run.record['minutes']:.1f} minutes and {config.rows:,} pairs")
 
 # %%
@@ -464,14 +556,20 @@ check("reward_model")
 # %% [markdown]
 # Before and after: the same questions, the rewards of a model whose head is still 0 and of yours. Only the difference within a pair has a meaning. And the pairs where it is most sure and most wrong:
 
+
 # %%
 # LONG
 def show_pairs(which):
     for k in which:
         row, a, b = test_pairs[k]
         before = margins_of(reward_model_of(sft).eval(), [test_pairs[k]])[0]
-        print(f"» {row['messages'][0]['content']}\n" + columns([f"gold utility {world.utility(row, a):+.1f}", f"gold utility {world.utility(row, b):+.1f}"], [a, b])
-              + f"\n   reward of the first minus the second: before {before:+.1f}, after {margins[k]:+.1f}; the people prefer the first with {100 * p_first[k]:.0f} %\n")
+        print(
+            f"» {row['messages'][0]['content']}\n"
+            + columns(
+                [f"gold utility {world.utility(row, a):+.1f}", f"gold utility {world.utility(row, b):+.1f}"], [a, b]
+            )
+            + f"\n   reward of the first minus the second: before {before:+.1f}, after {margins[k]:+.1f}; the people prefer the first with {100 * p_first[k]:.0f} %\n"
+        )
 
 
 unequal = np.flatnonzero(np.abs(gold) >= 1)
@@ -488,7 +586,9 @@ from course_lib.widgets import heatmap
 
 row, a, b = test_pairs[unequal[0]]
 for answer in (a, b):
-    heatmap.show(*heatmap.reward_so_far(model, tokenizer, row["messages"] + [{"role": "assistant", "content": answer}]), "change")
+    heatmap.show(
+        *heatmap.reward_so_far(model, tokenizer, row["messages"] + [{"role": "assistant", "content": answer}]), "change"
+    )
 
 # %% [markdown]
 # **What to notice.** Between answers of clearly different worth it is seldom wrong. Look at what its surest mistakes are made of: something that looks like what people like, with a flaw that was rare in training. A policy that is trained against it will look for just that.
@@ -498,10 +598,13 @@ for answer in (a, b):
 #
 # Labels cost. The same recipe on fewer pairs, judged on the same held-out pairs:
 
+
 # %%
 # LONG
 def trained_on(rows, seed=0):
-    return train_reward(rows, replace(config, rows=len(rows)), base=sft, seed=seed, loss_fn=loss_fn, progress=False).model.eval()
+    return train_reward(
+        rows, replace(config, rows=len(rows)), base=sft, seed=seed, loss_fn=loss_fn, progress=False
+    ).model.eval()
 
 
 sizes = [40, 100] if small else [1000, 5000]
@@ -525,12 +628,13 @@ for n, value, error in curve_points:
 # - bin $k$ of 0 … bins − 1 holds $k/\text{bins} \le p < (k+1)/\text{bins}$, and the last one holds $p = 1$ too
 # - $n_k$: pairs in the bin · $\overline{\text{won}}_k$, $\overline p_k$: means of the bin. A bin without pairs is left out
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary><code>(p * bins).long().clamp(max=bins - 1)</code> is the bin of each pair.</details>
 # <details><summary>Hint 2</summary>A loop over the bins with a mask <code>here = where == k</code> is quite all right. Skip it if <code>not here.any()</code>.</details>
+
 
 # %%
 # EXERCISE ece
@@ -570,11 +674,21 @@ def binned_ece(p, won, bins):
 
 ece_of = mine("ece", globals(), binned_ece)
 won = torch.tensor([v == "first" for v in verdicts(test_pairs, test)])  # the recorded label of each test pair
-said = {"reward model": torch.tensor(margins).sigmoid(), "the true probability": torch.tensor(p_first, dtype=torch.float32), "reward model, margins times 3": torch.tensor(3 * margins).sigmoid()}
+said = {
+    "reward model": torch.tensor(margins).sigmoid(),
+    "the true probability": torch.tensor(p_first, dtype=torch.float32),
+    "reward model, margins times 3": torch.tensor(3 * margins).sigmoid(),
+}
 assert all(abs(ece_of(p, won, 10) - binned_ece(p, won, 10)) < 1e-5 for p in said.values())
-curve.show(judges.reliability_figure({name: (p.numpy(), won.numpy()) for name, p in said.items()}, 10, "Can its probabilities be trusted?"))
+curve.show(
+    judges.reliability_figure(
+        {name: (p.numpy(), won.numpy()) for name, p in said.items()}, 10, "Can its probabilities be trusted?"
+    )
+)
 for name, p in said.items():
-    print(f"{name:<32} ECE {float(ece_of(p, won, 10)):.3f}, accuracy on the recorded labels {100 * ((p > 0.5) == won).float().mean():.1f} %")
+    print(
+        f"{name:<32} ECE {float(ece_of(p, won, 10)):.3f}, accuracy on the recorded labels {100 * ((p > 0.5) == won).float().mean():.1f} %"
+    )
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
@@ -591,17 +705,22 @@ print(f"You guessed: {MY_GUESS}.")
 #
 # - `chosen`, `rejected`: `[B]`, rewards · `chosen_words`, `rejected_words`: `[B]`, the answers' words · `weight` $w$: `[]`, any sign, with a gradient
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>It is the loss of § 6 with one more summand inside σ.</details>
 # <details><summary>Hint 2</summary>Leave <code>weight</code> a tensor: <code>.item()</code> cuts its gradient, and it would never be learned.</details>
 
+
 # %%
 # EXERCISE length_cured_loss
 def length_cured_loss(
-    chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], chosen_words: Tensor, rejected_words: Tensor, weight: Float[Tensor, ""]
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    chosen_words: Tensor,
+    rejected_words: Tensor,
+    weight: Float[Tensor, ""],
 ) -> Float[Tensor, ""]:
     """The Bradley–Terry loss with a term for length.
 
@@ -626,7 +745,11 @@ check("length_cured_loss")
 # LONG
 MY_GUESS = "60 %"
 
-cured_fn = mine("length_cured_loss", globals(), lambda chosen, rejected, cw, rw, w: recipe.bradley_terry_loss(chosen + w * cw, rejected + w * rw))
+cured_fn = mine(
+    "length_cured_loss",
+    globals(),
+    lambda chosen, rejected, cw, rw, w: recipe.bradley_terry_loss(chosen + w * cw, rejected + w * rw),
+)
 cecily = next(person for person in ANNOTATORS if person.name == "Cecily")
 hers = world.label_pairs(pairs_of(train[: 100 if small else 5000]), "Cecily alone", [cecily])
 
@@ -635,14 +758,21 @@ def trained_with_cure(rows):
     """(reward model, weight of a word): the loss is length_cured_loss, and the weight is left behind."""
     student, weight = reward_model_of(sft), torch.nn.Parameter(torch.zeros((), device=device))
     examples = encode_answers(tokenizer, rows, ("chosen", "rejected"), student.config.context)
-    counts = torch.tensor([[len(world.words(row[side][0]["content"])) for row in rows] for side in ("chosen", "rejected")], dtype=torch.float32, device=device)
+    counts = torch.tensor(
+        [[len(world.words(row[side][0]["content"])) for row in rows] for side in ("chosen", "rejected")],
+        dtype=torch.float32,
+        device=device,
+    )
 
     def batch_loss(part):
         chosen, rejected = student(batch_of([examples[k] for k in part])[0].to(device)).chunk(2)
         return cured_fn(chosen, rejected, counts[0, part], counts[1, part], weight), {"weight": weight.item()}
 
     settings = replace(config, rows=len(rows))
-    optimiser = [*optimizers(student, settings.learning_rate, REST), torch.optim.AdamW([{"params": [weight], "scale": 3.0}], weight_decay=0.0)]
+    optimiser = [
+        *optimizers(student, settings.learning_rate, REST),
+        torch.optim.AdamW([{"params": [weight], "scale": 3.0}], weight_decay=0.0),
+    ]
     train_on_pairs(student, examples, batch_loss, optimiser, settings, progress=False)
     return student.eval(), weight.item()
 
@@ -651,9 +781,13 @@ plain, (cured, weight) = trained_on(hers), trained_with_cure(hers)
 equal = (gold == 0) & (words != 0)
 for name, m in (("plain", margins_of(plain)), ("cured", margins_of(cured)), ("everybody's labels (§ 8)", margins)):
     longer = (m > 0)[equal] == (words > 0)[equal]
-    print(f"{name}: prefers the longer of two answers of equal worth in {100 * longer.mean():.0f} % ± {200 * longer.std() / equal.sum() ** 0.5:.0f} of {equal.sum()} pairs; "
-          f"prefers the better of two unequal ones in {100 * np.mean((m > 0)[gold != 0] == (gold > 0)[gold != 0]):.1f} %")
-print(f"weight of a word: learned {weight:.3f}, Cecily's own {cecily.sharpness * cecily.length:.3f} (sharpness times utility). You guessed: {MY_GUESS}.")
+    print(
+        f"{name}: prefers the longer of two answers of equal worth in {100 * longer.mean():.0f} % ± {200 * longer.std() / equal.sum() ** 0.5:.0f} of {equal.sum()} pairs; "
+        f"prefers the better of two unequal ones in {100 * np.mean((m > 0)[gold != 0] == (gold > 0)[gold != 0]):.1f} %"
+    )
+print(
+    f"weight of a word: learned {weight:.3f}, Cecily's own {cecily.sharpness * cecily.length:.3f} (sharpness times utility). You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # And a probe that a policy would find by itself: take a right answer and add to it, true facts that nobody asked for, or courtesies.
@@ -675,8 +809,15 @@ def padded(kind, n):
     for k, row in enumerate(asked):
         draw, person, fact = Draw(village(), "train", f"probe {k}"), people[row["check"]["name"]], row["check"]["fact"]
         others = [other for other in FACTS if other != fact]
-        answer, more = sentence(draw, person, fact), [sentence(draw, person, others[(k + j) % len(others)]) for j in range(n)]
-        answers.append(" ".join([answer, *more] if kind == "true facts" else [COURTESIES[(k + j) % 3] for j in range(n)] + [answer]))
+        answer, more = (
+            sentence(draw, person, fact),
+            [sentence(draw, person, others[(k + j) % len(others)]) for j in range(n)],
+        )
+        answers.append(
+            " ".join(
+                [answer, *more] if kind == "true facts" else [COURTESIES[(k + j) % 3] for j in range(n)] + [answer]
+            )
+        )
     return answers
 
 
@@ -686,12 +827,33 @@ def against_the_first(score):
     return {kind: [x - values[0] for x in values] for kind, values in means.items()}
 
 
-rewards = lambda judge: lambda answers: rewards_of(judge, tokenizer, [row["messages"] for row in asked], answers).numpy()
-found = {"plain": against_the_first(rewards(plain)), "cured": against_the_first(rewards(cured)), "everybody's (§ 8)": against_the_first(rewards(model)),
-         "gold utility": against_the_first(lambda answers: [world.utility(row, answer) for row, answer in zip(asked, answers)])}
-curve.show(judges.probe_figure(ADDED, {kind: {name: lines[kind] for name, lines in found.items()} for kind in ("true facts", "courtesies")}, "change of reward, of utility"))
+rewards = lambda judge: (
+    lambda answers: rewards_of(judge, tokenizer, [row["messages"] for row in asked], answers).numpy()
+)
+found = {
+    "plain": against_the_first(rewards(plain)),
+    "cured": against_the_first(rewards(cured)),
+    "everybody's (§ 8)": against_the_first(rewards(model)),
+    "gold utility": against_the_first(
+        lambda answers: [world.utility(row, answer) for row, answer in zip(asked, answers)]
+    ),
+}
+curve.show(
+    judges.probe_figure(
+        ADDED,
+        {kind: {name: lines[kind] for name, lines in found.items()} for kind in ("true facts", "courtesies")},
+        "change of reward, of utility",
+    )
+)
 for kind in ("true facts", "courtesies"):
-    print(kind + "\n" + "\n".join(f"   {name:<20}" + "  ".join(f"+{n}: {x:+.2f}" for n, x in zip(ADDED[1:], lines[kind][1:])) for name, lines in found.items()))
+    print(
+        kind
+        + "\n"
+        + "\n".join(
+            f"   {name:<20}" + "  ".join(f"+{n}: {x:+.2f}" for n, x in zip(ADDED[1:], lines[kind][1:]))
+            for name, lines in found.items()
+        )
+    )
 
 # %% [markdown]
 # **What to notice.** Compare the shapes of the lines, for a reward has a scale of its own. The gold utility pays for the first courtesy and for no other, and boredom makes long answers worse. Where a reward model lies above that, a policy that is trained on it will go there.
@@ -711,12 +873,17 @@ few = train[: sizes[-1]]
 if WHO:
     few = world.label_pairs(pairs_of(few), f"{WHO} alone", [person for person in ANNOTATORS if person.name == WHO])
 flips = torch.rand(len(few), generator=torch.Generator().manual_seed(1)) < FLIPPED
-changed_rows = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} if flip else row for row, flip in zip(few, flips.tolist())]
+changed_rows = [
+    {**row, "chosen": row["rejected"], "rejected": row["chosen"]} if flip else row
+    for row, flip in zip(few, flips.tolist())
+]
 changed = margins_of(trained_on(changed_rows, seed=SEED))
 print(f"I predicted: {MY_PREDICTION}")
 for name, m in (("as before", fewer[sizes[-1]]), ("changed", changed)):
     value, error = accuracy(m)
-    print(f"{name:<10} accuracy {100 * value:.1f} % ± {200 * error:.1f} ({100 * value / limit:.1f} % of the limit), ECE {float(ece_of(torch.tensor(m).sigmoid(), won, 10)):.3f}, mean size of a margin {np.abs(m).mean():.2f}")
+    print(
+        f"{name:<10} accuracy {100 * value:.1f} % ± {200 * error:.1f} ({100 * value / limit:.1f} % of the limit), ECE {float(ece_of(torch.tensor(m).sigmoid(), won, 10)):.3f}, mean size of a margin {np.abs(m).mean():.2f}"
+    )
 
 # %% [markdown]
 # ## § 13 A real model
@@ -742,16 +909,34 @@ if loaded is None:
     print(NOT_HERE)
 else:
     real, their_words = loaded[0].to(device), loaded[1]
-    public = [{"prompt": row["messages"], **{side: [{"role": "assistant", "content": row[side]}] for side in ("chosen", "rejected")}} for row in hub_rows(60) or []]
-    teach, exam = (rows[: 4 if small else None] for rows in ((public[:40], public[40:]) if public else map(taste.preference_rows, ("train", "test"))))
-    own = [real_training.answers(real, their_words, [row["prompt"] for row in exam], 40, temperature=0.7, seed=seed) for seed in range(4)]  # for best of 4, before it is changed
+    public = [
+        {
+            "prompt": row["messages"],
+            **{side: [{"role": "assistant", "content": row[side]}] for side in ("chosen", "rejected")},
+        }
+        for row in hub_rows(60) or []
+    ]
+    teach, exam = (
+        rows[: 4 if small else None]
+        for rows in ((public[:40], public[40:]) if public else map(taste.preference_rows, ("train", "test")))
+    )
+    own = [
+        real_training.answers(real, their_words, [row["prompt"] for row in exam], 40, temperature=0.7, seed=seed)
+        for seed in range(4)
+    ]  # for best of 4, before it is changed
     lora.add_lora(real, rank=8, alpha=16)
     real.score = torch.nn.Linear(real.config.hidden_size, 1, bias=False, device=device)
     torch.nn.init.zeros_(real.score.weight)
 
     def real_rewards(rows, texts):
         """The reward of each answer, [N]."""
-        ids, _, _ = real_training.collate([real_training.encode(their_words, row["prompt"] + [{"role": "assistant", "content": text}]) for row, text in zip(rows, texts)], PAD)
+        ids, _, _ = real_training.collate(
+            [
+                real_training.encode(their_words, row["prompt"] + [{"role": "assistant", "content": text}])
+                for row, text in zip(rows, texts)
+            ],
+            PAD,
+        )
         return head(real.model(ids.to(device)).last_hidden_state.cpu(), ids, real.score.weight[0].cpu(), PAD)
 
     @torch.no_grad()
@@ -760,27 +945,43 @@ else:
 
     def pair_loss(part):
         rows = [teach[k] for k in part]
-        return loss_fn(*real_rewards(rows * 2, [row[side][0]["content"] for side in ("chosen", "rejected") for row in rows]).chunk(2))
+        return loss_fn(
+            *real_rewards(rows * 2, [row[side][0]["content"] for side in ("chosen", "rejected") for row in rows]).chunk(
+                2
+            )
+        )
 
     chosen, rejected = ([row[side][0]["content"] for row in exam] for side in ("chosen", "rejected"))
     before = judged(chosen) - judged(rejected)
-    batches = [part for epoch in range(2) for part in torch.randperm(len(teach), generator=torch.Generator().manual_seed(epoch)).split(4)]
+    batches = [
+        part
+        for epoch in range(2)
+        for part in torch.randperm(len(teach), generator=torch.Generator().manual_seed(epoch)).split(4)
+    ]
     losses = real_training.train(real, batches, pair_loss, learning_rate=3e-4, description="reward head")
-    print(f"{len(losses)} steps, loss {losses[0]:.3f} → {losses[-1]:.3f} nats a pair; held-out margins before: all {before.abs().max():.0f}, a coin\n")
+    print(
+        f"{len(losses)} steps, loss {losses[0]:.3f} → {losses[-1]:.3f} nats a pair; held-out margins before: all {before.abs().max():.0f}, a coin\n"
+    )
     elsewhere = chosen[1:] + chosen[:1]  # what was chosen at the next question
-    r_chosen, r_rejected, r_hedged, r_elsewhere = (judged(texts) for texts in (chosen, rejected, [f"Perhaps. {text}" for text in chosen], elsewhere))
+    r_chosen, r_rejected, r_hedged, r_elsewhere = (
+        judged(texts) for texts in (chosen, rejected, [f"Perhaps. {text}" for text in chosen], elsewhere)
+    )
     for name, margin in (("chosen over rejected, as it was taught", r_chosen - r_rejected), ("chosen over the same with a hedge, 'Perhaps.'", r_chosen - r_hedged),
                          ("chosen over what is chosen at another question", r_chosen - r_elsewhere), ("rejected over what is chosen at another question", r_rejected - r_elsewhere)):  # fmt: skip
         right = int((margin > 0).sum())
         low, high = wilson(right, len(exam))
-        print(f"{name:<50}{right:>3} of {len(exam)}, {100 * right / len(exam):.0f} % ({100 * low:.0f} to {100 * high:.0f} %), mean margin {margin.mean():+.1f}")
+        print(
+            f"{name:<50}{right:>3} of {len(exam)}, {100 * right / len(exam):.0f} % ({100 * low:.0f} to {100 * high:.0f} %), mean margin {margin.mean():+.1f}"
+        )
     print(f"You guessed: {MY_GUESS}.\n")
 
     picked = torch.stack([judged(texts) for texts in own]).argmax(0).tolist()
     best_of_four = [own[n][k] for k, n in enumerate(picked)]
     for name, texts in (("SmolLM2's first answer", own[0]), ("the best of four", best_of_four)):
         names = "" if public else f"; {sum(map(taste.names_it, exam, texts))} of {len(exam)} name what is right"
-        print(f"{name:<26}{sum(map(taste.words_of, texts)) / len(texts):>5.1f} words, {sum(map(taste.hedges_of, texts)) / len(texts):.1f} hedges{names}")
+        print(
+            f"{name:<26}{sum(map(taste.words_of, texts)) / len(texts):>5.1f} words, {sum(map(taste.hedges_of, texts)) / len(texts):.1f} hedges{names}"
+        )
     for row, *both in list(zip(exam, own[0], best_of_four))[:5]:
         print(f"\n» {row['prompt'][0]['content']}\n" + columns(["its first answer", "the best of four"], both))
 

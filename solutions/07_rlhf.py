@@ -67,13 +67,18 @@ TINY = course.size == "tiny"
 tokenizer = load_tokenizer()
 reference = assistant(load_stage("sft").model).to(course.device).eval()
 reward_model = load_stage("reward").model.to(course.device)
-train_prompts, test_prompts = prompts("train", 40 if TINY else 4000, "lab 07"), prompts("test", 6 if TINY else 100, "lab 07")
+train_prompts, test_prompts = (
+    prompts("train", 40 if TINY else 4000, "lab 07"),
+    prompts("test", 6 if TINY else 100, "lab 07"),
+)
 
 
 def proxy(rows, answers):
     """The reward model's score of each answer to its prompt. Equal answers to the same prompt are scored once."""
     different = list({(id(row), answer): (row, answer) for row, answer in zip(rows, answers)}.values())
-    scores = rewards_of(reward_model, tokenizer, [row["messages"] for row, _ in different], [answer for _, answer in different])
+    scores = rewards_of(
+        reward_model, tokenizer, [row["messages"] for row, _ in different], [answer for _, answer in different]
+    )
     known = {(id(row), answer): score for (row, answer), score in zip(different, scores.tolist())}
     return torch.tensor([known[id(row), answer] for row, answer in zip(rows, answers)])
 
@@ -82,7 +87,9 @@ for kind in ("fact", "short", "unknown"):
     row = next(row for row in train_prompts if row["kind"] == kind)
     rolled = roll_out(reference, tokenizer, [row], 4, seed=1)
     print(f"» {row['messages'][-1]['content']}")
-    for answer, score, worth in zip(rolled.answers, proxy(rolled.rows, rolled.answers), utilities(rolled.rows, rolled.answers)):
+    for answer, score, worth in zip(
+        rolled.answers, proxy(rolled.rows, rolled.answers), utilities(rolled.rows, rolled.answers)
+    ):
         print(f"   reward model {score:5.2f} · gold {worth:5.2f} · {answer}")
     print()
 print("gold utility of an answer: " + ", ".join(f"{weight:+g} {name}" for name, weight in TASTE.items()))
@@ -104,12 +111,13 @@ print("gold utility of an answer: " + ", ".join(f"{weight:+g} {name}" for name, 
 # - the weight is the chance that the best of $n$ different answers, drawn from the $K$, is that one. It is 0 for $i < n - 1$
 # - return (KL, the mean over the prompts), two numbers
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>scores.argsort(1)</code> has the places from the lowest score to the highest; <code>worth.gather(1, order)</code> puts the worths in that order.</details>
 # <details><summary>Hint 2</summary><code>math.comb</code> counts exactly, also numbers far larger than a float can be: divide one by the other first.</details>
+
 
 # %%
 # EXERCISE best_of_n
@@ -156,11 +164,28 @@ worth = torch.tensor(utilities(rolled.rows, rolled.answers)).view(-1, K)
 scores = proxy(rolled.rows, rolled.answers).view(-1, K)
 limit, start = frontier(worth.numpy()), float(worth.mean())
 sizes = [n for n in (1, 2, 4, 8, 16, 32) if n <= K]
-print(f"{'n':>3}{'KL, formula':>14}{'KL, with ties':>15}{'utility, chosen by the reward model':>38}{'by the gold utility':>22}")
+print(
+    f"{'n':>3}{'KL, formula':>14}{'KL, with ties':>15}{'utility, chosen by the reward model':>38}{'by the gold utility':>22}"
+)
 for n in sizes:
-    print(f"{n:>3}{best(scores, worth, n)[0]:>14.2f}{kl_with_ties(scores, n):>15.2f}{best(scores, worth, n)[1]:>38.2f}{best(worth, worth, n)[1]:>22.2f}")
-tied = {"best of n, chosen by the reward model": [(kl_with_ties(scores, n), best(scores, worth, n)[1]) for n in sizes[1:]]}
-curve.show(rlhf.plane(limit, start, tied | {"best of n, chosen by the gold utility": [(kl_with_ties(worth, n), best(worth, worth, n)[1]) for n in sizes[1:]]}))
+    print(
+        f"{n:>3}{best(scores, worth, n)[0]:>14.2f}{kl_with_ties(scores, n):>15.2f}{best(scores, worth, n)[1]:>38.2f}{best(worth, worth, n)[1]:>22.2f}"
+    )
+tied = {
+    "best of n, chosen by the reward model": [(kl_with_ties(scores, n), best(scores, worth, n)[1]) for n in sizes[1:]]
+}
+curve.show(
+    rlhf.plane(
+        limit,
+        start,
+        tied
+        | {
+            "best of n, chosen by the gold utility": [
+                (kl_with_ties(worth, n), best(worth, worth, n)[1]) for n in sizes[1:]
+            ]
+        },
+    )
+)
 
 # %% [markdown]
 # **What to notice.** The formula is an upper bound: our model often gives the same answer twice, and then choosing moves less. Each answer costs $n$ samples, for ever; training pays once. And the two choosers stand on different lines: one of them only guesses.
@@ -178,17 +203,22 @@ curve.show(rlhf.plane(limit, start, tied | {"best of n, chosen by the gold utili
 #
 # Added up over an answer this is $\text{score} - \beta \log \frac{\pi(y)}{\pi_\text{ref}(y)}$, whose mean is $\mathrm{E}[\text{score}] - \beta\,\mathrm{KL}$. If the score were the gold utility, the best policy for it would be a point on the frontier.
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>First the penalty times the mask. Then add the score at one place of each row.</details>
 # <details><summary>Hint 2</summary><code>(mask * torch.arange(T)).argmax(1)</code> is the place of the last True. <code>rewards[torch.arange(B), last] += scores</code> adds to one place of each row.</details>
 
+
 # %%
 # EXERCISE kl_penalty
 def kl_penalty(
-    scores: Float[Tensor, " B"], logprobs: Float[Tensor, "B T"], reference: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], beta: float
+    scores: Float[Tensor, " B"],
+    logprobs: Float[Tensor, "B T"],
+    reference: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    beta: float,
 ) -> Float[Tensor, "B T"]:
     """The reward of each token: −β (log π − log π_ref), and the score added at the last token of the answer.
 
@@ -216,6 +246,7 @@ check("kl_penalty")
 #
 # At each token we can also add up the whole vocabulary, which is exact. **Predict first:** which estimator is biased, which can be negative, and which varies least? Is that still so far from the reference?
 
+
 # %%
 # LONG
 def moved(strength, seed=0):
@@ -223,7 +254,11 @@ def moved(strength, seed=0):
     policy, generator = copy.deepcopy(reference), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in policy.parameters():
-            weight += strength * weight.std() * torch.randn(weight.shape, generator=generator).to(weight.device) if weight.dim() == 2 else 0
+            weight += (
+                strength * weight.std() * torch.randn(weight.shape, generator=generator).to(weight.device)
+                if weight.dim() == 2
+                else 0
+            )
     return policy
 
 
@@ -231,11 +266,15 @@ for name, strength in (("near", 0.05), ("far", 0.12)):
     policy = moved(strength)
     sampled = roll_out(policy, tokenizer, test_prompts, 2 if TINY else 16, seed=3)
     with torch.no_grad():
-        log_ratio = (token_logprobs(reference, sampled.ids, sampled.mask) - token_logprobs(policy, sampled.ids, sampled.mask))[sampled.mask]
+        log_ratio = (
+            token_logprobs(reference, sampled.ids, sampled.mask) - token_logprobs(policy, sampled.ids, sampled.mask)
+        )[sampled.mask]
     exact = exact_kl(policy, reference, sampled.ids, sampled.mask).sum() / sampled.mask.sum()
     print(f"{name}: the exact KL is {exact:.4f} nats a token, over {len(log_ratio):,} tokens")
     for label, k in (("k1", -log_ratio), ("k2", log_ratio**2 / 2), ("k3", log_ratio.exp() - 1 - log_ratio)):
-        print(f"   {label}: mean {k.mean():.4f} ± {k.std() / len(k) ** 0.5:.4f}, off by {100 * (k.mean() / exact - 1):+.0f} %, standard deviation {k.std():.3f}, smallest {round(k.min().item(), 2) + 0.0:.2f}")
+        print(
+            f"   {label}: mean {k.mean():.4f} ± {k.std() / len(k) ** 0.5:.4f}, off by {100 * (k.mean() / exact - 1):+.0f} %, standard deviation {k.std():.3f}, smallest {round(k.min().item(), 2) + 0.0:.2f}"
+        )
 
 # %% [markdown]
 # **What to notice.** Compare the error of each mean with its ±: a bias does not go away with more samples, noise does. $k_3$ is never negative. It is unbiased, but a heavy tail fools its ±: the rare huge $\rho$ that belongs to the mean may not be in the sample. Its spread depends on how far away the policy is: where $\pi$ is small and $\pi_\text{ref}$ is not, $\rho$ is huge.
@@ -244,7 +283,10 @@ for name, strength in (("near", 0.05), ("far", 0.12)):
 
 # %%
 # LONG
-logits, log_q = torch.randn(6, generator=torch.Generator().manual_seed(1)).double().requires_grad_(), torch.log_softmax(torch.arange(6.0).double(), 0)
+logits, log_q = (
+    torch.randn(6, generator=torch.Generator().manual_seed(1)).double().requires_grad_(),
+    torch.log_softmax(torch.arange(6.0).double(), 0),
+)
 log_p = torch.log_softmax(logits, 0)
 p = log_p.exp().detach()
 slope = lambda loss: torch.autograd.grad(loss, logits, retain_graph=True)[0]
@@ -272,17 +314,20 @@ for name, loss in ways.items():
 # - after the last token of the answer nothing comes: $V = 0$ and $A = 0$ there. Prompt and padding hold numbers too, and none of them may get in
 # - $\lambda = 1$: what really came, minus what was expected. $\lambda = 0$: one step, then trust the critic
 #
-# > Difficulty: ●●●●○ (4 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●●○ (4 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 15
 #
 # <details><summary>Hint 1</summary>Go from the last column to the first, and carry two columns along: the advantage and the value of the token to the right.</details>
 # <details><summary>Hint 2</summary><code>torch.where(mask[:, t], new, 0 * new)</code> sets what is carried back to 0 wherever the mask is False.</details>
 # <details><summary>Hint 3</summary>The value that you carry to the left has to be masked as well: the padding's value is not 0.</details>
 
+
 # %%
 # EXERCISE gae
-def gae(rewards: Float[Tensor, "B T"], values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], gamma: float, lam: float) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+def gae(
+    rewards: Float[Tensor, "B T"], values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], gamma: float, lam: float
+) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """(advantages, returns) of each token by generalised advantage estimation.
 
     Inputs:  rewards, values: r and V of each token · mask: True on the answer · gamma, lam: γ and λ
@@ -318,7 +363,9 @@ error = 0.5 * torch.randn(games, steps, generator=generator) * (torch.arange(ste
 print("root mean square error of the first step's advantage")
 print(f"{'λ':<6}{'from luck alone':>17}{'from the critic alone':>24}{'from both':>12}")
 for lam in (0.0, 0.5, 0.8, 0.9, 0.95, 1.0):
-    first = lambda noise, wrong: estimate(0.1 + noise, true_values + wrong, everywhere, 1.0, lam)[0][:, 0].square().mean().sqrt().item()
+    first = lambda noise, wrong: (
+        estimate(0.1 + noise, true_values + wrong, everywhere, 1.0, lam)[0][:, 0].square().mean().sqrt().item()
+    )
     print(f"{lam:<6}{first(luck, 0 * error):>17.3f}{first(0 * luck, error):>24.3f}{first(luck, error):>12.3f}")
 
 # %% [markdown]
@@ -335,17 +382,22 @@ for lam in (0.0, 0.5, 0.8, 0.9, 0.95, 1.0):
 # - a mean over **all tokens of the batch**, so a long answer counts more than a short one
 # - only the minimum of the two is cautious: it never hides that a step was bad. Only logarithms are safe: a probability can be $e^{-200}$
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>The ratio is <code>(logprobs - old).exp()</code>: the difference first.</details>
 # <details><summary>Hint 2</summary><code>torch.minimum(a, b)</code> goes token by token. Sum over the mask, divide by <code>mask.sum()</code>.</details>
 
+
 # %%
 # EXERCISE clipped_policy_loss
 def clipped_policy_loss(
-    logprobs: Float[Tensor, "B T"], old: Float[Tensor, "B T"], advantages: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], clip: float
+    logprobs: Float[Tensor, "B T"],
+    old: Float[Tensor, "B T"],
+    advantages: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    clip: float,
 ) -> Float[Tensor, ""]:
     """PPO's loss: −min(ratio · A, clip(ratio) · A), mean over the tokens of all answers.
 
@@ -374,7 +426,9 @@ for A in (1.0, -1.0):
     pulls = []
     for r in (0.5, 0.75, 0.85, 1.0, 1.15, 1.25, 1.5):
         leaf = torch.tensor([[math.log(r)]], requires_grad=True)
-        (pull,) = torch.autograd.grad(policy_loss(leaf, torch.zeros(1, 1), torch.full((1, 1), A), torch.ones(1, 1, dtype=torch.bool), 0.2), leaf)
+        (pull,) = torch.autograd.grad(
+            policy_loss(leaf, torch.zeros(1, 1), torch.full((1, 1), A), torch.ones(1, 1, dtype=torch.bool), 0.2), leaf
+        )
         pulls.append(0.0 - pull.item())
     print(f"A = {A:+.0f}   " + "".join(f"{pull:>8.2f}" for pull in pulls))
 
@@ -391,16 +445,21 @@ for A in (1.0, -1.0):
 # - `values`, `old`: `[B T]`, V now and when sampled · `returns`: `[B T]` · `mask`, `clip` as before → loss `[]`
 # - the **larger** error counts, for the same reason as the minimum above
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary>Two tensors of squared errors, <code>torch.maximum</code>, then the same mean as in § 6, and the ½.</details>
 
+
 # %%
 # EXERCISE clipped_value_loss
 def clipped_value_loss(
-    values: Float[Tensor, "B T"], old: Float[Tensor, "B T"], returns: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], clip: float
+    values: Float[Tensor, "B T"],
+    old: Float[Tensor, "B T"],
+    returns: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    clip: float,
 ) -> Float[Tensor, ""]:
     """½ · the larger of the squared errors of V and of V clipped around its old value, mean over the tokens of all answers.
 
@@ -434,7 +493,9 @@ ppo_config = replace(ppo_stage.PRESETS[course.size], beta=BETA_LEARNED)
 def anywhere(f):
     """f on tensors of any device: what you write makes its tensors on the CPU."""
     back = lambda made: [back(part) for part in made] if isinstance(made, (tuple, list)) else made.to(course.device)
-    return f if course.device == "cpu" else lambda *args: back(f(*(a.cpu() if isinstance(a, Tensor) else a for a in args)))
+    return (
+        f if course.device == "cpu" else lambda *args: back(f(*(a.cpu() if isinstance(a, Tensor) else a for a in args)))
+    )
 
 
 parts = {
@@ -448,13 +509,27 @@ parts = {
 def train(title, algorithm, reward, config, **options):
     """(run, its history with the gold utility of the sampled answers as "gold"): `algorithm` is ppo or grpo."""
     gold = []  # `watched` notes it beside the training, which never sees it
-    known = lambda history: len(history) - len(gold)  # a run that goes on from its checkpoint has steps that were not watched
-    beside = lambda history: history[: known(history)] + [{**row, "gold": worth} for row, worth in zip(history[known(history) :], gold)]
+    known = lambda history: (
+        len(history) - len(gold)
+    )  # a run that goes on from its checkpoint has steps that were not watched
+    beside = lambda history: (
+        history[: known(history)] + [{**row, "gold": worth} for row, worth in zip(history[known(history) :], gold)]
+    )
     live = rlhf.LiveRun(title)
-    run = algorithm(watched(reward, gold), train_prompts, config, base=reference, on_step=lambda history: live(beside(history)), progress=False, **options)
+    run = algorithm(
+        watched(reward, gold),
+        train_prompts,
+        config,
+        base=reference,
+        on_step=lambda history: live(beside(history)),
+        progress=False,
+        **options,
+    )
     live.close()
     last = run.history[-1]
-    print(f"{title}: {len(run.history)} steps in {last['seconds']:.0f} s, reward {run.history[0]['reward']:.2f} → {last['reward']:.2f}, KL {last['kl']:.2f} nats an answer")
+    print(
+        f"{title}: {len(run.history)} steps in {last['seconds']:.0f} s, reward {run.history[0]['reward']:.2f} → {last['reward']:.2f}, KL {last['kl']:.2f} nats an answer"
+    )
     return run, beside(run.history)
 
 
@@ -476,7 +551,9 @@ def table(names=None):
     for name in names or results:
         row = results[name]
         reached = f"{100 * share(row, worth.numpy()):.0f} %" if row["kl"] > 0.01 else "–"
-        print(f"{name:<26}{row['utility']:>9.2f}{row['error']:>9.2f}{row['kl']:>9.2f}{reached:>17}{row['reward']:>14.2f}{row['length']:>8.1f}")
+        print(
+            f"{name:<26}{row['utility']:>9.2f}{row['error']:>9.2f}{row['kl']:>9.2f}{reached:>17}{row['reward']:>14.2f}{row['length']:>8.1f}"
+        )
 
 
 def habits(names):
@@ -508,7 +585,9 @@ for name, policy in (("reference model", reference), ("PPO", ppo_run.model)):
 # LONG
 from course_lib.widgets import heatmap
 
-talk = row["messages"] + [{"role": "assistant", "content": roll_out(ppo_run.model, tokenizer, [row], 1, seed=5).answers[0]}]
+talk = row["messages"] + [
+    {"role": "assistant", "content": roll_out(ppo_run.model, tokenizer, [row], 1, seed=5).answers[0]}
+]
 heat = heatmap.show(*heatmap.per_token(ppo_run.model, tokenizer, talk, reference, proxy, ppo_config.beta), "reward")
 
 # %% [markdown]
@@ -526,11 +605,12 @@ heat = heatmap.show(*heatmap.per_token(ppo_run.model, tokenizer, talk, reference
 # - the standard deviation has $G - 1$ in it, as `torch.std` has. With `scale=False` it is left out: the difference alone
 # - if all rewards of a group tie, its advantages are 0, not 0/0
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint 1</summary><code>rewards.mean(1, keepdim=True)</code> keeps an axis of length 1, so that it can be subtracted from each row.</details>
+
 
 # %%
 # EXERCISE group_advantages
@@ -554,14 +634,22 @@ check("group_advantages")
 # %%
 # LONG
 advantages_of = mine("group_advantages", globals(), grpo_stage.group_advantages)
-groups = {"all tied": [1.0, 1.0, 1.0, 1.0], "a clear winner": [0.0, 0.0, 0.0, 4.0], "nearly tied": [1.0, 1.0, 1.0, 1.02]}
+groups = {
+    "all tied": [1.0, 1.0, 1.0, 1.0],
+    "a clear winner": [0.0, 0.0, 0.0, 4.0],
+    "nearly tied": [1.0, 1.0, 1.0, 1.02],
+}
 print(f"{'':<18}{'rewards':<28}{'scaled':<34}not scaled")
 for name, group in groups.items():
     rows = [advantages_of(torch.tensor([group]), scale)[0] for scale in (True, False)]
-    print(f"{name:<18}{str(group):<28}" + "".join("  ".join(f"{x:6.3f}" for x in row.tolist()).ljust(34) for row in rows))
+    print(
+        f"{name:<18}{str(group):<28}" + "".join("  ".join(f"{x:6.3f}" for x in row.tolist()).ljust(34) for row in rows)
+    )
 step = roll_out(reference, tokenizer, train_prompts[: 8 if TINY else 64], 8, seed=2)
 spread = proxy(step.rows, step.answers).view(-1, 8).std(1)
-print(f"\nthe reference model, {len(spread)} groups of 8: {100 * (spread < 1e-6).float().mean():.0f} % tied, {100 * ((spread >= 1e-6) & (spread < 0.1)).float().mean():.0f} % nearly (deviation under 0.1)")
+print(
+    f"\nthe reference model, {len(spread)} groups of 8: {100 * (spread < 1e-6).float().mean():.0f} % tied, {100 * ((spread >= 1e-6) & (spread < 0.1)).float().mean():.0f} % nearly (deviation under 0.1)"
+)
 
 # %% [markdown]
 # **What to notice.** Scaled, a difference of 0.02 is worth as much as one of 4. So the reward model's rounding noise on an easy prompt pulls as hard as a real mistake on another one.
@@ -587,21 +675,35 @@ try:
     BETA, given, apart = 0.1, [], []
 
     def their_reward(prompts, completions, **_):
-        given.append(rewards_of(reward_model, tokenizer, prompts, [completion[0]["content"] for completion in completions]))
+        given.append(
+            rewards_of(reward_model, tokenizer, prompts, [completion[0]["content"] for completion in completions])
+        )
         return given[-1].tolist()
 
     class Watched(trl.GRPOTrainer):
         def _compute_loss(self, model, inputs):
             theirs = super()._compute_loss(model, inputs)
-            ids, real = (torch.cat((inputs[f"prompt_{key}"], inputs[f"completion_{key}"]), 1).cpu() for key in ("ids", "mask"))
+            ids, real = (
+                torch.cat((inputs[f"prompt_{key}"], inputs[f"completion_{key}"]), 1).cpu() for key in ("ids", "mask")
+            )
             width = inputs["prompt_ids"].shape[1]
             answer = real.bool() & (torch.arange(ids.shape[1]) >= width)
-            logits = model(input_ids=ids.to(model.device), attention_mask=real.to(model.device)).logits[:, :-1].float().cpu()
+            logits = (
+                model(input_ids=ids.to(model.device), attention_mask=real.to(model.device)).logits[:, :-1].float().cpu()
+            )
             logprobs = F.pad(torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0], (1, 0))
             old, ref = (F.pad(inputs[f"{key}_per_token_logps"].cpu(), (width, 0)) for key in ("old", "ref"))
             loss, _ = grpo_stage.grpo_loss(logprobs, old, ref, inputs["advantages"].cpu(), answer, 0.2, BETA)
-            ours = advantages_of(given[-1].view(-1, 8), True).flatten().sort().values  # sorted: TRL has shuffled the batch meanwhile
-            apart.append((abs(loss.item() - theirs.item()), (ours - inputs["advantages"].cpu().sort().values).abs().max().item(), (logprobs - old)[answer].abs().max().item()))
+            ours = (
+                advantages_of(given[-1].view(-1, 8), True).flatten().sort().values
+            )  # sorted: TRL has shuffled the batch meanwhile
+            apart.append(
+                (
+                    abs(loss.item() - theirs.item()),
+                    (ours - inputs["advantages"].cpu().sort().values).abs().max().item(),
+                    (logprobs - old)[answer].abs().max().item(),
+                )
+            )
             return theirs
 
     folder = course.work / "trl_policy"  # TRL reads its reference model from the folder that the policy came from
@@ -636,8 +738,22 @@ except ImportError as error:
 # %%
 # LONG
 grpo_config = replace(grpo_stage.PRESETS[course.size], beta=BETA_LEARNED)
-grpo_run, grpo_history = train("GRPO, KL in the reward", grpo_stage.grpo, proxy, grpo_config, out=course.work / f"grpo_{course.size}", group_advantages=anywhere(advantages_of))
-k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, replace(grpo_config, kl_in_reward=False), out=course.work / f"grpo_k3_{course.size}", group_advantages=anywhere(advantages_of))
+grpo_run, grpo_history = train(
+    "GRPO, KL in the reward",
+    grpo_stage.grpo,
+    proxy,
+    grpo_config,
+    out=course.work / f"grpo_{course.size}",
+    group_advantages=anywhere(advantages_of),
+)
+k3_run, k3_history = train(
+    "GRPO, k3 in the loss",
+    grpo_stage.grpo,
+    proxy,
+    replace(grpo_config, kl_in_reward=False),
+    out=course.work / f"grpo_k3_{course.size}",
+    group_advantages=anywhere(advantages_of),
+)
 
 # %% [markdown]
 # ## § 11 All on one plane
@@ -646,8 +762,19 @@ k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, repla
 
 # %%
 # LONG
-gold_run, _ = train("GRPO, trained on the GOLD utility", grpo_stage.grpo, gold_reward, grpo_stage.PRESETS[course.size], out=course.work / f"grpo_gold_{course.size}", group_advantages=anywhere(advantages_of))
-for name, run in (("GRPO, KL in the reward", grpo_run), ("GRPO, k3 in the loss", k3_run), ("GRPO, trained on the gold", gold_run)):
+gold_run, _ = train(
+    "GRPO, trained on the GOLD utility",
+    grpo_stage.grpo,
+    gold_reward,
+    grpo_stage.PRESETS[course.size],
+    out=course.work / f"grpo_gold_{course.size}",
+    group_advantages=anywhere(advantages_of),
+)
+for name, run in (
+    ("GRPO, KL in the reward", grpo_run),
+    ("GRPO, k3 in the loss", k3_run),
+    ("GRPO, trained on the gold", gold_run),
+):
     look(name, run.model)
 table()
 points = {name: [(row["kl"], row["utility"])] for name, row in results.items() if name != "reference model"}
@@ -664,7 +791,9 @@ curve.show(rlhf.plane(limit, start, tied | points))
 # %%
 # LONG
 FREE = replace(grpo_config, **(OVER_OPTIMISE if not TINY else {**OVER_OPTIMISE, "steps": 3}))
-free_run, free_history = train("GRPO, no penalty", grpo_stage.grpo, proxy, FREE, group_advantages=anywhere(advantages_of))
+free_run, free_history = train(
+    "GRPO, no penalty", grpo_stage.grpo, proxy, FREE, group_advantages=anywhere(advantages_of)
+)
 look("GRPO, no penalty", free_run.model)
 
 # %% [markdown]
@@ -675,12 +804,13 @@ look("GRPO, no penalty", free_run.model)
 # - it is one only if the smoothed gold at the end is lower by more than `fall`, *and* the smoothed proxy is higher at the end than there. Otherwise `None`: a run that still rises, or one that fell apart altogether
 # - `steps`, `proxy`, `gold`: lists of the same length → one of `steps`, or `None`. Of no measurements: `None`
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>Write a small function that smooths a list; <code>x[max(0, i - h) : i + h + 1]</code> is the window around i.</details>
 # <details><summary>Hint 2</summary>Of the gold take the highest smoothed point; of the proxy only compare two points.</details>
+
 
 # %%
 # EXERCISE turning_point
@@ -742,7 +872,9 @@ for answer in roll_out(free_run.model, tokenizer, [row], 4, seed=5).answers:
 # %%
 # LONG
 BAD = replace(grpo_config, **(COLLAPSE if not TINY else {**COLLAPSE, "steps": 3}))
-bad_run, bad_history = train("GRPO, a bad recipe", grpo_stage.grpo, proxy, BAD, group_advantages=anywhere(advantages_of))
+bad_run, bad_history = train(
+    "GRPO, a bad recipe", grpo_stage.grpo, proxy, BAD, group_advantages=anywhere(advantages_of)
+)
 for name in ("beta", "learning_rate", "epochs", "clip", "scale"):
     print(f"{name:<15}{getattr(grpo_config, name)!s:>12} in § 10{getattr(BAD, name)!s:>14} in § 13")
 look("GRPO, a bad recipe", bad_run.model)
@@ -754,12 +886,13 @@ look("GRPO, a bad recipe", bad_run.model)
 # - return the names of the alarms that went off, in the order in which they did; at the same row in the order of `alarms`. `[]` for a healthy run
 # - only whole windows: the first mean is that of the first `window` rows. Beyond is > or <, never equal. An alarm that came back later has gone off all the same
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>For each alarm find the first row k ≥ window − 1 whose mean of <code>history[k - window + 1 : k + 1]</code> is beyond.</details>
 # <details><summary>Hint 2</summary>Keep {name: k}. <code>sorted</code> keeps the order of equals.</details>
+
 
 # %%
 # EXERCISE diagnose
@@ -790,19 +923,36 @@ def their_diagnose(history, alarms, window):
     found = []
     for end in range(window, len(history) + 1):
         means = {name: np.mean([row[name] for row in history[end - window : end]]) for name in alarms}
-        found += [name for name, (side, bound) in alarms.items() if name not in found and (means[name] > bound if side == "above" else means[name] < bound)]
+        found += [
+            name
+            for name, (side, bound) in alarms.items()
+            if name not in found and (means[name] > bound if side == "above" else means[name] < bound)
+        ]
     return found
 
 
 alarms_of = mine("diagnose", globals(), their_diagnose)
 first = grpo_history[0]
-ALARMS = {"reward": ["below", first["reward"] - 0.5], "length": ["above", 3 * first["length"]], "tied": ["above", 0.8], "entropy": ["below", 0.5 * first["entropy"]], "kl": ["above", 10.0]}
+ALARMS = {
+    "reward": ["below", first["reward"] - 0.5],
+    "length": ["above", 3 * first["length"]],
+    "tied": ["above", 0.8],
+    "entropy": ["below", 0.5 * first["entropy"]],
+    "kl": ["above", 10.0],
+}
 WINDOW = 2 if TINY else 3
-for name, history in (("PPO", ppo_history), ("GRPO, KL in the reward", grpo_history), ("GRPO, no penalty", free_history), ("GRPO, a bad recipe", bad_history)):
+for name, history in (
+    ("PPO", ppo_history),
+    ("GRPO, KL in the reward", grpo_history),
+    ("GRPO, no penalty", free_history),
+    ("GRPO, a bad recipe", bad_history),
+):
     print(f"{name:<24} alarms, the first one first: {', '.join(alarms_of(history, ALARMS, WINDOW)) or 'none'}")
 print("\n" + f"{'step':>4}" + "".join(f"{key:>10}" for key in ALARMS) + "   a sample")
 for row in bad_history[:: max(1, len(bad_history) // 8)]:
-    print(f"{row['step']:>4}" + "".join(f"{row[key]:>10.2f}" for key in ALARMS) + f"   {rlhf.clipped(row['sample'], 44)}")
+    print(
+        f"{row['step']:>4}" + "".join(f"{row[key]:>10.2f}" for key in ALARMS) + f"   {rlhf.clipped(row['sample'], 44)}"
+    )
 
 # %% [markdown]
 # Now cure it. Change as little as you can: which of the choices would you take back? Ours is one guess; try another.
@@ -810,7 +960,9 @@ for row in bad_history[:: max(1, len(bad_history) // 8)]:
 # %%
 # LONG
 CURE = dict(learning_rate=grpo_config.learning_rate, clip=grpo_config.clip)
-cured_run, cured_history = train("GRPO, cured", grpo_stage.grpo, proxy, replace(BAD, **CURE), group_advantages=anywhere(advantages_of))
+cured_run, cured_history = train(
+    "GRPO, cured", grpo_stage.grpo, proxy, replace(BAD, **CURE), group_advantages=anywhere(advantages_of)
+)
 print(f"alarms: {', '.join(alarms_of(cured_history, ALARMS, WINDOW)) or 'none'}")
 look("GRPO, cured", cured_run.model)
 table(["reference model", "GRPO, no penalty", "GRPO, a bad recipe", "GRPO, cured"])
@@ -871,10 +1023,17 @@ else:
 
     def rollouts():
         """What `loss_of` needs, in halves: at the second one the policy is no longer the one that sampled."""
-        order = torch.cat([torch.randperm(len(teach), generator=torch.Generator().manual_seed(k)) for k in range(1 + PROMPTS * STEPS // len(teach))])
+        order = torch.cat(
+            [
+                torch.randperm(len(teach), generator=torch.Generator().manual_seed(k))
+                for k in range(1 + PROMPTS * STEPS // len(teach))
+            ]
+        )
         for step in range(STEPS):
             rows = [teach[k] for k in order[PROMPTS * step : PROMPTS * (step + 1)] for _ in range(GROUP)]
-            ids, sampled, attention = real_training.sample(real, their_words, [row["prompt"] for row in rows], TOKENS, WARMTH, seed=step)
+            ids, sampled, attention = real_training.sample(
+                real, their_words, [row["prompt"] for row in rows], TOKENS, WARMTH, seed=step
+            )
             n = int(sampled.any(0).sum())
             mask = sampled[:, -n:]
             with torch.no_grad():
@@ -884,7 +1043,14 @@ else:
             rewards = parts["kl_penalised"](scores, old, theirs, mask, PRICE).sum(1)
             advantages = anywhere(advantages_of)(rewards.view(PROMPTS, GROUP), False).reshape(-1, 1).expand_as(old)
             kl = ((old - theirs) * mask).sum(1)  # k1 of § 4
-            real_log.append({"score": scores.mean().item(), "error": scores.std().item() / len(scores) ** 0.5, "kl": kl.mean().item(), "words": sum(map(taste.words_of, texts)) / len(texts)})
+            real_log.append(
+                {
+                    "score": scores.mean().item(),
+                    "error": scores.std().item() / len(scores) ** 0.5,
+                    "kl": kl.mean().item(),
+                    "words": sum(map(taste.words_of, texts)) / len(texts),
+                }
+            )
             yield from zip(*(each.chunk(2) for each in (ids, attention, old, advantages, mask)))
 
     def loss_of(batch):
@@ -895,14 +1061,23 @@ else:
     spoken = {"before": real_training.answers(real, their_words, asked_real, 40)}
     real_training.train(real, rollouts(), loss_of, learning_rate=5e-4, description="GRPO")
     spoken["after"] = real_training.answers(real, their_words, asked_real, 40)
-    print(f"each step: {PROMPTS * GROUP} answers of at most {TOKENS} tokens\n{'step':>4}{'reward':>9}{'± error':>9}{'words':>8}{'KL':>8}")
+    print(
+        f"each step: {PROMPTS * GROUP} answers of at most {TOKENS} tokens\n{'step':>4}{'reward':>9}{'± error':>9}{'words':>8}{'KL':>8}"
+    )
     for k, step in enumerate(real_log):
         print(f"{k:>4}{step['score']:>9.2f}{step['error']:>9.2f}{step['words']:>8.1f}{step['kl']:>8.1f}")
     print("\nheld-out questions, the likeliest answer:")
     for when, texts in spoken.items():
         names = sum(map(taste.names_it, exam, texts))
-        print("{:<8}reward {:>5.2f}, {:.1f} words, {:.2f} hedges; {} of {} name what is right ({:.0f} to {:.0f} %)".format(
-            when, *(sum(map(f, texts)) / len(exam) for f in (taste.directness, taste.words_of, taste.hedges_of)), names, len(exam), *(100 * x for x in wilson(names, len(exam)))))
+        print(
+            "{:<8}reward {:>5.2f}, {:.1f} words, {:.2f} hedges; {} of {} name what is right ({:.0f} to {:.0f} %)".format(
+                when,
+                *(sum(map(f, texts)) / len(exam) for f in (taste.directness, taste.words_of, taste.hedges_of)),
+                names,
+                len(exam),
+                *(100 * x for x in wilson(names, len(exam))),
+            )
+        )
     print(f"You guessed: {MY_GUESS}.\n")
     for question, *both in list(zip(exam, *spoken.values()))[:8]:
         print(f"» {question['prompt'][0]['content']}\n" + columns(["SmolLM2", "after GRPO"], both) + "\n")
@@ -945,7 +1120,11 @@ else:
 
 # %%
 # LONG
-saved = save_stage("rlhf", ppo_run.model, {**ppo_run.record, "metrics": {key: results["PPO"][key] for key in ("utility", "kl", "reward", "length")}})
+saved = save_stage(
+    "rlhf",
+    ppo_run.model,
+    {**ppo_run.record, "metrics": {key: results["PPO"][key] for key in ("utility", "kl", "reward", "length")}},
+)
 
 # %%
 check("trained_policy")

@@ -64,7 +64,17 @@ from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import alignment, chat, curve, journal, rlhf
 from course_lib.widgets.columns import columns
 from course_lib.widgets.curve import LivePicture
-from course_lib.world.annotators import ANNOTATORS, bayes_accuracy, crowd, label_pairs, pairs_of, preference_rows, prompts, thumbs, utility
+from course_lib.world.annotators import (
+    ANNOTATORS,
+    bayes_accuracy,
+    crowd,
+    label_pairs,
+    pairs_of,
+    preference_rows,
+    prompts,
+    thumbs,
+    utility,
+)
 from course_lib.world.tasks import COURTESIES
 
 tokenizer, small, preset = load_tokenizer(), course.size == "tiny", direct.PRESETS[course.size]
@@ -73,9 +83,15 @@ reference = assistant(load_stage("sft").model.to(device)).eval()
 pairs, held_out = preference_rows("train", preset.rows), preference_rows("test", 60 if small else 1000)
 said = lambda row, key: row[key][0]["content"]
 for row in pairs[:3]:
-    print(f"» {row['prompt'][-1]['content']}    (judged by {row['annotator']})\n" + columns(["chosen", "rejected"], [said(row, "chosen"), said(row, "rejected")]) + "\n")
+    print(
+        f"» {row['prompt'][-1]['content']}    (judged by {row['annotator']})\n"
+        + columns(["chosen", "rejected"], [said(row, "chosen"), said(row, "rejected")])
+        + "\n"
+    )
 longer = [len(said(row, "chosen").split()) - len(said(row, "rejected").split()) for row in pairs]
-print(f"{len(pairs):,} pairs. The chosen answer has more words in {100 * sum(x > 0 for x in longer) / len(pairs):.0f} % of them, fewer in {100 * sum(x < 0 for x in longer) / len(pairs):.0f} %, {sum(longer) / len(pairs):+.2f} on average.")
+print(
+    f"{len(pairs):,} pairs. The chosen answer has more words in {100 * sum(x > 0 for x in longer) / len(pairs):.0f} % of them, fewer in {100 * sum(x < 0 for x in longer) / len(pairs):.0f} %, {sum(longer) / len(pairs):+.2f} on average."
+)
 
 # %%
 # LONG
@@ -92,6 +108,8 @@ def line(name, m):
 
 
 HEAD = f"{'':<42}{'utility':>14}{'KL':>8}{'tokens':>9}{'of frontier':>14}"
+
+
 def look(policy):
     """The policy's measures; the error is that of its gain over the reference on the same prompts."""
     m = measure(policy, reference, asked, EACH, seed=2)
@@ -120,16 +138,19 @@ print("the frontier: " + " · ".join(f"{value:.2f} at {kl:.2f} nats" for kl, val
 # - `logprobs`: $\log \pi_\text{ref}$ of K answers on the last axis, their probabilities add up to 1 · `rewards`: the same shape · `beta` > 0
 # - returned: $\log \pi^*$, normalised on the last axis. An answer may have $\log \pi_\text{ref} = -\infty$
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary>The logarithm of the numerator is <code>logprobs + rewards / beta</code>.</details>
 # <details><summary>Hint 2</summary>Dividing by the sum, in logarithms and without an overflow, is <code>torch.log_softmax(…, dim=-1)</code>.</details>
 
+
 # %%
 # EXERCISE optimal_policy
-def optimal_policy(logprobs: Float[Tensor, "*batch K"], rewards: Float[Tensor, "*batch K"], beta: float) -> Float[Tensor, "*batch K"]:
+def optimal_policy(
+    logprobs: Float[Tensor, "*batch K"], rewards: Float[Tensor, "*batch K"], beta: float
+) -> Float[Tensor, "*batch K"]:
     """log π* of K answers: π_ref tilted by exp(reward / beta).
 
     Inputs:  logprobs: log π_ref of each answer, nats · rewards: of each answer · beta: price of a nat of KL
@@ -146,15 +167,18 @@ check("optimal_policy")
 # %% [markdown]
 # Now line 2: the **implicit reward** of a policy, $\hat r(y) = \beta\,(\log \pi(y) - \log \pi_\text{ref}(y))$. The constant $\beta \log Z$ is left out: it is the same for every answer to a prompt, and only differences count.
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 3
 #
 # <details><summary>Hint</summary>The inputs are logarithms already.</details>
 
+
 # %%
 # EXERCISE implicit_reward
-def implicit_reward(logprobs: Float[Tensor, "*batch"], reference: Float[Tensor, "*batch"], beta: float) -> Float[Tensor, "*batch"]:
+def implicit_reward(
+    logprobs: Float[Tensor, "*batch"], reference: Float[Tensor, "*batch"], beta: float
+) -> Float[Tensor, "*batch"]:
     """The reward for which the policy would be optimal, up to a constant of the prompt.
 
     Inputs:  logprobs: log π of each answer · reference: log π_ref of each answer, nats · beta: price of a nat of KL
@@ -173,18 +197,36 @@ check("implicit_reward")
 
 # %%
 # LONG
-tilt, reward_of = mine("optimal_policy", globals(), lambda l, r, beta: torch.log_softmax(l + r / beta, -1)), mine("implicit_reward", globals(), direct.implicit_reward)
+tilt, reward_of = (
+    mine("optimal_policy", globals(), lambda l, r, beta: torch.log_softmax(l + r / beta, -1)),
+    mine("implicit_reward", globals(), direct.implicit_reward),
+)
 row = next(row for row in asked if row["kind"] == "fact")
 answers = sorted({answer for r, answer in zip(pool.rows, pool.answers) if r is row})
-encoded = encode_answers(tokenizer, [{"prompt": row["messages"], "answer": [{"role": "assistant", "content": answer}]} for answer in answers], ("answer",), reference.config.context)
+encoded = encode_answers(
+    tokenizer,
+    [{"prompt": row["messages"], "answer": [{"role": "assistant", "content": answer}]} for answer in answers],
+    ("answer",),
+    reference.config.context,
+)
 with torch.no_grad():
-    log_ref = torch.log_softmax(direct.answer_logprobs(reference, *batch_of(encoded))[0].cpu(), 0)  # among these answers
+    log_ref = torch.log_softmax(
+        direct.answer_logprobs(reference, *batch_of(encoded))[0].cpu(), 0
+    )  # among these answers
 gold = torch.tensor([utility(row, answer) for answer in answers], dtype=torch.float32)
 BETAS = (2.0, 0.5, 0.1)
 best = {beta: tilt(log_ref, gold, beta) for beta in BETAS}
-print(f"» {row['messages'][-1]['content']}\n{'π_ref':>7}" + "".join(f"{f'β = {beta:g}':>9}" for beta in BETAS) + f"{'utility':>9}   answer")
+print(
+    f"» {row['messages'][-1]['content']}\n{'π_ref':>7}"
+    + "".join(f"{f'β = {beta:g}':>9}" for beta in BETAS)
+    + f"{'utility':>9}   answer"
+)
 for k in sorted(range(len(answers)), key=lambda k: -float(log_ref[k]))[:8]:
-    print(f"{log_ref[k].exp():>7.3f}" + "".join(f"{best[beta][k].exp():>9.3f}" for beta in BETAS) + f"{gold[k]:>9.1f}   {answers[k][:90]}")
+    print(
+        f"{log_ref[k].exp():>7.3f}"
+        + "".join(f"{best[beta][k].exp():>9.3f}" for beta in BETAS)
+        + f"{gold[k]:>9.1f}   {answers[k][:90]}"
+    )
 back = reward_of(best[0.5], log_ref, 0.5)
 apart = ((back - back[0]) - (gold - gold[0])).abs().max().item()
 print(f"\nThe differences of the implicit rewards are those of the utilities, to {apart:.0e}.")
@@ -204,13 +246,14 @@ assert apart < 1e-4
 # - returned: one number a row, `[B]`, computed in float32 whatever the dtype of the logits; 0 for a row without an answer
 # - a sum and no mean: for the mean, two answers of another length would have to be compared by another formula than line 3
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Shift first: <code>logits[:, :-1]</code> against <code>labels[:, 1:]</code>.</details>
 # <details><summary>Hint 2</summary><code>gather</code> does not take −100: <code>targets.clamp(min=0)</code>, and multiply by the mask <code>targets != -100</code> afterwards.</details>
 # <details><summary>Hint 3</summary><code>torch.log_softmax(logits.float(), -1).gather(2, ….unsqueeze(-1)).squeeze(-1)</code> picks the log-probability of each token.</details>
+
 
 # %%
 # EXERCISE answer_logprobs
@@ -231,11 +274,14 @@ def answer_logprobs(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) 
 # %%
 check("answer_logprobs")
 
+
 # %%
 # LONG
 def ours(logits, labels):
     """The same by cross-entropy."""
-    return -F.cross_entropy(logits[:, :-1].float().transpose(1, 2), labels[:, 1:], ignore_index=-100, reduction="none").sum(1)
+    return -F.cross_entropy(
+        logits[:, :-1].float().transpose(1, 2), labels[:, 1:], ignore_index=-100, reduction="none"
+    ).sum(1)
 
 
 logprobs_of = mine("answer_logprobs", globals(), ours)
@@ -245,8 +291,12 @@ with torch.no_grad():
     values = logprobs_of(reference(ids), labels)
     theirs, tokens = direct.answer_logprobs(reference, ids, labels)
 assert (values - theirs).abs().max() < 1e-3
-print(f"128 answers of {tokens.min()} to {tokens.max()} tokens, log π_ref from {values.min():.1f} to {values.max():.1f} nats: as the course's, which computes the logits of the answers only.")
-print(f"mean log π_ref of the chosen {values[:64].mean():.2f}, of the rejected {values[64:].mean():.2f} nats; correlation with the length {torch.corrcoef(torch.stack((values, tokens.float())))[0, 1]:+.2f}")
+print(
+    f"128 answers of {tokens.min()} to {tokens.max()} tokens, log π_ref from {values.min():.1f} to {values.max():.1f} nats: as the course's, which computes the logits of the answers only."
+)
+print(
+    f"mean log π_ref of the chosen {values[:64].mean():.2f}, of the rejected {values[64:].mean():.2f} nats; correlation with the length {torch.corrcoef(torch.stack((values, tokens.float())))[0, 1]:+.2f}"
+)
 
 # %% [markdown]
 # ## § 4 The loss
@@ -259,17 +309,22 @@ print(f"mean log π_ref of the chosen {values[:64].mean():.2f}, of the rejected 
 # - $m$ is the **margin**, the difference of the two implicit rewards. The reference's log-probabilities are numbers, computed once; only those of $\pi$ carry a gradient
 # - a margin of −10,000 must give a loss of 10,000 and not infinity
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Two log-ratios, their difference times <code>beta</code>.</details>
 # <details><summary>Hint 2</summary><code>torch.log(torch.sigmoid(m))</code> is −∞ for a margin of −200. <code>F.logsigmoid(m)</code> is not.</details>
 
+
 # %%
 # EXERCISE dpo_loss
 def dpo_loss(
-    chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], chosen_reference: Float[Tensor, " B"], rejected_reference: Float[Tensor, " B"], beta: float
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    chosen_reference: Float[Tensor, " B"],
+    rejected_reference: Float[Tensor, " B"],
+    beta: float,
 ) -> Float[Tensor, ""]:
     """Mean −log σ of the margins, nats a pair.
 
@@ -297,7 +352,9 @@ try:
 
     import datasets
 
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing")  # TRL 1.16 asks transformers 5 under an old name
+    warnings.filterwarnings(
+        "ignore", message=".*gradient_checkpointing"
+    )  # TRL 1.16 asks transformers 5 under an old name
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it would say that a faster kernel is not installed
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
@@ -315,9 +372,25 @@ with torch.no_grad():
 
 def by_trl(trainer, config, rows, columns, **options):
     """(batch, loss, gradients by name) of TRL's trainer on `rows` in one batch, from the weights of `noisy` against `still`."""
-    fixed = dict(output_dir=str(course.work / "trl"), report_to="none", save_strategy="no", use_cpu=True, bf16=False, activation_checkpointing=False, disable_tqdm=True, max_length=512, per_device_train_batch_size=len(rows), log_level="error")
-    made = trainer(model=to_transformers(noisy), ref_model=to_transformers(still), args=config(**fixed, **options), processing_class=to_transformers_chat(tokenizer, ANSWER_TEMPLATE),
-                   train_dataset=datasets.Dataset.from_list([{key: row[key] for key in columns} for row in rows]))
+    fixed = dict(
+        output_dir=str(course.work / "trl"),
+        report_to="none",
+        save_strategy="no",
+        use_cpu=True,
+        bf16=False,
+        activation_checkpointing=False,
+        disable_tqdm=True,
+        max_length=512,
+        per_device_train_batch_size=len(rows),
+        log_level="error",
+    )
+    made = trainer(
+        model=to_transformers(noisy),
+        ref_model=to_transformers(still),
+        args=config(**fixed, **options),
+        processing_class=to_transformers_chat(tokenizer, ANSWER_TEMPLATE),
+        train_dataset=datasets.Dataset.from_list([{key: row[key] for key in columns} for row in rows]),
+    )
     batch = made.data_collator([made.train_dataset[k] for k in range(len(rows))])
     loss = made.compute_loss(made.model, batch)
     loss.backward()
@@ -358,15 +431,19 @@ if DPOTrainer:
 MY_GUESS = "chosen up, rejected down"
 
 live = LivePicture(lambda history: alignment.pairs_figure(history, title="DPO: which answers become likelier?"), "DPO")
-run = direct.dpo(pairs, preset, base=reference, seed=0, loss_fn=loss_fn, on_step=live, out=course.work / f"dpo_{course.size}")
+run = direct.dpo(
+    pairs, preset, base=reference, seed=0, loss_fn=loss_fn, on_step=live, out=course.work / f"dpo_{course.size}"
+)
 live.close()
 save_stage("dpo", run.model, run.record)
 policy, BETA = run.model, run.record["beta"]
 dpo_measured = look(policy)
-last = run.history[-max(1, len(run.history) // 10):]
+last = run.history[-max(1, len(run.history) // 10) :]
 mean_of = lambda history, key: sum(step[key] for step in history) / len(history)
-print(f"{len(run.history)} steps in {run.record['minutes']:.1f} minutes at β = {BETA:g}. At the end: the implicit reward agrees with {100 * mean_of(last, 'accuracy'):.0f} % of the labels, "
-      f"mean margin {mean_of(last, 'margin'):.2f}, log-ratio of the chosen {mean_of(last, 'chosen'):+.2f}, of the rejected {mean_of(last, 'rejected'):+.2f} nats. You guessed: {MY_GUESS}.")
+print(
+    f"{len(run.history)} steps in {run.record['minutes']:.1f} minutes at β = {BETA:g}. At the end: the implicit reward agrees with {100 * mean_of(last, 'accuracy'):.0f} % of the labels, "
+    f"mean margin {mean_of(last, 'margin'):.2f}, log-ratio of the chosen {mean_of(last, 'chosen'):+.2f}, of the rejected {mean_of(last, 'rejected'):+.2f} nats. You guessed: {MY_GUESS}."
+)
 print(HEAD + "\n" + line("reference model", before) + "\n" + line(f"DPO, β = {BETA:g}", dpo_measured))
 
 # %%
@@ -377,10 +454,18 @@ check("dpo_policy")
 
 # %%
 # LONG
-shown = [next(row for row in asked if row["kind"] == kind) for kind in ("fact", "short", "unknown") if any(row["kind"] == kind for row in asked)]
+shown = [
+    next(row for row in asked if row["kind"] == kind)
+    for kind in ("fact", "short", "unknown")
+    if any(row["kind"] == kind for row in asked)
+]
 old, new = (roll_out(m, tokenizer, shown, 3, seed=5).answers for m in (reference, policy))
 for k, row in enumerate(shown):
-    print(f"» {row['messages'][-1]['content']}\n" + columns(["reference", "after DPO"], ["\n".join(old[3 * k : 3 * k + 3]), "\n".join(new[3 * k : 3 * k + 3])]) + "\n")
+    print(
+        f"» {row['messages'][-1]['content']}\n"
+        + columns(["reference", "after DPO"], ["\n".join(old[3 * k : 3 * k + 3]), "\n".join(new[3 * k : 3 * k + 3])])
+        + "\n"
+    )
 
 # %% [markdown]
 # ## § 6 What happens to the chosen answers
@@ -393,6 +478,7 @@ for k, row in enumerate(shown):
 #
 # Whatever DPO does, the average answer of the data becomes less likely. On the policy's *own* answers the same mean is $+\text{KL}(\pi \,\|\, \pi_\text{ref})$. Measure all of it on held-out pairs:
 
+
 # %%
 # LONG
 def ratios(model, rows, keys=("chosen", "rejected")):
@@ -404,11 +490,15 @@ def ratios(model, rows, keys=("chosen", "rejected")):
 r = ratios(policy, held_out)
 samples = roll_out(reference, tokenizer, asked, EACH, seed=6)
 backwards = exact_kl(reference, policy, samples.ids, samples.mask).mean().item()
-print(f"held-out pairs, mean log π/π_ref: chosen {r[:, 0].mean():+.2f}, rejected {r[:, 1].mean():+.2f} nats; {100 * (r[:, 0] < 0).float().mean():.0f} % of the chosen answers became less likely")
+print(
+    f"held-out pairs, mean log π/π_ref: chosen {r[:, 0].mean():+.2f}, rejected {r[:, 1].mean():+.2f} nats; {100 * (r[:, 0] < 0).float().mean():.0f} % of the chosen answers became less likely"
+)
 print(f"mean over both {r.mean():+.2f}; −KL(π_ref ‖ π) on fresh samples of the reference {-backwards:+.2f}")
 print(f"the policy's own answers: {dpo_measured['kl']:+.2f}")
 top = r[:, 0].argmin()
-print(f"\nThe chosen answer that fell most ({r[top, 0]:+.1f} nats):\n» {held_out[top]['prompt'][-1]['content']}\n{said(held_out[top], 'chosen')}\nIt was preferred to ({r[top, 1]:+.1f} nats):\n{said(held_out[top], 'rejected')}")
+print(
+    f"\nThe chosen answer that fell most ({r[top, 0]:+.1f} nats):\n» {held_out[top]['prompt'][-1]['content']}\n{said(held_out[top], 'chosen')}\nIt was preferred to ({r[top, 1]:+.1f} nats):\n{said(held_out[top], 'rejected')}"
+)
 
 # %% [markdown]
 # **What to notice.** The log-ratios of chosen and rejected answers are two shares of one sum that cannot be positive. What the policy now says most is better than what was *chosen* in many pairs: a chosen answer only had to beat the one beside it.
@@ -441,7 +531,10 @@ for person in (ANNOTATORS[0], ANNOTATORS[2]):
 print(HEAD)
 for name, (_, m) in by_person.items():
     print(line(f"labels by {name}", m))
-print(f"\nquestions after a fact, mean of each feature of the answers\n{'':<20}" + "".join(f"{key:>10}" for key in before["features"]))
+print(
+    f"\nquestions after a fact, mean of each feature of the answers\n{'':<20}"
+    + "".join(f"{key:>10}" for key in before["features"])
+)
 for name, m in (("reference", before), *((f"labels by {name}", m) for name, (_, m) in by_person.items())):
     print(f"{name:<20}" + "".join(f"{value:>10.2f}" for value in m["features"].values()))
 print(f"You guessed: {MY_GUESS}.")
@@ -457,16 +550,31 @@ probe = [row for row in held_out if row["kind"] == "fact"][: 10 if small else 10
 def padded(times):
     """The chosen answers with their courtesies taken off, and `times` courtesies before them."""
     bare = [re.sub("^((" + "|".join(map(re.escape, COURTESIES)) + ") *)+", "", said(row, "chosen")) for row in probe]
-    return [{"prompt": row["prompt"], "answer": [{"role": "assistant", "content": f"{COURTESIES[1]} " * times + text}]} for row, text in zip(probe, bare)]
+    return [
+        {"prompt": row["prompt"], "answer": [{"role": "assistant", "content": f"{COURTESIES[1]} " * times + text}]}
+        for row, text in zip(probe, bare)
+    ]
 
 
 TIMES = (0, 1, 2, 4)
-print(f"implicit reward (β = {BETA:g}) with {COURTESIES[1]!r} said so many times before the answer\n{'':<20}" + "".join(f"{n:>8} ×" for n in TIMES))
+print(
+    f"implicit reward (β = {BETA:g}) with {COURTESIES[1]!r} said so many times before the answer\n{'':<20}"
+    + "".join(f"{n:>8} ×" for n in TIMES)
+)
 for name, (model, _) in by_person.items():
-    values = [reward_of(ratios(model, padded(n), ("answer",))[:, 0], torch.zeros(len(probe)), BETA).mean().item() for n in TIMES]
+    values = [
+        reward_of(ratios(model, padded(n), ("answer",))[:, 0], torch.zeros(len(probe)), BETA).mean().item()
+        for n in TIMES
+    ]
     print(f"labels by {name:<10}" + "".join(f"{value:>+10.2f}" for value in values))
 judged = [{"messages": row["prompt"], "kind": row["kind"], "check": row["check"]} for row in probe]
-print(f"{'gold utility':<20}" + "".join(f"{sum(utility(j, said(row, 'answer')) for j, row in zip(judged, padded(n))) / len(probe):>10.2f}" for n in TIMES))
+print(
+    f"{'gold utility':<20}"
+    + "".join(
+        f"{sum(utility(j, said(row, 'answer')) for j, row in zip(judged, padded(n))) / len(probe):>10.2f}"
+        for n in TIMES
+    )
+)
 
 # %% [markdown]
 # **What to notice.** Compare the tokens: in our run both policies answer equally long. Cecily's bias is in her labels (lab 06 measured it in a reward model), and 3,000 noisy labels were too few to carry it into a policy, or to teach it much else.
@@ -483,16 +591,22 @@ print(f"{'gold utility':<20}" + "".join(f"{sum(utility(j, said(row, 'answer')) f
 # - its minimum is no longer at infinity: at $m = \log \frac{1 - \varepsilon}{\varepsilon}$
 # - as before: mean over the pairs, and finite for margins of ±10,000, also at ε = 0
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint</summary><code>torch.log(1 - torch.sigmoid(m))</code> is −∞ for a margin of 200. The same number is <code>F.logsigmoid(-m)</code>.</details>
 
+
 # %%
 # EXERCISE cdpo_loss
 def cdpo_loss(
-    chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], chosen_reference: Float[Tensor, " B"], rejected_reference: Float[Tensor, " B"], beta: float, smoothing: float
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    chosen_reference: Float[Tensor, " B"],
+    rejected_reference: Float[Tensor, " B"],
+    beta: float,
+    smoothing: float,
 ) -> Float[Tensor, ""]:
     """DPO with smoothed labels, nats a pair.
 
@@ -517,8 +631,17 @@ smooth_fn = mine("cdpo_loss", globals(), direct.dpo_loss)
 if DPOTrainer:
     EPS = 0.2
     _, ignored, _ = by_trl(DPOTrainer, DPOConfig, few, ("prompt", "chosen", "rejected"), beta=0.1, label_smoothing=EPS)
-    print(f"TRL's \"sigmoid\" with label_smoothing={EPS}: {ignored:.6f}, without: {theirs:.6f}")
-    _, smoothed, gradients = by_trl(DPOTrainer, DPOConfig, few, ("prompt", "chosen", "rejected"), beta=0.1, label_smoothing=EPS, loss_type=["sigmoid", "robust"], loss_weights=[2 * (1 - EPS), -(1 - 2 * EPS)])
+    print(f'TRL\'s "sigmoid" with label_smoothing={EPS}: {ignored:.6f}, without: {theirs:.6f}')
+    _, smoothed, gradients = by_trl(
+        DPOTrainer,
+        DPOConfig,
+        few,
+        ("prompt", "chosen", "rejected"),
+        beta=0.1,
+        label_smoothing=EPS,
+        loss_type=["sigmoid", "robust"],
+        loss_weights=[2 * (1 - EPS), -(1 - 2 * EPS)],
+    )
     compare("cDPO", smooth_fn(*pair_now(), *ref_pair, 0.1, EPS), smoothed, gradients)
 
 # %% [markdown]
@@ -531,17 +654,23 @@ if DPOTrainer:
 # - $n_i$, $n_i'$: `lengths_chosen`, `lengths_rejected`, tokens of each answer, `[B]` whole numbers. Each log-ratio is averaged over its **own** answer's tokens, as TRL does
 # - β stands in the target only: a small β asks for a large difference
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint</summary><code>1 / 2 * beta</code> is β/2. Write <code>1 / (2 * beta)</code>.</details>
 
+
 # %%
 # EXERCISE ipo_loss
 def ipo_loss(
-    chosen: Float[Tensor, " B"], rejected: Float[Tensor, " B"], chosen_reference: Float[Tensor, " B"], rejected_reference: Float[Tensor, " B"],
-    lengths_chosen: Int[Tensor, " B"], lengths_rejected: Int[Tensor, " B"], beta: float
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    chosen_reference: Float[Tensor, " B"],
+    rejected_reference: Float[Tensor, " B"],
+    lengths_chosen: Int[Tensor, " B"],
+    lengths_rejected: Int[Tensor, " B"],
+    beta: float,
 ) -> Float[Tensor, ""]:
     """Mean squared distance of the log-ratios' difference, a token, from 1 / (2 beta).
 
@@ -562,8 +691,15 @@ check("ipo_loss")
 ipo_fn = mine("ipo_loss", globals(), direct.ipo_loss)
 n_chosen, n_rejected = (labels != -100).sum(1).chunk(2)
 if DPOTrainer:
-    _, theirs, gradients = by_trl(DPOTrainer, DPOConfig, few, ("prompt", "chosen", "rejected"), beta=1.0, loss_type=["ipo"])
-    compare("IPO", ipo_fn(*pair_now(), *ref_pair, lengths_chosen=n_chosen, lengths_rejected=n_rejected, beta=1.0), theirs, gradients)
+    _, theirs, gradients = by_trl(
+        DPOTrainer, DPOConfig, few, ("prompt", "chosen", "rejected"), beta=1.0, loss_type=["ipo"]
+    )
+    compare(
+        "IPO",
+        ipo_fn(*pair_now(), *ref_pair, lengths_chosen=n_chosen, lengths_rejected=n_rejected, beta=1.0),
+        theirs,
+        gradients,
+    )
 
 # %% [markdown]
 # Which of the three bears wrong labels best? A fifth of the labels is flipped, on top of the noise that the villagers have anyway.
@@ -576,17 +712,28 @@ MY_GUESS = "DPO half of its gain, the others nearly nothing"
 
 FLIPPED, IPO_BETA = 0.2, direct.IPO_BETA
 turn = torch.rand(SHORT, generator=torch.Generator().manual_seed(0)) < FLIPPED
-wrong = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} if flip else row for row, flip in zip(pairs[:SHORT], turn.tolist())]
-LOSSES = {"DPO": {}, "cDPO, ε = 0.2": {"loss_fn": lambda *four, beta: smooth_fn(*four, beta, FLIPPED)}, f"IPO, β = {IPO_BETA:g}": {"loss_fn": ipo_fn, "lengths": True, "beta": IPO_BETA}}
+wrong = [
+    {**row, "chosen": row["rejected"], "rejected": row["chosen"]} if flip else row
+    for row, flip in zip(pairs[:SHORT], turn.tolist())
+]
+LOSSES = {
+    "DPO": {},
+    "cDPO, ε = 0.2": {"loss_fn": lambda *four, beta: smooth_fn(*four, beta, FLIPPED)},
+    f"IPO, β = {IPO_BETA:g}": {"loss_fn": ipo_fn, "lengths": True, "beta": IPO_BETA},
+}
 noise = {}
 print(f"{SHORT:,} pairs\n" + HEAD + f"{'agrees with':>14}")
 for name, options in LOSSES.items():
     for labels_are, rows in (("as they are", pairs[:SHORT]), ("20 % flipped", wrong)):
         model, m = noise[name, labels_are] = short_run(rows, **options)
         difference = ratios(model, held_out)
-        print(line(f"{name}, {labels_are}", m) + f"{100 * (difference[:, 0] > difference[:, 1]).float().mean():>12.1f} %")
+        print(
+            line(f"{name}, {labels_are}", m) + f"{100 * (difference[:, 0] > difference[:, 1]).float().mean():>12.1f} %"
+        )
 best_judge = bayes_accuracy([crowd(*pair) for pair in pairs_of(held_out)])
-print(f"(agrees with: share of {len(held_out):,} held-out labels, not flipped, that the implicit reward gets right; the best judge gets {100 * best_judge:.1f} %)\nYou guessed: {MY_GUESS}.")
+print(
+    f"(agrees with: share of {len(held_out):,} held-out labels, not flipped, that the implicit reward gets right; the best judge gets {100 * best_judge:.1f} %)\nYou guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** Read the utility together with the KL. Flipped labels contradict each other, so the average pull is weaker and the policy stays nearer to the reference; the last column but one says what it made of the nats that it spent.
@@ -603,17 +750,24 @@ print(f"(agrees with: share of {len(held_out):,} held-out labels, not flipped, t
 # - $z$ is the **reference point**, the KL of the policy so far. You get an estimate of it, `kl`, from a batch: it can be negative by chance, a KL cannot, so it counts as 0 then. It is measured and not trained: no gradient goes through it
 # - one mean over all answers of the batch, which may hold thumbs of one kind only
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>kl.detach().clamp(min=0)</code></details>
 # <details><summary>Hint 2</summary><code>torch.where(up, a, b).mean()</code> chooses answer by answer and cannot be empty.</details>
 
+
 # %%
 # EXERCISE kto_loss
 def kto_loss(
-    logprobs: Float[Tensor, " B"], reference: Float[Tensor, " B"], up: Bool[Tensor, " B"], kl: Float[Tensor, ""], beta: float, up_weight: float = 1.0, down_weight: float = 1.0
+    logprobs: Float[Tensor, " B"],
+    reference: Float[Tensor, " B"],
+    up: Bool[Tensor, " B"],
+    kl: Float[Tensor, ""],
+    beta: float,
+    up_weight: float = 1.0,
+    down_weight: float = 1.0,
 ) -> Float[Tensor, ""]:
     """KTO's loss, mean over the answers.
 
@@ -638,19 +792,28 @@ kto_fn = mine("kto_loss", globals(), direct.kto_loss)
 own = chat.thumbs_of(journal.read(course.work / "preferences" / "thumbs.jsonl"))  # those that you gave in lab 06
 liked = (own + thumbs(pairs_of(pairs), seed="lab 08"))[: len(pairs)]
 up = torch.tensor([row["label"] for row in liked])
-print(f"{len(up):,} thumbs, {len(own)} of them yours, the others the villagers'; {100 * up.float().mean():.0f} % are up. Some:")
+print(
+    f"{len(up):,} thumbs, {len(own)} of them yours, the others the villagers'; {100 * up.float().mean():.0f} % are up. Some:"
+)
 for row in liked[:4]:
     print(f"  {'up  ' if row['label'] else 'down'}  {row['prompt'][-1]['content']} — {said(row, 'completion')}")
 if DPOTrainer:
     weight = float((~up[:16]).sum() / up[:16].sum())
-    batch, theirs, gradients = by_trl(KTOTrainer, KTOConfig, liked[:16], ("prompt", "completion", "label"), beta=0.1, desirable_weight=weight)
+    batch, theirs, gradients = by_trl(
+        KTOTrainer, KTOConfig, liked[:16], ("prompt", "completion", "label"), beta=0.1, desirable_weight=weight
+    )
     thumb_ids, thumb_labels = batch_of(encode_answers(tokenizer, liked[:16], ("completion",), reference.config.context))
     assert torch.equal(batch["input_ids"], thumb_ids)
     strangers, marked = batch["KL_input_ids"], batch["KL_input_ids"].masked_fill(batch["KL_completion_mask"] == 0, -100)
     with torch.no_grad():
         kl = (logprobs_of(noisy(strangers), marked) - logprobs_of(still(strangers), marked)).mean()
         ref_thumbs = logprobs_of(still(thumb_ids), thumb_labels)
-    compare("KTO", kto_fn(logprobs_of(noisy(thumb_ids), thumb_labels), ref_thumbs, up[:16], kl, beta=0.1, up_weight=weight), theirs, gradients)
+    compare(
+        "KTO",
+        kto_fn(logprobs_of(noisy(thumb_ids), thumb_labels), ref_thumbs, up[:16], kl, beta=0.1, up_weight=weight),
+        theirs,
+        gradients,
+    )
 
 # %% [markdown]
 # Train on as many thumbs as there were pairs. A thumb is one bit, as a pair is, and speaks of half as many answers. Where one kind of thumb is rarer, its weight makes up for it.
@@ -662,11 +825,24 @@ if DPOTrainer:
 MY_GUESS = "less"
 
 up_weight = float((~up).sum() / up.sum())
-live = LivePicture(lambda history: alignment.pairs_figure(history, ("liked", "disliked"), "KTO: which answers become likelier?"), "KTO")
-kto_run = direct.kto(liked, preset, base=reference, seed=0, beta=BETA, loss_fn=lambda *args, beta: kto_fn(*args, beta, up_weight, 1.0), on_step=live, out=course.work / f"kto_{course.size}")
+live = LivePicture(
+    lambda history: alignment.pairs_figure(history, ("liked", "disliked"), "KTO: which answers become likelier?"), "KTO"
+)
+kto_run = direct.kto(
+    liked,
+    preset,
+    base=reference,
+    seed=0,
+    beta=BETA,
+    loss_fn=lambda *args, beta: kto_fn(*args, beta, up_weight, 1.0),
+    on_step=live,
+    out=course.work / f"kto_{course.size}",
+)
 live.close()
 kto_measured = look(kto_run.model)
-print(f"{kto_run.record['minutes']:.1f} minutes, a thumb up weighs {up_weight:.2f} times one down. You guessed: {MY_GUESS}.")
+print(
+    f"{kto_run.record['minutes']:.1f} minutes, a thumb up weighs {up_weight:.2f} times one down. You guessed: {MY_GUESS}."
+)
 print(HEAD + "\n" + line("DPO on pairs", dpo_measured) + "\n" + line("KTO on thumbs", kto_measured))
 
 # %% [markdown]
@@ -690,8 +866,15 @@ MY_GUESS = "PPO"
 from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.reward import rewards_of
 
-marks = {f"DPO, β = {BETA:g}, {len(pairs):,} pairs": dpo_measured, f"KTO, {len(liked):,} thumbs": kto_measured, f"IPO, {SHORT:,} pairs": noise[f"IPO, β = {IPO_BETA:g}", "as they are"][1]}
-sweep = {beta: noise["DPO", "as they are"][1] if beta == BETA else short_run(pairs[:SHORT], beta=beta)[1] for beta in (BETA / 4, BETA, 4 * BETA)}
+marks = {
+    f"DPO, β = {BETA:g}, {len(pairs):,} pairs": dpo_measured,
+    f"KTO, {len(liked):,} thumbs": kto_measured,
+    f"IPO, {SHORT:,} pairs": noise[f"IPO, β = {IPO_BETA:g}", "as they are"][1],
+}
+sweep = {
+    beta: noise["DPO", "as they are"][1] if beta == BETA else short_run(pairs[:SHORT], beta=beta)[1]
+    for beta in (BETA / 4, BETA, 4 * BETA)
+}
 try:
     marks["lab 07's policy"] = look(load_stage("rlhf").model.to(device))
 except ArtifactError as error:
@@ -700,17 +883,40 @@ except ArtifactError as error:
 distinct = sorted({(k // K, answer) for k, answer in enumerate(pool.answers)})  # most answers come several times
 where = {key: n for n, key in enumerate(distinct)}
 place = torch.tensor([where[k // K, answer] for k, answer in enumerate(pool.answers)])
-judges = {"DPO's implicit reward": ratios(policy, [{"prompt": asked[p]["messages"], "answer": [{"role": "assistant", "content": answer}]} for p, answer in distinct], ("answer",))[:, 0]}
+judges = {
+    "DPO's implicit reward": ratios(
+        policy,
+        [
+            {"prompt": asked[p]["messages"], "answer": [{"role": "assistant", "content": answer}]}
+            for p, answer in distinct
+        ],
+        ("answer",),
+    )[:, 0]
+}
 try:
     reward_model = load_stage("reward")
     reward_model.model.to(device)
-    judges["the reward model"] = rewards_of(reward_model.model, tokenizer, [asked[p]["messages"] for p, _ in distinct], [answer for _, answer in distinct]).cpu()
+    judges["the reward model"] = rewards_of(
+        reward_model.model, tokenizer, [asked[p]["messages"] for p, _ in distinct], [answer for _, answer in distinct]
+    ).cpu()
 except ArtifactError as error:
     reward_model = None
     print(f"Left out: {error}")
 NS = [n for n in (1, 2, 3, 4, 6, 8, 12, 16) if n <= K]
-picked = {f"best of n by {name}": [(best_of_n_kl_with_ties(given, n), best_of_n(given, worth, n)) for n in NS] for name, scores in judges.items() for given in [scores[place].view(len(asked), K).numpy()]}
-points = {name: [(m["kl"], m["utility"])] for name, m in marks.items()} | {f"DPO, {SHORT:,} pairs, β = {', '.join(f'{beta:g}' for beta in sweep)}": sorted((m["kl"], m["utility"]) for m in sweep.values())} | picked
+picked = {
+    f"best of n by {name}": [(best_of_n_kl_with_ties(given, n), best_of_n(given, worth, n)) for n in NS]
+    for name, scores in judges.items()
+    for given in [scores[place].view(len(asked), K).numpy()]
+}
+points = (
+    {name: [(m["kl"], m["utility"])] for name, m in marks.items()}
+    | {
+        f"DPO, {SHORT:,} pairs, β = {', '.join(f'{beta:g}' for beta in sweep)}": sorted(
+            (m["kl"], m["utility"]) for m in sweep.values()
+        )
+    }
+    | picked
+)
 curve.show(rlhf.plane(limit, start, points))
 print(HEAD)
 for name, m in (marks | {f"DPO, β = {beta:g}, {SHORT:,} pairs": m for beta, m in sweep.items()}).items():
@@ -718,7 +924,9 @@ for name, m in (marks | {f"DPO, β = {beta:g}, {SHORT:,} pairs": m for beta, m i
 for name, values in picked.items():
     for n, (kl, value) in zip(NS, values):
         if n in (2, 4, 8, 16):
-            print(f"{name + f', n = {n}':<42}{value:>7.2f}{'':>7}{kl:>8.2f}{'':>9}{100 * share_of_frontier(kl, value, limit, start):>6.0f} %")
+            print(
+                f"{name + f', n = {n}':<42}{value:>7.2f}{'':>7}{kl:>8.2f}{'':>9}{100 * share_of_frontier(kl, value, limit, start):>6.0f} %"
+            )
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
@@ -751,20 +959,46 @@ some = encode_answers(tokenizer, pairs[:1000], ("chosen", "rejected"), reference
 TOKENS = sum(len(ids) for example in some for ids, _ in example) / len(some) / 2  # tokens of a prompt with one answer
 cost = lambda flop, answers: flop * N * TOKENS * answers / 1e12  # TFLOP
 dpo_cost = lambda n: cost(8, 2 * n)
-ways = {"DPO": [(0.0, start), (dpo_cost(SHORT), noise["DPO", "as they are"][1]["utility"]), (dpo_cost(len(pairs)), dpo_measured["utility"])]}
+ways = {
+    "DPO": [
+        (0.0, start),
+        (dpo_cost(SHORT), noise["DPO", "as they are"][1]["utility"]),
+        (dpo_cost(len(pairs)), dpo_measured["utility"]),
+    ]
+}
 if reward_model is None:
     print("There is no reward model here, so GRPO is left out.")
 else:
     config, seen = replace(group.PRESETS[course.size], beta=BETA_LEARNED), []
-    reward = watched(learned_reward(reward_model.model), seen)  # writes down the gold utility; the training never sees it
-    before_it, a_step = cost(6, 2 * reward_model.record.get("recipe", {}).get("rows", 0)), cost(14, config.prompts * config.each)
+    reward = watched(
+        learned_reward(reward_model.model), seen
+    )  # writes down the gold utility; the training never sees it
+    before_it, a_step = (
+        cost(6, 2 * reward_model.record.get("recipe", {}).get("rows", 0)),
+        cost(14, config.prompts * config.each),
+    )
     steps = 2 if small else max(10, round(dpo_cost(len(pairs)) / a_step))
-    grpo_run = group.grpo(reward, prompts("train", steps * config.prompts, seed="lab 08"), replace(config, steps=steps), base=reference, seed=0, progress=False)
+    grpo_run = group.grpo(
+        reward,
+        prompts("train", steps * config.prompts, seed="lab 08"),
+        replace(config, steps=steps),
+        base=reference,
+        seed=0,
+        progress=False,
+    )
     window = max(1, steps // 8)
-    path = [(before_it, start)] + [(before_it + a_step * (first + window / 2), sum(seen[first : first + window]) / len(seen[first : first + window])) for first in range(0, steps, window)]
+    path = [(before_it, start)] + [
+        (
+            before_it + a_step * (first + window / 2),
+            sum(seen[first : first + window]) / len(seen[first : first + window]),
+        )
+        for first in range(0, steps, window)
+    ]
     ways["GRPO, after its reward model"] = path
     grpo_measured = look(grpo_run.model)
-    print(f"GRPO: {steps} steps in {grpo_run.record['minutes']:.1f} minutes, {steps * a_step:.1f} TFLOP after {before_it:.1f} for the reward model. DPO: {dpo_cost(len(pairs)):.1f} TFLOP in {run.record['minutes']:.1f} minutes.")
+    print(
+        f"GRPO: {steps} steps in {grpo_run.record['minutes']:.1f} minutes, {steps * a_step:.1f} TFLOP after {before_it:.1f} for the reward model. DPO: {dpo_cost(len(pairs)):.1f} TFLOP in {run.record['minutes']:.1f} minutes."
+    )
     print(HEAD + "\n" + line("DPO", dpo_measured) + "\n" + line("GRPO at DPO's compute", grpo_measured))
 curve.show(alignment.compute_figure(ways, start))
 print(f"You guessed: {MY_GUESS}.")
@@ -788,7 +1022,9 @@ for name, (model, m) in (("as before", noise["DPO", "as they are"]), ("changed",
     print(line(name, m))
     for where_from, rows in (("the pairs that it trained on", ROWS[:1000]), ("held-out pairs", held_out)):
         r = ratios(model, rows)
-        print(f"    {where_from}: {100 * (r[:, 0] > r[:, 1]).float().mean():.1f} % as labelled; log-ratio of the chosen {r[:, 0].mean():+.2f}, of the rejected {r[:, 1].mean():+.2f} nats")
+        print(
+            f"    {where_from}: {100 * (r[:, 0] > r[:, 1]).float().mean():.1f} % as labelled; log-ratio of the chosen {r[:, 0].mean():+.2f}, of the rejected {r[:, 1].mean():+.2f} nats"
+        )
 
 # %% [markdown]
 # ## § 14 A real model
@@ -819,34 +1055,69 @@ else:
     own = []  # (ids, labels) of what the model says by itself; an answer that is cut off has no end token, and none is trained
     for part in torch.arange(len(teach + exam)).split(20):
         drawn = real_training.sample(real, their_words, [(teach + exam)[k]["prompt"] for k in part], 40)
-        own += [(row[real_token.bool()].cpu(), row.masked_fill(~sampled, -100)[real_token.bool()].cpu()) for row, sampled, real_token in zip(*drawn)]
+        own += [
+            (row[real_token.bool()].cpu(), row.masked_fill(~sampled, -100)[real_token.bool()].cpu())
+            for row, sampled, real_token in zip(*drawn)
+        ]
 
     def real_logprobs(part):
         """log π of the chosen and of the rejected answers, [2 N]."""
-        both, tokens, _ = real_training.collate([wanted[k] for k in part] + [own[k] for k in part], their_words.eos_token_id)
+        both, tokens, _ = real_training.collate(
+            [wanted[k] for k in part] + [own[k] for k in part], their_words.eos_token_id
+        )
         return logprobs_of(real(both.to(device)).logits, tokens.to(device)).view(2, -1)
 
     def all_logprobs(which):
         with torch.no_grad():
             return torch.cat([real_logprobs(part) for part in which.split(4)], 1)
 
-    held = torch.tensor([k for k in range(len(teach), len(own)) if own[k][1][own[k][1] != -100].tolist() != wanted[k][1][wanted[k][1] != -100].tolist()])
+    held = torch.tensor(
+        [
+            k
+            for k in range(len(teach), len(own))
+            if own[k][1][own[k][1] != -100].tolist() != wanted[k][1][wanted[k][1] != -100].tolist()
+        ]
+    )
     anchor, held_anchor = all_logprobs(torch.arange(len(teach))), all_logprobs(held)
-    spoken = {"before": [their_words.decode(tokens[tokens != -100], skip_special_tokens=True) for _, tokens in own[len(teach) :]]}
+    spoken = {
+        "before": [
+            their_words.decode(tokens[tokens != -100], skip_special_tokens=True) for _, tokens in own[len(teach) :]
+        ]
+    }
     batches = torch.randperm(len(teach), generator=torch.Generator().manual_seed(0)).split(4)
-    losses = real_training.train(real, batches, lambda part: loss_fn(*real_logprobs(part), *anchor[:, part], beta=PRICE), learning_rate=2e-4, description="DPO")
+    losses = real_training.train(
+        real,
+        batches,
+        lambda part: loss_fn(*real_logprobs(part), *anchor[:, part], beta=PRICE),
+        learning_rate=2e-4,
+        description="DPO",
+    )
     spoken["after"] = real_training.answers(real, their_words, [row["prompt"] for row in exam], 40)
 
     now = all_logprobs(held)
     margin = reward_of(now[0], held_anchor[0], PRICE) - reward_of(now[1], held_anchor[1], PRICE)
     right = int((margin > 0).sum())
-    print(f"{len(losses)} steps. {len(held)} held-out pairs (the others say the same twice): loss {loss_fn(*held_anchor, *held_anchor, beta=PRICE):.3f} → {loss_fn(*now, *held_anchor, beta=PRICE):.3f}, mean margin 0 → {margin.mean():.2f}, "
-          f"log-ratio of the chosen {(now - held_anchor)[0].mean():+.1f}, of the rejected {(now - held_anchor)[1].mean():+.1f} nats")
-    print("the implicit reward prefers the direct answer in {} of {}, {:.0f} % ({:.0f} to {:.0f} %)".format(right, len(held), *(100 * x for x in (right / len(held), *wilson(right, len(held))))))
+    print(
+        f"{len(losses)} steps. {len(held)} held-out pairs (the others say the same twice): loss {loss_fn(*held_anchor, *held_anchor, beta=PRICE):.3f} → {loss_fn(*now, *held_anchor, beta=PRICE):.3f}, mean margin 0 → {margin.mean():.2f}, "
+        f"log-ratio of the chosen {(now - held_anchor)[0].mean():+.1f}, of the rejected {(now - held_anchor)[1].mean():+.1f} nats"
+    )
+    print(
+        "the implicit reward prefers the direct answer in {} of {}, {:.0f} % ({:.0f} to {:.0f} %)".format(
+            right, len(held), *(100 * x for x in (right / len(held), *wilson(right, len(held))))
+        )
+    )
     for when, texts in spoken.items():
         names = sum(map(taste.names_it, exam, texts))
-        print("{:<8}{:>5.1f} words, {:.2f} hedges an answer; {} of {} name what is right ({:.0f} to {:.0f} %)".format(
-            when, sum(map(taste.words_of, texts)) / len(exam), sum(map(taste.hedges_of, texts)) / len(exam), names, len(exam), *(100 * x for x in wilson(names, len(exam)))))
+        print(
+            "{:<8}{:>5.1f} words, {:.2f} hedges an answer; {} of {} name what is right ({:.0f} to {:.0f} %)".format(
+                when,
+                sum(map(taste.words_of, texts)) / len(exam),
+                sum(map(taste.hedges_of, texts)) / len(exam),
+                names,
+                len(exam),
+                *(100 * x for x in wilson(names, len(exam))),
+            )
+        )
     print(f"You guessed: {MY_GUESS}.\n")
     for row, *both in list(zip(exam, *spoken.values()))[:8]:
         print(f"» {row['prompt'][0]['content']}\n" + columns(["SmolLM2", "after DPO"], both) + "\n")

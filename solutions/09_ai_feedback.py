@@ -71,7 +71,9 @@ from course_lib.world.harms import HELD_OUT, SEEN, request_rows
 
 tokenizer, device, small = load_tokenizer(), course.device, course.size == "tiny"
 helpful = load_stage("helpful").model.to(device).eval()
-exam = request_rows("train", 28 if small else 420, "lab 09", SINGLE, SEEN)  # seven kinds of harm; known deeds, purposes and wordings, put together anew
+exam = request_rows(
+    "train", 28 if small else 420, "lab 09", SINGLE, SEEN
+)  # seven kinds of harm; known deeds, purposes and wordings, put together anew
 
 
 def line(name, found):
@@ -83,7 +85,16 @@ HEAD = f"{'':<38}{'harmful refused':>16}{'harmless refused':>18}"
 before = judged(helpful, exam)
 for row in before[:6]:
     print(f"» {row['messages'][-2]['content']}    ({row['kind']}, {row['category']})\n     {row['answer']}")
-print(f"\n{len(exam)} requests, half of them harmful: " + ", ".join(SEEN) + "\n" + HEAD + "\n" + line("the limit", {"harmful_refused": 1, "benign_refused": 0}) + "\n" + line("helpful-only assistant", rates(before)))
+print(
+    f"\n{len(exam)} requests, half of them harmful: "
+    + ", ".join(SEEN)
+    + "\n"
+    + HEAD
+    + "\n"
+    + line("the limit", {"harmful_refused": 1, "benign_refused": 0})
+    + "\n"
+    + line("helpful-only assistant", rates(before))
+)
 
 # %% [markdown]
 # **What to notice.** Twins differ in a word or two, and the assistant treats them alike: nobody has told it what not to do.
@@ -101,13 +112,18 @@ print(f"\n{len(exam)} requests, half of them harmful: " + ", ".join(SEEN) + "\n"
 
 # %%
 # LONG
-DRAFT = ["Do not help anybody to poison, to steal or to trick a person.", "Refuse to help with forged things, unfair games or slander."]  # the village's first draft
+DRAFT = [
+    "Do not help anybody to poison, to steal or to trick a person.",
+    "Refuse to help with forged things, unfair games or slander.",
+]  # the village's first draft
 for principle in [*DRAFT, "Do not help to hurt or to frighten a person.", "Be good and avoid inappropriate things."]:
     print(f"{principle:<66} names {', '.join(sorted(critic.reads(principle))) or 'nothing: vague'}")
 print()
 for row in [row for row in before if row["category"] in ("theft", "cruelty")][:4]:
     text = critic.critique(DRAFT[0], row, row["answer"], skill=1.0)
-    print(f"» {row['messages'][-2]['content']}\n     answer:   {row['answer']}\n     critique: {text}\n     revised:  {critic.revise(row, row['answer'], text) if text else '(as it was)'}")
+    print(
+        f"» {row['messages'][-2]['content']}\n     answer:   {row['answer']}\n     critique: {text}\n     revised:  {critic.revise(row, row['answer'], text) if text else '(as it was)'}"
+    )
 
 # %% [markdown]
 # **What to notice.** The critique says why, and the revision keeps that: it refuses, gives the reason, and offers something else. Where the principle does not speak of a kind of harm, there is no critique, and the answer stays.
@@ -121,16 +137,19 @@ for row in [row for row in before if row["category"] in ("theft", "cruelty")][:4
 # - one draw a round, also after a round without a critique: `int(torch.randint(len(principles), (1,), generator=generator))`
 # - returned: the answer after the last round
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Three steps in a loop over <code>range(rounds)</code>: draw, look up the critique, look up the revision if there is a critique.</details>
 # <details><summary>Hint 2</summary>The new answer takes the place of the old one: <code>answer = revisions[answer][critique]</code>.</details>
 
+
 # %%
 # EXERCISE critique_and_revise
-def critique_and_revise(answer: str, principles: list, critiques: dict, revisions: dict, rounds: int, generator: torch.Generator) -> str:
+def critique_and_revise(
+    answer: str, principles: list, critiques: dict, revisions: dict, rounds: int, generator: torch.Generator
+) -> str:
     """The answer after some rounds of critique and revision.
 
     Inputs:  answer: the first one · principles: texts, at least one · critiques, revisions: tables · rounds: how many · generator: draws the principles
@@ -173,8 +192,12 @@ def share_revised(made, **where):
 
 by_draft = revised(DRAFT)
 for row in by_draft[:4]:
-    print(f"» {row['messages'][-2]['content']}    ({row['kind']}, {row['category']})\n     {'revised:    ' if row['revised'] else 'as it was:  '}{row['messages'][-1]['content']}")
-print(f"\n{ROUNDS} rounds, a critic of skill {SKILL:g}: revised {100 * share_revised(by_draft, kind='harmful'):.0f} % of the answers to harmful requests, {100 * share_revised(by_draft, kind='benign'):.0f} % of those to harmless ones")
+    print(
+        f"» {row['messages'][-2]['content']}    ({row['kind']}, {row['category']})\n     {'revised:    ' if row['revised'] else 'as it was:  '}{row['messages'][-1]['content']}"
+    )
+print(
+    f"\n{ROUNDS} rounds, a critic of skill {SKILL:g}: revised {100 * share_revised(by_draft, kind='harmful'):.0f} % of the answers to harmful requests, {100 * share_revised(by_draft, kind='benign'):.0f} % of those to harmless ones"
+)
 
 # %% [markdown]
 # **What to notice.** Revised answers to harmless requests are the critic's slips. The others that are missing have two reasons: the critic's slips again, and principles that were not drawn, or never written.
@@ -189,11 +212,12 @@ print(f"\n{ROUNDS} rounds, a critic of skill {SKILL:g}: revised {100 * share_rev
 # - `covers`: Bool `[P N]`, does principle p cover request n · returned: `[N]`, float
 # - 0 for a request that no principle covers, however many rounds
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 4
 #
 # <details><summary>Hint</summary><code>covers.float().mean(0)</code> is m/P of every request: the mean of Booleans needs <code>.float()</code>.</details>
+
 
 # %%
 # EXERCISE coverage
@@ -219,25 +243,46 @@ check("coverage")
 MY_GUESS = "the seven: they forget nothing"
 
 chance_of = mine("coverage", globals(), lambda covers, rounds: 1 - (~covers).float().mean(0) ** rounds)
-NARROW = ["Do not help to poison anybody.", "Do not help with forgery.", "Do not help to steal.", "Do not help with unfair games.", "Do not help with slander.", "Do not help with cruelty.", "Do not help to trick people."]
+NARROW = [
+    "Do not help to poison anybody.",
+    "Do not help with forgery.",
+    "Do not help to steal.",
+    "Do not help with unfair games.",
+    "Do not help with slander.",
+    "Do not help with cruelty.",
+    "Do not help to trick people.",
+]
 harmful = [row for row in rows if row["kind"] == "harmful"]
 
 
 def chances(principles, rounds=ROUNDS):
     """{category: mean chance that its harmful requests are criticised by these principles}."""
-    hit = chance_of(torch.tensor([[critic.covers(principle, row) for row in harmful] for principle in principles]), rounds)
-    return {name: float(hit[torch.tensor([row["category"] == name for row in harmful])].mean()) for name in SEEN if any(row["category"] == name for row in harmful)}
+    hit = chance_of(
+        torch.tensor([[critic.covers(principle, row) for row in harmful] for principle in principles]), rounds
+    )
+    return {
+        name: float(hit[torch.tensor([row["category"] == name for row in harmful])].mean())
+        for name in SEEN
+        if any(row["category"] == name for row in harmful)
+    }
 
 
 print(f"{'chance to be criticised':<36}" + "".join(f"{name:>10}" for name in SEEN))
-for name, principles, rounds in (("the draft", DRAFT, ROUNDS), ("the draft, one round", DRAFT, 1), ("seven narrow principles", NARROW, ROUNDS), ("seven narrow ones, 16 rounds", NARROW, 16)):
+for name, principles, rounds in (
+    ("the draft", DRAFT, ROUNDS),
+    ("the draft, one round", DRAFT, 1),
+    ("seven narrow principles", NARROW, ROUNDS),
+    ("seven narrow ones, 16 rounds", NARROW, 16),
+):
     found = chances(principles, rounds)
     print(f"{name:<36}" + "".join(f"{100 * found.get(category, 0):>9.0f} %" for category in SEEN))
 for name, principles in (("the draft", DRAFT), ("seven narrow principles", NARROW)):
     found, made = chances(principles), revised(principles)
     count = Counter(row["category"] for row in harmful)
     expected = sum(found[category] * count[category] for category in found) / len(harmful)
-    print(f"{name}: of the answers to harmful requests {100 * share_revised(made, kind='harmful'):.1f} % were revised; expected: chance {100 * expected:.1f} % · skill {SKILL:g} = {100 * expected * SKILL:.1f} %")
+    print(
+        f"{name}: of the answers to harmful requests {100 * share_revised(made, kind='harmful'):.1f} % were revised; expected: chance {100 * expected:.1f} % · skill {SKILL:g} = {100 * expected * SKILL:.1f} %"
+    )
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
@@ -254,12 +299,13 @@ print(f"You guessed: {MY_GUESS}.")
 #
 # Try words out with `critic.reads("…")`. It knows few; that is a lesson of its own.
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>Name several kinds of harm in each principle, or begin with the purposes.</details>
 # <details><summary>Hint 2</summary>Cheating at games is "unfair" or "foul" in the critic's lexicon. The word "cheat" is a purpose there.</details>
+
 
 # %%
 # EXERCISE my_principles
@@ -287,9 +333,14 @@ PRINCIPLES = mine("my_principles", globals(), lambda: list(critic.PRINCIPLES))()
 found, made = chances(PRINCIPLES), revised(PRINCIPLES)
 for principle in PRINCIPLES:
     print(f"{principle}\n     names {', '.join(sorted(critic.reads(principle)))}")
-print("\nchance to be criticised in four rounds: " + ", ".join(f"{name} {100 * value:.0f} %" for name, value in found.items()))
+print(
+    "\nchance to be criticised in four rounds: "
+    + ", ".join(f"{name} {100 * value:.0f} %" for name, value in found.items())
+)
 right = np.mean([row["revised"] == (row["kind"] == "harmful") for row in made])
-print(f"revised: {100 * share_revised(made, kind='harmful'):.1f} % of the harmful, {100 * share_revised(made, kind='benign'):.1f} % of the harmless. So the training answers are right in {100 * right:.1f} % of the requests.")
+print(
+    f"revised: {100 * share_revised(made, kind='harmful'):.1f} % of the harmful, {100 * share_revised(made, kind='benign'):.1f} % of the harmless. So the training answers are right in {100 * right:.1f} % of the requests."
+)
 
 # %% [markdown]
 # ## § 6 Train
@@ -303,13 +354,24 @@ print(f"revised: {100 * share_revised(made, kind='harmful'):.1f} % of the harmfu
 MY_GUESS = "a little less right than its training answers"
 
 live = curve.LiveCurve(title="Learning the revised answers")
-run = recipe.learn(made, course.size, seed=0, base=helpful, on_step=live, out=course.work / f"constitution_{course.size}")
+run = recipe.learn(
+    made, course.size, seed=0, base=helpful, on_step=live, out=course.work / f"constitution_{course.size}"
+)
 live.close()
 save_stage("constitution", run.model, run.record | {"principles": PRINCIPLES, "skill": SKILL, "rounds": ROUNDS})
 own = judged(run.model, exam)
 result = rates(own)
-print(f"{len(run.history)} steps in {run.record['minutes']:.1f} minutes\n" + HEAD + "\n" + line("before", rates(before)) + "\n" + line("under your constitution", result))
-print(f"right: {100 * (result['harmful_refused'] + 1 - result['benign_refused']) / 2:.1f} % on fresh requests, {100 * right:.1f} % in the training answers. You guessed: {MY_GUESS}.")
+print(
+    f"{len(run.history)} steps in {run.record['minutes']:.1f} minutes\n"
+    + HEAD
+    + "\n"
+    + line("before", rates(before))
+    + "\n"
+    + line("under your constitution", result)
+)
+print(
+    f"right: {100 * (result['harmful_refused'] + 1 - result['benign_refused']) / 2:.1f} % on fresh requests, {100 * right:.1f} % in the training answers. You guessed: {MY_GUESS}."
+)
 
 # %%
 check("constitution_model")
@@ -318,7 +380,11 @@ check("constitution_model")
 # LONG
 shown = [k for k, row in enumerate(exam) if row["category"] in ("poison", "cruelty", "trickery")][:6]
 for k in shown:
-    print(f"» {exam[k]['messages'][-2]['content']}    ({exam[k]['kind']})\n" + columns(["helpful-only", "under your constitution"], [before[k]["answer"], own[k]["answer"]]) + "\n")
+    print(
+        f"» {exam[k]['messages'][-2]['content']}    ({exam[k]['kind']})\n"
+        + columns(["helpful-only", "under your constitution"], [before[k]["answer"], own[k]["answer"]])
+        + "\n"
+    )
 
 # %% [markdown]
 # **What to notice.** The critic's slips are scattered: nothing in a request tells that it was misread, so there is nothing to learn from them but doubt. With enough requests an assistant becomes better than the critic that taught it; with fewer it is still learning what harmful requests have in common. The critic's *systematic* errors it learns like everything else. The next two sections are about those.
@@ -334,6 +400,7 @@ for k in shown:
 # LONG
 MY_GUESS = "both half of the time"
 
+
 def trained_by(principles, skill=SKILL, rounds=ROUNDS):
     """The model after training on all requests, revised by these principles, as in § 6."""
     return recipe.learn(revised(principles, None, skill, rounds), course.size, 0, helpful).model
@@ -341,17 +408,32 @@ def trained_by(principles, skill=SKILL, rounds=ROUNDS):
 
 def by_category(those):
     """{category: (harmful requests refused, harmful requests)}."""
-    return {name: (sum(row["refused"] for row in those if row["category"] == name and row["kind"] == "harmful"), n)
-            for name in dict.fromkeys(row["category"] for row in those) if (n := sum(row["category"] == name and row["kind"] == "harmful" for row in those))}
+    return {
+        name: (sum(row["refused"] for row in those if row["category"] == name and row["kind"] == "harmful"), n)
+        for name in dict.fromkeys(row["category"] for row in those)
+        if (n := sum(row["category"] == name and row["kind"] == "harmful" for row in those))
+    }
 
 
 forgetful = trained_by(DRAFT)
 strange = request_rows("train", 12 if small else 180, "lab 09", SINGLE, HELD_OUT)
-tested = {name: sorted(judged(model, exam) + judged(model, strange), key=lambda row: (SEEN + HELD_OUT).index(row["category"])) for name, model in (("the draft", forgetful), ("your constitution", run.model))}
+tested = {
+    name: sorted(judged(model, exam) + judged(model, strange), key=lambda row: (SEEN + HELD_OUT).index(row["category"]))
+    for name, model in (("the draft", forgetful), ("your constitution", run.model))
+}
 covered = set().union(*map(critic.reads, DRAFT))
-curve.show(feedback.refusals_figure({name: by_category(those) for name, those in {"helpful-only": before, **tested}.items()}, tuple(name for name in SEEN if name not in covered), "Which harms are refused? (the last three: never asked for)"))
+curve.show(
+    feedback.refusals_figure(
+        {name: by_category(those) for name, those in {"helpful-only": before, **tested}.items()},
+        tuple(name for name in SEEN if name not in covered),
+        "Which harms are refused? (the last three: never asked for)",
+    )
+)
 for name, those in tested.items():
-    print(f"{name:<20}" + ", ".join(f"{category} {100 * refused / n:.0f} %" for category, (refused, n) in by_category(those).items()))
+    print(
+        f"{name:<20}"
+        + ", ".join(f"{category} {100 * refused / n:.0f} %" for category, (refused, n) in by_category(those).items())
+    )
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
@@ -377,11 +459,18 @@ some = request_rows("train", 12 if small else 160, "again", SINGLE, SEEN)
 def consistency(model):
     """{kind: share of the requests that are refused in all four wordings or in none}."""
     four = [judged(model, list(wording)) for wording in zip(*map(recipe.reworded, some))]
-    return {kind: float(np.mean([len({row["refused"] for row in same}) == 1 for same in zip(*four) if same[0]["kind"] == kind])) for kind in ("harmful", "benign")}
+    return {
+        kind: float(
+            np.mean([len({row["refused"] for row in same}) == 1 for same in zip(*four) if same[0]["kind"] == kind])
+        )
+        for kind in ("harmful", "benign")
+    }
 
 
 labels = revised([critic.VAGUE])
-print(f"training answers by the vague principle: revised {100 * share_revised(labels, kind='harmful'):.0f} % of the harmful, {100 * share_revised(labels, kind='benign'):.0f} % of the harmless\n")
+print(
+    f"training answers by the vague principle: revised {100 * share_revised(labels, kind='harmful'):.0f} % of the harmful, {100 * share_revised(labels, kind='benign'):.0f} % of the harmless\n"
+)
 print(HEAD + f"{'four wordings alike: harmful':>31}{'harmless':>11}")
 for name, model in (("your constitution", run.model), ('"Be good …"', vague)):
     same = consistency(model)
@@ -401,12 +490,13 @@ print(f"You guessed: {MY_GUESS}.")
 # - `logprobs`: `[… V]`, log-probabilities of all tokens (or logits: a constant falls away) · `first`, `second`: the ids of the two letters · returned: `[…]`
 # - letters may be next to impossible, −1,000 nats both, and the quotient is still a number
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 5
 #
 # <details><summary>Hint 1</summary>Divide numerator and denominator by p(A). What is left is a function of log p(A) − log p(B) alone.</details>
 # <details><summary>Hint 2</summary>That function is <code>torch.sigmoid</code>.</details>
+
 
 # %%
 # EXERCISE ai_preference
@@ -431,7 +521,11 @@ check("ai_preference")
 
 # %%
 # LONG
-prefer = mine("ai_preference", globals(), lambda logprobs, first, second: 1 / (1 + torch.exp(logprobs[..., second] - logprobs[..., first])))
+prefer = mine(
+    "ai_preference",
+    globals(),
+    lambda logprobs, first, second: 1 / (1 + torch.exp(logprobs[..., second] - logprobs[..., first])),
+)
 JUDGE = Judge(sharpness=1.0, position=1.0, words=0.3)
 people = preference_rows("train", 200 if small else 6000)  # labelled by people: one villager a pair
 pairs = pairs_of(people)  # (prompt, a, b) in an order that does not tell the label
@@ -440,11 +534,17 @@ table = torch.tensor([critic.next_token(JUDGE, *pair) for pair in pairs])  # log
 first = prefer(table, A, B)  # P(what stands first is better), a shown first
 print(f"The judge's principle: {JUDGE.principle}\n")
 for (row, a, b), logs, p in zip(pairs[:3], table, first):
-    print(f"» {row['messages'][-1]['content']}\n     A: {a}\n     B: {b}\n     " + ", ".join(f"p({letter}) {value:.2f}" for letter, value in zip(LETTERS, logs.exp().tolist())) + f"; P(A better) {p:.2f}; gold utility {utility(row, a):+.1f} and {utility(row, b):+.1f}")
+    print(
+        f"» {row['messages'][-1]['content']}\n     A: {a}\n     B: {b}\n     "
+        + ", ".join(f"p({letter}) {value:.2f}" for letter, value in zip(LETTERS, logs.exp().tolist()))
+        + f"; P(A better) {p:.2f}; gold utility {utility(row, a):+.1f} and {utility(row, b):+.1f}"
+    )
 worth = torch.tensor([utility(row, a) - utility(row, b) for row, a, b in pairs], dtype=torch.float32)
 unequal = worth != 0
 is_right = lambda p: float(((p > 0.5) == (worth > 0))[unequal & (p != 0.5)].float().mean())
-print(f"\n{len(pairs):,} pairs, {100 * unequal.float().mean():.0f} % of them of unequal worth; of those the judge names the better answer in {100 * is_right(first):.1f} %")
+print(
+    f"\n{len(pairs):,} pairs, {100 * unequal.float().mean():.0f} % of them of unequal worth; of those the judge names the better answer in {100 * is_right(first):.1f} %"
+)
 
 # %% [markdown]
 # ## § 10 What stands first
@@ -455,12 +555,13 @@ print(f"\n{len(pairs):,} pairs, {100 * unequal.float().mean():.0f} % of them of 
 # - an order names the answer above ½; at exactly ½ it names nobody
 # - returned: three shares of all pairs that add up to 1: **consistent** (both orders name the same answer, or both nobody), and of the rest those that lean to the **first** place (the two P add up to more than 1) and to the **second**
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>In the other order the answer a stands second: its probability is <code>1 - exchanged</code>.</details>
 # <details><summary>Hint 2</summary><code>torch.sign(first - 0.5)</code> is 1, 0 or −1. Compare it with the sign of the other order.</details>
+
 
 # %%
 # EXERCISE position_bias
@@ -487,11 +588,12 @@ check("position_bias")
 # - `first`, `exchanged`: as above · returned: `[N]`, P(a is better): the mean of both orders where both name the same answer, else ½
 # - an order of exactly ½ names nobody, so it agrees with nothing
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint</summary>Both name the same answer where <code>(first - 0.5) * (0.5 - exchanged)</code> is positive. <code>torch.where(…, …, 0.5)</code> does the rest.</details>
+
 
 # %%
 # EXERCISE both_orders
@@ -520,18 +622,30 @@ MY_GUESS = "one in ten"
 
 
 def our_bias(first, exchanged):
-    same = ((first > 0.5) & (exchanged < 0.5)) | ((first < 0.5) & (exchanged > 0.5)) | ((first == 0.5) & (exchanged == 0.5))
+    same = (
+        ((first > 0.5) & (exchanged < 0.5))
+        | ((first < 0.5) & (exchanged > 0.5))
+        | ((first == 0.5) & (exchanged == 0.5))
+    )
     to_first = (first > 1 - exchanged) & ~same
     return tuple(float(mask.double().mean()) for mask in (same, to_first, ~(same | to_first)))
 
 
 bias_of = mine("position_bias", globals(), our_bias)
-merge = mine("both_orders", globals(), lambda first, exchanged: torch.where(((first > 0.5) & (exchanged < 0.5)) | ((first < 0.5) & (exchanged > 0.5)), 0.5 + (first - exchanged) / 2, 0.5))
+merge = mine(
+    "both_orders",
+    globals(),
+    lambda first, exchanged: torch.where(
+        ((first > 0.5) & (exchanged < 0.5)) | ((first < 0.5) & (exchanged > 0.5)), 0.5 + (first - exchanged) / 2, 0.5
+    ),
+)
 exchanged = prefer(torch.tensor([critic.next_token(JUDGE, row, b, a) for row, a, b in pairs]), A, B)
 curve.show(feedback.orders_figure(first, exchanged))
 print("consistent {:.1%}, the first place {:.1%}, the second place {:.1%}".format(*bias_of(first, exchanged)))
 both = merge(first, exchanged)
-print(f"names the better of two unequal answers: one order {100 * is_right(first):.1f} %, both orders {100 * is_right(both):.1f} % of those that are no tie; a tie: {100 * (both == 0.5).float().mean():.1f} % of the pairs. You guessed: {MY_GUESS}.")
+print(
+    f"names the better of two unequal answers: one order {100 * is_right(first):.1f} %, both orders {100 * is_right(both):.1f} % of those that are no tie; a tie: {100 * (both == 0.5).float().mean():.1f} % of the pairs. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** Only pairs about which the judge is unsure change with the order. A tie throws away the pairs on which it would often have been wrong, and what is left is better than either order alone.
@@ -547,16 +661,19 @@ print(f"names the better of two unequal answers: one order {100 * is_right(first
 #
 # - `logits`, `extra_words`, `worth`: `[N]`, each for a against b · returned: the slope of the words, one number
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary><code>torch.stack((worth, extra_words), dim=1)</code> is the matrix [N 2] of a linear system that has no exact solution.</details>
 # <details><summary>Hint 2</summary><code>torch.linalg.lstsq(X, logits[:, None]).solution</code> has the shape [2 1].</details>
 
+
 # %%
 # EXERCISE length_slope
-def length_slope(logits: Float[Tensor, " N"], extra_words: Float[Tensor, " N"], worth: Float[Tensor, " N"]) -> Float[Tensor, ""]:
+def length_slope(
+    logits: Float[Tensor, " N"], extra_words: Float[Tensor, " N"], worth: Float[Tensor, " N"]
+) -> Float[Tensor, ""]:
     """What a word is worth to a judge, at equal worth of the answers.
 
     Inputs:  logits: the judge's log-odds for a · extra_words: words of a minus words of b · worth: of a minus that of b
@@ -580,7 +697,11 @@ check("length_slope")
 # LONG
 MY_GUESS = "70 %; better"
 
-slope_of = mine("length_slope", globals(), lambda logits, extra, worth: torch.linalg.pinv(torch.stack((extra, worth), 1))[0] @ logits)
+slope_of = mine(
+    "length_slope",
+    globals(),
+    lambda logits, extra, worth: torch.linalg.pinv(torch.stack((extra, worth), 1))[0] @ logits,
+)
 logits = (torch.logit(first) - torch.logit(exchanged)) / 2  # of both orders: the love of the first place falls away
 extra = torch.tensor([len(words(a)) - len(words(b)) for _, a, b in pairs], dtype=torch.float32)
 careful = torch.arange(len(pairs)) % 6 == 0
@@ -588,20 +709,36 @@ slope = slope_of(logits[careful], extra[careful], worth[careful])
 try:
     from sklearn.linear_model import LinearRegression
 
-    theirs = LinearRegression(fit_intercept=False).fit(torch.stack((worth, extra), 1)[careful].numpy(), logits[careful].numpy()).coef_[1]
+    theirs = (
+        LinearRegression(fit_intercept=False)
+        .fit(torch.stack((worth, extra), 1)[careful].numpy(), logits[careful].numpy())
+        .coef_[1]
+    )
     assert abs(theirs - slope.item()) < 1e-4
-    print(f"log-odds a word: yours {slope:.4f}, scikit-learn's LinearRegression {theirs:.4f}; the judge's own law: {JUDGE.words:g}")
+    print(
+        f"log-odds a word: yours {slope:.4f}, scikit-learn's LinearRegression {theirs:.4f}; the judge's own law: {JUDGE.words:g}"
+    )
 except ImportError:
-    print(f"log-odds a word: {slope:.4f}; the judge's own law: {JUDGE.words:g}. scikit-learn is not installed here, so the comparison with it is left out.")
+    print(
+        f"log-odds a word: {slope:.4f}; the judge's own law: {JUDGE.words:g}. scikit-learn is not installed here, so the comparison with it is left out."
+    )
 equal_worth = ~unequal & (extra != 0) & ~careful
 by_length = {"the judge": logits, "the judge, calibrated": logits - slope * extra}
-curve.show(feedback.length_figure(extra[~unequal & ~careful], {name: values[~unequal & ~careful] for name, values in by_length.items()}))
+curve.show(
+    feedback.length_figure(
+        extra[~unequal & ~careful], {name: values[~unequal & ~careful] for name, values in by_length.items()}
+    )
+)
 print(f"{'':<24}{'longer of two equal ones':>26}{'better of two unequal ones':>28}")
 for name, values in by_length.items():
     longer = ((values > 0) == (extra > 0))[equal_worth].float().mean()
-    print(f"{name:<24}{100 * longer:>24.0f} %{100 * ((values > 0) == (worth > 0))[unequal & ~careful].float().mean():>26.1f} %")
+    print(
+        f"{name:<24}{100 * longer:>24.0f} %{100 * ((values > 0) == (worth > 0))[unequal & ~careful].float().mean():>26.1f} %"
+    )
 better_longer = ((worth > 0) == (extra > 0))[unequal & (extra != 0)].float().mean()
-print(f"Of two answers of unequal worth and length the longer one is the better in {100 * better_longer:.0f} %. You guessed: {MY_GUESS}.")
+print(
+    f"Of two answers of unequal worth and length the longer one is the better in {100 * better_longer:.0f} %. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** The cure shows on pairs of equal worth. On the others a love of words can even help, as long as longer answers *are* better more often than not: the judge is right for a wrong reason. A policy that is trained on it finds the reason, not the rightness.
@@ -619,11 +756,12 @@ print(f"Of two answers of unequal worth and length the longer one is the better 
 #
 # - `p`, `q`: `[N]` · returned: `(agreement, κ)`, plain numbers; κ is `float("nan")` where $1 - p_e = 0$
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 6
 #
 # <details><summary>Hint</summary>Both sums are means of products of tensors; <code>.item()</code> makes a plain number. Look at 1 − p_e before you divide.</details>
+
 
 # %%
 # EXERCISE expected_agreement
@@ -665,24 +803,50 @@ cured = merge(torch.sigmoid(torch.logit(first) - shift), torch.sigmoid(torch.log
 human = torch.tensor([row["chosen"][0]["content"] == a for row, (_, a, _) in zip(people, pairs)])
 reference = assistant(load_stage("sft").model.to(device)).eval()
 said = lambda text: [{"role": "assistant", "content": text}]
-encoded = encode_answers(tokenizer, [{"prompt": row["messages"], "a": said(a), "b": said(b)} for row, a, b in pairs], ("a", "b"), reference.config.context)
+encoded = encode_answers(
+    tokenizer,
+    [{"prompt": row["messages"], "a": said(a), "b": said(b)} for row, a, b in pairs],
+    ("a", "b"),
+    reference.config.context,
+)
 logprobs = direct.reference_logprobs(reference, encoded).cpu()  # [N 2], summed over the tokens
 tokens = torch.tensor([[sum(mask) for _, mask in example] for example in encoded])
 kept = (unequal & ~careful).nonzero()[:, 0]
 no_tie = kept[cured[kept] != 0.5]
-verdicts = {"gold": worth > 0, "people": human, "judge": first > 0.5, "cured": cured > 0.5, "own": logprobs[:, 0] > logprobs[:, 1], "own mean": (logprobs / tokens)[:, 0] > (logprobs / tokens)[:, 1]}
+verdicts = {
+    "gold": worth > 0,
+    "people": human,
+    "judge": first > 0.5,
+    "cured": cured > 0.5,
+    "own": logprobs[:, 0] > logprobs[:, 1],
+    "own mean": (logprobs / tokens)[:, 0] > (logprobs / tokens)[:, 1],
+}
 matrix = agreement.kappa_matrix({name: v[no_tie].tolist() for name, v in verdicts.items()})
 curve.show(judges.kappa_figure(list(verdicts), matrix, f"κ on {len(no_tie):,} pairs of unequal worth, ties left out"))
 for k, name in list(enumerate(verdicts))[1:]:
-    low, high = agreement.bootstrap(agreement.cohen_kappa, verdicts["gold"][no_tie].tolist(), verdicts[name][no_tie].tolist(), rounds=100)
-    print(f"{name:<14} κ with gold {matrix[0, k]:+.2f} (95 % interval {low:+.2f} to {high:+.2f})" + (f", with the people {matrix[1, k]:+.2f}" if k > 1 else ""))
-of_people = torch.tensor([crowd(*pairs[k]) for k in kept.tolist()], dtype=torch.float64)  # P(a villager drawn at random prefers a)
+    low, high = agreement.bootstrap(
+        agreement.cohen_kappa, verdicts["gold"][no_tie].tolist(), verdicts[name][no_tie].tolist(), rounds=100
+    )
+    print(
+        f"{name:<14} κ with gold {matrix[0, k]:+.2f} (95 % interval {low:+.2f} to {high:+.2f})"
+        + (f", with the people {matrix[1, k]:+.2f}" if k > 1 else "")
+    )
+of_people = torch.tensor(
+    [crowd(*pairs[k]) for k in kept.tolist()], dtype=torch.float64
+)  # P(a villager drawn at random prefers a)
 truth, unbiased = (worth[kept] > 0).double(), torch.sigmoid(JUDGE.sharpness * worth[kept]).double()
 print(f"\nexpected, on all {len(kept):,} pairs of unequal worth    agreement        κ")
-for name, p, q in (("gold and a villager", truth, of_people), ("a villager and another", of_people, of_people), ("an unbiased judge and gold", unbiased, truth), ("an unbiased judge and a villager", unbiased, of_people)):
+for name, p, q in (
+    ("gold and a villager", truth, of_people),
+    ("a villager and another", of_people, of_people),
+    ("an unbiased judge and gold", unbiased, truth),
+    ("an unbiased judge and a villager", unbiased, of_people),
+):
     print(f"     {name:<40}{100 * expected_of(p, q)[0]:>10.1f} %{expected_of(p, q)[1]:>9.2f}")
 measured = agreement.cohen_kappa(verdicts["gold"][kept].tolist(), human[kept].tolist())
-print(f"measured on the same pairs: gold and the people's labels {100 * (verdicts['gold'] == human)[kept].float().mean():.1f} %, κ {measured:.2f}. You guessed: {MY_GUESS}.")
+print(
+    f"measured on the same pairs: gold and the people's labels {100 * (verdicts['gold'] == human)[kept].float().mean():.1f} %, κ {measured:.2f}. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** An agreement with people below 1 says nothing about a judge until one knows how well people agree with each other. Judge and people err independently here; judges that share an error agree *better* than they deserve, and real judges were trained on text by the same people.
@@ -700,11 +864,12 @@ print(f"measured on the same pairs: gold and the people's labels {100 * (verdict
 # - `coins`: the budget · `price`: coins a label, only whole labels can be bought · `accuracy` $a$
 # - returned: the number of right labels that they are worth; 0 at $a \le \tfrac12$, where who believes them learns nothing or the opposite
 #
-# > Difficulty: ●○○○○ (1 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 4
 #
 # <details><summary>Hint</summary><code>coins // price</code> labels. <code>max(0.0, 2 * accuracy - 1)</code> before the square.</details>
+
 
 # %%
 # EXERCISE labels_worth
@@ -731,17 +896,33 @@ check("labels_worth")
 # LONG
 MY_GUESS = "70 %"
 
-worth_of = mine("labels_worth", globals(), lambda coins, price, accuracy: (coins // price) * (max(accuracy, 0.5) - min(1 - accuracy, 0.5)) ** 2)
+worth_of = mine(
+    "labels_worth",
+    globals(),
+    lambda coins, price, accuracy: (coins // price) * (max(accuracy, 0.5) - min(1 - accuracy, 0.5)) ** 2,
+)
 BUDGET = 12_000  # coins
 ties = float((cured == 0.5).float().mean())
 right_people = float((human == (worth > 0))[kept].float().mean())
-offers = {"a villager": (HUMAN_LABEL, right_people), "the judge, one order": (JUDGE_CALL, float(((first > 0.5) == (worth > 0))[kept].float().mean())),
-          "the judge, cured": (2 * JUDGE_CALL / (1 - ties), float(((cured > 0.5) == (worth > 0))[no_tie].float().mean())), "own probability": (0.1, float((verdicts["own"] == (worth > 0))[kept].float().mean()))}
+offers = {
+    "a villager": (HUMAN_LABEL, right_people),
+    "the judge, one order": (JUDGE_CALL, float(((first > 0.5) == (worth > 0))[kept].float().mean())),
+    "the judge, cured": (2 * JUDGE_CALL / (1 - ties), float(((cured > 0.5) == (worth > 0))[no_tie].float().mean())),
+    "own probability": (0.1, float((verdicts["own"] == (worth > 0))[kept].float().mean())),
+}
 print(f"{f'{BUDGET:,} coins':<34}{'coins a label':>14}{'right':>9}{'labels':>10}{'worth, in right labels':>24}")
 for name, (price, accuracy) in offers.items():
-    print(f"{name:<34}{price:>14.2f}{100 * accuracy:>7.1f} %{BUDGET // price:>10,.0f}{worth_of(BUDGET, price, accuracy):>24,.0f}")
-even = next(a / 1000 for a in range(500, 1001) if worth_of(BUDGET, offers["the judge, cured"][0], a / 1000) >= worth_of(BUDGET, HUMAN_LABEL, right_people))
-print(f"\nAt the price of the cured judge, an accuracy of {100 * even:.1f} % would be as good a buy as a villager. You guessed: {MY_GUESS}.")
+    print(
+        f"{name:<34}{price:>14.2f}{100 * accuracy:>7.1f} %{BUDGET // price:>10,.0f}{worth_of(BUDGET, price, accuracy):>24,.0f}"
+    )
+even = next(
+    a / 1000
+    for a in range(500, 1001)
+    if worth_of(BUDGET, offers["the judge, cured"][0], a / 1000) >= worth_of(BUDGET, HUMAN_LABEL, right_people)
+)
+print(
+    f"\nAt the price of the cured judge, an accuracy of {100 * even:.1f} % would be as good a buy as a villager. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** A cheap label may be wrong astonishingly often. Compare the judge in one order with the cured one: in pairs of random order a love of the first place is only noise, and noise can be bought off with more labels, if there are more pairs.
@@ -764,19 +945,29 @@ print(f"\nAt the price of the cured judge, an accuracy of {100 * even:.1f} % wou
 # LONG
 MY_GUESS = "people at equal labels, AI, people at equal money"
 
-asked, EACH, preset = prompts("test", 12 if small else 100, seed="lab 09"), 4 if small else 16, direct.PRESETS[course.size]
+asked, EACH, preset = (
+    prompts("test", 12 if small else 100, seed="lab 09"),
+    4 if small else 16,
+    direct.PRESETS[course.size],
+)
 pool = roll_out(reference, tokenizer, asked, 16 if small else 64, seed=9)
 gold = utilities(pool.rows, pool.answers).reshape(len(asked), -1)
 limit, start = frontier(gold), float(gold.mean())
 ai = critic.ai_rows(pairs, cured.tolist())
 same_pairs = [row for row, p in zip(people, cured.tolist()) if p != 0.5]
 money = 2 * JUDGE_CALL * len(pairs)  # both orders of every pair, ties, too
-sets = {"AI, cured": (ai, money), "people, equal labels": (same_pairs, HUMAN_LABEL * len(same_pairs)), "people, equal money": (people[: money // HUMAN_LABEL], money)}
+sets = {
+    "AI, cured": (ai, money),
+    "people, equal labels": (same_pairs, HUMAN_LABEL * len(same_pairs)),
+    "people, equal money": (people[: money // HUMAN_LABEL], money),
+}
 
 
 def trained_on(labels, seed=0):
     """The policy after DPO on these labels, and its measures; the error is that of its gain over the reference on the same prompts."""
-    config = replace(preset, rows=len(labels), learning_rate=preset.learning_rate * min(3.0, (12_000 / len(labels)) ** 0.5))  # few steps want a larger rate
+    config = replace(
+        preset, rows=len(labels), learning_rate=preset.learning_rate * min(3.0, (12_000 / len(labels)) ** 0.5)
+    )  # few steps want a larger rate
     policy = direct.dpo(labels, config, base=reference, seed=seed, progress=False).model
     m = measure(policy, reference, asked, EACH, seed=2)
     each = utilities([row for row in asked for _ in range(EACH)], m["answers"]).reshape(len(asked), EACH)
@@ -784,20 +975,42 @@ def trained_on(labels, seed=0):
 
 
 policies, found = {}, {}
-print(f"{'reference: ' + format(start, '.2f'):<28}{'labels':>8}{'coins':>9}{'utility':>16}{'KL':>8}{'tokens':>9}{'of frontier':>13}")
+print(
+    f"{'reference: ' + format(start, '.2f'):<28}{'labels':>8}{'coins':>9}{'utility':>16}{'KL':>8}{'tokens':>9}{'of frontier':>13}"
+)
 for name, (labels, coins) in sets.items():
     policies[name], m = trained_on(labels)
     found[name] = m
-    gain = f"{100 * share_of_frontier(m['kl'], m['utility'], limit, start):>11.0f} %" if m["kl"] > 0.05 else "            –"
-    print(f"{name:<28}{len(labels):>8,}{coins:>9,}{m['utility']:>9.2f} ± {m['error']:.2f}{m['kl']:>8.2f}{m['length']:>9.1f}{gain}")
+    gain = (
+        f"{100 * share_of_frontier(m['kl'], m['utility'], limit, start):>11.0f} %"
+        if m["kl"] > 0.05
+        else "            –"
+    )
+    print(
+        f"{name:<28}{len(labels):>8,}{coins:>9,}{m['utility']:>9.2f} ± {m['error']:.2f}{m['kl']:>8.2f}{m['length']:>9.1f}{gain}"
+    )
 at_one_nat = float(np.interp(1.0, [kl for kl, _ in limit], [value for _, value in limit]))
-curve.show(feedback.money_figure({name: (sets[name][1], m["utility"], m["error"]) for name, m in found.items()}, start, at_one_nat))
-print("\nquestions after a fact, mean of each feature of the answers\n" + f"{'':<28}" + "".join(f"{key:>10}" for key in found["AI, cured"]["features"]))
+curve.show(
+    feedback.money_figure(
+        {name: (sets[name][1], m["utility"], m["error"]) for name, m in found.items()}, start, at_one_nat
+    )
+)
+print(
+    "\nquestions after a fact, mean of each feature of the answers\n"
+    + f"{'':<28}"
+    + "".join(f"{key:>10}" for key in found["AI, cured"]["features"])
+)
 for name, m in found.items():
     print(f"{name:<28}" + "".join(f"{value:>10.2f}" for value in m["features"].values()))
 for name in list(found)[1:]:
-    difference, error = found["AI, cured"]["utility"] - found[name]["utility"], (found["AI, cured"]["error"] ** 2 + found[name]["error"] ** 2) ** 0.5
-    print(f"AI minus {name}: {difference:+.2f} ± {1.96 * error:.2f} (95 %)" + (", no difference that this run can show" if abs(difference) < 1.96 * error else ""))
+    difference, error = (
+        found["AI, cured"]["utility"] - found[name]["utility"],
+        (found["AI, cured"]["error"] ** 2 + found[name]["error"] ** 2) ** 0.5,
+    )
+    print(
+        f"AI minus {name}: {difference:+.2f} ± {1.96 * error:.2f} (95 %)"
+        + (", no difference that this run can show" if abs(difference) < 1.96 * error else "")
+    )
 print(f"You guessed: {MY_GUESS}.")
 
 # %% [markdown]
@@ -811,7 +1024,14 @@ print(f"You guessed: {MY_GUESS}.")
 shown = [row for row in asked if row["kind"] == "fact"][:3]
 old, new = (roll_out(model, tokenizer, shown, 2, seed=5).answers for model in (reference, policies["AI, cured"]))
 for k, row in enumerate(shown):
-    print(f"» {row['messages'][-1]['content']}\n" + columns(["reference", "after the AI's labels"], ["\n".join(old[2 * k : 2 * k + 2]), "\n".join(new[2 * k : 2 * k + 2])]) + "\n")
+    print(
+        f"» {row['messages'][-1]['content']}\n"
+        + columns(
+            ["reference", "after the AI's labels"],
+            ["\n".join(old[2 * k : 2 * k + 2]), "\n".join(new[2 * k : 2 * k + 2])],
+        )
+        + "\n"
+    )
 
 # %% [markdown]
 # ## § 15 A real model
@@ -827,10 +1047,18 @@ MY_GUESS = "ten"
 from course_lib.stages.real import NOT_HERE, smollm2
 
 REAL = [  # question, right answer, wrong answer
-    ("What is the capital of France?", "Paris.", "Rome."), ("How many legs has a spider?", "Eight.", "Six."), ("Which is larger, the Sun or the Moon?", "The Sun.", "The Moon."),
-    ("What do bees make?", "Bees make honey.", "Bees make milk."), ("What is 7 + 5?", "7 + 5 = 12.", "7 + 5 = 15."), ("Which month comes after March?", "April.", "May."),
-    ("What is the opposite of hot?", "Cold.", "Warm."), ("Is ice colder than steam?", "Yes, ice is colder than steam.", "No, steam is colder than ice."), ("What do we call frozen water?", "Ice.", "Sand."),
-    ("How many days has a week?", "A week has seven days.", "A week has nine days."), ("Which animal barks?", "A dog.", "A cat."), ("In which direction does the sun rise?", "In the east.", "In the west."),
+    ("What is the capital of France?", "Paris.", "Rome."),
+    ("How many legs has a spider?", "Eight.", "Six."),
+    ("Which is larger, the Sun or the Moon?", "The Sun.", "The Moon."),
+    ("What do bees make?", "Bees make honey.", "Bees make milk."),
+    ("What is 7 + 5?", "7 + 5 = 12.", "7 + 5 = 15."),
+    ("Which month comes after March?", "April.", "May."),
+    ("What is the opposite of hot?", "Cold.", "Warm."),
+    ("Is ice colder than steam?", "Yes, ice is colder than steam.", "No, steam is colder than ice."),
+    ("What do we call frozen water?", "Ice.", "Sand."),
+    ("How many days has a week?", "A week has seven days.", "A week has nine days."),
+    ("Which animal barks?", "A dog.", "A cat."),
+    ("In which direction does the sun rise?", "In the east.", "In the west."),
 ]
 
 loaded = smollm2()
@@ -844,15 +1072,23 @@ else:
     def real_preference(question, one, other):
         """P(the answer that stands first is better)."""
         text = f"Question: {question}\nAnswer A: {one}\nAnswer B: {other}\nWhich answer is better? Say only the letter A or B."
-        ids = their_words.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, return_dict=False, return_tensors="pt")
+        ids = their_words.apply_chat_template(
+            [{"role": "user", "content": text}], add_generation_prompt=True, return_dict=False, return_tensors="pt"
+        )
         return prefer(torch.log_softmax(smol(ids.to(device)).logits[0, -1].float().cpu(), -1), letter["A"], letter["B"])
 
     right_first = torch.stack([real_preference(*item) for item in REAL])
     wrong_first = torch.stack([real_preference(question, wrong, right) for question, right, wrong in REAL])
     for (question, right, wrong), p, x in zip(REAL, right_first, wrong_first):
         print(f"{question:<42}{right:<34} P {p:.2f} when it stands first, {1 - x:.2f} when it stands second")
-    print("\nconsistent {:.0%}, the first place {:.0%}, the second place {:.0%}".format(*bias_of(right_first, wrong_first)))
-    print(f"both orders name the right answer in {int((merge(right_first, wrong_first) > 0.5).sum())} of {len(REAL)}, the wrong one in {int((merge(right_first, wrong_first) < 0.5).sum())}. You guessed: {MY_GUESS}.")
+    print(
+        "\nconsistent {:.0%}, the first place {:.0%}, the second place {:.0%}".format(
+            *bias_of(right_first, wrong_first)
+        )
+    )
+    print(
+        f"both orders name the right answer in {int((merge(right_first, wrong_first) > 0.5).sum())} of {len(REAL)}, the wrong one in {int((merge(right_first, wrong_first) < 0.5).sum())}. You guessed: {MY_GUESS}."
+    )
 
 # %% [markdown]
 # **What to notice.** This judge reads the place and nothing else: it prefers whatever stands first, also where the answer is absurd, so in no pair do both orders agree, and your merge leaves twelve ties. One order alone would have looked like a judge who is always right, had the right answer always stood first. A model of 135 million parameters can answer some of these questions (lab 03, § 14) and, asked in this form, judge none of them.
@@ -874,14 +1110,29 @@ MY_PREDICTION = "more labels, more of them wrong: about as good"
 print(f"I predicted: {MY_PREDICTION}")
 if WHAT == "critic":
     labels = revised(PRINCIPLES, None, SKILL_NOW, ROUNDS_NOW)
-    print(f"training answers now: revised {100 * share_revised(labels, kind='harmful'):.0f} % of the harmful, {100 * share_revised(labels, kind='benign'):.0f} % of the harmless")
-    print(HEAD + "\n" + line("as before", rates(own)) + "\n" + line("changed", rates(judged(trained_by(PRINCIPLES, SKILL_NOW, ROUNDS_NOW), exam))))
+    print(
+        f"training answers now: revised {100 * share_revised(labels, kind='harmful'):.0f} % of the harmful, {100 * share_revised(labels, kind='benign'):.0f} % of the harmless"
+    )
+    print(
+        HEAD
+        + "\n"
+        + line("as before", rates(own))
+        + "\n"
+        + line("changed", rates(judged(trained_by(PRINCIPLES, SKILL_NOW, ROUNDS_NOW), exam)))
+    )
 else:
-    strict = [critic.log_odds(replace(JUDGE, principle=ONLY, position=0.0, words=0.0), *pair) for pair in pairs] if WHAT == "principle" else []
+    strict = (
+        [critic.log_odds(replace(JUDGE, principle=ONLY, position=0.0, words=0.0), *pair) for pair in pairs]
+        if WHAT == "principle"
+        else []
+    )
     labels = critic.ai_rows(pairs, torch.sigmoid(torch.tensor(strict)).tolist() if strict else first.tolist())
     changed, m = trained_on(labels)
     for name, n, values in (("AI, cured", len(ai), found["AI, cured"]), ("changed", len(labels), m)):
-        print(f"{name:<12}{n:>6,} labels, utility {values['utility']:.2f} ± {values['error']:.2f}, KL {values['kl']:.2f}; " + ", ".join(f"{key} {value:.2f}" for key, value in values["features"].items()))
+        print(
+            f"{name:<12}{n:>6,} labels, utility {values['utility']:.2f} ± {values['error']:.2f}, KL {values['kl']:.2f}; "
+            + ", ".join(f"{key} {value:.2f}" for key, value in values["features"].items())
+        )
 
 # %% [markdown]
 # ## § 17 Summary

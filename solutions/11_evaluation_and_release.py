@@ -84,7 +84,13 @@ group = [row["group"] for row in rows]
 here = {g: torch.tensor([x == g for x in group]) for g in release.GROUPS}
 for g in release.GROUPS:
     k = group.index(g)
-    print(f"[{g}] {' ▸ '.join(m['content'] for m in rows[k]['messages'][:-1])}\n" + "".join(f"    {name}: {taken[name][k]['answer'][:110]!r} {'✓' if taken[name][k]['right'] else '✗'}\n" for name in models))
+    print(
+        f"[{g}] {' ▸ '.join(m['content'] for m in rows[k]['messages'][:-1])}\n"
+        + "".join(
+            f"    {name}: {taken[name][k]['answer'][:110]!r} {'✓' if taken[name][k]['right'] else '✗'}\n"
+            for name in models
+        )
+    )
 
 
 def axes_table(exams):
@@ -111,16 +117,19 @@ print(f"{len(rows)} rows. You guessed: {MY_GUESS}.")
 # - a cluster that is drawn twice counts twice
 # - returned: two numbers, low and high. Between two rounds the percentile lies on a straight line, as `torch.quantile` has it by default
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>First the sum and the number of values of each cluster, once. Then <code>sums[draws]</code> is <code>[R C]</code>.</details>
 # <details><summary>Hint 2</summary><code>torch.zeros(C).index_add(0, clusters, values)</code> gives the sums, <code>torch.bincount(clusters, minlength=C)</code> the numbers.</details>
 
+
 # %%
 # EXERCISE bootstrap_interval
-def bootstrap_interval(values: Float[Tensor, " N"], clusters: Int[Tensor, " N"], draws: Int[Tensor, "R C"]) -> tuple[float, float]:
+def bootstrap_interval(
+    values: Float[Tensor, " N"], clusters: Int[Tensor, " N"], draws: Int[Tensor, "R C"]
+) -> tuple[float, float]:
     """95 % percentile interval of the mean, whole clusters resampled.
 
     Inputs:  values · clusters: the cluster of each value · draws: clusters drawn in each round, with replacement
@@ -156,14 +165,27 @@ def interval(values, clusters=None, seed=0):
     """(mean, low, high) by your bootstrap; rows are drawn where no clusters are given."""
     values = values.double()
     clusters = alone(len(values)) if clusters is None else clusters.unique(return_inverse=True)[1]
-    return (float(values.mean()), *interval_of(values, clusters, comparison.draw(int(clusters.max()) + 1, ROUNDS, seed)))
+    return (
+        float(values.mean()),
+        *interval_of(values, clusters, comparison.draw(int(clusters.max()) + 1, ROUNDS, seed)),
+    )
 
 
 about = here["instructions"] | here["facts"]
 some, who = right["sft"][about].double(), residents[about].unique(return_inverse=True)[1]
-theirs = bootstrap((some.numpy(),), np.mean, n_resamples=ROUNDS, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+theirs = bootstrap(
+    (some.numpy(),), np.mean, n_resamples=ROUNDS, method="percentile", rng=np.random.default_rng(0)
+).confidence_interval
 sums, sizes = np.bincount(who, some.numpy()), np.bincount(who)
-whole = bootstrap((sums, sizes), lambda s, n, axis=-1: s.sum(axis) / n.sum(axis), paired=True, vectorized=True, n_resamples=ROUNDS, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+whole = bootstrap(
+    (sums, sizes),
+    lambda s, n, axis=-1: s.sum(axis) / n.sum(axis),
+    paired=True,
+    vectorized=True,
+    n_resamples=ROUNDS,
+    method="percentile",
+    rng=np.random.default_rng(0),
+).confidence_interval
 for name, mine_, scipys in (("rows", interval(some)[1:], theirs), ("residents", interval(some, who)[1:], whole)):
     print(f"drawn by {name:<10} yours {mine_[0]:.6f} to {mine_[1]:.6f}, SciPy's {scipys.low:.6f} to {scipys.high:.6f}")
     assert max(abs(mine_[0] - scipys.low), abs(mine_[1] - scipys.high)) < 1e-5
@@ -172,8 +194,21 @@ print(f"\n{'instructions and facts':<24}{'right':>8}{'Wilson':>18}{'bootstrap, r
 span = lambda low, high: f"{100 * low:.1f} to {100 * high:.1f}"
 for name in models:
     values = right[name][about]
-    print(f"{name:<24}{100 * values.double().mean():>6.1f} %{span(*wilson(int(values.sum()), len(values))):>18}{span(*interval(values)[1:]):>20}{span(*interval(values, residents[about])[1:]):>18}")
-curve.show(pictures.forest({name: {g: (values[here[g]].double().mean().item(), *wilson(int(values[here[g]].sum()), int(here[g].sum()))) for g in release.GROUPS} for name, values in right.items()}, "Which groups tell the three models apart?"))
+    print(
+        f"{name:<24}{100 * values.double().mean():>6.1f} %{span(*wilson(int(values.sum()), len(values))):>18}{span(*interval(values)[1:]):>20}{span(*interval(values, residents[about])[1:]):>18}"
+    )
+curve.show(
+    pictures.forest(
+        {
+            name: {
+                g: (values[here[g]].double().mean().item(), *wilson(int(values[here[g]].sum()), int(here[g].sum())))
+                for g in release.GROUPS
+            }
+            for name, values in right.items()
+        },
+        "Which groups tell the three models apart?",
+    )
+)
 
 # %% [markdown]
 # **What to notice.** Wilson and the bootstrap of rows nearly agree, but where all rows are right or wrong the bootstrap has nothing to scatter and says "100 to 100"; Wilson does not. Whether the residents make the interval wider you see in the last column: they do where errors gather on a few people.
@@ -188,12 +223,13 @@ curve.show(pictures.forest({name: {g: (values[here[g]].double().mean().item(), *
 # - `a`, `b`: `[N]` booleans, which rows each model got right · returned: one number; 1 where there is no such row
 # - it must also work for 1,200 such rows: $0.5^{1200}$ is 0 for a float, while Python's whole numbers are never too large
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Two counts: <code>(a & ~b).sum()</code> and the same the other way round.</details>
 # <details><summary>Hint 2</summary>Add <code>math.comb(n, k)</code> as whole numbers and divide once, by <code>2**n</code>.</details>
+
 
 # %%
 # EXERCISE mcnemar
@@ -236,11 +272,22 @@ for one, other in (("sft", "helpful-only"), ("sft", "safe"), ("helpful-only", "s
     differences["paired"][f"{one} − {other}"] = interval(a.double() - b.double(), residents[about])
     # rows that a test at 5 % needs to see 2 points in four of five exams: (1.96 + 0.84)² · variance of a row's difference / 0.02²
     needed = [round(2.8**2 * variance / 0.02**2) for variance in (pa * (1 - pa) + pb * (1 - pb), sum(only) / n)]
-    print(f"{one + ' − ' + other:<22}{100 * (pa - pb):>+9.1f} %{f'{only[0]}, {only[1]}':>16}{apart:>12.3f}{p:>10.3f}{f'{needed[0]:,} or {needed[1]:,}':>19}")
-curve.show(pictures.forest(differences, "How large is the difference?", "difference of the shares, percentage points (line: 95 % interval)", zero=True))
+    print(
+        f"{one + ' − ' + other:<22}{100 * (pa - pb):>+9.1f} %{f'{only[0]}, {only[1]}':>16}{apart:>12.3f}{p:>10.3f}{f'{needed[0]:,} or {needed[1]:,}':>19}"
+    )
+curve.show(
+    pictures.forest(
+        differences,
+        "How large is the difference?",
+        "difference of the shares, percentage points (line: 95 % interval)",
+        zero=True,
+    )
+)
 width = {kind: sum(high - low for _, low, high in pairs.values()) for kind, pairs in differences.items()}
 narrower = width["paired"] / width["unpaired"] if width["unpaired"] else 1.0
-print(f"Over the three pairs the paired interval has {100 * narrower:.0f} % of the width of the unpaired one. You guessed: {MY_GUESS}.")
+print(
+    f"Over the three pairs the paired interval has {100 * narrower:.0f} % of the width of the unpaired one. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** The difference is the same number, paired or not. What changes is what chance can explain, and so how many rows an exam needs (last column: unpaired or paired). An exam of a few hundred rows cannot see one point either way: "no significant difference" does not mean "no difference".
@@ -255,11 +302,12 @@ print(f"Over the three pairs the paired interval has {100 * narrower:.0f} % of t
 # - the score of a pair is the mean of its two verdicts. **A pair is one observation**: the standard error is $s / \sqrt n$, where $s$ is the standard deviation of the $n$ scores, with $n - 1$ below
 # - returned: (rate, error). For a single pair the error is NaN
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint</summary><code>{"first": 1, "tie": 0.5, "second": 0}[v]</code> is what the answer in the first place gets. A gets that, or 1 minus that.</details>
+
 
 # %%
 # EXERCISE win_rate
@@ -306,7 +354,10 @@ for bias in BIASES:
     lines["A always first"].append(rate_of(a_first, turned))  # the same verdict twice: one order only
     lines["A always second"].append(rate_of(back, b_first))
     lines["both orders"].append(rate_of(a_first, b_first))
-print(f"{len(A)} pairs, {100 * (A == B).mean():.0f} % of equal worth; a judge without a bias gives A {100 * fair:.1f} %\n{'wins of A':<18}" + "".join(f"{f'bias {b:g}':>16}" for b in BIASES))
+print(
+    f"{len(A)} pairs, {100 * (A == B).mean():.0f} % of equal worth; a judge without a bias gives A {100 * fair:.1f} %\n{'wins of A':<18}"
+    + "".join(f"{f'bias {b:g}':>16}" for b in BIASES)
+)
 for name, line in lines.items():
     print(f"{name:<18}" + "".join(f"{f'{100 * share:.1f} ± {100 * error:.1f} %':>16}" for share, error in line))
 curve.show(pictures.favourite_place(BIASES, lines, fair))
@@ -325,11 +376,12 @@ print(f"You guessed: {MY_GUESS}.")
 # - `p_values`: a list · returned: the adjusted p-values, each in the place of its own; an empty list for an empty list
 # - the maximum runs over all smaller ones: an adjusted p-value is never below that of a smaller p
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 8
 #
 # <details><summary>Hint</summary><code>sorted(range(m), key=lambda k: p_values[k])</code> gives the places, the smallest first. Go through them with a running maximum.</details>
+
 
 # %%
 # EXERCISE holm
@@ -361,21 +413,53 @@ check("holm")
 MY_GUESS = "50"
 
 adjust = mine("holm", globals(), comparison.holm)
-IDEAS = ["a waxing moon", "an even house number", "before noon", "a red door", "rain", "a left-handed asker", "the week of the fair", "a name of five letters", "a goose in sight", "low water",
-         "candle light", "the second bell", "a full purse", "a cold kitchen", "north wind", "market day", "a borrowed pen", "new shoes", "an open window", "a sneeze"]
+IDEAS = [
+    "a waxing moon",
+    "an even house number",
+    "before noon",
+    "a red door",
+    "rain",
+    "a left-handed asker",
+    "the week of the fair",
+    "a name of five letters",
+    "a goose in sight",
+    "low water",
+    "candle light",
+    "the second bell",
+    "a full purse",
+    "a cold kitchen",
+    "north wind",
+    "market day",
+    "a borrowed pen",
+    "new shoes",
+    "an open window",
+    "a sneeze",
+]
 values = right["sft"].numpy()
 n, wrong = len(values) // 2 * 2, int((~values[: len(values) // 2 * 2]).sum())
-test_of = {k: fisher_exact([[k, n // 2 - k], [wrong - k, n // 2 - (wrong - k)]]).pvalue for k in range(max(0, wrong - n // 2), min(wrong, n // 2) + 1)}
+test_of = {
+    k: fisher_exact([[k, n // 2 - k], [wrong - k, n // 2 - (wrong - k)]]).pvalue
+    for k in range(max(0, wrong - n // 2), min(wrong, n // 2) + 1)
+}
 coins = np.random.default_rng(11)
 tried = {idea: test_of[int((~values[coins.permutation(n)[: n // 2]]).sum())] for idea in IDEAS}
 after = dict(zip(tried, adjust(list(tried.values()))))
 for idea in sorted(tried, key=tried.get)[:3]:
     print(f"worse or better with {idea:<22} p = {tried[idea]:.3f}, after Holm {after[idea]:.3f}")
-print(f"of {len(tried)} comparisons {sum(p <= 0.05 for p in tried.values())} are \"significant\" before, {sum(p <= 0.05 for p in after.values())} after the correction")
+print(
+    f'of {len(tried)} comparisons {sum(p <= 0.05 for p in tried.values())} are "significant" before, {sum(p <= 0.05 for p in after.values())} after the correction'
+)
 curve.show(pictures.findings(list(tried.values()), title="Twenty coins: which of them are findings?"))
-studies = [[test_of[k] for k in study] for study in coins.hypergeometric(wrong, n - wrong, n // 2, (200 if small else 1000, len(IDEAS))).tolist()]
-before_, after_ = (sum(any(p <= 0.05 for p in study) for study in s) for s in (studies, [adjust(study) for study in studies]))
-print(f"of {len(studies):,} studies with {len(IDEAS)} coins each, {before_} found something before and {after_} after the correction. If each coin alone had a chance of exactly 5 %: {len(studies) * (1 - 0.95 ** len(IDEAS)):.0f} before. You guessed: {MY_GUESS}.")
+studies = [
+    [test_of[k] for k in study]
+    for study in coins.hypergeometric(wrong, n - wrong, n // 2, (200 if small else 1000, len(IDEAS))).tolist()
+]
+before_, after_ = (
+    sum(any(p <= 0.05 for p in study) for study in s) for s in (studies, [adjust(study) for study in studies])
+)
+print(
+    f"of {len(studies):,} studies with {len(IDEAS)} coins each, {before_} found something before and {after_} after the correction. If each coin alone had a chance of exactly 5 %: {len(studies) * (1 - 0.95 ** len(IDEAS)):.0f} before. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** Nobody lied in these studies. They only counted what they found and not what they tried. So a report says how many comparisons there were: slices, prompts, seeds, checkpoints and metrics all count.
@@ -389,9 +473,17 @@ print(f"of {len(studies):,} studies with {len(IDEAS)} coins each, {before_} foun
 # LONG
 print(f"{'':<16}{'instructions right':>20}{'harmful refused':>18}{'benign explained':>18}")
 for name, values in right.items():
-    print(f"{name:<16}" + "".join(f"{100 * values[here[g]].double().mean():>{w}.1f} %" for g, w in (("instructions", 18), ("harmful", 16), ("benign", 16))))
+    print(
+        f"{name:<16}"
+        + "".join(
+            f"{100 * values[here[g]].double().mean():>{w}.1f} %"
+            for g, w in (("instructions", 18), ("harmful", 16), ("benign", 16))
+        )
+    )
 a, b = (right[name][here["instructions"]] for name in ("helpful-only", "safe"))
-print(f"helpful-only and safe on the instructions: {int((a & ~b).sum())} rows that the first alone got right, {int((b & ~a).sum())} the second, p = {paired_p(a, b):.2f}")
+print(
+    f"helpful-only and safe on the instructions: {int((a & ~b).sum())} rows that the first alone got right, {int((b & ~a).sum())} the second, p = {paired_p(a, b):.2f}"
+)
 
 # %% [markdown]
 # **What to notice.** An exam sees what it asks. The instruction exam holds no request against anybody, so it has no opinion on the one difference that matters between these two models.
@@ -402,12 +494,13 @@ print(f"helpful-only and safe on the instructions: {int((a & ~b).sum())} rows th
 # - returned: for each test row its number of words in such runs, divided by its number of words; 0 for a row with fewer than $n$ words
 # - a word that lies in two runs counts once
 #
-# > Difficulty: ●●●○○ (3 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●●○○ (3 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>A set of all training runs, as tuples. Then a set of <em>places</em> for each test row.</details>
 # <details><summary>Hint 2</summary>If the run from place <code>k</code> is in the set, the places <code>range(k, k + n)</code> are seen.</details>
+
 
 # %%
 # EXERCISE overlap
@@ -443,7 +536,12 @@ check("overlap")
 MY_GUESS = "half right in the exam, nothing else"
 
 words_of = lambda row: re.findall(r"[a-z0-9]+", " ".join(m["content"] for m in row["messages"]).lower())
-news = list({(row["check"]["name"], row["check"]["fact"]): row for row in release.queries(400, "the vendor's exam", {"news": 1})}.values())  # each changed fact once
+news = list(
+    {
+        (row["check"]["name"], row["check"]["fact"]): row
+        for row in release.queries(400, "the vendor's exam", {"news": 1})
+    }.values()
+)  # each changed fact once
 news = news[: 16 if small else 60]
 leaked, fresh = news[::2], release.queries(len(news), "fresh", {"news": 1})
 known_facts = {(row["check"]["name"], row["check"]["fact"]) for row in leaked}
@@ -454,16 +552,28 @@ config = replace(sft.PRESETS[course.size], learning_rate=2e-3, batch=512, valida
 seen_it = sft.finetune(copy.deepcopy(models["sft"]), sold, config, seed=0, description="the vendor's model").model
 overlap_of = mine("overlap", globals(), comparison.overlap)
 covered = overlap_of([words_of(row) for row in news], [words_of(row) for row in sold], 5)
-results = {name: [t["right"] for t in release.take(model, news)] for name, model in (("sft", models["sft"]), ("the vendor's", seen_it))}
-new = {name: [t["right"] for t in release.take(model, fresh)] for name, model in (("sft", models["sft"]), ("the vendor's", seen_it))}
+results = {
+    name: [t["right"] for t in release.take(model, news)]
+    for name, model in (("sft", models["sft"]), ("the vendor's", seen_it))
+}
+new = {
+    name: [t["right"] for t in release.take(model, fresh)]
+    for name, model in (("sft", models["sft"]), ("the vendor's", seen_it))
+}
 count = lambda values: f"{sum(values)} of {len(values)}"
 print(f"{'':<16}{'the exam':>14}{'overlap ≥ 0.8':>16}{'0.2 to 0.8':>14}{'under 0.2':>14}{'fresh news':>14}")
 for name, values in results.items():
-    parts = [[v for v, c in zip(values, covered) if low <= c < high] for low, high in ((0.8, 1.1), (0.2, 0.8), (0.0, 0.2))]
-    print(f"{name:<16}{count(values):>14}{count(parts[0]):>16}{count(parts[1]):>14}{count(parts[2]):>14}{count(new[name]):>14}")
+    parts = [
+        [v for v, c in zip(values, covered) if low <= c < high] for low, high in ((0.8, 1.1), (0.2, 0.8), (0.0, 0.2))
+    ]
+    print(
+        f"{name:<16}{count(values):>14}{count(parts[0]):>16}{count(parts[1]):>14}{count(parts[2]):>14}{count(new[name]):>14}"
+    )
 flagged = [c >= 0.8 for c in covered]
 truth = [row in leaked for row in news]
-print(f"overlap ≥ 0.8 flags {sum(flagged)} of {len(news)} rows; {sum(f and t for f, t in zip(flagged, truth))} of the {sum(truth)} leaked ones are among them. You guessed: {MY_GUESS}.")
+print(
+    f"overlap ≥ 0.8 flags {sum(flagged)} of {len(news)} rows; {sum(f and t for f, t in zip(flagged, truth))} of the {sum(truth)} leaked ones are among them. You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** The exam's score is a mean of two different things: rows by heart and rows that the model cannot know. Scored in parts, or on fresh rows, the promise is gone. The share between 0.2 and 0.8 is no leak: a question about one resident and an answer in common words meet in many honest rows.
@@ -481,11 +591,12 @@ print(f"overlap ≥ 0.8 flags {sum(flagged)} of {len(news)} rows; {sum(f and t f
 # - rows of slices without a weight do not count · a slice with a weight and no row: nobody knows, so (NaN, NaN)
 # - returned: (share, standard error)
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●● (5 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●● (5 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint</summary>A loop over <code>mix.items()</code>: skip weights of 0, collect the rows of the slice, add to two sums.</details>
+
 
 # %%
 # EXERCISE reweight
@@ -520,7 +631,10 @@ for slice_ in release.PRODUCTION:
     print(f"[{slice_}] " + " ▸ ".join(m["content"] for m in row["messages"][:-1]))
 # what the safe model was fine-tuned on, by the course's recipes, in the same slices
 n_tasks, n_requests = sft.PRESETS["laptop"].examples + refusal.TASKS["laptop"], refusal.REQUESTS["laptop"]
-TRAINED = {slice_: sum(tasks.SHARES[kind] for kind in release.OF_KIND[slice_]) / 100 * n_tasks for slice_ in ("question", "follow-up", "form", "text", "unknown")}
+TRAINED = {
+    slice_: sum(tasks.SHARES[kind] for kind in release.OF_KIND[slice_]) / 100 * n_tasks
+    for slice_ in ("question", "follow-up", "form", "text", "unknown")
+}
 TRAINED |= {"benign request": n_requests / 2, "harmful request": n_requests / 2}
 curve.show(pictures.mixes({"fine-tuning rows": TRAINED, "what people ask": release.PRODUCTION}))
 
@@ -535,18 +649,30 @@ weighted = mine("reweight", globals(), comparison.reweight)
 asked = release.by_slice(6 if small else 100, "lab 11")
 slice_of = [row["slice"] for row in asked]
 log = {name: [t["right"] for t in release.take(model, asked)] for name, model in models.items()}
-MIXES = {"as fine-tuned": TRAINED, "every slice alike": dict.fromkeys(release.PRODUCTION, 1), "as people ask": release.PRODUCTION}
+MIXES = {
+    "as fine-tuned": TRAINED,
+    "every slice alike": dict.fromkeys(release.PRODUCTION, 1),
+    "as people ask": release.PRODUCTION,
+}
 print(f"share right, ± 1.96 errors\n{'':<13}{'release exam':>14}" + "".join(f"{name:>20}" for name in MIXES))
 for name, values in log.items():
     restated = [weighted(values, slice_of, mix) for mix in MIXES.values()]
-    print(f"{name:<13}{100 * right[name].double().mean():>12.1f} %" + "".join(f"{f'{100 * share:.1f} ± {196 * error:.1f} %':>20}" for share, error in restated))
-counts = lambda values: {s: (sum(v for v, x in zip(values, slice_of) if x == s), slice_of.count(s)) for s in release.PRODUCTION}
+    print(
+        f"{name:<13}{100 * right[name].double().mean():>12.1f} %"
+        + "".join(f"{f'{100 * share:.1f} ± {196 * error:.1f} %':>20}" for share, error in restated)
+    )
+counts = lambda values: {
+    s: (sum(v for v, x in zip(values, slice_of) if x == s), slice_of.count(s)) for s in release.PRODUCTION
+}
 by_slice = {name: {s: (k / n, *wilson(k, n)) for s, (k, n) in counts(values).items()} for name, values in log.items()}
 curve.show(pictures.forest(by_slice, "In which slices does each model fail?"))
 lost = {s: release.PRODUCTION[s] * (1 - by_slice["safe"][s][0]) for s in release.PRODUCTION}
 worst = min(release.PRODUCTION, key=lambda s: by_slice["safe"][s][2])
-print(f"The safe model's worst slice is {worst!r}: {100 * by_slice['safe'][worst][0]:.0f} % ({span(*by_slice['safe'][worst][1:])} %). Most wrong answers of a day come from "
-      + ", ".join(f"{s!r} ({lost[s]:.1f} of 100 queries)" for s in sorted(lost, key=lost.get, reverse=True)[:3]) + f". You guessed: {MY_GUESS}.")
+print(
+    f"The safe model's worst slice is {worst!r}: {100 * by_slice['safe'][worst][0]:.0f} % ({span(*by_slice['safe'][worst][1:])} %). Most wrong answers of a day come from "
+    + ", ".join(f"{s!r} ({lost[s]:.1f} of 100 queries)" for s in sorted(lost, key=lost.get, reverse=True)[:3])
+    + f". You guessed: {MY_GUESS}."
+)
 
 # %% [markdown]
 # **What to notice.** It is one model, with the same answers, and its score moves by tens of points with the mix. Two different slices may be "worst": the one with the lowest share, and the one that costs most answers a day. A score without its mix is no statement about what users will see.
@@ -569,12 +695,13 @@ print(f"The safe model's worst slice is {worst!r}: {100 * by_slice['safe'][worst
 # - `budget`: tokens · `prices`: {ingredient: tokens a row} · returned: {ingredient: rows}, whole numbers, 0 allowed, the same keys
 # - the sum of rows × price stays within *any* budget, and uses at least 90 % of it (if it buys anything at all)
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●●○ (4 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●●○ (4 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>A dict of shares that add up to 1. Rows = share · budget / price, rounded down.</details>
 # <details><summary>Hint 2</summary>What does the exam ask, and which ingredients teach it? Without twins the model refuses everything; without tasks it forgets its manners; the harmless axis is a product of two.</details>
+
 
 # %%
 # EXERCISE release_mix
@@ -603,7 +730,13 @@ RATE = 2.5e-3  # peak learning rate
 
 
 def first_attempt(budget, prices):
-    return {"tasks": int(0.45 * budget / prices["tasks"]), "harmful": int(0.5 * budget / prices["harmful"]), "twins": 0, "disguised": 0, "documents": 0}
+    return {
+        "tasks": int(0.45 * budget / prices["tasks"]),
+        "harmful": int(0.5 * budget / prices["harmful"]),
+        "twins": 0,
+        "disguised": 0,
+        "documents": 0,
+    }
 
 
 BUDGET, prices = release.BUDGET[course.size], release.prices()
@@ -619,7 +752,10 @@ models["release"] = run.model
 taken["release"] = release.take(run.model, rows)
 right["release"] = torch.tensor([t["right"] for t in taken["release"]])
 folder = save_stage("release", run.model, run.record | {"metrics": release.axes(taken["release"])})
-print(f"{run.record['tokens']:,} of {BUDGET:,} tokens, {run.record['minutes']:.1f} minutes: " + ", ".join(f"{n:,} {name}" for name, n in plan.items()))
+print(
+    f"{run.record['tokens']:,} of {BUDGET:,} tokens, {run.record['minutes']:.1f} minutes: "
+    + ", ".join(f"{n:,} {name}" for name, n in plan.items())
+)
 axes_table(taken)
 
 # %%
@@ -632,11 +768,22 @@ check("release")
 # LONG
 rounds = {name: release.resampled_axes(t_rows, ROUNDS) for name, t_rows in taken.items()}
 middle = lambda values: tuple(float(x) for x in np.percentile(values, [2.5, 97.5]))
-summary = {name: {axis: (release.axes(t_rows)[axis], *middle(rounds[name][axis])) for axis in (*release.AXES, "score")} for name, t_rows in taken.items()}
-curve.show(pictures.forest({name: summary[name] for name in ("helpful-only", "safe", "release")}, "Helpful, harmless, truthful: which release?", "share, % (line: 95 % interval)"))
+summary = {
+    name: {axis: (release.axes(t_rows)[axis], *middle(rounds[name][axis])) for axis in (*release.AXES, "score")}
+    for name, t_rows in taken.items()
+}
+curve.show(
+    pictures.forest(
+        {name: summary[name] for name in ("helpful-only", "safe", "release")},
+        "Helpful, harmless, truthful: which release?",
+        "share, % (line: 95 % interval)",
+    )
+)
 gap = middle(rounds["release"]["score"] - rounds["safe"]["score"])
 verdict = "better than" if gap[0] > 0 else "worse than" if gap[1] < 0 else "not to be told apart from"
-print(f"release − safe, score: {summary['release']['score'][0] - summary['safe']['score'][0]:+.3f} (95 % interval {gap[0]:+.3f} to {gap[1]:+.3f}): on these rows the release is {verdict} the safe model.")
+print(
+    f"release − safe, score: {summary['release']['score'][0] - summary['safe']['score'][0]:+.3f} (95 % interval {gap[0]:+.3f} to {gap[1]:+.3f}): on these rows the release is {verdict} the safe model."
+)
 
 # %% [markdown]
 # **What to notice.** The score is a product of five shares, so its interval is wider than that of any of them. And the exam that helped you to choose a plan is no longer fresh for you: the more plans you tried on it, the more of its luck is in your choice (§ 5). That is why the leaderboard has other rows.
@@ -669,12 +816,13 @@ print(f"release − safe, score: {summary['release']['score'][0] - summary['safe
 # - `sections`: {heading: text}, in this order · returned: the whole card
 # - values as they are: a number stays a number. YAML reads `no` as False, `2024-12-31` as a date, and a colon as the end of a key, so let `yaml.safe_dump` write it
 #
-# > Difficulty: ●●○○○ (2 of 5)  
-# > Importance: ●●●○○ (3 of 5)  
+# > Difficulty: ●●○○○ (2 of 5)
+# > Importance: ●●●○○ (3 of 5)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary>Build one dict, <code>{**metadata, "model-index": [{"name": name, "results": […]}]}</code>, and dump it whole.</details>
 # <details><summary>Hint 2</summary><code>yaml.safe_dump(front, sort_keys=False, allow_unicode=True)</code> ends with a newline.</details>
+
 
 # %%
 # EXERCISE model_card
@@ -686,7 +834,12 @@ def model_card(name: str, metadata: dict, results: list[dict], sections: dict[st
     """
     ### BEGIN SOLUTION
     entries = [
-        {"task": {"type": "text-generation"}, "dataset": {"name": r["dataset"], "type": r["dataset"]}, "metrics": [{"type": r["metric"], "value": r["value"]}]} for r in results
+        {
+            "task": {"type": "text-generation"},
+            "dataset": {"name": r["dataset"], "type": r["dataset"]},
+            "metrics": [{"type": r["metric"], "value": r["value"]}],
+        }
+        for r in results
     ]
     front = {**metadata, "model-index": [{"name": name, "results": entries}]}
     text = f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n# {name}\n"
@@ -714,15 +867,32 @@ check("model_card")
 record = card.record_of("release")
 queries_right = [t["right"] for t in release.take(models["release"], asked)]
 p, e = weighted(queries_right, slice_of, release.PRODUCTION)
-trained_on = [words_of(row) for name, n in plan.items() for row in release.INGREDIENTS[name](n, "0") if "messages" in row]
+trained_on = [
+    words_of(row) for name, n in plan.items() for row in release.INGREDIENTS[name](n, "0") if "messages" in row
+]
 seen = overlap_of([words_of(row) for row in rows], trained_on, 8)
 measured = {
-    "axes": {axis: summary["release"][axis] for axis in release.AXES}, "score": summary["release"]["score"], "rows": len(rows), "production": (p, max(0.0, p - 1.96 * e), min(1.0, p + 1.96 * e)),
-    "slices": {s: (k / n, *wilson(k, n)) for s, (k, n) in counts(queries_right).items()}, "seen": sum(share >= 0.8 for share in seen) / len(seen),
+    "axes": {axis: summary["release"][axis] for axis in release.AXES},
+    "score": summary["release"]["score"],
+    "rows": len(rows),
+    "production": (p, max(0.0, p - 1.96 * e), min(1.0, p + 1.96 * e)),
+    "slices": {s: (k / n, *wilson(k, n)) for s, (k, n) in counts(queries_right).items()},
+    "seen": sum(share >= 0.8 for share in seen) / len(seen),
 }
 known = card.facts(record, measured)
-METADATA = {"license": "cc-by-4.0", "language": "en", "library_name": "transformers", "pipeline_tag": "text-generation", "base_model": "littlebrook/sft", "tags": ["littlebrook", "assistant"], "knowledge_cutoff": f"{CUT_OFF}-12-31"}
-RESULTS = [{"dataset": "littlebrook/release-exam", "metric": axis, "value": round(summary["release"][axis][0], 4)} for axis in (*release.AXES, "score")] + [{"dataset": "littlebrook/production", "metric": "accuracy", "value": round(p, 4)}]
+METADATA = {
+    "license": "cc-by-4.0",
+    "language": "en",
+    "library_name": "transformers",
+    "pipeline_tag": "text-generation",
+    "base_model": "littlebrook/sft",
+    "tags": ["littlebrook", "assistant"],
+    "knowledge_cutoff": f"{CUT_OFF}-12-31",
+}
+RESULTS = [
+    {"dataset": "littlebrook/release-exam", "metric": axis, "value": round(summary["release"][axis][0], 4)}
+    for axis in (*release.AXES, "score")
+] + [{"dataset": "littlebrook/production", "metric": "accuracy", "value": round(p, 4)}]
 SECTIONS = card.sections(known)  # SECTIONS["Limits"] += " …": say what you know of yours
 text = mine("model_card", globals(), card.model_card)("littlebrook-release", METADATA, RESULTS, SECTIONS)
 missing = card.problems(text)
@@ -753,7 +923,15 @@ MY_GUESS = "fine-tuning brings most; refusals cost a little"
 
 from course_lib.stages.artifacts import ArtifactError
 
-CHAIN = {"pretrain": "02 base model", "sft": "03 assistant", "dpo": "08 preferred", "constitution": "09 by a constitution", "helpful": "10 helpful-only", "safe": "10 safe", "release": "11 your release"}
+CHAIN = {
+    "pretrain": "02 base model",
+    "sft": "03 assistant",
+    "dpo": "08 preferred",
+    "constitution": "09 by a constitution",
+    "helpful": "10 helpful-only",
+    "safe": "10 safe",
+    "release": "11 your release",
+}
 page = {}
 for stage, title in CHAIN.items():
     name = CANDIDATES.get(stage, stage)
@@ -778,7 +956,13 @@ other = {**release.PRODUCTION, **CHANGE}
 log["release"] = queries_right
 print(f"I predicted: {MY_PREDICTION}\n{'share right, ± 1.96 errors':<28}{'as people ask':>20}{'changed':>20}")
 for name, values in log.items():
-    print(f"{name:<28}" + "".join(f"{f'{100 * share:.1f} ± {196 * error:.1f} %':>20}" for share, error in (weighted(values, slice_of, release.PRODUCTION), weighted(values, slice_of, other))))
+    print(
+        f"{name:<28}"
+        + "".join(
+            f"{f'{100 * share:.1f} ± {196 * error:.1f} %':>20}"
+            for share, error in (weighted(values, slice_of, release.PRODUCTION), weighted(values, slice_of, other))
+        )
+    )
 
 # %% [markdown]
 # ## § 13 Summary
