@@ -55,7 +55,7 @@ LENGTHS = (17, 9, 12)
 
 
 def to_read(way: str):
-    """(a model, ids, what `hidden` is told of them, weights that require a gradient) for each way of reading a batch."""
+    """(a model, ids, what `hidden` is told of them) for each way of reading a batch."""
     generator = torch.Generator().manual_seed(5)
     model = Llama(SMALL, seed=3)
     if way == "LoRA":
