@@ -181,11 +181,11 @@ def trained_logits(
 ) -> tuple[Float[Tensor, "1 N V"], Int[Tensor, "1 N"]]:
     """(logits, labels) of one long row that holds the trained tokens only, with the shift kept: the logits at n are
     scored against the label at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not
-    trained, and the head is a third of the work.
+    trained, and the head is a third of the work; so neither it nor most of the last block is computed elsewhere.
     """
     keep = labels[:, 1:] != IGNORE
     at = F.pad(keep, (0, 1)).flatten().nonzero()[:, 0]
-    x = model.hidden(ids).flatten(0, 1).index_select(0, at)  # indexing by a mask would sort in the backward pass
+    x = model.hidden(ids, places=at)
     first = labels.new_full((1,), IGNORE)
     return model.head(torch.cat((x, x[-1:])))[None], torch.cat((first, labels[:, 1:][keep]))[None]
 
