@@ -61,7 +61,9 @@ def show_continuations(stage, resident) -> tuple[list[str], list[str]]:
     for opening, text in zip(openings, texts, strict=True):
         print(f"» {opening} ‖{text}\n")
     named = [fact for fact, value in resident.facts.items() if value in texts[0]]
-    your_run(f"Of the {len(resident.facts)} facts of § 2 the first text has {len(named)}: {', '.join(named) or 'none'}.")
+    your_run(
+        f"Of the {len(resident.facts)} facts of § 2 the first text has {len(named)}: {', '.join(named) or 'none'}."
+    )
     return texts, named
 
 
