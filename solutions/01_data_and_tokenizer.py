@@ -272,13 +272,13 @@ signatures = torch.stack([sign(cleaning.shingle_hashes(p.text), a, b) for p in l
 errors = lab.show_estimates(left, signatures)
 
 # %% [markdown]
-# **What to notice.** A signature has 128 numbers, whatever the length of the page. The error falls about with the root of their number: four times as many numbers halve it.
+# **What to notice.** A signature has 128 numbers, whatever the length of the page. The error falls with the root of their number: four times as many numbers about halve it.
 
 # %%
 # CLAIM
 {
     "A signature has 128 numbers": signatures.shape[1] == 128,
-    "four times as many numbers halve it": all(0.4 < errors[4 * n] / errors[n] < 0.6 for n in (8, 32)),
+    "four times as many numbers about halve it": all(0.35 < errors[4 * n] / errors[n] < 0.65 for n in (8, 32)),
 }
 
 # %% [markdown]
@@ -478,14 +478,14 @@ leaks = lab.score_leaks(left, tests, leaky)
 left = [p for p, flag in zip(left, leaky([p.text for p in left], tests)) if not flag]
 
 # %% [markdown]
-# **What to notice.** A short run stands in honest pages, too ("What does Ada Cobb …"). A long one misses whatever is shorter or a little changed. And no $n$ finds an answer that is told again in other words.
+# **What to notice.** A short run stands in honest pages, too ("What does Ada Cobb …"). A long one misses whatever is shorter or a little changed. In our run no $n$ finds all pages: some tell an answer again in other words.
 
 # %%
 # CLAIM
 {
     "A short run stands in honest pages, too": leaks[3]["precision"] < 0.5 < leaks[8]["precision"],
     "A long one misses whatever is shorter": leaks[13]["recall"] < leaks[10]["recall"] < leaks[8]["recall"],
-    "no $n$ finds an answer that is told again in other words": max(row["recall"] for row in leaks.values()) < 1,
+    "In our run no $n$ finds all pages": max(row["recall"] for row in leaks.values()) < 1,
 }
 
 # %% [markdown]
@@ -704,7 +704,7 @@ lab.say_gaps(gaps, course.size)
 numbers = lab.side_by_side(runs, read, test)
 
 # %% [markdown]
-# **What to notice.** Both models had the same budget. The raw one spent it in part on junk (a fifth of the pages) and on pages that it had read before (another fifth). In our run its score on the leaked half of the quiz, 50 %, looks like knowledge; the other half, 0 %, shows what it is worth. The cleaned model repeats no number.
+# **What to notice.** Both models had the same budget. The raw one spent it in part on junk (a fifth of the pages) and on pages that it had read before (another fifth). In our run its score on the leaked half of the quiz, 43 %, looks like knowledge; the other half, 0 %, shows what it is worth. The cleaned model repeats no number.
 #
 # Over five crawls the raw model ended 61 to 64 % above the limit and the cleaned one 36 to 52 %.
 
@@ -714,7 +714,7 @@ numbers = lab.side_by_side(runs, read, test)
     "Both models had the same budget": abs(results["raw"]["tokens"] / results["cleaned"]["tokens"] - 1) < 0.01,
     "junk (a fifth of the pages)": 0.17 < shares["junk"] < 0.23,
     "(another fifth)": 0.17 < shares["copies"] < 0.25,
-    "on the leaked half of the quiz, 50 %": results["raw"]["leaked"] == 0.5,
+    "on the leaked half of the quiz, 43 %": round(100 * results["raw"]["leaked"]) == 43,
     "the other half, 0 %": results["raw"]["not leaked"] == 0,
     "The cleaned model repeats no number": results["cleaned"]["repeated_often"] == 0,
 }
@@ -773,7 +773,7 @@ lab.compare_steps(as_before, changed, MY_PREDICTION)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# For personal data low recall is worse: one missed number stays in the model for good, and my raw model repeated 11 of the 12 numbers that stood often. A wrong alarm only blacks out a harmless piece of text.
+# For personal data low recall is worse: one missed number stays in the model for good, and my raw model repeated 9 of the 12 numbers that stood often. A wrong alarm only blacks out a harmless piece of text.
 # For the quality filter and the near duplicates low precision is worse. With a threshold of 0.4 the near-duplicate step has a precision of 92 %: it drops honest pages that only tell of the same events, and facts that stand on few pages are lost, while a missed cookie banner costs a few tokens.
 # My pipeline has 100 % recall for personal data and misses 4 % of the junk, on the first 3,000 pages nothing but word salad.
 # ### END SOLUTION
@@ -781,9 +781,9 @@ lab.compare_steps(as_before, changed, MY_PREDICTION)
 # %%
 # CLAIM
 {
-    "repeated 11 of the 12 numbers": (
+    "repeated 9 of the 12 numbers": (
         round(12 * results["raw"]["repeated_often"], 6), results["raw"]["numbers_often"]
-    ) == (11, 12),
+    ) == (9, 12),
     "A wrong alarm only blacks out": GENERAL,
     "low precision is worse": GENERAL,
     "a precision of 92 %": round(100 * thresholds[0.4]["precision"]) == 92,
@@ -798,8 +798,8 @@ lab.compare_steps(as_before, changed, MY_PREDICTION)
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# Both models read 0.93 million tokens. The raw one ended 61 % above the entropy on clean documents, the cleaned one 39 %, because a part of the raw tokens were junk or pages that it had read before.
-# The raw model wrote 11 of 12 telephone numbers that stood at least 50 times to the letter, and half of the leaked answers, but none of the other half of the quiz: it had memorised, not understood.
+# Both models read 0.93 million tokens. The raw one ended 61 % above the entropy on clean documents, the cleaned one 40 %, because a part of the raw tokens were junk or pages that it had read before.
+# The raw model wrote 9 of 12 telephone numbers that stood at least 50 times to the letter, and 43 % of the leaked answers, but none of the other half of the quiz: it had memorised, not understood.
 # The cleaned model repeated no number and knew no answer of either half. So only its score says something: it has not read the test.
 # ### END SOLUTION
 
@@ -809,11 +809,11 @@ lab.compare_steps(as_before, changed, MY_PREDICTION)
     "0.93 million tokens": {round(result["tokens"] / 1e6, 1) for result in results.values()} == {0.9}
     and round(results["cleaned"]["tokens"] / 1e6, 2) == 0.93,
     "61 % above the entropy": round(gaps["raw"]) == 61,
-    "the cleaned one 39 %": round(gaps["cleaned"]) == 39,
-    "11 of 12 telephone numbers": round(12 * results["raw"]["repeated_often"]) == 11,
-    "half of the leaked answers, but none of the other half": (
-        results["raw"]["leaked"], results["raw"]["not leaked"]
-    ) == (0.5, 0),
+    "the cleaned one 40 %": round(gaps["cleaned"]) == 40,
+    "9 of 12 telephone numbers": round(12 * results["raw"]["repeated_often"]) == 9,
+    "43 % of the leaked answers, but none of the other half": (
+        round(100 * results["raw"]["leaked"]), results["raw"]["not leaked"]
+    ) == (43, 0),
     "repeated no number and knew no answer of either half": [
         results["cleaned"][key] for key in ("repeated_often", "leaked", "not leaked")
     ] == [0, 0, 0],
