@@ -63,8 +63,7 @@ limit = lab.show_documents(validation)
 # LONG
 OPENINGS = [f"Meet {world.residents[0].full}.", "How to mend", "One Monday morning"]
 untrained = lab.Llama(preset.model, seed=0)
-before, start = lab.show_untrained(untrained, OPENINGS, validation[:200])
-blind = math.log(preset.model.vocabulary)  # nats/token
+before, start, blind = lab.show_untrained(untrained, OPENINGS, validation[:200])
 
 # %% [markdown]
 # **What to notice.** The model writes noise, and its loss is that of blind guessing. The rest of the lab is the way from that number down to the limit.
@@ -135,11 +134,7 @@ check("causal_attention")
 # %%
 # LONG
 attend = mine("causal_attention", globals())
-q, k, v = torch.randn(3, 2, 4, 6, 16)
-theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-assert (attend(q, k, v) - theirs).abs().max() < 1e-5
-weights = attend(q[:1, :1], k[:1, :1], torch.eye(6)[None, None])[0, 0]
-lab.show_weights(weights)
+weights = lab.compare_attention(attend)
 
 # %% [markdown]
 # **What to notice.** The upper triangle is empty, each row sums to 1, and the first token can only read itself.
@@ -173,8 +168,10 @@ lab.show_weights(weights)
 
 # %%
 # EXERCISE rms_norm
-def rms_norm(x: Float[Tensor, "*batch D"], weight: Float[Tensor, " D"], eps: float = 1e-6) -> Float[Tensor, "*batch D"]:
-    """x / √(mean of x² over the last axis + eps) · weight, computed in float32, returned in x's dtype."""
+def rms_norm(
+    x: Float[Tensor, "*batch D"], weight: Float[Tensor, " D"], eps: float = 1e-6
+) -> Float[Tensor, "*batch D"]:
+    """x / √(mean of x² over the last axis + eps) · weight, computed in float32, in x's dtype."""
     ### BEGIN SOLUTION
     wide = x.float()
     inverse = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
@@ -191,9 +188,7 @@ check("rms_norm")
 # %%
 # LONG
 norm = mine("rms_norm", globals())
-x = torch.tensor([1.0, -2.0, 3.0, 0.5])
-normed = {factor: norm(factor * x, torch.ones(4)) for factor in (1, 10, 1000)}
-lab.show_norms(normed)
+normed = lab.show_norms(norm, torch.tensor([1.0, -2.0, 3.0, 0.5]), factors=(1, 10, 1000))
 
 # %% [markdown]
 # **What to notice.** Only the direction of a vector goes into the next layer, not its length.
@@ -254,11 +249,7 @@ check("apply_rope")
 # %%
 # LONG
 rope = mine("apply_rope", globals())
-query, key = torch.randn(2, 1, 1, 1, 32)
-at = lambda x, position: rope(x, torch.tensor([position]))
-product = lambda apart, place: (at(query, place + apart) * at(key, place)).sum().item()
-products = {apart: [product(apart, place) for place in (0, 7, 100)] for apart in (0, 1, 5)}
-lab.show_products(products, (0, 7, 100))
+products = lab.show_products(rope, distances=(0, 1, 5), places=(0, 7, 100))
 
 # %% [markdown]
 # **What to notice.** Along a row the positions change and the product does not. Down a column the distance changes and so does the product.
@@ -292,9 +283,10 @@ def your_llama(ids: Int[Tensor, "B T"], weights: dict, c) -> Float[Tensor, "B T 
         y = attend(rope(q, places, c.rope_base), rope(k, places, c.rope_base), v)
         x = x + F.linear(y.transpose(1, 2).flatten(-2), w("self_attn.o_proj"))
         h = norm(x, w("post_attention_layernorm"), c.eps)
-        gate, up = F.linear(h, w("mlp.gate_proj")), F.linear(h, w("mlp.up_proj"))
-        x = x + F.linear(F.silu(gate) * up, w("mlp.down_proj"))
-    return F.linear(norm(x, weights["model.norm.weight"], c.eps), weights["model.embed_tokens.weight"])
+        gated = F.silu(F.linear(h, w("mlp.gate_proj"))) * F.linear(h, w("mlp.up_proj"))
+        x = x + F.linear(gated, w("mlp.down_proj"))
+    h = norm(x, weights["model.norm.weight"], c.eps)
+    return F.linear(h, weights["model.embed_tokens.weight"])
 
 
 apart = lab.equals_transformers(your_llama, validation[0]["text"])
@@ -322,10 +314,13 @@ apart = lab.equals_transformers(your_llama, validation[0]["text"])
 
 # %%
 # EXERCISE next_token_loss
-def next_token_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"], pad_id: int = 0) -> Float[Tensor, ""]:
+def next_token_loss(
+    logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"], pad_id: int = 0
+) -> Float[Tensor, ""]:
     """Mean −log p of the next token over all real targets, nats/token.
 
-    Inputs:  logits: the model's output at each position · ids: the tokens it read · pad_id: the id of padding
+    Inputs:  logits: the model's output at each position · ids: the tokens it read
+             pad_id: the id of padding
     Returns: one number, a tensor with a gradient; 0 where there is nothing to predict
     """
     ### BEGIN SOLUTION
@@ -374,7 +369,7 @@ first_loss = lab.show_first_loss(untrained, loss_fn, validation[:8])
 # %%
 # EXERCISE learning_rate
 def learning_rate(step: int, total: int, warmup: int, peak: float, floor: float) -> float:
-    """The learning rate of one step: a warm-up to `peak`, then a straight line down to floor · peak.
+    """The learning rate of one step: a warm-up to `peak`, then a straight line to floor · peak.
 
     Inputs:  step: 0 … total − 1 · total: steps of the run · warmup: steps of the warm-up
              peak: largest rate · floor: last rate as a share of the peak
@@ -416,10 +411,9 @@ MY_GUESS = ""
 
 live, out = lab.LiveCurve(entropy=limit, uniform=blind), course.work / f"pretrain_{course.size}"
 run = lab.pretrain(course.size, 0, loss_fn, schedule_fn, on_step=live, out=out)
-live.close()
 model = run.model
 save_stage("pretrain", model, run.record)
-way = lab.show_run(run, limit, MY_GUESS)
+way = lab.show_run(run, live, limit, MY_GUESS)
 
 # %% [markdown]
 # Before and after, from the same openings and the same random numbers:
@@ -476,11 +470,13 @@ check("pretrained_model")
 
 # %%
 # EXERCISE top_p_probs
-def top_p_probs(logits: Float[Tensor, " V"], temperature: float, top_p: float) -> Float[Tensor, " V"]:
-    """The distribution to sample from: temperature, then the smallest set that holds top_p, renormalised.
+def top_p_probs(
+    logits: Float[Tensor, " V"], temperature: float, top_p: float
+) -> Float[Tensor, " V"]:
+    """The distribution to sample from: temperature, then the smallest set that holds top_p.
 
     Inputs:  logits: one position's logits, some may be −inf · temperature > 0 · top_p in (0, 1]
-    Returns: probabilities that sum to 1; tokens outside the set have 0
+    Returns: probabilities, renormalised to sum to 1; tokens outside the set have 0
     """
     ### BEGIN SOLUTION
     probs, order = torch.softmax(logits / temperature, dim=-1).sort(descending=True)
@@ -499,8 +495,7 @@ check("top_p_probs")
 # %%
 # LONG
 sampler = mine("top_p_probs", globals())
-opening = f"Meet {world.residents[1].full}."
-choices = lab.show_samples(model, sampler, opening)
+choices = lab.show_samples(model, sampler, OPENINGS[0])
 
 # %% [markdown]
 # **What to notice.** The column *open tokens* says how many tokens the sampler could have drawn, on average: the higher the temperature, the more tokens reach the same mass. Compare the rows with the highest temperature: how much of the text's sense hangs on top-p there?
@@ -518,8 +513,7 @@ choices = lab.show_samples(model, sampler, opening)
 
 # %%
 # LONG
-models = {"untrained": untrained.to(course.device), "trained": model.eval()}
-dials = lab.play(models, tokenizer, opening)
+dials = lab.play({"untrained": untrained, "trained": model}, tokenizer, OPENINGS[0])
 
 # %% [markdown]
 # ## § 9 How far from the limit
@@ -541,7 +535,9 @@ dials = lab.play(models, tokenizer, opening)
 
 # %%
 # EXERCISE distance_to_limit
-def distance_to_limit(losses: Float[Tensor, " D"], tokens: Int[Tensor, " D"], entropy: float) -> dict[str, float]:
+def distance_to_limit(
+    losses: Float[Tensor, " D"], tokens: Int[Tensor, " D"], entropy: float
+) -> dict[str, float]:
     """Loss, perplexity, and the gap to the best possible model.
 
     Inputs:  losses: mean loss of each of D documents, nats/token · tokens: length of each
@@ -601,8 +597,7 @@ known = lab.show_knowledge(model, world)
 
 # %%
 # LONG
-first = world.residents[1].first
-heads = lab.show_heads(model, f"Meet {world.residents[1].full}. {first} is a baker.", first)
+heads = lab.show_heads(model, world.residents[1])
 
 # %% [markdown]
 # **What to notice.** No head only reads the token before, but some read it much. And a name that is said a second time has a head that reads it where it stood first: so a model keeps to the person of whom it speaks.
@@ -655,21 +650,15 @@ def fit_power_law(
 check("fit_power_law")
 
 # %% [markdown]
-# Three budgets, four sizes, your loss and your schedule. Every run reads its documents once; a small model of the same budget reads more of them. **Predict first:** will the largest model win with the largest budget?
+# Three budgets, four sizes, your loss and your schedule. Every run reads its documents once; a small model of the same budget reads more of them. Your function then fits two laws through the three bottoms: the excess against $C$, and the best size against $C$ (there with an entropy of 0, and $-b$ is how it grows). **Predict first:** will the largest model win with the largest budget?
 
 # %%
 # LONG
 sweep, points = isoflop.PRESETS[course.size], []
 for budget in sweep.budgets:  # FLOP of a run
     for shape in sweep.shapes:  # (width, layers)
-        documents = isoflop.documents_for(shape, budget)
-        small = isoflop.short_run(shape, documents, loss_fn, schedule_fn)
-        points.append(isoflop.point(small, budget))
-best = lab.show_sweep(points, limit)
-fit = mine("fit_power_law", globals())
-a, b = fit(list(best), [limit + excess for _, excess in best.values()], limit)
-growth = -fit(list(best), [size for size, _ in best.values()], 0)[1]  # best size ∝ C^growth
-lab.say_laws(b, growth, best, course.size)
+        points.append(isoflop.run(shape, budget, loss_fn, schedule_fn))
+best, laws = lab.show_sweep(points, limit, mine("fit_power_law", globals()), course.size)
 
 # %% [markdown]
 # **What to notice.** Each curve has a bottom: smaller models lack room, larger ones have not read enough. With more compute the bottom lies lower and further to the right. In our run the best of the smallest budget has about 40,000 parameters, that of the largest about 100,000. The largest model wins nowhere. A model far above the limit may know next to no fact.
@@ -703,7 +692,8 @@ lab.say_laws(b, growth, best, course.size)
     "Three budgets span less than one power of ten": len(best) == 3 and max(best) < 10 * min(best),
     "One learning rate serves all runs": GENERAL,
     "The embedding is most of each model's parameters": all(
-        preset.model.vocabulary * width > 0.35 * isoflop.parameters_of((width, layers)) for width, layers in sweep.shapes
+        preset.model.vocabulary * width > 0.35 * isoflop.parameters_of((width, layers))
+        for width, layers in sweep.shapes
     ),
 }
 
@@ -725,7 +715,7 @@ def broken_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"], pad_id:
 # LONG
 documents = 400 if course.size == "tiny" else 5_000
 broken = isoflop.short_run((32, 2), documents, lab.mean_of(broken_loss), schedule_fn)
-log = lab.show_log(broken, limit, f"Meet {world.residents[0].full}.")
+log = lab.show_log(broken, limit, OPENINGS[0])
 
 # %% [markdown]
 # Which mistake is it? One letter is right:
@@ -778,7 +768,8 @@ check("summed_loss")
 
 # %%
 # LONG
-mended = isoflop.short_run((32, 2), documents, lab.mean_of(mine("summed_loss", globals())), schedule_fn)
+mended_fn = lab.mean_of(mine("summed_loss", globals()))
+mended = isoflop.short_run((32, 2), documents, mended_fn, schedule_fn)
 lab.show_mended(broken, mended, limit)
 
 # %% [markdown]
@@ -805,8 +796,7 @@ CHANGE = {"learning_rate": 10 * isoflop.RECIPE.learning_rate}
 MY_PREDICTION = ""
 
 setup = {"loss_fn": loss_fn, "schedule_fn": schedule_fn}
-base = isoflop.short_run((32, 2), documents, **setup)
-changed = isoflop.short_run((32, 2), documents, **{**setup, **CHANGE})
+base, changed = (isoflop.short_run((32, 2), documents, **{**setup, **c}) for c in ({}, CHANGE))
 ends = lab.compare_runs(base, changed, limit, MY_PREDICTION)
 
 # %% [markdown]
@@ -862,7 +852,8 @@ ends = lab.compare_runs(base, changed, limit, MY_PREDICTION)
     "(0.3 for 0.03)": (CHANGE["learning_rate"], isoflop.RECIPE.learning_rate) == (0.3, 0.03),
     "came out at 5.5 nats/token instead of 1.1": [round(end["loss"], 1) for end in ends.values()] == [1.1, 5.5],
     "The length of a step is set by the learning rate": GENERAL,
-    "so the loss gets stuck early": changed.history[-1]["train_loss"] > changed.history[len(changed.history) // 4]["train_loss"] - 1.5,
+    "so the loss gets stuck early": changed.history[-1]["train_loss"]
+    > changed.history[len(changed.history) // 4]["train_loss"] - 1.5,
 }
 
 # %% [markdown]

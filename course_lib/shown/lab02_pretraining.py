@@ -3,6 +3,8 @@
 import math
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from course_lib.evaluation.probes import knowledge
 from course_lib.evaluation.runs.isoflop import best_size, by_budget
@@ -17,11 +19,17 @@ from course_lib.stages.tokenizer import BOS, EOS, PAD, encode_documents, load_to
 from course_lib.widgets import attention, curve, scaling
 from course_lib.widgets.columns import columns
 from course_lib.widgets.curve import LiveCurve
-from course_lib.widgets.playground import play
+from course_lib.widgets.playground import play as playground
 from course_lib.widgets.table import table, your_run
 from course_lib.world import pretrain_rows, village
 
-__all__ = ["PRESETS", "Llama", "LiveCurve", "mine", "play", "pretrain", "pretrain_rows", "village"]  # for the lab
+__all__ = ["PRESETS", "Llama", "LiveCurve", "mine", "pretrain", "pretrain_rows", "village"]  # for the lab
+
+
+def play(models: dict, tokenizer, opening: str):
+    """The playground on models that stand on one device."""
+    device = next(models["trained"].parameters()).device
+    return playground({name: model.to(device).eval() for name, model in models.items()}, tokenizer, opening)
 
 
 def tokens_of(rows: list[dict]) -> int:
@@ -44,38 +52,56 @@ def show_documents(rows: list[dict]) -> float:
     return limit
 
 
-def show_untrained(model, openings: list[str], rows: list[dict]) -> tuple[list[str], float]:
-    """What the untrained model writes after the openings, and its loss on some documents. Returns both."""
+def show_untrained(model, openings: list[str], rows: list[dict]) -> tuple[list[str], float, float]:
+    """What the untrained model writes after the openings, its loss on some documents, and that of blind guessing.
+    Returns the three.
+    """
     texts = written(model, openings)
     for opening, text in zip(openings, texts):
         print(f"» {opening}‖{text}\n")
     loss, vocabulary = measure(model, load_tokenizer(), rows)["loss"], model.config.vocabulary
     print(f"{model.parameter_count():,} parameters. Its loss is {loss:.3f} nats/token.")
     print(f"Guessing all {vocabulary:,} tokens alike costs log {vocabulary:,} = {math.log(vocabulary):.3f}.")
-    return texts, loss
+    return texts, loss, math.log(vocabulary)
 
 
 def written(model, openings: list[str]) -> list[str]:
     return generate(model, load_tokenizer(), openings, 40, temperature=0.8, top_p=0.95, seed=0)
 
 
-def show_weights(weights) -> None:
-    """[T T]: the attention weights of one head, row t reads column s; the first column's head is t."""
+def compare_attention(attend) -> Tensor:
+    """The student's attention gives what torch's own does. With the unit matrix as values it returns its own weights:
+    those of one head, [T T], are shown and returned.
+    """
+    q, k, v = torch.randn(3, 2, 4, 6, 16)
+    apart = (attend(q, k, v) - F.scaled_dot_product_attention(q, k, v, is_causal=True)).abs().max().item()
+    assert apart < 1e-5, f"your attention is {apart} away from torch's"
+    print(f"largest difference from F.scaled_dot_product_attention: {apart:.1e}")
+    weights = attend(q[:1, :1], k[:1, :1], torch.eye(6)[None, None])[0, 0]
     rows = [(str(t), *(w or None for w in row), sum(row)) for t, row in enumerate(weights.tolist())]
-    table({"t": "", **{f"s = {s}": ".2f" for s in range(len(rows))}, "sum": ".2f"}, rows, "Row t reads column s")
+    heads = {"t": "", **{f"s = {s}": ".2f" for s in range(len(rows))}, "sum": ".2f"}
+    table(heads, rows, "The weights of one head: row t reads column s")
+    return weights
 
 
-def show_norms(normed: dict) -> None:
-    """{factor: the normalised vector} of a vector times some factors."""
-    heads = {"input": "", "output": "", "root mean square": ".3f"}
+def show_norms(norm, x: Tensor, factors) -> dict:
+    """The normalised vector of x times each factor, which are returned."""
+    normed = {factor: norm(factor * x, torch.ones(len(x))) for factor in factors}
     words = lambda y: "  ".join(f"{value:.3f}" for value in y.tolist())
-    table(heads, [(f"{factor} · x", words(y), float(y.pow(2).mean().sqrt())) for factor, y in normed.items()])
+    rows = [(f"{factor} · x", words(y), float(y.pow(2).mean().sqrt())) for factor, y in normed.items()]
+    table({"input": "", "output": "", "root mean square": ".3f"}, rows)
+    return normed
 
 
-def show_products(products: dict[int, list[float]], places) -> None:
-    """{distance: query · key after turning, for the key at each place}."""
+def show_products(rope, distances, places) -> dict[int, list[float]]:
+    """{distance: query · key after turning, for the key at each place} of a random query and key."""
+    query, key = torch.randn(2, 1, 1, 1, 32)
+    turned = lambda x, position: rope(x, torch.tensor([position]))
+    product = lambda apart, place: (turned(query, place + apart) * turned(key, place)).sum().item()
+    products = {apart: [product(apart, place) for place in places] for apart in distances}
     heads = {"tokens apart": ",", **{f"key at {place}": ".4f" for place in places}}
-    table(heads, [(distance, *row) for distance, row in products.items()], "query · key after turning")
+    table(heads, [(apart, *row) for apart, row in products.items()], "query · key after turning")
+    return products
 
 
 def equals_transformers(your_llama, text: str) -> float:
@@ -109,8 +135,9 @@ def show_schedule(schedule_fn, preset) -> None:
     curve.show(curve.schedule_figure([schedule_fn(k, 400, 20, preset.learning_rate, preset.floor) for k in range(400)]))
 
 
-def show_run(run, limit: float, my_guess: str) -> float:
+def show_run(run, live, limit: float, my_guess: str) -> float:
     """What the run came to. Returns the share of the way from blind guessing to the limit at a tenth of the tokens."""
+    live.close()
     blind, metrics = math.log(run.model.config.vocabulary), run.record["metrics"]
     early = next(row for row in run.history if row["tokens"] >= 0.1 * run.history[-1]["tokens"])
     way = (blind - early["train_loss"]) / (blind - limit)
@@ -190,47 +217,47 @@ def show_knowledge(model, world) -> dict:
     return known
 
 
-def show_heads(model, text: str, name: str) -> dict[str, tuple[float, str]]:
+def show_heads(model, resident) -> dict[str, tuple[float, str]]:
     """The grid of all heads on a text in which a name is said twice. Returns what the best head for each of two things
     does, with its place: "before", mean weight on the token before; "name", weight of the second mention on the first.
     """
-    tokenizer = load_tokenizer()
-    tokens, weights = attention.attend(model, tokenizer, text)
+    tokenizer, text = load_tokenizer(), f"Meet {resident.full}. {resident.first} is a baker."
     attention.show(model, tokenizer, text)
-    first, again = [k for k, token in enumerate(tokens) if token.strip("· ") == name][:2] or (0, 0)
+    tokens, weights = attention.attend(model, tokenizer, text)
+    first, again = [k for k, token in enumerate(tokens) if resident.first in token][:2]
     found = {}
     for what, value in (("before", attention.facts(weights)["before"]), ("name", weights[:, :, again, first])):
         layer, head = divmod(int(value.argmax()), value.shape[1])
         found[what] = (float(value.max()), f"layer {layer + 1}, head {head + 1}")
     your_run(
         f"The head that reads the token before most is {found['before'][1]}: {found['before'][0]:.0%} of its weight.",
-        f"The second {name!r} reads the first one most in {found['name'][1]}: {found['name'][0]:.0%}.",
+        f"The second {resident.first} reads the first one most in {found['name'][1]}: {found['name'][0]:.0%}.",
     )
     return found
 
 
-def show_sweep(points: list[dict], limit: float) -> dict[float, tuple[float, float]]:
-    """Every run of the sweep, and the picture. Returns {budget: (best number of parameters, its excess)}."""
-    columns_of = "budget parameters tokens loss excess known seconds".split()
+def show_sweep(points: list[dict], limit: float, fit, size: str) -> tuple[dict, dict[str, float]]:
+    """Every run of the sweep, the picture, and the laws through the bottoms of its curves. Returns ({budget: (best
+    number of parameters, its excess)}, {"b": of excess = a · FLOP^−b, "growth": of best size ∝ FLOP^growth}).
+    """
     heads = {"GFLOP": ",.0f", "parameters": ",", "tokens read": ",", "loss": ".3f", "above the limit": ".3f"}
-    rows = [(p["budget"] / 1e9, *(p[key] for key in columns_of[1:])) for p in points]
+    keys = "parameters tokens loss excess known seconds".split()
+    rows = [(p["budget"] / 1e9, *(p[key] for key in keys)) for p in points]
     table({**heads, "facts known": ".0%", "seconds": ".0f"}, rows)
     curve.show(scaling.isoflop_figure(points, limit))
     best = {budget: best_size(few) for budget, few in by_budget(points).items()}
     heads = {"GFLOP": ",.0f", "best size, parameters": ",.0f", "tokens for it": ",.0f", "above the limit": ".3f"}
     table(heads, [(c / 1e9, n, c / (6 * n), excess) for c, (n, excess) in best.items()])
-    return best
-
-
-def say_laws(b: float, growth: float, best: dict, size: str) -> None:
-    """b: of excess = a · FLOP^−b; growth: of best size ∝ FLOP^growth."""
-    few, most = min(best), max(best)
+    budgets, (few, most) = list(best), (min(best), max(best))
+    b = fit(budgets, [limit + excess for _, excess in best.values()], limit)[1]
+    growth = -fit(budgets, [n for n, _ in best.values()], 0.0)[1]
     your_run(
         f"From {few / 1e9:g} to {most / 1e9:g} GFLOP the best excess fell by a factor of "
-        f"{best[few][1] / best[most][1]:.1f} (b = {b:.2f}), and the best size grew as FLOP^{growth:.2f}.",
+        f"{best[few][1] / best[most][1]:.1f} (b = {b:.2f}), and the best size grew as C^{growth:.2f}.",
         size=size,
         shows="a best size",
     )
+    return best, {"b": b, "growth": growth}
 
 
 def show_log(run, limit: float, opening: str) -> dict:

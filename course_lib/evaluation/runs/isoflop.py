@@ -63,17 +63,22 @@ def short_run(
     return pretrain("tiny", loss_fn=loss_fn, schedule_fn=schedule_fn, config=config, progress=False)
 
 
-def point(run: Run, budget: float) -> dict:
-    """One point of the sweep. excess: loss − entropy on the same documents, nats/token; known: share of the facts."""
-    metrics = run.record["metrics"]
+def run(
+    shape: tuple[int, int], budget: float, loss_fn: Callable = next_token_loss, schedule_fn: Callable = learning_rate
+) -> dict:
+    """One point of the sweep: a model of this shape trained for `budget` FLOP. excess: loss − entropy on the same
+    documents, nats/token; known: share of the village's facts; seconds: of the training.
+    """
+    made = short_run(shape, documents_for(shape, budget), loss_fn, schedule_fn)
+    metrics = made.record["metrics"]
     return {
         "budget": budget,
-        "parameters": run.record["parameters"],
-        "tokens": run.record["tokens"],
+        "parameters": made.record["parameters"],
+        "tokens": made.record["tokens"],
         "loss": metrics["loss"],
         "excess": metrics["loss"] - metrics["entropy"],
-        "known": knowledge(run.model, load_tokenizer(), village())["accuracy"],
-        "seconds": run.history[-1]["seconds"],
+        "known": knowledge(made.model, load_tokenizer(), village())["accuracy"],
+        "seconds": made.history[-1]["seconds"],
     }
 
 
@@ -105,7 +110,7 @@ if __name__ == "__main__":
     measured = []
     for flop in chosen.budgets:
         for each in chosen.shapes:
-            measured.append(point(short_run(each, documents_for(each, flop)), flop))
+            measured.append(run(each, flop))
             print(measured[-1], flush=True)
     for flop, few in by_budget(measured).items():
         print(flop, best_size(few))
