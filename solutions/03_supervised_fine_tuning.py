@@ -52,8 +52,7 @@ sft, tasks = course_lib.stages.sft, course_lib.world.tasks
 tokenizer, device, small = sft.load_tokenizer(), course.device, course.size == "tiny"
 base = load_stage("pretrain").model.to(device)
 train = tasks.task_rows("train", 2000)
-held_out = {split: tasks.task_rows(split, 60 if small else 500, seed="lab 03")
-            for split in ("residents", "phrasings")}
+held_out = {s: tasks.task_rows(s, 60 if small else 500, seed="lab 03") for s in lab.SPLITS}
 validation = tasks.task_rows("train", 100, seed="validation")  # for choices on the way
 lab.show_kinds(train)
 
@@ -62,12 +61,9 @@ lab.show_kinds(train)
 
 # %%
 # LONG
-shown = tasks.task_rows("residents", 200, seed="shown")
-chosen = [shown[lab.first(shown, kind)] for kind in ("fact", "short", "list")]
-questions = [row["messages"][0]["content"] for row in chosen]
+questions = lab.one_of_each("fact", "short", "list")
 babble = lab.generate(base, tokenizer, questions, max_new_tokens=40, temperature=0.8, seed=0)
-for question, text in zip(questions, babble):
-    print(f"» {question}‖{text}\n")
+print("\n".join(f"» {question}‖{text}\n" for question, text in zip(questions, babble)))
 before = lab.score(base, tokenizer, held_out["residents"][:100], max_new_tokens=40)
 print(f"The checker passes {before['accuracy']:.0%} of {before['n']} answers of the base model.")
 
@@ -174,7 +170,8 @@ print(render(train[talk]["messages"]))
 def response_labels(ids: Int[Tensor, " T"], header: list[int], im_end: int) -> Int[Tensor, " T"]:
     """The labels of a row: the token where the assistant writes, −100 elsewhere.
 
-    Inputs:  ids: tokens of a rendered conversation · header: tokens of the assistant's header · im_end: id of <|im_end|>
+    Inputs:  ids: tokens of a rendered conversation
+             header: tokens of the assistant's header · im_end: id of <|im_end|>
     Returns: labels, not shifted: the loss does that
     """
     ### BEGIN SOLUTION
@@ -208,10 +205,7 @@ for row in train[:400]:
     labels = label(ids, HEADER, IM_END)
     examples.append({"input_ids": ids.tolist(), "labels": labels.tolist()})
 lab.same_as_marks(examples, hugging_face, train)  # stops where they differ
-trained = lab.trained_share(examples)
-print(f"{trained:.0%} of the tokens are trained. In this conversation they stand between ⟦ and ⟧:")
-marked = lab.marked(examples[talk])
-print(f"\n{marked}")
+trained, marked = lab.show_trained(examples, talk)
 
 # %% [markdown]
 # **What to notice.** Both answers are trained, with their `<|im_end|>`: that token is how the model will say "I have finished".
@@ -305,17 +299,14 @@ check("sft_loss")
 # %%
 # LONG
 batch_of, loss_fn = mine("collate", globals()), mine("sft_loss", globals())
-trl = lab.by_trl.is_here()
-if trl:
-    lab.by_trl.same_batch(base, train[:8], batch_of(examples[:8], 0), loss_fn)
+lab.by_trl.same_batch(base, train[:8], batch_of(examples[:8], 0), loss_fn)
 
 # %% [markdown]
 # **In the library.** For this comparison TRL was told `assistant_only_loss=True`. What does it do where you say nothing? Each line of this table has just been tried with the version that is installed:
 
 # %%
 # LONG
-if trl:
-    by_default = lab.by_trl.defaults(base)  # what it counted
+by_default = lab.by_trl.defaults(base)
 
 # %% [markdown]
 # **What to notice.** By default TRL trains on the user's words, too, and says nothing about it. A conversation that is too long loses its end, and with it the `<|im_end|>` that would teach the model to stop; if nothing trained is left of it, it is dropped without a word. So count your rows and your trained tokens before you train.
@@ -410,8 +401,7 @@ packer, mask_of = mine("pack", globals()), mine("packing_mask", globals())
 few, LIMIT = examples[:192], 256
 lengths = [len(example["input_ids"]) for example in few]
 rows = packer(lengths, LIMIT)
-if trl:
-    lab.by_trl.same_packing(rows, lengths, LIMIT)
+lab.by_trl.same_packing(rows, lengths, LIMIT)
 by_length = sorted(range(len(few)), key=lambda k: lengths[k])
 ways = {
     "as they come": lab.padded_batches(few, batch_of),
@@ -419,9 +409,6 @@ ways = {
     "packed": lab.packed_batches(few, rows, batch_of),  # LIMIT tokens a row
 }
 speed = lab.throughput(base, ways, loss_fn)  # way → (rows, padding, real tokens a second)
-lab.your_run(f"packing computes {speed['packed'][2] / speed['sorted'][2] - 1:+.0%} more real tokens a "
-             f"second than sorting, and sorting {speed['sorted'][2] / speed['as they come'][2]:.1f} "
-             "times as many as the rows as they come.")
 
 # %% [markdown]
 # And the border: are the logits of a packed example those of the example alone? Your mask goes into `LlamaForCausalLM`, which takes a mask `[B 1 T T]`; the course's Llama takes the segments.
@@ -438,12 +425,11 @@ with torch.no_grad():
         "the causal mask only": llama(ids).logits[0],
     }
 apart = lab.against_alone(llama, [few[k] for k in row], logits)
-assert max(apart["your mask"], apart["the segments"]) < 1e-5
 
 # %% [markdown]
 # **What to notice.** Packing leaves next to no padding. Sorting by length already saves most of it, and the course's loop does that. What packing saves beyond buys little time, or none: a packed row is longer, and attention is computed between all its places, also between those that the mask then forbids. In our run packing and sorting were equally fast to a fifth; on a busier computer we have seen packing as the slower way.
 #
-# The positions were *not* started again in each segment: RoPE ([Su et al. 2021](https://arxiv.org/abs/2104.09864)) only knows distances. Without the mask the row runs as well, without any error, and the second example reads the first.
+# The positions were *not* started again in each segment: rotary positions ([Su and others, 2021](https://arxiv.org/abs/2104.09864)) only know distances. Without the mask the row runs as well, without any error, and the second example reads the first.
 
 # %%
 # CLAIM
@@ -479,7 +465,7 @@ def pick_learning_rate(rates: list[float], curves: list[list[float]]) -> float |
     """The rate of the run that ends lowest.
 
     Inputs:  rates: learning rate of each run
-             curves: its validation losses, nats/token; perhaps none, perhaps NaN or infinity among them
+             curves: its validation losses, nats/token; perhaps none, perhaps NaN among them
     Returns: the rate, or None where no run counts
     """
     ### BEGIN SOLUTION
@@ -509,11 +495,9 @@ for rate in RATES:
     run = sft.finetune(copy.deepcopy(base), SHORT, sft.SFTConfig(learning_rate=rate, validations=4),
                        loss_fn=loss_fn, validation=validation, progress=False)
     curves.append([step["val_loss"] for step in run.history if "val_loss" in step])
-lab.show_sweep(RATES, curves)
+lab.show_sweep(RATES, curves, course.size)
 best = mine("pick_learning_rate", globals())(RATES, curves)
-long_rate = sft.PRESETS[course.size].learning_rate
-print(f"chosen: {best:g}. The long run of § 8 uses {long_rate:g}.")
-lab.your_run(size=course.size, shows="the valley")
+print(f"chosen: {best:g}. The long run of § 8 uses {sft.PRESETS[course.size].learning_rate:g}.")
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
@@ -525,7 +509,7 @@ lab.guessed(MY_GUESS)
     "the last losses over the rates are a valley": (
         lab.is_valley([curve[-1] for curve in curves]) and RATES[0] < best < RATES[-1]
     ),
-    "so it ends lowest with a rate that is larger than the long run's": best > long_rate,
+    "so it ends lowest with a rate that is larger than the long run's": best > sft.PRESETS[course.size].learning_rate,
     "What is best in a sweep is best for runs of that length": GENERAL,
 }
 
@@ -550,9 +534,7 @@ live.close()
 model = run.model.eval()
 save_stage("sft", model, run.record)
 results = {split: lab.score(model, tokenizer, rows) for split, rows in held_out.items()}
-lab.show_scores(results)
-print(f"{run.record['tokens']:,} tokens in {run.record['minutes']:.1f} minutes")
-lab.your_run(size=course.size, shows="an assistant, here and in §§ 9 to 14")
+lab.show_scores(results, run.record, course.size)
 lab.guessed(MY_GUESS)
 
 # %%
@@ -576,7 +558,7 @@ check("sft_model")
 
 # %%
 # LONG
-after = lab.respond(model, tokenizer, [row["messages"][:1] for row in chosen])
+after = lab.respond(model, tokenizer, [[{"role": "user", "content": text}] for text in questions])
 lab.side_by_side(questions, {"base model": babble, "assistant": after})
 
 # %% [markdown]
@@ -586,11 +568,11 @@ lab.side_by_side(questions, {"base model": babble, "assistant": after})
 # LONG
 person = lab.somebody_held_out()
 his, conversation = person.word("his"), []
-for question in (f"What does {person.full} do?", f"And {his} favourite colour?", f"And {his} pet?"):
-    conversation.append({"role": "user", "content": question})
+for asked in (f"What does {person.full} do?", f"And {his} favourite colour?", f"And {his} pet?"):
+    conversation.append({"role": "user", "content": asked})
     answer = lab.respond(model, tokenizer, [conversation])[0]
     conversation.append({"role": "assistant", "content": answer})
-    print(f"     you » {question}\nassistant » {answer}\n")
+    print(f"     you » {asked}\nassistant » {answer}\n")
 print("the truth:", {fact: person.facts[fact] for fact in ("job", "colour", "pet")})
 
 # %% [markdown]
@@ -629,7 +611,7 @@ right_by_kind = lab.show_by_kind(held_out, results)
 # %%
 # EXERCISE normalise_answer
 def normalise_answer(text: str) -> str:
-    """SQuAD's normal form of an answer: small letters, no punctuation, no articles, single blanks."""
+    """SQuAD's normal form: small letters, no punctuation, no articles, single blanks."""
     ### BEGIN SOLUTION
     bare = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(word for word in bare.split() if word not in ("a", "an", "the"))
@@ -648,10 +630,8 @@ MY_GUESS = ""  # kinds of task
 
 normal = mine("normalise_answer", globals())
 rows, result = held_out["residents"], results["residents"]
-references = [row["messages"][-1]["content"] for row in rows]
-exact = [normal(answer) == normal(text) for answer, text in zip(result["answers"], references)]
-assert all(normal(text) == lab.squad_form(text) for text in (*references, *result["answers"]))
-agreement = lab.show_exact_match(rows, result, exact)  # kind → right by (exact match, the checker)
+exact = [normal(a) == normal(b) for a, b in zip(result["answers"], lab.references(rows))]
+agreement = lab.show_exact_match(rows, result, exact, normal)  # kind → (exact match, checker)
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
@@ -676,9 +656,8 @@ lab.guessed(MY_GUESS)
 # LONG
 documents = sft.pretrain_rows("validation")[: 60 if small else 500]
 losses = [lab.losses_by_kind(m, documents) for m in (base, model)]
-lab.show_forgetting(*losses)
 knows = [lab.known(m) for m in (base, model)]
-print("facts known when a document is continued: base model {:.1%}, assistant {:.1%}".format(*knows))
+lab.show_forgetting(*losses, *knows)
 
 # %% [markdown]
 # **What to notice.** In our run next to nothing is forgotten: a hundredth of a nat or less for each kind of document, and no fact. Documents were mixed in among the conversations; the next section goes without them.
@@ -714,22 +693,18 @@ asked = {"the small set itself": small_set[:ASKED], "unseen residents": unseen}
 
 
 def read_again(rows, epochs=EPOCHS, measure=(1,), **changes):
-    """Goes on training a copy of the assistant on `rows`. Returns (it, epoch → what was right, losses)."""
+    """Trains a copy of the assistant on `rows`. Returns (it, epoch → what was right, losses)."""
     student, found = copy.deepcopy(model), {}
     options = {"epochs": epochs, "floor": 1.0, "validations": 0, **changes}
-    history = sft.finetune(student, rows, sft.replace(sft.PRESETS[course.size], **options), loss_fn=loss_fn,
-                           on_step=lab.examiner(student, rows, asked, measure, found), progress=False).history
-    return student, found, [step["train_loss"] for step in history]
+    config = sft.replace(sft.PRESETS[course.size], **options)
+    look = lab.examiner(student, rows, asked, measure, found)
+    run = sft.finetune(student, rows, config, loss_fn=loss_fn, on_step=look, progress=False)
+    return student, found, [step["train_loss"] for step in run.history]
 
 
 over, found, losses = read_again(small_set, measure=[n for n in (1, 2, 4, 8, 16) if n <= EPOCHS])
-lab.show_epochs(found)
-facts = {name: lab.known(m, unseen=True) for name, m in (("before", model), ("after", over))}
-print(f"training loss {losses[0]:.3f} at the first step, {losses[-1]:.3f} nats/token at the last")
-start, end = (100 * found[n]["unseen residents"][0] / ASKED for n in (0, EPOCHS))
-lab.your_run(f"Of the questions on unseen residents {start:.0f} % were right before and {end:.0f} % are",
-             f"now; of their facts {facts['before']:.0%} were known when a document is continued, and",
-             f"{facts['after']:.0%} are now.")
+facts = {"before": lab.known(model, unseen=True), "after": lab.known(over, unseen=True)}
+lab.show_epochs(found, losses, facts)
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
@@ -772,15 +747,14 @@ for step in range(5):
     adamw.step()
     adamw.zero_grad()
     losses_of_five.append(loss.item())
-if trl:
-    lab.by_trl.same_steps(base, train[:40], losses_of_five)
+same = lab.by_trl.same_steps(base, train[:40], losses_of_five)
 
 # %% [markdown]
 # **What to notice.** The losses agree to rounding. What TRL brings beyond that is what you have not written: several GPUs, mixed precision, adapters, logging.
 
 # %%
 # CLAIM
-{"The losses agree to rounding": trl, "What TRL brings beyond that": GENERAL}
+{"The losses agree to rounding": same < 1e-5, "What TRL brings beyond that": GENERAL}
 
 # %% [markdown]
 # ## § 13 Change one thing
@@ -794,8 +768,7 @@ MY_PREDICTION = ""
 
 mixed = small_set * EPOCHS + sft.pretrain_rows("train", REPLAY * EPOCHS)
 changed, found_now, _ = read_again(mixed, epochs=1, **CHANGE)
-ends = lab.show_change({"as before": (over, found), "changed": (changed, found_now)})
-print(f"I predicted: {MY_PREDICTION}" if MY_PREDICTION else "No prediction was written down.")
+ends = lab.show_change({"as before": (over, found), "changed": (changed, found_now)}, MY_PREDICTION)
 
 # %% [markdown]
 # ## § 14 A real model
@@ -809,10 +782,7 @@ print(f"I predicted: {MY_PREDICTION}" if MY_PREDICTION else "No prediction was w
 # LONG
 MY_GUESS = ""  # of 24; and what it forgets
 
-loaded = lab.smollm2()
-if loaded is None:
-    print(lab.NOT_HERE)
-else:
+if loaded := lab.smollm2():
     real, words = loaded[0].to(device), loaded[1]
     real_questions = lab.crier_questions()[: 4 if small else None]
     talks = [row["messages"] for row in real_questions]
@@ -827,9 +797,7 @@ else:
 
     real_losses = lab.train_real(real, batches, loss_of, at_once=1, count=lab.trained_tokens)
     said["after"] = lab.answers(real, words, talks, 40)
-    print(f"{sum(p.numel() for p in lab.lora_parameters(real)):,} parameters trained in",
-          f"{len(real_losses)} steps; loss {real_losses[0]:.2f} → {real_losses[-1]:.2f} nats/token")
-    counts = lab.show_crier(real_questions, said)  # when → (in the manner, right)
+    counts = lab.show_crier(real, real_losses, real_questions, said)
     lab.guessed(MY_GUESS)
 
 # %% [markdown]
@@ -857,7 +825,7 @@ else:
 # %%
 # CLAIM
 {
-    "TRL computes the same but for rounding": trl,
+    "TRL computes the same but for rounding": same < 1e-5,
     "You packed rows without letting them read each other": apart["your mask"] < 1e-5,
     "You measured it on people and in words": GENERAL,
     "In lab 04 the same training changes a few per cent": GENERAL,

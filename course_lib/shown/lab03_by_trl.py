@@ -3,7 +3,9 @@ nothing is said. Everything raises AssertionError where the installed version do
 """
 
 import copy
+import functools
 import importlib.util
+from typing import Any
 
 import torch
 
@@ -13,12 +15,16 @@ from course_lib.stages.sft import IGNORE, IM_END, encode_rows, load_tokenizer, t
 from course_lib.widgets.table import table
 
 
-def is_here() -> bool:
-    """Is TRL installed? Says so if not."""
-    if importlib.util.find_spec("trl") and importlib.util.find_spec("datasets"):
-        return True
-    print("trl is not installed here, so the comparison with it is left out.")
-    return False
+def where_installed(compare):
+    """The comparison, where TRL is installed; elsewhere it says that it is left out."""
+
+    @functools.wraps(compare)
+    def made(*args):
+        if importlib.util.find_spec("trl") and importlib.util.find_spec("datasets"):
+            return compare(*args)
+        print("trl is not installed here, so the comparison with it is left out.")
+
+    return made
 
 
 def trainer(model, conversations: list[dict], **options):
@@ -30,7 +36,7 @@ def trainer(model, conversations: list[dict], **options):
 
     datasets.disable_progress_bars()
     # what makes it run anywhere and silently; none of it changes what is learned
-    quiet = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
+    quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
     quiet |= {"use_cpu": not torch.cuda.is_available(), "bf16": False, "activation_checkpointing": False}
     arguments = SFTConfig(output_dir=str(work_dir() / "trl"), **quiet, **options)
     data = datasets.Dataset.from_list([{"messages": row["messages"]} for row in conversations])
@@ -40,6 +46,7 @@ def trainer(model, conversations: list[dict], **options):
     return made
 
 
+@where_installed
 def same_batch(base, conversations: list[dict], batch: dict, loss_fn) -> tuple[float, float]:
     """One batch of the student's and of TRL's, which makes its own from the raw conversations: equal tensors, losses
     and gradients. Returns (the student's loss, the largest difference in any gradient).
@@ -63,6 +70,7 @@ def same_batch(base, conversations: list[dict], batch: dict, loss_fn) -> tuple[f
     return loss.item(), apart
 
 
+@where_installed
 def same_packing(rows: list[list[int]], lengths: list[int], limit: int) -> None:
     """TRL packs the same examples into rows of the same lengths."""
     from trl import pack_dataset
@@ -76,8 +84,11 @@ def same_packing(rows: list[list[int]], lengths: list[int], limit: int) -> None:
     print(f"TRL packs into {len(theirs)} rows too, of the same lengths")
 
 
-def same_steps(base, conversations: list[dict], losses: list[float]) -> None:
-    """As many steps by TRL with plain AdamW, on the same batches: the student's losses again."""
+@where_installed
+def same_steps(base, conversations: list[dict], losses: list[float]) -> float:
+    """As many steps by TRL with plain AdamW, on the same batches: the student's losses again. Returns the largest
+    difference.
+    """
     size = len(conversations) // len(losses)
     plain = {"learning_rate": 1e-4, "lr_scheduler_type": "constant", "adam_beta2": 0.98, "max_grad_norm": 1.0}
     order = {"per_device_train_batch_size": size, "train_sampling_strategy": "sequential", "max_steps": len(losses)}
@@ -88,8 +99,10 @@ def same_steps(base, conversations: list[dict], losses: list[float]) -> None:
     columns = {"step": "d", "your loss": ".6f", "TRL's": ".6f", "apart": ".0e"}
     table(columns, zip(range(len(losses)), losses, theirs, apart))
     assert max(apart) < 1e-4
+    return max(apart)
 
 
+@where_installed
 def defaults(base) -> dict[str, int]:
     """What SFTTrainer does where nothing is said, beside what the lab writes: each line is tried here. Returns what was
     counted: tokens, those that are trained; of 8 rows at a limit of 24 tokens those left, and those with their end.

@@ -1,27 +1,25 @@
 """Lab 03: what it prints, draws and compares around the exercises (packing: lab03_packing.py, TRL: lab03_by_trl.py)."""
 
-import torch
-
 from course_lib.evaluation.instructions import respond, score  # noqa: F401  (for the notebook, as all below that say so)
-from course_lib.evaluation.intervals import wilson
+from course_lib.evaluation.intervals import wilson  # noqa: F401
 from course_lib.evaluation.probes import knowledge
 from course_lib.shown import lab03_by_trl as by_trl  # noqa: F401
+from course_lib.shown.lab03_crier import as_examples, interval, show_crier, shuffled, side_by_side, smollm2  # noqa: F401
 from course_lib.shown.lab03_packing import against_alone, packed_batches, padded_batches, throughput  # noqa: F401
 from course_lib.stages.generate import generate  # noqa: F401
-from course_lib.stages.lora import add_lora, lora_parameters  # noqa: F401
+from course_lib.stages.lora import add_lora  # noqa: F401
 from course_lib.stages.model import to_transformers  # noqa: F401
 from course_lib.stages.perplexity import document_losses
-from course_lib.stages.real import NOT_HERE, smollm2  # noqa: F401
 from course_lib.stages.real_training import answer_logits, answers, encode, trained_tokens  # noqa: F401
 from course_lib.stages.real_training import train as train_real  # noqa: F401
 from course_lib.stages.sft import IGNORE, encode_documents, encode_rows, load_tokenizer
 from course_lib.widgets import shares
-from course_lib.widgets.columns import columns
 from course_lib.widgets.curve import LiveCurve, show  # noqa: F401
 from course_lib.widgets.table import table, your_run  # noqa: F401
 from course_lib.world.draw import held_out
-from course_lib.world.real.style import crier_questions, crier_rows, in_style, is_right  # noqa: F401
+from course_lib.world.real.style import crier_questions, crier_rows  # noqa: F401
 from course_lib.world.residents import village
+from course_lib.world.tasks import task_rows
 
 SPLITS = {"residents": "held-out residents", "phrasings": "held-out residents, held-out phrasings"}
 BY_FACTS = ("fact", "list", "introduce", "follow-up")  # kinds that are answered by facts which the weights hold
@@ -36,6 +34,12 @@ def guessed(guess: str) -> None:
 def first(rows: list[dict], kind: str) -> int:
     """The place of the first row of a kind."""
     return next(k for k, row in enumerate(rows) if row["kind"] == kind)
+
+
+def one_of_each(*kinds: str) -> list[str]:
+    """A question about a held-out resident for each kind of task."""
+    rows = task_rows("residents", 200, seed="shown")
+    return [rows[first(rows, kind)]["messages"][0]["content"] for kind in kinds]
 
 
 def show_kinds(rows: list[dict]) -> None:
@@ -76,18 +80,22 @@ def marked(example: dict) -> str:
     return text
 
 
-def trained_share(examples: list[dict]) -> float:
+def show_trained(examples: list[dict], place: int) -> tuple[float, str]:
+    """(the share of tokens that are trained, the example at `place` with its trained tokens between ⟦ and ⟧)."""
     labels = [label for example in examples for label in example["labels"]]
-    return sum(label != IGNORE for label in labels) / len(labels)
+    share, text = sum(label != IGNORE for label in labels) / len(labels), marked(examples[place])
+    print(f"{share:.0%} of the tokens are trained. In this conversation they stand between ⟦ and ⟧:\n\n{text}")
+    return share, text
 
 
 # -------------------------------------------------------------------------------------------------- what it has learned
 
 
-def show_sweep(rates: list[float], curves: list[list[float]]) -> None:
+def show_sweep(rates: list[float], curves: list[list[float]], size: str) -> None:
     count = len(curves[0])
     heads = {"rate": "g"} | {f"{k + 1}/{count} of the run": ".3f" for k in range(count)}
     table(heads, [(rate, *curve) for rate, curve in zip(rates, curves)], "validation loss, nats/token")
+    your_run(size=size, shows="the valley")
 
 
 def is_valley(values: list[float]) -> bool:
@@ -96,21 +104,12 @@ def is_valley(values: list[float]) -> bool:
     return values[: floor + 1] == sorted(values[: floor + 1], reverse=True) and values[floor:] == sorted(values[floor:])
 
 
-def show_scores(results: dict[str, dict]) -> None:
+def show_scores(results: dict[str, dict], record: dict, size: str) -> None:
     rows = [(SPLITS[name], found["accuracy"], found["n"], found["right"]) for name, found in results.items()]
     heads = {"": "", "right": ".1%", "of": "d", "95 % interval": "s"}
     table(heads, [(*row[:3], interval(sum(row[3]), row[2])) for row in rows])
-
-
-def interval(right: int, n: int) -> str:
-    """Wilson's, 95 %."""
-    low, high = wilson(right, n)
-    return f"{100 * low:.0f} to {100 * high:.0f} %"
-
-
-def side_by_side(questions: list[str], said: dict[str, list[str]]) -> None:
-    for question, *texts in zip(questions, *said.values()):
-        print(f"» {question}\n" + columns(list(said), [text.strip() for text in texts]) + "\n")
+    print(f"{record['tokens']:,} tokens in {record['minutes']:.1f} minutes")
+    your_run(size=size, shows="an assistant, here and in §§ 9 to 14")
 
 
 def somebody_held_out():
@@ -137,6 +136,10 @@ def show_by_kind(asked: dict[str, list[dict]], results: dict[str, dict]) -> dict
     return counts
 
 
+def references(rows: list[dict]) -> list[str]:
+    return [row["messages"][-1]["content"] for row in rows]
+
+
 def squad_form(text: str) -> str:
     """An answer as the evaluation script of SQuAD 1.1 has it."""
     import re
@@ -146,8 +149,12 @@ def squad_form(text: str) -> str:
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
-def show_exact_match(rows: list[dict], result: dict, exact: list[bool]) -> dict[str, tuple[float, float]]:
-    """{kind: (right by exact match, by the checker)}, as a table, and the first answers where the two differ."""
+def show_exact_match(rows: list[dict], result: dict, exact: list[bool], normal) -> dict[str, tuple[float, float]]:
+    """{kind: (right by exact match, by the checker)}, as a table, and the first answers where the two differ.
+    AssertionError where `normal` gives another form than SQuAD's script.
+    """
+    for text in (*result["answers"], *references(rows)):
+        assert normal(text) == squad_form(text), text
     ours, theirs = by_kind(rows, exact), by_kind(rows, result["right"])
     found = {kind: (ours[kind][0] / n, right / n) for kind, (right, n) in theirs.items()}
     lines = [(kind, theirs[kind][1], *of) for kind, of in found.items()]
@@ -183,9 +190,10 @@ def known(model, unseen: bool = False) -> float:
     return knowledge(model, load_tokenizer(), village(), people)["accuracy"]
 
 
-def show_forgetting(before: dict[str, float], after: dict[str, float]) -> None:
+def show_forgetting(before: dict[str, float], after: dict[str, float], knew: float, knows: float) -> None:
     heads = {"nats/token": "", "before": ".3f", "after": ".3f", "forgotten": "+.3f"}
     table(heads, [(kind, loss, after[kind], after[kind] - loss) for kind, loss in before.items()])
+    print(f"facts known when a document is continued: {knew:.1%} before, {knows:.1%} after")
 
 
 # -------------------------------------------------------------------------------------------------------- a small set
@@ -213,16 +221,24 @@ def examiner(model, rows: list[dict], asked: dict[str, list[dict]], epochs: list
     return look
 
 
-def show_epochs(found: dict[int, dict[str, tuple[int, int]]]) -> None:
-    """As a picture and as a table: right after so many epochs."""
+def show_epochs(found: dict[int, dict[str, tuple[int, int]]], losses: list[float], facts: dict[str, float]) -> None:
+    """As a picture and as a table: right after so many epochs. facts: of the unseen residents, known before and after
+    when a document is continued.
+    """
     names = list(found[0])
     lines = {name: [of[name] for of in found.values()] for name in names}
     show(shares.epochs_figure(list(found), lines, "What do many epochs on a small set do?"))
     heads = {"right after so many epochs": ""} | {f"{n}": ".0%" for n in found}
     table(heads, [(name, *(right / n for right, n in counts)) for name, counts in lines.items()])
+    print(f"training loss {losses[0]:.3f} at the first step, {losses[-1]:.3f} nats/token at the last")
+    (start, of), (end, _) = lines["unseen residents"][0], lines["unseen residents"][-1]
+    your_run(
+        f"Of the {of} questions on unseen residents {start} were right before and {end} are now; of their facts",
+        f"{facts['before']:.0%} were known when a document is continued, and {facts['after']:.0%} are now.",
+    )
 
 
-def show_change(ways: dict[str, tuple]) -> dict[str, dict[str, str]]:
+def show_change(ways: dict[str, tuple], prediction: str) -> dict[str, dict[str, str]]:
     """{way: (model, what `examiner` found)} → {way: {name: how it ends, with its interval}}, as a table, with what each
     still knows.
     """
@@ -233,33 +249,5 @@ def show_change(ways: dict[str, tuple]) -> dict[str, dict[str, str]]:
     rows = [(way, *ends.values(), known(ways[way][0], unseen=True)) for way, ends in told.items()]
     names = list(next(iter(told.values())))
     table({"": ""} | dict.fromkeys(names, "s") | {"facts of the unseen, in a document": ".0%"}, rows)
+    print(f"You predicted: {prediction}" if prediction else "No prediction was written down.")
     return told
-
-
-# ------------------------------------------------------------------------------------------------------- a real model
-
-
-def shuffled(rows: list, epochs: int, size: int) -> list[list]:
-    """Batches of `size` rows, in another order in each epoch."""
-    order = []
-    for epoch in range(epochs):
-        order += torch.randperm(len(rows), generator=torch.Generator().manual_seed(epoch)).tolist()
-    return [[rows[k] for k in order[i : i + size]] for i in range(0, len(order), size)]
-
-
-def as_examples(taught: list[tuple]) -> list[dict]:
-    """Pairs (ids, labels) as the collator of § 4 wants them."""
-    return [{"input_ids": ids.tolist(), "labels": labels.tolist()} for ids, labels in taught]
-
-
-def show_crier(asked: list[dict], said: dict[str, list[str]]) -> dict[str, tuple[int, int]]:
-    """{when: (answers in the crier's manner, answers that name what is right)}, as a table, and six answers."""
-    n, found, lines = len(asked), {}, []
-    for when, texts in said.items():
-        right = sum(is_right(text, row["right"]) for text, row in zip(texts, asked))
-        found[when] = (sum(map(in_style, texts)), right)
-        told = [f"{k} of {n} ({interval(k, n)})" for k in found[when]]
-        lines.append((when, *told))
-    table({"": "", "in the crier's manner": "s", "names what is right": "s"}, lines)
-    side_by_side([row["messages"][0]["content"] for row in asked[:6]], {k: v[:6] for k, v in said.items()})
-    return found
