@@ -1,4 +1,4 @@
-"""Lab 04: bytes of training, and weights in 4 bits: what is counted, how often each code occurs, how large the error is."""
+"""Lab 04: bytes of training, and weights in 4 bits: what is counted, how often a code occurs, how large the error."""
 
 import torch
 
@@ -42,14 +42,6 @@ def show_memory(predicted: tuple[dict, dict], measured: tuple[dict, dict]) -> No
         ]
         assert abs(guess["total"] / seen["total"] - 1) < 0.001, name
     table({"bytes": ""} | dict.fromkeys(PARTS, ",.0f"), rows)
-
-
-def show_seven_billion(memory, count) -> None:
-    big, adapter = 6_740_000_000, count(seven_billion(), [*lora.ALL_LINEAR], 16)
-    ways = {"all parameters": (0, big, 32), "LoRA of rank 16 on 16 bit": (big, adapter, 16)}
-    ways["LoRA of rank 16 on 4.127 bit"] = big, adapter, 4.127
-    rows = [(way, memory(*sizes)["total"] / 1e9) for way, sizes in ways.items()]
-    table({"a model of 7 billion": "", "GB": ".1f"}, rows)
 
 
 def error_of(values, weight) -> float:
@@ -105,13 +97,3 @@ def scales_of(quantize, weight):
 def show_scales(absmax, again, held: list) -> None:
     print(f"the embedding's {len(absmax):,} scales: {size_of([absmax]):,} bytes in float32,", end=" ")
     print(f"{size_of(held):,} in 8 bits; off by {error_of(again, absmax):.2%}")
-
-
-def show_smol(in_float32: int, error: float, model, predicted: int) -> None:
-    """AssertionError where the model has other adapters than the formula says."""
-    there = sum(p.numel() for p in lora.lora_parameters(model))
-    adapters = lora.lora_parameters(model)
-    print(f"{in_float32:,} bytes in float32, {nf4.weight_bytes(model) - size_of(adapters):,} with linear layers in NF4")
-    print(f"NF4 changes the weights of a layer by {error:.1%}")
-    print(f"{there:,} parameters trained, {lora.trained_share(model):.2%} of the base")
-    assert there == predicted

@@ -75,6 +75,14 @@ def seven_billion() -> dict[str, list[int]]:
     return {f"l.{k}.{name}": shape for k in range(32) for name, shape in one.items()}
 
 
+def show_seven_billion(memory, count) -> None:
+    big, adapter = 6_740_000_000, count(seven_billion(), [*lora.ALL_LINEAR], 16)
+    ways = {"all parameters": (0, big, 32), "LoRA of rank 16 on 16 bit": (big, adapter, 16)}
+    ways["LoRA of rank 16 on 4.127 bit"] = big, adapter, 4.127
+    rows = [(way, memory(*sizes)["total"] / 1e9) for way, sizes in ways.items()]
+    table({"a model of 7 billion": "", "GB": ".1f"}, rows)
+
+
 def show_counts(count, shapes: dict[str, list[int]], parameters: int) -> dict[tuple[str, int], tuple[float, float]]:
     """{(targets, rank): (share of ours that is trained, of a model with 7 billion)}, as a table."""
     places = {"q, v": ["q_proj", "v_proj"], "attention": [*lora.ATTENTION], "all linear layers": [*lora.ALL_LINEAR]}
@@ -249,3 +257,13 @@ def serve(server, adapters: dict[str, dict], order: tuple[str, ...], rows: list[
         for row, answer in zip(rows, said[-1]):
             print(f"{name:<6} » {row['messages'][0]['content']}  →  {answer}")
     return said
+
+
+def show_smol(in_float32: int, error: float, model, predicted: int) -> None:
+    """AssertionError where the model has other adapters than the formula says."""
+    there = sum(p.numel() for p in lora.lora_parameters(model))
+    adapters = lora.lora_parameters(model)
+    print(f"{in_float32:,} bytes in float32, {nf4.weight_bytes(model) - size_of(adapters):,} with linear layers in NF4")
+    print(f"NF4 changes the weights of a layer by {error:.1%}")
+    print(f"{there:,} parameters trained, {lora.trained_share(model):.2%} of the base")
+    assert there == predicted
