@@ -120,7 +120,7 @@ check("lora_forward")
 # %%
 # LONG
 forward = mine("lora_forward", globals())
-lab.by_peft.same_layer(forward)  # stops where they differ
+apart = lab.by_peft.same_layer(forward)  # stops where they differ
 
 # %% [markdown]
 # ## § 3 The start
@@ -622,7 +622,7 @@ codes, absmax = quantize(weight.flatten(), nf4.NF4_CODE, 64)
 packed = codes[0::2] << 4 | codes[1::2]
 back = dequantize(packed, absmax, nf4.NF4_CODE, 64)
 lab.show_saved(weight, [packed, absmax])
-lab.by_peft.same_nf4(weight, packed, absmax, back)  # stops where they differ
+same_bytes = lab.by_peft.same_nf4(weight, packed, absmax, back)  # stops where they differ
 
 # %% [markdown]
 # ## § 9 Quantise the scales, too

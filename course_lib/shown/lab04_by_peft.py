@@ -48,7 +48,7 @@ def same_layer(forward: Callable) -> float:
     A, B = A.requires_grad_(), B.requires_grad_()
     y = forward(x, weight, A, B, 8.0)
     grads = torch.autograd.grad((y**2).mean(), (A, B))
-    leaves = [theirs.lora_A["default"].weight, theirs.lora_B["default"].weight]
+    leaves = [dict(theirs.named_parameters())[f"lora_{part}.default.weight"] for part in "AB"]
     their_grads = torch.autograd.grad((theirs(x) ** 2).mean(), leaves)
     pairs = {"output": (y, theirs(x))}
     pairs |= dict(zip(("gradient of A", "gradient of B"), zip(grads, their_grads)))
