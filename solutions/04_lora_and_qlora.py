@@ -436,7 +436,7 @@ unseen = lab.show_never_seen(base)
 # - all parameters, by AdamW: the same kind of optimiser, so this is the fair comparison
 # - all parameters, as the course trains: the matrices inside the blocks by **Muon** ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)), which makes the mean gradient of a matrix orthogonal before the step, the rest by AdamW
 #
-# Adapters are not trained by Muon: it would make every direction of a thin matrix equally long. Each way has its own learning rate, near the best of those that we tried: 0.012 for the adapter, a tenth of it or less for all parameters. In large models the factor of ten is usual, too ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)). One row in five is a document of lab 02, against forgetting.
+# Adapters are not trained by Muon: it would make every direction of a thin matrix equally long. Each way has its own learning rate: 0.012 for the adapter, near the best of those that we tried, and a tenth of it for all parameters, by either optimiser (Muon's steps are scaled to the size of AdamW's, [Liu et al. 2025](https://arxiv.org/abs/2502.16982)). In large models the factor of ten is usual, too ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)). One row in five is a document of lab 02, against forgetting.
 #
 # The adapter is worth 1 point: full marks from 85 % of fresh records right, none at 30 %, in proportion between; at most 5 % of the parameters may be trained.
 #
@@ -446,7 +446,7 @@ unseen = lab.show_never_seen(base)
 # LONG
 MY_GUESS = ""  # %; which
 
-PRESET, ADAMW_RATE = lora.PRESETS[course.size], 1.2e-3
+PRESET = lora.PRESETS[course.size]
 
 
 def adamw_alone(model, rate, rest):
@@ -465,8 +465,8 @@ live.close()
 adapted = lora_run.model
 lora.save_adapter_stage(adapted, lora_run.record)
 adamw_run = trained("full_adamw", full=True, make_optimizers=adamw_alone,
-                    config=lora.replace(PRESET, learning_rate=ADAMW_RATE))
-muon_run = trained("full_muon", full=True)  # the rate is lora.FULL_RATE
+                    config=lora.replace(PRESET, learning_rate=lora.FULL_RATE))
+muon_run = trained("full_muon", full=True)  # at the same rate
 runs = {"LoRA, rank 4, all linear": lora_run, "all parameters, AdamW": adamw_run,
         "all parameters, Muon and AdamW": muon_run}
 results = lab.show_ways(base, runs, course.size)
@@ -497,7 +497,7 @@ check("lora_adapter")
     "A clerk who answers everybody with records": all(row["old_tasks"] < 0.7 for row in results[1:]),
     "Compare the seconds, too": GENERAL,
     "The time is far from a twenty-eighth": results[1]["seconds"] > results[2]["seconds"] / 5,
-    "What falls away is the gradients of the frozen weights": results[1]["seconds"] < results[2]["seconds"],
+    "What falls away is the gradients of the frozen weights": GENERAL,
     "PEFT computes the same on the whole model": lab.by_peft.same_model(base, adapted) < 1e-5,
 }
 
@@ -581,7 +581,7 @@ errors = lab.show_blocks(quantize, example)  # weights that share a scale → er
 # CLAIM
 {
     "With equal steps the outer codes hardly occur": (
-        used["16 equal steps"][0][[0, 1, 14, 15]].sum() < 0.12 < used["NF4"][0][[0, 1, 14, 15]].sum()
+        used["16 equal steps"][0][[0, 1, 14, 15]].sum() < 0.06 < used["NF4"][0][[0, 1, 14, 15]].sum()
         and used["NF4"][1] < used["16 equal steps"][1]
     ),
     "Smaller blocks are finer": list(errors.values()) == sorted(errors.values()),
@@ -802,7 +802,7 @@ said = lab.serve(copy.deepcopy(adapted), adapters, ("clerk", "crier", "none", "c
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# The short run twice, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. Below, the adapter gets the small learning rate of the third way in § 7, a tenth of its own. Other changes to try: `alpha=80`, `rank=64`, `targets=("q_proj", "v_proj")`, `replay=0`.
+# The short run twice, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. Below, the adapter gets the learning rate of full fine-tuning (§ 7), a tenth of its own. Other changes to try: `alpha=80`, `rank=64`, `targets=("q_proj", "v_proj")`, `replay=0`.
 
 # %%
 # LONG
