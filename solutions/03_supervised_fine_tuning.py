@@ -266,6 +266,7 @@ check("collate")
 # - −100 alone means "no loss": any other number is a token to learn, 0 as well
 # - one mean over the **whole batch**. A mean of the rows' means would let an answer of two tokens weigh as much as a story
 # - nothing trained in the batch: the loss is 0, and still has a gradient to the logits, of zeros
+# - logits may be as large as ±10,000: no ε and no clamp, which would hide how wrong the model is
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
@@ -599,7 +600,7 @@ right_by_kind = lab.show_by_kind(held_out, results)
 #
 # 1. small letters · 2. all punctuation (`string.punctuation`) removed without a trace · 3. the words *a*, *an*, *the* removed · 4. one blank between words, none at the ends
 #
-# Only whole words are articles: *theatre* and *banana* stay as they are.
+# Only whole words are articles: *theatre* and *banana* stay as they are. Tabs and line ends are blanks, too.
 #
 # > Difficulty: ●○○○○ (1 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -708,25 +709,26 @@ lab.show_epochs(found, losses, facts)
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** In our run the training loss ends next to nothing, and the small set is answered as well as ever. On the residents whom it does not mention, the answers hold for an epoch or two and then break down: 46 of 100 are right at the end. Only rows that the training did not see could tell us.
+# **What to notice.** In our run the training loss falls from 0.52 to 0.07 nats/token, and the small set is answered as well as ever. On the residents whom it does not mention, the answers hold for an epoch or two and then break down: 48 of 100 are right at the end. Only rows that the training did not see could tell us.
 #
-# Are the facts gone? Continue a document about these residents, and 82 % of the facts still come out right. So a part of them is overwritten; and of those that are left, many are no longer found from a question.
+# Are the facts gone? Most of them are not. Continue a document about these residents, and 72 % of their facts still come out right. Many questions ask for several facts at once, so 28 % of the facts lost are enough to spoil about half of the answers.
 
 # %%
 # CLAIM
 {
-    "the training loss ends next to nothing, and the small set is answered as well as ever": (
-        losses[-1] < 0.05 and found[16]["the small set itself"][0] >= found[0]["the small set itself"][0]
+    "the training loss falls from 0.52 to 0.07 nats/token": [f"{losses[k]:.2f}" for k in (0, -1)] == ["0.52", "0.07"],
+    "the small set is answered as well as ever": (
+        found[16]["the small set itself"][0] >= found[0]["the small set itself"][0]
     ),
     "hold for an epoch or two and then break down": (
         found[2]["unseen residents"][0] > 94 and found[8]["unseen residents"][0] < 80
     ),
-    "46 of 100 are right at the end": found[16]["unseen residents"] == (46, 100),
-    "Only rows that the training did not see could tell us": losses[-1] < 0.1 * losses[0],
-    "82 % of the facts still come out right": f"{facts['after']:.0%}" == "82%",
-    "a part of them is overwritten": facts["after"] < 0.95 * facts["before"],
-    "many are no longer found from a question": (
-        lab.score(over, tokenizer, [row for row in unseen if row["kind"] == "fact"])["accuracy"] < facts["after"] - 0.1
+    "48 of 100 are right at the end": found[16]["unseen residents"] == (48, 100),
+    "Only rows that the training did not see could tell us": found[16]["the small set itself"] == (100, 100),
+    "Most of them are not": facts["after"] > 0.7,
+    "72 % of their facts still come out right": f"{facts['after']:.0%}" == "72%" and facts["before"] > 0.99,
+    "so 28 % of the facts lost are enough to spoil about half of the answers": (
+        f"{1 - facts['after']:.0%}" == "28%" and 45 <= found[16]["unseen residents"][0] <= 55
     ),
 }
 
@@ -855,27 +857,27 @@ if loaded := lab.smollm2():
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. Of the unseen residents 100 % were right at the start. After sixteen readings
-# 46 % (37 to 56 %) are right without replay, and 70 % (60 to 78 %) with it: a little less than half of the loss was saved. As the intervals do not overlap, the difference is hardly chance. The documents name all residents
-# again and again, so what is known of them is trained on, too. The price is that the small set itself is learned more slowly: 85 % for 100 %.
+# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. Of the unseen residents' questions 98 % were answered right at the start. After sixteen readings
+# 48 % (38 to 58 %) are right without replay, and 79 % (70 to 86 %) with it: more than half of the loss was saved. As the intervals do not overlap, the difference is hardly chance. The documents name all residents
+# again and again, so what is known of them is trained on, too. The price is that the small set itself is learned more slowly: 89 % for 100 %.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
     "I mixed fresh documents of pre-training into every reading": len(mixed) == 2 * FEW * EPOCHS,
-    "Of the unseen residents 100 % were right at the start": found[0]["unseen residents"] == (100, 100),
-    "46 % (37 to 56 %) are right without replay": ends["as before"]["unseen residents"] == "46 % (37 to 56 %)",
-    "and 70 % (60 to 78 %) with it": ends["changed"]["unseen residents"] == "70 % (60 to 78 %)",
-    "a little less than half of the loss was saved": (
-        0.35 < (found_now[1]["unseen residents"][0] - found[16]["unseen residents"][0])
-        / (found[0]["unseen residents"][0] - found[16]["unseen residents"][0]) < 0.5
+    "98 % were answered right at the start": found[0]["unseen residents"] == (98, 100),
+    "48 % (38 to 58 %) are right without replay": ends["as before"]["unseen residents"] == "48 % (38 to 58 %)",
+    "and 79 % (70 to 86 %) with it": ends["changed"]["unseen residents"] == "79 % (70 to 86 %)",
+    "more than half of the loss was saved": (
+        found_now[1]["unseen residents"][0] - found[16]["unseen residents"][0]
+        > 0.5 * (found[0]["unseen residents"][0] - found[16]["unseen residents"][0])
     ),
     "As the intervals do not overlap": (
         lab.wilson(*found[16]["unseen residents"])[1] < lab.wilson(*found_now[1]["unseen residents"])[0]
     ),
     "so what is known of them is trained on, too": GENERAL,
-    "85 % for 100 %": found_now[1]["the small set itself"][0] == 85 and found[16]["the small set itself"][0] == 100,
+    "89 % for 100 %": found_now[1]["the small set itself"][0] == 89 and found[16]["the small set itself"][0] == 100,
 }
 
 # %% [markdown]

@@ -885,16 +885,11 @@ def _(q):
     check_rate(q, [0.1, 0.2, 0.05], [[], [1.5], [1.8]], {"the run without a measurement was chosen": 0.1})
 
 
-@RATE.case(SMALLER, rule=SMALLER, reread=RATE_TEXT)
+@RATE.case(SMALLER, rule=SMALLER, hint="Of equal losses take the smaller rate.", reread=RATE_TEXT)
 def _(q):
     low = 0.5 + float(q.rand(()))
-    check_rate(
-        q,
-        [0.03, 0.003, 0.01],
-        [[2.0, low], [1.5, low], [2.0, low + 0.1]],
-        hint="Of equal losses take the smaller rate.",
-    )
-    check_rate(q, [0.003, 0.03], [[1.5, low], [2.0, low]], hint="Of equal losses take the smaller rate.")
+    check_rate(q, [0.03, 0.003, 0.01], [[2.0, low], [1.5, low], [2.0, low + 0.1]])
+    check_rate(q, [0.003, 0.03], [[1.5, low], [2.0, low]])
 
 
 @RATE.case(NONE_LEFT, rule=NONE_LEFT, hint="Where no run counts: return None.", reread=RATE_TEXT)
@@ -1014,7 +1009,7 @@ def _(q):
     reread=MATCH_TEXT,
 )
 def _(q):
-    check_match(q, f"\n {plain_word(q)}\t\t{plain_word(q)}\n\n")
+    check_match(q, f"\n {plain_word(q)}\t\t{plain_word(q)} {plain_word(q)}\n\n")
 
 
 @MATCH.case("nothing, marks alone, letters with accents", reread=MATCH_TEXT)

@@ -507,8 +507,8 @@ MATCH_WRONG = {
     "text.split() if w not in ('a', 'an'))",
     "accents lost": "text = re.sub(r'[^a-z0-9 ]', '', text.lower()); return ' '.join(w for w in text.split() if w not "
     "in ('a', 'an', 'the'))",
-    "tabs glue words": "text = re.sub(r'[^\\w ]', '', text.lower()); return ' '.join(w for w in text.split(' ') if w "
-    "and w not in ('a', 'an', 'the'))",
+    "tabs glue words": "text = re.sub('[' + re.escape(string.punctuation) + '\\t\\n]', '', text.lower()); return ' "
+    "'.join(w for w in text.split(' ') if w and w not in ('a', 'an', 'the'))",
     "a list of words": "text = ''.join(c for c in text.lower() if c not in string.punctuation); return [w for w in "
     "text.split() if w not in ('a', 'an', 'the')]",
 }
@@ -585,7 +585,7 @@ NAMED = {
     },
     "sft_loss": {
         "no shift": "no shift", "shift backwards": "wrong way", "mean over all tokens": "over all tokens",
-        "mean over all places": "B · T", "-100 as token 0": "for token 0", "mean of row means": "row's mean",
+        "mean over all places": "B · T", "-100 as token 0": "for token 0", 
         "mean of row means, rows with answers": "row's mean", "sum": "summed", "divided by rows": "by the rows",
         "first token counted": "first token", "mask of the input": "input token", "sign": "sign", "bits": "bits",
         "softmax twice": "softmax ran before",
@@ -633,6 +633,7 @@ NAMED = {
         "articles kept": "articles a, an, the are still",
         "articles inside words": "middle of words",
         "articles inside words, longest first": "middle of words",
+        "articles inside words only": "middle of words",
         "article at the beginning only": "at the beginning",
         "not squeezed": "not squeezed",
         "no blanks at all": "white space is gone",
