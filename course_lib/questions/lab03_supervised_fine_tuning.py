@@ -894,7 +894,7 @@ def _(q):
 
 @RATE.case(NONE_LEFT, rule=NONE_LEFT, hint="Where no run counts: return None.", reread=RATE_TEXT)
 def _(q):
-    check_rate(q, [0.1, 0.2], [[2.0, math.nan], [2.0, math.inf]])
+    check_rate(q, [0.1, 0.2], [[2.0, math.nan], [math.nan, 1.5]])
     check_rate(q, [], [])
 
 
