@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from course_lib.evaluation import agreement
-from course_lib.shown.lab06_people import clearly_unequal, verdicts
+from course_lib.shown.lab06.people import clearly_unequal, verdicts
 from course_lib.stages.model import RewardModel
 from course_lib.stages.reward import reward_model_of, rewards_of
 from course_lib.stages.tokenizer import load_tokenizer

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.shown.lab06_judges import finds_the_better, margins_of
+from course_lib.shown.lab06.judges import finds_the_better, margins_of
 from course_lib.stages.preferences import PreferenceConfig, encode_answers, train
 from course_lib.stages.pretrain import optimizers
 from course_lib.stages.reward import REST, last_rewards, reward_model_of, rewards_of
@@ -28,6 +28,13 @@ KINDS = ("true facts", "courtesies")
 def labelled_by(name: str, rows: list[dict]) -> list[dict]:
     """The pairs of the rows once more, all labelled by one person."""
     return world.label_pairs(pairs_of(rows), f"{name} alone", [p for p in ANNOTATORS if p.name == name])
+
+
+def flipped(rows: list[dict], share: float) -> list[dict]:
+    """The rows, this share of their labels turned round."""
+    flips = torch.rand(len(rows), generator=torch.Generator().manual_seed(1)) < share
+    turn = lambda row: {**row, "chosen": row["rejected"], "rejected": row["chosen"]}
+    return [turn(row) if flip else row for row, flip in zip(rows, flips.tolist())]
 
 
 def words_of(rows: list[dict]) -> tuple[Tensor, Tensor]:

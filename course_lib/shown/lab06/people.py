@@ -17,9 +17,6 @@ from course_lib.widgets.table import table
 from course_lib.world import annotators as world
 from course_lib.world.annotators import ANNOTATORS, TASTE, pairs_of, preference_rows
 
-RECORDED = {"tiny": {"train": 120, "test": 200}, "laptop": {"train": 30_000, "test": 2000}}
-RECORDED["gpu"] = RECORDED["laptop"]
-
 
 def guessed(words: str) -> None:
     if words:
@@ -29,9 +26,9 @@ def guessed(words: str) -> None:
 # ----------------------------------------------------------------------------------------------- people and their pairs
 
 
-def recorded(split: str, size: str) -> list[dict]:
-    """Recorded pairs of a split, each labelled once by one of the five."""
-    return preference_rows(split, RECORDED[size][split])
+def recorded(split: str, n: int) -> list[dict]:
+    """The first n recorded pairs of a split, each labelled once, by one of the five."""
+    return preference_rows(split, n)
 
 
 def exam_of(rows: list[dict]) -> SimpleNamespace:
@@ -78,6 +75,13 @@ def of_two_minds(exam: SimpleNamespace) -> list[int]:
     to 45.
     """
     return np.flatnonzero((exam.leaning.min(0) < 0.45) & (exam.leaning.max(0) > 0.55)).tolist()
+
+
+def first_is_polite(exam: SimpleNamespace, place: int) -> bool:
+    """Has the first answer of this pair more courtesies than the second?"""
+    row, *answers = exam.pairs[place]
+    first, second = (world.features(row, answer)["courtesy"] for answer in answers)
+    return first > second
 
 
 def show_pairs(exam: SimpleNamespace, places: list[int]) -> None:

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.stages import lora
-from course_lib.stages.real import NOT_HERE, smollm2
+from course_lib.stages import lora, real
 from course_lib.stages.real_data import hub_rows
 from course_lib.stages.real_training import answers, collate, encode, train  # noqa: F401  (the notebook trains)
 from course_lib.stages.tokenizer import PAD
@@ -16,13 +15,12 @@ from course_lib.widgets.table import table
 from course_lib.world.real import preferences as taste
 
 
-def load(device):
-    """(model, its tokenizer); (None, None) where it is not on this machine, and it says so."""
-    loaded = smollm2()
+def smollm2():
+    """(model, its tokenizer), None where it is not on this machine, and it says so."""
+    loaded = real.smollm2()
     if loaded is None:
-        print(NOT_HERE)
-        return None, None
-    return loaded[0].to(device), loaded[1]
+        print(real.NOT_HERE)
+    return loaded
 
 
 def pairs(size: str) -> tuple[list[dict], list[dict]]:
