@@ -796,7 +796,7 @@ MY_PREDICTION = ""
 
 rows = probes.labelled_by(WHO, train[:few]) if WHO else train[:few]
 changed = judges.margins_of(trained_on(probes.flipped(rows, FLIPPED), seed=SEED)[0], exam)
-print(f"I predicted: {MY_PREDICTION}")
+people.guessed(MY_PREDICTION)
 after = judges.show_behind(exam, {"as before": sized[few], "changed": changed}, ece_of)
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-"""Lab 05: the five ways of answering beside each other, what they forget and cost, and questions as people type them."""
+"""Lab 05: the five ways of answering beside each other, their costs, and questions as people type them."""
 
 from collections.abc import Callable
 
@@ -49,8 +49,8 @@ def renamed(texts: list[str], old, new) -> list[str]:
 
 
 def show_names(model, each: int, search_of: Callable, build: Callable) -> dict[str, float]:
-    """{questions: share right}, to find out whether it is the name: questions of day 3 about people who have settled, as
-    they are and with residents' names in question and notices; those about residents, and with settlers' names.
+    """{questions: share right}, to find out whether it is the name: questions of day 3 about people who have settled,
+    as they are and with residents' names in question and notices; those about residents, and with settlers' names.
     """
     people = {person.first: person for person in news.village_on(3).residents}
     busy = {change.resident for day in news.DAYS for change in news.changes(day)}
