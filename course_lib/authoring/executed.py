@@ -114,8 +114,8 @@ def lasting(outputs, folder):
 
 
 def in_order(outputs):
-    """The outputs, what was printed in a row as one. (nbclient's own coalesce_streams puts all that a cell prints before
-    its first table.)
+    """The outputs, what was printed in a row as one. (nbclient's own coalesce_streams puts all that is printed before
+    a cell's first table.)
     """
     joined = []
     for output in outputs:
