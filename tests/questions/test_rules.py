@@ -13,7 +13,6 @@ NOT_YET = {
     "02_pretraining",
     "03_supervised_fine_tuning",
     "04_lora_and_qlora",
-    "05_finetune_or_retrieve",
     "07_rlhf",
     "08_direct_alignment",
     "09_ai_feedback",

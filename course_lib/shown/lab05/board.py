@@ -12,7 +12,7 @@ from course_lib.evaluation import ways as five
 from course_lib.stages import retrieval
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve
-from course_lib.widgets.table import table, your_run  # noqa: F401  (the notebook calls it from here)
+from course_lib.widgets.table import table
 from course_lib.world import news
 
 CHANGED = ("changed", "again", "new")  # kinds of question that a notice answers
@@ -143,7 +143,12 @@ def equals_cosine(pool: Callable, model, texts: list[str]) -> None:
     assert apart < 1e-5
 
 
-def show_searches(searches: dict[str, Callable], day: int, each: int) -> dict[str, float]:
+def show_searches(model, pool: Callable, bm25: Callable, day: int, each: int) -> dict[str, float]:
+    """{search: hit rate among the 4 best}: BM25, and the model's own vectors, as they are and with what all notices
+    share taken off.
+    """
+    by_vectors = lambda centred: retrieval.embedding_search(model, load_tokenizer(), boards()[day], 4, centred, pool)
+    searches = {"BM25": bm25, "your model's vectors": by_vectors(False), "the same, centred": by_vectors(True)}
     found = {name: hit_rate(search, day, each) for name, search in searches.items()}
     table({"search": "", "notice among the 4 best": ".0%"}, found.items())
     return found
@@ -168,8 +173,9 @@ def right_by_kind(asked: list[dict], said: list[dict]) -> dict[str, float]:
     return {kind: share([ok for each, ok in right if each == kind]) for kind in news.KINDS}
 
 
-def show_filter(model, day: int, each: int, searches: dict[str, Callable], build: Callable) -> dict[str, dict]:
-    """{name of a search: {kind: share right}} of RAG with each."""
+def show_filter(model, day: int, each: int, all_found: Callable, kept: Callable, build: Callable) -> dict[str, dict]:
+    """{search: {kind: share right}} of RAG without and with the filter."""
+    searches = {"all that BM25 finds": all_found, "about the person, newest": kept}
     asked, notices = news.questions(day, each), boards()[day]
     found = {
         name: right_by_kind(asked, answers_to(model, "RAG", asked, notices, search=search, build=build))

@@ -6,11 +6,11 @@ from course_lib.evaluation import answers as measures
 from course_lib.evaluation import ways as five
 from course_lib.evaluation.instructions import score as score_tasks
 from course_lib.shown.lab05.board import answers_to, boards, share
-from course_lib.stages import retrieval
 from course_lib.stages.perplexity import distance_to_limit
+from course_lib.stages.retrieval import WAYS
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 from course_lib.widgets.ways import days_figure
 from course_lib.world import news, pretrain_rows, village
 from course_lib.world.tasks import task_rows
@@ -18,29 +18,44 @@ from course_lib.world.tasks import task_rows
 
 def measure(assistant, injected, each: int, **options) -> list[dict]:
     """Rows of ways.measure: the five ways on the same questions of each day."""
-    models = {way: injected if "LoRA" in way else assistant for way in retrieval.WAYS}
+    models = {way: injected if "LoRA" in way else assistant for way in WAYS}
     return five.measure(models, load_tokenizer(), each=each, **options)
 
 
-def show_ways(results: list[dict]) -> None:
-    """Accuracy and staleness of the five ways, day by day, as tables and a picture."""
+def show_injection(changes: list[dict], rows: list[dict], run) -> float:
+    """What went in, and the seconds that it took."""
+    seconds, record = run.history[-1]["seconds"], run.record
+    print(f"{len(changes)} changes, {len(rows)} rows. The first: {[m['content'] for m in rows[0]['messages']]}")
+    print(f"{record['trained_parameters']:,} of {run.model.parameter_count():,} parameters trained on", end=" ")
+    print(f"{record['tokens']:,} tokens in {seconds:.0f} s: {seconds / len(changes):.1f} s for each change")
+    return seconds
+
+
+def show_ways(results: list[dict], size: str) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """({way: right about what has changed on days 1, 2, 3}, {way: outdated on these days}): the five ways as tables and
+    a picture.
+    """
     shown = [(0, "old"), *((day, "changed") for day in (1, 2, 3)), *((3, k) for k in ("again", "new", "old", "never"))]
     cells = lambda way: [five.cell(results, way, day, kind) for day, kind in shown]
     heads = {"right about": "", **{f"day {day} {kind}": ".0%" for day, kind in shown}}
-    table(heads, [(way, *cells(way)) for way in retrieval.WAYS], f"at most {results[0]['n']} questions in a cell")
-    stale = {way: {day: five.outdated(results, way, day) for day in (1, 2, 3)} for way in retrieval.WAYS}
+    table(heads, [(way, *cells(way)) for way in WAYS], f"at most {results[0]['n']} questions in a cell")
+    stale = {way: {day: five.outdated(results, way, day) for day in (1, 2, 3)} for way in WAYS}
     heads = {"outdated": "", **{f"day {day}": ".0%" for day in (1, 2, 3)}}
     table(heads, [(way, *days.values()) for way, days in stale.items()])
-    right = {way: {day: five.cell(results, way, day, "changed") for day in (1, 2, 3)} for way in retrieval.WAYS}
+    right = {way: {day: five.cell(results, way, day, "changed") for day in (1, 2, 3)} for way in WAYS}
     curve.show(days_figure({"right on what has changed": right, "outdated answers": stale}, "Day by day"))
+    your_run(
+        f"RAG is right about {min(right['RAG'].values()):.0%} or more of what has changed, on every day.",
+        f"LoRA is right about {right['LoRA'][1]:.0%} on day 1; on day 3 {stale['LoRA'][3]:.0%} are outdated.",
+        size=size,
+        shows="that news can be trained in",
+    )
+    lists = lambda made: {way: list(days.values()) for way, days in made.items()}
+    return lists(right), lists(stale)
 
 
 def share_right(results: list[dict], way: str, day: int, kind: str = "changed") -> float:
     return five.cell(results, way, day, kind)
-
-
-def share_outdated(results: list[dict], way: str, day: int) -> float:
-    return five.outdated(results, way, day)
 
 
 def renamed(texts: list[str], old, new) -> list[str]:
@@ -86,6 +101,14 @@ def news_known(model, each: int) -> float:
     """Share of the news of day 1 that the model knows without reading."""
     rows = five.measure({"LoRA": model}, load_tokenizer(), [1], each, ways=["LoRA"])
     return five.cell(rows, "LoRA", 1, "changed")
+
+
+def show_change(models: dict, size: str, each: int) -> dict[str, dict[str, float]]:
+    """{model: what it knows of the news of day 1, and what it has forgotten}."""
+    known = {name: {"news of day 1 right": news_known(model, each)} for name, model in models.items()}
+    found = {name: {**known[name], **forgetting(model, size, each)} for name, model in models.items()}
+    show_beside(found)
+    return found
 
 
 def show_beside(columns: dict[str, dict[str, float]]) -> None:
