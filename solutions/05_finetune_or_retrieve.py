@@ -631,7 +631,18 @@ names = ways.show_names(assistant, EACH, search_with, build_fn)
 
 # %%
 # CLAIM
-{"It is the name": names["new, with residents' names"] > names["new"] + 0.2}
+{
+    "It is the name": names["new, with residents' names"] > names["new"] + 0.2,
+    "In our run half of the questions about people who have settled are answered rightly, and 92 %": [
+        round(100 * names[kind]) for kind in ("new", "new, with residents' names")
+    ]
+    == [50, 92],
+    "questions about residents fall from 100 to 35 %": [
+        round(100 * names[kind]) for kind in ("changed", "changed, with settlers' names")
+    ]
+    == [100, 35],
+    "Training also touches what was there before": GENERAL,
+}
 
 # %%
 # LONG
