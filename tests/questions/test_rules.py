@@ -11,8 +11,6 @@ from course_lib.questions.core import Question, questions_of
 NOT_YET = {
     "01_data_and_tokenizer",
     "02_pretraining",
-    "05_finetune_or_retrieve",
-    "06_preferences_and_reward_model",
     "07_rlhf",
     "08_direct_alignment",
     "09_ai_feedback",

@@ -96,6 +96,7 @@ FIGURES = {
     "judges.kappa_figure": (lambda: judges.kappa_figure(["a", "b"], np.array([[1, 0.5], [0.5, 1]]), "Who agrees?"),
         None),
     "judges.accuracy_figure": (lambda: judges.accuracy_figure(RUN, 0.72), (72, False)),
+    "judges.loss_figure": (lambda: judges.loss_figure({"one": RUN, "other": RUN}, 1.7), (1.7, False)),
     "judges.size_figure": (lambda: judges.size_figure([100, 1000], [0.6, 0.7], [0.02, 0.01], 0.72, "How many pairs?"),
         (72, False)),
     "judges.reliability_figure": (lambda: judges.reliability_figure({"a": (HALF, HALF > 0.5), "b": (HALF, HALF > 0.3)},
