@@ -58,11 +58,7 @@ preset, small = direct.PRESETS[course.size], course.size == "tiny"
 pairs = lab.preference_rows("train", preset.rows)
 held_out = lab.preference_rows("test", 60 if small else 1000)
 lab.show_pairs(pairs[:3])
-more = lab.words_more(pairs)
-lab.your_run(
-    f"{len(pairs):,} pairs. The chosen answer has more words in {(more > 0).float().mean():.0%},",
-    f"fewer in {(more < 0).float().mean():.0%}, {more.mean():+.2f} on average.",
-)
+lab.show_lengths(pairs)
 
 # %%
 # LONG
@@ -71,9 +67,7 @@ asked = lab.prompts("test", 12 if small else 100, seed="lab 08")  # no pair spea
 yard = lab.yardstick(reference, asked, each=16 if small else 256)  # samples, utilities, frontier
 before = lab.look(reference, yard)
 lab.show({"reference model": before})
-lab.table(
-    {"KL (nats)": ".2f", "frontier": ".2f"}, [point for point in yard.limit[::5] if point[0] < 2.5]
-)
+lab.show_frontier(yard)
 
 # %% [markdown]
 # **What to notice.** The frontier rises steeply: in our run from 1.89 to 2.9 within one nat. A nat is little, for the best policy says nothing that the reference never says. It only says the better answers more often.
@@ -117,7 +111,8 @@ def optimal_policy(
 ) -> Float[Tensor, "*batch K"]:
     """log π* of K answers: π_ref tilted by exp(reward / beta).
 
-    Inputs:  logprobs: log π_ref of each answer, nats · rewards: of each answer · beta: price of a nat of KL
+    Inputs:  logprobs: log π_ref of each answer, nats · rewards: of each answer
+             beta: price of a nat of KL
     Returns: log π*, nats; exp of it adds up to 1 on the last axis
     """
     ### BEGIN SOLUTION
@@ -144,7 +139,8 @@ def implicit_reward(
 ) -> Float[Tensor, "*batch"]:
     """The reward for which the policy would be optimal, up to a constant of the prompt.
 
-    Inputs:  logprobs: log π of each answer · reference: log π_ref of each answer, nats · beta: price of a nat of KL
+    Inputs:  logprobs: log π of each answer · reference: log π_ref of each answer, nats
+             beta: price of a nat of KL
     Returns: a reward for each answer
     """
     ### BEGIN SOLUTION
@@ -165,8 +161,7 @@ question, answers, log_ref, gold = lab.answers_to_one_question(yard)
 best = {beta: tilt(log_ref, gold, beta) for beta in (2.0, 0.5, 0.1)}
 lab.show_best(question, answers, log_ref, gold, best)
 back = reward_of(best[0.5], log_ref, 0.5)
-apart = ((back - back[0]) - (gold - gold[0])).abs().max().item()
-print(f"The implicit rewards differ from each other as the utilities do, to {apart:.0e}.")
+apart = lab.show_apart(back, gold)
 
 # %% [markdown]
 # **What to notice.** The best policy invents nothing: it shifts weight among answers that the reference gives. The lower the price of a nat, the more of it goes to the answers of the highest utility. And the way back is exact: the policy's log-ratios hold every difference of two utilities.
@@ -211,7 +206,8 @@ def answer_logprobs(
 ) -> Float[Tensor, " B"]:
     """log π of each row's answer, nats, in float32.
 
-    Inputs:  logits: the model's output at each position · labels: the answer's tokens, −100 off the answer
+    Inputs:  logits: the model's output at each position
+             labels: the answer's tokens, −100 off the answer
     Returns: the sum over the answer's tokens, one number a row
     """
     ### BEGIN SOLUTION
@@ -228,17 +224,11 @@ check("answer_logprobs")
 # %%
 # LONG
 logprobs_of = mine("answer_logprobs", globals())
-twins = lab.library.twins(reference, pairs[:64])  # their answers as one batch of ids
-ids, labels = twins.ids.to(course.device), twins.labels.to(course.device)
+batch = lab.library.twins(reference, pairs[:64]).to(course.device)  # their answers as one batch
 with torch.no_grad():
-    values = logprobs_of(reference(ids), labels)
-    theirs, tokens = direct.answer_logprobs(reference, ids, labels)
-assert (values - theirs).abs().max() < 1e-3
-lab.your_run(
-    f"128 answers of {tokens.min()} to {tokens.max()} tokens:",
-    f"log π_ref from {values.min():.1f} to {values.max():.1f} nats.",
-    f"Mean of the chosen {values[:64].mean():.2f}, of the rejected {values[64:].mean():.2f}.",
-)
+    values = logprobs_of(reference(batch.ids), batch.labels)
+    theirs, tokens = direct.answer_logprobs(reference, batch.ids, batch.labels)
+lab.show_logprobs(values, tokens)
 
 # %% [markdown]
 # The training loop calls another function than yours. It comes to the same numbers and computes the logits of the answers only.
@@ -276,7 +266,8 @@ def dpo_loss(
 ) -> Float[Tensor, ""]:
     """Mean −log σ of the margins, nats a pair.
 
-    Inputs:  log π of the chosen and of the rejected answers, log π_ref of both · beta: price of a nat of KL
+    Inputs:  log π of the chosen and of the rejected answers, log π_ref of both
+             beta: price of a nat of KL
     Returns: one number, a tensor with a gradient
     """
     ### BEGIN SOLUTION
@@ -304,8 +295,7 @@ def both(model):
     return logprobs_of(model(twins.ids), twins.labels).chunk(2)
 
 
-with torch.no_grad():
-    anchor = both(twins.reference)
+anchor = [each.detach() for each in both(twins.reference)]
 theirs = lab.library.by_trl(twins, beta=0.1)
 lab.library.compare("DPO", loss_fn(*both(twins.policy), *anchor, beta=0.1), twins, theirs)
 lab.library.show_defaults(twins, preset)
@@ -340,25 +330,15 @@ lab.library.show_defaults(twins, preset)
 # %%
 # LONG
 MY_GUESS = ""
-
 live = lab.live_pairs("DPO: which answers become likelier?")
 out = course.work / f"dpo_{course.size}"
-run = direct.dpo(
-    pairs, preset, base=reference, seed=0, loss_fn=loss_fn, on_step=live, out=out, progress=False
-)
+run = direct.dpo(pairs, preset, reference, loss_fn=loss_fn, on_step=live, out=out, progress=False)
 live.close()
 save_stage("dpo", run.model, run.record)
 policy, BETA = run.model, run.record["beta"]
 after = lab.look(policy, yard)
 lab.show({"reference model": before, f"DPO, β = {BETA:g}, {len(pairs):,} pairs": after})
-end = {key: lab.late(run.history, key) for key in ("accuracy", "chosen", "rejected")}
-lab.your_run(
-    f"At the end the implicit reward agrees with {end['accuracy']:.0%} of the labels.",
-    f"Log-ratios: chosen {end['chosen']:+.2f} nats, rejected {end['rejected']:+.2f} nats.",
-    f"You guessed: {MY_GUESS}." if MY_GUESS else "",
-    size=course.size,
-    shows="what becomes of the chosen answers",
-)
+end = lab.show_end(run.history, MY_GUESS, course.size)
 
 # %%
 check("dpo_policy")
@@ -386,30 +366,10 @@ lab.before_and_after(yard, policy)
 # %%
 # LONG
 r = lab.ratios(policy, reference, held_out)
-backwards = lab.kl_from(reference, policy, yard)  # KL(π_ref ‖ π)
-chosen_worth, policy_worth = lab.beside_the_chosen(policy, held_out)
-lab.table(
-    {"mean log π/π_ref (nats)": "", "": "+.2f"},
-    [
-        ("chosen answers of held-out pairs", r[:, 0].mean().item()),
-        ("rejected answers", r[:, 1].mean().item()),
-        ("both", r.mean().item()),
-        ("fresh samples of the reference: −KL(π_ref ‖ π)", -backwards),
-        ("the policy's own answers: KL(π ‖ π_ref)", after["kl"]),
-    ],
-)
-fell, better, worse = (
-    x.float().mean().item()
-    for x in (r[:, 0] < 0, policy_worth > chosen_worth, policy_worth < chosen_worth)
-)
-lab.your_run(
-    f"{fell:.0%} of the chosen answers became less likely.",
-    f"To the same prompts the policy says something better in {better:.0%} of the cases",
-    f"and something worse in {worse:.0%}: {policy_worth.mean():.2f} in the mean,",
-    f"the chosen answers {chosen_worth.mean():.2f}.",
-    size=course.size,
-    shows="any of this",
-)
+backwards = lab.kl_from(reference, policy, yard)  # KL(π_ref ‖ π), on fresh samples
+lab.show_log_ratios(r, backwards, after["kl"])
+worth = lab.beside_the_chosen(policy, held_out)  # gold utilities: the policy's answers, the chosen
+better, worse = lab.show_beside(*worth, r, course.size)
 lab.show_fallen(held_out, r)
 
 # %% [markdown]
@@ -421,7 +381,7 @@ lab.show_fallen(held_out, r)
 # CLAIM
 {
     "share one sum that cannot be positive": r.mean() <= 0,
-    "most chosen answers became *less* likely": fell > 0.5,
+    "most chosen answers became *less* likely": (r[:, 0] < 0).float().mean() > 0.5,
     "The mean over the pairs lies below −KL": r.mean() < -backwards,
     "To answers that stand in few pairs": GENERAL,
     "In our run the policy's answer was better than the *chosen* one about as often as worse": abs(better - worse)
@@ -441,7 +401,6 @@ lab.show_fallen(held_out, r)
 # %%
 # LONG
 MY_GUESS = ""
-
 SHORT = min(len(pairs), 3000)  # pairs of a short run
 short_preset = replace(preset, learning_rate=2.5 * preset.learning_rate)
 
@@ -455,22 +414,15 @@ def short_run(rows, config=short_preset, **options):
 
 agnes, cecily = lab.ANNOTATORS[0], lab.ANNOTATORS[2]
 people = [agnes, cecily, replace(cecily, name="four times Cecily", length=4 * cecily.length)]
-same_pairs = lab.pairs_of(pairs[:SHORT])
-by_person = {
-    f"labels by {person.name}": short_run(lab.label_pairs(same_pairs, "lab 08", (person,)))
-    for person in people
-}
-lab.show({name: m for name, (_, m) in by_person.items()})
-lab.show_features({"reference": before} | {name: m for name, (_, m) in by_person.items()})
-print(f"You guessed: {MY_GUESS}" if MY_GUESS else "")
+by_person = {p.name: short_run(lab.labelled_by(p, pairs[:SHORT])) for p in people}
+lab.show_taste({"reference": before} | {name: m for name, (_, m) in by_person.items()}, MY_GUESS)
 
 # %% [markdown]
 # A second look, without sampling: the implicit reward of answers that are made longer and not better. One courtesy is worth something; here it is said again and again.
 
 # %%
 # LONG
-models = {name: model for name, (model, _) in by_person.items()}
-polite = lab.show_courtesies(models, yard, held_out[: 20 if small else 150], BETA)
+polite = lab.show_courtesies(by_person, yard, held_out[: 20 if small else 150], BETA)
 
 # %% [markdown]
 # **What to notice.** In our run the policies of Agnes and of Cecily answer equally long: her bias is in her labels (lab 06 measured it in a reward model), but 47 steps did not carry it into a policy. That is no proof of its absence. Four times the bias shows at once: the answers are longer by more than a token, and worth less than Agnes's.
@@ -483,20 +435,18 @@ polite = lab.show_courtesies(models, yard, held_out[: 20 if small else 150], BET
 # CLAIM
 {
     "the policies of Agnes and of Cecily answer equally long": abs(
-        by_person["labels by Agnes"][1]["length"] - by_person["labels by Cecily"][1]["length"]
+        by_person["Agnes"][1]["length"] - by_person["Cecily"][1]["length"]
     )
     < 0.4,
     "That is no proof of its absence": GENERAL,
-    "the answers are longer by more than a token": by_person["labels by four times Cecily"][1]["length"]
-    > by_person["labels by Agnes"][1]["length"] + 1,
-    "worth less than Agnes's": by_person["labels by four times Cecily"][1]["utility"]
-    < by_person["labels by Agnes"][1]["utility"],
+    "the answers are longer by more than a token": by_person["four times Cecily"][1]["length"]
+    > by_person["Agnes"][1]["length"] + 1,
+    "worth less than Agnes's": by_person["four times Cecily"][1]["utility"]
+    < by_person["Agnes"][1]["utility"],
     "whoever shares the bias agrees with it": GENERAL,
     "It shows in what the policy *says*": GENERAL,
     "So look at lengths and features": GENERAL,
-    'four times is punished by all three in our run': all(
-        values[3] < values[1] for name, values in polite.items() if name.startswith("labels")
-    ),
+    'four times is punished by all three in our run': all(polite[person.name][3] < polite[person.name][1] for person in people),
 }
 
 # %% [markdown]
@@ -551,11 +501,8 @@ check("cdpo_loss")
 # %%
 # LONG
 smooth_fn = mine("cdpo_loss", globals())
-EPS = 0.2
-mix = {"loss_type": ["sigmoid", "robust"], "loss_weights": [2 * (1 - EPS), -(1 - 2 * EPS)]}
-theirs = lab.library.by_trl(twins, beta=0.1, label_smoothing=EPS, **mix)
-smoothed = smooth_fn(*both(twins.policy), *anchor, 0.1, EPS)
-lab.library.compare("cDPO", smoothed, twins, theirs)
+theirs = lab.library.cdpo_by_trl(twins, beta=0.1, smoothing=0.2)
+lab.library.compare("cDPO", smooth_fn(*both(twins.policy), *anchor, 0.1, 0.2), twins, theirs)
 
 # %% [markdown]
 # ## § 9 A target in place of a slope
@@ -614,33 +561,18 @@ lab.library.compare("IPO", squared, twins, theirs)
 # %%
 # LONG
 MY_GUESS = ""
-
-FLIPPED, IPO_BETA = 0.2, direct.IPO_BETA
+FLIPPED = 0.2
 labels_are = {"as they are": pairs[:SHORT], "20 % flipped": lab.flipped(pairs[:SHORT], FLIPPED)}
 LOSSES = {
     "DPO": {},
     "cDPO": {"loss_fn": lambda *four, beta: smooth_fn(*four, beta, FLIPPED)},
-    "IPO": {"loss_fn": ipo_fn, "lengths": True, "beta": IPO_BETA},
+    "IPO": {"loss_fn": ipo_fn, "lengths": True, "beta": direct.IPO_BETA},
 }
-noise = {
-    f"{name}, {how}": short_run(rows, **options)
-    for name, options in LOSSES.items()
-    for how, rows in labels_are.items()
-}
-lab.show({name: m for name, (_, m) in noise.items()})
-agrees = {name: lab.agreement(lab.ratios(m, reference, held_out)) for name, (m, _) in noise.items()}
-lab.table(
-    {"held-out labels, not flipped, that the implicit reward gets right": "", "": ".1%"},
-    [*agrees.items(), ("the best judge", lab.best_judge(held_out))],
-)
-gold_of = lambda name: noise[name][1]["utility"]
-lost = {name: gold_of(f"{name}, as they are") - gold_of(f"{name}, 20 % flipped") for name in LOSSES}
-lab.your_run(
-    "Utility lost by the flips: " + ", ".join(f"{name} {x:+.2f}" for name, x in lost.items()) + ".",
-    f"You guessed: {MY_GUESS}." if MY_GUESS else "",
-    size=course.size,
-    shows="what flipped labels do",
-)
+noise = {}
+for name, options in LOSSES.items():
+    for how, rows in labels_are.items():
+        noise[f"{name}, {how}"] = short_run(rows, **options)
+lost = lab.show_noise(noise, LOSSES, reference, held_out, MY_GUESS, course.size)
 
 # %% [markdown]
 # **What to notice.** Read the utility together with the KL. Flipped labels contradict each other, so the average pull is weaker and the policy stays nearer to the reference. The last column says what it made of the nats that it spent.
@@ -662,7 +594,7 @@ lab.your_run(
     "it was cDPO that *lost* utility by the flips, and DPO lost none": lost["cDPO"] > 0.08 and lost["DPO"] < 0.03,
     "the errors are 0.03 to 0.09": all(0.02 < m["error"] < 0.1 for _, m in noise.values()),
     "47 steps are few": -(-SHORT // preset.batch) == 47,
-    "no judge agrees with all labels": lab.best_judge(held_out) < 0.75,
+    "no judge agrees with all labels": lab.bayes_accuracy([lab.crowd(*p) for p in lab.pairs_of(held_out)]) < 0.75,
 }
 
 # %% [markdown]
@@ -724,17 +656,12 @@ own = lab.own_thumbs(course.work)  # those that you gave in lab 06
 liked = (own + lab.thumbs(lab.pairs_of(pairs), seed="lab 08"))[: len(pairs)]
 up = torch.tensor([row["label"] for row in liked])
 up_weight = float((~up).sum() / up.sum())  # the rarer kind of thumb weighs more
-print(f"{len(up):,} thumbs, {len(own)} of them yours; {up.float().mean():.0%} are up.")
-lab.show_thumbs(liked[:4])
-
-alone = lab.library.twins(reference, liked[:16], ("prompt", "completion", "label"))
-with torch.no_grad():
-    fixed = logprobs_of(alone.reference(alone.ids), alone.labels)
+lab.show_thumbs(liked, len(own), up_weight)
+alone = lab.library.twins(reference, liked[:16], lab.library.THUMB)
 theirs = lab.library.by_trl(alone, beta=0.1, desirable_weight=1.5)
 kl = lab.library.reference_point(logprobs_of, alone, theirs)
-now = logprobs_of(alone.policy(alone.ids), alone.labels)
-loss = kto_fn(now, fixed, up[:16], kl, beta=0.1, up_weight=1.5)
-lab.library.compare("KTO", loss, alone, theirs)
+now, fixed = (logprobs_of(m(alone.ids), alone.labels) for m in (alone.policy, alone.reference))
+lab.library.compare("KTO", kto_fn(now, fixed.detach(), up[:16], kl, 0.1, 1.5), alone, theirs)
 
 # %% [markdown]
 # Train on as many thumbs as there were pairs. A thumb is one bit, as a pair is, and speaks of half as many answers.
@@ -744,25 +671,12 @@ lab.library.compare("KTO", loss, alone, theirs)
 # %%
 # LONG
 MY_GUESS = ""
-
-
-def weighted(logprobs, anchors, thumbs_up, kl, beta):
-    """Your loss, with the weights that make up for the rarer kind."""
-    return kto_fn(logprobs, anchors, thumbs_up, kl, beta, up_weight, 1.0)
-
-
+weighted = lambda *four, beta: kto_fn(*four, beta, up_weight, 1.0)
 live = lab.live_pairs("KTO: which answers become likelier?", ("liked", "disliked"))
-out = course.work / f"kto_{course.size}"
-kto_run = direct.kto(
-    liked, preset, reference, 0, BETA, weighted, on_step=live, out=out, progress=False
-)
+kto_run = direct.kto(liked, preset, reference, 0, BETA, weighted, on_step=live, progress=False)
 live.close()
 kto_after = lab.look(kto_run.model, yard)
-lab.show({"DPO on pairs": after, "KTO on thumbs": kto_after})
-lab.your_run(
-    f"A thumb up weighs {up_weight:.2f} times one down.",
-    f"You guessed: {MY_GUESS}." if MY_GUESS else "",
-)
+lab.show({"DPO on pairs": after, "KTO on thumbs": kto_after}, MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** As many labels, and in our run KTO went further from the reference for less. A pair compares two answers to *one* prompt. A thumb also says which prompts the assistant can answer at all, and that is not the policy's choice: it cannot know a resident better by answering otherwise. The loss pulls at this part too, and it costs nats without a gain.
@@ -784,30 +698,25 @@ lab.your_run(
 #
 # - DPO at several β, IPO, KTO
 # - **best-of-n**: n answers of the reference, a judge picks one. Its KL is at most $\log n - (n-1)/n$, less where the n hold equal answers; that is counted here. Three judges: the reward model of lab 06, DPO's implicit reward, and the gold utility itself, which nobody has
-# - the policy of lab 07: yours, if you have saved it, else the one that comes with the course
+# - the policy of lab 07 (PPO or GRPO on the reward model): yours if you have saved it, else the one in the course's folder
 #
 # **Predict first,** in `MY_GUESS`: which of them is highest above the reference at half a nat?
 
 # %%
 # LONG
 MY_GUESS = ""
-
 sweep = {beta: short_run(pairs[:SHORT], beta=beta)[1] for beta in (BETA / 4, 4 * BETA)}
-sweep[BETA] = noise["DPO, as they are"][1]
+sweep = [sweep[BETA / 4], noise["DPO, as they are"][1], sweep[4 * BETA]]
 trained = {
     f"DPO, {len(pairs):,} pairs": [after],
-    f"DPO, {SHORT:,} pairs, β = {', '.join(f'{beta:g}' for beta in sorted(sweep))}": [
-        sweep[beta] for beta in sorted(sweep)
-    ],
+    f"DPO, {SHORT:,} pairs, β = {BETA / 4:g}, {BETA:g}, {4 * BETA:g}": sweep,
     f"IPO, {SHORT:,} pairs": [noise["IPO, as they are"][1]],
     f"KTO, {len(liked):,} thumbs": [kto_after],
+    **lab.fair.policy_of_lab_07(yard),
 }
-if (from_lab_07 := lab.stage_or_none("rlhf")) is not None:
-    trained["lab 07's policy"] = [lab.look(from_lab_07.to(course.device), yard)]
-judges = lab.judges(yard, policy)  # gold utility, reward model, implicit reward: scores of samples
+judges = lab.fair.judges(yard, policy)  # gold utility, reward model, implicit reward
 picked = {f"best of n by {name}": lab.best_of(scores, yard) for name, scores in judges.items()}
-lab.show_plane(yard, trained, picked)
-print(f"You guessed: {MY_GUESS}" if MY_GUESS else "")
+lab.fair.show_plane(yard, trained, picked, MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** In our run best-of-n by the reward model lies above every policy that DPO trained, and best-of-n by DPO's own implicit reward lies between the two. So the policy knows a better order of the answers than it acts on.
@@ -835,52 +744,55 @@ print(f"You guessed: {MY_GUESS}" if MY_GUESS else "")
 }
 
 # %% [markdown]
-# ## § 12 At equal compute
+# ## § 12 At equal labels and at equal compute
 #
-# The other fair comparison: what does the training cost? A model with N parameters takes about 2N FLOP to read or write a token, and 6N to learn from one.
+# Is a reward model worth its price? The papers disagree. PPO beats DPO ([Xu et al. 2024](https://arxiv.org/abs/2404.10719)); methods that sample beat those that do not, at equal KL ([Tang et al. 2024](https://arxiv.org/abs/2405.08448)); DPO's implicit reward orders unseen answers worse than a reward model does ([Lin et al. 2024](https://arxiv.org/abs/2409.03650)). In this village the limit is known, so the missing gain can be split in two:
 #
-# | | a token of an answer and its prompt costs |
+# - **ranking**: what best-of-n *by the judge* misses of the frontier, at the policy's KL. The judge puts answers into a wrong order. DPO's judge is its implicit reward, GRPO's is the reward model
+# - **policy**: what the policy itself misses of that best-of-n. It does not act on the order that its judge knows
+#
+# A comparison is fair if it counts everything: the 30,000 labels of the reward model, and the compute of training it. A model with N parameters takes about 2N FLOP to read or write a token, and 6N to learn from one:
+#
+# | | FLOP for each token of an answer with its prompt |
 # |---|---|
-# | DPO | 2N (reference) + 6N (policy) |
-# | GRPO | 2N (write) + 2N (reward model) + 2 · 2N (policy before the step, reference) + 6N (learn) |
-# | the reward model before GRPO | 6N for each token of its pairs |
+# | DPO, each of two answers | 2N (reference) + 6N (learn) |
+# | the reward model, each of two answers | 6N (learn) |
+# | DPO on the reward model's margins, each of two answers | 2N (reward model) + 2N (reference) + 6N (learn) |
+# | GRPO, each answer | 2N (write) + 2N (reward model) + 2 · 2N (policy before the step, reference) + 6N (learn) |
 #
-# GRPO of lab 07 runs here against the reward model, until it has spent about what the long DPO run has. Beside it, DPO on fewer pairs. (The gold utility is only written down along the way.)
+# Two policies learn from the reward model here. **Distilled DPO** ([Fisch et al. 2024](https://arxiv.org/abs/2405.19316)) reads your pairs and no label: its loss is $(m - g)^2$, with the margin $m$ of § 4 and the difference $g$ of the two rewards. **GRPO** (lab 07) gets the compute that DPO on 30,000 pairs would leave over after the reward model.
 #
-# **Predict first:** where will GRPO be when it has spent as much as DPO?
+# **Predict first,** in `MY_GUESS`: which of the three policies is nearest to the frontier, and does it lose more by ranking or by policy?
 
 # %%
 # LONG
-MY_GUESS = "about as far"
+MY_GUESS = ""
+reward_model, LABELS = load_stage("reward").model.to(course.device), 30_000  # it was trained on
+gaps = lab.fair.reward_gaps(reward_model, pairs)
+margins = {"loss_fn": direct.distilled_loss, "gaps": gaps}
+distilled = direct.dpo(pairs, preset, base=reference, progress=False, **margins).model
 
-from course_lib.evaluation.runs.rlhf import BETA_LEARNED, learned_reward, watched
-from course_lib.stages import grpo as group
+spent = lab.fair.prices(reference, pairs, LABELS)  # TFLOP
+left = spent["DPO on all labels"] - spent["reward model"]
+online = lab.fair.grpo_for(left, spent["one"], course.size)  # so many steps
+reward, fresh = lab.fair.learned_reward(reward_model), lab.prompts("train", 4000, seed="lab 08")
+grpo_policy = lab.fair.grpo(reward, fresh, online, base=reference, progress=False).model
 
-N = reference.parameter_count()
-some = encode_answers(tokenizer, pairs[:1000], ("chosen", "rejected"), reference.config.context)
-TOKENS = sum(len(ids) for example in some for ids, _ in example) / len(some) / 2  # tokens of a prompt with one answer
-cost = lambda flop, answers: flop * N * TOKENS * answers / 1e12  # TFLOP
-dpo_cost = lambda n: cost(8, 2 * n)
-ways = {"DPO": [(0.0, start), (dpo_cost(SHORT), noise["DPO", "as they are"][1]["utility"]), (dpo_cost(len(pairs)), dpo_measured["utility"])]}
-if reward_model is None:
-    print("There is no reward model here, so GRPO is left out.")
-else:
-    config, seen = replace(group.PRESETS[course.size], beta=BETA_LEARNED), []
-    reward = watched(learned_reward(reward_model.model), seen)  # writes down the gold utility; the training never sees it
-    before_it, a_step = cost(6, 2 * reward_model.record.get("recipe", {}).get("rows", 0)), cost(14, config.prompts * config.each)
-    steps = 2 if small else max(10, round(dpo_cost(len(pairs)) / a_step))
-    grpo_run = group.grpo(reward, prompts("train", steps * config.prompts, seed="lab 08"), replace(config, steps=steps), base=reference, seed=0, progress=False)
-    window = max(1, steps // 8)
-    path = [(before_it, start)] + [(before_it + a_step * (first + window / 2), sum(seen[first : first + window]) / len(seen[first : first + window])) for first in range(0, steps, window)]
-    ways["GRPO, after its reward model"] = path
-    grpo_measured = look(grpo_run.model)
-    print(f"GRPO: {steps} steps in {grpo_run.record['minutes']:.1f} minutes, {steps * a_step:.1f} TFLOP after {before_it:.1f} for the reward model. DPO: {dpo_cost(len(pairs)):.1f} TFLOP in {run.record['minutes']:.1f} minutes.")
-    print(HEAD + "\n" + line("DPO", dpo_measured) + "\n" + line("GRPO at DPO's compute", grpo_measured))
-curve.show(alignment.compute_figure(ways, start))
-print(f"You guessed: {MY_GUESS}.")
+# %%
+# LONG
+own_judge, bought = (picked[f"best of n by the {k}"] for k in ("implicit reward", "reward model"))
+fair = lab.fair.show(yard, MY_GUESS, {
+    "DPO": (policy, len(pairs), spent["DPO"], own_judge),
+    "distilled": (distilled, LABELS, spent["reward model"] + spent["distilled"], bought),
+    "GRPO": (grpo_policy, LABELS, spent["DPO on all labels"], bought),
+})
 
 # %% [markdown]
-# **What to notice.** The reward model is paid for first, and it stays: another policy, other prompts, best-of-n can use it again. DPO starts at once, and what it learned from the pairs is in one policy only.
+# **What to notice.** Empty for now.
+
+# %%
+# CLAIM
+{"Empty for now": GENERAL}
 
 # %% [markdown]
 # ## § 13 Change one thing
@@ -891,12 +803,9 @@ print(f"You guessed: {MY_GUESS}.")
 # LONG
 CONFIG, CHANGE, ROWS = replace(short_preset, epochs=3), {}, pairs[:SHORT]
 MY_PREDICTION = ""
-
-once = noise["DPO, as they are"]
-changed = short_run(ROWS, CONFIG, **CHANGE)
-lab.show({"as before": once[1], "changed": changed[1]})
+once, changed = noise["DPO, as they are"], short_run(ROWS, CONFIG, **CHANGE)
+lab.show({"as before": once[1], "changed": changed[1]}, MY_PREDICTION)
 fits = lab.show_fit({"as before": once[0], "changed": changed[0]}, reference, ROWS[:1000], held_out)
-print(f"You predicted: {MY_PREDICTION}" if MY_PREDICTION else "")
 
 # %% [markdown]
 # **What to notice.** Before this run we had written: "more KL, the utility no higher: the later epochs learn single pairs by heart". The run refuted it. The policy did learn pairs by heart: it agrees better with the labels that it read, and hardly better with others. And yet its utility rose, and its share of the frontier about doubled. The short run had stopped too early.
@@ -925,30 +834,20 @@ print(f"You predicted: {MY_PREDICTION}" if MY_PREDICTION else "")
 # %%
 # LONG
 MY_GUESS = ""
-
+PRICE = 0.5  # of a nat: β
 if real := lab.real.load(device=course.device):
-    PRICE = 0.5  # of a nat: β
     teach, exam = lab.real.questions(4 if small else None)
     lab.real.add_lora(real.model, rank=8, alpha=16)
     data = lab.real.pairs(real, teach, exam)  # chosen: by hand; rejected: what it says itself
 
     def real_logprobs(part):
         """log π of the chosen and of the rejected answers of these pairs, [2 N]."""
-        ids, marked, mask = data.batch(part)
-        scored = lab.real.answer_logits(real.model, ids, marked, mask)
-        return logprobs_of(*scored).view(2, -1)
+        return logprobs_of(*lab.real.answer_logits(real.model, *data.batch(part))).view(2, -1)
 
     fixed = lab.real.without_gradient(real_logprobs, data.all)  # the reference: LoRA is still 0
-
-    def real_loss(part):
-        return loss_fn(*real_logprobs(part), *fixed[:, part], beta=PRICE)
-
-    losses = lab.real.train(real.model, data.batches(4), real_loss, learning_rate=2e-4, at_once=1)
-    real_after = lab.real.without_gradient(real_logprobs, data.held_out)
-    seen = lab.real.show(real, data, exam, real_after - fixed[:, data.held_out], PRICE)
-    print(f"You guessed: {MY_GUESS}" if MY_GUESS else "")
-else:
-    seen = None
+    loss_of = lambda part: loss_fn(*real_logprobs(part), *fixed[:, part], beta=PRICE)
+    lab.real.train(real.model, data.batches(4), loss_of, learning_rate=2e-4, at_once=1)
+    seen = lab.real.show(real, data, exam, real_logprobs, fixed, PRICE, MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** In our run the loss was content: all 18 held-out pairs stood in the order that was asked for, and an answer had less than half its words. Now read the answers. Fewer named what is right (7 of 20, 13 before), though in every pair the chosen answer was the right one.
@@ -972,9 +871,24 @@ else:
 # %% [markdown]
 # ## § 15 Summary
 #
-# The best policy hides its reward in its log-ratio to the reference. You turned that into losses on pairs (DPO, cDPO, IPO) and on thumbs (KTO), equal to TRL's to the last digit that counts, and trained a policy with no reward model and no sampling.
-# You saw what the loss does not ask for: that chosen answers become likelier, and that a label's bias stays out. In lab 09 the labels come from a model.
+# The best policy hides its reward in its log-ratio to the reference. You turned that into losses on pairs (DPO, cDPO, IPO) and on thumbs (KTO). TRL computes the same ones to 1e-5. With them you trained a policy, without a reward model and without sampling.
 #
+# You saw what the loss does not ask for: that chosen answers become likelier, and that a strong bias of the labels stays out of the policy. In lab 09 the labels come from a model.
+
+# %%
+# CLAIM
+{
+    "The best policy hides its reward": GENERAL,
+    "You turned that into losses on pairs": GENERAL,
+    "TRL computes the same ones to 1e-5": GENERAL,
+    "without a reward model and without sampling": GENERAL,
+    "that chosen answers become likelier": (r[:, 0] < 0).float().mean() > 0.5,
+    "a strong bias of the labels stays out of the policy": by_person["four times Cecily"][1]["length"]
+    > by_person["Agnes"][1]["length"] + 1,
+    "In lab 09 the labels come from a model": GENERAL,
+}
+
+# %% [markdown]
 # Two questions, read by a person. Three or four sentences each.
 #
 # **1.** What happened to the log-probability of the chosen and of the rejected answers in your run, and why does the loss allow it?
@@ -982,9 +896,21 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Both fell: at the end of training by 0.5 nats for the chosen and by 2.3 for the rejected answers; on held-out pairs the mean over both is −1.3 (§ 6). The loss only asks that the difference of the two log-ratios grows, so both may fall as long as
-# the rejected answer falls faster. They must fall on average: both answers come from the reference, and the mean of log π/π_ref over its samples is −KL(π_ref ‖ π). The mass goes to answers that are better than most chosen ones and stand in few pairs.
+# In our run both fell: at the end of training by 0.5 nats for the chosen and by 2.3 for the rejected answers, and on held-out pairs the mean over both was −1.3 (§ 6). The loss only asks that the difference of the two log-ratios grows, so both may fall as long as the rejected answer falls faster.
+# On average they must fall: both answers come from the reference, and over its samples the mean of log π/π_ref is −KL(π_ref ‖ π). The mass goes to answers that stand in few pairs.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "at the end of training by 0.5 nats for the chosen and by 2.3 for the rejected answers": abs(end["chosen"] + 0.5)
+    < 0.06
+    and abs(end["rejected"] + 2.3) < 0.06,
+    "the mean over both was −1.3": abs(r.mean() + 1.3) < 0.06,
+    "The loss only asks that the difference of the two log-ratios grows": GENERAL,
+    "On average they must fall": r.mean() < 0,
+    "The mass goes to answers that stand in few pairs": GENERAL,
+}
 
 # %% [markdown]
 # **2.** A village has (a) many thumbs and an afternoon of one laptop, (b) a good reward model and much compute. Which method do you choose for each, by your own figures at equal KL or at equal compute, and what do these figures leave open?
@@ -992,15 +918,21 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# (a) DPO, if the labels come in pairs (59 % of the frontier's gain at 0.8 nats within three minutes); from thumbs alone there is KTO, which in our run went three nats away for 17 %. (b) GRPO or PPO on the reward model: GRPO reached 88 % with DPO's own compute, as it is
-# trained on its own answers and can go on where the pairs say nothing more, as long as the KL is watched; with few questions to answer, best of 8 or 16 without any training (83 and 88 %). The figures of § 11 and § 12 are one seed each, the pairs come from the reference and not from the policy, and the utility would not be known in real life.
+# (a) From thumbs alone there is KTO, which in our run went three nats away for 17 % of the frontier's gain; if the village can ask for pairs instead, DPO gets 59 % at 0.8 nats from as many labels. (b) The reward model is paid for, so I use it.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "which in our run went three nats away for 17 %": GENERAL,
+    "(b) The reward model is paid for": GENERAL,
+}
 
 # %% [markdown]
 # ## § 16 Hand in
 #
-# Save the notebook (Ctrl + S), then run the last cell. It packs the notebook and your model into one zip file and prints a receipt.
+# Is your work done? Write `ready=True`, save (Ctrl + S), run the cell. It packs the notebook and your model into one zip file and prints a receipt.
 
 # %%
 # LONG
-handed_in = submit()
+handed_in = submit(ready=False)

@@ -9,27 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.evaluation.alignment import (
-    Yardstick,
-    as_answer,
-    best_of,
-    implicit_scores,
-    logprobs,
-    measure,
-    scores_of,
-    utilities,
-    yardstick,
-)
-from course_lib.evaluation.alignment import share as share_of_limit
-from course_lib.platform import ROOT
+from course_lib.evaluation.alignment import Yardstick, as_answer, best_of, logprobs, utilities, yardstick
 from course_lib.shown import lab08_fair as fair
 from course_lib.shown import lab08_library as library
 from course_lib.shown import lab08_real as real
-from course_lib.stages.artifacts import ArtifactError, load_folder, load_stage
-from course_lib.stages.reward import rewards_of
+from course_lib.shown.lab08_measures import agreement, as_prompt, guessed, look, ratios, said, show, show_frontier
 from course_lib.stages.rollout import assistant, exact_kl, roll_out
 from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.widgets import alignment, chat, curve, journal, rlhf
+from course_lib.widgets import alignment, chat, curve, journal
 from course_lib.widgets.columns import columns
 from course_lib.widgets.table import table, your_run
 from course_lib.world.annotators import (
@@ -47,46 +34,10 @@ from course_lib.world.tasks import COURTESIES
 
 # fmt: off
 __all__ = [
-    "ANNOTATORS", "assistant", "best_of", "fair", "label_pairs", "library", "pairs_of", "preference_rows", "prompts",
-    "real", "table", "thumbs", "yardstick", "your_run",
+    "ANNOTATORS", "assistant", "best_of", "fair", "library", "look", "pairs_of", "preference_rows", "prompts",
+    "real", "show", "show_frontier", "table", "thumbs", "yardstick", "your_run",
 ]
 # fmt: on
-
-
-def said(row: dict, key: str) -> str:
-    """The text of an answer of a preference row."""
-    return row[key][0]["content"]
-
-
-def as_prompt(row: dict) -> dict:
-    """A preference row as what `utility` and `roll_out` read."""
-    return {"messages": row["prompt"], "kind": row["kind"], "check": row["check"]}
-
-
-# ------------------------------------------------------------------------------------------------- the measuring ground
-
-
-def look(policy, yard: Yardstick, each: int = 16) -> dict:
-    """`measure` of the policy with "share", its gain as a share of the frontier's at the same KL (NaN for hardly any
-    KL); "error" is the standard error of its gain over the reference on the same prompts.
-    """
-    m = measure(policy, yard.reference, yard.asked, each, seed=2)
-    own = utilities([row for row in yard.asked for _ in range(each)], m["answers"]).reshape(len(yard.asked), each)
-    error = float((own.mean(1) - yard.worth.mean(1)).std(ddof=1) / len(own) ** 0.5)
-    part = share_of_limit(m, yard.worth) if m["kl"] > 0.05 else float("nan")
-    return m | {"error": error, "share": part}
-
-
-MEASURED = {"utility": ".2f", "±": ".2f", "KL (nats)": ".2f", "tokens": ".1f", "of the frontier": ".0%"}
-
-
-def measured(name: str, m: dict) -> list:
-    return [name, *(m.get(key) for key in ("utility", "error", "kl", "length", "share"))]
-
-
-def show(measures: dict[str, dict]) -> None:
-    """A table of `look`s: ± is the standard error of the gain; the last column is `share`."""
-    table({"": "", **MEASURED}, [measured(name, m) for name, m in measures.items()])
 
 
 # ------------------------------------------------------------------------------------------------------- pairs, answers
@@ -98,9 +49,14 @@ def show_pairs(rows: list[dict]) -> None:
         print(columns(["chosen", "rejected"], [said(row, "chosen"), said(row, "rejected")]) + "\n")
 
 
-def words_more(rows: list[dict]) -> Float[Tensor, " N"]:
-    """By how many words each chosen answer is longer than the rejected one."""
-    return torch.tensor([float(len(said(r, "chosen").split()) - len(said(r, "rejected").split())) for r in rows])
+def show_lengths(rows: list[dict]) -> None:
+    """By how many words chosen answers are longer than rejected ones."""
+    words = lambda row, key: len(said(row, key).split())
+    more = torch.tensor([float(words(row, "chosen") - words(row, "rejected")) for row in rows])
+    your_run(
+        f"{len(rows):,} pairs. The chosen answer has more words in {(more > 0).float().mean():.0%}, fewer in "
+        f"{(more < 0).float().mean():.0%}, {more.mean():+.2f} on average."
+    )
 
 
 def answers_to_one_question(yard: Yardstick) -> tuple[str, list[str], Float[Tensor, " K"], Float[Tensor, " K"]]:
@@ -121,25 +77,34 @@ def show_best(question: str, answers: list[str], log_ref: Tensor, gold: Tensor, 
     table(heads, [[*map(float, row[:-1]), row[-1]] for row in rows], f"» {question}")
 
 
-def ratios(model, reference, rows: list[dict], keys=("chosen", "rejected")) -> Float[Tensor, "N A"]:
-    """log π − log π_ref of the answers, nats."""
-    return logprobs(model, rows, keys) - logprobs(reference, rows, keys)
+def show_apart(back: Float[Tensor, " K"], gold: Float[Tensor, " K"]) -> float:
+    """The largest difference between the gaps of the implicit rewards and those of the utilities."""
+    apart = ((back - back[0]) - (gold - gold[0])).abs().max().item()
+    print(f"The implicit rewards differ from each other as the utilities do, to {apart:.0e}.")
+    return apart
 
 
-def agreement(r: Float[Tensor, "N 2"]) -> float:
-    """Share of the pairs whose chosen answer has the larger log-ratio."""
-    return float((r[:, 0] > r[:, 1]).float().mean())
+def show_logprobs(values: Float[Tensor, " B"], tokens: Tensor) -> None:
+    """log π_ref of the answers to some pairs, the chosen ones first."""
+    chosen, rejected = values.chunk(2)
+    your_run(
+        f"{len(values)} answers of {tokens.min()} to {tokens.max()} tokens: log π_ref from {values.min():.1f} to "
+        f"{values.max():.1f} nats. Mean of the chosen {chosen.mean():.2f}, of the rejected {rejected.mean():.2f}."
+    )
 
 
-def best_judge(rows: list[dict]) -> float:
-    """The best accuracy on the labels of such pairs that any judge can have."""
-    return bayes_accuracy([crowd(*pair) for pair in pairs_of(rows)])
-
-
-def late(history: list[dict], key: str) -> float:
-    """The mean of a metric over the last tenth of a run."""
+def show_end(history: list[dict], guess: str, size: str) -> dict[str, float]:
+    """The means of a run's metrics over its last tenth; returns them."""
     part = history[-max(1, len(history) // 10) :]
-    return sum(step[key] for step in part) / len(part)
+    end = {key: sum(step[key] for step in part) / len(part) for key in ("accuracy", "chosen", "rejected")}
+    your_run(
+        f"At the end the implicit reward agrees with {end['accuracy']:.0%} of the labels. Log-ratios: chosen "
+        f"{end['chosen']:+.2f} nats, rejected {end['rejected']:+.2f} nats.",
+        size=size,
+        shows="what becomes of the chosen answers",
+    )
+    guessed(guess)
+    return end
 
 
 def before_and_after(yard: Yardstick, policy) -> None:
@@ -159,11 +124,36 @@ def kl_from(reference, policy, yard: Yardstick, each: int = 16) -> float:
 
 
 def beside_the_chosen(policy, rows: list[dict]) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
-    """Gold utilities of (the chosen answers, an answer of the policy to the same prompts)."""
+    """Gold utilities of (an answer of the policy to each prompt, the chosen answers)."""
     asked = [as_prompt(row) for row in rows]
     batch = roll_out(policy, load_tokenizer(), asked, seed=7)
     chosen = [utility(row, said(pair, "chosen")) for row, pair in zip(asked, rows)]
-    return torch.tensor(chosen), torch.tensor(utilities(batch.rows, batch.answers))
+    return torch.tensor(utilities(batch.rows, batch.answers)), torch.tensor(chosen)
+
+
+def show_log_ratios(r: Float[Tensor, "N 2"], backwards: float, forwards: float) -> None:
+    """r of held-out pairs beside KL(π_ref ‖ π) and KL(π ‖ π_ref)."""
+    rows = [
+        ("chosen answers of held-out pairs", float(r[:, 0].mean())),
+        ("rejected answers", float(r[:, 1].mean())),
+        ("both", float(r.mean())),
+        ("fresh samples of the reference: −KL(π_ref ‖ π)", -backwards),
+        ("the policy's own answers: KL(π ‖ π_ref)", forwards),
+    ]
+    table({"mean log π − log π_ref": "", "nats": "+.2f"}, rows)
+
+
+def show_beside(policy: Tensor, chosen: Tensor, r: Float[Tensor, "N 2"], size: str) -> tuple[float, float]:
+    """How often the policy says something better and something worse than the chosen answer; returns both shares."""
+    better, worse, fell = (float(x.float().mean()) for x in (policy > chosen, policy < chosen, r[:, 0] < 0))
+    your_run(
+        f"{fell:.0%} of the chosen answers became less likely. To the same prompts the policy says something better "
+        f"than the chosen answer in {better:.0%} of the cases and something worse in {worse:.0%}. Gold utility: "
+        f"{policy.mean():.2f} in the mean, the chosen answers {chosen.mean():.2f}.",
+        size=size,
+        shows="any of this",
+    )
+    return better, worse
 
 
 def show_fallen(rows: list[dict], r: Float[Tensor, "N 2"]) -> None:
@@ -177,8 +167,14 @@ def show_fallen(rows: list[dict], r: Float[Tensor, "N 2"]) -> None:
 # ------------------------------------------------------------------------------------------------ a taste in the labels
 
 
-def show_features(measures: dict[str, dict]) -> None:
-    """Means of the features that the gold utility is made of, over the questions after a fact."""
+def labelled_by(person, rows: list[dict]) -> list[dict]:
+    """The same pairs of answers, labelled by one person."""
+    return label_pairs(pairs_of(rows), "lab 08", (person,))
+
+
+def show_taste(measures: dict[str, dict], guess: str) -> None:
+    """The policies' measures, and the features that the gold utility is made of, over the questions after a fact."""
+    show(measures, guess)
     names = list(next(iter(measures.values()))["features"])
     rows = [[name, *m["features"].values(), m["length"]] for name, m in measures.items()]
     table(
@@ -194,14 +190,14 @@ def with_courtesies(rows: list[dict], times: int) -> list[dict]:
     return [as_prompt(row) | as_answer(row["prompt"], text) for row, text in zip(facts, texts)]
 
 
-def show_courtesies(by_name: dict[str, torch.nn.Module], yard: Yardstick, rows: list[dict], beta: float) -> dict:
+def show_courtesies(by_name: dict[str, tuple], yard: Yardstick, rows: list[dict], beta: float) -> dict:
     """Mean implicit reward of answers with 0, 1, 2 and 4 courtesies, by each policy, and their gold utility; also
     returns it.
     """
     times = (0, 1, 2, 4)
     made = {n: with_courtesies(rows, n) for n in times}
     mean = lambda model, n: beta * float(ratios(model, yard.reference, made[n], ("answer",)).mean())
-    found = {name: [mean(model, n) for n in times] for name, model in by_name.items()}
+    found = {name: [mean(model, n) for n in times] for name, (model, _) in by_name.items()}
     found["gold utility"] = [float(np.mean([utility(row, said(row, "answer")) for row in made[n]])) for n in times]
     title = f"implicit reward with {COURTESIES[1]!r} said so many times before the answer"
     table({"": "", **{f"{n} ×": "+.2f" for n in times}}, [[name, *each] for name, each in found.items()], title)
@@ -215,6 +211,22 @@ def flipped(rows: list[dict], share: float) -> list[dict]:
     return [swap(row) if flip else row for row, flip in zip(rows, turn.tolist())]
 
 
+def show_noise(noise: dict[str, tuple], losses, reference, held_out: list[dict], guess: str, size: str) -> dict:
+    """The measures of policies trained on labels as they are and on flipped ones, how their implicit rewards agree with
+    held-out labels, and the utility that each loss loses by the flips, which it returns.
+    """
+    show({name: m for name, (_, m) in noise.items()})
+    agrees = [(name, agreement(ratios(model, reference, held_out))) for name, (model, _) in noise.items()]
+    best = ("the best judge", bayes_accuracy([crowd(*pair) for pair in pairs_of(held_out)]))
+    table({"agrees with held-out labels, which are not flipped": "", "": ".1%"}, [*agrees, best])
+    gold = lambda name, how: noise[f"{name}, {how}"][1]["utility"]
+    lost = {name: gold(name, "as they are") - gold(name, "20 % flipped") for name in losses}
+    words = "Utility lost by the flips: " + ", ".join(f"{name} {x:+.2f}" for name, x in lost.items()) + "."
+    your_run(words, size=size, shows="what flipped labels do")
+    guessed(guess)
+    return lost
+
+
 # --------------------------------------------------------------------------------------------------------------- thumbs
 
 
@@ -223,53 +235,19 @@ def own_thumbs(work) -> list[dict]:
     return chat.thumbs_of(journal.read(work / "preferences" / "thumbs.jsonl"))
 
 
-def show_thumbs(rows: list[dict]) -> None:
+def show_thumbs(rows: list[dict], own: int, up_weight: float) -> None:
     kinds = {True: "up", False: "down"}
-    said_to = [[kinds[row["label"]], row["prompt"][-1]["content"], said(row, "completion")] for row in rows]
+    up = sum(row["label"] for row in rows) / len(rows)
+    print(
+        f"{len(rows):,} thumbs, {own} of them yours; {up:.0%} are up, so one up weighs {up_weight:.2f} times one down."
+    )
+    said_to = [[kinds[row["label"]], row["prompt"][-1]["content"], said(row, "completion")] for row in rows[:4]]
     table({"thumb": "", "question": "", "answer": ""}, said_to)
 
 
 def live_pairs(title: str, keys=("chosen", "rejected")) -> curve.LivePicture:
     """A live picture of the log-ratios of two kinds of answers: give it to a loop as `on_step`."""
     return curve.LivePicture(lambda history: alignment.pairs_figure(history, keys, title), title)
-
-
-# ---------------------------------------------------------------------------------------------------------- at equal KL
-
-
-def policy_of_lab_07():
-    """The reader's own policy of lab 07, else the page's (GRPO on the reward model), else None with a line."""
-    try:
-        return load_stage("rlhf").model
-    except ArtifactError as error:
-        folder = ROOT / "docs" / "site" / "stages" / "rlhf"
-        if not folder.exists():
-            print(f"Left out: {error}")
-            return None
-    print("lab 07's policy: the one that comes with the course (you have not saved your own)")
-    return load_folder(folder, "rlhf")[0].eval()
-
-
-def show_plane(yard: Yardstick, trained: dict[str, list[dict]], picked: dict[str, list[dict]]) -> None:
-    """Utility against KL: trained policies as marks, best of n as lines; the same as a table (best of n at 4 and
-    16).
-    """
-    points = {name: sorted((m["kl"], m["utility"]) for m in each) for name, each in (trained | picked).items()}
-    curve.show(rlhf.plane(yard.limit, yard.start, points))
-    rows = [measured(name, m) for name, each in trained.items() for m in each]
-    rows += [measured(f"{name}, n = {m['n']}", m) for name, each in picked.items() for m in each if m["n"] in (4, 16)]
-    table({"": "", **MEASURED}, rows)
-
-
-def judges(yard: Yardstick, policy) -> dict[str, np.ndarray]:
-    """[P K] each: what the gold utility, the policy's implicit reward and the reward model of lab 06 give the
-    reference's answers.
-    """
-    model = load_stage("reward").model
-    texts = lambda rows: ([row["prompt"] for row in rows], [said(row, "answer") for row in rows])
-    learned = scores_of(lambda rows: rewards_of(model, load_tokenizer(), *texts(rows)).cpu(), yard)
-    implicit = implicit_scores(policy, yard)
-    return {"the gold utility": yard.worth, "the implicit reward": implicit, "the reward model": learned}
 
 
 def show_fit(models: dict[str, torch.nn.Module], reference, read: list[dict], held_out: list[dict]) -> dict:

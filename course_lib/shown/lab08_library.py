@@ -53,6 +53,10 @@ class Twins:
     ids: Int[Tensor, "B T"]  # of pairs: first the chosen answers, then the rejected ones
     labels: Int[Tensor, "B T"]
 
+    def to(self, device: str) -> "Twins":
+        self.ids, self.labels = self.ids.to(device), self.labels.to(device)
+        return self
+
     def lengths(self) -> Int[Tensor, " B"]:
         return (self.labels != -100).sum(1)
 
@@ -108,6 +112,14 @@ def by_trl(pair: Twins, **options) -> Theirs | None:
     batch, loss = first_loss(made, len(pair.rows))
     loss.backward()
     return Theirs(batch, loss.item(), {name: p.grad for name, p in made.model.named_parameters()})
+
+
+def cdpo_by_trl(pair: Twins, beta: float, smoothing: float) -> Theirs | None:
+    """TRL has no cDPO. With L(m) = −log σ(m) its "robust" is [(1 − ε) L(m) − ε L(−m)] / (1 − 2ε), so cDPO is
+    2 (1 − ε) L(m) − (1 − 2ε) robust, and TRL adds up losses by loss_weights.
+    """
+    weights = [2 * (1 - smoothing), -(1 - 2 * smoothing)]
+    return by_trl(pair, beta=beta, label_smoothing=smoothing, loss_type=["sigmoid", "robust"], loss_weights=weights)
 
 
 def compare(name: str, loss: Float[Tensor, ""], pair: Twins, theirs: Theirs | None) -> None:

@@ -96,10 +96,19 @@ def without_gradient(logprobs_of: Callable, which: Int[Tensor, " N"]) -> Float[T
     return torch.cat([logprobs_of(part).cpu() for part in which.split(4)], 1)
 
 
-def show(real: Real, data: Pairs, exam: list[dict], ratios: Float[Tensor, "2 N"], beta: float, n: int = 8) -> dict:
-    """What became of the held-out pairs and of the answers: tables, and n questions with the answer before and after.
-    `ratios`: log π − log π_ref of the chosen and of the rejected answers. Returns the figures.
+def show(
+    real: Real,
+    data: Pairs,
+    exam: list[dict],
+    logprobs_of: Callable,
+    reference: Float[Tensor, "2 N"],
+    beta: float,
+    guess: str = "",
+) -> dict:
+    """What became of the held-out pairs and of the answers: tables, and eight questions with the answer before and
+    after. `reference`: log π_ref of all pairs. Returns the figures.
     """
+    ratios = without_gradient(logprobs_of, data.held_out) - reference[:, data.held_out]
     text = lambda labels: real.words.decode(labels[labels != -100], skip_special_tokens=True)
     before = [text(labels) for _, labels in data.rejected[data.taught :]]
     after = real_training.answers(real.model, real.words, [row["prompt"] for row in exam], LONGEST)
@@ -121,6 +130,8 @@ def show(real: Real, data: Pairs, exam: list[dict], ratios: Float[Tensor, "2 N"]
         f"{seen['rejected']:+.1f} nats."
     )
     table({"": "", "words": ".1f", "hedges": ".2f", "names what is right (95 % interval)": ""}, rows)
-    for row, *both in list(zip(exam, before, after))[:n]:
+    for row, *both in list(zip(exam, before, after))[:8]:
         print(f"» {row['prompt'][0]['content']}\n" + columns(["SmolLM2", "after DPO"], both) + "\n")
+    if guess:
+        print(f"You guessed: {guess}")
     return seen

@@ -1,8 +1,8 @@
 """Direct alignment: the policy learns from preferences without a reward model and without sampling.
 
 DPO: Rafailov et al. 2023, 2305.18290. IPO: Azar et al. 2023, 2310.12036. cDPO (label smoothing): Mitchell 2023. KTO:
-Ethayarajh et al. 2024, 2402.01306. Margins of a reward model in place of labels: Fisch et al. 2024, 2405.19316. Losses take log-probabilities of whole answers, log π(y | x) and log π_ref(y | x),
-summed over the answer's tokens, nats.
+Ethayarajh et al. 2024, 2402.01306. A reward model's margins in place of labels: Fisch et al. 2024, 2405.19316. Losses
+take log-probabilities of whole answers, log π(y | x) and log π_ref(y | x), summed over the answer's tokens, nats.
 """
 
 import copy

@@ -1,5 +1,5 @@
-"""The figures of lab 08 for one seed: what comes of recorded labels by DPO, IPO and KTO, and by a reward model, at equal
-labels and at equal compute.
+"""The figures of lab 08 for one seed: what comes of recorded labels by DPO, IPO and KTO, and by a reward model, at
+equal labels and at equal compute.
 
 Where the missing gain is lost is told by best of n at a policy's own KL. What the best of n *by a judge* misses of the
 frontier is the judge's wrong order (ranking); what the policy misses of that is what it makes of the order (policy).
