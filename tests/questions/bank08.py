@@ -364,7 +364,8 @@ NAMED = {
         "sum": "sum over the answers", "two means added": "taken apart and added",
         "two means averaged": "were averaged", "kl not clamped": "used as it is", "kl absolute": "absolute value",
         "kl not detached": "not detached", "weights swapped": "weights changed",
-        "weights ignored": "weights were ignored", "weights normalised": "normalised away", "neither clamped nor detached": "kl",
+        "weights ignored": "weights were ignored", "weights normalised": "normalised away",
+        "neither clamped nor detached": "kl",
     },
 }
 BREAKS = {
