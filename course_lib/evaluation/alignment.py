@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.evaluation.frontier import best_of_n, best_of_n_kl_with_ties, frontier, share_of_frontier
 from course_lib.stages.dpo import reference_logprobs
+from course_lib.stages.model import Llama
 from course_lib.stages.preferences import encode_answers
 from course_lib.stages.rollout import exact_kl, roll_out
 from course_lib.stages.tokenizer import load_tokenizer
@@ -32,7 +33,7 @@ def gold_reward(rows: list[dict], answers: list[str]) -> torch.Tensor:
 class Yardstick:
     """P prompts, K sampled answers of the reference to each, and what the best policies make of them."""
 
-    reference: torch.nn.Module
+    reference: Llama
     asked: list[dict]
     answers: list[str]  # those to one prompt next to each other
     worth: np.ndarray  # [P K], gold utilities

@@ -3,6 +3,7 @@ other seeds' figures.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def judges(yard: Yardstick, policy) -> dict[str, np.ndarray]:
     """[P K] each: what the gold utility, the policy's implicit reward and the reward model of lab 06 give the
     reference's answers.
     """
-    model = load_stage("reward").model
+    model: Any = load_stage("reward").model  # a RewardModel
     texts = lambda rows: ([row["prompt"] for row in rows], [said(row, "answer") for row in rows])
     learned = scores_of(lambda rows: rewards_of(model, load_tokenizer(), *texts(rows)).cpu(), yard)
     implicit = implicit_scores(policy, yard)

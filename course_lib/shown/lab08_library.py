@@ -7,6 +7,7 @@ out, with one line.
 import copy
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -79,7 +80,12 @@ def trainer_of(pair: Twins, model=None, ref_model=None, **options):
     config, make = (
         (library.DPOConfig, library.DPOTrainer) if pair.columns == PAIR else (library.KTOConfig, library.KTOTrainer)
     )
-    fixed = {"output_dir": str(work_dir() / "trl"), "report_to": "none", "save_strategy": "no", "use_cpu": True}
+    fixed: dict[str, Any] = {
+        "output_dir": str(work_dir() / "trl"),
+        "report_to": "none",
+        "save_strategy": "no",
+        "use_cpu": True,
+    }
     fixed |= {"bf16": False, "activation_checkpointing": False, "disable_tqdm": True, "log_level": "error"}
     fixed |= {"max_length": 512, "per_device_train_batch_size": len(pair.rows)}
     return make(
@@ -132,7 +138,8 @@ def compare(name: str, loss: Float[Tensor, ""], pair: Twins, theirs: Theirs | No
     assert torch.equal(theirs.batch["input_ids"], pair.ids), "TRL makes another batch of these rows"
     pair.policy.zero_grad()
     loss.backward()
-    apart = max((p.grad - theirs.gradients[n]).abs().max().item() for n, p in pair.policy.named_parameters())
+    ours = {name: p.grad for name, p in pair.policy.named_parameters() if p.grad is not None}
+    apart = max((ours[name] - gradient).abs().max().item() for name, gradient in theirs.gradients.items())
     print(f"{name}: loss {loss.item():.6f}, TRL's {theirs.loss:.6f}; largest difference in any gradient {apart:.0e}")
     assert abs(loss.item() - theirs.loss) < 1e-5 and apart < 1e-5, f"{name}: TRL computes something else"
 

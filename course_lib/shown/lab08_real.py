@@ -72,8 +72,8 @@ class Pairs:
     def batch(self, part: Int[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor]:
         """(ids, labels, mask) of all chosen answers, then all rejected ones."""
         examples = [self.chosen[k] for k in part] + [self.rejected[k] for k in part]
-        made = real_training.collate(examples, self.real.words.eos_token_id)
-        return tuple(each.to(self.real.device) for each in made)
+        ids, labels, mask = real_training.collate(examples, self.real.words.eos_token_id)
+        return ids.to(self.real.device), labels.to(self.real.device), mask.to(self.real.device)
 
 
 def pairs(real: Real, teach: list[dict], exam: list[dict]) -> Pairs:
@@ -113,7 +113,7 @@ def show(
     before = [text(labels) for _, labels in data.rejected[data.taught :]]
     after = real_training.answers(real.model, real.words, [row["prompt"] for row in exam], LONGEST)
     margins = beta * (ratios[0] - ratios[1])
-    seen = {"right order": int((margins > 0).sum()), "margin": float(margins.mean())}
+    seen: dict[str, Any] = {"right order": int((margins > 0).sum()), "margin": float(margins.mean())}
     seen |= {"chosen": float(ratios[0].mean()), "rejected": float(ratios[1].mean()), "named": [], "words": []}
     rows = []
     for when, texts in (("before", before), ("after DPO", after)):

@@ -8,6 +8,7 @@ The judge is the policy's own implicit reward, or the reward model.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from course_lib.evaluation.alignment import best_of, implicit_scores, scores_of, share_at
 from course_lib.evaluation.runs.rlhf import BETA_LEARNED, figures, learned_reward, limits
@@ -54,8 +55,10 @@ def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False, only: I
     own implicit reward at the policy's KL) and "judged" (the same by the reward model)}. only: these ways.
     """
     yard, config, every = limits(size), dpo.PRESETS[size], reward.PRESETS[size].rows
-    recorded, model = preference_rows("train", every), load_stage("reward").model
-    few, base, shown = recorded[: config.rows], yard.reference, {"progress": progress}
+    recorded = preference_rows("train", every)
+    model: Any = load_stage("reward").model  # a RewardModel
+    few, base = recorded[: config.rows], yard.reference
+    shown: dict[str, Any] = {"progress": progress}
     one, n = unit(base, recorded), config.rows
     budget = PAIR * every * one - LABEL * every * one  # what DPO on all labels leaves to GRPO after its reward model
     online = replace(grpo.PRESETS[size], beta=BETA_LEARNED)
