@@ -12,7 +12,6 @@ NOT_YET = {
     "01_data_and_tokenizer",
     "02_pretraining",
     "07_rlhf",
-    "08_direct_alignment",
     "09_ai_feedback",
     "10_safety_refusals",
     "11_evaluation_and_release",

@@ -1,0 +1,105 @@
+"""The figures of lab 08 for one seed: what comes of recorded labels by DPO, IPO and KTO, and by a reward model, at
+equal labels and at equal compute.
+
+Where the missing gain is lost is told by best of n at a policy's own KL. What the best of n *by a judge* misses of the
+frontier is the judge's wrong order (ranking); what the policy misses of that is what it makes of the order (policy).
+The judge is the policy's own implicit reward, or the reward model.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from course_lib.evaluation.alignment import best_of, implicit_scores, scores_of, share_at
+from course_lib.evaluation.runs.rlhf import BETA_LEARNED, figures, learned_reward, limits
+from course_lib.stages import dpo, grpo, reward
+from course_lib.stages.artifacts import load_stage
+from course_lib.stages.preferences import encode_answers, sample_pairs
+from course_lib.stages.reward import reward_gaps, rewards_of
+from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.world.annotators import label_pairs, pairs_of, preference_rows, prompts, thumbs
+
+# FLOP a parameter for a token: 2 to read or to write it, 6 to learn from it
+READ, LEARN = 2, 6
+PAIR = 2 * (READ + LEARN)  # of DPO: the reference reads both answers, the policy learns from both
+THUMB = 3 * READ + LEARN  # of KTO: the answer and a stranger's, for which the policy is read, too
+LABEL = 2 * LEARN  # of the reward model
+DISTILLED = 2 * (2 * READ + LEARN)  # as PAIR, and the reward model reads both
+OWN = 2 * (2 * READ + LEARN)  # as PAIR, and the policy writes both
+ANSWER = 4 * READ + LEARN  # of GRPO: written, judged, read by the policy before the step and by the reference, learned
+
+
+def unit(model, rows: list[dict]) -> float:
+    """TFLOP of one FLOP a parameter for every token of a prompt with one answer; the mean over 1,000 rows."""
+    examples = encode_answers(load_tokenizer(), rows[:1000], ("chosen", "rejected"), model.config.context)
+    lengths = [len(ids) for example in examples for ids, _ in example]
+    return model.parameter_count() * sum(lengths) / len(lengths) / 1e12
+
+
+def steps_for(tflop: float, one: float, config: grpo.GRPOConfig) -> int:
+    """Steps of GRPO that this much compute buys; `one`: see `unit`."""
+    return max(2, round(tflop / (one * ANSWER * config.prompts * config.each)))
+
+
+def own_pairs(policy, n: int, seed: int) -> list[dict]:
+    """n pairs of different answers of `policy` to fresh prompts, labelled by the villagers."""
+    found: list = []
+    while len(found) < n:
+        asked = prompts("train", 4_000, f"own r0 {seed} {len(found)}")
+        found += sample_pairs(policy, load_tokenizer(), asked, seed * 100 + len(found))
+    return label_pairs(found[:n], seed=f"own {seed} 0")
+
+
+def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False, only: Iterable[str] = ()) -> dict:
+    """{"seed", way: figures with "labels", "tflop", "ranked" (share of the frontier's gain of best of n by the policy's
+    own implicit reward at the policy's KL) and "judged" (the same by the reward model)}. only: these ways.
+    """
+    yard, config, every = limits(size), dpo.PRESETS[size], reward.PRESETS[size].rows
+    recorded = preference_rows("train", every)
+    model: Any = load_stage("reward").model  # a RewardModel
+    few, base = recorded[: config.rows], yard.reference
+    shown: dict[str, Any] = {"progress": progress}
+    one, n = unit(base, recorded), config.rows
+    budget = PAIR * every * one - LABEL * every * one  # what DPO on all labels leaves to GRPO after its reward model
+    online = replace(grpo.PRESETS[size], beta=BETA_LEARNED)
+    online = replace(online, steps=min(online.steps, steps_for(budget, one, online)))
+
+    def rounds():
+        first = dpo.dpo(few[: n // 2], config, base, seed, **shown)
+        own = own_pairs(first.model.eval(), n - n // 2, seed)
+        return dpo.dpo(own, config, base, seed + 1000, policy=first.model, **shown)
+
+    ways: dict[str, tuple[Callable, int, float]] = {  # how it is trained, labels, FLOP a parameter for each token
+        "dpo": (lambda: dpo.dpo(few, config, base, seed, **shown), n, PAIR * n),
+        "ipo": (
+            lambda: dpo.dpo(few, config, base, seed, dpo.IPO_BETA, dpo.ipo_loss, lengths=True, **shown),
+            n,
+            PAIR * n,
+        ),
+        "kto": (lambda: dpo.kto(thumbs(pairs_of(few)), config, base, seed, **shown), n, THUMB * n),
+        "dpo_all": (lambda: dpo.dpo(recorded, config, base, seed, **shown), every, PAIR * every),
+        "rounds": (rounds, n, (PAIR + OWN) * n / 2),
+        "distilled": (
+            lambda: dpo.dpo(few, config, base, seed, loss_fn=dpo.distilled_loss, gaps=reward_gaps(model, few), **shown),
+            every,
+            LABEL * every + DISTILLED * n,
+        ),
+        "grpo": (
+            lambda: grpo.grpo(
+                learned_reward(model), prompts("train", 4_000, f"bench {seed}"), online, base, seed, **shown
+            ),
+            every,
+            LABEL * every + ANSWER * online.steps * online.prompts * online.each,
+        ),
+    }
+    texts = lambda rows: ([row["prompt"] for row in rows], [row["answer"][0]["content"] for row in rows])
+    judged = best_of(scores_of(lambda rows: rewards_of(model, load_tokenizer(), *texts(rows)), yard), yard)
+    made: dict = {"seed": seed}
+    for name in only or ways:
+        train, labels, flop = ways[name]
+        run = train()
+        found = figures(run.model, size, run.record["minutes"]) | {"labels": labels, "tflop": flop * one}
+        ranked = best_of(implicit_scores(run.model, yard), yard)
+        found |= {"ranked": share_at(found["kl"], ranked, yard), "judged": share_at(found["kl"], judged, yard)}
+        made[name] = found
+    return made
