@@ -1,0 +1,257 @@
+"""What lab 07 shows of policies: samples, tables, pictures, and the bookkeeping around its runs. What it teaches, the
+losses, settings and runs themselves, stands in the notebook.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.evaluation.alignment import measure, share, utilities
+from course_lib.evaluation.frontier import best_of_n_kl, best_of_n_kl_with_ties, frontier
+from course_lib.evaluation.runs.rlhf import watched
+from course_lib.stages.pretrain import Run
+from course_lib.stages.reward import rewards_of
+from course_lib.stages.rollout import roll_out
+from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.widgets import curve, heatmap, rlhf
+from course_lib.widgets.table import table, your_run
+from course_lib.world.annotators import TASTE, features, prompts
+
+KINDS = {"fact": "a fact", "short": "a fact, in short", "unknown": "what nobody can know"}
+
+
+def reward_of(model) -> Callable:
+    """A reward model as a reward: (rows, answers) → the score of each answer to its prompt, [B]."""
+    return lambda rows, answers: rewards_of(model, load_tokenizer(), [row["messages"] for row in rows], answers)
+
+
+def asked(size: str) -> tuple[list[dict], list[dict]]:
+    """(prompts to train on, prompts to examine with)."""
+    tiny = size == "tiny"
+    return prompts("train", 40 if tiny else 4000, "lab 07"), prompts("test", 6 if tiny else 100, "lab 07")
+
+
+def settings(stage, size: str, **changes):
+    """The stage's settings for this size with the changes; at size tiny it stays at three steps."""
+    preset = stage.PRESETS[size]
+    return replace(preset, **(changes | {"steps": preset.steps} if size == "tiny" else changes))
+
+
+def on_device(device: str, **functions) -> dict[str, Callable]:
+    """The functions, for tensors of that device: what students write makes its tensors on the CPU."""
+
+    def moved(f):
+        back = lambda made: [back(part) for part in made] if isinstance(made, (tuple, list)) else made.to(device)
+        return lambda *args: back(f(*(a.cpu() if isinstance(a, Tensor) else a for a in args)))
+
+    return functions if device == "cpu" else {name: moved(f) for name, f in functions.items()}
+
+
+# ---------------------------------------------------------------------------------------------------- § 1 and § 2
+
+
+def samples(policy, proxy, rows: list[dict], each: int, seed: int) -> tuple[list[list[str]], Tensor, Tensor]:
+    """(answers, the reward model's scores, gold utilities) of `each` answers to each prompt, [P each]."""
+    batch = roll_out(policy, load_tokenizer(), rows, each, seed)
+    answers = [batch.answers[k : k + each] for k in range(0, len(batch.answers), each)]
+    scores, worth = proxy(batch.rows, batch.answers), torch.tensor(utilities(batch.rows, batch.answers))
+    return answers, scores.view(-1, each), worth.view(-1, each)
+
+
+def show_samples(policy, proxy, rows: list[dict], each: int = 4, most: int = 200) -> list[dict]:
+    """For each kind of prompt the one, of the first `most` prompts, on whose answers opinions differ most, and what
+    both judges say.
+    """
+    rows = rows[:most]
+    answers, scores, worth = samples(policy, proxy, rows, each, seed=1)
+    found = []
+    for kind, name in KINDS.items():
+        places = [k for k, row in enumerate(rows) if row["kind"] == kind]
+        at = max(places, key=lambda k: (len(set(answers[k])), float(worth[k].max() - worth[k].min())))
+        lines = sorted(zip(scores[at].tolist(), worth[at].tolist(), answers[at]), key=lambda line: -line[1])
+        question = rows[at]["messages"][-1]["content"]
+        table({"reward model": ".2f", "gold utility": ".2f", "answer": ""}, lines, f"asked for {name}: {question}")
+        found.append({"kind": kind, "answers": answers[at], "scores": scores[at], "worth": worth[at]})
+    print("gold utility of an answer: " + ", ".join(f"{weight:+g} {name}" for name, weight in TASTE.items()))
+    return found
+
+
+def show_best_of_n(best: Callable, scores: Tensor, worth: Tensor) -> dict[str, list[float]]:
+    """Best of n by the student's function, chosen by the reward model and by the gold utility, on a table and on the
+    plane. Returns its columns.
+    """
+    made: dict[str, list[float]] = {"n": [n for n in (1, 2, 4, 8, 16, 32) if n <= scores.shape[1]]}
+    made["formula"] = [best(scores, worth, n)[0] for n in made["n"]]
+    made["ties"] = [best_of_n_kl_with_ties(scores.numpy(), n) for n in made["n"]]
+    made["by the reward model"] = [best(scores, worth, n)[1] for n in made["n"]]
+    made["by the gold"] = [best(worth, worth, n)[1] for n in made["n"]]
+    heads = ("n", "KL, formula", "KL, ties counted", "utility, chosen by the reward model", "chosen by the gold utility")
+    table(dict(zip(heads, ("", ".2f", ".2f", ".2f", ".2f"))), zip(map(str, made["n"]), *list(made.values())[1:]))
+    gold = [best_of_n_kl_with_ties(worth.numpy(), n) for n in made["n"]]
+    show_plane(worth, best_of_n_line(made) | {"best of n, chosen by the gold utility": [*zip(gold, made["by the gold"])]})
+    return made
+
+
+def best_of_n_line(made: dict) -> dict:
+    """{name: [(KL, utility), …]} of best of n by the reward model, for the plane."""
+    return {"best of n, chosen by the reward model": [*zip(made["ties"], made["by the reward model"])][1:]}
+
+
+def show_plane(worth: Tensor, points: dict) -> None:
+    curve.show(rlhf.plane(frontier(worth.numpy()), float(worth.mean()), points))
+
+
+# ------------------------------------------------------------------------------------------------------------ runs
+
+
+def trainer(reference, rows: list[dict], work) -> Callable:
+    """train(title, algorithm, reward, config, keep="", **parts) → the run, its history with the gold utility of the
+    sampled answers as "gold". keep: name of the folder of its checkpoints, from which it goes on.
+    """
+
+    def train(title: str, algorithm: Callable, reward: Callable, config, keep: str = "", **parts) -> Run:
+        gold: list[float] = []  # `watched` notes it beside the training, which never sees it
+
+        def beside(history):
+            """A run that goes on from its checkpoint has steps that were not watched."""
+            unseen = len(history) - len(gold)
+            return history[:unseen] + [{**row, "gold": worth} for row, worth in zip(history[unseen:], gold)]
+
+        live = rlhf.LiveRun(title)
+        options = {"out": work / keep} if keep else {}
+        run = algorithm(
+            watched(reward, gold), rows, config, base=reference, progress=False,
+            on_step=lambda history: live(beside(history)), **options, **parts,
+        )  # fmt: skip
+        live.close()
+        run.history = beside(run.history)
+        first, last = run.history[0], run.history[-1]
+        minutes, scored = last["seconds"] / 60, f"reward {first['reward']:.2f} → {last['reward']:.2f}"
+        print(f"{title}: {len(run.history)} steps in {minutes:.1f} minutes, {scored}, KL {last['kl']:.2f} nats an answer")
+        return run
+
+    return train
+
+
+def examiner(reference, rows: list[dict], proxy, size: str) -> Callable:
+    """look(policy) → what `measure` says of it on the examination's prompts."""
+    return lambda policy: measure(policy, reference, rows, each=2 if size == "tiny" else 8, seed=11, reward=proxy)
+
+
+def of_frontier(row: dict, worth: Tensor) -> float | None:
+    """The share of the frontier's gain at the policy's KL, None for the reference itself."""
+    return share(row, worth.numpy()) if row["kl"] > 0.01 else None
+
+
+def show_standings(results: dict, worth: Tensor, names=None) -> None:
+    """Utility, KL, share of the frontier's gain at that KL, the reward model's mean score, and tokens an answer."""
+    heads = {"": "", "utility": ".2f", "± error": ".2f", "KL": ".2f", "of the frontier": ".0%"}
+    rows = [
+        (name, row["utility"], row["error"], row["kl"], of_frontier(row, worth), row["reward"], row["length"])
+        for name, row in results.items()
+        if names is None or name in names
+    ]
+    table(heads | {"reward model": ".2f", "tokens": ".1f"}, rows)
+
+
+def habits(rows: list[dict], answers: list[str], kind: str | None = None) -> dict[str, float]:
+    """{"utility", and each key of TASTE: means over the answers to prompts of that kind (None: to all)}. answers: the
+    same number to each row, those to one row next to each other.
+    """
+    each = len(answers) // len(rows)
+    pairs = [(rows[k // each], answer) for k, answer in enumerate(answers)]
+    found = [features(row, answer) for row, answer in pairs if kind in (None, row["kind"])]
+    means = {key: float(np.mean([each[key] for each in found])) if found else float("nan") for key in TASTE}
+    return {"utility": sum(TASTE[key] * value for key, value in means.items())} | means
+
+
+def show_habits(results: dict, rows: list[dict], names) -> dict[str, dict[str, dict]]:
+    """What gold utility and habits the policies have, by kind of prompt: {kind: {policy: habits}}."""
+    made = {kind: {name: habits(rows, results[name]["answers"], kind) for name in names} for kind in KINDS}
+    shares = {kind: sum(row["kind"] == kind for row in rows) / len(rows) for kind in KINDS}
+    lines = [
+        (f"{KINDS[kind]} ({shares[kind]:.0%})" if name == names[0] else "", name, *row.values())
+        for kind, policies in made.items()
+        for name, row in policies.items()
+    ]
+    lines.append(("worth, each", "", None, *TASTE.values()))
+    table({"asked for": "", "policy": "", "utility": ".2f"} | dict.fromkeys(TASTE, ".2f"), lines)
+    return made
+
+
+def show_answers(policies: dict, row: dict, each: int = 3) -> dict[str, list[str]]:
+    """Some answers of each policy to one prompt, with their gold utility."""
+    batches = {name: roll_out(policy, load_tokenizer(), [row], each, seed=5) for name, policy in policies.items()}
+    lines = [
+        (name if k == 0 else "", worth, answer)
+        for name, batch in batches.items()
+        for k, (worth, answer) in enumerate(zip(utilities(batch.rows, batch.answers).tolist(), batch.answers))
+    ]
+    table({"policy": "", "gold utility": ".1f", "answer": ""}, lines, row["messages"][-1]["content"])
+    return {name: batch.answers for name, batch in batches.items()}
+
+
+def where_it_falls(results: dict, rows: list[dict], before: str, after: str) -> dict:
+    """The prompt at which the gold utility has fallen most from one policy to the other."""
+    each = len(results[before]["answers"]) // len(rows)
+    many = [row for row in rows for _ in range(each)]
+    worth = [utilities(many, results[name]["answers"]).reshape(len(rows), each).mean(1) for name in (after, before)]
+    return rows[int((worth[0] - worth[1]).argmin())]
+
+
+# ------------------------------------------------------------------------------------------ where the credit goes, § 8
+
+
+def show_credit(policy, reference, proxy, row: dict, beta: float, size: str) -> dict:
+    """The heat map of one sampled answer, and a sentence on the token before the last for which it paid most. Returns
+    that token's numbers, and the answer's reward at its last token.
+    """
+    tokenizer = load_tokenizer()
+    said = roll_out(policy, tokenizer, [row], 1, seed=5).answers[0]
+    talk = row["messages"] + [{"role": "assistant", "content": said}]
+    tokens, values = heatmap.per_token(policy, tokenizer, talk, reference, proxy, beta)
+    heatmap.show(tokens, values, "reward")
+    chosen = [k for k, value in enumerate(values) if value]
+    dearest = min(chosen[:-1], key=lambda k: values[k]["reward"])
+    found = {"token": tokens[dearest], "at": dearest, **values[dearest], "end": values[chosen[-1]]["reward"]}
+    found["others"] = [values[k]["reward"] for k in chosen[:-1]]
+    likelier = f"{np.exp(found['log-ratio']):.1f} times as likely (log-ratio {found['log-ratio']:.2f})"
+    your_run(
+        f"The dearest token of this answer is {found['token']!r}: training has made it {likelier},",
+        f"and it costs {-found['reward']:.2f}. The last token gets {found['end']:+.2f}.",
+        size=size, shows="how a policy moves",
+    )  # fmt: skip
+    return found
+
+
+# --------------------------------------------------------------------------------------- over-optimisation, collapse
+
+
+def show_recipe(before, after) -> None:
+    """The settings in which two runs differ."""
+    rows = []
+    for name in vars(before):
+        ours, theirs = (
+            "off" if name == "clip" and value > 100 else str(value) for value in (getattr(before, name), getattr(after, name))
+        )
+        if ours != theirs:
+            rows.append((name, ours, theirs))
+    table({"setting": "", "§ 10": "", "§ 13": ""}, rows)
+
+
+def show_alarms(alarms_of: Callable, runs: dict, alarms: dict, window: int) -> dict[str, list[str]]:
+    """Which alarms went off in each run, the first one first."""
+    gone = {name: alarms_of(run.history, alarms, window) for name, run in runs.items()}
+    table({"run": "", "alarms, the first one first": ""}, [(name, ", ".join(off) or "none") for name, off in gone.items()])
+    return gone
+
+
+def show_log(history: list[dict], keys, every: int | None = None, samples: bool = True) -> None:
+    """Rows of a run's log."""
+    every = every or max(1, len(history) // 8)
+    heads = {"step": ""} | dict.fromkeys(keys, ".2f") | ({"a sample": ""} if samples else {})
+    said = lambda row: (rlhf.clipped(row["sample"], 44),) if samples else ()
+    table(heads, [(str(row["step"]), *(row[key] for key in keys), *said(row)) for row in history[::every]])
