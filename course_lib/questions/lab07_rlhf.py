@@ -562,7 +562,7 @@ def _(q):
 
 # ----------------------------------------------------------------------------------------------------------- value loss
 
-VALUE = Question("clipped_value_loss", lab=LAB, points=1)
+VALUE = Question("clipped_value_loss", lab=LAB, points=0.5)
 VALUE_TEXT = "§ 7 The critic"
 
 
@@ -1270,6 +1270,19 @@ def _(q):
         oracle_diagnose(history, ALARMS, 3),
         reread=DIAGNOSE_TEXT,
     )
+
+
+# --------------------------------------------------------------------------------------------------------- find the bug
+
+BUG = Question("find_the_bug", lab=LAB, points=0.5)
+BUG_TEXT = "§ 14 Find the bug"
+
+
+@BUG.case("the mended loss")
+def _(q):
+    logprobs, old, advantages, mask = args = policy_inputs(q)
+    got = q.call("find_the_bug", *args, 0.3)
+    q.close("the loss", got[1], oracle_policy(*args, 0.3), tol=1e-5, reread=BUG_TEXT)
 
 
 # --------------------------------------------------------------------------------------------- the policy and the words

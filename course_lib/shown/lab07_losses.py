@@ -1,4 +1,4 @@
-"""What lab 07 shows of its formulas: estimators of a KL and their gradients, λ, the pull of the clipped loss, groups."""
+"""What lab 07 shows of its formulas: estimators of a KL and their gradients, λ, the clipped loss's pull, groups."""
 
 import copy
 import math
@@ -23,12 +23,12 @@ def shaken(model, strength: float):
     return policy
 
 
-def show_estimators(estimators: dict[str, Callable], reference, rows: list[dict], distances: dict, each: int) -> dict:
-    """Each estimator of KL(π ‖ π_ref) on tokens that π sampled, beside the exact KL, for the reference model shaken by
-    each of `distances`. Returns {distance: {"exact", estimator: {"mean", "error", "spread", "smallest"}}}.
+def show_estimators(estimators: dict[str, Callable], reference, rows: list[dict], each: int = 16) -> dict:
+    """Each estimator of KL(π ‖ π_ref) on tokens that π sampled, beside the exact KL, for the reference model shaken a
+    little and more. Returns {"near", "far": {"exact", estimator: {"mean", "error", "spread", "smallest"}}}.
     """
-    made = {}
-    for name, strength in distances.items():
+    made: dict[str, dict] = {}
+    for name, strength in {"near": 0.05, "far": 0.12}.items():
         policy = shaken(reference, strength)
         batch = roll_out(policy, load_tokenizer(), rows, each, seed=3)
         with torch.no_grad():
@@ -37,8 +37,8 @@ def show_estimators(estimators: dict[str, Callable], reference, rows: list[dict]
         made[name] = {"exact": exact}
         for label, estimator in estimators.items():
             k = estimator(theirs - ours)
-            figures = {"mean": k.mean(), "error": k.std() / len(k) ** 0.5, "spread": k.std(), "smallest": k.min() + 0.0}
-            made[name][label] = {key: float(value) for key, value in figures.items()}
+            figures = {"mean": k.mean(), "error": k.std() / len(k) ** 0.5, "spread": k.std(), "smallest": k.min()}
+            made[name][label] = {key: round(float(value), 5) + 0.0 for key, value in figures.items()}
         lines = [(label, row["mean"], row["error"], row["mean"] / exact - 1, row["spread"], row["smallest"])
                  for label, row in made[name].items() if label != "exact"]  # fmt: skip
         table(
@@ -49,12 +49,12 @@ def show_estimators(estimators: dict[str, Callable], reference, rows: list[dict]
     return made
 
 
-def show_gradients(losses: dict[str, Tensor], leaf: Tensor) -> dict[str, Tensor]:
+def show_gradients(losses: dict[str, Tensor], leaf: Tensor) -> list[Tensor]:
     """The gradient of each loss, a line each."""
     made = {name: torch.autograd.grad(loss, leaf, retain_graph=True)[0] for name, loss in losses.items()}
     heads = {"its gradient": ""} | {f"token {k}": ".3f" for k in range(len(leaf))}
     table(heads, [(name, *(round(x, 3) + 0.0 for x in gradient.tolist())) for name, gradient in made.items()])
-    return made
+    return list(made.values())
 
 
 def show_lambdas(gae: Callable, lambdas: tuple, games: int = 4000, steps: int = 20) -> dict[str, list[float]]:
@@ -92,7 +92,14 @@ def show_pulls(policy_loss: Callable, ratios: tuple, clip: float = 0.2) -> dict[
     return made
 
 
-def show_groups(advantages_of: Callable, groups: dict[str, list[float]]) -> dict[str, tuple[Tensor, Tensor]]:
+GROUPS = {
+    "all tied": [1.0, 1.0, 1.0, 1.0],
+    "a clear winner": [0.0, 0.0, 0.0, 4.0],
+    "nearly tied": [1.0, 1.0, 1.0, 1.02],
+}
+
+
+def show_groups(advantages_of: Callable, groups: dict = GROUPS) -> dict[str, tuple[Tensor, Tensor]]:
     """{name: (scaled, not scaled) advantages} of groups of rewards."""
     made = {name: tuple(advantages_of(torch.tensor([group]), scale)[0] for scale in (True, False))
             for name, group in groups.items()}  # fmt: skip

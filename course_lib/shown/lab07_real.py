@@ -1,14 +1,44 @@
 """What lab 07 shows of its run on the real model: the bookkeeping of its rollouts, and the examination."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.stages import real_training
+from course_lib.stages import lora, real, real_training
 from course_lib.widgets.columns import columns
 from course_lib.widgets.table import table, your_run
 from course_lib.world.real import preferences as taste
+
+
+def smollm2():
+    """(model, tokenizer) of the real model; None where it is not here, with a line that says how to get it."""
+    if (loaded := real.smollm2()) is None:
+        print(real.NOT_HERE)
+    return loaded
+
+
+def with_adapter(loaded: tuple, device: str, rank: int, alpha: float) -> tuple:
+    """(model, tokenizer), the model on its device with LoRA beside its weights, which are frozen."""
+    model, words = loaded
+    lora.add_lora(model.to(device), rank=rank, alpha=alpha)
+    return model, words
+
+
+def questions(size: str) -> tuple[list[dict], list[dict]]:
+    """(questions that teach, questions that examine)."""
+    most = 4 if size == "tiny" else None
+    return taste.preference_rows("train")[:most], taste.preference_rows("test")[:most]
+
+
+def answers(model, words, rows: list[dict]) -> list[str]:
+    """The likeliest answer to each question, 40 tokens at most."""
+    return real_training.answers(model, words, [row["prompt"] for row in rows], 40)
+
+
+def directness(texts: list[str], device: str) -> Float[Tensor, " B"]:
+    """The rule's reward of each answer."""
+    return torch.tensor([taste.directness(text) for text in texts], device=device)
 
 
 def dealt(rows: list[dict], step: int, prompts: int, group: int) -> list[dict]:
@@ -20,8 +50,8 @@ def dealt(rows: list[dict], step: int, prompts: int, group: int) -> list[dict]:
 
 
 def sampled(model, words, rows: list[dict], tokens: int, temperature: float, seed: int):
-    """(ids [B T], attention mask [B T], mask [B n] of the answers' tokens, answers as text) of sampled answers; n is the
-    length of the longest, and the last n columns of ids are theirs.
+    """(ids [B T], attention mask [B T], mask [B n] of the answers' tokens, answers as text) of sampled answers; n is
+    the length of the longest, and the last n columns of ids are theirs.
     """
     prompts = [row["prompt"] for row in rows]
     ids, chosen, attention = real_training.sample(model, words, prompts, tokens, temperature, seed)
@@ -30,14 +60,20 @@ def sampled(model, words, rows: list[dict], tokens: int, temperature: float, see
 
 
 def logprobs(
-    model, ids: Int[Tensor, "B T"], attention: Int[Tensor, "B T"], n: int, temperature: float
-) -> Float[Tensor, "B n"]:
-    """log π of the last n tokens of each row, of the policy as it is sampled: at its temperature."""
+    model, ids: Int[Tensor, "B T"], attention: Int[Tensor, "B T"], mask: Bool[Tensor, "B N"], temperature: float
+) -> Float[Tensor, "B N"]:
+    """log π of the last N tokens of each row, of the policy as it is sampled: at its temperature."""
+    n = mask.shape[1]
     logits = model(ids, attention_mask=attention, logits_to_keep=n + 1).logits[:, :-1] / temperature
     return torch.log_softmax(logits.float(), -1).gather(2, ids[:, -n:, None])[..., 0]
 
 
-def step_of(scores: Tensor, log_ratio: Float[Tensor, "B n"], texts: list[str]) -> dict[str, float]:
+def tokens_of(answers: list[tuple]) -> int:
+    """Tokens of answers (ids, attention, mask, …): what the loss is a mean over."""
+    return sum(int(answer[2].sum()) for answer in answers)
+
+
+def step_of(scores: Tensor, log_ratio: Float[Tensor, "B N"], texts: list[str]) -> dict[str, float]:
     """A row of the log. log_ratio: log π − log π_ref, 0 off the answers, whose sum is k1 of § 4."""
     return {
         "reward": scores.mean().item(),

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.evaluation.alignment import measure, share, utilities
-from course_lib.evaluation.frontier import best_of_n_kl, best_of_n_kl_with_ties, frontier
-from course_lib.evaluation.runs.rlhf import watched
+from course_lib.evaluation.alignment import gold_reward, measure, share, utilities
+from course_lib.evaluation.frontier import best_of_n_kl_with_ties, frontier
+from course_lib.evaluation.runs.rlhf import COLLAPSE, watched
 from course_lib.stages.pretrain import Run
 from course_lib.stages.reward import rewards_of
 from course_lib.stages.rollout import roll_out
@@ -19,6 +19,8 @@ from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve, heatmap, rlhf
 from course_lib.widgets.table import table, your_run
 from course_lib.world.annotators import TASTE, features, prompts
+
+__all__ = ["COLLAPSE", "gold_reward"]  # and all that stands below: the notebook takes them from here
 
 KINDS = {"fact": "a fact", "short": "a fact, in short", "unknown": "what nobody can know"}
 
@@ -31,7 +33,7 @@ def reward_of(model) -> Callable:
 def asked(size: str) -> tuple[list[dict], list[dict]]:
     """(prompts to train on, prompts to examine with)."""
     tiny = size == "tiny"
-    return prompts("train", 40 if tiny else 4000, "lab 07"), prompts("test", 6 if tiny else 100, "lab 07")
+    return prompts("train", 200 if tiny else 4000, "lab 07"), prompts("test", 6 if tiny else 100, "lab 07")
 
 
 def settings(stage, size: str, **changes):
@@ -79,19 +81,27 @@ def show_samples(policy, proxy, rows: list[dict], each: int = 4, most: int = 200
     return found
 
 
-def show_best_of_n(best: Callable, scores: Tensor, worth: Tensor) -> dict[str, list[float]]:
+def show_best_of_n(best: Callable, scores: Tensor, worth: Tensor) -> dict[str, list]:
     """Best of n by the student's function, chosen by the reward model and by the gold utility, on a table and on the
     plane. Returns its columns.
     """
-    made: dict[str, list[float]] = {"n": [n for n in (1, 2, 4, 8, 16, 32) if n <= scores.shape[1]]}
+    made: dict[str, list] = {"n": [n for n in (1, 2, 4, 8, 16, 32) if n <= scores.shape[1]]}
     made["formula"] = [best(scores, worth, n)[0] for n in made["n"]]
     made["ties"] = [best_of_n_kl_with_ties(scores.numpy(), n) for n in made["n"]]
     made["by the reward model"] = [best(scores, worth, n)[1] for n in made["n"]]
     made["by the gold"] = [best(worth, worth, n)[1] for n in made["n"]]
-    heads = ("n", "KL, formula", "KL, ties counted", "utility, chosen by the reward model", "chosen by the gold utility")
+    heads = (
+        "n",
+        "KL, formula",
+        "KL, ties counted",
+        "utility, chosen by the reward model",
+        "chosen by the gold utility",
+    )
     table(dict(zip(heads, ("", ".2f", ".2f", ".2f", ".2f"))), zip(map(str, made["n"]), *list(made.values())[1:]))
     gold = [best_of_n_kl_with_ties(worth.numpy(), n) for n in made["n"]]
-    show_plane(worth, best_of_n_line(made) | {"best of n, chosen by the gold utility": [*zip(gold, made["by the gold"])]})
+    show_plane(
+        worth, best_of_n_line(made) | {"best of n, chosen by the gold utility": [*zip(gold, made["by the gold"])]}
+    )
     return made
 
 
@@ -104,10 +114,19 @@ def show_plane(worth: Tensor, points: dict) -> None:
     curve.show(rlhf.plane(frontier(worth.numpy()), float(worth.mean()), points))
 
 
+def show_ties(policy, proxy, rows: list[dict], each: int) -> tuple[float, float]:
+    """How many groups of answers to a prompt the reward model scores alike, and how many nearly alike."""
+    spread = samples(policy, proxy, rows, each, seed=2)[1].std(1)
+    tied, nearly = float((spread < 1e-6).float().mean()), float(((spread >= 1e-6) & (spread < 0.1)).float().mean())
+    said = f"{tied:.0%} tied, {nearly:.0%} nearly (deviation below 0.1)"
+    print(f"the reference model, {len(rows)} groups of {each}: {said}")
+    return tied, nearly
+
+
 # ------------------------------------------------------------------------------------------------------------ runs
 
 
-def trainer(reference, rows: list[dict], work) -> Callable:
+def trainer(reference, rows: list[dict], work, size: str) -> Callable:
     """train(title, algorithm, reward, config, keep="", **parts) → the run, its history with the gold utility of the
     sampled answers as "gold". keep: name of the folder of its checkpoints, from which it goes on.
     """
@@ -121,7 +140,7 @@ def trainer(reference, rows: list[dict], work) -> Callable:
             return history[:unseen] + [{**row, "gold": worth} for row, worth in zip(history[unseen:], gold)]
 
         live = rlhf.LiveRun(title)
-        options = {"out": work / keep} if keep else {}
+        options = {"out": work / f"{keep}_{size}"} if keep else {}
         run = algorithm(
             watched(reward, gold), rows, config, base=reference, progress=False,
             on_step=lambda history: live(beside(history)), **options, **parts,
@@ -130,15 +149,19 @@ def trainer(reference, rows: list[dict], work) -> Callable:
         run.history = beside(run.history)
         first, last = run.history[0], run.history[-1]
         minutes, scored = last["seconds"] / 60, f"reward {first['reward']:.2f} → {last['reward']:.2f}"
-        print(f"{title}: {len(run.history)} steps in {minutes:.1f} minutes, {scored}, KL {last['kl']:.2f} nats an answer")
+        print(
+            f"{title}: {len(run.history)} steps in {minutes:.1f} minutes, {scored}, KL {last['kl']:.2f} nats an answer"
+        )
         return run
 
     return train
 
 
 def examiner(reference, rows: list[dict], proxy, size: str) -> Callable:
-    """look(policy) → what `measure` says of it on the examination's prompts."""
-    return lambda policy: measure(policy, reference, rows, each=2 if size == "tiny" else 8, seed=11, reward=proxy)
+    """look(a run, or a policy) → what `measure` says of it on the examination's prompts."""
+    each = 2 if size == "tiny" else 8
+    model_of = lambda run: run.model if isinstance(run, Run) else run
+    return lambda run: measure(model_of(run), reference, rows, each, seed=11, reward=proxy)
 
 
 def of_frontier(row: dict, worth: Tensor) -> float | None:
@@ -172,7 +195,7 @@ def show_habits(results: dict, rows: list[dict], names) -> dict[str, dict[str, d
     """What gold utility and habits the policies have, by kind of prompt: {kind: {policy: habits}}."""
     made = {kind: {name: habits(rows, results[name]["answers"], kind) for name in names} for kind in KINDS}
     shares = {kind: sum(row["kind"] == kind for row in rows) / len(rows) for kind in KINDS}
-    lines = [
+    lines: list[tuple] = [
         (f"{KINDS[kind]} ({shares[kind]:.0%})" if name == names[0] else "", name, *row.values())
         for kind, policies in made.items()
         for name, row in policies.items()
@@ -182,41 +205,48 @@ def show_habits(results: dict, rows: list[dict], names) -> dict[str, dict[str, d
     return made
 
 
-def show_answers(policies: dict, row: dict, each: int = 3) -> dict[str, list[str]]:
-    """Some answers of each policy to one prompt, with their gold utility."""
-    batches = {name: roll_out(policy, load_tokenizer(), [row], each, seed=5) for name, policy in policies.items()}
-    lines = [
-        (name if k == 0 else "", worth, answer)
-        for name, batch in batches.items()
-        for k, (worth, answer) in enumerate(zip(utilities(batch.rows, batch.answers).tolist(), batch.answers))
-    ]
-    table({"policy": "", "gold utility": ".1f", "answer": ""}, lines, row["messages"][-1]["content"])
-    return {name: batch.answers for name, batch in batches.items()}
+def show_fall(results: dict, worth: Tensor, rows: list[dict], names: list[str]) -> dict[str, dict[str, dict]]:
+    """Standings and habits of policies, and the prompt at which the gold utility has fallen most from the last but one
+    to the last. Returns the habits by kind of prompt.
+    """
+    show_standings(results, worth, names)
+    made = show_habits(results, rows, names)
+    show_worst(results, rows, names[-2], names[-1])
+    return made
 
 
-def where_it_falls(results: dict, rows: list[dict], before: str, after: str) -> dict:
-    """The prompt at which the gold utility has fallen most from one policy to the other."""
+def show_worst(results: dict, rows: list[dict], before: str, after: str, shown: int = 3) -> None:
+    """The prompt at which the gold utility has fallen most from one policy to the other, with some of the answers that
+    were measured.
+    """
     each = len(results[before]["answers"]) // len(rows)
     many = [row for row in rows for _ in range(each)]
-    worth = [utilities(many, results[name]["answers"]).reshape(len(rows), each).mean(1) for name in (after, before)]
-    return rows[int((worth[0] - worth[1]).argmin())]
+    worth = {name: utilities(many, results[name]["answers"]).reshape(len(rows), each) for name in (before, after)}
+    at = int((worth[after].mean(1) - worth[before].mean(1)).argmin())
+    lines = [
+        (name if k == 0 else "", float(worth[name][at, k]), results[name]["answers"][each * at + k])
+        for name in worth
+        for k in range(min(shown, each))
+    ]
+    question = rows[at]["messages"][-1]["content"]
+    table({"policy": "", "gold utility": ".1f", "answer": ""}, lines, f"where it has fallen most: {question}")
 
 
 # ------------------------------------------------------------------------------------------ where the credit goes, § 8
 
 
-def show_credit(policy, reference, proxy, row: dict, beta: float, size: str) -> dict:
+def show_credit(run: Run, reference, proxy, row: dict, size: str) -> dict:
     """The heat map of one sampled answer, and a sentence on the token before the last for which it paid most. Returns
     that token's numbers, and the answer's reward at its last token.
     """
-    tokenizer = load_tokenizer()
+    policy, tokenizer, beta = run.model, load_tokenizer(), run.record["recipe"]["beta"]
     said = roll_out(policy, tokenizer, [row], 1, seed=5).answers[0]
     talk = row["messages"] + [{"role": "assistant", "content": said}]
     tokens, values = heatmap.per_token(policy, tokenizer, talk, reference, proxy, beta)
     heatmap.show(tokens, values, "reward")
     chosen = [k for k, value in enumerate(values) if value]
     dearest = min(chosen[:-1], key=lambda k: values[k]["reward"])
-    found = {"token": tokens[dearest], "at": dearest, **values[dearest], "end": values[chosen[-1]]["reward"]}
+    found: dict = {"token": tokens[dearest], "at": dearest, **values[dearest], "end": values[chosen[-1]]["reward"]}
     found["others"] = [values[k]["reward"] for k in chosen[:-1]]
     likelier = f"{np.exp(found['log-ratio']):.1f} times as likely (log-ratio {found['log-ratio']:.2f})"
     your_run(
@@ -227,31 +257,28 @@ def show_credit(policy, reference, proxy, row: dict, beta: float, size: str) -> 
     return found
 
 
-# --------------------------------------------------------------------------------------- over-optimisation, collapse
+def show_ppo(results: dict, worth: Tensor, reference, run: Run, row: dict, size: str) -> None:
+    """Three answers of the reference model and of PPO to one prompt, and the reader's own PPO in a sentence."""
+    lines = []
+    for name, policy in (("reference model", reference), ("PPO", run.model)):
+        batch = roll_out(policy, load_tokenizer(), [row], 3, seed=5)
+        for k, (worth_of, answer) in enumerate(zip(utilities(batch.rows, batch.answers).tolist(), batch.answers)):
+            lines.append((name if k == 0 else "", worth_of, answer))
+    table({"policy": "", "gold utility": ".1f", "answer": ""}, lines, row["messages"][-1]["content"])
+    before, after = results["reference model"], results["PPO"]
+    your_run(
+        f"PPO gained {after['utility'] - before['utility']:+.2f} of utility for {after['kl']:.2f} nats:",
+        f"{share(after, worth.numpy()):.0%} of what the frontier gains at that KL.",
+        f"An answer has {before['length']:.1f} tokens before and {after['length']:.1f} after.",
+        size=size, shows="what PPO can do",
+    )  # fmt: skip
 
 
-def show_recipe(before, after) -> None:
-    """The settings in which two runs differ."""
-    rows = []
-    for name in vars(before):
-        ours, theirs = (
-            "off" if name == "clip" and value > 100 else str(value) for value in (getattr(before, name), getattr(after, name))
-        )
-        if ours != theirs:
-            rows.append((name, ours, theirs))
-    table({"setting": "", "§ 10": "", "§ 13": ""}, rows)
-
-
-def show_alarms(alarms_of: Callable, runs: dict, alarms: dict, window: int) -> dict[str, list[str]]:
-    """Which alarms went off in each run, the first one first."""
-    gone = {name: alarms_of(run.history, alarms, window) for name, run in runs.items()}
-    table({"run": "", "alarms, the first one first": ""}, [(name, ", ".join(off) or "none") for name, off in gone.items()])
-    return gone
-
-
-def show_log(history: list[dict], keys, every: int | None = None, samples: bool = True) -> None:
-    """Rows of a run's log."""
-    every = every or max(1, len(history) // 8)
-    heads = {"step": ""} | dict.fromkeys(keys, ".2f") | ({"a sample": ""} if samples else {})
-    said = lambda row: (rlhf.clipped(row["sample"], 44),) if samples else ()
-    table(heads, [(str(row["step"]), *(row[key] for key in keys), *said(row)) for row in history[::every]])
+def show_all(worth: Tensor, bests: dict, results: dict) -> dict[str, float | None]:
+    """All policies and best of n, as a table and on the plane. Returns each policy's share of the frontier's gain at
+    its KL.
+    """
+    show_standings(results, worth)
+    points = {name: [(row["kl"], row["utility"])] for name, row in results.items() if name != "reference model"}
+    show_plane(worth, best_of_n_line(bests) | points)
+    return {name: of_frontier(row, worth) for name, row in results.items()}

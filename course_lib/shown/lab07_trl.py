@@ -27,9 +27,10 @@ def library():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            import datasets
             import transformers
             import trl
+
+            import datasets
         except ImportError as error:
             print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
             return None
@@ -49,14 +50,17 @@ def config(trl, work, **settings):
 
 
 def batches(reference, reward: Callable, rows: list[dict], work, **settings) -> list[SimpleNamespace]:
-    """What TRL's GRPOTrainer has made of each batch: loss, logprobs, old, reference [B T], advantages [B], mask, and the
-    rewards that it was given, [P G]; TRL has shuffled the answers meanwhile. [] without TRL. settings: of GRPOConfig.
+    """What TRL's GRPOTrainer has made of each batch: loss, logprobs, old, reference [B T], advantages [B], mask, and
+    the rewards that it was given, [P G]; TRL has shuffled the answers meanwhile. [] without TRL. settings: of
+    GRPOConfig.
     """
     trl = library()
     if trl is None:
         return []
-    import datasets
+    settings = {"learning_rate": 1e-4} | settings  # large enough that the second use of a batch has other ratios
     import transformers
+
+    import datasets
 
     given, seen = [], []
 
@@ -91,7 +95,7 @@ def batches(reference, reward: Callable, rows: list[dict], work, **settings) -> 
             model=transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32),
             reward_funcs=[their_reward],
             args=config(trl, work, **settings),
-            train_dataset=datasets.Dataset.from_list([{"prompt": row["messages"]} for row in rows]),
+            train_dataset=datasets.Dataset.from_list([{"prompt": row["messages"]} for row in rows[: 2 * GROUP]]),
             processing_class=to_transformers_chat(load_tokenizer()),
         )
         trainer.remove_callback(transformers.PrinterCallback)
@@ -99,6 +103,16 @@ def batches(reference, reward: Callable, rows: list[dict], work, **settings) -> 
     for batch in seen:
         batch.holds_reference = trainer.ref_model is not None
     return seen
+
+
+def differences(batch: SimpleNamespace, loss: torch.Tensor, advantages: torch.Tensor) -> dict[str, float]:
+    """How far TRL's loss and advantages of a batch are from ours, and the largest log ratio of its tokens."""
+    ours, theirs = (each.flatten().sort().values for each in (advantages, batch.advantages))  # TRL has shuffled them
+    return {
+        "loss": abs(loss.item() - batch.loss),
+        "advantages": (ours - theirs).abs().max().item(),
+        "ratio": (batch.logprobs - batch.old)[batch.mask].abs().max().item(),
+    }
 
 
 def show_apart(rows: list[dict]) -> None:
@@ -124,7 +138,7 @@ def show_defaults(reference, reward: Callable, rows: list[dict], work, ours) -> 
         return {}
     theirs, rloo = config(trl, work), trl.RLOOConfig(output_dir=str(work / "trl"), use_cpu=True, bf16=False)
     [plain] = batches(reference, reward, rows, work, max_steps=1)
-    priced = batches(reference, reward, rows, work, max_steps=2, num_iterations=2, beta=0.1, learning_rate=1e-4)
+    priced = batches(reference, reward, rows, work, max_steps=2, num_iterations=2, beta=0.1)
     scaled = [grpo.group_advantages(batch.rewards, True).flatten().sort().values for batch in priced]
     facts = {
         "no penalty, no reference": theirs.beta == 0.0 and not plain.holds_reference,
@@ -134,7 +148,8 @@ def show_defaults(reference, reward: Callable, rows: list[dict], work, ours) -> 
         and all(torch.allclose(s, b.advantages.sort().values, atol=1e-5) for s, b in zip(scaled, priced)),
         "clip and samples": (theirs.epsilon, theirs.num_generations, theirs.num_iterations) == (0.2, GROUP, 1),
         "small steps": (theirs.learning_rate, trl.GRPOConfig.max_completion_length) == (1e-6, 512),
-        "RLOO pays in the reward": rloo.beta == 0.05 and "rewards - self.beta * kl" in inspect.getsource(trl.RLOOTrainer),
+        "RLOO pays in the reward": rloo.beta == 0.05
+        and "rewards - self.beta * kl" in inspect.getsource(trl.RLOOTrainer),
         "no PPO": not hasattr(trl, "PPOTrainer") and importlib.util.find_spec("trl.experimental.ppo") is None,
     }  # fmt: skip
     if wrong := [name for name, holds in facts.items() if not holds]:
