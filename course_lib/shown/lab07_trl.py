@@ -27,16 +27,16 @@ def library():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            import transformers
             import trl
+            from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
             import datasets
         except ImportError as error:
             print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
             return None
     datasets.disable_progress_bars()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
+    disable_progress_bar()
+    set_verbosity_error()
     return trl
 
 
