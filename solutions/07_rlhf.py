@@ -907,7 +907,7 @@ lab07_logs.show_two(own_run, planted_run)
 # - **D** prompt and padding get into the mean
 # - **E** the ratio is upside down: $\pi_\text{old} / \pi$
 #
-# Return the letter, and the loss without the mistake: the same as in § 6, a mean over the tokens of all answers. The letter is half of the exercise.
+# Return the loss without the mistake, and the letter. The loss is that of § 6: a mean over the tokens of all answers, and with its gradient. The letter is half of the exercise.
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●○ (4 of 5)  
@@ -924,16 +924,16 @@ def find_the_bug(
     advantages: Float[Tensor, "B T"],
     mask: Bool[Tensor, "B T"],
     clip: float,
-) -> tuple[str, Float[Tensor, ""]]:
-    """(the letter of the colleague's mistake, the loss without it).
+) -> tuple[Float[Tensor, ""], str]:
+    """(the loss without the colleague's mistake, the letter of the mistake).
 
     Inputs:  as those of clipped_policy_loss
-    Returns: "A", "B", "C", "D" or "E", and a scalar with a gradient to logprobs
+    Returns: a scalar with a gradient to logprobs, and "A", "B", "C", "D" or "E"
     """
     ### BEGIN SOLUTION
     ratio, weight = (logprobs - old)[mask].exp(), advantages[mask]
     held = torch.where(weight > 0, ratio.clamp(max=1 + clip), ratio.clamp(min=1 - clip))
-    return "C", -(held * weight).mean()
+    return -(held * weight).mean(), "C"
     ### END SOLUTION
 
 

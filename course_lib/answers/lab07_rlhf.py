@@ -55,5 +55,5 @@ def diagnose(history, alarms, window):
 
 
 def find_the_bug(logprobs, old, advantages, mask, clip):
-    """(letter of the mistake, the mended loss)."""
-    return "C", clipped_policy_loss(logprobs, old, advantages, mask, clip)
+    """(the mended loss, letter of the mistake)."""
+    return clipped_policy_loss(logprobs, old, advantages, mask, clip), "C"

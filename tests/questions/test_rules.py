@@ -15,7 +15,6 @@ NOT_YET = {
     "04_lora_and_qlora",
     "05_finetune_or_retrieve",
     "06_preferences_and_reward_model",
-    "07_rlhf",
     "08_direct_alignment",
     "09_ai_feedback",
     "10_safety_refusals",
