@@ -258,7 +258,7 @@ reverse, forward, as_reward, *in_loss = lab07_losses.show_gradients(kinds, theta
 #
 # An answer got a good score: which of its tokens deserves the credit? A **critic** $V_t$ predicts, before token $t$ is chosen, the reward still to come. The surprise of one step is $\delta$, and the **advantage** adds up later surprises, ever less of them (GAE, [Schulman et al. 2016](https://arxiv.org/abs/1506.02438)):
 #
-# $$\delta_t = r_t + \gamma V_{t+1} - V_t, \qquad A_t = \sum_{k \ge 0} (\gamma\lambda)^k\, \delta_{t+k} = \delta_t + \gamma\lambda\, A_{t+1}, \qquad R_t = A_t + V_t$$
+# $$\delta_t = r_t + \gamma V_{t+1} - V_t, \qquad A_t = \sum_{j \ge 0} (\gamma\lambda)^j\, \delta_{t+j} = \delta_t + \gamma\lambda\, A_{t+1}, \qquad R_t = A_t + V_t$$
 #
 # - `rewards`, `values`: `[B T]` · `mask`: `[B T]`, True on the answer, whose tokens stand next to each other → `advantages`, `returns` $R$: `[B T]`
 # - after the last token of the answer nothing comes: $V = 0$ and $A = 0$ there. Padding holds numbers too, and none of them may get in
@@ -512,9 +512,9 @@ credit = lab07_rlhf.show_credit(ppo_run, reference, proxy, fact_row, course.size
 #
 # PPO carries a critic that has to be trained. GRPO ([Shao et al. 2024](https://arxiv.org/abs/2402.03300)) samples a **group** of $G$ answers to each prompt and compares each with its own group:
 #
-# $$A_{ij} = \frac{r_{ij} - \mathrm{mean}_j(r_{i\cdot})}{\mathrm{std}_j(r_{i\cdot}) + 10^{-4}}$$
+# $$A_{pg} = \frac{r_{pg} - \mathrm{mean}_g(r_{p\cdot})}{\mathrm{std}_g(r_{p\cdot}) + 10^{-4}}$$
 #
-# - `rewards`: `[P G]`, a row for each prompt $i$, a column for each of its answers $j$ → advantages `[P G]`; every token of an answer gets its answer's advantage
+# - `rewards`: `[P G]`, a row for each prompt $p$, a column for each of its answers $g$ → advantages `[P G]`; every token of an answer gets its answer's advantage
 # - the standard deviation has $G - 1$ in it, as `torch.std` has. The $10^{-4}$ is TRL's, and is added to the deviation
 # - with `scale=False` the deviation is left out: the difference alone, as [Liu et al. 2025](https://arxiv.org/abs/2503.20783) advise (Dr. GRPO)
 # - if all rewards of a group tie, its advantages are 0, not 0/0

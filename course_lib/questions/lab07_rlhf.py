@@ -245,7 +245,7 @@ def gae_inputs(q, mask):
     return q.randn(*mask.shape), q.randn(*mask.shape) + 0.5, mask
 
 
-@GAE.case("A = Σ (γλ)^k δ, returns = A + V", reread=GAE_TEXT)
+@GAE.case("A = Σ (γλ)^j δ, returns = A + V", reread=GAE_TEXT)
 def _(q):
     rewards, values, mask = args = gae_inputs(q, WHOLE)
     got = q.call("gae", *args, 0.9, 0.8)
