@@ -46,7 +46,7 @@ from course_lib.stages import grpo, ppo, real_training, rollout
 #
 # We start with two models. Lab 03's assistant is the **reference model** $\pi_\text{ref}$. Lab 06's **reward model** is a guess at what people like. In the village we can also look at the truth: the **gold utility** that the simulated people have. In real life nobody has it. Here we *look* at it and train on the reward model, except in one place that says so.
 #
-# The next cell samples four answers to each of three prompts, and shows what the two judges say of them.
+# The next cell samples four answers to each of some prompts. It shows the three prompts on whose answers opinions differ most, and what the two judges say of them.
 
 # %%
 # LONG
@@ -61,8 +61,10 @@ opinions = lab07_rlhf.show_samples(reference, proxy, train_prompts)
 # %%
 # CLAIM
 {
-    "One prompt, several answers": all(len(set(row["answers"])) > 1 for row in opinions)
-    and max(float(row["worth"].max() - row["worth"].min()) for row in opinions) >= 1,
+    "One prompt, several answers": all(
+        len(set(row["answers"])) > 1 and row["worth"].max() - row["worth"].min() >= 1
+        for row in opinions
+    ),
     "A policy gives some probability": GENERAL,
     "Near the reference model": GENERAL,
     "Far away it moves": GENERAL,

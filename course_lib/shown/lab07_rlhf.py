@@ -63,20 +63,21 @@ def samples(policy, proxy, rows: list[dict], each: int, seed: int) -> tuple[list
     return answers, scores.view(-1, each), worth.view(-1, each)
 
 
-def show_samples(policy, proxy, rows: list[dict], each: int = 4, most: int = 200) -> list[dict]:
-    """For each kind of prompt the one, of the first `most` prompts, on whose answers opinions differ most, and what
-    both judges say.
+def show_samples(policy, proxy, rows: list[dict], each: int = 4, most: int = 400, shown: int = 3) -> list[dict]:
+    """Of the first `most` prompts those on whose answers opinions differ most, of different kinds where there are such,
+    and what both judges say of their answers.
     """
     rows = rows[:most]
     answers, scores, worth = samples(policy, proxy, rows, each, seed=1)
+    apart = (worth.max(1).values - worth.min(1).values).tolist()
+    order = sorted(range(len(rows)), key=lambda k: (-apart[k], -len(set(answers[k]))))
+    first_of = {rows[k]["kind"]: k for k in reversed(order) if apart[k] > 0}
     found = []
-    for kind, name in KINDS.items():
-        places = [k for k, row in enumerate(rows) if row["kind"] == kind]
-        at = max(places, key=lambda k: (len(set(answers[k])), float(worth[k].max() - worth[k].min())))
+    for at in list(dict.fromkeys([*sorted(first_of.values(), key=order.index), *order]))[:shown]:
         lines = sorted(zip(scores[at].tolist(), worth[at].tolist(), answers[at]), key=lambda line: -line[1])
-        question = rows[at]["messages"][-1]["content"]
-        table({"reward model": ".2f", "gold utility": ".2f", "answer": ""}, lines, f"asked for {name}: {question}")
-        found.append({"kind": kind, "answers": answers[at], "scores": scores[at], "worth": worth[at]})
+        question = f"asked for {KINDS[rows[at]['kind']]}: {rows[at]['messages'][-1]['content']}"
+        table({"reward model": ".2f", "gold utility": ".2f", "answer": ""}, lines, question)
+        found.append({"kind": rows[at]["kind"], "answers": answers[at], "scores": scores[at], "worth": worth[at]})
     print("gold utility of an answer: " + ", ".join(f"{weight:+g} {name}" for name, weight in TASTE.items()))
     return found
 
