@@ -56,7 +56,7 @@ train_prompts, test_prompts = lab07_rlhf.asked(course.size)
 opinions = lab07_rlhf.show_samples(reference, proxy, train_prompts)
 
 # %% [markdown]
-# **What to notice.** One prompt, several answers, and people do not like all of them equally. A policy gives some probability to every string, so training only moves probability. Near the reference model it moves among answers that the reference model gives now and then. Far away it moves to strings that the reference model would hardly ever say.
+# **What to notice.** One prompt, several answers, and people do not like all of them equally. The reward model mostly agrees, but it is a guess: in our run its favourite answer to what nobody can know is a made-up one that begins with a courtesy. Keep that in mind for § 12. A policy gives some probability to every string, so training only moves probability. Near the reference model it moves among answers that the reference model gives now and then. Far away it moves to strings that the reference model would hardly ever say.
 
 # %%
 # CLAIM
@@ -65,6 +65,11 @@ opinions = lab07_rlhf.show_samples(reference, proxy, train_prompts)
         len(set(row["answers"])) > 1 and row["worth"].max() - row["worth"].min() >= 1
         for row in opinions
     ),
+    "in our run its favourite answer": all(
+        row["worth"][row["scores"].argmax()] < 0 for row in opinions if row["kind"] == "unknown"
+    )
+    and any(row["kind"] == "unknown" for row in opinions),
+    "Keep that in mind": GENERAL,
     "A policy gives some probability": GENERAL,
     "Near the reference model": GENERAL,
     "Far away it moves": GENERAL,
