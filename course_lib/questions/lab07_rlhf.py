@@ -944,7 +944,7 @@ def _(q):
     reread=BEST_TEXT,
 )
 def _(q):
-    scores, worth = q.randn(2, 1200), q.randn(2, 1200)
+    scores, worth = torch.stack([q.permutation(1200), q.permutation(1200)]).float(), q.randn(2, 1200)  # no ties
     got = q.call("best_of_n", scores, worth, 600)
     q.close("best of 600", list(got), [kl_bound(600), by_logarithms(scores, worth, 600)], 1e-4, names=BOTH_OF_BEST)
 

@@ -318,7 +318,7 @@ BEST_WRONG = {
                        "w).sum(1).mean())",
     "ties by distinct scores": "total = 0.0\n    for s, v in zip(scores.tolist(), worth.tolist()):\n        seen = "
                                "dict(zip(s, v)); order = sorted(seen); K = len(order); m = min(n, K)\n        total "
-                               "+= sum(seen[x] * math.comb(i, m - 1) / math.comb(K, m) for i, x in "
+                               "+= sum(seen[x] * (math.comb(i, m - 1) / math.comb(K, m)) for i, x in "
                                "enumerate(order))\n    return math.log(n) - (n - 1) / n, total / len(scores)",
 }
 # fmt: on
