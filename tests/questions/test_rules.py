@@ -11,7 +11,6 @@ from course_lib.questions.core import Question, questions_of
 NOT_YET = {
     "01_data_and_tokenizer",
     "02_pretraining",
-    "07_rlhf",
     "09_ai_feedback",
     "10_safety_refusals",
     "11_evaluation_and_release",
