@@ -1021,8 +1021,7 @@ def _(q):
 def _(q):
     q.close("for 9 coins at 10 a label", q.call("labels_worth", 9, 10, 0.9), 0.0, tol=1e-9, reread=PRICE_TEXT)
     q.close("for no coins", q.call("labels_worth", 0, 10, 0.9), 0.0, tol=1e-9, reread=PRICE_TEXT)
-    q.close("at half a coin a label", q.call("labels_worth", 10, 0.5, 1.0), 20.0, tol=1e-9, reread=PRICE_TEXT)
-    q.close("for 7.5 coins at 2", q.call("labels_worth", 7.5, 2, 1.0), 3.0, tol=1e-9, reread=PRICE_TEXT)
+    q.close("for 10 pennies at 5 a label", q.call("labels_worth", 10, 5, 1.0), 2.0, tol=1e-9, reread=PRICE_TEXT)
 
 
 # ------------------------------------------------------------------------------------------ the assistant and the words

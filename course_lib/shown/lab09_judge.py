@@ -1,0 +1,246 @@
+"""Lab 09, the judge: its verdicts in both orders, at equal worth, beside other judges; what labels cost and bring."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from course_lib.evaluation import agreement
+from course_lib.evaluation.alignment import measure, utilities
+from course_lib.evaluation.frontier import frontier, share_of_frontier
+from course_lib.stages import dpo
+from course_lib.stages.preferences import encode_answers
+from course_lib.stages.rollout import roll_out
+from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.widgets import curve, feedback, judges
+from course_lib.widgets.table import table
+from course_lib.world import critic
+from course_lib.world.annotators import TASTE, crowd, pairs_of, preference_rows, prompts, said, utility, words
+
+PAIRS = {"tiny": 200, "laptop": 6_000, "gpu": 6_000}
+A, B = critic.LETTERS.index("A"), critic.LETTERS.index("B")
+
+
+def labelled_pairs(size: str):
+    """(rows labelled by people, one villager a pair; the pairs (prompt row, a, b) in an order that does not tell the
+    label; what a is worth more than b, in gold utility [N]; how many words a has more [N]).
+    """
+    people = preference_rows("train", PAIRS[size])
+    pairs = pairs_of(people)
+    worth = torch.tensor([utility(row, a) - utility(row, b) for row, a, b in pairs], dtype=torch.float32)
+    extra = torch.tensor([len(words(a)) - len(words(b)) for _, a, b in pairs], dtype=torch.float32)
+    return people, pairs, worth, extra
+
+
+def letters(judge: critic.Judge, pairs, exchanged: bool = False) -> Float[Tensor, "N V"]:
+    """log p of each of critic.LETTERS after the question; a shown first, or b with `exchanged`."""
+    turned = ((row, b, a) if exchanged else (row, a, b) for row, a, b in pairs)
+    return torch.tensor([critic.next_token(judge, *pair) for pair in turned])
+
+
+def names_all(principle: str) -> bool:
+    """Does the principle name every feature of the gold utility?"""
+    return critic.reads(principle, critic.VIRTUES) == set(TASTE)
+
+
+def show_verdicts(judge, pairs, table_: Float[Tensor, "N V"], first: Float[Tensor, " N"], n: int = 3) -> None:
+    print(f"The judge's principle: {judge.principle}\n")
+    for (row, a, b), logs, p in zip(pairs[:n], table_, first):
+        chances = ", ".join(f"p({name}) {value:.2f}" for name, value in zip(critic.LETTERS, logs.exp().tolist()))
+        print(f"» {row['messages'][-1]['content']}\n     A: {a}\n     B: {b}\n     {chances}; P(A better) {p:.2f}")
+        print(f"     gold utility {utility(row, a):+.1f} and {utility(row, b):+.1f}")
+
+
+def right_of(p: Float[Tensor, " N"], worth: Float[Tensor, " N"], where: Bool[Tensor, " N"]) -> float:
+    """Share of the pairs of unequal worth in `where` of which p names the better answer; NaN where there is none."""
+    those = where & (worth != 0)
+    return float(((p > 0.5) == (worth > 0))[those].float().mean())
+
+
+def orders_table(first, exchanged, both, worth) -> dict[str, dict[str, float]]:
+    """How often one order and both orders name the better answer, on pairs with and without a tie. Returns the
+    shares.
+    """
+    curve.show(feedback.orders_figure(first, exchanged))
+    tie, every = both == 0.5, torch.ones_like(both, dtype=torch.bool)
+    where = {"all pairs": every, "pairs without a tie": ~tie, "ties": tie}
+    names = {"a first": first, "b first": 1 - exchanged, "both orders": both}
+    found = {
+        name: {head: right_of(p, worth, those & (p != 0.5)) for head, those in where.items()}
+        for name, p in names.items()
+    }
+    table(
+        {"names the better of two unequal answers": "", **dict.fromkeys(where, ".1%")},
+        [(name, *each.values()) for name, each in found.items()],
+        f"{len(both):,} pairs, {100 * float(tie.float().mean()):.1f} % of them a tie for both orders",
+    )
+    return found
+
+
+def against_scikit_learn(slope: Tensor, logits, extra, worth) -> None:
+    """The same slope by scikit-learn, which must be equal to 1e-4."""
+    try:
+        from sklearn.linear_model import LinearRegression
+    except ImportError:
+        print(f"log-odds a word: {slope:.4f}. scikit-learn is not installed here: no comparison with it.")
+        return
+    fit = LinearRegression(fit_intercept=False).fit(torch.stack((worth, extra), 1).numpy(), logits.numpy())
+    assert abs(fit.coef_[1] - slope.item()) < 1e-4
+    print(f"log-odds a word: yours {slope:.4f}, scikit-learn's LinearRegression {fit.coef_[1]:.4f}")
+
+
+def length_table(versions: dict[str, Tensor], extra, worth, where) -> dict[str, tuple[float, float]]:
+    """versions[name]: log-odds for a. How often each prefers the longer of two equal answers, and the better of two
+    unequal ones. Returns both shares.
+    """
+    equal = (worth == 0) & where
+    curve.show(feedback.length_figure(extra[equal], {name: values[equal] for name, values in versions.items()}))
+    apart = equal & (extra != 0)
+    found = {
+        name: (
+            float(((values > 0) == (extra > 0))[apart].float().mean()),
+            right_of(torch.sigmoid(values), worth, where),
+        )
+        for name, values in versions.items()
+    }
+    heads = {"": "", "longer of two equal ones": ".1%", "better of two unequal ones": ".1%"}
+    table(heads, [(name, *each) for name, each in found.items()])
+    return found
+
+
+def longer_is_better(extra, worth) -> float:
+    """Of two answers that differ in worth and in length: how often is the longer one the better?"""
+    return float(((worth > 0) == (extra > 0))[(worth != 0) & (extra != 0)].float().mean())
+
+
+def own_preference(model, pairs) -> tuple[Bool[Tensor, " N"], Bool[Tensor, " N"]]:
+    """Does the assistant itself give a the larger probability than b: log π summed over the tokens, and averaged?"""
+    rows = [{"prompt": row["messages"], "a": said(a), "b": said(b)} for row, a, b in pairs]
+    encoded = encode_answers(load_tokenizer(), rows, ("a", "b"), model.config.context)
+    logprobs = dpo.reference_logprobs(model, encoded).cpu()
+    tokens = torch.tensor([[sum(mask) for _, mask in example] for example in encoded])
+    mean = logprobs / tokens
+    return logprobs[:, 0] > logprobs[:, 1], mean[:, 0] > mean[:, 1]
+
+
+def agreement_table(expected_of, verdicts: dict[str, Tensor], same_pairs: dict[str, Tensor]) -> dict[str, dict]:
+    """κ of each judge with the gold utility and with the people's labels by `expected_of`, on each set of pairs: a
+    verdict is 1 for a, 0 for b, and ½ where a coin decides. Returns {judge: {head: κ}}.
+    """
+    sides, found = list(verdicts)[:2], {}
+    for name, p in verdicts.items():
+        found[name] = {
+            f"with {side}, {where}": expected_of(p[those].double(), verdicts[side][those].double())[1]
+            for where, those in same_pairs.items()
+            for side in sides
+            if name != side
+        }
+    heads = [f"with {side}, {where}" for where in same_pairs for side in sides]
+    table({"κ": "", **dict.fromkeys(heads, ".2f")}, [(n, *(f.get(h) for h in heads)) for n, f in found.items()])
+    return found
+
+
+def kappa_picture(verdicts: dict[str, Tensor], where: Bool[Tensor, " N"]) -> None:
+    """κ of everybody with everybody on these pairs, where nobody has a tie."""
+    matrix = agreement.kappa_matrix({name: v[where].tolist() for name, v in verdicts.items()})
+    curve.show(judges.kappa_figure(list(verdicts), matrix, f"κ on {int(where.sum()):,} pairs, none of them a tie"))
+
+
+def expected_table(expected_of, pairs, worth, judge, where) -> dict[str, tuple[float, float]]:
+    """What the judges' own laws let one expect on these pairs, all of unequal worth: (agreement, κ)."""
+    people = torch.tensor([crowd(*pairs[k]) for k in where.nonzero()[:, 0].tolist()], dtype=torch.float64)
+    truth, unbiased = (worth[where] > 0).double(), torch.sigmoid(judge.sharpness * worth[where]).double()
+    found = {
+        "gold and a villager": expected_of(truth, people),
+        "a villager and another": expected_of(people, people),
+        "an unbiased judge and gold": expected_of(unbiased, truth),
+        "an unbiased judge and a villager": expected_of(unbiased, people),
+    }
+    heads = {f"expected on {int(where.sum()):,} pairs": "", "agreement": ".1%", "κ": ".2f"}
+    table(heads, [(name, *each) for name, each in found.items()])
+    return found
+
+
+def price_of_a_label(asked: int, ties: float) -> int:
+    """What the questions about a pair cost, divided by the labels that come out, in whole pennies, rounded up."""
+    return math.ceil(asked / (1 - ties)) if ties < 1 else asked
+
+
+def offers_table(worth_of, budget: int, offers: dict[str, tuple[int, float]]) -> dict[str, float]:
+    """offers[name] = (pennies a label, share right): what the budget, pennies, buys. Returns what it is worth."""
+    found = {name: worth_of(budget, price, right) for name, (price, right) in offers.items()}
+    heads = {"": "", "pennies a label": ",", "right": ".1%", "labels": ",", "worth, in right labels": ",.0f"}
+    lines = [(name, price, right, budget // price, found[name]) for name, (price, right) in offers.items()]
+    table(heads, lines, f"{budget:,} pennies")
+    return found
+
+
+def break_even(worth_of, budget: int, price: int, goal: float) -> float:
+    """The least accuracy, in thousandths, at which labels of this price are worth `goal` right ones."""
+    return next((a / 1000 for a in range(500, 1001) if worth_of(budget, price, a / 1000) >= goal), float("nan"))
+
+
+def fresh_ground(reference, size: str) -> dict:
+    """Fresh prompts on which policies are measured, how many samples of each, and the reference's own: its mean
+    utility ("start") and the frontier over it ("limit").
+    """
+    small = size == "tiny"
+    asked = prompts("test", 12 if small else 100, seed="lab 09")
+    pool = roll_out(reference, load_tokenizer(), asked, 16 if small else 64, seed=9)
+    gold = utilities(pool.rows, pool.answers).reshape(len(asked), -1)
+    limit, start = frontier(gold), float(gold.mean())
+    return {"prompts": asked, "each": 4 if small else 16, "gold": gold, "limit": limit, "start": start}
+
+
+def config_for(n: int, size: str) -> dpo.PreferenceConfig:
+    """DPO's preset for n labels. Few steps want a larger rate: × √(12,000 / n), 3 at most."""
+    preset = dpo.PRESETS[size]
+    return replace(preset, rows=n, learning_rate=preset.learning_rate * min(3.0, (12_000 / n) ** 0.5))
+
+
+def measured(policy, reference, ground: dict) -> dict:
+    """`measure` on the ground's prompts; "error" is that of the gain over the reference on the same prompts, "gain" its
+    share of the frontier's gain at the same KL (NaN under 0.05 nats).
+    """
+    asked, each, gold = ground["prompts"], ground["each"], ground["gold"]
+    m = measure(policy, reference, asked, each, seed=2)
+    own = utilities([row for row in asked for _ in range(each)], m["answers"]).reshape(len(asked), each)
+    m["error"] = float((own.mean(1) - gold.mean(1)).std(ddof=1) / len(asked) ** 0.5)
+    share = share_of_frontier(m["kl"], m["utility"], ground["limit"], ground["start"])
+    return m | {"gain": share if m["kl"] > 0.05 else float("nan")}
+
+
+def policies_table(found: dict[str, dict], sets: dict[str, tuple[list, int]]) -> None:
+    """Measures of each policy, with the number of its labels and their coins where `sets` has them."""
+    heads = {"": "", "labels": ",", "coins": ",", "utility": ".2f", "± 1.96 errors": ".2f", "KL": ".2f"}
+    lines = []
+    for name, m in found.items():
+        labels, coins = sets.get(name, (None, None))
+        count = None if labels is None else len(labels)
+        lines.append((name, count, coins, m["utility"], 1.96 * m["error"], m["kl"], m["length"], m["gain"]))
+    table(heads | {"tokens": ".1f", "of the frontier's gain": ".0%"}, lines)
+
+
+def features_table(found: dict[str, dict]) -> None:
+    keys = list(next(iter(found.values()))["features"])
+    table(
+        {"questions after a fact, mean": "", **dict.fromkeys(keys, ".2f")},
+        [(name, *m["features"].values()) for name, m in found.items()],
+    )
+
+
+def money_picture(found: dict[str, dict], sets: dict[str, tuple[list, int]], ground: dict) -> None:
+    at_one_nat = float(np.interp(1.0, [kl for kl, _ in ground["limit"]], [value for _, value in ground["limit"]]))
+    points = {name: (sets[name][1], m["utility"], m["error"]) for name, m in found.items() if name in sets}
+    curve.show(feedback.money_figure(points, ground["start"], at_one_nat))
+
+
+def differences(found: dict[str, dict], one: str) -> dict[str, tuple[float, float]]:
+    """{other: (utility of `one` minus its, 1.96 errors of that)}."""
+    gap = lambda a, b: (a["utility"] - b["utility"], 1.96 * (a["error"] ** 2 + b["error"] ** 2) ** 0.5)
+    made = {other: gap(found[one], m) for other, m in found.items() if other != one}
+    table({f"{one} minus": "", "utility": "+.2f", "± 1.96 errors": ".2f"}, [(n, *pair) for n, pair in made.items()])
+    return made
