@@ -10,6 +10,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from course_lib.questions.core import cost_in_words
 from course_lib.widgets.palette import GREEN, GREY, ORANGE
 
 MARKS = {"pass": "✓", "todo": "○"}
@@ -57,13 +58,25 @@ def next_step(result) -> str:
         return "Run the cell that defines it, then this one again."
     if first.status != "pass" and len(result.cases) > 1:
         return "Mend the first check first: without it the question counts 0. Then run the cell and this check again."
-    return "Change your cell, run it, and run this check again. You keep the points of the checks that pass."
+    kept = f"{round(result.score, 2):g} of {result.max:g} {points(result.max)}"
+    return f"Change your cell, run it, and run this check again. Until then you keep {kept}."
 
 
 def failures(result) -> list:
     """The cases to explain: the core alone while it fails, for then the others' hints mislead; after that every one."""
     failed = [case for case in result.cases if case.status != "pass"]
     return failed[:1] if failed and failed[0] is result.cases[0] else failed
+
+
+def verdict(result, case) -> str:
+    """How a check has gone, and what its failure takes, in words."""
+    word = WORDS.get(case.status, case.status)
+    if case.status == "pass" or len(result.cases) == 1:
+        return word
+    if result.cases[0].status != "pass":
+        return f"{word}; without it the question counts 0" if case is result.cases[0] else word
+    failed = sum(case.status != "pass" for case in result.cases)
+    return f"{word}, costs {cost_in_words(case.cost, failed > 1)}"
 
 
 def facts(case) -> list[tuple[str, str]]:
@@ -89,7 +102,7 @@ def plain(result) -> str:
     if result.status not in ("pass", "todo"):
         explained = failures(result)
         for case in result.cases:
-            lines.append(f"  {MARKS.get(case.status, '✗')} {case.name}: {WORDS.get(case.status, case.status)}")
+            lines.append(f"  {MARKS.get(case.status, '✗')} {case.name}: {verdict(result, case)}")
             if any(case is each for each in explained):
                 lines += [f"      {label}: {text}" for label, text in facts(case)]
     lines.append("  Next: " + next_step(result))
@@ -121,7 +134,7 @@ def render(result, places: dict[str, str] | None = None) -> str:
         body.append(f"<div>{marked_up(shortened(result.cases[0].message))}</div>")
     if result.status not in ("pass", "todo"):
         explained = failures(result)
-        rows = [row(case, any(case is each for each in explained), places or {}) for case in result.cases]
+        rows = [row(result, case, any(case is each for each in explained), places or {}) for case in result.cases]
         body.append(f'<ul style="margin:.4em 0;padding-left:.4em">{"".join(rows)}</ul>')
     body.append(f"<div><b>Next:</b> {marked_up(next_step(result))}</div>")
     style = (
@@ -132,10 +145,10 @@ def render(result, places: dict[str, str] | None = None) -> str:
     return f'<div role="status" style="{style}">{"".join(body)}</div>'
 
 
-def row(case, explained, places):
+def row(result, case, explained, places):
     """One check of the card, as an item of its list."""
     mark = f'<span aria-hidden="true">{MARKS.get(case.status, "✗")}</span>'
-    text = f"{mark} {marked_up(case.name)}: {escape(WORDS.get(case.status, case.status))}"
+    text = f"{mark} {marked_up(case.name)}: {escape(verdict(result, case))}"
     for label, fact in facts(case) if explained else []:
         text += f'<div style="margin-left:1.4em"><b>{label}:</b> {linked(label, fact, places)}</div>'
     return f'<li style="list-style:none;margin:.15em 0">{text}</li>'

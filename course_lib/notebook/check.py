@@ -124,9 +124,7 @@ def artifact_result(question, folder, seed, public):
         except ArtifactError as error:
             status, message = "error", str(error)
     points = round(question.points * fraction, 4)
-    case = core.CaseResult(
-        "the model", status, points, question.points, message, seconds=round(time.perf_counter() - started, 4)
-    )
+    case = core.CaseResult("the model", status, message=message, seconds=round(time.perf_counter() - started, 4))
     return core.QuestionResult(question.id, points, question.points, status, [case], message)
 
 

@@ -13,26 +13,87 @@ class CaseFailed(Exception):
         self.message, self.mistake, self.hint, self.reread = message, mistake, hint, reread
 
 
-def compare(label, got, expected, tol, mistakes=None, hint=None, reread=None, check_dtype=True, equal_nan=False):
+def compare(
+    label, got, expected, tol, mistakes=None, hint=None, reread=None, check_dtype=True, equal_nan=False, names=None
+):
     """Raises CaseFailed unless got equals expected within tol · (1 + |expected|), both plain values (wire.plain)."""
-    difference = describe_difference(got, expected, tol, check_dtype, equal_nan)
+    difference = describe_difference(got, expected, tol, check_dtype, equal_nan, names)
     if difference is None:
         return
-    mistake = None
-    for name, wrong in (mistakes or {}).items():
-        wrong = wrong() if callable(wrong) else wrong
-        # a misconception that gives the right numbers here explains nothing
-        if (
-            describe_difference(wrong, expected, tol, False) is not None
-            and describe_difference(got, wrong, max(tol, 1e-6), False) is None
-        ):
-            mistake = name
-            break
-    raise CaseFailed(f"{label}: {difference}", mistake=mistake, hint=hint, reread=reread)
+    mistake = named(got, expected, tol, mistakes or {})
+    # a mistake that is named is the hint: the general one would be about another
+    raise CaseFailed(f"{label}: {difference}", mistake, None if mistake else hint, reread)
 
 
-def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False):
-    """None where equal, otherwise a short text."""
+def named(got, expected, tol, mistakes):
+    """The one mistake whose value the answer is; None where there is none, or two that cannot be told apart here. A
+    wrong name costs more than none.
+    """
+    if describe_difference(got, expected, tol, False) is None:
+        return None  # the numbers are right: it is the dtype
+    found = []
+    for name, wrong in mistakes.items():
+        try:
+            wrong = wrong() if callable(wrong) else wrong
+        except Exception:  # the mistake has no value for this input
+            continue
+        if explains(got, wrong, expected, tol):
+            found.append(name)
+    return found[0] if len(found) == 1 else None
+
+
+def explains(got, wrong, expected, tol):
+    """Is got the value of this mistake? One within the tolerance of the expected value explains nothing, and got must
+    be ten times nearer to it than that is.
+    """
+    if describe_difference(wrong, expected, tol, False) is None:
+        return False
+    if describe_difference(got, wrong, max(tol, 1e-6), False) is not None:
+        return False
+    gap = apart(got, wrong)
+    return math.isfinite(gap) and 10 * gap <= apart(wrong, expected)
+
+
+def apart(a, b):
+    """The largest distance of two numbers at the same place: 0 where all are equal, infinite where whole numbers, texts
+    or the build differ.
+    """
+    a, b = (x.item() if isinstance(x, torch.Tensor) and x.numel() == 1 else x for x in (a, b))
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and a.shape == b.shape:
+        if a.is_complex() or b.is_complex() or not (a.is_floating_point() or b.is_floating_point()):
+            return 0.0 if bool((a == b).all()) else math.inf
+        a, b = a.double(), b.double()
+        gaps = torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, (a - b).abs())
+        return float(gaps.nan_to_num(nan=math.inf, posinf=math.inf).max()) if gaps.numel() else 0.0
+    if type(a) in (list, tuple) and type(b) in (list, tuple) and len(a) == len(b):
+        return max(map(apart, a, b), default=0.0)
+    if type(a) is dict and type(b) is dict and set(a) == set(b):
+        return max((apart(a[k], b[k]) for k in a), default=0.0)
+    if float in (type(a), type(b)) and {type(a), type(b)} <= {int, float}:
+        if a == b or (a != a and b != b):
+            return 0.0
+        try:
+            return abs(a - b) if math.isfinite(a - b) else math.inf
+        except OverflowError:
+            return math.inf
+    return 0.0 if type(a) is type(b) and not isinstance(a, torch.Tensor) and a == b else math.inf
+
+
+def changed_part(after, before):
+    """The innermost list, dict or tensor of `before` from which `after` differs."""
+    pairs = []
+    if type(before) in (list, tuple) and type(after) in (list, tuple) and len(after) == len(before):
+        pairs = list(zip(after, before))
+    if type(before) is dict and type(after) is dict and set(after) == set(before):
+        pairs = [(after[key], part) for key, part in before.items()]
+    for a, b in pairs:
+        if isinstance(b, (list, tuple, dict, torch.Tensor)) and describe_difference(a, b, 0.0, equal_nan=True):
+            return changed_part(a, b)
+    return before
+
+
+def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False, names=None):
+    """None where equal, otherwise a short text. names: of the entries of a list or tuple."""
     if isinstance(expected, torch.Tensor):
         return tensor_difference(got, expected, tol, check_dtype, equal_nan)
     if isinstance(got, torch.Tensor):
@@ -46,7 +107,7 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False):
             return f"it has {len(got)} entries, {len(expected)} were expected" + shown(got, expected)
         for i, (g, e) in enumerate(zip(got, expected)):
             if (text := describe_difference(g, e, tol, check_dtype, equal_nan)) is not None:
-                return f"entry {i}: {text}"
+                return f"{names[i] if names and i < len(names) else f'entry {i}'}: {text}"
         return None
     if type(expected) is dict:
         if type(got) is not dict:
@@ -68,18 +129,21 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False):
                 )
             except OverflowError:  # a whole number beyond all floats is near to nothing
                 pass
-        return None if equal else f"yours is {number(got)}, expected {number(expected)}"
+        return None if equal else "yours is {}, expected {}".format(*told_apart(got, expected))
     if type(got) is not type(expected):
         return f"{kind(got)} came back, {kind(expected)} was expected"
-    return None if got == expected else f"yours is {short(got)}, expected {short(expected)}"
+    if got == expected:
+        return None
+    if type(expected) is str and max(len(repr(got)), len(repr(expected))) > 80:
+        return first_difference(got, expected)
+    return f"yours is {short(got)}, expected {short(expected)}"
 
 
 def tensor_difference(got, expected, tol, check_dtype, equal_nan):
     if type(got) in (int, float) and expected.numel() == 1 and expected.dim() == 0:
         if not check_dtype:
             return describe_difference(got, expected.item(), tol)
-        lost = " (its gradient is lost)" if expected.is_floating_point() else ""
-        return f"a python number came back, a tensor with shape [] was expected{lost}"
+        return "a python number came back, a tensor with shape [] was expected"
     if not isinstance(got, torch.Tensor):
         return f"{kind(got)} came back, a tensor of shape {list(expected.shape)} was expected"
     if got.shape != expected.shape:
@@ -101,10 +165,8 @@ def tensor_difference(got, expected, tol, check_dtype, equal_nan):
         return None
     place = bad.nonzero()[0].tolist()
     here = f" at {place}" if place else ""
-    return (
-        f"{int(bad.sum())} of {bad.numel()} values differ; first{here}: yours {number(g[tuple(place)].item())}, "
-        f"expected {number(e[tuple(place)].item())}"
-    )
+    yours, due = told_apart(got[tuple(place)].item(), expected[tuple(place)].item())
+    return f"{int(bad.sum())} of {bad.numel()} values differ; first{here}: yours {yours}, expected {due}"
 
 
 def kind(value):
@@ -123,8 +185,21 @@ def kind(value):
     return names.get(type(value).__name__, type(value).__name__)
 
 
-def number(x):
-    return short(x) if isinstance(x, int) else f"{x:.6g}"
+def told_apart(got, expected):
+    """Both numbers as texts: whole ones in full, others with six digits, or as many more as tell them apart."""
+    for digits in (6, 8, 10, 12, 15, 17):
+        texts = [short(x) if isinstance(x, int) else f"{x:.{digits}g}" for x in (got, expected)]
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def first_difference(got, expected, around=20):
+    """Where two long texts part, with some characters around it from both."""
+    at = next((i for i, (a, b) in enumerate(zip(got, expected)) if a != b), min(len(got), len(expected)))
+    start, end = max(0, at - around), at + around
+    pieces = [("…" if start else "") + text[start:end] + ("…" if end < len(text) else "") for text in (got, expected)]
+    return f"they differ from character {at + 1} on: yours {pieces[0]!r}, expected {pieces[1]!r}"
 
 
 def short(value):

@@ -1,6 +1,6 @@
 """A graded question: written once, run in the notebook (`check`) and in the grader (through a pipe).
 
-    ATTENTION = Question("causal_attention", lab="02_pretraining", points=2)
+    ATTENTION = Question("causal_attention", lab="02_pretraining", points=2, rules=("no token sees a later one", …))
 
     @ATTENTION.case("matches softmax(QKᵀ/√d)V with the future masked")
     def _(q):
@@ -8,23 +8,35 @@
         y = q.call("causal_attention", x)
         q.close("values", y, expected(x), tol=1e-5, mistakes={"you divided by d, not by √d": ...})
 
-The first case is the core: if it fails, the question scores 0; otherwise points × passed cases / cases.
+    @ATTENTION.case("a later token changes nothing", rule="no token sees a later one", hint="Mask before softmax.")
+    def _(q): ...
+
+The first case is the core: if it fails, the question scores 0. Each other case that fails takes its `cost` of what is
+left, half where nothing else is said: points × Π(1 − cost). A rule that the text names costs at least half; a mere edge
+may cost a quarter.
 Expected values stay on the side where the case runs; a student's function only ever receives inputs.
 """
 
 import dataclasses
 import hashlib
 import importlib
+import math
 import pkgutil
 import time
 
 import torch
 
 from course_lib.questions import wire
-from course_lib.questions.compare import CaseFailed, compare
+from course_lib.questions.compare import CaseFailed, changed_part, compare
 from course_lib.questions.invoke import CallFailed, LocalCaller, invoke  # noqa: F401  (part of this module's interface)
 
 PUBLIC_SEED = "public"
+CUT = "Something cuts the graph: .detach(), .item(), torch.tensor(...) or no_grad()."
+COPY = {
+    torch.Tensor: "Work on a copy: x = x.clone(), or x * 2 in place of x.mul_(2).",
+    dict: "Work on a copy: {**x}.",
+    list: "Work on a copy: list(x), or sorted(x) in place of x.sort(), x + [y] in place of x.append(y).",
+}
 STATUSES = ("pass", "fail", "error", "timeout", "oom", "killed", "missing", "protocol", "todo")
 
 
@@ -36,14 +48,35 @@ class Question:
     forbid: tuple = ()  # dotted names of torch functions that the answer must not call
     timeout: float = 10.0  # seconds a call
     title: str = ""
-    cases: list = dataclasses.field(default_factory=list)  # [(name, function(q))], the core first
+    rules: tuple = ()  # what its text asks for beside the plain case, a short sentence each
+    cases: list = dataclasses.field(default_factory=list)  # of Case, the core first
 
-    def case(self, name):
+    def case(self, name, rule=None, cost=0.5, hint=None, reread=None):
+        """A decorator that adds a case. rule: the one of `rules` that this case decides alone. cost: the share of what
+        is left that its failure takes (of the core: all). hint, reread: shown where a failure brings none of its own.
+        """
+        if rule is not None and rule not in self.rules:
+            raise ValueError(f"{self.id}: the case {name!r} is about a rule that the question does not list: {rule!r}")
+        if not 0 < cost <= 1 or (rule is not None and cost < 0.5):
+            raise ValueError(
+                f"{self.id}: the case {name!r} costs {cost}: a rule costs half or more, no case 0 or above 1"
+            )
+
         def add(function):
-            self.cases.append((name, function))
+            self.cases.append(Case(name, function, rule, cost if self.cases else 1.0, hint, reread))
             return function
 
         return add
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    function: object  # of a Q
+    rule: str | None = None
+    cost: float = 0.5
+    hint: str | None = None
+    reread: str | None = None
 
 
 @dataclasses.dataclass
@@ -69,10 +102,11 @@ class WrittenQuestion:
 
 @dataclasses.dataclass
 class CaseResult:
+    """A case has no points of its own: `cost` is the share of what is left that its failure takes, of the core all."""
+
     name: str
     status: str
-    score: float = 0.0
-    max: float = 0.0
+    cost: float = 1.0
     message: str = ""
     mistake: str | None = None
     hint: str | None = None
@@ -102,6 +136,7 @@ class Q:
     def __init__(self, question, case, caller, seed):
         self.question, self.caller, self.seed, self.given = question, caller, (seed, question.lab, question.id, case), 0
         self.generator = torch.Generator().manual_seed(derive_seed(*self.seed))  # never handed out: it tells all inputs
+        self.grads = []  # all gradients that call_with_grad has given
 
     def randn(self, *shape, dtype=torch.float32):
         return torch.randn(*shape, generator=self.generator).to(dtype)
@@ -130,23 +165,24 @@ class Q:
         """The student's `name(*args, **kwargs)`, as plain values."""
         return self._call(name, args, kwargs)["value"]
 
-    def call_with_grad(self, name, args, wrt, cotangent=None, kwargs=None):
+    def call_with_grad(self, name, args, wrt, cotangent=None, kwargs=None, names=None):
         """(y, gradients of (y * cotangent).sum() with respect to args[i] for i in wrt). A name in `wrt` is a keyword
-        argument.
+        argument. names: of the parameters of `wrt`, for the message where no gradient reaches one.
         """
         reply = self._call(name, tuple(args), kwargs or {}, wrt=list(wrt), cotangent=cotangent)
-        return reply["value"], self._checked_grads(reply, wrt)
+        return reply["value"], self._checked_grads(reply, wrt, names)
 
-    def _checked_grads(self, reply, wrt):
+    def _checked_grads(self, reply, wrt, names):
         grads = reply.get("grads")
         if type(grads) is not list or len(grads) != len(wrt):
             raise CallFailed("protocol", "the answer came back without its gradients")
-        for place, grad in zip(wrt, grads):
+        names = names or [place if isinstance(place, str) else None for place in wrt]
+        for place, name, grad in zip(wrt, names, grads, strict=True):
             if grad is None:
                 raise CaseFailed(
-                    f"no gradient reaches argument {place}",
-                    hint="Something cuts the graph: .detach(), .item(), torch.tensor(...) or no_grad().",
+                    f"no gradient reaches `{name}`" if name else f"no gradient reaches argument {place}", hint=CUT
                 )
+        self.grads += grads
         return grads
 
     def call_checked_unmutated(self, name, *args, **kwargs):
@@ -160,18 +196,27 @@ class Q:
         try:
             compare(label, after, before, tol=0.0, equal_nan=True)
         except CaseFailed as error:
-            raise CaseFailed(
-                f"your function changed {label} in place",
-                hint="Work on a copy: x = x.clone(), or x * 2 in place of x.mul_(2).",
-            ) from error
+            hint = COPY.get(type(changed_part(after, before)))
+            raise CaseFailed(f"your function changed {label} in place", hint=hint) from error
 
-    def same(self, label, got, expected, hint=None, reread=None, mistakes=None):
-        """got == expected for numbers, texts, lists and dicts of them (and tensors, bit for bit)."""
-        compare(label, got, expected, tol=0.0, mistakes=mistakes, hint=hint, reread=reread)
+    def same(self, label, got, expected, hint=None, reread=None, mistakes=None, names=None):
+        """got == expected for numbers, texts, lists and dicts of them (and tensors, bit for bit). names: of the entries
+        of a list or tuple, for the message.
+        """
+        compare(label, got, expected, tol=0.0, mistakes=mistakes, hint=hint, reread=reread, names=names)
 
-    def close(self, label, got, expected, tol=1e-5, mistakes=None, hint=None, reread=None, check_dtype=True):
-        """|got − expected| ≤ tol · (1 + |expected|), with equal shapes and dtypes, all finite where expected is."""
-        compare(label, got, expected, tol=tol, mistakes=mistakes, hint=hint, reread=reread, check_dtype=check_dtype)
+    def close(
+        self, label, got, expected, tol=1e-5, mistakes=None, hint=None, reread=None, check_dtype=True, names=None
+    ):
+        """|got − expected| ≤ tol · (1 + |expected|), with equal shapes and dtypes, all finite where expected is. names:
+        as of `same`.
+
+        mistakes: {what went wrong: the value that it gives, or a function of no argument for it}. One is named where
+        the answer is its value and no other's.
+        """
+        if any(got is grad for grad in self.grads) and not bool(got.any()):
+            hint = hint or CUT
+        compare(label, got, expected, tol, mistakes, hint, reread, check_dtype, names=names)
 
     def true(self, label, condition, hint=None, reread=None, mistake=None):
         # a student's object never gets here (wire.plain), so bool() is our own
@@ -179,27 +224,30 @@ class Q:
             raise CaseFailed(label, mistake=mistake, hint=hint, reread=reread)
 
 
-def run_case(question, case, function, caller, seed):
-    started, worth = time.perf_counter(), question.points / len(question.cases)
-    result = CaseResult(case, "pass", worth, worth)
+def run_case(question, case, caller, seed):
+    started = time.perf_counter()
+    result = CaseResult(case.name, "pass", case.cost)
     try:
-        function(Q(question, case, caller, seed))
+        case.function(Q(question, case.name, caller, seed))
     except CaseFailed as failure:
-        result.status, result.message = "fail", failure.message
-        result.mistake, result.hint, result.reread = failure.mistake, failure.hint, failure.reread
+        result.status, result.message, result.mistake = "fail", failure.message, failure.mistake
+        result.hint = failure.hint or (None if failure.mistake else case.hint)  # a named mistake is the better hint
+        result.reread = failure.reread or case.reread
     except CallFailed as failure:
         result.status, result.message, result.hint = failure.status, failure.message, failure.hint
+        if failure.status == "error":  # the input for which the hint was written is often the one on which it stops
+            result.hint, result.reread = failure.hint or case.hint, case.reread
     except MemoryError:
         raise
     except Exception as error:
         # the case itself tripped over what came back: None where a tensor was due, a tuple of another length, 10**4000
         # …
-        result.status, result.message = (
+        result.status, result.message, result.reread = (
             "fail",
             f"your function returned something of another kind than asked for ({type(error).__name__}: "
             f"{str(error)[:200]})",
+            case.reread,
         )
-    result.score = worth if result.status == "pass" else 0.0
     result.seconds = round(time.perf_counter() - started, 4)
     return result
 
@@ -207,13 +255,11 @@ def run_case(question, case, function, caller, seed):
 def run(question, caller, seed=PUBLIC_SEED):
     """Runs the cases of a Question, and none after a hopeless core (nothing written, missing, hung, dead)."""
     results, hopeless, lost = [], None, 0
-    for name, function in question.cases:
+    for case in question.cases:
         if hopeless:
-            results.append(
-                CaseResult(name, hopeless, 0.0, question.points / len(question.cases), "not run: see the case before")
-            )
+            results.append(CaseResult(case.name, hopeless, case.cost, "not run: see the case before"))
             continue
-        result = run_case(question, name, function, caller, seed)
+        result = run_case(question, case, caller, seed)
         results.append(result)
         lost += result.status in (
             "timeout",
@@ -224,12 +270,14 @@ def run(question, caller, seed=PUBLIC_SEED):
         if result.status in ("todo", "missing") or (len(results) == 1 and lost) or lost == 2:
             hopeless = result.status
     failed = [r for r in results if r.status != "pass"]
-    core_failed = results[0].status != "pass"
-    if core_failed:
-        for r in results:
-            r.score = 0.0
-    score = 0.0 if core_failed else question.points * (len(results) - len(failed)) / len(results)
+    score = question.points * math.prod(1 - r.cost for r in failed)
     return QuestionResult(question.id, score, question.points, failed[0].status if failed else "pass", results)
+
+
+def cost_in_words(cost, several=False):
+    """What a failed case that is not the core takes; several: others fail, too, and each takes of what is left."""
+    share = {0.5: "half", 0.25: "a quarter", 1.0: "all"}.get(cost, f"{100 * cost:g} %")
+    return f"{share} of {'what is left' if several else 'the points'}"
 
 
 def labs():

@@ -11,21 +11,23 @@ from course_lib.questions.core import Question, WrittenQuestion
 
 LAB = "00_start_here"
 
-SURPRISE = Question("surprise", lab=LAB, points=0.75)
 SURPRISE_TEXT = "§ 3 Surprise"
+NO_SURPRISE = "a choice with one option, and no choice at all, surprise nobody"
+ANY_LENGTH = "logarithms add, however long the document is"
+SURPRISE = Question("surprise", lab=LAB, points=0.75, rules=(NO_SURPRISE, ANY_LENGTH))
 
 
-@SURPRISE.case("the sum of log n over the choices, in nats")
+@SURPRISE.case("the sum of log n over the choices, in nats", reread=SURPRISE_TEXT)
 def _(q):
-    options = [q.randint(2, 99) for _ in range(4)]  # of few values a table of the public answers would hold the hidden
-    options[1] = options[0] + 3  # never all alike
+    # one number twice, for each choice counts; never all alike, and the first is not the last
+    first = q.randint(2, 60)  # of few values a table of the public answers would hold the hidden
+    options = [first, first + 3, first, first + q.randint(4, 40)]
     expected = float(np.log(np.array(options, dtype=float)).sum())
     q.close(
         f"the surprise of {options}",
         q.call("surprise", options),
         expected,
         tol=1e-6,
-        reread=SURPRISE_TEXT,
         mistakes={
             "the result is in bits: math.log2 was used. Nats need the natural logarithm": expected / math.log(2),
             "the logarithm is base 10: nats need the natural logarithm, math.log": expected / math.log(10),
@@ -39,49 +41,45 @@ def _(q):
             "the number of choices went in, not the number of options of each": len(options) * math.log(len(options)),
             "only the first choice was counted": math.log(options[0]),
             "only the last choice was counted": math.log(options[-1]),
+            "equal numbers were counted once: each choice counts": sum(map(math.log, set(options))),
+            "1 was added to each number: a choice among n has p = 1/n": sum(map(math.log1p, options)),
         },
     )
 
 
-@SURPRISE.case("a choice with one option, and no choice at all, surprise nobody")
+@SURPRISE.case(
+    NO_SURPRISE,
+    rule=NO_SURPRISE,
+    hint="A document without choices is certain: an empty sum is 0.",  # shown for [], also where that raises
+    reread=SURPRISE_TEXT,
+)
 def _(q):
-    q.close(
-        "the surprise of [1]",
-        q.call("surprise", [1]),
-        0.0,
-        tol=1e-9,
-        hint="p = 1, and log 1 = 0.",
-        reread=SURPRISE_TEXT,
-    )
-    q.close(
-        "the surprise of []",
-        q.call("surprise", []),
-        0.0,
-        tol=1e-9,
-        hint="A document without choices is certain: an empty sum is 0.",
-        reread=SURPRISE_TEXT,
-    )
+    q.close("the surprise of [1]", q.call("surprise", [1]), 0.0, tol=1e-9, hint="p = 1, and log 1 = 0.")
+    q.close("the surprise of []", q.call("surprise", []), 0.0, tol=1e-9)
 
 
-@SURPRISE.case("a long document: 500 choices of 40; the list is left alone")
+@SURPRISE.case(
+    "a long document: 500 choices of 40",
+    rule=ANY_LENGTH,
+    hint="The probability itself, 40⁻⁵⁰⁰, is too small for a float: add logarithms instead of multiplying "
+    "probabilities.",
+    reread=SURPRISE_TEXT,
+)
 def _(q):
-    got = q.call_checked_unmutated("surprise", [40] * 500)
-    q.close(
-        "the surprise",
-        got,
-        500 * math.log(40),
-        tol=1e-6,
-        hint="The probability itself, 40⁻⁵⁰⁰, is too small for a float: add logarithms instead of multiplying "
-        "probabilities.",
-        reread=SURPRISE_TEXT,
-    )
+    q.close("the surprise", q.call("surprise", [40] * 500), 500 * math.log(40), tol=1e-6)
 
 
-ENTROPY = Question("entropy", lab=LAB, points=0.75)
+@SURPRISE.case("the list is left alone", cost=0.25)
+def _(q):
+    q.call_checked_unmutated("surprise", [3, 2, 4])
+
+
 ENTROPY_TEXT = "§ 4 Entropy"
+IMPOSSIBLE = "an outcome with p = 0 adds nothing"
+ENTROPY = Question("entropy", lab=LAB, points=0.75, rules=(IMPOSSIBLE,))
 
 
-@ENTROPY.case("the mean surprise, −Σ p log p, in nats")
+@ENTROPY.case("the mean surprise, −Σ p log p, in nats", reread=ENTROPY_TEXT)
 def _(q):
     weights = q.rand(5, dtype=torch.float64) + 0.05
     weights[0] += 1.5
@@ -93,7 +91,6 @@ def _(q):
         q.call("entropy", probs),
         expected,
         tol=1e-6,
-        reread=ENTROPY_TEXT,
         mistakes={
             "the result is in bits: use the natural logarithm": expected / math.log(2),
             "the logarithm is base 10: use the natural logarithm": expected / math.log(10),
@@ -109,25 +106,23 @@ def _(q):
     )
 
 
-@ENTROPY.case("an outcome with p = 0 adds nothing; the list is left alone")
+@ENTROPY.case(
+    IMPOSSIBLE, rule=IMPOSSIBLE, hint="0 · log 0 counts as 0: skip it, an ε shifts the result.", reread=ENTROPY_TEXT
+)
 def _(q):
-    q.close(
-        "the entropy of [½, 0, ½]",
-        q.call_checked_unmutated("entropy", [0.5, 0.0, 0.5]),
-        math.log(2),
-        tol=1e-9,
-        hint="0 · log 0 counts as 0: skip it, an ε shifts the result.",
-        reread=ENTROPY_TEXT,
-    )
+    q.close("the entropy of [½, 0, ½]", q.call("entropy", [0.5, 0.0, 0.5]), math.log(2), tol=1e-9)
 
 
-@ENTROPY.case("certainty has entropy 0, and n equal outcomes have log n")
+@ENTROPY.case("certainty has entropy 0, and n equal outcomes have log n", cost=0.25, reread=ENTROPY_TEXT)
 def _(q):
-    q.close("the entropy of [1.0]", q.call("entropy", [1.0]), 0.0, tol=1e-9, reread=ENTROPY_TEXT)
+    q.close("the entropy of [1.0]", q.call("entropy", [1.0]), 0.0, tol=1e-9)
     n = q.randint(3, 50)
-    q.close(
-        f"the entropy of {n} equal outcomes", q.call("entropy", [1 / n] * n), math.log(n), tol=1e-6, reread=ENTROPY_TEXT
-    )
+    q.close(f"the entropy of {n} equal outcomes", q.call("entropy", [1 / n] * n), math.log(n), tol=1e-6)
+
+
+@ENTROPY.case("the list is left alone", cost=0.25)
+def _(q):
+    q.call_checked_unmutated("entropy", [0.5, 0.2, 0.3])
 
 
 WRITTEN_1 = WrittenQuestion(

@@ -9,12 +9,11 @@ from course_lib.grading.records import store
 LAB = "00_start_here"
 
 
-def case(name, status="pass", score=0.25, message="", **more):
+def case(name, status="pass", message="", **more):
     return {
         "name": name,
         "status": status,
-        "score": score if status == "pass" else 0.0,
-        "max": 0.25,
+        "cost": 0.5,
         "message": message,
         "mistake": None,
         "hint": None,
@@ -24,12 +23,14 @@ def case(name, status="pass", score=0.25, message="", **more):
 
 
 def question(name, cases):
+    """A question of a quarter of a point for each of its cases; those behind the core cost half of what is left."""
     failed = [c for c in cases if c["status"] != "pass"]
-    score = 0.0 if cases[0]["status"] != "pass" else sum(c["score"] for c in cases)
+    most = 0.25 * len(cases)
+    score = 0.0 if cases[0] in failed else most * 0.5 ** len(failed)
     return {
         "id": name,
         "score": score,
-        "max": sum(c["max"] for c in cases),
+        "max": most,
         "status": failed[0]["status"] if failed else "pass",
         "cases": cases,
         "message": "",

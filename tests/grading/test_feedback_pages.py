@@ -45,8 +45,8 @@ def test_hidden_inputs_stay_hidden(box, tmp_path):
             lab=LAB,
         )
         assert [[c["status"] for c in q["cases"]] for q in result["questions"][:2]] == [
-            ["error"] * 3,
-            ["pass", "fail", "fail"],
+            ["error"] * 4,
+            ["pass", "fail", "fail", "pass"],
         ]
     told = {student: text.replace(student, "") for student, (text, _) in pages(tmp_path, text=True).items()}
     assert told["zeno1"] == told["zeno2"], "whatever depends on the hidden inputs is not on the page"
@@ -174,6 +174,7 @@ def test_a_page_says_what_failed_why_and_where_to_read(tmp_path):
         "not read yet, 0.25 points",
         "and 0.25 more still to be read",
         "Hint:</b> p = 1, and log 1 = 0.",
+        "Costs:</b> half of the points",
     ):
         assert words in text, words
     assert "STOLEN" not in text and "expected 2" not in text and "[2, 3]" not in text
@@ -256,3 +257,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(store.StoreError, match="give another folder"):
         feedback.main([LAB, "-o", "file/inside"])
+
+
+@pytest.mark.parametrize("failing, said", [([], 0), ([3], 0), ([2, 3], 1), ([0], 1)])
+def test_one_unlucky_edge_is_no_sign_that_an_answer_passes_only_in_the_notebook(failing, said):
+    from course_lib.grading.scoring import signs
+
+    cases = [case(str(k), "fail" if k in failing else "pass") for k in range(4)]
+    notes, flags = signs.stale([question("surprise", cases)], {"surprise"})
+    assert len(notes) == len(flags) == said

@@ -264,6 +264,7 @@ def test_a_late_penalty_is_the_total_and_is_said():
     made = valid(gradescope.results(result, final=0.1, remark="0.15 points are taken off: 2 days late."))
     assert made["score"] == 0.1 and "2 days late" in made["output"]
     output = made["tests"][0]["output"]
+    assert made["tests"][0]["score"] == 0.75 / 4 and output.count("Costs: half of what is left") == 2
     assert (
         "Hint: p = 1, and log 1 = 0." in output and "expected 4" not in output and "[4, 7]" not in output
     )  # the author's words, nobody else's

@@ -1,4 +1,9 @@
+import contextlib
+import sys
+
+import classroom  # noqa: F401  (it knows where tally is)
 import pytest
+import tally
 
 from course_lib.bench.classes import versus
 from course_lib.platform import CourseError
@@ -19,6 +24,31 @@ def test_all_get_the_same_cells_without_training():
     stubs = {student: sum("raise NotImplementedError()" in line for line in t) for student, t in texts.items()}
     assert stubs["student0"] == 0 < stubs["student3"]
     assert not any(c.get("outputs") for book in books.values() for c in book["cells"])
+
+
+def test_otters_tests_add_up_to_our_score(monkeypatch):
+    import types
+
+    from course_lib.questions import core
+
+    stub = types.SimpleNamespace(test_case=lambda points: lambda test: (points, test))
+    monkeypatch.setitem(sys.modules, "otter", types.ModuleType("otter"))
+    monkeypatch.setitem(sys.modules, "otter.test_files", stub)
+    question = core.questions_of("00_start_here")[0]
+    assert versus.scores_of(question) == pytest.approx(
+        [0.75 * part for part in (3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)]
+    )
+    for label, share in (("sum of logs", 1), ("underflow", 0.5), ("counts down the list", 0.75), ("bits", 0)):
+        answers = tally.bank("00_start_here")["surprise"]
+        env, tests = {}, {}
+        exec((answers["wrong"] | answers["right"])[label], env)
+        exec(versus.test_file(question), tests)
+        points = 0.0
+        for worth, test in (value for name, value in tests.items() if name.startswith("test_") and name != "test_case"):
+            with contextlib.suppress(AssertionError):
+                test(env)
+                points += worth
+        assert points == pytest.approx(0.75 * share), label
 
 
 def test_other_points_compare_nothing(monkeypatch):

@@ -2,6 +2,8 @@
 bank02.py.
 """
 
+from course_lib.questions.lab00_start_here import ANY_LENGTH, IMPOSSIBLE, NO_SURPRISE
+
 PRELUDE = "import math\nimport numpy as np\nimport torch\n"
 
 SURPRISE_WRONG = {
@@ -18,6 +20,7 @@ SURPRISE_WRONG = {
     "underflow": "p = 1.0\n    for n in options: p = p / n\n    return -math.log(p)",
     "empty list": "total = math.log(options[0])\n    for n in options[1:]: total += math.log(n)\n    return total",
     "counts down the list": "total = 0.0\n    while options: total += math.log(options.pop())\n    return total",
+    "set of options": "return sum(math.log(n) for n in set(options))",
     "log(1 + n)": "return sum(math.log1p(n) for n in options)",
 }
 SURPRISE_RIGHT = {
@@ -55,12 +58,17 @@ NAMED = {
         "bits": "bits", "base 10": "base 10", "sign": "sign", "log of the sum": "added before",
         "mean": "mean was taken", "the probability": "probability itself", "the number of documents": "1/p",
         "number of choices": "number of choices", "first choice": "only the first", "last choice": "only the last",
+        "set of options": "counted once", "log(1 + n)": "1 was added",
     },
     "entropy": {
         "bits": "bits", "base 10": "base 10", "sign": "sign", "plain mean": "equally likely",
         "plain sum": "without weights", "mean of weighted": "once more", "log n": "log n", "likeliest": "likeliest",
         "p squared": "collision", "perplexity": "perplexity",
     },
+}
+BREAKS = {
+    "surprise": {"empty list": NO_SURPRISE, "underflow": ANY_LENGTH},
+    "entropy": {"log of 0": IMPOSSIBLE, "numpy NaN at 0": IMPOSSIBLE},
 }
 # fmt: on
 BODIES = {"surprise": ("options", SURPRISE_WRONG, SURPRISE_RIGHT), "entropy": ("probs", ENTROPY_WRONG, ENTROPY_RIGHT)}
@@ -75,6 +83,7 @@ BANK = {
         "wrong": {label: source(name, argument, body) for label, body in wrong.items()},
         "right": {label: source(name, argument, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (argument, wrong, right) in BODIES.items()
 }

@@ -7,7 +7,7 @@ from course_lib.questions.core import CaseResult, LocalCaller, QuestionResult, q
 
 
 def result(status="fail", **case):
-    cases = [CaseResult("the core", "pass", 0.5, 0.5), CaseResult("padding", status, 0, 0.5, **case)]
+    cases = [CaseResult("the core", "pass"), CaseResult("padding", status, 0.5, **case)]
     return QuestionResult("next_token_loss", 0.5, 1, status, cases)
 
 
@@ -28,13 +28,13 @@ def test_a_failure_names_the_mistake_and_the_next_step():
 
 def test_everything_is_escaped():
     nasty = '<img src=x onerror="alert(1)">'
-    shown = QuestionResult(nasty, 0, 1, "fail", [CaseResult(nasty, "fail", 0, 1, nasty, nasty, nasty, nasty)])
+    shown = QuestionResult(nasty, 0, 1, "fail", [CaseResult(nasty, "fail", 1.0, nasty, nasty, nasty, nasty)])
     assert "<img" not in render(shown) and 'onerror="' not in render(shown)
 
 
 @pytest.mark.parametrize("status", ["pass", "fail", "error", "timeout", "oom", "killed", "missing", "protocol", "todo"])
 def test_each_status_has_words_and_a_sign_beside_the_colour(status):
-    shown = QuestionResult("x", 0, 1, status, [CaseResult("core", status, 0, 1, "message")])
+    shown = QuestionResult("x", 0, 1, status, [CaseResult("core", status, message="message")])
     assert plain(shown)[0] in "✓✗○" and "Next:" in plain(shown)
     assert any(sign in render(shown) for sign in "✓✗○")
 
@@ -55,11 +55,27 @@ def test_the_card_takes_its_colours_from_the_page():
 
 def test_while_the_core_fails_only_the_core_is_explained():
     cases = [
-        CaseResult("the core", "fail", 0, 0.5, "core message"),
-        CaseResult("gradient", "fail", 0, 0.5, "other message", hint="a hint that would mislead"),
+        CaseResult("the core", "fail", message="core message"),
+        CaseResult("gradient", "fail", 0.5, "other message", hint="a hint that would mislead"),
     ]
     for text in (plain(QuestionResult("x", 0, 1, "fail", cases)), render(QuestionResult("x", 0, 1, "fail", cases))):
         assert "core message" in text and "gradient: not right yet" in text and "mislead" not in text
+
+
+def test_the_card_says_what_each_failed_check_costs():
+    def shown(score, *cases):
+        return plain(QuestionResult("x", score, 1, "fail", list(cases)))
+
+    core, edge, rule = (CaseResult(name, "fail", cost) for name, cost in (("core", 1.0), ("edge", 0.25), ("rule", 0.5)))
+    passed = CaseResult("core", "pass")
+    assert "rule: not right yet, costs half of the points" in shown(0.5, passed, rule)
+    assert "edge: not right yet, costs a quarter of the points" in shown(0.75, passed, edge)
+    both = shown(0.375, passed, edge, rule)
+    assert "edge: not right yet, costs a quarter of what is left" in both and "costs half of what is left" in both
+    assert "Until then you keep 0.38 of 1 point." in both
+    text = shown(0, core, rule)
+    assert "core: not right yet; without it the question counts 0" in text and "costs" not in text
+    assert "costs" not in shown(0, core) and "without it" not in shown(0, core)
 
 
 def test_code_in_a_message_is_code_and_stays_escaped():

@@ -18,7 +18,7 @@ def work(tmp_path, monkeypatch):
 
 
 def result(question, score, of, status):
-    return QuestionResult(question, score, of, status, [CaseResult("core", status, score, of)])
+    return QuestionResult(question, score, of, status, [CaseResult("core", status)])
 
 
 def test_the_labs_have_100_points_and_their_names():

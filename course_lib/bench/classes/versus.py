@@ -10,14 +10,16 @@ machine with one thread a process, at size tiny.
   nbgrader autograde   one command for the class, as it has no -j; it runs the notebook, whose check() cells are its
                        tests. Its release is made before
   otter run            one command a submission, as it has no other without docker, so six of the class are enough;
-                       check()'s cases are called by its test files and stand in the notebook no more
+                       the questions are run by its test files, and check() stands in the notebook no more
 
 All three must give each student the same points, or there is no comparison.
 """
 
 import csv
 import importlib.util
+import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -114,11 +116,7 @@ def otter(folder, books):
     place, seconds, found = folder / "otter", 0.0, {}
     for q in core.questions_of(LAB):
         if not isinstance(q, core.WrittenQuestion):
-            # its test files know right and wrong only, so each case of a question is a test; a failed core fails them
-            # all, as with us
-            number = len(q.cases) if isinstance(q, core.Question) else 1
-            tests = "".join(TEST.format(i=i, points=q.points / number, id=q.id) for i in range(number))
-            write_atomic(place / "tests" / f"{q.id}.py", (HEAD.format(id=q.id, points=q.points) + tests).encode())
+            write_atomic(place / "tests" / f"{q.id}.py", test_file(q).encode())
     run(place, "otter", "generate", "-t", "tests", "-o", "autograder.zip", "--no-requirements", "--no-environment")
     for student, book in books.items():
         store.write_json(place / student / f"{LAB}.ipynb", without(book, "check("))
@@ -130,25 +128,44 @@ def otter(folder, books):
     return seconds, found
 
 
+def test_file(question):
+    """Otter's tests of a question. They know right and wrong only, so each score that the question can give is a test,
+    which passes where that much is earned.
+    """
+    levels = scores_of(question)
+    steps = zip([0.0, *levels], levels)
+    tests = [TEST.format(i=i, points=level - below, level=level) for i, (below, level) in enumerate(steps)]
+    return HEAD.format(id=question.id) + "".join(tests)
+
+
+def scores_of(question):
+    """All scores above 0 that a question can give, in order."""
+    from course_lib.questions import core
+
+    costs = [case.cost for case in question.cases[1:]] if isinstance(question, core.Question) else []
+    subsets = itertools.product(*((1.0, 1.0 - cost) for cost in costs))
+    return sorted({question.points * math.prod(parts) for parts in subsets} - {0.0})
+
+
 HEAD = """OK_FORMAT = False
 from otter.test_files import test_case
 from course_lib.notebook import check as notebook
 from course_lib.questions import core
-name, points, cases = {id!r}, None, []
+name, points, scores = {id!r}, None, []
 
-def case(i, env):
-    if not cases:
+def earned(env):
+    if not scores:
         question, _ = notebook.find({id!r})
         if isinstance(question, core.Question):
-            cases.extend(c.score > 0 for c in core.run(question, core.LocalCaller(env)).cases)
+            scores.append(core.run(question, core.LocalCaller(env)).score)
         else:
-            cases.append(notebook.check({id!r}, env))
-    assert cases[i]
+            scores.append(question.points * bool(notebook.check({id!r}, env)))
+    return scores[0]
 """
 TEST = """
 @test_case(points={points!r})
 def test_{i}(env):
-    case({i}, env)
+    assert earned(env) >= {level!r} - 1e-9
 """
 
 

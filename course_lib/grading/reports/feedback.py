@@ -115,6 +115,8 @@ def shown(lab, question, definition):
         why = phrases.explained(question)
         for case in question["cases"]:
             lines = phrases.told(case, lab) if any(case is each for each in why) else []
+            if lines and case.get("cost", 1.0) < 1.0:  # not of the core, nor of what was graded before cases had costs
+                lines.append(("Costs", core.cost_in_words(case["cost"], len(why) > 1)))
             made["cases"].append((word(case), case["name"], lines))
         failed = len(question["cases"]) > 1 and question["cases"][0]["status"] not in ("pass", "todo")
         if failed and "adjusted" not in question:

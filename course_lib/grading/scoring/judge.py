@@ -273,9 +273,8 @@ def artifact(question, folder, job, flags, notes, purse):
         except room.TooMuch:
             message = "working with the model takes the grader far longer than the course's own models do"
     points = question.points * fraction
-    case = {"name": "the handed-in model", "status": status, "score": points, "max": question.points}
-    case |= {"message": message, "mistake": None, "hint": None, "reread": None}
-    case["seconds"] = round(time.perf_counter() - began, 4)
+    case = {"name": "the handed-in model", "status": status, "cost": 1.0, "message": message, "mistake": None}
+    case |= {"hint": None, "reread": None, "seconds": round(time.perf_counter() - began, 4)}
     row = {"id": question.id, "score": points, "max": question.points, "status": status, "cases": [case]}
     return row | {"message": message, "flags": []}, sketch
 

@@ -2,10 +2,9 @@
 
 
 def lost(question, message):
-    worth = question.points / len(question.cases)
-    blank = {"status": "protocol", "score": 0.0, "max": worth, "message": message, "seconds": 0.0}
+    blank = {"status": "protocol", "message": message, "seconds": 0.0}
     blank |= {"mistake": None, "hint": None, "reread": None}
-    cases = [{"name": name, **blank} for name, _ in question.cases]
+    cases = [{"name": case.name, "cost": case.cost, **blank} for case in question.cases]
     row = {"id": question.id, "score": 0.0, "max": question.points, "status": "protocol", "cases": cases}
     return row | {"message": "", "flags": []}
 
@@ -26,8 +25,7 @@ def name_the_cell(row, cells):
 
 
 def rounded(question):
-    for part in [question, *question["cases"]]:
-        for key in ("score", "max"):
-            if part.get(key) is not None:
-                part[key] = round(float(part[key]), 6)
+    for key in ("score", "max"):
+        if question.get(key) is not None:
+            question[key] = round(float(question[key]), 6)
     return question

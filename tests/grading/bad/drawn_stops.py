@@ -26,17 +26,17 @@ def dies(rng):
     if rng.random() < 0.4:
         way, source = ways.cell(rng, death)
         return Bad(15, f"{label} in a cell, {way}", lambda p: book(answers, before=[source]), "G", ALL, flags_ok=True)
-    later = rng.random() < 0.4 and name == "surprise"  # only in the last case: the two others keep their points
+    later = rng.random() < 0.4 and name == "surprise"  # in one case only, which costs half
     if later:
         body = f"if len(x) > 100:\n{ways.indented(death)}\nreturn sound(x)"
         way, source = ways.around(rng, name, answers[name], body)
-        points = HALF + HALF * 2 / 3
+        points = HALF + 0.5 * HALF
     else:
         way, source = ways.answer(rng, name, death + "\nreturn 0.0")
         points = HALF
     return Bad(
         15,
-        f"{label} in {name}{' at last' * later}, {way}",
+        f"{label} in {name}{' in one case' * later}, {way}",
         lambda p: book({**answers, name: source}),
         "Q0",
         points,

@@ -235,7 +235,7 @@ def mutates(rng):
     text = f"value = sound(list(x))\nif x:\n{ways.indented(change)}\nreturn value"
     way, source = ways.around(rng, name, answers[name], text)
     make = lambda p: book({**answers, name: source})
-    return Bad(29, f"{change!r} in {name}, {way}", make, "Q0", HALF * 2 / 3 + HALF, says="changed the inputs in place")
+    return Bad(29, f"{change!r} in {name}, {way}", make, "Q0", 0.75 * HALF + HALF, says="changed the inputs in place")
 
 
 WHERE = {

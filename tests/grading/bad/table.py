@@ -219,7 +219,7 @@ ROWS = [
     Bad(16, "in a call", with_body("while True:\n    pass"), "Q0", HALF, statuses={"surprise": "timeout"},
         impatient=True),
     Bad(16, "in one case only", with_body("import math\nwhile len(x) > 100:\n    pass\nreturn sum(math.log(n) for n in "
-                                          "x)"), "Q0", HALF * 2 / 3 + HALF, statuses={"surprise": "timeout"},
+                                          "x)"), "Q0", 0.5 * HALF + HALF, statuses={"surprise": "timeout"},
                                           impatient=True),
     *each(17, bodies(attacks.LOOPS), "Q0", HALF, prefix="in a call: ", statuses={"surprise": "timeout"},
         impatient=True),
@@ -252,7 +252,7 @@ ROWS = [
     Bad(28, "more kinds", tensors(*list(attacks.KINDS.values())[6:]), "Q0", left_by(5), lab=LARGE,
         says="sparse.*a list came back.*None came back.*NumPy array is not"),
     Bad(29, "counts down the list", with_body("import math\ntotal = 0.0\nwhile x: total += math.log(x.pop())\nreturn "
-                                              "total"), "Q0", HALF * 2 / 3 + HALF, says="changed the inputs in place"),
+                                              "total"), "Q0", 0.75 * HALF + HALF, says="changed the inputs in place"),
     Bad(30, "views and lists", tensors(*list(attacks.MEMORY.values())[1:5]), "Q0", left_by(4), lab=LARGE,
         says="far more than the answer needs"),
     *each(31,
