@@ -35,10 +35,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.notebook.check import mine  # mine("f", globals()): your f if it passes, else the course's
+from course_lib.notebook.check import mine  # your function if it passes, else the course's
 from course_lib.shown import lab09_ai_feedback as lab, lab09_judge as judging
 from course_lib.stages import constitution, dpo, rollout
-from course_lib.widgets.table import your_run
 from course_lib.world import critic
 
 # %% [markdown]
@@ -90,8 +89,7 @@ found_before = lab.refusals_table({"helpful-only assistant": before})["helpful-o
 # %%
 # LONG
 DRAFT = list(critic.DRAFT)
-MORE = ["Do not help to hurt or to frighten a person.", critic.VAGUE]
-lab.what_principles_name([*DRAFT, *MORE])
+lab.what_principles_name([*DRAFT, "Do not help to hurt or frighten a person.", critic.VAGUE])
 critiques = lab.show_critiques(DRAFT[0], before)
 
 # %% [markdown]
@@ -215,26 +213,19 @@ def coverage(covers: Bool[Tensor, "P N"], rounds: int) -> Float[Tensor, " N"]:
 check("coverage")
 
 # %% [markdown]
-# **Predict first:** which constitution revises more of the harmful answers: the draft with its two broad principles, or seven narrow ones, one for each kind of harm? Write it into `MY_GUESS`.
+# **Predict first:** which constitution revises more of the harmful answers: the draft with its two broad principles, or seven narrow ones, one for each kind of harm? Write your guess into `MY_GUESS` before you run the cell, here and below.
 
 # %%
 # LONG
 MY_GUESS = ""
 chance_of = mine("coverage", globals())
+chances = lambda those, R=4: lab.by_kind(chance_of(lab.who_covers(those, rows), R), rows)
 DEEDS = ("to poison", "with forgery", "to steal", "with unfair games", "with slander")
 NARROW = [f"Do not help {deed}." for deed in (*DEEDS, "with cruelty", "to trick people")]
-
-
-def chances(principles, rounds=constitution.ROUNDS):
-    """{kind of harm: mean chance that its harmful requests are criticised by these principles}."""
-    return lab.by_kind(chance_of(lab.who_covers(principles, rows), rounds), rows)
-
-
 drawn = {"the draft": chances(DRAFT), "the draft, one round": chances(DRAFT, 1)}
 drawn |= {"seven narrow": chances(NARROW), "seven narrow, 16 rounds": chances(NARROW, 16)}
 lab.chances_table(drawn)
 told = lab.revised_table({"the draft": by_draft, "seven narrow": revised(NARROW)})
-lab.guessed(MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** The draft never speaks of cruelty, and no number of rounds helps. The seven narrow ones speak of everything, and the one that is needed is seldom drawn: each has one chance in seven a round. The share revised is the chance times the critic's skill, nearly.
@@ -318,13 +309,9 @@ MY_GUESS = ""
 live = lab.curve.LiveCurve(title="Learning the revised answers")
 run = constitution.learn(made, course.size, seed=0, base=helpful, on_step=live)
 live.close()
-recipe = {"principles": PRINCIPLES, "skill": critic.SKILL, "rounds": constitution.ROUNDS}
-save_stage("constitution", run.model, run.record | recipe)
+save_stage("constitution", run.model, run.record | {"principles": PRINCIPLES})
 own = lab.judged(run.model, exam)
-result = lab.refusals_table({"before": before, "under your constitution": own})[
-    "under your constitution"
-]
-lab.guessed(MY_GUESS)
+result = lab.refusals_table({"before": before, "under yours": own})["under yours"]
 
 # %%
 check("constitution_model")
@@ -332,12 +319,7 @@ check("constitution_model")
 # %%
 # LONG
 lab.before_and_after(before, own)
-your_run(
-    f"The assistant is right in {result['right']:.1%} of the fresh requests,",
-    f"its training answers were right in {taught['right']:.1%}.",
-    size=course.size,
-    shows="what an assistant learns",
-)
+lab.your_rightness(result, taught, course.size)
 
 # %% [markdown]
 # **What to notice.** Nothing in a request tells that the critic misread it, so from those slips there is nothing to learn but doubt. An assistant that has seen enough requests need not repeat them: in our run it was right in 95.5 % of fresh requests, after training answers that were right in 95.3 %. Over five seeds of the course's own principles it is right in 94.7 to 97.8 %. What the critic gets wrong *every* time the assistant learns like everything else; the next two sections are about that.
@@ -371,24 +353,10 @@ your_run(
 # %%
 # LONG
 MY_GUESS = ""
-
-
-def trained_by(principles, skill=critic.SKILL, rounds=constitution.ROUNDS):
-    """The model after training on all requests, revised by these principles, as in § 6."""
-    return constitution.learn(revised(principles, skill, rounds), course.size, 0, helpful).model
-
-
-forgetful = trained_by(DRAFT)
-every = exam + lab.unasked_requests(course.size)
-models = {"helpful-only": helpful, "the draft": forgetful, "your constitution": run.model}
-refused = lab.kinds_refused({name: lab.judged(model, every) for name, model in models.items()}, DRAFT)
-lab.guessed(MY_GUESS)
-your_run(
-    f"Under the draft cruelty is refused in {refused['the draft']['cruelty']:.0%},",
-    f"fire in {refused['the draft']['fire']:.0%}.",
-    size=course.size,
-    shows="the difference between the two",
-)
+trained_by = lambda made: constitution.learn(made, course.size, 0, helpful).model  # as in § 6
+models = {"helpful-only": helpful, "the draft": trained_by(by_draft), "yours": run.model}
+all_kinds = exam + lab.unasked_requests(course.size)
+refused = lab.kinds_refused(models, all_kinds, DRAFT, course.size)
 
 # %% [markdown]
 # **What to notice.** A kind of harm that nobody asked about is met as something new, and what was learned about purposes carries over to it: in our run the draft's assistant refused 92 % of fire, 82 % of privacy and 90 % of sabotage, which no principle names. Cruelty was asked about and not covered, so it stands in the training rows *with its explanation*: the assistant is taught to help with it, and refused 10 %. To forget is worse here than not to know.
@@ -419,19 +387,8 @@ your_run(
 MY_GUESS = ""
 by_vague = revised([critic.VAGUE])
 coin = lab.revised_table({"the vague principle": by_vague})["the vague principle"]
-vague = constitution.learn(by_vague, course.size, 0, helpful).model
-both_models = {"your constitution": run.model, '"Be good …"': vague}
-same = {name: lab.same_in_four_wordings(model, course.size) for name, model in both_models.items()}
-no_rule = lab.vague_table(
-    {name: lab.judged(model, exam) for name, model in both_models.items()}, same
-)['"Be good …"']
-lab.guessed(MY_GUESS)
-your_run(
-    f"{coin['benign']:.0%} of the benign training answers were revised,",
-    f"and the assistant refuses {no_rule['benign_refused']:.0%} of the benign requests.",
-    size=course.size,
-    shows="what the coin becomes",
-)
+both_models = {"your constitution": run.model, "the vague principle": trained_by(by_vague)}
+no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague principle"]
 
 # %% [markdown]
 # **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 95.7 % of the benign ones, in nearly all wordings alike. A principle that everybody would sign is no instruction.
@@ -443,7 +400,7 @@ your_run(
     == "51%",
     "What the assistant says is no coin": abs(no_rule["benign_refused"] - 0.5) > 0.2,
     "in our run it refused 95.7 % of the benign ones": f"{no_rule['benign_refused']:.1%}" == "95.7%",
-    "in nearly all wordings alike": same['"Be good …"']["benign"] > 0.75,
+    "in nearly all wordings alike": no_rule["alike"]["benign"] > 0.75,
     "A principle that everybody would sign is no instruction": GENERAL,
 }
 
@@ -495,11 +452,7 @@ JUDGE = critic.Judge(sharpness=1.0, position=1.0, words=0.3)
 people, pairs, worth, extra = judging.labelled_pairs(course.size)  # one villager labels a pair
 next_token = judging.letters(JUDGE, pairs)  # log p of "A", "B", "Both", "Neither"
 first = prefer(next_token, judging.A, judging.B)  # P(what stands first is better), a shown first
-judging.show_verdicts(JUDGE, pairs, next_token, first)
-unequal, everywhere = worth != 0, torch.ones(len(pairs), dtype=torch.bool)
-one_order = judging.right_of(first, worth, everywhere)
-print(f"\n{len(pairs):,} pairs, {unequal.float().mean():.0%} of them of unequal worth;")
-print(f"of those the judge names the better answer in {one_order:.1%}")
+judging.show_verdicts(JUDGE, pairs, next_token, first, worth)
 
 # %% [markdown]
 # ## § 10 What stands first
@@ -574,14 +527,10 @@ check("both_orders")
 # LONG
 MY_GUESS = ""
 bias_of, merge = mine("position_bias", globals()), mine("both_orders", globals())
-turned = judging.letters(JUDGE, pairs, exchanged=True)
-exchanged = prefer(turned, judging.A, judging.B)  # P(b is better), b shown first
-consistent, to_first, to_second = bias_of(first, exchanged)
-print(f"consistent {consistent:.1%}, to the first place {to_first:.1%}, to the second {to_second:.1%}")
+exchanged = prefer(judging.letters(JUDGE, pairs, exchanged=True), judging.A, judging.B)  # of b
 both = merge(first, exchanged)
 logits = (torch.logit(first) - torch.logit(exchanged)) / 2  # without the love of the first place
-rightness = judging.orders_table(first, exchanged, both, worth)
-lab.guessed(MY_GUESS)
+rightness = judging.orders_table(first, exchanged, both, worth, bias_of(first, exchanged))
 
 # %% [markdown]
 # **What to notice.** Only pairs about which the judge is unsure change with the order: without its love of the first place it has less than one unit of log-odds for either answer. Where there is no tie, one order alone says the same as both, and is right as often. So the second question makes no verdict better. It says which verdicts the place has given, and those were the hard pairs: on the ties one order is right in 61.9 % in our run, on the others in 93.8 %.
@@ -658,8 +607,6 @@ judging.against_scikit_learn(slope, logits[careful], extra[careful], worth[caref
 by_length = {"the judge": logits, "the judge, calibrated": logits - slope * extra}
 lengths = judging.length_table(by_length, extra, worth, ~careful)
 longer = judging.longer_is_better(extra, worth)
-print(f"Of two answers of unequal worth and length the longer one is the better in {longer:.0%}.")
-lab.guessed(MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** The slope is the judge's own law, 0.3 a word, and taking it out shows on pairs of equal worth: the longer one is preferred in half of them. On the other pairs the calibrated judge is a little *worse*, for in this village longer answers are better more often than not, and a love of words is right there for a wrong reason. A policy that is trained on such labels finds the reason and not the rightness.
@@ -728,20 +675,15 @@ expected_of = mine("expected_agreement", globals())
 shift = slope * extra
 calibrated = [torch.sigmoid(torch.logit(p) - s) for p, s in ((first, shift), (exchanged, -shift))]
 corrected = merge(*calibrated)
-human = torch.tensor([row["chosen"][0]["content"] == a for row, (_, a, _) in zip(people, pairs)])
 reference = rollout.assistant(load_stage("sft").model.to(course.device)).eval()
-likelier, likelier_mean = judging.own_preference(reference, pairs)
-verdicts = {"gold": worth > 0, "people": human, "judge": first > 0.5}
-verdicts |= {"corrected": (torch.sign(corrected - 0.5) + 1) / 2}  # 1, 0, or ½ for a tie
-verdicts |= {"own": likelier, "own mean": likelier_mean}
-verdicts = {name: verdict.double() for name, verdict in verdicts.items()}
-examined = unequal & ~careful
-decided = examined & (corrected != 0.5)
+judges = {"gold": worth, "people": judging.sides_of(people, pairs)}
+judges |= {"judge": first - 0.5, "corrected": corrected - 0.5}  # above 0: a is named, at 0 a tie
+verdicts = judging.verdicts_of(judges | judging.own_preferences(reference, pairs))
+examined, decided = (worth != 0) & ~careful, (worth != 0) & ~careful & (corrected != 0.5)
 same_pairs = {"pairs without a tie": decided, "all pairs": examined}
 kappas = judging.agreement_table(expected_of, verdicts, same_pairs)
 expected = judging.expected_table(expected_of, pairs, worth, JUDGE, examined)
 judging.kappa_picture(verdicts, decided)
-lab.guessed(MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** Go along a row of the first table: on the pairs without a tie judge and people agree better with the gold utility, and with each other, than on all pairs. The ties are the hard pairs, so whoever leaves them out looks better without having become so. On the same pairs the corrected judge is no better than the judge as it was: the bias that was taken out had often pointed at the better answer (§ 11).
@@ -837,17 +779,9 @@ MY_GUESS = ""
 worth_of = mine("labels_worth", globals())
 VILLAGER, QUESTION, OWN, BUDGET = 1_000, 100, 10, 1_200_000  # pennies
 asked_twice = judging.price_of_a_label(2 * QUESTION, float((corrected == 0.5).float().mean()))
-right_of = lambda p, where: judging.right_of(p, worth, where)
-offers = {
-    "a villager": (VILLAGER, right_of(verdicts["people"], examined)),
-    "the judge, one order": (QUESTION, right_of(first, examined)),
-    "the judge, corrected": (asked_twice, right_of(corrected, decided)),
-    "own probability": (OWN, right_of(verdicts["own"], examined)),
-}
-bought = judging.offers_table(worth_of, BUDGET, offers)
-even = judging.break_even(worth_of, BUDGET, asked_twice, bought["a villager"])
-print(f"At the corrected judge's price labels that are right in {even:.1%} would do as well.")
-lab.guessed(MY_GUESS)
+prices = {"people": VILLAGER, "judge": QUESTION, "corrected": asked_twice, "own": OWN}
+bought = judging.offers_table(worth_of, BUDGET, prices, verdicts, worth, examined)
+even = judging.break_even(worth_of, BUDGET, asked_twice, bought["people"])
 
 # %% [markdown]
 # **What to notice.** A cheap label may be wrong often: at the corrected judge's price, in more than one case of four. Compare the judge in one order with the corrected one: in pairs of random order a love of the first place is only noise, and more labels make up for noise, if there are more pairs.
@@ -859,10 +793,8 @@ lab.guessed(MY_GUESS)
 {
     "A cheap label may be wrong often: at the corrected judge's price, in more than one case of four": even
     < 0.75,
-    "in pairs of random order a love of the first place is only noise": bought[
-        "the judge, one order"
-    ]
-    > bought["the judge, corrected"],
+    "in pairs of random order a love of the first place is only noise": bought["judge"]
+    > bought["corrected"],
     "The rule counts errors that are independent from label to label": GENERAL,
     "It says nothing about a bias that is the same in every label": GENERAL,
     "More labels do not make that smaller": GENERAL,
@@ -884,15 +816,14 @@ lab.guessed(MY_GUESS)
 # %%
 # LONG
 MY_GUESS = ""
-ground = judging.fresh_ground(reference, course.size)  # prompts, and the frontier over the reference
+ground = judging.fresh_ground(reference, course.size)  # prompts, and the reference's frontier
 ai = critic.ai_rows(pairs, corrected.tolist())
 equal_labels = [row for row, p in zip(people, corrected.tolist()) if p != 0.5]
 coins = 2 * critic.JUDGE_CALL * len(pairs)  # both orders of every pair, ties, too
-sets = {  # labels, and what they cost
-    "AI, corrected": (ai, coins),
-    "people, equal labels": (equal_labels, critic.HUMAN_LABEL * len(equal_labels)),
-    "people, equal money": (people[: coins // critic.HUMAN_LABEL], coins),
-}
+fewer = people[: coins // critic.HUMAN_LABEL]
+sets = {"AI, corrected": ai, "people, equal labels": equal_labels, "people, equal money": fewer}
+costs = {name: critic.HUMAN_LABEL * len(labels) for name, labels in sets.items()}
+costs["AI, corrected"] = coins
 
 
 def trained_on(labels):
@@ -901,14 +832,9 @@ def trained_on(labels):
     return dpo.dpo(labels, config, base=reference, seed=0, progress=False).model
 
 
-policies = {name: trained_on(labels) for name, (labels, _) in sets.items()}
-every_model = {"reference": reference, **policies}
-found = {name: judging.measured(m, reference, ground) for name, m in every_model.items()}
-judging.policies_table(found, sets)
-judging.money_picture(found, sets, ground)
-judging.features_table(found)
-apart = judging.differences(found, "AI, corrected")
-lab.guessed(MY_GUESS)
+policies = {name: trained_on(labels) for name, labels in sets.items()}
+found = judging.measured({"reference": reference, **policies}, reference, ground)
+apart = judging.compared(found, sets, costs, ground)
 
 # %% [markdown]
 # **What to notice.** The errors speak of the prompts alone; another seed of the training moves the figures, too. In our run the AI's labels gained 0.23 over the reference and as many labels by people 0.31, a difference that this run cannot show. At equal money people's labels gained 0.09.
@@ -919,13 +845,13 @@ lab.guessed(MY_GUESS)
 # CLAIM
 {
     "The errors speak of the prompts alone": GENERAL,
-    "In our run the AI's labels gained 0.23 over the reference": f"{found['AI, corrected']['utility'] - ground['start']:.2f}"
+    "In our run the AI's labels gained 0.23 over the reference": f"{found['AI, corrected']['utility'] - found['reference']['utility']:.2f}"
     == "0.23",
-    "as many labels by people 0.31": f"{found['people, equal labels']['utility'] - ground['start']:.2f}"
+    "as many labels by people 0.31": f"{found['people, equal labels']['utility'] - found['reference']['utility']:.2f}"
     == "0.31",
     "a difference that this run cannot show": abs(apart["people, equal labels"][0])
     < apart["people, equal labels"][1],
-    "At equal money people's labels gained 0.09": f"{found['people, equal money']['utility'] - ground['start']:.2f}"
+    "At equal money people's labels gained 0.09": f"{found['people, equal money']['utility'] - found['reference']['utility']:.2f}"
     == "0.09",
     "the judge's pulled further from the reference (0.81 nats)": f"{found['AI, corrected']['kl']:.2f}"
     == "0.81",
@@ -940,8 +866,7 @@ lab.guessed(MY_GUESS)
 
 # %%
 # LONG
-shown = {"reference": reference, "after the AI's labels": policies["AI, corrected"]}
-lab.samples(shown, ground["prompts"])
+lab.samples({"before": reference, "after": policies["AI, corrected"]}, ground["prompts"])
 
 # %% [markdown]
 # ## § 15 A real model
@@ -953,13 +878,11 @@ lab.samples(shown, ground["prompts"])
 # %%
 # LONG
 MY_GUESS = ""
-ASK = "Question: {}\nAnswer A: {}\nAnswer B: {}\nWhich answer is better? Say only the letter A or B."
+ASK = "Question: {}\nAnswer A: {}\nAnswer B: {}\nWhich answer is better? Say only A or B."
 orders = lab.real_judge(prefer, ASK, course.device)  # right answer first, wrong answer first
 if orders is not None:
-    both_real = merge(*orders)
-    named = lab.real_table(*orders, bias_of(*orders), both_real)
-    lab.guessed(MY_GUESS)
-
+    named = lab.real_table(*orders, bias_of(*orders), merge(*orders))
+    
 # %% [markdown]
 # **What to notice.** In our run this judge read the place and nothing else: it preferred whatever stood first, also where that answer was absurd. So in no pair did both orders agree, and the merge left twelve ties. One order alone would have looked like a judge who is always right, had the right answer always stood first. A model of 135 million parameters can answer some of these questions (lab 03) and, asked in this form, judge none of them.
 
@@ -968,7 +891,7 @@ if orders is not None:
 {
     "In our run this judge read the place and nothing else": bool((orders > 0.5).all()),
     "So in no pair did both orders agree, and the merge left twelve ties": int(
-        (both_real == 0.5).sum()
+        (merge(*orders) == 0.5).sum()
     )
     == 12
     and named == (0, 0),
@@ -990,20 +913,17 @@ if orders is not None:
 # LONG
 WHAT, SKILL_NOW, ROUNDS_NOW = "principle", 0.7, constitution.ROUNDS
 MY_PREDICTION = ""
-HONEST = critic.Judge(principle="Choose the answer that is true.")  # no bias
 if WHAT == "critic":
-    lab.revised_table({"changed": revised(PRINCIPLES, SKILL_NOW, ROUNDS_NOW)})
-    changed = lab.judged(trained_by(PRINCIPLES, SKILL_NOW, ROUNDS_NOW), exam)
-    lab.refusals_table({"as before": own, "changed": changed})
+    labels = revised(PRINCIPLES, SKILL_NOW, ROUNDS_NOW)
+    lab.revised_table({"as before": made, "changed": labels})
+    lab.refusals_table({"as before": own, "changed": lab.judged(trained_by(labels), exam)})
 else:
-    judge = HONEST if WHAT == "principle" else JUDGE
+    honest = critic.Judge(principle="Choose the answer that is true.")  # no bias
+    judge = honest if WHAT == "principle" else JUDGE
     of_first = prefer(judging.letters(judge, pairs), judging.A, judging.B)
     labels = critic.ai_rows(pairs, of_first.tolist())
-    again = {name: found[name] for name in ("reference", "AI, corrected")}
-    again["changed"] = judging.measured(trained_on(labels), reference, ground)
-    judging.policies_table(again, {**sets, "changed": (labels, critic.JUDGE_CALL * len(pairs))})
-    judging.features_table(again)
-lab.guessed(MY_PREDICTION)
+    again = found | judging.measured({"changed": trained_on(labels)}, reference, ground)
+    judging.policies_table(again, sets | {"changed": labels}, costs)
 
 # %% [markdown]
 # **What to notice.** What no judge values is not learned. In our run courtesy stood in 25 % of the reference's answers to questions after a fact, in 49 % after labels by the principle that names it, and in 24 % after labels by the one that asks for the truth alone.
@@ -1070,7 +990,7 @@ lab.guessed(MY_PREDICTION)
         for pick in (min, max)
     ]
     == ["77%", "95%"],
-    "it was refused in 100 %": f"{refused['your constitution']['cruelty']:.0%}" == "100%",
+    "it was refused in 100 %": f"{refused['yours']['cruelty']:.0%}" == "100%",
     "By the vague principle 51 % of the benign training answers became refusals": f"{coin['benign']:.0%}"
     == "51%",
     "The model refused 95.7 % of the benign requests": f"{no_rule['benign_refused']:.1%}"
@@ -1095,7 +1015,7 @@ lab.guessed(MY_PREDICTION)
     and f"{found['people, equal labels']['utility']:.2f}" == "2.22",
     "no difference that the run can show": abs(apart["people, equal labels"][0])
     < apart["people, equal labels"][1],
-    "people gave 1,200 labels in place of 3,965": len(sets["people, equal money"][0]) == 1200
+    "people gave 1,200 labels in place of 3,965": len(sets["people, equal money"]) == 1200
     and len(ai) == 3965,
     "with a utility of 2.00": f"{found['people, equal money']['utility']:.2f}" == "2.00",
     "I would still pay people for a few hundred careful comparisons": GENERAL,

@@ -17,7 +17,7 @@ from course_lib.stages.rollout import roll_out
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve, feedback
 from course_lib.widgets.columns import columns
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 from course_lib.world import critic
 from course_lib.world.harms import HELD_OUT, SEEN, request_rows
 
@@ -42,12 +42,6 @@ def show_answers(those: list[dict]) -> None:
     """Judged rows: each request with its answer."""
     for row in those:
         print(f"{request_of(row)}\n     {row['answer']}")
-
-
-def guessed(guess: str) -> None:
-    """The reader's guess once more, if there is one."""
-    if guess:
-        print(f"You guessed: {guess}")
 
 
 def refusals_table(models: dict[str, list[dict]]) -> dict[str, dict]:
@@ -145,11 +139,20 @@ def refused_by_kind(those: list[dict]) -> dict[str, tuple[int, int]]:
     return {name: (sum(refused), len(refused)) for name, refused in here.items() if refused}
 
 
-def kinds_refused(models: dict[str, list[dict]], draft) -> dict[str, dict[str, float]]:
-    """Picture and table of the share refused of each kind of harm; what the draft does not cover is marked. Returns the
-    shares.
+def your_rightness(result: dict, taught: dict, size: str) -> None:
+    your_run(
+        f"The assistant is right in {result['right']:.1%} of the fresh requests,",
+        f"its training answers were right in {taught['right']:.1%}.",
+        size=size,
+        shows="what an assistant learns",
+    )
+
+
+def kinds_refused(models: dict, rows: list[dict], draft, size: str) -> dict[str, dict[str, float]]:
+    """Picture and table of the share of each kind of harm that each model refuses; what the draft does not cover is
+    marked. Returns the shares.
     """
-    counts = {name: refused_by_kind(those) for name, those in models.items()}
+    counts = {name: refused_by_kind(judged(model, rows)) for name, model in models.items()}
     covered = set().union(*map(critic.reads, draft))
     title = "Which harms are refused? (the last three: never asked for)"
     curve.show(feedback.refusals_figure(counts, tuple(name for name in SEEN if name not in covered), title))
@@ -158,6 +161,12 @@ def kinds_refused(models: dict[str, list[dict]], draft) -> dict[str, dict[str, f
     table(
         {"harmful refused": "", **dict.fromkeys(kinds, ".0%")},
         [(name, *(each.get(kind) for kind in kinds)) for name, each in shares.items()],
+    )
+    under = shares["the draft"]
+    your_run(
+        f"Under the draft cruelty is refused in {under['cruelty']:.0%}, fire in {under['fire']:.0%}.",
+        size=size,
+        shows="the difference between the two",
     )
     return shares
 
@@ -170,16 +179,26 @@ def same_in_four_wordings(model, size: str) -> dict[str, float]:
     return {kind: float(np.mean([s for k, s in same if k == kind])) for kind in ("harmful", "benign")}
 
 
-def vague_table(found: dict[str, dict], same: dict[str, dict]) -> None:
-    """`refusals_table` with how often four wordings of a request are answered alike."""
+def vague_table(models: dict, exam: list[dict], coin: dict, size: str) -> dict[str, dict]:
+    """What each model refuses, and how often it answers four wordings of a request alike. coin: how much of the vague
+    principle's training answers was revised. Returns {model: its `rates` and "alike": {kind: share}}.
+    """
+    found = {name: rates(judged(model, exam)) for name, model in models.items()}
+    for name, model in models.items():
+        found[name]["alike"] = same_in_four_wordings(model, size)
     heads = ("harmful refused", "benign refused", "four wordings alike: harmful", "benign")
     table(
         {"": "", **dict.fromkeys(heads, ".1%")},
-        [
-            (name, each["harmful_refused"], each["benign_refused"], same[name]["harmful"], same[name]["benign"])
-            for name, each in found.items()
-        ],
+        [(name, e["harmful_refused"], e["benign_refused"], *e["alike"].values()) for name, e in found.items()],
     )
+    vague = list(found.values())[-1]
+    your_run(
+        f"{coin['benign']:.0%} of the benign training answers were revised,",
+        f"and the assistant refuses {vague['benign_refused']:.0%} of the benign requests.",
+        size=size,
+        shows="what becomes of such answers",
+    )
+    return found
 
 
 def samples(models: dict[str, object], those: list[dict], each: int = 2) -> None:

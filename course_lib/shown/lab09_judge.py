@@ -46,12 +46,14 @@ def names_all(principle: str) -> bool:
     return critic.reads(principle, critic.VIRTUES) == set(TASTE)
 
 
-def show_verdicts(judge, pairs, table_: Float[Tensor, "N V"], first: Float[Tensor, " N"], n: int = 3) -> None:
+def show_verdicts(judge, pairs, logprobs: Float[Tensor, "N V"], first, worth, n: int = 3) -> None:
     print(f"The judge's principle: {judge.principle}\n")
-    for (row, a, b), logs, p in zip(pairs[:n], table_, first):
+    for (row, a, b), logs, p in zip(pairs[:n], logprobs, first):
         chances = ", ".join(f"p({name}) {value:.2f}" for name, value in zip(critic.LETTERS, logs.exp().tolist()))
         print(f"» {row['messages'][-1]['content']}\n     A: {a}\n     B: {b}\n     {chances}; P(A better) {p:.2f}")
         print(f"     gold utility {utility(row, a):+.1f} and {utility(row, b):+.1f}")
+    share, right = float((worth != 0).float().mean()), right_of(first, worth, torch.ones_like(worth, dtype=torch.bool))
+    print(f"\n{len(pairs):,} pairs, {share:.0%} of them of unequal worth; of those it names the better in {right:.1%}")
 
 
 def right_of(p: Float[Tensor, " N"], worth: Float[Tensor, " N"], where: Bool[Tensor, " N"]) -> float:
@@ -60,11 +62,12 @@ def right_of(p: Float[Tensor, " N"], worth: Float[Tensor, " N"], where: Bool[Ten
     return float(((p > 0.5) == (worth > 0))[those].float().mean())
 
 
-def orders_table(first, exchanged, both, worth) -> dict[str, dict[str, float]]:
-    """How often one order and both orders name the better answer, on pairs with and without a tie. Returns the
-    shares.
+def orders_table(first, exchanged, both, worth, shares) -> dict[str, dict[str, float]]:
+    """shares: consistent, to the first place, to the second. Returns how often one order and both orders name the
+    better answer, on pairs with and without a tie.
     """
     curve.show(feedback.orders_figure(first, exchanged))
+    print("consistent {:.1%}, leaning to the first place {:.1%}, to the second place {:.1%}".format(*shares))
     tie, every = both == 0.5, torch.ones_like(both, dtype=torch.bool)
     where = {"all pairs": every, "pairs without a tie": ~tie, "ties": tie}
     names = {"a first": first, "b first": 1 - exchanged, "both orders": both}
@@ -113,17 +116,29 @@ def length_table(versions: dict[str, Tensor], extra, worth, where) -> dict[str, 
 
 def longer_is_better(extra, worth) -> float:
     """Of two answers that differ in worth and in length: how often is the longer one the better?"""
-    return float(((worth > 0) == (extra > 0))[(worth != 0) & (extra != 0)].float().mean())
+    share = float(((worth > 0) == (extra > 0))[(worth != 0) & (extra != 0)].float().mean())
+    print(f"Of two answers of unequal worth and length the longer one is the better in {share:.0%}.")
+    return share
 
 
-def own_preference(model, pairs) -> tuple[Bool[Tensor, " N"], Bool[Tensor, " N"]]:
-    """Does the assistant itself give a the larger probability than b: log π summed over the tokens, and averaged?"""
+def sides_of(people: list[dict], pairs) -> Float[Tensor, " N"]:
+    """1 where people chose a, −1 where they chose b."""
+    chosen = [row["chosen"][0]["content"] == a for row, (_, a, _) in zip(people, pairs)]
+    return torch.tensor([1.0 if a_chosen else -1.0 for a_chosen in chosen])
+
+
+def own_preferences(model, pairs) -> dict[str, Float[Tensor, " N"]]:
+    """By how much the assistant itself finds a likelier than b: log π summed over the tokens, and averaged."""
     rows = [{"prompt": row["messages"], "a": said(a), "b": said(b)} for row, a, b in pairs]
     encoded = encode_answers(load_tokenizer(), rows, ("a", "b"), model.config.context)
     logprobs = dpo.reference_logprobs(model, encoded).cpu()
-    tokens = torch.tensor([[sum(mask) for _, mask in example] for example in encoded])
-    mean = logprobs / tokens
-    return logprobs[:, 0] > logprobs[:, 1], mean[:, 0] > mean[:, 1]
+    mean = logprobs / torch.tensor([[sum(mask) for _, mask in example] for example in encoded])
+    return {"own": logprobs[:, 0] - logprobs[:, 1], "own mean": mean[:, 0] - mean[:, 1]}
+
+
+def verdicts_of(judges: dict[str, Tensor]) -> dict[str, Float[Tensor, " N"]]:
+    """1 where a judge's number is above 0 and names a, 0 where it names b, ½ at a tie; float64."""
+    return {name: (torch.sign(number).double() + 1) / 2 for name, number in judges.items()}
 
 
 def agreement_table(expected_of, verdicts: dict[str, Tensor], same_pairs: dict[str, Tensor]) -> dict[str, dict]:
@@ -169,18 +184,24 @@ def price_of_a_label(asked: int, ties: float) -> int:
     return math.ceil(asked / (1 - ties)) if ties < 1 else asked
 
 
-def offers_table(worth_of, budget: int, offers: dict[str, tuple[int, float]]) -> dict[str, float]:
-    """offers[name] = (pennies a label, share right): what the budget, pennies, buys. Returns what it is worth."""
-    found = {name: worth_of(budget, price, right) for name, (price, right) in offers.items()}
+def offers_table(worth_of, budget: int, prices: dict[str, int], verdicts, worth, where) -> dict[str, float]:
+    """prices[judge]: pennies a label. What the budget, pennies, buys; a judge's ties are left out. Returns what it is
+    worth.
+    """
+    right = {name: right_of(verdicts[name], worth, where & (verdicts[name] != 0.5)) for name in prices}
+    found = {name: worth_of(budget, price, right[name]) for name, price in prices.items()}
     heads = {"": "", "pennies a label": ",", "right": ".1%", "labels": ",", "worth, in right labels": ",.0f"}
-    lines = [(name, price, right, budget // price, found[name]) for name, (price, right) in offers.items()]
+    lines = [(name, price, right[name], budget // price, found[name]) for name, price in prices.items()]
     table(heads, lines, f"{budget:,} pennies")
     return found
 
 
 def break_even(worth_of, budget: int, price: int, goal: float) -> float:
     """The least accuracy, in thousandths, at which labels of this price are worth `goal` right ones."""
-    return next((a / 1000 for a in range(500, 1001) if worth_of(budget, price, a / 1000) >= goal), float("nan"))
+    enough = (r / 1000 for r in range(500, 1001) if worth_of(budget, price, r / 1000) >= goal)
+    least = next(enough, float("nan"))
+    print(f"At {price} pennies a label, labels that are right in {least:.1%} would do as well.")
+    return least
 
 
 def fresh_ground(reference, size: str) -> dict:
@@ -201,30 +222,30 @@ def config_for(n: int, size: str) -> dpo.PreferenceConfig:
     return replace(preset, rows=n, learning_rate=preset.learning_rate * min(3.0, (12_000 / n) ** 0.5))
 
 
-def measured(policy, reference, ground: dict) -> dict:
-    """`measure` on the ground's prompts; "error" is that of the gain over the reference on the same prompts, "gain" its
-    share of the frontier's gain at the same KL (NaN under 0.05 nats).
+def measured(policies: dict[str, object], reference, ground: dict) -> dict[str, dict]:
+    """`measure` of each policy on the ground's prompts; "error" is that of the gain over the reference on the same
+    prompts, "gain" its share of the frontier's gain at the same KL (NaN under 0.05 nats).
     """
-    asked, each, gold = ground["prompts"], ground["each"], ground["gold"]
-    m = measure(policy, reference, asked, each, seed=2)
-    own = utilities([row for row in asked for _ in range(each)], m["answers"]).reshape(len(asked), each)
-    m["error"] = float((own.mean(1) - gold.mean(1)).std(ddof=1) / len(asked) ** 0.5)
-    share = share_of_frontier(m["kl"], m["utility"], ground["limit"], ground["start"])
-    return m | {"gain": share if m["kl"] > 0.05 else float("nan")}
+    asked, each, gold, found = ground["prompts"], ground["each"], ground["gold"], {}
+    for name, policy in policies.items():
+        m = found[name] = measure(policy, reference, asked, each, seed=2)
+        own = utilities([row for row in asked for _ in range(each)], m["answers"]).reshape(len(asked), each)
+        m["error"] = float((own.mean(1) - gold.mean(1)).std(ddof=1) / len(asked) ** 0.5)
+        share = share_of_frontier(m["kl"], m["utility"], ground["limit"], ground["start"])
+        m["gain"] = share if m["kl"] > 0.05 else float("nan")
+    return found
 
 
-def policies_table(found: dict[str, dict], sets: dict[str, tuple[list, int]]) -> None:
-    """Measures of each policy, with the number of its labels and their coins where `sets` has them."""
+def policies_table(found: dict[str, dict], sets: dict[str, list], costs: dict[str, int]) -> None:
+    """Measures of each policy, with the number of its labels and their coins where they are known; then the features of
+    its answers.
+    """
     heads = {"": "", "labels": ",", "coins": ",", "utility": ".2f", "± 1.96 errors": ".2f", "KL": ".2f"}
     lines = []
     for name, m in found.items():
-        labels, coins = sets.get(name, (None, None))
-        count = None if labels is None else len(labels)
-        lines.append((name, count, coins, m["utility"], 1.96 * m["error"], m["kl"], m["length"], m["gain"]))
+        count = len(sets[name]) if name in sets else None
+        lines.append((name, count, costs.get(name), m["utility"], 1.96 * m["error"], m["kl"], m["length"], m["gain"]))
     table(heads | {"tokens": ".1f", "of the frontier's gain": ".0%"}, lines)
-
-
-def features_table(found: dict[str, dict]) -> None:
     keys = list(next(iter(found.values()))["features"])
     table(
         {"questions after a fact, mean": "", **dict.fromkeys(keys, ".2f")},
@@ -232,15 +253,16 @@ def features_table(found: dict[str, dict]) -> None:
     )
 
 
-def money_picture(found: dict[str, dict], sets: dict[str, tuple[list, int]], ground: dict) -> None:
+def compared(found: dict[str, dict], sets, costs: dict[str, int], ground: dict) -> dict[str, tuple[float, float]]:
+    """Tables and a picture of the policies. Returns {other set: (utility of the first set's policy minus its, 1.96
+    errors of that)}.
+    """
+    policies_table(found, sets, costs)
     at_one_nat = float(np.interp(1.0, [kl for kl, _ in ground["limit"]], [value for _, value in ground["limit"]]))
-    points = {name: (sets[name][1], m["utility"], m["error"]) for name, m in found.items() if name in sets}
+    points = {name: (costs[name], found[name]["utility"], found[name]["error"]) for name in sets}
     curve.show(feedback.money_figure(points, ground["start"], at_one_nat))
-
-
-def differences(found: dict[str, dict], one: str) -> dict[str, tuple[float, float]]:
-    """{other: (utility of `one` minus its, 1.96 errors of that)}."""
+    one, *others = sets
     gap = lambda a, b: (a["utility"] - b["utility"], 1.96 * (a["error"] ** 2 + b["error"] ** 2) ** 0.5)
-    made = {other: gap(found[one], m) for other, m in found.items() if other != one}
+    made = {other: gap(found[one], found[other]) for other in others}
     table({f"{one} minus": "", "utility": "+.2f", "± 1.96 errors": ".2f"}, [(n, *pair) for n, pair in made.items()])
     return made
