@@ -784,19 +784,23 @@ def counted(right, slices):
     return table
 
 
-def restated(right, slices, mix, *, power=2, normal=True, own=False, root=True):
-    """By the counts of each slice: Σ w · k/n and √Σ w² · k(n − k)/n³. The keywords make the usual slips."""
+def restated(right, slices, mix, *, power=2, normal=True, own=False, root=True, more=2):
+    """By the counts of each slice: Σ w · k/n and √Σ w² · k'(n' − k')/n'³ with `more` right and `more` wrong rows in k'
+    and n'. The keywords make the usual slips.
+    """
     table, total = counted(right, slices), math.fsum(mix.values()) if normal else 1.0
     if any(w > 0 and name not in table for name, w in mix.items()):
         return math.nan, math.nan
     weights = {name: (w * table[name][1] if own else w) for name, w in mix.items() if w > 0}
     total = math.fsum(weights.values()) if own else total
     share = math.fsum(w / total * table[name][0] / table[name][1] for name, w in weights.items())
-    variance = math.fsum(
-        (w / total) ** power * table[name][0] * (table[name][1] - table[name][0]) / table[name][1] ** 3
-        for name, w in weights.items()
-    )
+    variance = math.fsum((w / total) ** power * scatter(*table[name], more) for name, w in weights.items())
     return share, math.sqrt(variance) if root else variance
+
+
+def scatter(k, n, more=2):
+    """Variance of a share: k of n rows right, `more` right and `more` wrong ones added."""
+    return (k + more) * (n - k + more) / (n + 2 * more) ** 3
 
 
 def exam_of(q, slices=("question", "typo", "harm", "form"), n=(24, 9, 14, 31)):
@@ -840,7 +844,15 @@ def _(q):
             "that is the variance: take its root": (want[0], restated(right, slices, mix, root=False)[1]),
             "the errors of the slices were added, weight by weight: their squares add up": (
                 want[0],
-                math.fsum(mix[s] / 40 * math.sqrt(p * (1 - p) / table[s][1]) for s, p in shares_.items()),
+                math.fsum(mix[s] / 40 * math.sqrt(scatter(*table[s])) for s in mix),
+            ),
+            "the error counts the rows as they are: add two right and two wrong ones to each slice": (
+                want[0],
+                restated(right, slices, mix, more=0)[1],
+            ),
+            "the share counts the rows as they are: the two right and two wrong ones are for the error": (
+                math.fsum(mix[s] / 40 * (k + 2) / (m + 4) for s, (k, m) in table.items()),
+                want[1],
             ),
             "the error is that of the whole exam at this share: it comes from the slices": (
                 want[0],
@@ -848,7 +860,7 @@ def _(q):
             ),
             "the error of each slice lacks its number of rows": (
                 want[0],
-                math.sqrt(math.fsum((mix[s] / 40) ** 2 * p * (1 - p) for s, p in shares_.items())),
+                math.sqrt(math.fsum((mix[s] / 40) ** 2 * scatter(*table[s]) * (table[s][1] + 4) for s in mix)),
             ),
             "that is the share that is wrong": (1 - want[0], want[1]),
             "per cent came back: a share is asked for": (100 * want[0], 100 * want[1]),
@@ -932,14 +944,14 @@ def _(q):
     q.close(
         "share and error of 4 of 4",
         q.call("reweight", [True] * 4, ["a", "b", "a", "b"], {"a": 1, "b": 9}),
-        (1.0, 0.0),
+        (1.0, math.sqrt((0.1**2 + 0.9**2) * scatter(2, 2))),
         tol=1e-9,
         reread=MIXED_TEXT,
     )
     q.close(
         "share and error of one row",
         q.call("reweight", [False], ["a"], {"a": 5}),
-        (0.0, 0.0),
+        (0.0, math.sqrt(scatter(0, 1))),
         tol=1e-9,
         reread=MIXED_TEXT,
     )
@@ -956,7 +968,7 @@ def _(q):
 # ----------------------------------------------------------------------------------------------------- the training mix
 
 MIX = Question("release_mix", lab=LAB, points=0.5)
-MIX_TEXT = "§ 8 Your release"
+MIX_TEXT = "§ 9 Your release"
 INGREDIENTS = ("tasks", "harmful", "twins", "disguised", "documents")
 
 
@@ -1050,7 +1062,7 @@ def _(q):
 # ----------------------------------------------------------------------------------------------------------- model card
 
 CARD = Question("model_card", lab=LAB, points=0.5, timeout=30)  # an answer may import huggingface_hub
-CARD_TEXT = "§ 9 The model card"
+CARD_TEXT = "§ 10 The model card"
 METADATA = {
     "license": "apache-2.0",
     "language": "en",

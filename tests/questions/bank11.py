@@ -267,9 +267,10 @@ SEEN_RIGHT = {
 
 SLICES = "t = sum(mix.values()); by = {s: [r for r, x in zip(right, slices) if x == s] for s, w in mix.items() if w}"
 LOST = "if any(not rows for rows in by.values()): return float('nan'), float('nan')"
-WHOLE = f"{SLICES}\n    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}"
+SCATTER = "v = {s: (sum(r) + 2) * (len(r) - sum(r) + 2) / (len(r) + 4) ** 3 for s, r in by.items()}"
+WHOLE = f"{SLICES}\n    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}; {SCATTER}"
 SHARE = "sum(mix[s] / t * p[s] for s in p)"
-SQUARES = "sum((mix[s] / t) ** 2 * p[s] * (1 - p[s]) / len(by[s]) for s in p)"
+SQUARES = "sum((mix[s] / t) ** 2 * v[s] for s in p)"
 MIXED_WRONG = {
     "no mix": "p = sum(right) / len(right); return p, math.sqrt(p * (1 - p) / len(right))",
     "even": f"{WHOLE}; k = len(p); return sum(p.values()) / k, math.sqrt(sum(x * (1 - x) / len(by[s]) for s, x in "
