@@ -142,7 +142,7 @@ widths = lab.intervals_table(interval, those, residents[about])
 lab.groups_picture(right, groups)
 
 # %% [markdown]
-# **What to notice.** Wilson and the bootstrap of rows nearly agree. Where all rows are right, or all wrong, the bootstrap has nothing to scatter and says "100 to 100"; Wilson does not. For the three models the residents hardly change the interval, because their errors do not gather on a few people. In the last line they do, and an interval by rows is only about half as wide as it should be: it counts seven questions about one forgotten resident as seven pieces of evidence.
+# **What to notice.** Wilson and the bootstrap of rows nearly agree. Where all rows are right, or all wrong, the bootstrap has nothing to scatter and says "100 to 100"; Wilson does not. For the three models of our run the residents hardly change the interval, because their errors do not gather on a few people. In the last line they do, and an interval by rows is only about half as wide as it should be: it counts seven questions about one forgotten resident as seven pieces of evidence.
 
 # %%
 # CLAIM
@@ -157,7 +157,7 @@ lab.groups_picture(right, groups)
     )
     == (1.0, 1.0, 1.0)
     and lab.wilson(9, 9)[0] < 0.8,
-    "For the three models the residents hardly change the interval": all(
+    "For the three models of our run the residents hardly change the interval": all(
         abs(widths[name][1] / widths[name][0] - 1) < 0.2 for name in models
     ),
     "In the last line they do, and an interval by rows is only about half as wide": 0.35
@@ -353,14 +353,14 @@ studies = lab.coin_studies(right["sft"], 200 if small else 1000)  # twenty p-val
 before, after = lab.studies_table(studies, adjust, course.size)
 
 # %% [markdown]
-# **What to notice.** Nobody lied in these studies. They counted what they found and not what they tried: more than half of them found something, and after the correction few did. So a report says how many comparisons there were: slices, prompts, seeds, checkpoints and metrics all count.
+# **What to notice.** Nobody lied in these studies. They counted what they found and not what they tried: in our run 623 of a thousand found something, and 28 after the correction. So a report says how many comparisons there were: slices, prompts, seeds, checkpoints and metrics all count.
 
 # %%
 # CLAIM
 {
     "Nobody lied in these studies": GENERAL,
-    "more than half of them found something": before > len(studies) / 2,
-    "and after the correction few did": after < 0.07 * len(studies),
+    "in our run 623 of a thousand found something, and 28 after the correction": (before, after)
+    == (623, 28),
     "So a report says how many comparisons there were": GENERAL,
 }
 

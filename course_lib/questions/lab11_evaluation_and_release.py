@@ -28,7 +28,7 @@ def plain(x):
 
 # ------------------------------------------------------------------------------------------------------------ bootstrap
 
-BOOT = Question("bootstrap_interval", lab=LAB, points=0.5)
+BOOT = Question("bootstrap_interval", lab=LAB, points=0.75)
 BOOT_TEXT = "§ 2 How sure is a share?"
 
 
@@ -967,7 +967,7 @@ def _(q):
 
 # ----------------------------------------------------------------------------------------------------- the training mix
 
-MIX = Question("release_mix", lab=LAB, points=0.5)
+MIX = Question("release_mix", lab=LAB, points=0.25)
 MIX_TEXT = "§ 9 Your release"
 INGREDIENTS = ("tasks", "harmful", "twins", "disguised", "documents")
 
