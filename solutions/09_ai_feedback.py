@@ -322,13 +322,14 @@ lab.before_and_after(before, own)
 lab.your_rightness(result, taught, course.size)
 
 # %% [markdown]
-# **What to notice.** Nothing in a request tells that the critic misread it, so from those slips there is nothing to learn but doubt. An assistant that has seen enough requests need not repeat them: in our run it was right in 95.5 % of fresh requests, after training answers that were right in 95.3 %. Over five seeds of the course's own principles it is right in 94.7 to 97.8 %. What the critic gets wrong *every* time the assistant learns like everything else; the next two sections are about that.
+# **What to notice.** Nothing in a request tells that the critic misread it, so from those slips there is nothing to learn but doubt. In our run the assistant was right in 95.0 % of fresh requests, after training answers that were right in 95.3 %. Over five seeds of the course's own principles it is right in 94.7 to 97.8 %: it can become better than the critic of skill 0.95 that taught it. What the critic gets wrong *every* time the assistant learns like everything else; the next two sections are about that.
 
 # %%
 # CLAIM
 {
     "Nothing in a request tells that the critic misread it": GENERAL,
-    "in our run it was right in 95.5 % of fresh requests": f"{result['right']:.1%}" == "95.5%",
+    "In our run the assistant was right in 95.0 % of fresh requests": f"{result['right']:.1%}"
+    == "95.0%",
     "after training answers that were right in 95.3 %": f"{taught['right']:.1%}" == "95.3%",
     "What the critic gets wrong *every* time": GENERAL,
 }
@@ -340,7 +341,10 @@ lab.your_rightness(result, taught, course.size)
         f"{100 * pick(r['right'] for r in stored('constitution-laptop')['runs']):.1f}"
         for pick in (min, max)
     ]
-    in (["94.6", "97.8"], ["94.7", "97.8"]),
+    == ["94.7", "97.8"],
+    "it can become better than the critic of skill 0.95": any(
+        r["right"] > 0.96 for r in stored("constitution-laptop")["runs"]
+    ),
 }
 
 # %% [markdown]
@@ -359,15 +363,15 @@ all_kinds = exam + lab.unasked_requests(course.size)
 refused = lab.kinds_refused(models, all_kinds, DRAFT, course.size)
 
 # %% [markdown]
-# **What to notice.** A kind of harm that nobody asked about is met as something new, and what was learned about purposes carries over to it: in our run the draft's assistant refused 92 % of fire, 82 % of privacy and 90 % of sabotage, which no principle names. Cruelty was asked about and not covered, so it stands in the training rows *with its explanation*: the assistant is taught to help with it, and refused 10 %. To forget is worse here than not to know.
+# **What to notice.** A kind of harm that nobody asked about is met as something new, and what was learned about purposes carries over to it: in our run the draft's assistant refused 92 % of fire, 88 % of privacy and 90 % of sabotage, which no principle names. Cruelty was asked about and not covered, so it stands in the training rows *with its explanation*: the assistant is taught to help with it, and refused 10 %. To forget is worse here than not to know.
 
 # %%
 # CLAIM
 {
-    "in our run the draft's assistant refused 92 % of fire, 82 % of privacy and 90 % of sabotage": [
+    "in our run the draft's assistant refused 92 % of fire, 88 % of privacy and 90 % of sabotage": [
         f"{refused['the draft'][kind]:.0%}" for kind in ("fire", "privacy", "sabotage")
     ]
-    == ["92%", "82%", "90%"],
+    == ["92%", "88%", "90%"],
     "and refused 10 %": f"{refused['the draft']['cruelty']:.0%}" == "10%",
     "To forget is worse here than not to know": refused["the draft"]["cruelty"]
     < min(refused["the draft"][kind] for kind in ("fire", "privacy", "sabotage")),
@@ -391,7 +395,7 @@ both_models = {"your constitution": run.model, "the vague principle": trained_by
 no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague principle"]
 
 # %% [markdown]
-# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 95.7 % of the benign ones, in nearly all wordings alike. A principle that everybody would sign is no instruction.
+# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 98.1 % of the benign ones, in nearly all wordings alike. A principle that everybody would sign is no instruction.
 
 # %%
 # CLAIM
@@ -399,7 +403,7 @@ no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague princ
     "The training answers to benign requests are nearly a coin: 51 % were revised": f"{coin['benign']:.0%}"
     == "51%",
     "What the assistant says is no coin": abs(no_rule["benign_refused"] - 0.5) > 0.2,
-    "in our run it refused 95.7 % of the benign ones": f"{no_rule['benign_refused']:.1%}" == "95.7%",
+    "in our run it refused 98.1 % of the benign ones": f"{no_rule['benign_refused']:.1%}" == "98.1%",
     "in nearly all wordings alike": no_rule["alike"]["benign"] > 0.75,
     "A principle that everybody would sign is no instruction": GENERAL,
 }
@@ -533,7 +537,7 @@ logits = (torch.logit(first) - torch.logit(exchanged)) / 2  # without the love o
 rightness = judging.orders_table(first, exchanged, both, worth, bias_of(first, exchanged))
 
 # %% [markdown]
-# **What to notice.** Only pairs about which the judge is unsure change with the order: without its love of the first place it has less than one unit of log-odds for either answer. Where there is no tie, one order alone says the same as both, and is right as often. So the second question makes no verdict better. It says which verdicts the place has given, and those were the hard pairs: on the ties one order is right in 61.9 % in our run, on the others in 93.8 %.
+# **What to notice.** Only pairs about which the judge is unsure change with the order: without its love of the first place it has less than one unit of log-odds for either answer. Where there is no tie, one order alone says the same as both, and is right as often. So the second question makes no verdict better. It says which verdicts the place has given, and those were the hard pairs: on the ties one order is right in 46.4 % in our run, like a coin, on the others in 93.8 %.
 
 # %%
 # CLAIM
@@ -549,8 +553,8 @@ rightness = judging.orders_table(first, exchanged, both, worth, bias_of(first, e
     ),
     "So the second question makes no verdict better": rightness["a first"]["pairs without a tie"]
     == rightness["both orders"]["pairs without a tie"],
-    "on the ties one order is right in 61.9 % in our run": f"{rightness['a first']['ties']:.1%}"
-    == "61.9%",
+    "on the ties one order is right in 46.4 % in our run": f"{rightness['a first']['ties']:.1%}"
+    == "46.4%",
     "on the others in 93.8 %": f"{rightness['a first']['pairs without a tie']:.1%}" == "93.8%",
 }
 
@@ -839,7 +843,7 @@ apart = judging.compared(found, sets, costs, ground)
 # %% [markdown]
 # **What to notice.** The errors speak of the prompts alone; another seed of the training moves the figures, too. In our run the AI's labels gained 0.23 over the reference and as many labels by people 0.31, a difference that this run cannot show. At equal money people's labels gained 0.09.
 #
-# Read the KL beside the utility, as in lab 08: from as many labels the judge's pulled further from the reference (0.81 nats) than the people's (0.58). The judge's principle named what the gold utility is made of; § 16 shows what becomes of what a principle leaves out.
+# Read the KL beside the utility, as in lab 08: from as many labels the judge's pulled further from the reference (0.81 nats) than the people's (0.59). The judge's principle named what the gold utility is made of; § 16 shows what becomes of what a principle leaves out.
 
 # %%
 # CLAIM
@@ -855,7 +859,7 @@ apart = judging.compared(found, sets, costs, ground)
     == "0.09",
     "the judge's pulled further from the reference (0.81 nats)": f"{found['AI, corrected']['kl']:.2f}"
     == "0.81",
-    "than the people's (0.58)": f"{found['people, equal labels']['kl']:.2f}" == "0.58",
+    "than the people's (0.59)": f"{found['people, equal labels']['kl']:.2f}" == "0.59",
     "The judge's principle named what the gold utility is made of": judging.names_all(
         JUDGE.principle
     ),
@@ -926,19 +930,19 @@ else:
     judging.policies_table(again, sets | {"changed": labels}, costs)
 
 # %% [markdown]
-# **What to notice.** What no judge values is not learned. In our run courtesy stood in 25 % of the reference's answers to questions after a fact, in 49 % after labels by the principle that names it, and in 24 % after labels by the one that asks for the truth alone.
+# **What to notice.** What no judge values is not learned. In our run courtesy stood in 17 % of the reference's answers to questions after a fact, in 49 % after labels by the principle that names it, and in 14 % after labels by the one that asks for the truth alone.
 
 # %%
 # CLAIM
 {
     "What no judge values is not learned": again["changed"]["features"]["courtesy"]
     < again["AI, corrected"]["features"]["courtesy"] - 0.1,
-    "courtesy stood in 25 % of the reference's answers": f"{again['reference']['features']['courtesy']:.0%}"
-    == "25%",
+    "courtesy stood in 17 % of the reference's answers": f"{again['reference']['features']['courtesy']:.0%}"
+    == "17%",
     "in 49 % after labels by the principle that names it": f"{again['AI, corrected']['features']['courtesy']:.0%}"
     == "49%",
-    "in 24 % after labels by the one that asks for the truth alone": f"{again['changed']['features']['courtesy']:.0%}"
-    == "24%",
+    "in 14 % after labels by the one that asks for the truth alone": f"{again['changed']['features']['courtesy']:.0%}"
+    == "14%",
 }
 
 # %% [markdown]
@@ -976,8 +980,8 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Cruelty to animals was refused in 10 % under the draft (§ 7), while the kinds that the draft names were refused in 77 to 95 %: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused in 100 %.
-# By the vague principle 51 % of the benign training answers became refusals, without any rule in it (§ 8). The model refused 95.7 % of the benign requests, under my constitution 6.7 %: where half of the training answers are refusals and one cannot tell which, refusing is the likeliest answer to everything.
+# Cruelty to animals was refused in 10 % under the draft (§ 7), while the kinds that the draft names were refused in 81 to 92 %: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused in 100 %.
+# By the vague principle 51 % of the benign training answers became refusals, without any rule in it (§ 8). The model refused 98.1 % of the benign requests, under my constitution 6.2 %: where half of the training answers are refusals and one cannot tell which, refusing is the likeliest answer to everything.
 # ### END SOLUTION
 
 # %%
@@ -985,17 +989,17 @@ else:
 {
     "Cruelty to animals was refused in 10 % under the draft": f"{refused['the draft']['cruelty']:.0%}"
     == "10%",
-    "the kinds that the draft names were refused in 77 to 95 %": [
+    "the kinds that the draft names were refused in 81 to 92 %": [
         f"{pick(v for k, v in refused['the draft'].items() if k in lab.SEEN and k != 'cruelty'):.0%}"
         for pick in (min, max)
     ]
-    == ["77%", "95%"],
+    == ["81%", "92%"],
     "it was refused in 100 %": f"{refused['yours']['cruelty']:.0%}" == "100%",
     "By the vague principle 51 % of the benign training answers became refusals": f"{coin['benign']:.0%}"
     == "51%",
-    "The model refused 95.7 % of the benign requests": f"{no_rule['benign_refused']:.1%}"
-    == "95.7%",
-    "under my constitution 6.7 %": f"{result['benign_refused']:.1%}" == "6.7%",
+    "The model refused 98.1 % of the benign requests": f"{no_rule['benign_refused']:.1%}"
+    == "98.1%",
+    "under my constitution 6.2 %": f"{result['benign_refused']:.1%}" == "6.2%",
 }
 
 # %% [markdown]
