@@ -17,7 +17,6 @@ NOT_YET = {
     "06_preferences_and_reward_model",
     "07_rlhf",
     "08_direct_alignment",
-    "09_ai_feedback",
     "10_safety_refusals",
     "11_evaluation_and_release",
 }
