@@ -35,7 +35,8 @@ BOOT_WRONG = {
     "of the values": "return torch.quantile(values, 0.025).item(), torch.quantile(values, 0.975).item()",
     "nearest": f"{MEANS}; m = m.sort().values; return m[int(0.025 * len(m))].item(), m[min(len(m) - 1, int(0.975 * "
     "len(m)))].item()",
-    "float32 sums": "C = draws.shape[1]; s = torch.zeros(C).index_add(0, clusters, values); n = torch.bincount(clusters, "
+    "float32 sums": "C = draws.shape[1]; s = torch.zeros(C).index_add(0, clusters, values); n = "
+    "torch.bincount(clusters, "
     f"minlength=C); m = s[draws].sum(1) / n[draws].sum(1); a, b = torch.quantile(m, {ENDS}); return a.item(), b.item()",
     "drawn anew": "m = torch.stack([values[torch.randint(0, len(values), (len(values),))].mean() for _ in draws]); "
     "return torch.quantile(m, 0.025).item(), torch.quantile(m, 0.975).item()",
@@ -166,9 +167,11 @@ HOLM_WRONG = {
     "p_values[order[rank]]); out[order[rank]] = low\n    return out",
     "Sidak": "return [1 - (1 - p) ** len(p_values) for p in p_values]",
     "no running maximum, ties alike": f"{RANKED}; seen = {{}}\n    for rank, k in enumerate(order):\n        "
-    "seen[p_values[k]] = max(seen.get(p_values[k], 0.0), min(1.0, (m - rank) * p_values[k]))\n    return [seen[p] for p "
+    "seen[p_values[k]] = max(seen.get(p_values[k], 0.0), min(1.0, (m - rank) * p_values[k]))\n    return "
+    "[seen[p] for p "
     "in p_values]",
-    "the first without a look": f"{RANKED}; top = 0.0 * p_values[0]\n    for rank, k in enumerate(order):\n        top = "
+    "the first without a look": f"{RANKED}; top = 0.0 * p_values[0]\n    for rank, k in enumerate(order):\n     "
+    f"   top = "
     "max(top, (m - rank) * p_values[k]); out[k] = min(1.0, top)\n    return out",
     "divided": "return [p / len(p_values) for p in p_values]",
     "unsorted": "return [min(1.0, (len(p_values) - k) * p) for k, p in enumerate(p_values)]",
@@ -303,34 +306,42 @@ MIXED_WRONG = {
     "worst": f"{WHOLE}; return min(p.values()), math.sqrt({SQUARES})",
     "left out silently": f"{SLICES}; by = {{s: r for s, r in by.items() if r}}; t = sum(mix[s] for s in by); p = {{s: "
     f"sum(r) / len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, math.sqrt({SQUARES})",
-    "unseen is wrong": f"{SLICES}; p = {{s: sum(r) / max(1, len(r)) for s, r in by.items()}}; {SCATTER}; return {SHARE}, "
+    "unseen is wrong": f"{SLICES}; p = {{s: sum(r) / max(1, len(r)) for s, r in by.items()}}; {SCATTER}; return "
+    f"{SHARE}, "
     f"math.sqrt({SQUARES})",
     "unseen is right": f"{SLICES}; p = {{s: sum(r) / len(r) if r else 1.0 for s, r in by.items()}}; {SCATTER}; return "
     f"{SHARE}, math.sqrt({SQUARES})",
     "crashes without rows": f"{SLICES}; p = {{s: sum(r) / len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, "
     f"math.sqrt({SQUARES})",
-    "weight 0 needs rows": "t = sum(mix.values()); by = {s: [r for r, x in zip(right, slices) if x == s] for s in mix}\n"
-    f"    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, math.sqrt({SQUARES})",
+    "weight 0 needs rows": "t = sum(mix.values()); by = {s: [r for r, x in zip(right, slices) if x == s] for s "
+    "in mix}\n"
+    f"    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, "
+    f"math.sqrt({SQUARES})",
     "n − 1": f"{WHOLE}; return {SHARE}, math.sqrt(sum((mix[s] / t) ** 2 * v[s] * (len(by[s]) + 4) / (len(by[s]) + 3) "
     "for s in p))",
-    "mix changed": f"t = sum(mix.values())\n    for s in mix: mix[s] /= 2 * t\n    t = 0.5\n    by = {{s: [r for r, x in "
+    "mix changed": f"t = sum(mix.values())\n    for s in mix: mix[s] /= 2 * t\n    t = 0.5\n    by = {{s: [r "
+    f"for r, x in "
     f"zip(right, slices) if x == s] for s, w in mix.items() if w}}\n    {LOST}\n    p = {{s: sum(r) / "
     f"len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, math.sqrt({SQUARES})",
 }
 MIXED_RIGHT = {
     "by slice": f"{WHOLE}; return {SHARE}, math.sqrt({SQUARES})",
     "two rows more": "t = sum(mix.values()); share = variance = 0.0\n    for s, w in mix.items():\n        if not w: "
-    "continue\n        got = [r for r, x in zip(right, slices) if x == s]\n        if not got: return math.nan, math.nan\n"
-    "        more = np.array([*got, True, True, False, False], dtype=float)\n        share += w / t * sum(got) / len(got); "
+    "continue\n        got = [r for r, x in zip(right, slices) if x == s]\n        if not got: return math.nan, "
+    "math.nan\n"
+    "        more = np.array([*got, True, True, False, False], dtype=float)\n        share += w / t * sum(got) "
+    "/ len(got); "
     "variance += (w / t) ** 2 * more.var() / len(more)\n    return share, math.sqrt(variance)",
     "numpy": "names = [s for s, w in mix.items() if w > 0]; w = np.array([mix[s] for s in names], dtype=float); w /= "
     "w.sum(); r, x = np.array(right, dtype=float), np.array(slices)\n    n = np.array([(x == s).sum() for s "
-    "in names])\n    if (n == 0).any(): return [float('nan')] * 2\n    k = np.array([r[x == s].sum() for s in names]); q = "
+    "in names])\n    if (n == 0).any(): return [float('nan')] * 2\n    k = np.array([r[x == s].sum() for s in "
+    "names]); q = "
     "(k + 2) / (n + 4); return [float(w @ (k / n)), float(np.sqrt((w**2 * q * (1 - q) / (n + 4)).sum()))]",
     "a loop": "total = sum(mix.values()); share = variance = 0.0\n    for name, weight in mix.items():\n        if "
     "weight == 0: continue\n        got = torch.tensor([bool(r) for r, s in zip(right, slices) if s == "
     "name]).double()\n        if not len(got): return float('nan'), float('nan')\n        p = (got.sum().item() + 2) / "
-    "(len(got) + 4)\n        share += weight / total * got.mean().item(); variance += (weight / total) ** 2 * p * (1 - p) "
+    "(len(got) + 4)\n        share += weight / total * got.mean().item(); variance += (weight / total) ** 2 * p "
+    "* (1 - p) "
     "/ (len(got) + 4)\n    return share, variance ** 0.5",
 }
 
@@ -440,7 +451,7 @@ NAMED = {
     "bootstrap_interval": {
         "mean of means": "clusters' means", "each cluster once": "counts once", "rows drawn": "numbers of rows",
         "over N": "size of the exam", "90 %": "90 %", "97.5 %": "97.5 %", "high first": "high came first",
-        "extremes": "largest round", "normal": "1.96", "reflected": "reflected",
+        "sorted in place": "numbers of rows", "extremes": "largest round", "normal": "1.96", "reflected": "reflected",
         "mean and deviation": "mean and standard deviation", "of the values": "percentiles of the values",
     },
     "mcnemar": {
@@ -458,15 +469,18 @@ NAMED = {
     },
     "holm": {
         "Bonferroni": "Bonferroni", "no running maximum": "running maximum is missing",
-        "no running maximum, ties alike": "running maximum is missing", "by a dict of values": "running maximum is missing",
+        "no running maximum, ties alike": "running maximum is missing",
+        "by a dict of values": "running maximum is missing",
         "m − 1": "is m − 1",
         "m + 1": "is m + 1", "rising": "rise with the rank", "no clip": "not cut off", "sorted": "came back sorted",
+        "sorted in place": "came back sorted",
         "Benjamini and Hochberg": "Benjamini", "Hochberg": "step-up", "Sidak": "Šidák", "divided": "were divided",
         "unsorted": "places of the list", "nothing": "nothing was adjusted",
     },
     "overlap": {
         "share of runs": "share of the runs", "first words": "first word of each run", "counted twice": "counted twice",
-        "counted twice, cut off": "counted twice", "longest run": "a single run", "short runs at the end": "shorter than n",
+        "counted twice, cut off": "counted twice", "longest run": "a single run",
+        "short runs at the end": "shorter than n",
         "any": "any such run", "n − 1": "n − 1", "n + 1": "n + 1",
         "single words": "single words", "no order": "order of the words", "numbers": "numbers of words",
         "not seen": "not seen", "changed places": "changed places",
@@ -481,9 +495,11 @@ NAMED = {
         "worst": "worst slice", "left out silently": "left out silently", "unseen is wrong": "counted as wrong",
         "unseen is right": "counted as right",
     },
-    "release_mix": {"shares": "these are shares", "tokens": "these are tokens", "everything to each": "given to each"},
+    "release_mix": {"shares": "these are shares", "tokens": "these are tokens", "everything to each": "given to each",
+                    "fixed numbers": "given to each"},
     "model_card": {
         "no front matter": "first line", "front matter at the end": "first line", "not closed": "first line",
+        "by hand": "by hand", "JSON after the card": "first line",
         "no model-index": "model-index", "values as text": "are texts", "per cent": "per cent", "rounded": "rounded",
         "metric and dataset changed": "changed places", "a blank line first": "first line",
     },
