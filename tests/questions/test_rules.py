@@ -17,9 +17,7 @@ NOT_YET = {
     "06_preferences_and_reward_model",
     "07_rlhf",
     "08_direct_alignment",
-    "09_ai_feedback",
     "10_safety_refusals",
-    "11_evaluation_and_release",
 }
 QUESTIONS = [(lab, q) for lab in tally.BANKS for q in questions_of(lab) if isinstance(q, Question)]
 WITH_RULES = [(lab, q) for lab, q in QUESTIONS if q.rules]
