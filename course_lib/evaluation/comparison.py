@@ -3,7 +3,8 @@ comparisons, seen test rows, another mix.
 
 Sources: bootstrap, Efron 1979, percentile form · paired test, McNemar 1947, exact form · both orders before a judge,
 Zheng et al. 2023 (2306.05685) · the judge with ties, Rao and Kupper 1967 · many comparisons, Holm 1979 · share of seen
-words, Touvron et al. 2023 (2307.09288, A.6) · another mix: post-stratification, as in survey statistics; its error, Agresti and Coull 1998.
+words, Touvron et al. 2023 (2307.09288, A.6) · another mix: post-stratification, as in survey statistics, its error by
+Agresti and Coull 1998.
 """
 
 import math
