@@ -153,7 +153,7 @@ def two_settings(model, rows: list[dict], temperature: float) -> tuple[np.ndarra
 TURNED = {"first": "second", "second": "first", "tie": "tie"}
 
 
-def win_rates(rate_of, A: np.ndarray, B: np.ndarray, biases: list[float]) -> dict[str, list[tuple[float, float]]]:
+def win_rates(rate_of, A: np.ndarray, B: np.ndarray, biases: list[float]) -> dict:
     """A's win rate and its error before judges of these biases, with A always first, always second, and in both
     orders. A judge without bias gives "fair", the exact expectation.
     """

@@ -50,7 +50,7 @@ def vendor(model, sold: list[dict], size: str):
     return sft.finetune(copy.deepcopy(model), sold, config, seed=0, description="the vendor's model").model
 
 
-def exam_in_parts(models: dict, exam: list[dict], fresh: list[dict], covered: list[float]) -> dict[str, dict]:
+def exam_in_parts(models: dict, exam: list[dict], fresh: list[dict], covered: list[float]) -> dict:
     """Right answers in the vendor's exam, in its parts by overlap, and in fresh questions. Every second row of the exam
     was leaked: how many of those are flagged? Returns {model: {part: (right, of)}} and under "flagged": (leaked rows
     among them, flagged, leaked).
@@ -109,7 +109,7 @@ def slices_picture(log: dict[str, list[bool]], slices: list[str], size: str) -> 
     last, each = list(found.items())[-1]
     worst = min(each, key=lambda name: each[name][2])
     lost = {name: weight * (1 - each[name][0]) for name, weight in release.PRODUCTION.items()}
-    most = sorted(lost, key=lost.get, reverse=True)[:3]
+    most = sorted(lost, key=lambda name: -lost[name])[:3]
     your_run(
         f"The worst slice of {last} is {worst}: {each[worst][0]:.0%} right ({span(*each[worst][1:])}).",
         f"Of 100 queries it loses most in {', '.join(f'{name} ({lost[name]:.1f})' for name in most)}.",
@@ -276,5 +276,5 @@ def libraries_are_as_the_table_says() -> bool:
     assert false_discovery_control([0.03, 0.04]).tolist() == [0.04, 0.04] and comparison.holm([0.03, 0.04])[0] == 0.06
     assert np.std([0.0, 1.0]) == 0.5 and float(torch.tensor([0.0, 1.0]).std()) > 0.7
     assert yaml.safe_dump({"b": 1, "a": "ü"}) == 'a: "\\xFC"\nb: 1\n'
-    assert "legacy `model-index`" in inspect.getdoc(huggingface_hub.EvalResultEntry)
+    assert "legacy `model-index`" in str(huggingface_hub.EvalResultEntry.__doc__)
     return True
