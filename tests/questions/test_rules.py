@@ -11,9 +11,7 @@ from course_lib.questions.core import Question, questions_of
 NOT_YET = {
     "01_data_and_tokenizer",
     "02_pretraining",
-    "09_ai_feedback",
     "10_safety_refusals",
-    "11_evaluation_and_release",
 }
 QUESTIONS = [(lab, q) for lab in tally.BANKS for q in questions_of(lab) if isinstance(q, Question)]
 WITH_RULES = [(lab, q) for lab, q in QUESTIONS if q.rules]
