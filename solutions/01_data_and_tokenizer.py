@@ -104,7 +104,7 @@ lab.feature_ranges(pages)
 # %% [markdown]
 # Write the filter. A threshold for each number is enough; choose them from the table. On crawls that you have not seen it must
 #
-# - drop at least 80 % of the junk, and of what it drops at least 90 % must be junk
+# - drop at least half of the junk, and of what it drops at least 90 % must be junk: without that the question counts 0
 # - drop at least 80 % of boilerplate and spam together, of the broken encodings, and of the gibberish without word salads (real words in random order)
 # - keep pages with typographic quotes and accents, and at least 95 % of the registers (lists) and short notices
 # - drop a page without words
@@ -289,6 +289,7 @@ errors = lab.show_estimates(left, signatures)
 # $$1 - (1 - s^r)^m$$
 #
 # - `signatures`: `[N P]` · `bands`: $m$, divides $P$; rows in a band: $r = P / m$
+# - the rows of a band are compared number by number: 1, 23 is not 12, 3
 # - equal numbers in *different* bands mean nothing
 # - three pages that agree are three pairs
 # - returns `[[i, j], …]`, $i < j$, sorted, each pair once

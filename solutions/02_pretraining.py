@@ -692,7 +692,7 @@ best, laws = lab.show_sweep(points, limit, mine("fit_power_law", globals()), cou
     "Three budgets span less than one power of ten": len(best) == 3 and max(best) < 10 * min(best),
     "One learning rate serves all runs": GENERAL,
     "The embedding is most of each model's parameters": all(
-        preset.model.vocabulary * width > 0.35 * isoflop.parameters_of((width, layers))
+        preset.model.vocabulary * width > 0.5 * isoflop.parameters_of((width, layers))
         for width, layers in sweep.shapes
     ),
 }

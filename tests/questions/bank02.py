@@ -546,7 +546,7 @@ NAMED = {
 }
 BREAKS = {
     "causal_attention": {
-        "additive -1e4": lab.NO_LEAK, "filled with -1e4": lab.NO_LEAK, "key_mask ignored": lab.PADDING_UNREAD,
+        "filled with -1e4": lab.NO_LEAK, "key_mask ignored": lab.PADDING_UNREAD,
         "key_mask on the queries": lab.PADDING_UNREAD, "mask of the first row": lab.PADDING_UNREAD,
         "-inf makes NaN": lab.NEVER_NAN, "-inf, then NaN to 0: the gradient is NaN": lab.NEVER_NAN,
         "always float32": lab.DTYPE_OF_Q,
@@ -560,7 +560,7 @@ BREAKS = {
         "angles in x's dtype": lab.FINE_ANGLES, "comes back float32": lab.ROPE_DTYPE,
     },
     "next_token_loss": {
-        "mask of the input": lab.NO_TARGET, "mean of row means": lab.OVER_TARGETS, "pad fixed at 0": lab.GIVEN_PAD,
+        "mask of the input": lab.NO_TARGET, "mean of row means": lab.NO_TARGET, "pad fixed at 0": lab.GIVEN_PAD,
         "NaN on padding": lab.NOTHING, "log of softmax": lab.ANY_LOGITS, "ε in the log": lab.ANY_LOGITS,
         "clamped probabilities": lab.ANY_LOGITS,
     },
@@ -575,7 +575,7 @@ BREAKS = {
     "distance_to_limit": {"clipped": lab.SIGNED, "absolute": lab.SIGNED},
     "fit_power_law": {"sizes sorted, losses not": lab.ANY_ORDER},
     "summed_loss": {
-        "the wrong letter": lab.NAMED, "a word for the letter": lab.NAMED, "padding in the number": lab.BUG_PADDING,
+        "the wrong letter": lab.NAMED, "a word for the letter": lab.NAMED, 
         "pad fixed at 0": lab.BUG_PADDING, "at least one target": lab.BUG_NOTHING,
     },
 }

@@ -10,7 +10,6 @@ from course_lib.questions.core import LocalCaller, Question, labs, questions_of,
 ENTRIES = list(tally.entries())
 # answers whose case gives two of the listed mistakes the same value, so that none is named: to be told apart
 NOT_TOLD_APART = {
-    ("next_token_loss", "pad fixed at 0"),
     ("pick_learning_rate", "tie to the larger"),
     ("normalise_answer", "articles before marks"),
     ("normalise_answer", "full stops only"),

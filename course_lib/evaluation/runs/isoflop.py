@@ -26,11 +26,11 @@ class Sweep:
     shapes: tuple[tuple[int, int], ...]  # (width, layers)
 
 
-SHAPES = ((12, 2), (24, 2), (48, 2), (96, 3))
+SHAPES = ((12, 2), (20, 2), (32, 2), (64, 2))
 PRESETS = {
     "tiny": Sweep((1e9, 2e9, 4e9), SHAPES),
-    "laptop": Sweep((6e10, 1.5e11, 4e11), SHAPES),
-    "gpu": Sweep((6e10, 1.5e11, 4e11), SHAPES),
+    "laptop": Sweep((6e10, 1.35e11, 3e11), SHAPES),
+    "gpu": Sweep((6e10, 1.35e11, 3e11), SHAPES),
 }
 RECIPE = PretrainConfig(batch=512, learning_rate=0.03, validations=0)  # few steps: small batches, a large rate
 
