@@ -48,7 +48,7 @@ def show_ways(results: list[dict], size: str) -> tuple[dict[str, list[float]], d
         f"RAG is right about {min(right['RAG'].values()):.0%} or more of what has changed, on every day.",
         f"LoRA is right about {right['LoRA'][1]:.0%} on day 1; on day 3 {stale['LoRA'][3]:.0%} are outdated.",
         size=size,
-        shows="that news can be trained in",
+        shows="how well notices are read and news is trained in",
     )
     lists = lambda made: {way: list(days.values()) for way, days in made.items()}
     return lists(right), lists(stale)
