@@ -27,7 +27,7 @@ REQUESTS, TASKS = 400, 200  # fresh ones, drawn from the seed
 
 # -------------------------------------------------------------------------------------------------------- the two rates
 
-RATES = Question("safety_rates", lab=LAB, points=1)
+RATES = Question("safety_rates", lab=LAB, points=0.75)
 RATES_TEXT = "§ 2 The safety plane"
 
 
@@ -240,7 +240,7 @@ def _(q):
 
 # -------------------------------------------------------------------------------------------------------------- unspell
 
-UNSPELL = Question("unspell", lab=LAB, points=1)
+UNSPELL = Question("unspell", lab=LAB, points=0.75)
 UNSPELL_TEXT = "§ 6 One hole, closed by hand"
 FOUR, MORE = ["hurt", "ruin", "coin", "goat"], ["cheat", "frighten", "insult", "trouble"]
 LETTERS = set("abcdefghijklmnopqrstuvwxyz")
@@ -383,10 +383,115 @@ def _(q):
     check_unspell(q, "")
 
 
+# ------------------------------------------------------------------------------------------------ a direction taken out
+
+ANY_LENGTH = "the direction may have any length"
+EACH_VECTOR = "any axes before the last: each vector loses its own part"
+ZERO = "a direction of zeros takes nothing away"
+ABLATE = Question("ablate_direction", lab=LAB, points=0.75, rules=(ANY_LENGTH, EACH_VECTOR, ZERO))
+ABLATE_TEXT = "§ 12 The direction of refusal"
+
+
+def parts(x, direction):
+    """What of each vector lies along the direction, vector by vector, in float64."""
+    r = direction.double()
+    flat = x.double().reshape(-1, x.shape[-1])
+    found = [sum(a * b for a, b in zip(v.tolist(), r.tolist())) / sum(b * b for b in r.tolist()) * r for v in flat]
+    return torch.stack(found).reshape(x.shape)
+
+
+@ABLATE.case("each vector loses its part along a direction of length 1", reread=ABLATE_TEXT)
+def _(q):
+    x, r = q.randn(5, 4), torch.tensor([0.6, 0.0, -0.8, 0.0])
+    x[:, 0] += 1.0  # some of each vector lies along the direction
+    x[0], x[1] = torch.tensor([1.0, 2.0, -1.0, 0.5]), torch.tensor([-1.0, 0.5, 2.0, 1.0])  # with it, and against it
+    part = parts(x, r)
+    right, length = (x.double() - part).float(), x.double().norm(dim=-1, keepdim=True)
+    q.close(
+        "x without its part along the direction",
+        q.call("ablate_direction", x, r),
+        right,
+        tol=1e-5,
+        mistakes={
+            "the part was added, not taken away": (x + part).float(),
+            "that is the part along the direction: subtract it from x": part.float(),
+            "that is the number x · r of each vector: it says how much of the direction to subtract": (
+                part @ r.double()
+            ).float(),
+            "the part was subtracted twice, which mirrors x": (x - 2 * part).float(),
+            "the direction itself was subtracted, from all vectors alike": x - r,
+            "the mean part of all vectors was subtracted: each has its own": (x - part.mean(0)).float(),
+            "only what points with the direction was taken out: what points against it goes, too": (
+                torch.where((part @ r.double())[:, None] > 0, x - part, x.double()).float()
+            ),
+            "the vectors were stretched to their old length": (
+                right / right.norm(dim=-1, keepdim=True) * length
+            ).float(),
+            "the places where the direction is not 0 were emptied: it is a direction, not a place": x * (r == 0),
+            "x was divided by its length first: only the part goes": (right / length).float(),
+        },
+    )
+
+
+@ABLATE.case(
+    ANY_LENGTH,
+    rule=ANY_LENGTH,
+    hint="Divide x · r by r · r, or the direction by its length, once for each time that it is used.",
+    reread=ABLATE_TEXT,
+)
+def _(q):
+    x, r = q.randn(4, 3) + 1.0, torch.tensor([2.0, -1.0, 2.0])  # of length 3
+    part = parts(x, r)
+    for size in (1.0, 1e-3, 1e3):
+        q.close(
+            f"x without its part along {(size * r).tolist()}",
+            q.call("ablate_direction", x, size * r),
+            (x.double() - part).float(),
+            tol=1e-4,
+            mistakes={
+                "the direction's length was forgotten: (x · r) r is right for length 1 only": (
+                    x - part * 9 * size**2
+                ).float(),
+                "it was divided by the length once: by its square, r · r": (x - part * 3 * size).float(),
+            },
+        )
+
+
+@ABLATE.case(
+    EACH_VECTOR,
+    rule=EACH_VECTOR,
+    hint="x @ r gives a number for each vector; numbers[..., None] * r makes vectors of them, whatever stands before.",
+    reread=ABLATE_TEXT,
+)
+def _(q):
+    r = torch.tensor([0.0, 1.0, 0.0])
+    for shape in ((3,), (2, 4, 3), (2, 1, 3, 3)):
+        x = q.randn(*shape)
+        q.close(
+            f"x of shape {list(shape)}", q.call("ablate_direction", x, r), (x.double() - parts(x, r)).float(), tol=1e-5
+        )
+
+
+@ABLATE.case(
+    ZERO, rule=ZERO, hint="0 / 0 is NaN: where r · r is 0, divide by 1 or by a tiny number.", reread=ABLATE_TEXT
+)
+def _(q):
+    x = q.randn(3, 4)
+    q.close("x without a direction of zeros", q.call("ablate_direction", x, torch.zeros(4)), x, tol=0.0)
+
+
+@ABLATE.case("the inputs are left alone; what is at a right angle stays", reread=ABLATE_TEXT)
+def _(q):
+    x, r = q.randn(6, 2), torch.tensor([0.0, 0.0, 1.0])
+    x = torch.cat((x, torch.zeros(6, 1)), 1)
+    q.close("x at a right angle to the direction", q.call_checked_unmutated("ablate_direction", x, r), x, tol=1e-6)
+    q.call_checked_unmutated("ablate_direction", q.randn(4, 3), torch.tensor([0.6, 0.8, 0.0]))
+
+
 # ------------------------------------------------------------------------------------------------ one category left out
 
 LEAVE = Question("leave_one_out", lab=LAB, points=0.5)
-LEAVE_TEXT = "§ 12 A guard beside the model"
+LEAVE_TEXT = "§ 13 A guard beside the model"
 
 
 def splits(categories, train=lambda one, other: one != other, test=lambda one, other: one == other):
@@ -463,8 +568,8 @@ def _(q):
 
 # ------------------------------------------------------------------------------------------------------------------ ROC
 
-ROC = Question("roc", lab=LAB, points=1.5)
-ROC_TEXT = "§ 12 A guard beside the model"
+ROC = Question("roc", lab=LAB, points=1.25)
+ROC_TEXT = "§ 13 A guard beside the model"
 
 
 def curve(scores, harmful, strict=False):
@@ -600,7 +705,7 @@ def _(q):
 # ------------------------------------------------------------------------------------------------------------ threshold
 
 THRESHOLD = Question("cheapest_threshold", lab=LAB, points=1)
-THRESHOLD_TEXT = "§ 13 Where to put the threshold"
+THRESHOLD_TEXT = "§ 14 Where to put the threshold"
 
 
 def prices(scores, harmful, base_rate, miss, alarm, top=True, strict=False, counts=False):

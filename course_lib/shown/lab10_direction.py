@@ -29,9 +29,9 @@ def told_apart(
     return (along[harmful][:, None] > along[~harmful][None]).float().mean((0, 1)).tolist()
 
 
-def cosines(rows: list[dict], states: Float[Tensor, "N D"], direction: Float[Tensor, " D"]) -> dict[str, float]:
-    """{category: cosine of its own direction, by its own rows, with the common one}."""
-    found, harmful = {}, is_harmful(rows)
+def cosines(rows: list[dict], model, layer: int, direction: Float[Tensor, " D"]) -> dict[str, float]:
+    """{category: cosine of its own direction after this layer, by its own rows, with the common one}."""
+    states, harmful, found = states_of(model, rows)[:, layer - 1], is_harmful(rows), {}
     for category in sorted({row["category"] for row in rows}):
         here = torch.tensor([row["category"] == category for row in rows])
         own = states[here & harmful].mean(0) - states[here & ~harmful].mean(0)
@@ -62,15 +62,14 @@ def show_layers(apart: list[float], steered: dict[str, list[list[dict]]]) -> Non
     table(heads, rows)
 
 
-def show_categories(rows: dict[str, list[dict]], similar: dict[str, float]) -> None:
+def show_categories(found: dict[str, list[dict]], similar: dict[str, float]) -> None:
     """A row for each category: how alike its own direction is to the common one, and how much of its harm is refused
-    by each model.
+    (the exam has the unseen categories only).
     """
-    heads = {"category": "", "cosine of its own direction": ".2f"} | {
-        f"harmful refused, {name}": ".1%" for name in rows
-    }
-    part = lambda judged, category: [row for row in judged if row["category"] == category]
-    table(
-        heads,
-        [(c, value, *(share(part(judged, c), "harmful") for judged in rows.values())) for c, value in similar.items()],
-    )
+    heads = {"category": "", "cosine of its own direction": ".2f"}
+    heads |= {f"harmful refused, {name}": ".1%" for name in found}
+    rows = []
+    for category, value in similar.items():
+        parts = [[row for row in judged if row["category"] == category] for judged in found.values()]
+        rows.append((category, value, *(share(part, "harmful") if part else None for part in parts)))
+    table(heads, rows)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from course_lib.shown.lab10_tables import of_kind, said_by_user
 from course_lib.stages import guard
+from course_lib.stages.guard import guarded  # noqa: F401
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve
 from course_lib.widgets import safety as pictures
@@ -112,16 +113,16 @@ def show_costs(costs: dict[float, dict[str, float]], thresholds: dict[float, flo
     table(heads, rows, "expected cost of 1,000 requests on the unseen categories")
 
 
-def show_thresholds(scores: Tensor, harmful: Tensor, prices: tuple, rates, curve_of: Curve, guarded: dict) -> None:
+def show_thresholds(scores: Tensor, harmful: Tensor, prices: tuple, rates, curve_of: Curve, blocking: dict) -> None:
     """The cost of each threshold at some base rates, and the chosen ones on the ROC curve of the unseen categories.
-    guarded: {base rate: the two rates of the guard alone}.
+    blocking: {base rate: the two rates of the guard alone}.
     """
     grid = [t for t in sorted(set(scores.tolist())) if math.isfinite(t)]
     cost = lambda t, rate: guard.expected_cost(scores, harmful, t, rate, *prices)
     curve.show(pictures.cost_figure(grid, {f"base rate {p:g}": [cost(t, p) for t in grid] for p in rates}))
     marks = {
         f"threshold for a base rate of {p:g}": (found["benign_refused"], found["harmful_refused"])
-        for p, found in guarded.items()
+        for p, found in blocking.items()
     }
     curve.show(pictures.roc_figure({"words": curve_of}, marks, "Where on the curve do the costs put the guard?"))
 

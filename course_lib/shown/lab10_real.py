@@ -10,7 +10,6 @@ from course_lib.widgets.safety import counted, percent
 from course_lib.widgets.table import table
 from course_lib.world.real.requests import declined, real_rows
 
-
 # what the notebook trains with
 __all__ = ["answer_logits", "collate", "encode", "real_rows", "response_loss", "train", "trained_tokens"]
 
