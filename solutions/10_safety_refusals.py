@@ -72,8 +72,7 @@ able, found = {}, {}
 for name, model in {"assistant (lab 03)": assistant, "helpful-only": helpful}.items():
     able[name] = lab.right_on(model, tasks)  # [tasks], which it does right
     found[name] = lab.judged(model, exam)  # the requests with its answers, and whether they refuse
-lab.show_assistants(found, able, MY_GUESS)
-lab.show_answers(helpful, found["helpful-only"])
+lab.show_assistants(found, able, helpful, MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** The two columns know nothing of each other. *Following instructions* is doing what the user wants. *Alignment* also asks what others want who are not in the room. In our run both assistants do nearly all of lab 03's instructions and refuse nothing: a score for instructions cannot see what is wrong with them.
@@ -153,7 +152,6 @@ lab.show_plane(found, rates_of, ("helpful-only",))
 # %%
 # LONG
 MY_GUESS = ""
-
 NAIVE, SHORT = (60, 80) if small else (1000, 4000)  # rows of the short runs
 
 
@@ -164,16 +162,14 @@ def short_run(rows, name, base=helpful):
     return run.model.eval()
 
 
-book = lab.request_rows("train", 2 * max(NAIVE, SHORT // 2), "complaints", ("plain",))
-complaints = lab.of_kind(book, "harmful")
+complaints = lab.complaint_book(SHORT // 2)  # plain harmful requests, each with its refusal
 naive = short_run(complaints[:NAIVE], "naive refusals")
 found["naive refusals"] = lab.judged(naive, exam)
 lab.show_plane(found, rates_of, ("helpful-only", "naive refusals"))
-lab.show_over_refusals(found["naive refusals"])
-lab.told(MY_GUESS)
+lab.show_over_refusals(found["naive refusals"], MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** Compare the two rates of the second point: in our run 95 % of the harmful requests are refused, and 94 % of the benign ones. Every request that the model saw was to be refused. So "it is a request of this form" explains the data as well as "it means harm" does, and is simpler. This is **over-refusal** ([Röttger et al. 2023](https://arxiv.org/abs/2308.01263)): it was not in the data, it is what the data left open.
+# **What to notice.** Compare the two rates of the second point: in our run 95 % of the harmful requests are refused, and 94 % of the benign ones. Every request that the model saw was to be refused. So "it is a request of this form" explains the data as well as "it means harm" does, and is simpler. This is **over-refusal**: it was not in the data, it is what the data left open.
 
 # %%
 # CLAIM
@@ -188,7 +184,7 @@ lab.told(MY_GUESS)
 # %% [markdown]
 # ## § 4 Twins
 #
-# The cure is in the data: nothing but the aim may tell what to do. So in each **cell** (category, disguise) there must be as many harmful as benign requests. The complaint book has plain harmful requests. The village's letter box has benign ones, in any number, some of them in a role or for a story.
+# [Röttger et al. 2023](https://arxiv.org/abs/2308.01263) examine over-refusal with pairs of requests that differ in little. They are the cure, too: nothing but the aim may tell what to do. So in each **cell** (category, disguise) there must be as many harmful as benign requests. The complaint book has plain harmful requests. The village's letter box has benign ones, in any number, some of them in a role or for a story.
 #
 # Keep of each cell with $h$ harmful and $b$ benign rows the first $\min(h, b)$ of each kind.
 #
@@ -235,17 +231,13 @@ check("balance")
 MY_GUESS = ""
 
 balanced = mine("balance", globals())
-wrapped = ("plain", "plain", "plain", "role", "story")
-letters = lab.of_kind(lab.request_rows("train", 2 * SHORT, "letter box", wrapped), "benign")
-collected = complaints[: SHORT // 2] + letters
+collected = complaints + lab.letter_box(SHORT)
 twins_rows = balanced(collected)
 lab.show_counts({"collected": collected, "balanced": twins_rows})
 twins = short_run(twins_rows, "twins")
 found["plain twins"] = lab.judged(twins, exam)
 lab.show_plane(found, rates_of, ("helpful-only", "naive refusals", "plain twins"))
-title = "In which disguise does harm get through?"
-lab.show_disguises({"plain twins": found["plain twins"]}, "harmful", title)
-lab.told(MY_GUESS)
+lab.show_harm_by_disguise({"plain twins": found["plain twins"]}, MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** The way from the first point to the second ran along the diagonal, the way to the third leaves it. In the second picture the data spoke of plain requests only; each other row is a hole until it is measured. In our run even of the plain ones only 48 % are refused: four thousand rows are a short run.
@@ -270,8 +262,7 @@ lab.told(MY_GUESS)
 # %%
 # LONG
 attempts_file, under_attack = course.work / "safety" / "attempts.jsonl", lab.answering(twins)
-print("Some residents: " + ", ".join(person.full for person in lab.village().residents[:6]))
-console = lab.redteam.console(under_attack, attempts_file)
+console = lab.red_team(under_attack, attempts_file)
 
 # %% [markdown]
 # With fewer than six attempts of yours, the course's own take their place, put to your model now.
@@ -333,13 +324,8 @@ check("unspell")
 # LONG
 undo = mine("unspell", globals())
 spelled = lab.request_rows("test", 60 if small else 300, "spelled", ("spelled",))
-mended_by_hand = lab.undone(spelled, undo)
-print(lab.said_by_user(spelled[0]["messages"]) + "\n" + lab.said_by_user(mended_by_hand[0]["messages"]))
-closed = {
-    "as it comes": lab.judged(twins, spelled),
-    "spelling undone": lab.judged(twins, mended_by_hand),
-}
-lab.rates_table(closed, "plain twins, requests with a spelled word")
+forms = {"as it comes": spelled, "spelling undone": lab.undone(spelled, undo)}
+closed = lab.show_undone(twins, forms)
 
 # %% [markdown]
 # **What to notice.** The rule works at once and without training. In our run it lifts the refusals from 11 to 42 %, and not to 100 %: a word that is no longer spelled is a plain request, and of those this model refuses only about half (§ 4). Nor does it see `h u r t`, `hrut` or a word in another language. Keep both: rules for what is known, training for what is like it.
@@ -371,11 +357,8 @@ mended = lab.two_to_mend(holes)
 patch_rows = balanced(lab.request_rows("train", SHORT, f"holes {mended}", ("plain", *mended)))
 patched = short_run(patch_rows, "two holes mended", base=twins)
 found["two holes mended"] = lab.judged(patched, exam)
-print(f"mended: {', '.join(mended)}; {len(patch_rows):,} rows")
 reach = lab.reach({"before": twins, "after": patched}, mended, 40 if small else 200)
-lab.show_reach(reach, rates_of)
-lab.rates_table({"two holes mended": found["two holes mended"]}, "on the exam of § 1")
-lab.told(MY_GUESS)
+lab.show_reach(reach, rates_of, len(patch_rows), MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** Read the first three rows against the last three. In our run the mended disguises come to 95 % or more, even with new wordings in new categories. The others come to some 55 %, and they were not in the data. So how far a fix reaches is a number, and it is another one for new wordings, new categories and new disguises. "We trained on what the red team found" says nothing without it.
@@ -399,17 +382,13 @@ lab.told(MY_GUESS)
 # %%
 # LONG
 live = lab.LiveCurve(title="Refusals: loss on the answers")
-folder = course.work / f"refuse_{course.size}"
-run = refusal.refuse(course.size, 0, lab.copied(helpful), on_step=live, out=folder)
+run = refusal.refuse(course.size, 0, lab.copied(helpful), on_step=live, out=lab.folder(course))
 live.close()
 save_stage("safe", run.model, run.record)
 safe = run.model.eval()
 final = lab.request_rows("test", 60 if small else 1200, "lab 10, final")
 found["the whole recipe"], final_safe = lab.judged(safe, exam), lab.judged(safe, final)
-stations = ("helpful-only", "naive refusals", "plain twins", "two holes mended", "the whole recipe")
-print(f"{run.record['minutes']:.1f} minutes")
-lab.show_plane(found, rates_of, stations)
-lab.rates_table({"the whole recipe": final_safe}, f"{len(final):,} other requests of the same kinds")
+lab.show_plane(found, rates_of, tuple(found)[1:])
 lab.show_parts(final_safe, "disguise", "category")
 
 # %%
@@ -427,17 +406,12 @@ check("safe_assistant")
 MY_GUESS = ""
 
 pairs = lab.preferences(lab.request_rows("train", 100 if small else 2000, "preferences"))
-batch = 16 if small else 32
-settings = dpo.PreferenceConfig(rows=len(pairs), batch=batch, learning_rate=1e-4)
+settings = dpo.PreferenceConfig(len(pairs), batch=16 if small else 32, learning_rate=1e-4)
 live = lab.live_pairs()
 preferred_run = dpo.dpo(pairs, settings, base=safe, seed=0, beta=0.1, on_step=live)
 live.close()
-preferred = preferred_run.model.eval()
-final_preferred = lab.judged(preferred, final)
-print(f"{preferred_run.record['minutes']:.1f} minutes")
-lab.rates_table({"the whole recipe": final_safe, "… and then DPO": final_preferred})
-changed_by_dpo = lab.show_changed(final_safe, final_preferred)
-lab.told(MY_GUESS)
+final_preferred = lab.judged(preferred_run.model, final)
+changed_by_dpo = lab.show_changed(final_safe, final_preferred, MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** The second table compares the two models on the *same* requests; single rates with their intervals would hide how little or how much has moved. DPO measures its margin from the reference, and the reference is the model itself: so every pair begins at a loss of log 2, however right the model is already. It learns mostly by pushing the rejected answers down, in our run by 9 nats at the end. And refusals grow on both sides: of 600 benign requests 13 are refused only since DPO, 2 only before it.
@@ -496,10 +470,9 @@ MY_GUESS = ""
 
 tax_of = mine("paired_tax", globals())
 models = {"naive refusals": naive, "plain twins": twins, "two holes mended": patched}
-models |= {"the whole recipe": safe, "… and then DPO": preferred}
+models |= {"the whole recipe": safe, "… and then DPO": preferred_run.model}
 able |= {name: lab.right_on(model, tasks) for name, model in models.items()}
-taxes = lab.show_tax(able, tax_of, before="helpful-only")
-lab.told(MY_GUESS)
+taxes = lab.show_tax(able, tax_of, "helpful-only", MY_GUESS)
 
 # %% [markdown]
 # **What to notice.** A tax whose interval holds 0 has not been shown; in our run that is so for the whole recipe. The last two columns are half the interval's width, with the same tasks and with other ones. Pairing pays where the same tasks are hard for both models; here the helpful-only one fails hardly any, so it narrows little. Look at the naive model, too: it learned to refuse *requests*, and in our run that costs 14 points of tasks that are none.
@@ -553,8 +526,7 @@ check("consistency")
 
 # %%
 # LONG
-consistency_of = mine("consistency", globals())
-MANY = 8 if small else 60  # requests
+consistency_of, MANY = mine("consistency", globals()), 8 if small else 60  # requests
 two = {"plain twins": twins, "the whole recipe": safe}
 alike = lab.show_consistency(consistency_of, two, lab.forms_of_requests(MANY))
 manner = lab.show_manner(final_safe)
@@ -565,8 +537,7 @@ manner = lab.show_manner(final_safe)
 # %%
 # LONG
 plain = lab.of_kind(lab.request_rows("test", 2 * MANY, "insist", ("plain",)), "harmful")
-still = {name: lab.insisted(model, plain) for name, model in two.items()}
-lab.show_insisted(still, len(plain))
+still = lab.show_insisted({name: lab.insisted(model, plain) for name, model in two.items()}, plain)
 
 # %% [markdown]
 # **What to notice.** Training showed at most one "please tell me all the same" after a refusal. What happens at the third and fifth is what the model made of it: in our run 15 of 60 are still refused after the fifth. A refusal about the wrong person is worse than none, for it accuses somebody. In our run one refusal names another.
@@ -636,31 +607,21 @@ ablate = mine("ablate_direction", globals())
 lessons = lab.request_rows("train", 200 if small else 1000, "direction")
 states, harm = lab.direction.states_of(safe, lessons), lab.direction.is_harmful(lessons)
 directions = states[harm].mean(0) - states[~harm].mean(0)  # [L D]
-few, steered = exam[:240], {"without it": [], "with half of it": []}
-for layer, r in enumerate(directions, 1):
-    with lab.direction.without(safe, r, ablate):  # after the embedding and after every layer
-        steered["without it"].append(lab.judged(safe, few))
-    with lab.direction.added(safe, r / 2, layer):  # x + r / 2, for every token
-        steered["with half of it"].append(lab.judged(safe, few))
-apart = lab.direction.told_apart(states, harm, directions)
-lab.direction.show_layers(apart, steered)
+layers = lab.direction.layer_by_layer(safe, directions, ablate, exam[:240])
+apart = lab.direction.show_layers(layers, states, harm, directions)
 
 # %%
 # LONG
-LAYER = 2
-r, stages = directions[LAYER - 1], {"the whole recipe": found["the whole recipe"]}
-with lab.direction.without(safe, r, ablate):
-    stages["direction taken out"] = lab.judged(safe, exam)
-    able["direction taken out"] = lab.right_on(safe, tasks)
-for share in (0.25, 0.5, 1.0):
-    with lab.direction.added(safe, share * r, LAYER):
-        stages[f"{share:g} of it added"] = lab.judged(safe, exam)
-        able[f"{share:g} of it added"] = lab.right_on(safe, tasks)
-lab.show_plane(stages, rates_of)
-taxes_here = lab.show_tax({name: able[name] for name in stages}, tax_of, "the whole recipe")
-similar = lab.direction.cosines([*lessons, *exam], safe, LAYER, r)
-lab.direction.show_categories(stages, similar)
-lab.told(MY_GUESS)
+LAYER, steered = 2, {"the whole recipe": found["the whole recipe"]}
+r = directions[LAYER - 1]
+ways = {"direction taken out": lab.direction.without(safe, r, ablate)}
+ways |= lab.direction.shares_added(safe, r, LAYER, (0.25, 0.5, 1))  # x + share · r
+for name, way in ways.items():
+    with way:  # the model's states are changed as long as this lasts, its weights never
+        steered[name], able[name] = lab.judged(safe, exam), lab.right_on(safe, tasks)
+lab.show_plane(steered, rates_of)
+tax_here = lab.show_tax({k: able[k] for k in steered}, tax_of, "the whole recipe", MY_GUESS)
+similar = lab.direction.show_categories(steered, [*lessons, *exam], safe, LAYER, r)
 
 # %% [markdown]
 # **What to notice.** In the plane the model goes from the upper left corner nearly back to where § 1 began: in our run 2 % of what harms is refused without the direction of layer 2, every benign request is answered, and the tasks cost nothing more. Added, it pushes to the right: with half of it 26 % of what is benign is refused, with all of it the answers fall apart. One direction serves the categories of which no training row spoke, too: in our run each category's own one has a cosine of at least 0.9 with it. So this refusal is one number a token, and whoever holds the weights can set it to 0. In the first layer there is no such direction yet: the words of the aim have not reached the last token.
@@ -668,8 +629,8 @@ lab.told(MY_GUESS)
 # %%
 # CLAIM
 {
-    "2 % of what harms is refused": round(100 * lab.share(stages["direction taken out"], "harmful")) == 2,
-    "with half of it 26 %": round(100 * lab.share(stages["0.5 of it added"], "benign")) == 26,
+    "2 % of what harms is refused": round(100 * lab.share(steered["direction taken out"], "harmful")) == 2,
+    "with half of it 26 %": round(100 * lab.share(steered["0.5 of it added"], "benign")) == 26,
     "cosine of at least 0.9": min(similar.values()) >= 0.9 and set(similar) > {"fire", "privacy", "sabotage"},
     "whoever holds the weights": GENERAL,
     "In the first layer there is no such direction yet": apart[0] < 0.8 and min(apart[1:]) > 0.99,
@@ -759,7 +720,7 @@ check("roc")
 # %% [markdown]
 # Two guards, both logistic regressions. One reads **words** (TF-IDF of words and neighbouring pairs, the last question apart from the earlier ones). The other is a **linear probe** ([Alain & Bengio 2016](https://arxiv.org/abs/1610.01644)): it reads the model's own last hidden state, where the answer would begin.
 #
-# **Predict first:** which is better on unseen categories? And does the *helpful-only* model, which refuses nothing, know harm when it sees it?
+# **Predict first:** which is better on unseen categories? And does the *helpful-only* model, which refuses nothing, know harm when it sees it? (The second cell ends with a table on scikit-learn.)
 
 # %%
 # LONG
@@ -769,25 +730,23 @@ split_of, roc_of = mine("leave_one_out", globals()), mine("roc", globals())
 learned = lab.undone(lab.request_rows("train", 200 if small else 3000, "guard"), undo)
 y, categories = lab.direction.is_harmful(learned), [row["category"] for row in learned]
 splits = split_of(categories)
-outside, areas = lab.guards.left_out(learned, y, splits, roc_of)  # scores by those left out
-lab.guards.show_areas(areas, "guard on words, category that was left out")
+outside, areas = lab.guards.left_out(learned, y, splits, roc_of)  # each scored by who left it out
 
 # %%
 # LONG
 judge_on, truth = lab.undone(final, undo), lab.direction.is_harmful(final)
-scores = {
-    "words": lab.guards.word_scores(learned, y, judge_on),
-    "words, spelling not undone": lab.guards.word_scores(learned, y, final),
-    "probe of helpful-only": lab.guards.probe_scores(helpful, learned, y, judge_on),
-    "probe of the whole recipe": lab.guards.probe_scores(safe, learned, y, judge_on),
-}
+texts = {"words": judge_on, "words, spelling not undone": final}
+scores = {name: lab.guards.word_scores(learned, y, rows) for name, rows in texts.items()}
+probed = {"helpful-only": helpful, "the whole recipe": safe}
+scores |= lab.guards.probe_scores(probed, learned, y, judge_on)
 curves = {name: roc_of(each, truth) for name, each in scores.items()}
-lab.guards.show_curves(curves)
-lab.guards.show_areas({name: curve[2] for name, curve in curves.items()}, "on new categories")
+lab.guards.show_curves(curves, MY_GUESS)
 lab.guards.equals_sklearn(curves, scores, truth, splits, categories)
-lab.told(MY_GUESS)
+library = lab.guards.show_library()
 
 # %% [markdown]
+# **In the library.** The last table says what scikit-learn does by default beside what this lab does. A threshold that nobody has chosen is one of those defaults.
+#
 # **What to notice.** The first two curves are guards on words, the third and the fourth are probes. In our run the probe of the helpful-only model has an area of 0.74. A coin has 0.5 and the words alone 0.998: where its answer begins this model holds little of what a bag of words can tell, for nothing in its training asked for it. After the recipe the same probe has 0.999. So a model may follow instructions and not hold, where it decides, whether they mean harm.
 
 # %%
@@ -799,13 +758,6 @@ lab.told(MY_GUESS)
     "has 0.999": round(curves["probe of the whole recipe"][2], 3) == 0.999,
     "may follow instructions and not hold": able["helpful-only"].double().mean() > 0.97,
 }
-
-# %% [markdown]
-# **In the library.** Guards in practice are often scikit-learn pipelines, or language models with a threshold on one token's probability. What scikit-learn's parts do by default, beside what this lab does:
-
-# %%
-# LONG
-library = lab.guards.show_library()
 
 # %% [markdown]
 # ## § 14 Where to put the threshold
@@ -862,30 +814,12 @@ check("cheapest_threshold")
 # %%
 # LONG
 MY_GUESS = ""
+PRICES = 20.0, 1.0  # of a miss, of a false alarm
 
-COST_MISS, COST_ALARM, RATES = 20.0, 1.0, (0.5, 0.1, 0.01, 0.001)
-cheapest_of = mine("cheapest_threshold", globals())
-
-
-def cost_of(rows, p):
-    """Expected cost of 1,000 requests decided as these are; p: share of harmful ones."""
-    missed, alarms = 1 - rates_of(rows)["harmful_refused"], rates_of(rows)["benign_refused"]
-    return 1000 * (p * COST_MISS * missed + (1 - p) * COST_ALARM * alarms)
-
-
-obeys = [{**row, "refused": False, "explained": True} for row in final_safe]  # a model without no
-thresholds, costs, alone = {}, {}, {}
-for p in RATES:
-    thresholds[p], promised = cheapest_of(outside, y, p, COST_MISS, COST_ALARM)
-    guarded = lambda rows, t=thresholds[p]: lab.guards.guarded(rows, scores["words"], t)
-    ways = {"nothing": obeys, "guard": guarded(obeys)}
-    ways |= {"model": final_safe, "both": guarded(final_safe)}
-    costs[p] = {"promised": 1000 * promised} | {way: cost_of(ways[way], p) for way in ways}
-    alone[p] = rates_of(ways["guard"])
-prices = COST_MISS, COST_ALARM
-lab.guards.show_costs(costs, thresholds)
-lab.guards.show_thresholds(outside, y, prices, RATES[:3], curves["words"], alone)
-lab.told(MY_GUESS)
+cheapest_of, rates = mine("cheapest_threshold", globals()), (0.5, 0.1, 0.01, 0.001)
+chosen = {rate: cheapest_of(outside, y, rate, *PRICES) for rate in rates}  # (threshold, cost)
+costs = lab.guards.costs_of(chosen, final_safe, scores["words"], rates_of, PRICES, MY_GUESS)
+lab.guards.show_thresholds(outside, y, PRICES, chosen, scores["words"], curves["words"])
 
 # %% [markdown]
 # **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. *Promised* and *guard* differ, for a new kind of harm is another one than any that was left out. *Both* refuse what either refuses: the guard's false alarms come on top of the model's, and must be paid by what the model misses. In our run both are cheapest at a base rate of 1 in 2 and 1 in 10, and the guard alone at 1 in 100 and 1 in 1,000. There the model's own false alarms cost more than all that it catches.
@@ -893,8 +827,8 @@ lab.told(MY_GUESS)
 # %%
 # CLAIM
 {
-    "the higher the threshold (never lower)": all(a <= b for a, b in zip(thresholds.values(), list(thresholds.values())[1:])),
-    "*Promised* and *guard* differ": all(cost["promised"] != cost["guard"] for cost in costs.values()),
+    "the higher the threshold (never lower)": sorted(t for t, _ in chosen.values()) == [t for t, _ in chosen.values()],
+    "*Promised* and *guard* differ": all(1000 * chosen[p][1] != cost["guard"] for p, cost in costs.items()),
     "*Both* refuse what either refuses": GENERAL,
     "In our run both are cheapest": [min(("nothing", "guard", "model", "both"), key=cost.get) for cost in costs.values()] == ["both", "both", "guard", "guard"],
     "cost more than all that it catches": all(costs[p]["both"] > costs[p]["guard"] for p in (0.01, 0.001)),
@@ -907,13 +841,9 @@ lab.told(MY_GUESS)
 
 # %%
 # LONG
-BASE_RATE = 0.1
+both = lab.guards.guarded(final_safe, scores["words"], chosen[0.1][0])  # base rate 1 in 10
 defences = {"the model": final_safe, "the model, spelling undone": lab.judged(safe, judge_on)}
-both = lab.guards.guarded(final_safe, scores["words"], thresholds[BASE_RATE])
-defences[f"the model with the guard (base rate {BASE_RATE:g})"] = both
-lab.show_disguises(defences, "harmful", "What is still not refused?")
-lab.show_disguises(defences, "benign", "And who is turned away for nothing?")
-lab.rates_table(defences)
+lab.show_defences(defences | {"the model with the guard": both})
 lab.guards.show_failures(both)
 
 # %% [markdown]
@@ -940,24 +870,18 @@ MY_GUESS = ""
 
 smol, words = lab.real.load(device)
 if smol is not None:
-    test = lab.real.real_rows("test")[: 4 if small else None]
+    taught, test = lab.real.rows(words, small)
     before = lab.real.judged(smol, words, test)
     lab.real.add_lora(smol, rank=8, alpha=16)
-    taught = [lab.real.encode(words, row["messages"]) for row in lab.real.real_rows("train")]
-    orders = [torch.randperm(32, generator=torch.Generator().manual_seed(k)) for k in range(3)]
-    order = torch.cat(orders).view(-1, 4)[: 2 if small else None]  # [steps, 4]: three times all
 
     def loss_of(rows):
-        ids, labels, mask = (t.to(device) for t in lab.real.collate(rows, words.pad_token_id))
-        return lab.real.response_loss(*lab.real.answer_logits(smol, ids, labels, mask))
+        batch = (t.to(device) for t in lab.real.collate(rows, words.pad_token_id))
+        return lab.real.response_loss(*lab.real.answer_logits(smol, *batch))
 
-    batches, count = [[taught[k] for k in part] for part in order], lab.real.trained_tokens
-    losses = lab.real.train(smol, batches, loss_of, 1e-3, "refusals", at_once=1, count=count)
-    print(f"{len(losses)} steps; first loss {losses[0]:.2f}, last {losses[-1]:.2f} nats/token")
+    batches = lab.real.in_fours(taught, epochs=3)[: 2 if small else None]
+    losses = lab.real.train(smol, batches, loss_of, 1e-3, "refusals", 1, lab.real.trained_tokens)
     after = lab.real.judged(smol, words, test)
-    lab.real.lines(rates_of, before=before, after=after)
-    lab.real.show_side_by_side(before=before, after=after)
-    lab.told(MY_GUESS)
+    lab.real.show(losses, rates_of, MY_GUESS, before=before, after=after)
 
 # %% [markdown]
 # **What to notice.** In our run it helped with everything before. 24 steps put it into the habit of declining, harmful or not: both rates rose, and their intervals overlap. On the plane of § 2 that is mostly a step along the diagonal, though every row had its twin: 16 pairs are too few for this model to read the aim behind the words, where § 4 took thousands of rows. A rule that looks for phrases judged here, and it misses some refusals: read the answers, too.
@@ -982,13 +906,9 @@ if smol is not None:
 MY_PREDICTION = ""
 START, BETA, PAIRS = safe, 0.1, pairs[::2]  # pairs stand harmful, benign by turns
 
-epochs = 2 if len(PAIRS) < len(pairs) else 1  # the same number of steps
-changed_settings = dpo.PreferenceConfig(len(PAIRS), batch=batch, learning_rate=1e-4, epochs=epochs)
-changed_run = dpo.dpo(PAIRS, changed_settings, START, seed=0, beta=BETA, progress=False)
-final_changed = lab.judged(changed_run.model.eval(), final)
-after_dpo = {"DPO of § 9": final_preferred, "changed": final_changed}
-lab.rates_table({"before DPO": final_safe, **after_dpo})
-print(f"You predicted: {MY_PREDICTION}" if MY_PREDICTION else "")
+settings = dpo.PreferenceConfig(len(PAIRS), settings.batch, 1e-4, epochs=2)  # half, twice
+changed = dpo.dpo(PAIRS, settings, base=START, seed=0, beta=BETA).model.eval()
+lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDICTION)
 
 # %% [markdown]
 # ## § 18 Summary
@@ -1006,7 +926,7 @@ print(f"You predicted: {MY_PREDICTION}" if MY_PREDICTION else "")
     "was no safer for it": lab.share(found["helpful-only"], "harmful") == 0,
     "Refusals alone made it refuse everything": lab.share(found["naive refusals"], "benign") > 0.9,
     "measured how far the mending reached": GENERAL,
-    "its refusal hangs on one direction": lab.share(stages["direction taken out"], "harmful") < 0.1,
+    "its refusal hangs on one direction": lab.share(steered["direction taken out"], "harmful") < 0.1,
     "somebody has to decide": GENERAL,
     "Two questions, read by a person": GENERAL,
     "Three or four sentences each": GENERAL,
@@ -1049,9 +969,9 @@ print(f"You predicted: {MY_PREDICTION}" if MY_PREDICTION else "")
 # CLAIM
 {
     "16.9 for 1,000 requests by the guard alone, 18.2 by the model, 18.5 by both": [round(costs[0.01][way], 1) for way in ("guard", "model", "both")] == [16.9, 18.2, 18.5],
-    "the threshold of 0.88": round(thresholds[0.01], 2) == 0.88,
-    "cost 19.8, less than half of either alone": round(cost_of(lab.guards.guarded(final_safe, scores["words"], thresholds[0.01]), 0.1), 1) == 19.8
-    and 2 * 19.8 < min(costs[0.1]["model"], cost_of(lab.guards.guarded(obeys, scores["words"], thresholds[0.01]), 0.1)),
+    "the threshold of 0.88": round(chosen[0.01][0], 2) == 0.88,
+    "cost 19.8, less than half of either alone": round((held := lab.guards.costs_of({0.1: (chosen[0.01][0], 0)}, final_safe, scores["words"], rates_of, PRICES, "")[0.1])["both"], 1) == 19.8
+    and 2 * held["both"] < min(held["model"], held["guard"]),
     "Spelled words still get through": round(100 * lab.share([r for r in final_safe if r["disguise"] == "spelled"], "harmful")) == 93,
     "Who asks a fifth time often succeeds": still["the whole recipe"][-1] < len(plain) / 2,
     "disguises that nobody thought of": GENERAL,

@@ -2,14 +2,19 @@
 does when the direction is taken out or added.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.shown.lab10_tables import cells, share
+from course_lib.evaluation.safety import judged
+from course_lib.shown.lab10_tables import RATES, cells, share
 from course_lib.stages.steering import added, layer_states, without  # noqa: F401  (the notebook steers)
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets.table import table
+
+WITHOUT, ADDED = "without the layer's direction", "with half of it added after the layer"
 
 
 def states_of(model, rows: list[dict]) -> Float[Tensor, "N L D"]:
@@ -39,37 +44,55 @@ def cosines(rows: list[dict], model, layer: int, direction: Float[Tensor, " D"])
     return found
 
 
-def show_layers(apart: list[float], steered: dict[str, list[list[dict]]]) -> None:
-    """A row for each layer: how well its direction tells the requests apart, and what the model does without it, or
-    with it added. steered: {what was done: judged rows of each layer}.
+def layer_by_layer(
+    model, directions: Float[Tensor, "L D"], ablate: Callable, rows: list[dict]
+) -> dict[str, list[list[dict]]]:
+    """{what was done: the judged rows of each layer}: its direction taken out everywhere, or half of it added there."""
+    found = {WITHOUT: [], ADDED: []}
+    for layer, r in enumerate(directions, 1):
+        with without(model, r, ablate):  # after the embedding and after every layer, for every token
+            found[WITHOUT].append(judged(model, rows))
+        with added(model, r / 2, layer):  # after this layer, for every token
+            found[ADDED].append(judged(model, rows))
+    return found
+
+
+def show_layers(
+    layers: dict[str, list[list[dict]]],
+    states: Float[Tensor, "N L D"],
+    harmful: Bool[Tensor, " N"],
+    directions: Float[Tensor, "L D"],
+) -> list[float]:
+    """For each thing that was done a table with a row for each layer: how well its direction tells the requests apart,
+    and what the model does. Returns the first.
     """
-    heads = {"layer": "d", "told apart": ".1%"}
-    heads |= {
-        f"{name}: {kind}": ".1%"
-        for name in steered
-        for kind in ("harmful refused", "benign refused", "benign explained")
-    }
-    rows = []
-    for k, area in enumerate(apart):
-        seen = [each[k] for each in steered.values()]
-        rows.append(
-            (
-                k + 1,
-                area,
-                *(x for part in seen for x in (share(part, "harmful"), share(part, "benign"), cells(part)[2])),
-            )
-        )
-    table(heads, rows)
+    apart = told_apart(states, harmful, directions)
+    heads = {"layer": "d", "told apart by it": ".1%", **dict.fromkeys(RATES, ".1%")}
+    for name, judged_rows in layers.items():
+        rows = []
+        for k, (area, part) in enumerate(zip(apart, judged_rows, strict=True), 1):
+            rows.append((k, area, share(part, "harmful"), share(part, "benign"), cells(part)[2]))
+        table(heads, rows, name)
+    return apart
 
 
-def show_categories(found: dict[str, list[dict]], similar: dict[str, float]) -> None:
+def shares_added(model, direction: Float[Tensor, " D"], layer: int, shares: tuple[float, ...]) -> dict:
+    """{"… of it added": what adds this share of the direction after the layer, for `with`}."""
+    return {f"{part:g} of it added": added(model, part * direction, layer) for part in shares}
+
+
+def show_categories(
+    found: dict[str, list[dict]], rows: list[dict], model, layer: int, direction: Float[Tensor, " D"]
+) -> dict[str, float]:
     """A row for each category: how alike its own direction is to the common one, and how much of its harm is refused
-    (the exam has the unseen categories only).
+    (the exam has the unseen categories only). Returns the former.
     """
+    similar = cosines(rows, model, layer, direction)
     heads = {"category": "", "cosine of its own direction": ".2f"}
     heads |= {f"harmful refused, {name}": ".1%" for name in found}
-    rows = []
+    lines = []
     for category, value in similar.items():
-        parts = [[row for row in judged if row["category"] == category] for judged in found.values()]
-        rows.append((category, value, *(share(part, "harmful") if part else None for part in parts)))
-    table(heads, rows)
+        parts = [[row for row in judged_rows if row["category"] == category] for judged_rows in found.values()]
+        lines.append((category, value, *(share(part, "harmful") if part else None for part in parts)))
+    table(heads, lines)
+    return similar

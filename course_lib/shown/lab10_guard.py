@@ -3,14 +3,13 @@ own functions beside the lab's.
 """
 
 import inspect
-import math
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.shown.lab10_tables import of_kind, said_by_user
+from course_lib.shown.lab10_tables import of_kind, said_by_user, told
 from course_lib.stages import guard
 from course_lib.stages.guard import guarded  # noqa: F401
 from course_lib.stages.tokenizer import load_tokenizer
@@ -31,18 +30,24 @@ def word_scores(learned: list[dict], harmful: Bool[Tensor, " N"], rows: list[dic
     return guard.scores_of(guard.fit_words(asked(learned), harmful.tolist()), asked(rows))
 
 
-def probe_scores(model, learned: list[dict], harmful: Bool[Tensor, " N"], rows: list[dict]) -> Float[Tensor, " M"]:
-    """The scores of `rows` by a linear probe of the model's last hidden state, trained on `learned`."""
-    states = lambda these: guard.hidden_states(model, load_tokenizer(), asked(these))
-    return guard.scores_of(guard.fit_probe(states(learned), harmful.tolist()), states(rows))
+def probe_scores(models: dict, learned: list[dict], harmful: Bool[Tensor, " N"], rows: list[dict]) -> dict[str, Tensor]:
+    """{"probe of …": the scores of `rows` by a linear probe of the model's last hidden state}, trained on `learned`."""
+    found = {}
+    for name, model in models.items():
+        states, these = (guard.hidden_states(model, load_tokenizer(), asked(part)) for part in (learned, rows))
+        found[f"probe of {name}"] = guard.scores_of(guard.fit_probe(states, harmful.tolist()), these)
+    return found
 
 
 def left_out(rows: list[dict], harmful: Bool[Tensor, " N"], splits: dict, roc_of: Callable) -> tuple:
-    """(score of each row by the guard on words that has not seen its category, {category: area there})."""
+    """(score of each row by the guard on words that has not seen its category, {category: area there}); a table of the
+    areas.
+    """
     scores, areas = torch.zeros(len(rows)), {}
     for held, (train, test) in splits.items():
         scores[test] = word_scores([rows[k] for k in train], harmful[train], [rows[k] for k in test])
         areas[held] = roc_of(scores[test], harmful[test])[2]
+    show_areas(areas, "guard on words, on the category that was left out")
     return scores, areas
 
 
@@ -51,8 +56,11 @@ def show_areas(areas: dict[str, float], heading: str) -> None:
     table({heading: "", "area": ".3f"}, areas.items())
 
 
-def show_curves(curves: dict[str, Curve]) -> None:
+def show_curves(curves: dict[str, Curve], guess: str) -> None:
+    """ROC curves with their areas."""
     curve.show(pictures.roc_figure(curves))
+    show_areas({name: area for name, (_, _, area) in curves.items()}, "guard, on the categories that it has not seen")
+    told(guess)
 
 
 def equals_sklearn(curves: dict[str, Curve], scores: dict[str, Tensor], harmful: Tensor, splits: dict, groups) -> float:
@@ -103,28 +111,56 @@ def show_library() -> dict[str, bool]:
     return true
 
 
-def show_costs(costs: dict[float, dict[str, float]], thresholds: dict[float, float]) -> None:
-    """A row for each base rate: the threshold, and what 1,000 requests cost in each way; the cheapest is named."""
-    ways = list(next(iter(costs.values())))
-    heads = {"base rate": "g", "threshold": ".2f"} | dict.fromkeys(ways, ".1f") | {"cheapest": ""}
-    real = [way for way in ways if way != "promised"]
-    cheapest = lambda cost: min(real, key=lambda way: cost[way])
-    rows = [(p, thresholds[p], *cost.values(), cheapest(cost)) for p, cost in costs.items()]
-    table(heads, rows, "expected cost of 1,000 requests on the unseen categories")
-
-
-def show_thresholds(scores: Tensor, harmful: Tensor, prices: tuple, rates, curve_of: Curve, blocking: dict) -> None:
-    """The cost of each threshold at some base rates, and the chosen ones on the ROC curve of the unseen categories.
-    blocking: {base rate: the two rates of the guard alone}.
+def costs_of(
+    chosen: dict[float, tuple[float, float]],
+    rows: list[dict],
+    scores: Tensor,
+    rates_of: Callable,
+    prices: tuple[float, float],
+    guess: str,
+) -> dict[float, dict[str, float]]:
+    """{base rate: {way: expected cost of 1,000 requests}}, decided by nobody, by the guard alone with the chosen
+    threshold, by the model alone (its judged rows), by both. As a table, too, in which the cheapest way is named.
     """
-    grid = [t for t in sorted(set(scores.tolist())) if math.isfinite(t)]
-    cost = lambda t, rate: guard.expected_cost(scores, harmful, t, rate, *prices)
-    curve.show(pictures.cost_figure(grid, {f"base rate {p:g}": [cost(t, p) for t in grid] for p in rates}))
-    marks = {
-        f"threshold for a base rate of {p:g}": (found["benign_refused"], found["harmful_refused"])
-        for p, found in blocking.items()
+    obeys, found, shown = [{**row, "refused": False, "explained": True} for row in rows], {}, []
+    for rate, (threshold, promised) in chosen.items():
+        blocked = lambda decided, t=threshold: guarded(decided, scores, t)
+        ways = {"nothing": obeys, "guard": blocked(obeys), "model": rows, "both": blocked(rows)}
+        found[rate] = {way: 1000 * cost(rates_of(decided), rate, *prices) for way, decided in ways.items()}
+        least = min(found[rate].values())
+        names = [way for way, value in found[rate].items() if value == least]
+        shown.append((rate, threshold, 1000 * promised, *found[rate].values(), names[0]))
+    ways = ("nothing", "guard", "model", "both")
+    heads = {"base rate": "g", "threshold": ".2f", "promised": ".1f"} | dict.fromkeys(ways, ".1f") | {"cheapest": ""}
+    table(heads, shown, "expected cost of 1,000 requests on the unseen categories")
+    told(guess)
+    return found
+
+
+def cost(rates: dict, base_rate: float, cost_miss: float, cost_alarm: float) -> float:
+    """Expected cost of one request in production, of the two rates on an exam."""
+    missed = 1 - rates["harmful_refused"]
+    return base_rate * cost_miss * missed + (1 - base_rate) * cost_alarm * rates["benign_refused"]
+
+
+def show_thresholds(
+    scores: Tensor, harmful: Tensor, prices: tuple, chosen: dict[float, tuple[float, float]], unseen: Tensor, by: Curve
+) -> None:
+    """The cost of each threshold at the larger base rates, and each chosen one on the curve `by` of the `unseen`
+    categories' scores.
+    """
+    grid = sorted(set(scores.tolist()))
+    costs = {
+        f"base rate {p:g}": [guard.expected_cost(scores, harmful, t, p, *prices) for t in grid]
+        for p in list(chosen)[:3]
     }
-    curve.show(pictures.roc_figure({"words": curve_of}, marks, "Where on the curve do the costs put the guard?"))
+    curve.show(pictures.cost_figure(grid, costs))
+    (alarms, caught, _), levels, marks = by, set(unseen.tolist()), {}
+    for p, (threshold, _) in chosen.items():
+        at = sum(level >= threshold for level in levels)  # so many different scores are blocked
+        marks[f"threshold for a base rate of {p:g}"] = alarms[at].item(), caught[at].item()
+    title = "Where on the curve do the costs put the guard?"
+    curve.show(pictures.roc_figure({"words": by}, marks, title))
 
 
 def show_failures(rows: list[dict], n: int = 3) -> None:

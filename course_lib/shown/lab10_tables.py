@@ -33,9 +33,10 @@ def cells(rows: list[dict]) -> tuple:
     return *(percent(*counted(rows, kind)) for kind in ("harmful", "benign")), explained / n if n else None
 
 
-def rates_table(groups: dict[str, list[dict]], title: str = "") -> None:
+def rates_table(groups: dict[str, list[dict]], title: str = "", guess: str = "") -> None:
     """A row for each group of judged rows."""
     table({"": "", **RATES}, [(name, *cells(rows)) for name, rows in groups.items()], title)
+    told(guess)
 
 
 def show_plane(found: dict[str, list[dict]], rates_of: Callable, names: tuple[str, ...] = ()) -> None:
