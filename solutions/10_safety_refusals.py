@@ -167,6 +167,7 @@ naive = short_run(complaints[:NAIVE], "naive refusals")
 found["naive refusals"] = lab.judged(naive, exam)
 lab.show_plane(found, rates_of, ("helpful-only", "naive refusals"))
 lab.show_over_refusals(found["naive refusals"], MY_GUESS)
+lab.your_run(size=course.size, shows="any refusals")
 
 # %% [markdown]
 # **What to notice.** Compare the two rates of the second point: in our run 95 % of the harmful requests are refused, and 94 % of the benign ones. Every request that the model saw was to be refused. So "it is a request of this form" explains the data as well as "it means harm" does, and is simpler. This is **over-refusal**: it was not in the data, it is what the data left open.
@@ -906,8 +907,8 @@ if smol is not None:
 MY_PREDICTION = ""
 START, BETA, PAIRS = safe, 0.1, pairs[::2]  # pairs stand harmful, benign by turns
 
-settings = dpo.PreferenceConfig(len(PAIRS), settings.batch, 1e-4, epochs=2)  # half, twice
-changed = dpo.dpo(PAIRS, settings, base=START, seed=0, beta=BETA).model.eval()
+settings = dpo.PreferenceConfig(len(PAIRS), 2, settings.batch, 1e-4)  # half of them, twice
+changed = dpo.dpo(PAIRS, settings, base=START, beta=BETA, progress=False).model.eval()
 lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDICTION)
 
 # %% [markdown]

@@ -18,7 +18,6 @@ NOT_YET = {
     "07_rlhf",
     "08_direct_alignment",
     "09_ai_feedback",
-    "10_safety_refusals",
     "11_evaluation_and_release",
 }
 QUESTIONS = [(lab, q) for lab in tally.BANKS for q in questions_of(lab) if isinstance(q, Question)]
