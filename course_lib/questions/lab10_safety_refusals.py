@@ -547,13 +547,13 @@ def _(q):
 
 @LEAVE.case(WHOLE_NAME, rule=WHOLE_NAME, hint="Compare with ==: `in` finds fire in wildfire, too.", reread=LEAVE_TEXT)
 def _(q):
-    categories = ["fire", "wildfire", "firework"]
+    categories = ["fire", "wildfire"]
     q.same("the split", q.call("leave_one_out", categories), splits(categories))
 
 
 @LEAVE.case(NOTHING_LEFT, rule=NOTHING_LEFT, hint="Every category that occurs has its entry.", reread=LEAVE_TEXT)
 def _(q):
-    q.same("the split of one category", q.call("leave_one_out", ["fire", "fire"]), {"fire": [[], [0, 1]]})
+    q.same("the split of one category", q.call("leave_one_out", ["fire"]), {"fire": [[], [0]]})
 
 
 @LEAVE.case("no rows; the list is left alone", cost=0.5, reread=LEAVE_TEXT)

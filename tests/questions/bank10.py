@@ -626,6 +626,7 @@ NAMED = {
     },
     "consistency": {
         "first form decides": "first two forms",
+        "singles counted, None without two forms": "cannot be anything else",
         "always refused": "always refused count", "always answered": "always answered count",
         "by rows": "rows were counted", "share refused": "share of refusals", "mean share": "mean over the requests",
         "inconsistent": "*not* consistent", "neighbours": "neighbouring rows", "majority": "majority",
