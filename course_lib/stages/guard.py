@@ -79,7 +79,7 @@ def learn():
 
 def check_both(harmful: list[bool]) -> None:
     if len(set(map(bool, harmful))) < 2:
-        raise CourseError("a guard learns from harmful and from harmless requests: give it some of each")
+        raise CourseError("a guard learns from harmful and from benign requests: give it some of each")
 
 
 def fit_words(conversations: list[list[dict]], harmful: list[bool], strength: float = 10.0):

@@ -21,10 +21,6 @@ NOT_TOLD_APART = {
     ("last_token_rewards", "pad fixed at 0"),
     ("ece", "unweighted"),
     ("best_of_n", "worst"),
-    ("unspell", "three letters are enough"),
-    ("unspell", "digits, too"),
-    ("unspell", "mixed marks"),
-    ("unspell", "the sentence's full stop, too"),
 }
 
 
