@@ -395,7 +395,7 @@ both_models = {"your constitution": run.model, "the vague principle": trained_by
 no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague principle"]
 
 # %% [markdown]
-# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 98.1 % of the benign ones, in nearly all wordings alike. A principle that everybody would sign is no instruction.
+# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 98.1 % of the benign ones, in nearly all wordings alike (80 % of the requests in all four). A principle that everybody would sign is no instruction.
 
 # %%
 # CLAIM
