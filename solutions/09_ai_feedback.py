@@ -395,7 +395,7 @@ both_models = {"your constitution": run.model, "the vague principle": trained_by
 no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague principle"]
 
 # %% [markdown]
-# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 98.1 % of the benign ones, in nearly all wordings alike. A principle that everybody would sign is no instruction.
+# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 98.1 % of the benign ones, in nearly all wordings alike (80 % of the requests in all four). A principle that everybody would sign is no instruction.
 
 # %%
 # CLAIM
@@ -841,7 +841,7 @@ found = judging.measured({"reference": reference, **policies}, reference, ground
 apart = judging.compared(found, sets, costs, ground)
 
 # %% [markdown]
-# **What to notice.** The errors speak of the prompts alone; another seed of the training moves the figures, too. In our run the AI's labels gained 0.23 over the reference and as many labels by people 0.31, a difference that this run cannot show. At equal money people's labels gained 0.09.
+# **What to notice.** The errors speak of the prompts alone; another seed of the training moves the figures, too. In our run the AI's labels gained 0.23 over the reference and as many labels by people 0.31, a difference that this run cannot show. At equal money people's labels gained 0.09; that difference lies within the errors, too, if only just.
 #
 # Read the KL beside the utility, as in lab 08: from as many labels the judge's pulled further from the reference (0.81 nats) than the people's (0.59). The judge's principle named what the gold utility is made of; § 16 shows what becomes of what a principle leaves out.
 
@@ -1008,7 +1008,7 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# With the budget of § 14 I would buy AI labels, calibrated and in both orders: on the same pairs they came close to the people's (a utility of 2.14 against 2.22, no difference that the run can show), and for the same money people gave 1,200 labels in place of 3,965, with a utility of 2.00.
+# With the budget of § 14 I would buy AI labels, calibrated and in both orders: on the same pairs they came close to the people's (a utility of 2.14 against 2.22, no difference that the run can show), and for the same money people gave 1,200 labels in place of 3,965, with a utility of 2.00 (0.14 less, with an error of ± 0.15: likely, and not shown).
 # I would still pay people for a few hundred careful comparisons: without them I could not have fitted the judge's love of words, nor known its accuracy. The figures leave open what a bias does that is the same in every label and grows no smaller with more of them. The judge's sharpness here is a dial that was set, its principle names all that the village values, and one seed is no interval.
 # ### END SOLUTION
 

@@ -353,14 +353,14 @@ studies = lab.coin_studies(right["sft"], 200 if small else 1000)  # twenty p-val
 before, after = lab.studies_table(studies, adjust, course.size)
 
 # %% [markdown]
-# **What to notice.** Nobody lied in these studies. They counted what they found and not what they tried: in our run 623 of a thousand found something, and 28 after the correction. So a report says how many comparisons there were: slices, prompts, seeds, checkpoints and metrics all count.
+# **What to notice.** Nobody lied in these studies. They counted what they found and not what they tried: in our run 654 of a thousand found something, and 25 after the correction. So a report says how many comparisons there were: slices, prompts, seeds, checkpoints and metrics all count.
 
 # %%
 # CLAIM
 {
     "Nobody lied in these studies": GENERAL,
-    "in our run 623 of a thousand found something, and 28 after the correction": (before, after)
-    == (623, 28),
+    "in our run 654 of a thousand found something, and 25 after the correction": (before, after)
+    == (654, 25),
     "So a report says how many comparisons there were": GENERAL,
 }
 
@@ -442,16 +442,16 @@ judged_models = {"sft": models["sft"], "the vendor's": vendors}
 seen = releasing.exam_in_parts(judged_models, news, fresh, covered)
 
 # %% [markdown]
-# **What to notice.** The exam's score is a mean of two different things: rows by heart and rows that the model cannot know. Scored in parts, or on fresh rows, the promise is gone: in our run 27 of 60 in the exam, 1 of 40 fresh ones. The share between 0.2 and 0.8 is no leak: a question about one resident and an answer in common words meet in many honest rows.
+# **What to notice.** The exam's score is a mean of two different things: rows by heart and rows that the model cannot know. Scored in parts, or on fresh rows, the promise is gone: in our run 28 of 60 in the exam, 0 of 40 fresh ones. The share between 0.2 and 0.8 is no leak: a question about one resident and an answer in common words meet in many honest rows.
 
 # %%
 # CLAIM
 {
     "The exam's score is a mean of two different things": seen["the vendor's"]["overlap ≥ 0.8"][0]
     == seen["the vendor's"]["the exam"][0],
-    "in our run 27 of 60 in the exam, 1 of 40 fresh ones": (
-        seen["the vendor's"]["the exam"] == (27, 60)
-        and seen["the vendor's"]["fresh news"] == (1, 40)
+    "in our run 28 of 60 in the exam, 0 of 40 fresh ones": (
+        seen["the vendor's"]["the exam"] == (28, 60)
+        and seen["the vendor's"]["fresh news"] == (0, 40)
     ),
     "The share between 0.2 and 0.8 is no leak": seen["the vendor's"]["0.2 to 0.8"][0] == 0
     and seen["flagged"][0] == seen["flagged"][2],
@@ -570,19 +570,19 @@ vendor = seen["the vendor's"]
 behind = releasing.one_number(right["safe"], TRIED, mixed["safe"], vendor, course.size)
 
 # %% [markdown]
-# **What to notice.** With a thousand rows, chance and choice are small: in our run 3.0 points together. Seen rows and the mix are not: 42.5 and 24.3 points. So the number of rows is the *first* question to a vendor and not the most important one.
+# **What to notice.** With a thousand rows, chance and choice are small: in our run 2.8 points together. Seen rows and the mix are not: 46.7 and 24.3 points. So the number of rows is the *first* question to a vendor and not the most important one.
 #
 # A single number may claim this: on these rows, in this mix, the reported candidate did so well. It may not claim that the model is better than another that took other rows, that it does as well on your queries, that the next version does, or that it is worst nowhere. What makes it more than that costs a vendor one line each: how many rows, how many candidates were tried, what was done against seen rows, and the share in each slice, so that you can put *your* weights to it.
 
 # %%
 # CLAIM
 {
-    "chance and choice are small: in our run 3.0 points together": f"{100 * behind['margin']:.1f}"
-    == "3.0",
-    "Seen rows and the mix are not: 42.5 and 24.3 points": [
+    "chance and choice are small: in our run 2.8 points together": f"{100 * behind['margin']:.1f}"
+    == "2.8",
+    "Seen rows and the mix are not: 46.7 and 24.3 points": [
         f"{100 * behind[key]:.1f}" for key in ("seen", "mix")
     ]
-    == ["42.5", "24.3"],
+    == ["46.7", "24.3"],
     "the *first* question to a vendor and not the most important one": behind["margin"]
     < min(behind["seen"], behind["mix"]) / 4,
     "A single number may claim this": GENERAL,
@@ -867,17 +867,15 @@ lab.restated_table(changed)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The safe one: its score is 0.10 above that of my release (95 % interval 0.05 to 0.16, § 9). On the instruction exam the helpful-only model is as good (p = 1.00 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
-# Weighted by what people ask, the safe model falls from 96.0 % in the exam to 71.7 %, because it reads neither lower case nor typos; its interval is ± 1.0 points, and that is what users will see (§ 7). No figure covers requests of a kind that nobody has thought of: even the held-out categories were written by the same people as the others.
+# The safe one or my release: by the score they are not told apart (a difference of 0.01, 95 % interval −0.08 to 0.05, § 9). On the instruction exam the helpful-only model is as good (p = 1.00 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
+# Weighted by what people ask, the safe model falls from 96.0 % in the exam to 71.7 %, because it reads neither lower case nor typos; its interval is ± 1.2 points, and that is what users will see (§ 7). No figure covers requests of a kind that nobody has thought of: even the held-out categories were written by the same people as the others.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "its score is 0.10 above that of my release (95 % interval 0.05 to 0.16": [
-        f"{x:.2f}" for x in gap
-    ]
-    == ["-0.10", "-0.16", "-0.05"],
+    "a difference of 0.01, 95 % interval −0.08 to 0.05": [f"{x:.2f}" for x in gap]
+    == ["-0.01", "-0.08", "0.05"],
     "the helpful-only model is as good (p = 1.00 on the same rows": f"{p_alike:.2f}" == "1.00",
     "the helpful-only model explains every harmful one": not right["helpful-only"][
         groups["harmful"]
@@ -890,7 +888,7 @@ lab.restated_table(changed)
         by_slice["safe"][s][0] for s in ("lower case", "typo")
     )
     < 0.25,
-    "its interval is ± 1.0 points": f"{196 * mixed['safe']['as people ask'][1]:.1f}" == "1.0",
+    "its interval is ± 1.2 points": f"{196 * mixed['safe']['as people ask'][1]:.1f}" == "1.2",
     "No figure covers requests of a kind": GENERAL,
 }
 
