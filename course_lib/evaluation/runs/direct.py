@@ -28,6 +28,7 @@ LABEL = 2 * LEARN  # of the reward model
 DISTILLED = 2 * (2 * READ + LEARN)  # as PAIR, and the reward model reads both
 OWN = 2 * (2 * READ + LEARN)  # as PAIR, and the policy writes both
 ANSWER = 4 * READ + LEARN  # of GRPO: written, judged, read by the policy before the step and by the reference, learned
+SMOOTHING = 0.2  # of cDPO
 
 
 def unit(model, rows: list[dict]) -> float:
@@ -63,6 +64,10 @@ def in_rounds(rows: list[dict], count: int, config: PreferenceConfig, base, seed
     return run
 
 
+def smoothed(*four, beta: float):
+    return dpo.dpo_loss(*four, beta=beta, smoothing=SMOOTHING)
+
+
 def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False, only: Iterable[str] = ()) -> dict:
     """{"seed", way: figures with "labels", "tflop", "ranked" (share of the frontier's gain of best of n by the policy's
     own implicit reward at the policy's KL) and "judged" (the same by the reward model)}. only: these ways.
@@ -89,6 +94,7 @@ def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False, only: I
         ),
         "kto": (lambda: dpo.kto(thumbs(pairs_of(few)), config, base, seed, **shown), n, THUMB * n),
         "dpo_all": (lambda: dpo.dpo(recorded, config, base, seed, **shown), every, PAIR * every),
+        "cdpo_all": (lambda: dpo.dpo(recorded, config, base, seed, loss_fn=smoothed, **shown), every, PAIR * every),
         "rounds": (lambda: in_rounds(few, 2, config, base, seed, **shown), n, (PAIR + OWN) * n / 2),
         "rounds_all": (
             lambda: in_rounds(recorded, 3, config, base, seed, **shown),
