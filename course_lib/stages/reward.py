@@ -69,8 +69,8 @@ def last_rewards(model: RewardModel, examples: list[tuple[list[int], list[int]]]
     """What the reward head says at the last token of each (ids, mask). As `model(ids)`, but a prompt is read once."""
     begins = [mask.index(1) for _, mask in examples]
     answers = [ids[k:] for (ids, _), k in zip(examples, begins)]
-    hidden, start = states_of(model, [ids[:k] for (ids, _), k in zip(examples, begins)], answers)
-    return model.score(hidden[start + torch.tensor([len(answer) for answer in answers], device=start.device)])[:, 0]
+    hidden, of = states_of(model, [ids[:k] for (ids, _), k in zip(examples, begins)], answers, last=True)
+    return model.score(hidden[of])[:, 0]
 
 
 @torch.no_grad()

@@ -11,10 +11,6 @@ from course_lib.questions.core import Question, questions_of
 NOT_YET = {
     "01_data_and_tokenizer",
     "02_pretraining",
-    "03_supervised_fine_tuning",
-    "04_lora_and_qlora",
-    "05_finetune_or_retrieve",
-    "06_preferences_and_reward_model",
     "07_rlhf",
     "09_ai_feedback",
     "10_safety_refusals",
