@@ -6,6 +6,7 @@ frontier is the judge's wrong order (ranking); what the policy misses of that is
 The judge is the policy's own implicit reward, or the reward model.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from course_lib.evaluation.alignment import best_of, implicit_scores, scores_of,
 from course_lib.evaluation.runs.rlhf import BETA_LEARNED, figures, learned_reward, limits
 from course_lib.stages import dpo, grpo, reward
 from course_lib.stages.artifacts import load_stage
-from course_lib.stages.preferences import encode_answers, sample_pairs
+from course_lib.stages.preferences import PreferenceConfig, encode_answers, sample_pairs
 from course_lib.stages.reward import reward_gaps, rewards_of
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.annotators import label_pairs, pairs_of, preference_rows, prompts, thumbs
@@ -27,6 +28,7 @@ LABEL = 2 * LEARN  # of the reward model
 DISTILLED = 2 * (2 * READ + LEARN)  # as PAIR, and the reward model reads both
 OWN = 2 * (2 * READ + LEARN)  # as PAIR, and the policy writes both
 ANSWER = 4 * READ + LEARN  # of GRPO: written, judged, read by the policy before the step and by the reference, learned
+SMOOTHING = 0.2  # of cDPO
 
 
 def unit(model, rows: list[dict]) -> float:
@@ -41,13 +43,29 @@ def steps_for(tflop: float, one: float, config: grpo.GRPOConfig) -> int:
     return max(2, round(tflop / (one * ANSWER * config.prompts * config.each)))
 
 
-def own_pairs(policy, n: int, seed: int) -> list[dict]:
+def own_pairs(policy, n: int, seed: int, again: int) -> list[dict]:
     """n pairs of different answers of `policy` to fresh prompts, labelled by the villagers."""
     found: list = []
-    while len(found) < n:
-        asked = prompts("train", 4_000, f"own r0 {seed} {len(found)}")
-        found += sample_pairs(policy, load_tokenizer(), asked, seed * 100 + len(found))
-    return label_pairs(found[:n], seed=f"own {seed} 0")
+    for part in itertools.count():
+        asked = prompts("train", 4_000, f"own r{again} {seed} {part}")
+        found += sample_pairs(policy, load_tokenizer(), asked, seed * 100 + part)
+        if len(found) >= n:
+            return label_pairs(found[:n], seed=f"own {seed} {again}")
+
+
+def in_rounds(rows: list[dict], count: int, config: PreferenceConfig, base, seed: int, **options):
+    """The run of the last of `count` rounds of DPO: the first on recorded pairs, each of the others on as many pairs of
+    the policy's own answers (Dong et al. 2024, 2405.07863, with people as the judges). As many labels as `rows`.
+    """
+    run = dpo.dpo(rows[: len(rows) // count], config, base, seed, **options)
+    for again in range(count - 1):
+        own = own_pairs(run.model.eval(), len(rows) // count, seed, again)
+        run = dpo.dpo(own, config, base, seed + 1000 * (again + 1), policy=run.model, **options)
+    return run
+
+
+def smoothed(*four, beta: float):
+    return dpo.dpo_loss(*four, beta=beta, smoothing=SMOOTHING)
 
 
 def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False, only: Iterable[str] = ()) -> dict:
@@ -64,10 +82,8 @@ def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False, only: I
     online = replace(grpo.PRESETS[size], beta=BETA_LEARNED)
     online = replace(online, steps=min(online.steps, steps_for(budget, one, online)))
 
-    def rounds():
-        first = dpo.dpo(few[: n // 2], config, base, seed, **shown)
-        own = own_pairs(first.model.eval(), n - n // 2, seed)
-        return dpo.dpo(own, config, base, seed + 1000, policy=first.model, **shown)
+    def distilled(rows):
+        return dpo.dpo(rows, config, base, seed, loss_fn=dpo.distilled_loss, gaps=reward_gaps(model, rows), **shown)
 
     ways: dict[str, tuple[Callable, int, float]] = {  # how it is trained, labels, FLOP a parameter for each token
         "dpo": (lambda: dpo.dpo(few, config, base, seed, **shown), n, PAIR * n),
@@ -78,12 +94,15 @@ def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False, only: I
         ),
         "kto": (lambda: dpo.kto(thumbs(pairs_of(few)), config, base, seed, **shown), n, THUMB * n),
         "dpo_all": (lambda: dpo.dpo(recorded, config, base, seed, **shown), every, PAIR * every),
-        "rounds": (rounds, n, (PAIR + OWN) * n / 2),
-        "distilled": (
-            lambda: dpo.dpo(few, config, base, seed, loss_fn=dpo.distilled_loss, gaps=reward_gaps(model, few), **shown),
+        "cdpo_all": (lambda: dpo.dpo(recorded, config, base, seed, loss_fn=smoothed, **shown), every, PAIR * every),
+        "rounds": (lambda: in_rounds(few, 2, config, base, seed, **shown), n, (PAIR + OWN) * n / 2),
+        "rounds_all": (
+            lambda: in_rounds(recorded, 3, config, base, seed, **shown),
             every,
-            LABEL * every + DISTILLED * n,
+            (PAIR + 2 * OWN) * every / 3,
         ),
+        "distilled": (lambda: distilled(few), every, LABEL * every + DISTILLED * n),
+        "distilled_all": (lambda: distilled(recorded), every, (LABEL + DISTILLED) * every),
         "grpo": (
             lambda: grpo.grpo(
                 learned_reward(model), prompts("train", 4_000, f"bench {seed}"), online, base, seed, **shown
