@@ -34,6 +34,7 @@ from course_lib.stages.sft import load_tokenizer, pretrain_rows
 from course_lib.widgets import curve
 from course_lib.widgets.columns import columns
 from course_lib.widgets.curve import LiveCurve  # noqa: F401
+from course_lib.widgets.style import STYLES, in_style
 from course_lib.widgets.table import table, your_run
 from course_lib.world.jobs import job_rows
 
@@ -212,21 +213,30 @@ def ratio(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole else "–"
 
 
+@in_style
+def ranks_figure(sweep: dict[int, dict], others: list[dict]):
+    """Right records against trained parameters: a line over the ranks, a mark for each other run."""
+    fig, axes = curve.empty()
+    line = lambda of: ([row["trained"] for row in of], [100 * row["job"] for row in of])
+    rows = [*sweep.values()]
+    axes.semilogx(*line(rows), marker="o", label=f"all linear layers, ranks {', '.join(map(str, sweep))}")
+    for row, (colour, mark, _) in zip(others, STYLES[1:]):
+        axes.semilogx(*line([row]), color=colour, marker=mark, linestyle="none", label=row["name"])
+    low = min(100 * row["job"] for row in [*rows, *others])
+    axes.set(xlabel="trained parameters", ylabel="right records (%)", ylim=(max(-2, low - 10), 101))
+    axes.set_title("What does a larger rank buy?")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=9)
+    return fig
+
+
 def show_ranks(
     sweep: dict[int, dict], places: list[dict], seeds: list[dict], parameters: int, size: str
 ) -> list[float]:
     """Right records against trained parameters, as table and picture. Returns those of rank 4 by seed, %."""
     rows = [*sweep.values()]
     show_results([*rows, *places, *seeds], parameters)
-    fig, axes = curve.empty()
-    line = lambda of: ([row["trained"] for row in of], [100 * row["job"] for row in of])
-    axes.semilogx(*line(rows), marker="o", label=f"all linear layers, ranks {', '.join(map(str, sweep))}")
-    for row, marker in zip([*places, *seeds], "s^xx"):
-        axes.semilogx(*line([row]), marker=marker, linestyle="none", label=row["name"])
-    title = "What does a larger rank buy?"
-    axes.set(xlabel="trained parameters", ylabel="right records (%)", title=title, ylim=(0, 100))
-    axes.legend(frameon=False, fontsize=9)
-    curve.show(fig)
+    curve.show(ranks_figure(sweep, [*places, *seeds]))
     by_seed, by_rank = ([100 * row["job"] for row in of] for of in ([sweep[4], *seeds], rows))
     apart = [max(of) - min(of) for of in (by_seed, by_rank)]
     said = f"Three seeds of rank 4 are {apart[0]:.1f} points apart, the {len(sweep)} ranks {apart[1]:.1f}."
