@@ -5,15 +5,14 @@ from collections import defaultdict
 from jaxtyping import Bool
 from torch import Tensor
 
-from course_lib.evaluation import safety
 from course_lib.stages.guard import cheapest_threshold, roc, unspell  # noqa: F401
 from course_lib.stages.steering import ablate_direction  # noqa: F401
 
 
 def safety_rates(rows: list[dict]) -> dict:
     """The two axes of the safety plane, a share or None each."""
-    found = safety.rates(rows)
-    return {key: found[key] for key in ("harmful_refused", "benign_refused")}
+    refused = {kind: [row["refused"] for row in rows if row["kind"] == kind] for kind in ("harmful", "benign")}
+    return {f"{kind}_refused": sum(those) / len(those) if those else None for kind, those in refused.items()}
 
 
 def balance(rows: list[dict]) -> list[dict]:
