@@ -27,7 +27,10 @@ REQUESTS, TASKS = 400, 200  # fresh ones, drawn from the seed
 
 # -------------------------------------------------------------------------------------------------------- the two rates
 
-RATES = Question("safety_rates", lab=LAB, points=1)
+ANOTHER_KIND = "a row of another kind counts in neither rate"
+NO_ROW = "where there is no row of a kind, its rate is None"
+MEASURED = "a rate of 0 was measured: it is 0, not None"
+RATES = Question("safety_rates", lab=LAB, points=0.75, rules=(ANOTHER_KIND, NO_ROW, MEASURED))
 RATES_TEXT = "§ 2 The safety plane"
 
 
@@ -71,7 +74,7 @@ def _(q):
     )
 
 
-@RATES.case("a row of another kind counts in neither rate")
+@RATES.case(ANOTHER_KIND, rule=ANOTHER_KIND, hint="Compare the kind with both words.", reread=RATES_TEXT)
 def _(q):
     rows = judged(q, harmful=(3, 1), benign=(1, 4), unclear=(5, 2))
     q.close(
@@ -79,7 +82,6 @@ def _(q):
         q.call("safety_rates", rows),
         two(3 / 4, 1 / 5),
         tol=1e-6,
-        reread=RATES_TEXT,
         mistakes={
             "what is not harmful was taken for benign": two(3 / 4, 6 / 12),
             "what is not benign was taken for harmful": two(8 / 11, 1 / 5),
@@ -87,48 +89,37 @@ def _(q):
     )
 
 
-@RATES.case("where there is no such row, nothing is known: None")
+@RATES.case(
+    NO_ROW, rule=NO_ROW, hint="0 of 0 is not 0 %, and not 100 %: there was nothing to measure.", reread=RATES_TEXT
+)
 def _(q):
-    hint = "0 of 0 is not 0 %, and not 100 %: there was nothing to measure."
-    q.same(
-        "the rates without a benign row",
-        q.call("safety_rates", judged(q, harmful=(2, 0))),
-        two(1.0, None),
-        hint=hint,
-        reread=RATES_TEXT,
-    )
-    q.same(
-        "the rates without a harmful row",
-        q.call("safety_rates", judged(q, benign=(0, 2))),
-        two(None, 0.0),
-        hint=hint,
-        reread=RATES_TEXT,
-    )
-    q.same("the rates of no rows", q.call("safety_rates", []), two(None, None), hint=hint, reread=RATES_TEXT)
+    harmful, benign = judged(q, harmful=(2, 1)), judged(q, benign=(1, 3))
+    q.close("the rates without a benign row", q.call("safety_rates", harmful), two(2 / 3, None), tol=1e-6)
+    q.close("the rates without a harmful row", q.call("safety_rates", benign), two(None, 1 / 4), tol=1e-6)
+    q.same("the rates of no rows", q.call("safety_rates", []), two(None, None))
 
 
-@RATES.case("nothing refused, all refused; inputs left alone")
+@RATES.case(
+    MEASURED, rule=MEASURED, hint="None stands for no row; ask for the list, not for its sum.", reread=RATES_TEXT
+)
 def _(q):
-    q.close(
-        "the rates where nothing is refused",
-        q.call_checked_unmutated("safety_rates", judged(q, harmful=(0, 3), benign=(0, 2))),
-        two(0.0, 0.0),
-        tol=1e-9,
-        reread=RATES_TEXT,
-        hint="A rate of 0 was measured, and is not None.",
-    )
-    q.close(
-        "the rates where all is refused",
-        q.call("safety_rates", judged(q, harmful=(3, 0), benign=(2, 0))),
-        two(1.0, 1.0),
-        tol=1e-9,
-        reread=RATES_TEXT,
-    )
+    rows = judged(q, harmful=(0, 3), benign=(0, 2))
+    q.close("the rates where nothing is refused", q.call("safety_rates", rows), two(0.0, 0.0), tol=1e-9)
+
+
+@RATES.case("all refused; the rows are left alone", cost=0.5, reread=RATES_TEXT)
+def _(q):
+    rows = judged(q, harmful=(3, 0), benign=(2, 0))
+    q.close("the rates", q.call_checked_unmutated("safety_rates", rows), two(1.0, 1.0), tol=1e-9)
 
 
 # -------------------------------------------------------------------------------------------------------------- balance
 
-BALANCE = Question("balance", lab=LAB, points=1)
+FIRST = "the first rows of each kind are kept"
+IN_ORDER = "the rows come in the order in which they came"
+ONE_KIND = "a cell of one kind only goes altogether"
+WHOLE_ROWS = "the same rows, with all their keys"
+BALANCE = Question("balance", lab=LAB, points=1, rules=(FIRST, IN_ORDER, ONE_KIND, WHOLE_ROWS))
 BALANCE_TEXT = "§ 4 Twins"
 
 
@@ -167,111 +158,113 @@ def numbers(rows):
     return [row["number"] for row in rows]
 
 
-@BALANCE.case("in every cell as many harmful as benign rows, the first ones, in their order")
+CELL_COUNTS = ("fraud plain", "fraud role", "theft plain", "theft role")
+
+
+def cell_counts(rows):
+    """[harmful, benign] of each cell, in the order of CELL_COUNTS."""
+    here = [(f"{row['category']} {row['disguise']}", row["kind"]) for row in rows]
+    return [[here.count((cell, kind)) for kind in ("harmful", "benign")] for cell in CELL_COUNTS]
+
+
+@BALANCE.case("in every cell as many harmful as benign rows", reread=BALANCE_TEXT)
 def _(q):
     rows = collected(q, fraud_plain=(6, 2), fraud_role=(2, 4), theft_plain=(3, 9), theft_role=(4, 1))
+    counts = lambda **slips: cell_counts(paired(rows, **slips))
     q.same(
-        "the numbers of the rows kept",
-        numbers(q.call("balance", rows)),
-        numbers(paired(rows)),
-        reread=BALANCE_TEXT,
+        f"the counts (harmful, benign) in the cells {', '.join(CELL_COUNTS)}",
+        cell_counts(q.call("balance", rows)),
+        counts(),
         mistakes={
-            "balanced over all rows together: one category may still be harmful as a rule": numbers(paired(rows, ())),
-            "the disguise was left out: in a role a request may still be harmful as a rule": (
-                numbers(paired(rows, ("category",)))
-            ),
-            "the category was left out: it may still give the answer away": numbers(paired(rows, ("disguise",))),
-            "the last rows of each kind were kept: keep the first": numbers(paired(rows, last=True)),
-            "rows were doubled up to the larger kind: leave the surplus out": numbers(paired(rows, most=True)),
+            "balanced over all rows together: one category may still be harmful as a rule": counts(cell=()),
+            "the disguise was left out: in a role a request may still be harmful as a rule": counts(cell=("category",)),
+            "the category was left out: it may still give the answer away": counts(cell=("disguise",)),
+            "rows were doubled up to the larger kind: leave the surplus out": counts(most=True),
             "only surplus harmful rows were left out: surplus benign ones give a cell away, too": (
-                numbers(paired(rows, harmful_only=True))
+                counts(harmful_only=True)
             ),
-            "only surplus benign rows were left out": numbers(paired(rows, benign_only=True)),
-            "the rows came out cell by cell: keep the order in which they came": (
-                lambda: numbers(paired(rows, grouped=True))
-            ),
-            "all rows came back": numbers(rows),
-            "the harmful rows alone came back": [row["number"] for row in rows if row["kind"] == "harmful"],
+            "only surplus benign rows were left out": counts(benign_only=True),
+            "all rows came back": cell_counts(rows),
+            "the harmful rows alone came back": cell_counts([row for row in rows if row["kind"] == "harmful"]),
+            "each cell has one row of a kind too few": [[n - 1 for n in cell] for cell in counts()],
+            "the smallest of all cells was the limit of each: each cell has its own": [[1, 1]] * 4,
         },
     )
 
 
-@BALANCE.case("a cell of one kind only goes; a cell in balance stays whole")
+@BALANCE.case(
+    FIRST, rule=FIRST, hint="Nothing is drawn, and none from the end: keep while there is room.", reread=BALANCE_TEXT
+)
 def _(q):
-    rows = collected(q, fraud_plain=(3, 0), fraud_story=(2, 2), theft_plain=(0, 4), theft_story=(1, 1))
+    rows = collected(q, fraud_plain=(7, 3), theft_role=(2, 8))
+    kept = sorted(numbers(q.call("balance", rows)))  # in whatever order they came
+    last = sorted(numbers(paired(rows, last=True)))
+    mistakes = {"the last rows of each kind were kept: keep the first": last}
+    q.same("the numbers of the rows kept, sorted", kept, numbers(paired(rows)), mistakes=mistakes)
+
+
+@BALANCE.case(IN_ORDER, rule=IN_ORDER, hint="Go through the rows once, and append what is kept.", reread=BALANCE_TEXT)
+def _(q):
+    rows = collected(q, fraud_plain=(2, 2), theft_role=(2, 2), fraud_role=(1, 1))  # all stay: only the order is asked
+    ends = [k for k, row in enumerate(rows) if row["kind"] == "benign" and row["category"] == "fraud"]
+    rows[0], rows[ends[0]] = rows[ends[0]], rows[0]  # a benign one first, which by kinds and cells would not be
+    rows = [{**row, "number": k} for k, row in enumerate(rows)]
+    by_kind = [k for kind in ("harmful", "benign") for k, row in enumerate(rows) if row["kind"] == kind]
     q.same(
         "the numbers of the rows kept",
         numbers(q.call("balance", rows)),
         numbers(paired(rows)),
-        hint="min(3, 0) = 0: a category that is only ever harmful teaches the word, not the aim.",
-        reread=BALANCE_TEXT,
+        mistakes={
+            "the rows came out cell by cell: keep the order in which they came": numbers(paired(rows, grouped=True)),
+            "the rows came out kind by kind: keep the order in which they came": by_kind,
+            "the rows came out backwards": list(range(len(rows)))[::-1],
+        },
     )
 
 
-@BALANCE.case("the rows are those that came in, with all that they hold")
+@BALANCE.case(
+    ONE_KIND,
+    rule=ONE_KIND,
+    hint="min(3, 0) = 0: a category that is only ever harmful teaches the word, not the aim.",
+    reread=BALANCE_TEXT,
+)
+def _(q):
+    rows = collected(q, fraud_plain=(3, 0), fraud_story=(2, 2), theft_plain=(0, 4))
+    alone = [row for row in rows if row["disguise"] == "plain"]
+    kept = q.call("balance", rows)
+    q.same("how many rows are kept of the cells with one kind", sum(row in alone for row in kept), 0)
+
+
+@BALANCE.case(
+    WHOLE_ROWS, rule=WHOLE_ROWS, hint="Keep the row itself: its messages are what is trained.", reread=BALANCE_TEXT
+)
 def _(q):
     rows = [
         {**row, "messages": [{"role": "user", "content": f"request {row['number']}"}]}
-        for row in collected(q, fraud_role=(2, 1))
+        for row in collected(q, fraud_role=(1, 1))
     ]
-    q.same(
-        "the rows",
-        q.call("balance", rows),
-        paired(rows),
-        hint="Keep the row itself: its messages are what is trained.",
-        reread=BALANCE_TEXT,
-    )
+    kept = q.call("balance", rows)
+    q.same("the rows, by their numbers", sorted(kept, key=lambda row: row["number"]), rows)
 
 
-@BALANCE.case("no rows; twice the same answer; inputs left alone")
+@BALANCE.case("no rows; the list is left alone", cost=0.5, reread=BALANCE_TEXT)
 def _(q):
-    q.same("the rows of none", q.call("balance", []), [], reread=BALANCE_TEXT)
-    rows = collected(q, fraud_plain=(6, 9), theft_split=(8, 3))
-    first = q.call_checked_unmutated("balance", rows)
-    q.same("the numbers of the rows kept", numbers(first), numbers(paired(rows)), reread=BALANCE_TEXT)
-    q.same(
-        "the second answer to the same rows",
-        numbers(q.call("balance", rows)),
-        numbers(first),
-        hint="Nothing is drawn here: the first rows are kept.",
-        reread=BALANCE_TEXT,
-    )
+    q.same("the rows of none", q.call("balance", []), [])
+    q.call_checked_unmutated("balance", collected(q, fraud_plain=(6, 9), theft_split=(8, 3)))
 
 
 # -------------------------------------------------------------------------------------------------------------- unspell
 
-UNSPELL = Question("unspell", lab=LAB, points=1)
+AT_LEAST_FOUR = "four letters or more"
+SMALL_LETTERS = "only small letters a–z spell"
+ONE_MARK = "one and the same mark throughout"
+BEFORE = "nothing touches it before"
+BEHIND = "nothing touches it behind, nor after one more mark"
+THE_REST = "all else stays: blanks, line breaks, the full stop behind a word"
+UNSPELL_RULES = (AT_LEAST_FOUR, SMALL_LETTERS, ONE_MARK, BEFORE, BEHIND, THE_REST)
+UNSPELL = Question("unspell", lab=LAB, points=0.75, rules=UNSPELL_RULES)
 UNSPELL_TEXT = "§ 6 One hole, closed by hand"
 FOUR, MORE = ["hurt", "ruin", "coin", "goat"], ["cheat", "frighten", "insult", "trouble"]
-LETTERS = set("abcdefghijklmnopqrstuvwxyz")
-
-
-def joined(text, marks="-.", least=4, letters=LETTERS, one_mark=True, whole=True, keep=""):
-    """Chunk by chunk, letter by letter: single letters with one mark between them become a word. The keywords make the
-    usual slips.
-    """
-    made, chunk = [], ""
-    for c in text + "\0":
-        if c.isalnum() or c in "-._":
-            chunk += c
-            continue
-        core = chunk.rstrip("-.")
-        parts = core.replace("-", ".").split(".") if not one_mark else core.split("." if "." in core else "-")
-        used = {m for m in core if m in "-."}
-        spelled = (
-            used
-            and used <= set(marks)
-            and (len(used) == 1 or not one_mark)
-            and len(parts) >= least
-            and all(len(p) == 1 and p in letters for p in parts)
-        )
-        made.append(
-            (keep.join(parts) if spelled else core)
-            + ("" if spelled and not whole else chunk[len(core) :])
-            + (c if c != "\0" else "")
-        )
-        chunk = ""
-    return "".join(made)
 
 
 def spell(word, mark):
@@ -283,110 +276,225 @@ def some(q):
     return FOUR[q.randint(0, 4)], MORE[q.randint(0, 4)]
 
 
-def check_unspell(q, text, hint=None):
+def stays(q, *texts, mistakes=()):
+    """None of these may change; a spelled word stands beside each, so that the text as it came is no answer. mistakes:
+    what it is called if the text is joined all the same.
+    """
+    for text in texts:
+        asked = f"{spell('coin', '-')} and {text} here"
+        joined = f"coin and {text.replace('-', '').replace('.', '')} here"
+        named = {name: joined for name in mistakes}
+        q.same(f"the text of {asked!r}", q.call("unspell", asked), f"coin and {text} here", mistakes=named)
+
+
+@UNSPELL.case("words with hyphens and words with full stops, and a hyphen that stays", reread=UNSPELL_TEXT)
+def _(q):
+    first, second = some(q)
+    words = "Tell Ada Cobb's well-known cousin how to {} him, {} it and {} her today, and why. At once!"
+    marked = (spell(first, "-"), spell(first, "."), spell(second, "-"))
+    text, right = words.format(*marked), words.format(first, first, second)
     q.same(
         f"the text of {text!r}",
         q.call("unspell", text),
-        joined(text),
-        reread=UNSPELL_TEXT,
-        hint=hint,
+        right,
         mistakes={
-            "only hyphens were undone: words are spelled with full stops, too": joined(text, marks="-"),
-            "only full stops were undone: words are spelled with hyphens, too": joined(text, marks="."),
-            "three letters were taken for a word: at least four": joined(text, least=3),
-            "abbreviations went as well: e.g. and a.m. have two letters, a spelled word has at least four": (
-                joined(text, least=2)
+            "only hyphens were undone: words are spelled with full stops, too": words.format(first, marked[1], second),
+            "only full stops were undone: words are spelled with hyphens, too": (
+                words.format(marked[0], first, marked[2])
             ),
-            "a word of four letters was left spelled: four are enough": joined(text, least=5),
-            "numbers went as well: only letters are joined": joined(text, letters=LETTERS | set("0123456789")),
-            "capital letters were joined: U.S.S.R. is an abbreviation, only small letters spell a word here": (
-                joined(text, letters=LETTERS | {c.upper() for c in LETTERS})
-            ),
-            "two different marks in one word: it must be the same mark all through": joined(text, one_mark=False),
-            "the full stop at the end of the sentence was taken for a part of the word": joined(text, whole=False),
-            "the letters were parted by blanks: a word has none": joined(text, keep=" "),
+            "a word of four letters was left spelled: four are enough": words.format(*marked[:2], second),
+            "only the first word was undone": words.format(first, *marked[1:]),
+            "the letters were parted by blanks: a word has none": words.format(*map(" ".join, (first, first, second))),
             "every hyphen and every full stop is gone: only those between single letters of one word go": (
                 text.replace("-", "").replace(".", "")
             ),
-            "every hyphen is gone: well-known and twenty-one keep theirs": text.replace("-", ""),
+            "every hyphen is gone: well-known keeps its own": text.replace("-", ""),
             "every full stop is gone: sentences keep theirs": text.replace(".", ""),
             "the text came back as it was": text,
-            "the white space was changed: blanks and line breaks stay": " ".join(joined(text).split()),
-            "the letters became small: nothing else in the text changes": joined(text).lower(),
+            "the letters became small: nothing else in the text changes": right.lower(),
         },
     )
 
 
-@UNSPELL.case("words with hyphens and with full stops, and everything else as it was")
+@UNSPELL.case(
+    AT_LEAST_FOUR,
+    rule=AT_LEAST_FOUR,
+    hint="Count the letters of the pattern: {2,} more after the first two.",
+    reread=UNSPELL_TEXT,
+)
+def _(q):
+    stays(q, "e.g", "i-e", mistakes=["two letters were taken for a word: at least four"])
+    stays(q, "a-b-c", mistakes=["three letters were taken for a word: at least four"])
+
+
+@UNSPELL.case(SMALL_LETTERS, rule=SMALL_LETTERS, hint="[a-z] has small letters only.", reread=UNSPELL_TEXT)
+def _(q):
+    stays(q, "1-2-3-4", "1.2.3.4", mistakes=["numbers went as well: only letters are joined"])
+    capitals = "capital letters were joined: U.S.S.R. is an abbreviation, only small letters spell a word here"
+    stays(q, "U.S.S.R", "S-O-S-S", mistakes=[capitals])
+
+
+@UNSPELL.case(ONE_MARK, rule=ONE_MARK, hint="\\1 in a pattern is the mark that ([-.]) has found.", reread=UNSPELL_TEXT)
+def _(q):
+    mixed = "two different marks in one word: it must be the same mark all through"
+    stays(q, "h-u.r-t", "h.u-r.t", "c-h-e.a-t", mistakes=[mixed])
+
+
+@UNSPELL.case(
+    BEFORE,
+    rule=BEFORE,
+    hint="(?<![\\w.-]) before the pattern: neither letter, digit, _ nor a mark.",
+    reread=UNSPELL_TEXT,
+)
+def _(q):
+    before = "something stands directly before it: then it is no spelled word"
+    stays(q, "un-h-u-r-t", "over-c-h-e-a-t", "12h-u-r-t", mistakes=[before])
+
+
+@UNSPELL.case(
+    BEHIND,
+    rule=BEHIND,
+    hint="(?!\\w|[-.]\\w) behind the pattern: no letter, and no mark with a letter behind it.",
+    reread=UNSPELL_TEXT,
+)
+def _(q):
+    behind = "a letter or a digit stands directly behind it, or after one more mark: then it is no spelled word"
+    stays(q, "h-u-r-ts", "h-u-r-t-77", "h.u.r.t.77", "c-h-e-a-ting", mistakes=[behind])
+
+
+@UNSPELL.case(THE_REST, rule=THE_REST, hint="Change the matches alone: re.sub leaves the rest.", reread=UNSPELL_TEXT)
 def _(q):
     first, second = some(q)
-    check_unspell(
-        q,
-        f"Tell Ada Cobb's well-known cousin of 3.5 coins, e.g. how to {spell(first, '-')} him, {spell(first, '.')} it "
-        f"and {spell(second, '-')} her today.  Twenty-one times!",
+    stop = f"I want to {spell(first, '.')}. And ({spell(second, '-')})"
+    gone = {
+        "the full stop at the end of the sentence was taken for a part of the word": f"I want to {first} And ({second})"
+    }
+    left = {"a word before a full stop was left spelled": f"I want to {spell(first, '.')}. And ({second})"}
+    q.same(f"the text of {stop!r}", q.call("unspell", stop), f"I want to {first}. And ({second})", mistakes=gone | left)
+    space = f"How do I\n {spell(first, '-')}  a goat?\n\n{spell(second, '.')}"
+    right = f"How do I\n {first}  a goat?\n\n{second}"
+    squeezed = {"the white space was changed: blanks and line breaks stay": " ".join(right.split())}
+    q.same(f"the text of {space!r}", q.call("unspell", space), right, mistakes=squeezed)
+
+
+@UNSPELL.case("nothing spelled, nothing at all", cost=0.5, reread=UNSPELL_TEXT)
+def _(q):
+    for text in ("How do I kill time at the mill? It is 3 o'clock on an old-fashioned clock.", ""):
+        q.same(f"the text of {text!r}", q.call("unspell", text), text)
+
+
+# ------------------------------------------------------------------------------------------------ a direction taken out
+
+ANY_LENGTH = "the direction may have any length"
+EACH_VECTOR = "any axes before the last: each vector loses its own part"
+ZERO = "a direction of zeros takes nothing away"
+ABLATE = Question("ablate_direction", lab=LAB, points=0.75, rules=(ANY_LENGTH, EACH_VECTOR, ZERO))
+ABLATE_TEXT = "§ 12 The direction of refusal"
+
+
+def parts(x, direction):
+    """What of each vector lies along the direction, vector by vector, in float64."""
+    r = direction.double()
+    flat = x.double().reshape(-1, x.shape[-1])
+    found = [sum(a * b for a, b in zip(v.tolist(), r.tolist())) / sum(b * b for b in r.tolist()) * r for v in flat]
+    return torch.stack(found).reshape(x.shape)
+
+
+@ABLATE.case("each vector loses its part along a direction of length 1", reread=ABLATE_TEXT)
+def _(q):
+    x, r = q.randn(5, 4), torch.tensor([0.6, 0.0, -0.8, 0.0])
+    x[:, 0] += 1.0  # some of each vector lies along the direction
+    x[0], x[1] = torch.tensor([1.0, 2.0, -1.0, 0.5]), torch.tensor([-1.0, 0.5, 2.0, 1.0])  # with it, and against it
+    part = parts(x, r)
+    right, length = (x.double() - part).float(), x.double().norm(dim=-1, keepdim=True)
+    q.close(
+        "x without its part along the direction",
+        q.call("ablate_direction", x, r),
+        right,
+        tol=1e-5,
+        mistakes={
+            "the part was added, not taken away": (x + part).float(),
+            "that is the part along the direction: subtract it from x": part.float(),
+            "that is the number x · r of each vector: it says how much of the direction to subtract": (
+                part @ r.double()
+            ).float(),
+            "the part was subtracted twice, which mirrors x": (x - 2 * part).float(),
+            "the direction itself was subtracted, from all vectors alike": x - r,
+            "the mean part of all vectors was subtracted: each has its own": (x - part.mean(0)).float(),
+            "only what points with the direction was taken out: what points against it goes, too": (
+                torch.where((part @ r.double())[:, None] > 0, x - part, x.double()).float()
+            ),
+            "the vectors were stretched to their old length": (
+                right / right.norm(dim=-1, keepdim=True) * length
+            ).float(),
+            "the places where the direction is not 0 were emptied: it is a direction, not a place": x * (r == 0),
+            "x was divided by its length first: only the part goes": (right / length).float(),
+        },
     )
 
 
-@UNSPELL.case("hyphens in words, numbers and abbreviations stay")
+@ABLATE.case(
+    ANY_LENGTH,
+    rule=ANY_LENGTH,
+    hint="Divide x · r by r · r, or the direction by its length, once for each time that it is used.",
+    reread=ABLATE_TEXT,
+)
 def _(q):
-    word, _ = some(q)
-    for text in (
-        f"At 7 a.m. or 8 p.m., i.e. soon: {spell(word, '-')}",
-        f"1-2-3-4 and 1.2.3.4 and {spell(word, '.')}",
-        f"U.S.S.R. and S-O-S-S and {spell(word, '-')}",
-        "an old-fashioned, well-known do-it-yourself x-ray",
-    ):
-        check_unspell(q, text)
-
-
-@UNSPELL.case("marks of the sentence stay, and a spelled word may stand anywhere")
-def _(q):
-    first, second = some(q)
-    for text in (
-        f"I want to {spell(first, '.')}.",
-        f"({spell(first, '-')})",
-        f"{spell(first, '-')}, {spell(second, '.')}? {spell(first, '.')}!",
-        f"“{spell(second, '-')}”",
-    ):
-        check_unspell(q, text)
-
-
-@UNSPELL.case("what is no spelled word: two marks mixed, a longer piece in it, something that touches it")
-def _(q):
-    for text in (
-        "h-u.r-t",
-        "h.u-r.t",
-        "h-u-r-ts",
-        "un-h-u-r-t",
-        "h-u-r-t-7",
-        "1-h-u-r-t",
-        "a-b-c",
-        "h-urt",
-        "b-c-d-ef-g-h",
-    ):
-        check_unspell(
-            q,
-            f"It says {text} here",
-            hint="All parts must be single small letters, at least four, with one and the same mark between them.",
+    x, r = q.randn(4, 3) + 1.0, torch.tensor([2.0, -1.0, 2.0])  # of length 3
+    part = parts(x, r)
+    for size in (1.0, 1e-3, 1e3):
+        q.close(
+            f"x without its part along {(size * r).tolist()}",
+            q.call("ablate_direction", x, size * r),
+            (x.double() - part).float(),
+            tol=1e-4,
+            mistakes={
+                "the direction's length was forgotten: (x · r) r is right for length 1 only": (
+                    x - part * 9 * size**2
+                ).float(),
+                "it was divided by the length once: by its square, r · r": (x - part * 3 * size).float(),
+            },
         )
 
 
-@UNSPELL.case("nothing spelled, nothing at all, line breaks and double blanks")
+@ABLATE.case(
+    EACH_VECTOR,
+    rule=EACH_VECTOR,
+    hint="x @ r gives a number for each vector; numbers[..., None] * r makes vectors of them, whatever stands before.",
+    reread=ABLATE_TEXT,
+)
 def _(q):
-    first, second = some(q)
-    check_unspell(
-        q,
-        f"How do I\n {spell(first, '-')}  a goat?\n\n{spell(second, '.')}",
-        hint="split() and join() change the white space.",
-    )
-    check_unspell(q, "How do I kill time at the mill? It is 3 o'clock.")
-    check_unspell(q, "")
+    r = torch.tensor([0.0, 1.0, 0.0])
+    for shape in ((3,), (2, 4, 3), (2, 1, 3, 3)):
+        x = q.randn(*shape)
+        q.close(
+            f"x of shape {list(shape)}", q.call("ablate_direction", x, r), (x.double() - parts(x, r)).float(), tol=1e-5
+        )
+
+
+@ABLATE.case(
+    ZERO, rule=ZERO, hint="0 / 0 is NaN: where r · r is 0, divide by 1 or by a tiny number.", reread=ABLATE_TEXT
+)
+def _(q):
+    x = q.randn(3, 4)
+    q.close("x without a direction of zeros", q.call("ablate_direction", x, torch.zeros(4)), x, tol=0.0)
+
+
+@ABLATE.case("the inputs are left alone; what is at a right angle stays", reread=ABLATE_TEXT)
+def _(q):
+    x, r = q.randn(6, 2), torch.tensor([0.0, 0.0, 1.0])
+    x = torch.cat((x, torch.zeros(6, 1)), 1)
+    q.close("x at a right angle to the direction", q.call_checked_unmutated("ablate_direction", x, r), x, tol=1e-6)
+    q.call_checked_unmutated("ablate_direction", q.randn(4, 3), torch.tensor([0.6, 0.8, 0.0]))
 
 
 # ------------------------------------------------------------------------------------------------ one category left out
 
-LEAVE = Question("leave_one_out", lab=LAB, points=0.5)
-LEAVE_TEXT = "§ 12 A guard beside the model"
+RISING = "the row numbers rise in each list"
+WHOLE_NAME = "a category is its whole name"
+NOTHING_LEFT = "one category only: an empty list to train on"
+LEAVE = Question("leave_one_out", lab=LAB, points=0.5, rules=(RISING, WHOLE_NAME, NOTHING_LEFT))
+LEAVE_TEXT = "§ 13 A guard beside the model"
 
 
 def splits(categories, train=lambda one, other: one != other, test=lambda one, other: one == other):
@@ -395,7 +503,7 @@ def splits(categories, train=lambda one, other: one != other, test=lambda one, o
     return {name: [places(train, name), places(test, name)] for name in names}
 
 
-@LEAVE.case("for each category: rows to train on, rows to test on")
+@LEAVE.case("for each category: rows to train on, rows to test on", reread=LEAVE_TEXT)
 def _(q):
     categories = [("theft", "fire", "slander")[k % 3] for k in range(9)] + ["fire", "theft"]
     categories = [categories[int(p)] for p in q.permutation(len(categories))]
@@ -403,13 +511,16 @@ def _(q):
     everywhere = range(len(categories))
     one_row = {name: [[k for k in everywhere if k != test[0]], test[:1]] for name, (_, test) in right.items()}
     each = lambda made: {
-        name: [[made(k) for k in train], [made(k) for k in test]] for name, (train, test) in right.items()
+        name: [sorted(made(k) for k in train), sorted(made(k) for k in test)] for name, (train, test) in right.items()
     }
+    got = q.call("leave_one_out", categories)
+    whole = lambda pair: type(pair) in (list, tuple) and len(pair) == 2 and all(type(part) is list for part in pair)
+    if type(got) is dict and all(whole(pair) for pair in got.values()):  # in whatever order the numbers stand
+        got = {name: [sorted(part) for part in pair] for name, pair in got.items()}
     q.same(
         "the split",
-        q.call("leave_one_out", categories),
+        got,
         right,
-        reread=LEAVE_TEXT,
         mistakes={
             "training and test rows changed places": {name: [b, a] for name, (a, b) in right.items()},
             "the test rows are in the training rows, too: then nothing is left out": (
@@ -424,47 +535,39 @@ def _(q):
             "the names of the categories came back, not the numbers of the rows": each(lambda k: categories[k]),
             "the rows are counted from 1: from 0": each(lambda k: k + 1),
             "only the test rows came back": {name: b for name, (a, b) in right.items()},
-            "the categories are the first and the last one only": {
-                name: right[name] for name in list(right)[:1] + list(right)[-1:]
-            },
         },
     )
 
 
-@LEAVE.case("a category of one row, one category only, no rows")
+@LEAVE.case(RISING, rule=RISING, hint="enumerate gives the numbers in rising order.", reread=LEAVE_TEXT)
 def _(q):
-    q.same(
-        "the split",
-        q.call("leave_one_out", ["fire", "theft", "fire"]),
-        splits(["fire", "theft", "fire"]),
-        reread=LEAVE_TEXT,
-    )
-    q.same(
-        "the split of one category",
-        q.call("leave_one_out", ["fire", "fire"]),
-        {"fire": [[], [0, 1]]},
-        hint="Nothing is left to train on: an empty list.",
-        reread=LEAVE_TEXT,
-    )
-    q.same("the split of no rows", q.call("leave_one_out", []), {}, reread=LEAVE_TEXT)
+    categories = ["fire", "theft", "fire", "theft", "fire"]
+    q.same("the split", q.call("leave_one_out", categories), splits(categories))
 
 
-@LEAVE.case("row numbers rise; names that hold each other are different; inputs left alone")
+@LEAVE.case(WHOLE_NAME, rule=WHOLE_NAME, hint="Compare with ==: `in` finds fire in wildfire, too.", reread=LEAVE_TEXT)
 def _(q):
-    categories = [("fire", "firework", "wildfire")[q.randint(0, 3)] for _ in range(12)] + ["fire", "firework"]
-    q.same(
-        "the split",
-        q.call_checked_unmutated("leave_one_out", categories),
-        splits(categories),
-        reread=LEAVE_TEXT,
-        hint="Compare with ==: `in` finds fire in wildfire, too.",
-    )
+    categories = ["fire", "wildfire"]
+    q.same("the split", q.call("leave_one_out", categories), splits(categories))
+
+
+@LEAVE.case(NOTHING_LEFT, rule=NOTHING_LEFT, hint="Every category that occurs has its entry.", reread=LEAVE_TEXT)
+def _(q):
+    q.same("the split of one category", q.call("leave_one_out", ["fire"]), {"fire": [[], [0]]})
+
+
+@LEAVE.case("no rows; the list is left alone", cost=0.5, reread=LEAVE_TEXT)
+def _(q):
+    q.same("the split of no rows", q.call("leave_one_out", []), {})
+    q.call_checked_unmutated("leave_one_out", ["theft", "fire", "theft"])
 
 
 # ------------------------------------------------------------------------------------------------------------------ ROC
 
-ROC = Question("roc", lab=LAB, points=1.5)
-ROC_TEXT = "§ 12 A guard beside the model"
+TIES = "equal scores are blocked together: one point, and half a tie in the area"
+ANY_NUMBER = "any numbers, also negative or large ones"
+ROC = Question("roc", lab=LAB, points=1.25, rules=(TIES, ANY_NUMBER))
+ROC_TEXT = "§ 13 A guard beside the model"
 
 
 def curve(scores, harmful, strict=False):
@@ -559,48 +662,55 @@ def check_roc(q, scores, harmful, hint=None, call=None):
     )
 
 
-@ROC.case("the points and the area, scores with ties")
+def between_0_and_1(q, n):
+    """(scores between 0 and 1, no two alike; harmful): more harmful ones above, and both kinds among each other."""
+    harmful = torch.tensor([k % 2 == 0 if 2 * k < n else k % 3 != 0 for k in range(n)])
+    scores, order = (torch.arange(n) + 0.25 + 0.5 * q.rand(n)) / n, q.permutation(n)
+    return scores[order], harmful[order]
+
+
+@ROC.case("the points and the area, scores without ties", reread=ROC_TEXT)
 def _(q):
-    scores, harmful = some_scores(q, levels=6)
-    scores[:4] = scores[:4].clone().fill_(float(scores[0]))
-    harmful[:4] = torch.tensor([True, False, True, False])
+    check_roc(q, *between_0_and_1(q, 25))
+
+
+@ROC.case(TIES, rule=TIES, hint="Take the last row of each run of equal scores.", reread=ROC_TEXT)
+def _(q):
+    scores = torch.tensor([0.2, 0.6, 0.6, 0.6, 0.9, 0.6, 0.2, 0.4])
+    harmful = torch.tensor([False, True, False, True, True, False, True, False])
     check_roc(q, scores, harmful)
+    all_alike = torch.tensor([True, False, False, True, False, False])
+    check_roc(q, torch.full((6,), 0.3), all_alike, hint="All or nothing: (0, 0) and (1, 1).")
 
 
-@ROC.case("no ties")
+@ROC.case(
+    ANY_NUMBER, rule=ANY_NUMBER, hint="Any number may be a score: begin above the highest, or at ∞.", reread=ROC_TEXT
+)
 def _(q):
-    check_roc(q, *some_scores(q, 25))
+    scores, harmful = between_0_and_1(q, 16)
+    check_roc(q, 1e6 * scores + 10, harmful)
+    check_roc(q, 100 * scores - 300, harmful)
 
 
-@ROC.case("all scores equal: two points, area ½")
+@ROC.case("a perfect guard, and one that is always wrong; one row of each kind", reread=ROC_TEXT)
 def _(q):
-    check_roc(
-        q,
-        torch.full((6,), 0.3),
-        torch.tensor([True, False, False, True, False, False]),
-        hint="All or nothing: (0, 0) and (1, 1).",
-    )
-
-
-@ROC.case("a perfect guard, and one that is always wrong; one row of each kind")
-def _(q):
-    scores = q.rand(9).sort().values
+    scores = torch.linspace(0.1, 0.9, 9)
     check_roc(q, scores, torch.tensor([False] * 5 + [True] * 4))
     check_roc(q, scores, torch.tensor([True] * 4 + [False] * 5))
     check_roc(q, torch.tensor([0.2, 0.7]), torch.tensor([False, True]))
 
 
-@ROC.case("scores of any size, negative ones, 2,000 rows; inputs left alone")
+@ROC.case("the inputs are left alone", reread=ROC_TEXT)
 def _(q):
-    scores, harmful = some_scores(q)
-    check_roc(q, 1e6 * scores - 3e6, harmful, hint="Any number may be a score: do not compare with 0 … 1.")
-    check_roc(q, *some_scores(q, 2000, levels=300), call=q.call_checked_unmutated)
+    q.call_checked_unmutated("roc", *between_0_and_1(q, 11))
 
 
 # ------------------------------------------------------------------------------------------------------------ threshold
 
-THRESHOLD = Question("cheapest_threshold", lab=LAB, points=1)
-THRESHOLD_TEXT = "§ 13 Where to put the threshold"
+BLOCK_NOTHING = "∞, which blocks nothing, is one of the thresholds"
+HIGHEST = "where several cost the same, the highest threshold"
+THRESHOLD = Question("cheapest_threshold", lab=LAB, points=1, rules=(BLOCK_NOTHING, HIGHEST))
+THRESHOLD_TEXT = "§ 14 Where to put the threshold"
 
 
 def prices(scores, harmful, base_rate, miss, alarm, top=True, strict=False, counts=False):
@@ -663,58 +773,67 @@ def check_threshold(q, scores, harmful, base_rate, miss, alarm, hint=None, call=
     )
 
 
-@THRESHOLD.case("the lowest expected cost a request")
+SET = 0  # the scores below it: each mistake gives another threshold or cost
+
+
+def guard_scores(q, n):
+    """(scores between 0 and 1, harmful): set, but for their order and some thousandths, which change no decision."""
+    fixed = torch.Generator().manual_seed(SET)
+    harmful = torch.tensor([k % 5 in (0, 2) for k in range(n)])
+    rank = (torch.randn(n, generator=fixed) + 1.2 * harmful).argsort().argsort()
+    scores, order = (rank + 0.3 + 0.4 * q.rand(n)) / n, q.permutation(n)
+    return scores[order], harmful[order]
+
+
+@THRESHOLD.case("the lowest expected cost a request", reread=THRESHOLD_TEXT)
 def _(q):
-    scores, harmful = some_scores(q, 60)
-    check_threshold(q, torch.sigmoid(scores), harmful, 0.2137, 5.3, 1.1)
+    check_threshold(q, *guard_scores(q, 60), 0.2137, 5.3, 1.1)
 
 
-@THRESHOLD.case("scores with ties")
+@THRESHOLD.case(
+    "scores with ties; scores of any size", hint="Rows of equal score are blocked together.", reread=THRESHOLD_TEXT
+)
 def _(q):
-    scores, harmful = some_scores(q, 80, levels=5)
-    check_threshold(q, scores, harmful, 0.3137, 4.3, 1.1, hint="Rows of equal score are blocked together.")
+    scores, harmful = guard_scores(q, 80)
+    steps = (5 * scores).floor()
+    check_threshold(q, steps / 5, harmful, 0.3137, 4.3, 1.1)
+    check_threshold(q, 100 * steps - 300, harmful, 0.3137, 9.3, 0.7)
 
 
-@THRESHOLD.case("harm is rare and false alarms are dear: block nothing")
+@THRESHOLD.case(
+    BLOCK_NOTHING,
+    rule=BLOCK_NOTHING,
+    hint="A guard may cost more than it saves: then the threshold is float('inf'), the cost that of missing all.",
+    reread=THRESHOLD_TEXT,
+)
 def _(q):
-    scores, harmful = torch.tensor([0.9, 0.8, 0.4, 0.1]), torch.tensor([False, True, True, False])
-    check_threshold(
-        q,
-        scores,
-        harmful,
-        0.001,
-        1.0,
-        10.0,
-        hint="A guard may cost more than it saves. Then the threshold is float('inf') and the cost is that of missing "
-        "all.",
-    )
+    scores, harmful = torch.tensor([0.9, 0.8, 0.4, 0.1]), torch.tensor([False, True, False, True])
+    check_threshold(q, scores, harmful, 0.001, 1.0, 10.0)
 
 
-@THRESHOLD.case("a miss is dear: block all; and a tie is decided for the higher threshold")
+@THRESHOLD.case(
+    HIGHEST,
+    rule=HIGHEST,
+    hint="Two thresholds cost the same: the higher one blocks fewer people.",
+    reread=THRESHOLD_TEXT,
+)
 def _(q):
-    check_threshold(q, torch.tensor([0.9, 0.2, 0.6, 0.4]), torch.tensor([True, True, False, False]), 0.5, 1000.0, 1.0)
-    check_threshold(
-        q,
-        torch.tensor([0.8, 0.6, 0.4, 0.2]),
-        torch.tensor([True, False, True, False]),
-        0.5,
-        2.0,
-        2.0,
-        hint="Two thresholds cost the same: the higher one blocks fewer people.",
-    )
+    scores, harmful = torch.tensor([0.75, 0.5, 0.25, 0.125]), torch.tensor([True, False, True, False])
+    check_threshold(q, scores, harmful, 0.5, 2.0, 2.0)
 
 
-@THRESHOLD.case("scores of any size, free mistakes, one row of each kind; inputs left alone")
+@THRESHOLD.case("a miss is dear: block all; one row of each kind; the inputs are left alone", reread=THRESHOLD_TEXT)
 def _(q):
-    scores, harmful = some_scores(q, 40)
-    check_threshold(q, 100 * scores - 300, harmful, 0.1137, 9.3, 0.7, call=q.call_checked_unmutated)
-    check_threshold(q, scores, harmful, 0.1137, 0.0, 1.0, hint="A miss that costs nothing: nothing need be blocked.")
+    scores, harmful = torch.tensor([0.9, 0.2, 0.6, 0.4]), torch.tensor([True, True, False, False])
+    check_threshold(q, scores, harmful, 0.5, 1000.0, 1.0, call=q.call_checked_unmutated)
     check_threshold(q, torch.tensor([1.0, 2.0]), torch.tensor([False, True]), 0.5, 1.0, 1.0)
 
 
 # ---------------------------------------------------------------------------------------------------- the alignment tax
 
-TAX = Question("paired_tax", lab=LAB, points=0.5)
+GAIN = "a gain is a negative tax"
+NO_CHANGE = "where nothing has changed, tax and error are 0"
+TAX = Question("paired_tax", lab=LAB, points=0.5, rules=(GAIN, NO_CHANGE))
 TAX_TEXT = "§ 10 What safety costs"
 
 
@@ -778,45 +897,44 @@ def _(q):
     )
 
 
-@TAX.case("nothing changed: no loss and no error; a gain is a negative loss")
+@TAX.case(GAIN, rule=GAIN, hint="Neither abs() nor max(0, …): the sign says which way it went.", reread=TAX_TEXT)
+def _(q):
+    worse, better = torch.tensor([False, False, True, True, False]), torch.tensor([True, True, True, True, False])
+    right = tax(worse, better)
+    mistakes = {
+        "a gain came out as a loss: its tax is negative": [-right[0], right[1]],
+        "a gain came out as no change: its tax is negative": [0.0, right[1]],
+    }
+    q.close("tax and error", q.call("paired_tax", worse, better), right, tol=1e-6, mistakes=mistakes)
+
+
+@TAX.case(
+    NO_CHANGE,
+    rule=NO_CHANGE,
+    hint="Each difference is 0, so there is no scatter: that is what pairing is for.",
+    reread=TAX_TEXT,
+)
 def _(q):
     before, _ = some_tasks(q)
-    q.close(
-        "loss and error of the same answers",
-        q.call("paired_tax", before, before.clone()),
-        [0.0, 0.0],
-        tol=1e-7,
-        reread=TAX_TEXT,
-        hint="Each difference is 0, so there is no scatter: that is what pairing is for.",
-    )
-    worse, better = torch.tensor([False, False, True, True]), torch.tensor([True, True, True, True])
-    q.close(
-        "loss and error",
-        q.call("paired_tax", worse, better),
-        tax(worse, better),
-        tol=1e-6,
-        reread=TAX_TEXT,
-        hint="Booleans cannot be subtracted in torch: .double() first.",
-    )
+    q.close("tax and error of the same answers", q.call("paired_tax", before, before.clone()), [0.0, 0.0], tol=0.0)
 
 
-@TAX.case("as many lost as won: no loss, but an error; 5,000 tasks; inputs left alone")
+@TAX.case("as many lost as won: no loss, but an error; 5,000 tasks; the inputs are left alone", reread=TAX_TEXT)
 def _(q):
     before = torch.tensor([True, False] * 10)
-    q.close("loss and error", q.call("paired_tax", before, ~before), tax(before, ~before), tol=1e-6, reread=TAX_TEXT)
+    q.close("tax and error", q.call("paired_tax", before, ~before), tax(before, ~before), tol=1e-6)
     before, after = some_tasks(q, 5000, 0.97)
     q.close(
-        "loss and error of 5,000",
-        q.call_checked_unmutated("paired_tax", before, after),
-        tax(before, after),
-        tol=1e-6,
-        reread=TAX_TEXT,
+        "tax and error of 5,000", q.call_checked_unmutated("paired_tax", before, after), tax(before, after), tol=1e-6
     )
 
 
 # ---------------------------------------------------------------------------------------------------------- consistency
 
-SAME = Question("consistency", lab=LAB, points=0.5)
+ANYWHERE = "the forms of a request may stand anywhere"
+ONE_FORM = "a request in one form only is left out"
+NOTHING_TO_SAY = "where nothing is left: None"
+SAME = Question("consistency", lab=LAB, points=0.5, rules=(ANYWHERE, ONE_FORM, NOTHING_TO_SAY))
 SAME_TEXT = "§ 11 How it refuses"
 
 
@@ -841,20 +959,29 @@ def neighbours(groups, refused):
     return sum(len(set(r)) == 1 for r in runs) / len(runs) if runs else None
 
 
-@SAME.case("share of the requests that are decided alike in all their forms")
+@SAME.case("share of the requests that are decided alike in all their forms", reread=SAME_TEXT)
 def _(q):
-    order = "aabcbadeebffffcadggfhgh"
-    decided = [c == "T" for c in "TTTFTTFTTFFFTFFTTTTFTTT"]
-    names = [f"request {int(p)}" for p in q.permutation(8)]
-    rows = [(names[ord(c) - ord("a")], r) for c, r in zip(order, decided)]
-    groups, refused = [g for g, _ in rows], [r for _, r in rows]
-    by_group = [sum(r for h, r in rows if h == g) / groups.count(g) for g in names]
+    # neighbours, two forms or more of each: whether forms may be apart is a case of its own
+    decisions = {
+        "a": "TT",
+        "b": "TTTT",
+        "c": "FFF",
+        "d": "TFT",
+        "e": "FF",
+        "f": "TTTF",
+        "g": "FFFF",
+        "h": "FT",
+        "i": "FF",
+    }
+    names = [f"request {int(p)}" for p in q.permutation(9)]
+    groups = [name for name, forms in zip(names, decisions.values()) for _ in forms]
+    refused = [c == "T" for forms in decisions.values() for c in forms]
+    by_group = [forms.count("T") / len(forms) for forms in decisions.values()]
     q.close(
         "the consistency",
         q.call("consistency", groups, refused),
         agree(groups, refused),
         tol=1e-6,
-        reread=SAME_TEXT,
         mistakes={
             "only requests that were always refused count here: always answered is consistent, too": (
                 agree(groups, refused, wanted=True)
@@ -866,54 +993,51 @@ def _(q):
             "this is the share of refusals": sum(refused) / len(refused),
             "this is the mean over the requests of their share of refusals": sum(by_group) / len(by_group),
             "this is the share that is *not* consistent": 1 - agree(groups, refused),
-            "only neighbouring rows were compared: a request's forms may stand anywhere": neighbours(groups, refused),
             "the majority of each request was counted: one form that differs breaks it": (
                 sum(max(p, 1 - p) for p in by_group) / len(by_group)
             ),
+            "only the first two forms were compared": 7 / 9,
             "in percent: give a share": 100 * agree(groups, refused),
-            "this is a count: divide by the number of requests": 5,
-            "it was divided by the rows: divide by the number of requests": 5 / len(rows),
+            "this is a count: divide by the number of requests": 6,
+            "it was divided by the rows: divide by the number of requests": 6 / len(groups),
         },
     )
 
 
-@SAME.case("a request in one form only says nothing")
+@SAME.case(ANYWHERE, rule=ANYWHERE, hint="Collect the decisions of each request in a dict of lists.", reread=SAME_TEXT)
 def _(q):
-    groups, refused = ["a", "b", "b", "c", "d", "d"], [True, True, False, False, False, False]
+    groups, refused = [2, 1, 1, 2, 3, 3, 3, 2], [True, False, False, False, True, True, True, True]
+    runs = {"only neighbouring rows were compared: a request's forms may stand anywhere": neighbours(groups, refused)}
+    q.close("the consistency", q.call("consistency", groups, refused), 2 / 3, tol=1e-6, mistakes=runs)
+
+
+@SAME.case(ONE_FORM, rule=ONE_FORM, hint="b and d have two forms, a, c and e have one.", reread=SAME_TEXT)
+def _(q):
+    groups, refused = ["a", "b", "b", "c", "d", "d", "e"], [True, True, False, False, False, False, True]
     q.close(
         "the consistency",
         q.call("consistency", groups, refused),
         0.5,
         tol=1e-6,
-        reread=SAME_TEXT,
-        hint="b and d have two forms, a and c have one.",
         mistakes={
             "requests in one form were counted as consistent: they cannot be anything else": (
                 agree(groups, refused, singles=True)
             ),
-            "requests in one form were left out above the line and counted below it": 0.25,
+            "requests in one form were left out above the line and counted below it": 1 / 5,
         },
     )
 
 
-@SAME.case("nothing to compare: None; groups may be numbers; inputs left alone")
+@SAME.case(NOTHING_TO_SAY, rule=NOTHING_TO_SAY, hint="0 of 0 is not 0 and not 1.", reread=SAME_TEXT)
 def _(q):
-    q.same(
-        "the consistency of single rows",
-        q.call("consistency", ["a", "b"], [True, False]),
-        None,
-        hint="0 of 0 is not 0 and not 1.",
-        reread=SAME_TEXT,
-    )
-    q.same("the consistency of nothing", q.call("consistency", [], []), None, reread=SAME_TEXT)
-    groups, refused = [q.randint(0, 5) for _ in range(30)], [q.randint(0, 9) > 0 for _ in range(30)]
-    q.close(
-        "the consistency",
-        q.call_checked_unmutated("consistency", groups, refused),
-        agree(groups, refused),
-        tol=1e-6,
-        reread=SAME_TEXT,
-    )
+    q.same("the consistency of single rows", q.call("consistency", ["a", "b"], [True, False]), None)
+    q.same("the consistency of nothing", q.call("consistency", [], []), None)
+
+
+@SAME.case("the lists are left alone", reread=SAME_TEXT)
+def _(q):
+    groups, refused = [3, 1, 3, 1, 2, 2], [True, False, True, True, False, False]
+    q.call_checked_unmutated("consistency", groups, refused)
 
 
 # ---------------------------------------------------------------------------------------------- the model and the words

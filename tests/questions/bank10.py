@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+import course_lib.questions.lab10_safety_refusals as lab
+
 PRELUDE = (
     "import math\nimport re\nfrom collections import Counter, defaultdict\nfrom itertools import groupby\nimport numpy "
     "as np\nimport torch\n"
@@ -109,6 +111,7 @@ BALANCE_WRONG = {
     "rows without their messages": keeps(
         finish="return [{k: row[k] for k in ('category', 'disguise', 'kind', 'number')} for row in kept]"
     ),
+    "cells of one kind stay": keeps(condition=f"{BOTH} or not min(count[key[0], 'harmful'], count[key[0], 'benign'])"),
     "in place": keeps(finish="rows[:] = kept; return rows"),
     "pairs of neighbours": "return [row for a, b in zip(rows[::2], rows[1::2]) if a['kind'] != b['kind'] for row in "
     "(a, b)]",
@@ -161,7 +164,10 @@ UNSPELL_WRONG = {
     "the sentence's full stop, too": pattern(after=r"(?![-.]?\w)[-.]?"),
     "nothing may touch it after": pattern(after=r"(?![\w.-])"),
     "no look before": pattern(before=""),
+    "a word edge before": pattern(before=r"\b"),
     "no look behind": pattern(after=""),
+    "a word edge behind": pattern(after=r"\b"),
+    "a digit may stand behind one more mark": pattern(after=r"(?!\w|[-.][a-z])"),
     "blanks between": pattern(how="lambda m: re.sub('[-.]', ' ', m[0])"),
     "unchanged": "return text",
     "white space squeezed": "text = ' '.join(text.split())\n    " + pattern(),
@@ -222,6 +228,8 @@ LEAVE_WRONG = {
     "test rows only": "return {c: [k for k, x in enumerate(categories) if x == c] for c in set(categories)}",
     "in": "return {c: ([k for k, x in enumerate(categories) if c not in x], [k for k, x in enumerate(categories) if c "
     "in x]) for c in set(categories)}",
+    "no entry where nothing is left": "return {c: ([k for k, x in enumerate(categories) if x != c], [k for k, x in "
+    "enumerate(categories) if x == c]) for c in set(categories) if set(categories) != {c}}",
     "a list of splits": "return [([k for k, x in enumerate(categories) if x != c], [k for k, x in "
     "enumerate(categories) if x == c]) for c in dict.fromkeys(categories)]",
     "runs": "out, k = {}, 0\n    for c, run in groupby(categories):\n        n = len(list(run)); test = list(range(k, "
@@ -283,6 +291,9 @@ ROC_WRONG = {
     "accuracy for area": ROC_BODY.replace(AREA, "area = ((scores >= 0.5) == harmful).double().mean().item()"),
     "percent": ROC_BODY.replace(AREA, "area = 100 * torch.trapezoid(caught, alarms).item()"),
     "area over the other axis": ROC_BODY.replace(AREA, "area = torch.trapezoid(alarms, caught).item()"),
+    "begins at 1": "t = [1.0] + sorted(set(scores.tolist()), reverse=True); a = torch.tensor([(scores >= "
+    "x)[~harmful].float().mean() for x in t]); c = torch.tensor([(scores >= x)[harmful].float().mean() for x in t]); "
+    "return a, c, float(((a[1:] - a[:-1]) * (c[1:] + c[:-1]) / 2).sum())",
     "a grid of thresholds": "t = torch.linspace(1, 0, 101); a = torch.stack([(scores >= x)[~harmful].double().mean() "
     "for x in t]); c = torch.stack([(scores >= x)[harmful].double().mean() for x in t]); "
     "return a.float(), c.float(), torch.trapezoid(c, a).item()",
@@ -395,6 +406,9 @@ TAX_WRONG = {
     "of those right before": f"{D}; return (d.sum() / before.sum()).item(), (d.std() / n ** 0.5).item()",
     "two errors": f"{D}; return d.mean().item(), 2 * (d.std() / n ** 0.5).item()",
     "after's own error": f"{D}; r = after.double().mean(); return d.mean().item(), (r * (1 - r) / n).sqrt().item()",
+    "a gain is no change": f"{D}; return max(0.0, d.mean().item()), (d.std() / n ** 0.5).item()",
+    "a gain is a loss": f"{D}; return abs(d.mean().item()), (d.std() / n ** 0.5).item()",
+    "a little error always": f"{D}; return d.mean().item(), (d.std() / n ** 0.5).item() or 1.0 / n",
     "absolute": f"{D}; return d.abs().mean().item(), (d.abs().std() / n ** 0.5).item()",
     "xor": "d = (before ^ after).double(); return d.mean().item(), (d.std() / len(d) ** 0.5).item()",
     "booleans subtracted": "d = before - after; return d.double().mean().item(), (d.double().std() / len(d) ** "
@@ -432,6 +446,8 @@ SAME_WRONG = {
     "count": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) if many else None",
     "over the rows": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(groups) if many else "
     "None",
+    "singles counted, None without two forms": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in "
+    "by.values()) / len(by) if many else None",
     "singles counted": f"{DECIDED}\n    return sum(len(set(r)) == 1 for r in by.values()) / len(by) if by else None",
     "singles below the line": f"{DECIDED}\n    {MANY}; return sum(len(set(r)) == 1 for r in many) / len(by) if many "
     "else None",
@@ -455,6 +471,57 @@ SAME_RIGHT = {
     "r[-1] for r in runs])) if runs else None",
 }
 
+U = "r = direction / direction.norm()"
+ABLATE_WRONG = {
+    "length forgotten": "return x - (x @ direction)[..., None] * direction",
+    "divided by the length once": (
+        "n = direction.norm(); n = n if n else n + 1\n    return x - (x @ direction)[..., None] / n * direction"
+    ),
+    "a large ε": "return x - (x @ direction / (direction @ direction + 1e-4))[..., None] * direction",
+    "added": "r = torch.nn.functional.normalize(direction, dim=0)\n    return x + (x @ r)[..., None] * r",
+    "the part": "r = torch.nn.functional.normalize(direction, dim=0)\n    return (x @ r)[..., None] * r",
+    "the number": "r = torch.nn.functional.normalize(direction, dim=0)\n    return x @ r",
+    "mirrored": "r = torch.nn.functional.normalize(direction, dim=0)\n    return x - 2 * (x @ r)[..., None] * r",
+    "the direction subtracted": "return x - torch.nn.functional.normalize(direction, dim=0)",
+    "the mean part": (
+        "r = torch.nn.functional.normalize(direction, dim=0)\n    part = (x @ r)[..., None] * r\n    "
+        "return x - part.reshape(-1, x.shape[-1]).mean(0)"
+    ),
+    "only with it": "r = torch.nn.functional.normalize(direction, dim=0)\n    return x - (x @ r).relu()[..., None] * r",
+    "absolute": "r = torch.nn.functional.normalize(direction, dim=0)\n    return x - (x @ r).abs()[..., None] * r",
+    "stretched": (
+        "r = torch.nn.functional.normalize(direction, dim=0)\n    y = x - (x @ r)[..., None] * r\n    "
+        "return y * x.norm(dim=-1, keepdim=True) / y.norm(dim=-1, keepdim=True)"
+    ),
+    "places emptied": "return x * (direction == 0)",
+    "x of length 1": (
+        "r = torch.nn.functional.normalize(direction, dim=0)\n    x = x / x.norm(dim=-1, keepdim=True)\n    "
+        "return x - (x @ r)[..., None] * r"
+    ),
+    "two axes only": ("r = torch.nn.functional.normalize(direction, dim=0)\n    return x - (x @ r)[:, None] * r"),
+    "outer product": "r = torch.nn.functional.normalize(direction, dim=0)\n    return x - torch.outer(x @ r, r)",
+    "NaN for zeros": f"{U}\n    return x - (x @ r)[..., None] * r",
+    "zeros for a direction of zeros": f"{U}\n    return (x - (x @ r)[..., None] * r).nan_to_num(0.0)",
+    "in place": ("r = torch.nn.functional.normalize(direction, dim=0)\n    x -= (x @ r)[..., None] * r\n    return x"),
+}
+ABLATE_RIGHT = {
+    "a vector of length 1": (
+        "r = torch.nn.functional.normalize(direction, dim=0)\n    return x - (x @ r)[..., None] * r"
+    ),
+    "by r · r": (
+        "square = (direction * direction).sum().clamp(min=1e-30)\n    "
+        "return x - (x * direction).sum(-1, keepdim=True) / square * direction"
+    ),
+    "a matrix": (
+        "r = direction / direction.norm() if direction.any() else direction\n    "
+        "return x @ (torch.eye(len(r)) - torch.outer(r, r))"
+    ),
+    "einsum": (
+        "if not direction.any():\n        return x.clone()\n    r = direction / direction.norm()\n    "
+        "return x - torch.einsum('...d,d,e->...e', x, r, r)"
+    ),
+}
+
 # words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
 # to do)
 # fmt: off
@@ -474,6 +541,10 @@ NAMED = {
         "the rest is harmful": "taken for harmful",
     },
     "balance": {
+        "backwards": "backwards",
+        "harmful, then benign": "kind by kind",
+        "strict": "too few",
+        "least of all cells": "smallest of all",
         "over all": "over all rows together",
         "by category": "disguise was left out",
         "by disguise": "category was left out",
@@ -485,12 +556,14 @@ NAMED = {
         "harmful only": "harmful rows alone",
     },
     "unspell": {
+        "nothing may touch it after": "before a full stop", "no look before": "directly before",
+        "no look behind": "directly behind", "the first one only": "only the first word",
         "all marks": "every hyphen and every full stop",
         "all hyphens": "every hyphen is gone",
         "all full stops": "every full stop is gone",
         "hyphens only": "only hyphens",
         "full stops only": "only full stops",
-        "two letters are enough": "abbreviations",
+        "two letters are enough": "two letters",
         "five letters": "four are enough",
         "digits, too": "numbers went",
         "capitals, too": "capital letters",
@@ -519,8 +592,16 @@ NAMED = {
         "kinds changed": "harmful and benign did", "low scores blocked": "low scores",
         "above the threshold only": "equal to the threshold", "let through": "let through",
         "left height": "left height", "right height": "right height", "area above": "above the curve",
+        "area over the other axis": "above the curve",
         "negative area": "sign is wrong", "mean height": "mean of the caught", "accuracy for area": "accuracy at one",
         "percent": "in percent",
+    },
+    "ablate_direction": {
+        "length forgotten": "length was forgotten", "divided by the length once": "by the length once",
+        "added": "part was added", "the part": "that is the part", "the number": "that is the number",
+        "mirrored": "subtracted twice", "the direction subtracted": "direction itself", "the mean part": "mean part",
+        "only with it": "only what points with", "stretched": "stretched", "places emptied": "places where",
+        "x of length 1": "divided by its length first",
     },
     "cheapest_threshold": {
         "costs changed": "costs changed",
@@ -537,12 +618,15 @@ NAMED = {
         "0.5": "threshold of 0.5",
     },
     "paired_tax": {
+        "a gain is no change": "as no change", "a gain is a loss": "as a loss",
         "sign": "sign is wrong", "unpaired": "two independent exams", "standard deviation": "not divided by √n",
         "by n": "n − 1", "over n": "divided by n, not by √n", "variance": "variance of the mean", "percent": "percent",
         "lost only": "only the lost", "counts": "these are counts", "of those right before": "right before",
         "two errors": "twice the error", "after's own error": "`after` alone",
     },
     "consistency": {
+        "first form decides": "first two forms",
+        "singles counted, None without two forms": "cannot be anything else",
         "always refused": "always refused count", "always answered": "always answered count",
         "by rows": "rows were counted", "share refused": "share of refusals", "mean share": "mean over the requests",
         "inconsistent": "*not* consistent", "neighbours": "neighbouring rows", "majority": "majority",
@@ -553,8 +637,50 @@ NAMED = {
 # fmt: on
 
 # fmt: off
+BREAKS = {
+    "safety_rates": {
+        "the rest is benign": lab.ANOTHER_KIND, "the rest is harmful": lab.ANOTHER_KIND,
+        "zero for nothing": lab.NO_ROW, "divides by zero": lab.NO_ROW, "None for a rate of zero": lab.MEASURED,
+    },
+    "balance": {
+        "the last ones": lab.FIRST, "backwards": lab.IN_ORDER, "cell by cell": lab.IN_ORDER,
+        "harmful, then benign": lab.IN_ORDER, "cells of one kind stay": lab.ONE_KIND,
+        "rows without their messages": lab.WHOLE_ROWS,
+    },
+    "unspell": {
+        "two letters are enough": lab.AT_LEAST_FOUR, "three letters are enough": lab.AT_LEAST_FOUR,
+        "digits, too": lab.SMALL_LETTERS, "capitals, too": lab.SMALL_LETTERS, "mixed marks": lab.ONE_MARK,
+        "no look before": lab.BEFORE, "a word edge before": lab.BEFORE, "no look behind": lab.BEHIND,
+        "a word edge behind": lab.BEHIND, "a digit may stand behind one more mark": lab.BEHIND,
+        "nothing may touch it after": lab.THE_REST, "token by token, no punctuation": lab.THE_REST,
+        "the sentence's full stop, too": lab.THE_REST,
+    },
+    "ablate_direction": {
+        "length forgotten": lab.ANY_LENGTH, "divided by the length once": lab.ANY_LENGTH,
+        "two axes only": lab.EACH_VECTOR, "outer product": lab.EACH_VECTOR, "NaN for zeros": lab.ZERO,
+        "zeros for a direction of zeros": lab.ZERO,
+    },
+    "leave_one_out": {
+        "numbers fall": lab.RISING, "in": lab.WHOLE_NAME, "no entry where nothing is left": lab.NOTHING_LEFT,
+    },
+    "roc": {"ties one by one": lab.TIES, "left height": lab.TIES, "begins at 1": lab.ANY_NUMBER},
+    "cheapest_threshold": {
+        "block nothing not tried": lab.BLOCK_NOTHING, "the lowest of equal ones": lab.HIGHEST,
+    },
+    "paired_tax": {
+        "a gain is no change": lab.GAIN, "a gain is a loss": lab.GAIN, "a little error always": lab.NO_CHANGE,
+    },
+    "consistency": {
+        "neighbours": lab.ANYWHERE, "singles counted, None without two forms": lab.ONE_FORM,
+        "zero for nothing": lab.NOTHING_TO_SAY, "one for nothing": lab.NOTHING_TO_SAY,
+    },
+}
+# fmt: on
+
+# fmt: off
 SIGNATURES = {
     "safety_rates": "rows", "balance": "rows", "unspell": "text", "leave_one_out": "categories",
+    "ablate_direction": "x, direction",
     "roc": "scores, harmful", "cheapest_threshold": "scores, harmful, base_rate, cost_miss, cost_alarm",
     "paired_tax": "before, after", "consistency": "groups, refused",
 }
@@ -563,6 +689,7 @@ BODIES = {
     "safety_rates": (RATES_WRONG, RATES_RIGHT),
     "balance": (BALANCE_WRONG, BALANCE_RIGHT),
     "unspell": (UNSPELL_WRONG, UNSPELL_RIGHT),
+    "ablate_direction": (ABLATE_WRONG, ABLATE_RIGHT),
     "leave_one_out": (LEAVE_WRONG, LEAVE_RIGHT),
     "roc": (ROC_WRONG, ROC_RIGHT),
     "cheapest_threshold": (THRESHOLD_WRONG, THRESHOLD_RIGHT),
@@ -580,6 +707,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }
