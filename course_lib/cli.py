@@ -10,6 +10,7 @@ import sys
 # fmt: off
 COMMANDS = {
     "build": ("course_lib.authoring.build", "student and solution notebooks out of solutions/*.py"),
+    "release": ("course_lib.authoring.release", "the course for students: a folder or zip without solutions"),
     "doctor": ("course_lib.grading.sandbox.doctor", "test the grading sandbox of this machine"),
     "collect": ("course_lib.grading.intake.collect",
         "file what students handed in: zips, notebooks, downloads of Canvas, Moodle and Gradescope"),
@@ -21,8 +22,10 @@ COMMANDS = {
     "review": ("course_lib.grading.reports.review.server", "read and mark written answers in a local page"),
     "adjust": ("course_lib.grading.people.adjust", "a person's points, excuse or comment for one student"),
     "feedback": ("course_lib.grading.reports.feedback", "a page for each student: what failed, why, which hint"),
+    "gradebook": ("course_lib.grading.lms.term", "the term: all labs with their weights, who is behind"),
     "export": ("course_lib.grading.lms.export", "grades for a spreadsheet, Canvas, Moodle or Gradescope"),
     "gradescope": ("course_lib.grading.lms.gradescope", "an autograder zip for Gradescope"),
+    "rubric": ("course_lib.grading.reports.printed", "what each question is worth and what costs how much, to print"),
     "stats": ("course_lib.grading.reports.stats", "histogram, pass rate of each question, common wrong outputs, time"),
     "similarity": ("course_lib.grading.reports.similarity", "pairs of submissions with the same code"),
     "audit": ("course_lib.grading.reports.audit", "flags of tampering with their evidence"),

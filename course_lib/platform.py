@@ -209,6 +209,14 @@ def keep_large_buffers():
         libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD, bytes
 
 
+def give_back_buffers():
+    """Hand back to the kernel all that glibc has kept: what follows a training loop takes tensors of other sizes, which
+    would come on top. Does nothing where there is no glibc.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 # Packages that may be too old on Colab: the oldest version that will do, and why. The image has torchao 0.10, and peft
 # raises; the newest trl that fits the image is 0.29
 OLDEST = {

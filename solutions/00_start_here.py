@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Lab 00 — Start here
 #
-# **About 10 minutes · 2 points · any machine**
+# **About 20 minutes · 2 points · any machine.** Your computer works alone for less than one of these minutes.
 
 # %% [markdown]
 # > **After this lab you can**
@@ -23,32 +23,34 @@
 # SETUP
 
 # %%
-import itertools
 import math
+
+from course_lib.notebook.check import mine  # your function if its check passes, else the course's
+from course_lib.shown import lab00_start_here as lab  # what this lab prints
 
 # %% [markdown]
 # ## § 1 The course on one page
 #
 # The next cell shows the map of the course, how far you have come, and a **finished assistant** to talk to: this is where the labs lead. Come back to this cell whenever you like.
-# Ask it what somebody in Littlebrook does, how to mend a fence, or for something that would hurt somebody.
+#
+# The assistant has 1.2 million parameters and knows one village, Littlebrook, and nothing else. Ask it what somebody there does, how to mend a fence, or for something that would hurt somebody.
+# Do not wonder at its advice. In Littlebrook the steps of a how-to are drawn at random, so "rub it with pears seven times" is as right as any other.
 
 # %%
 # LONG
-from course_lib.widgets import start
-
-assistant = start.page(here="00")
+assistant = lab.page(here="00")
 
 # %% [markdown]
-# Every lab works on one small fictional village. A program writes its texts, and that program knows the probability of everything it writes.
+# Every lab works on this village. A program writes its texts, and the program knows the probability of everything that it writes.
 # So the best possible result of each phase is *known*, and you always see how far your own model is from it.
 #
 # | phase | lab | the limit that nobody can beat | how it is known |
 # |---|---|---|---|
-# | pre-training | 02 | entropy of the source, nats/token | the program adds up −log p of each choice |
+# | pre-training | 02 | entropy of the source (§ 4), nats/token | the program adds up −log p of each choice |
 # | knowledge | 02, 05 | 100 % of the residents' facts | the table of facts |
 # | instructions | 03, 04 | 100 % of held-out instructions | a checker for each instruction |
 # | reward model | 06 | accuracy of the perfect judge | simulated annotators with known noise |
-# | RLHF, DPO | 07, 08 | the reward–KL frontier | re-weighted samples |
+# | RLHF, DPO | 07, 08 | the reward–KL frontier: the best reward at each distance from the model before | re-weighted samples |
 # | AI feedback | 09 | agreement with the true utility | the same utility |
 # | refusals | 10 | all harmful refused, no benign refused | a label on each request |
 #
@@ -59,32 +61,34 @@ assistant = start.page(here="00")
 
 # %%
 # LONG
-from course_lib.world import documents, village
-
-world = village()
-resident = world.residents[0]
-print(f"Littlebrook has {len(world.residents)} residents and {len(world.chronicle)} dated events in its chronicle.\n")
-print(f"What the fact table says about {resident.full}:")
-for fact, value in resident.facts.items():
-    print(f"  {fact:<8} {value}")
-print("\nThree documents. The number is −log p, in nats: how surprising the text is to somebody who knows the village and its grammar.")
-first_of_kind = {document.kind: document for document in reversed(documents(world, "lab 00", 20))}
-for document in list(first_of_kind.values())[:3]:
-    print(f"\n[{document.kind}, {document.nll:.1f} nats]\n{document.text}")
+resident, three = lab.show_village()
 
 # %% [markdown]
-# **What to notice.** Every number is exact. A document that makes many free choices has a high one.
+# **What to notice.** Every number is exact: the program adds up −log p of each choice that it makes. The register draws five residents and three things for each of them. Of the three documents it has the highest number.
+
+# %%
+# CLAIM
+{
+    "Every number is exact": GENERAL,
+    "The register draws five residents": [d.text.count("\n- ") for d in three if d.kind == "register"] == [5],
+    "three things for each of them": all(
+        line.count(",") == 2 for d in three if d.kind == "register" for line in d.text.splitlines()[1:]
+    ),
+    "it has the highest number": max(three, key=lambda d: d.nll).kind == "register",
+}
 
 # %% [markdown]
 # ## § 3 Surprise
 #
-# The program writes a document by making choices. A choice among $n$ equally likely options has $p = 1/n$. Choices are independent, so their
-# probabilities multiply and their logarithms add:
+# The program writes a document by making choices. A choice among $n$ equally likely options has $p = 1/n$. The choices are independent, so their
+# probabilities multiply and the logarithms of them add ([Shannon 1948](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x)):
 #
 # $$\text{surprise} = -\log p = -\log \prod_i \frac{1}{n_i} = \sum_i \log n_i$$
 #
 # - $n_i$: the number of options of choice $i$
 # - $\log$: the natural logarithm; the unit is the **nat**
+# - a choice with one option surprises nobody: its term is 0. So is the surprise of a document without choices, `[]`
+# - a document may be long: the probability of 500 choices is too small for a Python float, its logarithm is not
 #
 # > Difficulty: ●○○○○ (1 of 5)  
 # > Importance: ●●●●○ (4 of 5)  
@@ -110,8 +114,17 @@ def surprise(options: list[int]) -> float:
 check("surprise")
 
 # %% [markdown]
-# **What to notice.** The card says what passed and what to do next. While the cell is a stub it says *to do*. A wrong answer gets the name of its mistake:
+# **What to notice.** The card says what passed and what to do next. While the cell is a stub it says *to do*. Where a wrong answer can be told by its value, the card names the mistake:
 # try `math.log2` and run the check again. You may check as often as you like: only your own start page keeps count, in `work/progress.jsonl`.
+
+# %%
+# CLAIM
+{
+    "The card says what passed": GENERAL,
+    "While the cell is a stub": GENERAL,
+    "the card names the mistake": "bits" in lab.mistake_of("surprise", lambda n: sum(map(math.log2, n))),
+    "You may check as often as you like": GENERAL,
+}
 
 # %% [markdown]
 # ## § 4 Entropy, the limit
@@ -119,32 +132,17 @@ check("surprise")
 # A whole grammar that fits on a line: a name, a verb, a food. Its verb is not a fair choice.
 
 # %%
-GRAMMAR = [
-    {"Ada": 1 / 2, "Bob": 1 / 2},
-    {"bakes": 3 / 4, "sells": 1 / 4},
-    {"bread": 1 / 3, "pies": 1 / 3, "buns": 1 / 3},
-]
-
-
-def all_documents(grammar):
-    """{text: probability} of every document of a grammar."""
-    written = {}
-    for choice in itertools.product(*(options.items() for options in grammar)):
-        written[" ".join(word for word, _ in choice)] = math.prod(p for _, p in choice)
-    return written
-
-
-truth = all_documents(GRAMMAR)
-for text, p in sorted(truth.items(), key=lambda item: -item[1]):
-    print(f"{text:<16} p = {p:.4f}   surprise {-math.log(p):.3f} nats")
-print(f"\n{len(truth)} documents, probabilities sum to {sum(truth.values()):.6f}")
+NAME, VERB = {"Ada": 1 / 2, "Bob": 1 / 2}, {"bakes": 3 / 4, "sells": 1 / 4}
+FOOD = {"bread": 1 / 3, "pies": 1 / 3, "buns": 1 / 3}
+truth = lab.all_documents([NAME, VERB, FOOD])
+lab.show_all(truth)
 
 # %% [markdown]
 # The **entropy** is the mean surprise, each outcome weighted by how often it happens:
 #
 # $$H = -\sum_x p(x) \log p(x)$$
 #
-# - $x$: a document · $p(x)$: its probability · an outcome with $p = 0$ never happens and adds nothing
+# - $x$: an outcome, here a document · $p(x)$: its probability · an outcome with $p = 0$ never happens and adds nothing
 #
 # > Difficulty: ●○○○○ (1 of 5)  
 # > Importance: ●●●●● (5 of 5)  
@@ -170,48 +168,65 @@ def entropy(probs: list[float]) -> float:
 check("entropy")
 
 # %% [markdown]
-# A language model is somebody who *guesses* the probabilities. **Predict first:** three guessers read documents of this grammar. Who is surprised least, on average?
+# A language model is somebody who *guesses* the probabilities. **Predict first:** three guessers read documents of this grammar. Who is surprised least, on average, and who most? Write your guess into `MY_GUESS`.
 #
 # 1. one who knows all the probabilities,
 # 2. one who knows the words but thinks that all choices are fair,
 # 3. one who is nearly sure that everybody bakes.
 
 # %%
-GUESSERS = {
-    "knows everything": GRAMMAR,
-    "thinks all is fair": [{word: 1 / len(options) for word in options} for options in GRAMMAR],
-    "sure of baking": [GRAMMAR[0], {"bakes": 0.99, "sells": 0.01}, GRAMMAR[2]],
-}
-limit = -sum(p * math.log(p) for p in truth.values())
-for name, grammar in GUESSERS.items():
-    guess = all_documents(grammar)
-    loss = -sum(p * math.log(guess[text]) for text, p in truth.items())
-    print(f"{name:<20} mean surprise {loss:.4f} nats   {100 * (loss / limit - 1):5.1f} % above the limit   {'█' * round(6 * loss)}")
-print(f"{'the limit':<20} entropy       {limit:.4f} nats")
+MY_GUESS = ""
+
+FAIR, SURE = {"bakes": 1 / 2, "sells": 1 / 2}, {"bakes": 0.99, "sells": 0.01}
+guessers = {"1 knows everything": VERB, "2 thinks all is fair": FAIR, "3 is sure of baking": SURE}
+limit = mine("entropy", globals())(list(truth.values()))
+surprised = {}
+for name, verb in guessers.items():
+    guess = lab.all_documents([NAME, verb, FOOD])
+    surprised[name] = -sum(p * math.log(guess[text]) for text, p in truth.items())
+lab.show_guessers(surprised, limit, MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** Nobody gets under the entropy, and only the true probabilities reach it. Being too sure costs more here than being fair.
-# The mean surprise is exactly the loss that lab 02 trains with, and this line is the limit in its plot.
+# **What to notice.** Nobody gets under the entropy, and only the true probabilities reach it. To be too sure costs more here than to take all choices for fair.
+# Lab 02 trains with this mean surprise, divided by the length of the documents: nats a token. Its limit is the entropy of the village's own grammar, 0.586 nats a token.
+
+# %%
+# CLAIM
+{
+    "Nobody gets under the entropy": min(surprised.values()) > limit - 1e-12,
+    "only the true probabilities reach it": [n for n, s in surprised.items() if s < limit + 1e-9] == ["1 knows everything"],
+    "To be too sure costs more here": surprised["3 is sure of baking"] > surprised["2 thinks all is fair"] > limit,
+    "divided by the length of the documents": GENERAL,
+}
+
+# %%
+# CLAIM stored
+{
+    "0.586 nats a token": {round(run["entropy"], 3) for run in stored("pretrain-laptop")["runs"]} == {0.586},
+}
 
 # %% [markdown]
 # ## § 5 Talk to the model
 #
-# The assistant of § 1 began as this model, the one that lab 02 trains. Be warned: it *completes* text, because that is all that pre-training teaches. It learns to answer in lab 03.
-# **Predict first:** will it know the resident of § 2? Change the openings and run the cell again.
+# The assistant of § 1 began as a model like this one, which lab 02 trains. It *completes* text, because that is all that pre-training teaches. It learns to answer in lab 03.
+#
+# **Predict first:** will it know the resident of § 2? Run the cell.
 
 # %%
 # LONG
-from course_lib.stages.generate import generate
-from course_lib.stages.tokenizer import load_tokenizer
-
 stage = load_stage("pretrain")
-openings = [f"Let me tell you about {resident.full}.", "How to mend", "The chronicle says:", "Please tell me a joke."]
-print(f"This model: {stage.origin}\n")
-for opening, text in zip(openings, generate(stage.model, load_tokenizer(), openings, max_new_tokens=50, temperature=0.8, top_p=0.95, seed=0)):
-    print(f"» {opening} ‖{text}\n")
+texts, named = lab.show_continuations(stage, resident)
 
 # %% [markdown]
-# **What to notice.** Everything after ‖ is the model's. Compare what it says about the resident with the table of § 2. Asked for a joke it goes on as a document would.
+# **What to notice.** Everything after ‖ is the model's. In our run what it says about the resident agrees with the table of § 2: dish, pet, home and hobby. Asked for a joke it goes on as a document would, in our run with yellow curtains.
+
+# %%
+# CLAIM
+{
+    "Everything after ‖ is the model's": GENERAL,
+    "dish, pet, home and hobby": sorted(named) == ["food", "hobby", "home", "pet"],
+    "in our run with yellow curtains": "curtains" in texts[3] and "yellow" in texts[3],
+}
 
 # %% [markdown]
 # ## § 6 Two written questions
@@ -228,6 +243,14 @@ for opening, text in zip(openings, generate(stage.model, load_tokenizer(), openi
 # that reader, and wrong probabilities only add to it.
 # ### END SOLUTION
 
+# %%
+# CLAIM
+{
+    "The source makes random choices": GENERAL,
+    "cannot know which option comes next": GENERAL,
+    "wrong probabilities only add to it": all(s >= limit for n, s in surprised.items() if not n.startswith("1")),
+}
+
 # %% [markdown]
 # **2.** Name one thing that you expect the finished assistant of lab 11 to get wrong, and the test that would show it.
 
@@ -237,11 +260,18 @@ for opening, text in zip(openings, generate(stage.model, load_tokenizer(), openi
 # I expect it to give an old job for a resident who changed jobs after the knowledge cut-off. The test: ask for the job of each resident in the list of changes and compare with the new fact table.
 # ### END SOLUTION
 
+# %%
+# CLAIM
+{
+    "I expect it to give an old job": GENERAL,
+    "ask for the job of each resident": GENERAL,
+}
+
 # %% [markdown]
 # ## § 7 Hand in
 #
-# Save the notebook (Ctrl + S), then run the next cell. It packs a zip file into `submissions/` and prints a receipt. Then open lab 01, or lab 02 if you cannot wait.
+# Is your work done? Write `ready=True`, save the notebook (Ctrl + S), run the cell. It packs a zip file into `submissions/` and prints a receipt. Then open lab 01, or lab 02 if you cannot wait.
 
 # %%
 # LONG
-handed_in = submit()
+handed_in = submit(ready=False)

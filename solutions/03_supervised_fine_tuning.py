@@ -15,7 +15,7 @@
 #                              you are here
 # ```
 #
-# **About 80 minutes · 9 points · a laptop is enough.** Your computer works alone for about seven of these minutes.
+# **About 85 minutes · 9 points · a laptop is enough.** Your computer works alone for about eight of these minutes (two cores at 200 GFLOP/s).
 # You start from the base model of lab 02, yours or the one that comes with the course. It knows the village and answers nobody. At the end it answers.
 
 # %% [markdown]
@@ -25,76 +25,59 @@
 # > - pad, pack, and keep packed examples from reading each other,
 # > - choose a learning rate from a sweep,
 # > - measure an assistant with a programmatic checker, and say where exact match misleads,
-# > - show what fine-tuning forgets, and what too many epochs do.
+# > - show what too many epochs do, and what is forgotten by it and what is not.
 
 # %%
 # SETUP
 
 # %%
-import copy
-import math
-import re
-import string
-import time
-from dataclasses import replace
-
+import copy, math, string
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-
-from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine
+from course_lib.shown import lab03_supervised_fine_tuning as lab
 
 # %% [markdown]
 # ## § 1 The tasks, and a base model that babbles
 #
-# The tasks are questions about the village, in several kinds. Each has a **checker**: a small program that says whether an answer does what was asked. So every answer can be judged, also one that nobody has written down before.
+# **Supervised fine-tuning** goes on training a base model on conversations that people have written ([Ouyang et al. 2022](https://arxiv.org/abs/2203.02155)). Here the conversations are about the village, in several kinds of task. Each task has a **checker**: a small program that says whether an answer does what was asked. So every answer can be judged, also one that nobody has written down before.
 #
 # There are two held-out sets, because there are two ways to cheat: by knowing the *resident* from training, and by knowing the *words* of the question.
 
 # %%
 # LONG
-from course_lib.evaluation.instructions import respond, score
-from course_lib.evaluation.intervals import wilson
-from course_lib.stages import sft as recipe
-from course_lib.stages.generate import generate
-from course_lib.stages.model import to_transformers
-from course_lib.stages.sft import PRESETS, SFTConfig, encode_chat, encode_rows, finetune, sft, to_transformers_chat
-from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.widgets import curve, shares
-from course_lib.widgets.columns import columns
-from course_lib.world import pretrain_rows, tasks, village
-from course_lib.world.tasks import task_rows
-
-tokenizer, world, device, small = load_tokenizer(), village(), course.device, course.size == "tiny"
+sft, tasks = course_lib.stages.sft, course_lib.world.tasks
+tokenizer, device, small = sft.load_tokenizer(), course.device, course.size == "tiny"
 base = load_stage("pretrain").model.to(device)
-train = task_rows("train", 2000)
-SPLITS = {"residents": "held-out residents", "phrasings": "held-out residents, held-out phrasings"}
-held_out = {split: task_rows(split, 60 if small else 500, seed="lab 03") for split in SPLITS}
-validation = task_rows("train", 100, seed="validation")  # for choices on the way: the held-out rows are for the end
-kinds = sorted({row["kind"] for row in train})
-for kind in kinds:
-    row = next(row for row in train if row["kind"] == kind)
-    print(f"[{kind}]")
-    for message in row["messages"]:
-        print("   " + f"{message['role']}: {message['content']}".replace("\n", "\n      "))
+train = tasks.task_rows("train", 2000)
+held_out = {s: tasks.task_rows(s, 60 if small else 500, seed="lab 03") for s in lab.SPLITS}
+validation = tasks.task_rows("train", 100, seed="validation")  # for choices on the way
+lab.show_kinds(train)
 
 # %% [markdown]
 # Now ask the base model. It was trained to continue documents, so it is given the question as the beginning of one.
 
 # %%
 # LONG
-shown = task_rows("residents", 200, seed="shown")
-chosen = [next(row for row in shown if row["kind"] == kind) for kind in ("fact", "short", "list")]
-questions = [row["messages"][0]["content"] for row in chosen]
-babble = generate(base, tokenizer, questions, max_new_tokens=40, temperature=0.8, top_p=0.95, seed=0)
-for question, text in zip(questions, babble):
-    print(f"» {question}‖{text}\n")
-before = score(base, tokenizer, held_out["residents"][:100], max_new_tokens=40)
-print(f"The checker passes {100 * before['accuracy']:.0f} % of {before['n']} answers of the base model.")
+questions = lab.one_of_each("fact", "short", "list")
+babble = lab.generate(base, tokenizer, questions, max_new_tokens=40, temperature=0.8, seed=0)
+print("\n".join(f"» {question}‖{text}\n" for question, text in zip(questions, babble)))
+before = lab.score(base, tokenizer, held_out["residents"][:100], max_new_tokens=40)
+print(f"The checker passes {before['accuracy']:.0%} of {before['n']} answers of the base model.")
 
 # %% [markdown]
-# **What to notice.** The text is about Littlebrook, and it is no answer: a document that begins with a question goes on like a document. All the facts are in these weights. What is missing is the manner.
+# **What to notice.** A document that begins with a question goes on like a document. In our run the checker passes none of the answers. Yet the facts are in these weights: lab 02 has asked for them, and § 10 will do so again. What is missing is the manner.
+
+# %%
+# CLAIM
+{
+    "A document that begins with a question": GENERAL,
+    "the checker passes none of the answers": before["accuracy"] == 0,
+    "the facts are in these weights": lab.known(base) > 0.99,
+    "What is missing is the manner": GENERAL,
+}
 
 # %% [markdown]
 # ## § 2 The chat template
@@ -109,7 +92,8 @@ print(f"The checker passes {100 * before['accuracy']:.0f} % of {before['n']} ans
 # ```
 #
 # - `<|bos|>` once, at the very beginning
-# - each message: `<|im_start|>`, the role, a newline, the content as it is, `<|im_end|>`, a newline (also after the last one)
+# - each message: `<|im_start|>`, the role, a newline, the content, `<|im_end|>`, a newline (also after the last one)
+# - the content stays as it is: blanks, line ends, braces, or nothing at all
 # - `generation_prompt=True` opens the assistant's next turn: `<|im_start|>assistant` and a newline, and nothing after it. That is where the model begins to write
 #
 # > Difficulty: ●○○○○ (1 of 5)  
@@ -146,24 +130,23 @@ check("render_chat")
 
 # %%
 # LONG
-hugging_face = to_transformers_chat(tokenizer)
-render = mine("render_chat", globals(), lambda messages, generation_prompt=False: hugging_face.apply_chat_template(messages, tokenize=False, add_generation_prompt=generation_prompt))
-for row in train[:200]:
-    for prompt in (False, True):
-        text = render(row["messages"], prompt)
-        assert text == hugging_face.apply_chat_template(row["messages"], tokenize=False, add_generation_prompt=prompt)
-        assert tokenizer.encode(text).ids == hugging_face.apply_chat_template(row["messages"], add_generation_prompt=prompt, return_dict=False)
-turns = next(row for row in train if row["kind"] == "follow-up")["messages"]
-print(render(turns))
-print("200 conversations: the same text and the same tokens as apply_chat_template")
+hugging_face = sft.to_transformers_chat(tokenizer)
+render = mine("render_chat", globals())
+lab.same_as_template(render, hugging_face, train[:200])  # stops where they differ
+talk = lab.first(train, "follow-up")
+print(render(train[talk]["messages"]))
 
 # %% [markdown]
 # **What to notice.** The template is part of the model: with a newline less, the model reads something that it has never seen. Always take the one that the model was trained with.
 
+# %%
+# CLAIM
+{"The template is part of the model": GENERAL, "Always take the one": GENERAL}
+
 # %% [markdown]
 # ## § 3 What the model is trained on
 #
-# The model shall learn to *answer*, not to ask. So each token gets a **label**: itself where it is to be learned, and −100 where it is only read. −100 is PyTorch's sign for "no loss here".
+# The model should learn to *answer*, not to ask. So each token gets a **label**: itself where it is to be learned, and −100 where it is only read. −100 is PyTorch's sign for "no loss here".
 #
 # Trained is what the assistant writes: the content of every assistant turn **and the `<|im_end|>` that ends it**. Given, and so not trained: the user's turns, every header, the newline after `<|im_end|>`.
 #
@@ -172,11 +155,11 @@ print("200 conversations: the same text and the same tokens as apply_chat_templa
 # - after each header, up to and with the next `<|im_end|>`: the label is the token. A row may have several turns
 # - a row may have been cut off: without an `<|im_end|>` the answer goes to the end of the row
 # - only the whole header counts. The word "assistant" may stand in a sentence
-# - `ids`, labels: `[T]`, whole numbers
+# - `ids`, labels: `[T]`, whole numbers. `ids` stays as it is: the model reads it
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●●●● (5 of 5)  
-# > Minutes: 12
+# > Minutes: 18
 #
 # <details><summary>Hint 1</summary>Start from <code>labels = torch.full_like(ids, -100)</code> and <code>row = ids.tolist()</code>.</details>
 # <details><summary>Hint 2</summary>Walk through the row and remember whether you are inside an answer. <code>row[t - n:t] == header</code> says that a header of n tokens has just ended.</details>
@@ -187,7 +170,8 @@ print("200 conversations: the same text and the same tokens as apply_chat_templa
 def response_labels(ids: Int[Tensor, " T"], header: list[int], im_end: int) -> Int[Tensor, " T"]:
     """The labels of a row: the token where the assistant writes, −100 elsewhere.
 
-    Inputs:  ids: tokens of a rendered conversation · header: tokens of the assistant's header · im_end: id of <|im_end|>
+    Inputs:  ids: tokens of a rendered conversation
+             header: tokens of the assistant's header · im_end: id of <|im_end|>
     Returns: labels, not shifted: the loss does that
     """
     ### BEGIN SOLUTION
@@ -212,44 +196,33 @@ check("response_labels")
 
 # %%
 # LONG
-def their_labels(ids, header, im_end):
-    """The same by a regular expression over one letter a token."""
-    text, head, end = ("".join(chr(0x4E00 + token) for token in part) for part in (ids.tolist(), header, [im_end]))
-    labels = torch.full_like(ids, -100)
-    for first, last in (match.span(1) for match in re.finditer(f"{head}([^{end}]*{end}?)", text)):
-        labels[first:last] = ids[first:last]
-    return labels
-
-
-label = mine("response_labels", globals(), their_labels)
-HEADER, IM_END = tokenizer.encode("<|im_start|>assistant\n").ids, tokenizer.token_to_id("<|im_end|>")
-examples, trained = [], 0
+label = mine("response_labels", globals())
+HEADER = tokenizer.encode("<|im_start|>assistant\n").ids
+IM_END = tokenizer.token_to_id("<|im_end|>")
+examples = []
 for row in train[:400]:
     ids = torch.tensor(tokenizer.encode(render(row["messages"])).ids)
     labels = label(ids, HEADER, IM_END)
-    theirs = hugging_face.apply_chat_template(row["messages"], return_dict=True, return_assistant_tokens_mask=True)
-    assert ids.tolist() == list(theirs["input_ids"]) and (labels != -100).long().tolist() == list(theirs["assistant_masks"])
     examples.append({"input_ids": ids.tolist(), "labels": labels.tolist()})
-    trained += int((labels != -100).sum())
-print("400 conversations: the same labels as apply_chat_template(…, return_assistant_tokens_mask=True)")
-print(f"{100 * trained / sum(len(e['input_ids']) for e in examples):.0f} % of the tokens are trained. In one conversation they stand between ⟦ and ⟧:\n")
-ids = torch.tensor(tokenizer.encode(render(turns)).ids)
-on, text = False, ""
-for token, mark in zip(ids.tolist(), (label(ids, HEADER, IM_END) != -100).tolist()):
-    text += ("⟦" if mark and not on else "⟧" if on and not mark else "") + tokenizer.decode([token], skip_special_tokens=False)
-    on = mark
-print(text)
+lab.same_as_marks(examples, hugging_face, train)  # stops where they differ
+trained, marked = lab.show_trained(examples, talk)
 
 # %% [markdown]
 # **What to notice.** Both answers are trained, with their `<|im_end|>`: that token is how the model will say "I have finished".
 
+# %%
+# CLAIM
+{"Both answers are trained, with their": marked.count("<|im_end|>⟧") == 2 == marked.count("⟦")}
+
 # %% [markdown]
 # ## § 4 A batch
 #
-# Examples have different lengths, and a tensor has not. The **collator** pads them on the right to the longest of the batch:
+# A tensor needs rows of one length, and examples have different ones. The **collator** pads them on the right to the longest of the batch:
 #
 # - `input_ids` `[B T]`, padded with `pad_id` · `labels` `[B T]`, padded with −100 · `attention_mask` `[B T]`, 1 at real tokens and 0 at padding
-# - all three are whole numbers (`torch.long`). Which places are padding, the lengths say: a real token may have the id `pad_id`
+# - all three are whole numbers (`torch.long`)
+# - which places are padding, the lengths say: a real token may have the id `pad_id`
+# - the examples stay as they are: the next epoch reads them again
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -263,16 +236,19 @@ print(text)
 def collate(examples: list[dict[str, list[int]]], pad_id: int) -> dict[str, Int[Tensor, "B T"]]:
     """A batch of examples, padded on the right to the longest.
 
-    Inputs:  examples: [{"input_ids": [...], "labels": [...]}, …], at least one · pad_id: id of the padding token
+    Inputs:  examples: [{"input_ids": [...], "labels": [...]}, …], at least one
+             pad_id: id of the padding token
     Returns: {"input_ids", "labels", "attention_mask"}, three tensors of whole numbers
     """
     ### BEGIN SOLUTION
+    def pad(rows, value):
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+
     ids = [torch.tensor(example["input_ids"]) for example in examples]
     labels = [torch.tensor(example["labels"]) for example in examples]
-    pad = lambda rows, value: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
-    return {"input_ids": pad(ids, pad_id), "labels": pad(labels, -100), "attention_mask": pad([torch.ones_like(row) for row in ids], 0)}
+    mask = pad([torch.ones_like(row) for row in ids], 0)
+    return {"input_ids": pad(ids, pad_id), "labels": pad(labels, -100), "attention_mask": mask}
     ### END SOLUTION
-
 
 # %%
 check("collate")
@@ -284,10 +260,13 @@ check("collate")
 #
 # $$L = \frac{1}{N} \sum_{b,t} -\log p(\text{label}_{b,t+1} \mid \text{ids}_{b,\le t}) \quad\text{over the } N \text{ labels of the batch that are not } {-100}$$
 #
-# - `logits`: `[B T V]` · `labels`: `[B T]` · unit: nats/token, computed in float32 whatever the dtype of the logits
+# - `logits`: `[B T V]` · `labels`: `[B T]` · unit: nats/token
+# - computed in float32, whatever the dtype of the logits
 # - logits at $t$ against the label at $t+1$: the last logits and the first label fall away
+# - −100 alone means "no loss": any other number is a token to learn, 0 as well
 # - one mean over the **whole batch**. A mean of the rows' means would let an answer of two tokens weigh as much as a story
-# - nothing trained in the batch: the loss is 0, and still hangs on the logits
+# - nothing trained in the batch: the loss is 0, and still has a gradient to the logits, of zeros
+# - logits may be as large as ±10,000: no ε and no clamp, which would hide how wrong the model is
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
@@ -301,74 +280,50 @@ check("collate")
 def sft_loss(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
     """Mean −log p of the trained tokens of the batch, nats/token, in float32.
 
-    Inputs:  logits: the model's output at each position · labels: the tokens to learn, −100 where nothing is trained
+    Inputs:  logits: the model's output at each position
+             labels: the tokens to learn, −100 where nothing is trained
     Returns: one number, a tensor with a gradient; 0 where nothing is trained
     """
     ### BEGIN SOLUTION
     targets = labels[:, 1:].flatten()
-    total = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets, ignore_index=-100, reduction="sum")
+    scores = logits[:, :-1].flatten(0, 1).float()
+    total = F.cross_entropy(scores, targets, ignore_index=-100, reduction="sum")
     return total / (targets != -100).sum().clamp(min=1)
     ### END SOLUTION
-
 
 # %%
 check("sft_loss")
 
 # %% [markdown]
-# Now the library: TRL's `SFTTrainer`. It gets the raw conversations and does all of it by itself: template, labels, batch, loss. Yours and its must agree, token by token and in every gradient. (Its import takes ten seconds.)
+# Now the library: TRL's `SFTTrainer` gets the raw conversations and does all of it by itself: template, labels, batch, loss. Yours and its must agree, token by token and in every gradient. (Its import takes ten seconds.)
 
 # %%
 # LONG
-def their_collate(examples, pad_id):
-    ids, labels = recipe.collate([(e["input_ids"], [int(x != -100) for x in e["labels"]]) for e in examples])
-    return {"input_ids": ids, "labels": labels, "attention_mask": torch.stack([torch.arange(ids.shape[1]) < len(e["input_ids"]) for e in examples]).long()}
-
-
-batch_of, loss_fn = mine("collate", globals(), their_collate), mine("sft_loss", globals(), recipe.response_loss)
-try:
-    import datasets
-    from transformers.trainer_callback import PrinterCallback
-    from trl import SFTConfig as TRLConfig, SFTTrainer
-
-    datasets.disable_progress_bars()
-except ImportError as error:
-    SFTTrainer = None
-    print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
-
-
-def trl_trainer(model, rows, **arguments):
-    """TRL's trainer on a copy of `model`, in fp32, with plain AdamW at a constant rate, the rows in their order."""
-    options = dict(output_dir=str(course.work / "trl"), report_to="none", save_strategy="no", use_cpu=not torch.cuda.is_available(), bf16=False, activation_checkpointing=False, disable_tqdm=True,
-                   assistant_only_loss=True, max_length=512, train_sampling_strategy="sequential", lr_scheduler_type="constant", adam_beta2=0.98, max_grad_norm=1.0, logging_steps=1, log_level="error")
-    data = datasets.Dataset.from_list([{"messages": row["messages"]} for row in rows])
-    made = SFTTrainer(model=to_transformers(model), args=TRLConfig(**{**options, **arguments}), train_dataset=data, processing_class=to_transformers_chat(tokenizer))
-    made.remove_callback(PrinterCallback)
-    return made
-
-
-if SFTTrainer:
-    trainer = trl_trainer(base, train[:8])
-    their_batch = trainer.data_collator([trainer.train_dataset[k] for k in range(8)])
-    batch = batch_of(examples[:8], 0)
-    assert all(torch.equal(batch[name], their_batch[name]) for name in batch)
-    their_loss = trainer.compute_loss(trainer.model, {name: x.to(trainer.model.device) for name, x in their_batch.items()})
-    their_loss.backward()
-    model = copy.deepcopy(base).requires_grad_(True)
-    loss = loss_fn(model(batch["input_ids"].to(device)), batch["labels"].to(device))
-    loss.backward()
-    theirs = dict(trainer.model.named_parameters())
-    apart = max((p.grad.cpu() - theirs[name].grad.cpu()).abs().max().item() for name, p in model.named_parameters())
-    print(f"the same batch of {batch['input_ids'].shape[0]} × {batch['input_ids'].shape[1]} tokens")
-    print(f"loss {loss.item():.6f}, TRL's {their_loss.item():.6f}; largest difference in any gradient: {apart:.1e}")
-    assert abs(loss.item() - their_loss.item()) < 1e-5 and apart < 1e-5
+batch_of, loss_fn = mine("collate", globals()), mine("sft_loss", globals())
+lab.by_trl.same_batch(base, train[:8], batch_of(examples[:8], 0), loss_fn)
 
 # %% [markdown]
-# **What to notice.** `assistant_only_loss=True` is not the default. Without it, TRL trains on the user's words too and says nothing about it.
+# **In the library.** For this comparison TRL was told `assistant_only_loss=True`. What does it do where you say nothing? Each line of this table has just been tried with the version that is installed:
+
+# %%
+# LONG
+by_default = lab.by_trl.defaults(base)
+
+# %% [markdown]
+# **What to notice.** By default TRL trains on the user's words, too, and says nothing about it. A conversation that is too long loses its end, and with it the `<|im_end|>` that would teach the model to stop; if nothing trained is left of it, it is dropped without a word. So count your rows and your trained tokens before you train.
+
+# %%
+# CLAIM
+{
+    "By default TRL trains on the user's words": by_default["trained"] == by_default["tokens"],
+    "A conversation that is too long loses its end": by_default["rows left"] < 8 and by_default["ends left"] == 0,
+    "count your rows and your trained tokens": GENERAL,
+}
 
 # %% [markdown]
 # ## § 6 Packing
 #
-# Padding is computed and thrown away. **Packing** puts several examples into one row. *Best fit, longest first* is a good and simple rule:
+# Padding is computed and thrown away. **Packing** puts several examples into one row. *Best fit, longest first* is a good and simple rule ([Ding et al. 2024](https://arxiv.org/abs/2404.10830)):
 #
 # - take the examples from the longest to the shortest (of equally long ones the earlier first)
 # - put each into the row where the **least** room is left that is still enough (of equally full rows the earlier). If no row has room, open a new one
@@ -413,7 +368,8 @@ check("pack")
 #
 # $$\text{mask}_{b,t,s} = [\,\text{segment}_{b,t} = \text{segment}_{b,s}\,] \;\wedge\; [\,s \le t\,]$$
 #
-# - `segments`: `[B T]`, whole numbers in any order; padding has the number 0 and is a segment like the others, so that no query is left with nothing to read
+# - `segments`: `[B T]`, whole numbers that need not rise along the row. Tokens with equal numbers are one segment, also where another one stands between them
+# - padding has the number 0 and is a segment like the others, so that no query is left with nothing to read
 # - mask: `[B T T]`, True where query $t$ may read key $s$
 #
 # > Difficulty: ●●○○○ (2 of 5)  
@@ -442,91 +398,50 @@ check("packing_mask")
 
 # %%
 # LONG
-def their_pack(lengths, limit):
-    """The same by a search over (room, row)."""
-    rows, used = [], []
-    for n, k in sorted((-n, k) for k, n in enumerate(lengths)):
-        able = sorted((limit - used[r], r) for r in range(len(rows)) if used[r] - n <= limit)
-        where = able[0][1] if able else len(rows)
-        if not able:
-            rows, used = rows + [[]], used + [0]
-        rows[where].append(k)
-        used[where] -= n
-    return rows
-
-
-packer, mask_of = mine("pack", globals(), their_pack), mine("packing_mask", globals(), lambda s: (s[:, :, None] == s[:, None, :]).tril())
-LIMIT = 256
-few = examples[:192]
-lengths = [len(e["input_ids"]) for e in few]
+packer, mask_of = mine("pack", globals()), mine("packing_mask", globals())
+few, LIMIT = examples[:192], 256
+lengths = [len(example["input_ids"]) for example in few]
 rows = packer(lengths, LIMIT)
-if SFTTrainer:
-    from trl import pack_dataset
-
-    theirs = pack_dataset(datasets.Dataset.from_list([{"input_ids": e["input_ids"]} for e in few]), seq_length=LIMIT, strategy="bfd")
-    assert sorted(len(row) for row in theirs["input_ids"]) == sorted(sum(lengths[k] for k in row) for row in rows)
-    print(f"TRL packs into {len(theirs)} rows too, of the same lengths")
-
-
-def packed_batch(rows):
-    """(ids, labels, segments) of packed rows, padded to the longest."""
-    flat = [{"input_ids": sum((few[k]["input_ids"] for k in row), []), "labels": sum((few[k]["labels"] for k in row), [])} for row in rows]
-    batch = batch_of(flat, 0)
-    segments = torch.zeros_like(batch["input_ids"])
-    for b, row in enumerate(rows):
-        ends = torch.tensor([lengths[k] for k in row]).cumsum(0).tolist()
-        for number, (start, end) in enumerate(zip([0, *ends], ends), start=1):
-            segments[b, start:end] = number
-    return batch["input_ids"], batch["labels"], segments
-
-
-def seconds(batches):
-    """Forward and backward over batches of (ids, labels, segments or None); the better of two rounds."""
-    model = copy.deepcopy(base).requires_grad_(True)
-    taken = []
-    for _ in range(2):
-        started = time.perf_counter()
-        for ids, labels, segments in batches:
-            loss_fn(model(ids.to(device), None if segments is None else segments.to(device)), labels.to(device)).backward()
-        taken.append(time.perf_counter() - started)
-    return min(taken)
-
-
-def alone(order):
-    """Batches of 32 examples, one a row."""
-    parts = [batch_of([few[k] for k in order[i : i + 32]], 0) for i in range(0, len(order), 32)]
-    return [(p["input_ids"], p["labels"], None) for p in parts]
-
-
-ways = {"as they come, padded": alone(range(len(few))),
-        "similar lengths together": alone(sorted(range(len(few)), key=lambda k: lengths[k])),
-        f"packed, {LIMIT} tokens a row": [packed_batch(rows[i : i + 8]) for i in range(0, len(rows), 8)]}
-print(f"{'':<28}{'rows':>6}{'padding':>9}{'real tokens/s':>15}")
-for name, batches in ways.items():
-    places, took = sum(ids.numel() for ids, _, _ in batches), seconds(batches)
-    print(f"{name:<28}{sum(len(ids) for ids, _, _ in batches):>6}{100 * (1 - sum(lengths) / places):>8.1f}%{sum(lengths) / took:>15,.0f}")
+lab.by_trl.same_packing(rows, lengths, LIMIT)
+by_length = sorted(range(len(few)), key=lambda k: lengths[k])
+ways = {
+    "as they come": lab.padded_batches(few, batch_of),
+    "sorted": lab.padded_batches([few[k] for k in by_length], batch_of),  # similar lengths together
+    "packed": lab.packed_batches(few, rows, batch_of),  # LIMIT tokens a row
+}
+speed = lab.throughput(base, ways, loss_fn)  # way → (rows, padding, real tokens a second)
 
 # %% [markdown]
-# And the border: are the logits of a packed example those of the example alone? Your mask goes into `LlamaForCausalLM`, which takes a mask `[B 1 T T]`.
+# And the border: are the logits of a packed example those of the example alone? Your mask goes into `LlamaForCausalLM`, which takes a mask `[B 1 T T]`; the course's Llama takes the segments.
 
 # %%
 # LONG
 row = next(row for row in rows if len(row) > 2)
-ids, _, segments = packed_batch([row])
-llama = to_transformers(base).eval()
+ids, _, segments = lab.packed_batches(few, [row], batch_of)[0]
+llama = lab.to_transformers(base).cpu().eval()
 with torch.no_grad():
-    separate = torch.cat([llama(torch.tensor([few[k]["input_ids"]])).logits[0] for k in row])
-    with_mask = llama(ids, attention_mask=mask_of(segments)[:, None]).logits[0]
-    without = llama(ids).logits[0]
-    ours = base(ids.to(device), segments.to(device))[0].cpu()
-largest = separate.abs().max()
-print(f"{len(row)} examples in one row, the largest logit is {largest:.1f}. Largest difference from the examples alone, as a share of it:")
-for name, logits in (("your mask", with_mask), ("the course's Llama, by segments", ours), ("the causal mask only", without)):
-    print(f"  {name:<32}{((logits - separate).abs().max() / largest).item():.1e}")
-assert (with_mask - separate).abs().max() < 1e-5 * largest and (ours - separate).abs().max() < 1e-5 * largest
+    logits = {
+        "your mask": llama(ids, attention_mask=mask_of(segments)[:, None]).logits[0],
+        "the segments": base(ids.to(device), segments.to(device))[0],
+        "the causal mask only": llama(ids).logits[0],
+    }
+apart = lab.against_alone(llama, [few[k] for k in row], logits)
 
 # %% [markdown]
-# **What to notice.** Packing leaves next to no padding. Sorting by length already saves most of it, and the course's loop does that. And the positions were *not* started again in each segment: RoPE only knows distances. Without the mask the row runs as well, without any error, and the second example reads the first.
+# **What to notice.** Packing leaves next to no padding. Sorting by length already saves most of it, and the course's loop does that. What packing saves beyond buys little time, or none: a packed row is longer, and attention is computed between all its places, also between those that the mask then forbids. In our run packing and sorting were equally fast to a fifth; on a busier computer we have seen packing as the slower way.
+#
+# The positions were *not* started again in each segment: rotary positions ([Su and others, 2021](https://arxiv.org/abs/2104.09864)) only know distances. Without the mask the row runs as well, without any error, and the second example reads the first.
+
+# %%
+# CLAIM
+{
+    "Packing leaves next to no padding": speed["packed"][1] < 0.04,
+    "Sorting by length already saves most of it": speed["sorted"][1] < 0.3 * speed["as they come"][1],
+    "What packing saves beyond buys little time": speed["packed"][2] < 1.3 * speed["sorted"][2],
+    "packing and sorting were equally fast to a fifth": abs(speed["packed"][2] / speed["sorted"][2] - 1) < 0.2,
+    "The positions were *not* started again": apart["the segments"] < 1e-5,
+    "Without the mask the row runs as well": apart["the causal mask only"] > 0.1,
+}
 
 # %% [markdown]
 # ## § 7 The learning rate
@@ -535,7 +450,7 @@ assert (with_mask - separate).abs().max() < 1e-5 * largest and (ours - separate)
 #
 # - `rates`: one for each run · `curves`: the validation losses of each run in order of time, nats/token
 # - chosen is the rate of the run with the lowest **last** loss: the weights that you keep are those at the end
-# - a run with NaN or infinity *anywhere* has diverged and does not count; nor does one without a measurement
+# - a run with NaN or infinity (of either sign) *anywhere* has diverged and does not count; nor does one without a measurement
 # - a tie goes to the smaller rate · nothing left: `None`
 #
 # > Difficulty: ●●○○○ (2 of 5)  
@@ -550,115 +465,142 @@ assert (with_mask - separate).abs().max() < 1e-5 * largest and (ours - separate)
 def pick_learning_rate(rates: list[float], curves: list[list[float]]) -> float | None:
     """The rate of the run that ends lowest.
 
-    Inputs:  rates: learning rate of each run · curves: its validation losses, nats/token, perhaps none, perhaps with NaN or infinity
+    Inputs:  rates: learning rate of each run
+             curves: its validation losses, nats/token; perhaps none, perhaps NaN among them
     Returns: the rate, or None where no run counts
     """
     ### BEGIN SOLUTION
-    finished = [(curve[-1], rate) for rate, curve in zip(rates, curves) if curve and all(map(math.isfinite, curve))]
+    finished = []
+    for rate, curve in zip(rates, curves):
+        if curve and all(map(math.isfinite, curve)):
+            finished.append((curve[-1], rate))
     return min(finished)[1] if finished else None
     ### END SOLUTION
-
 
 # %%
 check("pick_learning_rate")
 
 # %% [markdown]
-# **Predict first:** the base model was trained with a rate of 0.004. Will the best one here be larger, about the same, or smaller?
+# A rate belongs to an optimiser. As in lab 02, the matrices inside the blocks are stepped by **Muon** ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)): it makes the mean gradient of a matrix orthogonal, so that a step is about equally long in all directions. The embedding and the norms are stepped by **AdamW** ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)), which divides the mean gradient of each number by its usual size; they get a fifth of the rate.
+#
+# **Predict first:** the base model was trained with a rate of 0.004. Will the best one here be larger, about the same, or smaller? Write it into `MY_GUESS`.
 
 # %%
 # LONG
-MY_GUESS = "smaller"
+MY_GUESS = ""  # larger, about the same, smaller
 
 RATES = [1e-4, 1e-3, 1e-2] if small else [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
-SHORT = 100 if small else 1200  # rows of a short run
+SHORT = train[: 100 if small else 1200]  # the rows of a short run
 curves = []
 for rate in RATES:
-    run = finetune(copy.deepcopy(base), train[:SHORT], SFTConfig(learning_rate=rate, validations=4), loss_fn=loss_fn, validation=validation, progress=False)
+    run = sft.finetune(copy.deepcopy(base), SHORT, sft.SFTConfig(learning_rate=rate, validations=4),
+                       loss_fn=loss_fn, validation=validation, progress=False)
     curves.append([step["val_loss"] for step in run.history if "val_loss" in step])
-    print(f"rate {rate:>7g}: validation loss " + " → ".join(f"{loss:.3f}" for loss in curves[-1]) + " nats/token")
-best = mine("pick_learning_rate", globals(), lambda rates, curves: min((c[-1], r) for r, c in zip(rates, curves) if math.isfinite(sum(c)))[1])(RATES, curves)
-print(f"\nchosen: {best:g}. You guessed: {MY_GUESS}. The course's long run uses {PRESETS[course.size].learning_rate:g}.")
+lab.show_sweep(RATES, curves, course.size)
+best = mine("pick_learning_rate", globals())(RATES, curves)
+print(f"chosen: {best:g}. The long run of § 8 uses {sft.PRESETS[course.size].learning_rate:g}.")
+lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** The last losses over the rates are a valley. A short run must hurry, and so it ends lowest with a rate that is larger than the long run's: what is best in a sweep is best for runs of that length, and says little about what is forgotten on the way (§ 10).
+# **What to notice.** In our run the last losses over the rates are a valley: they fall up to the best rate and rise behind it. A short run must hurry, so it ends lowest with a rate that is larger than the long run's. What is best in a sweep is best for runs of that length, and it says little about what is forgotten on the way (§ 10).
+
+# %%
+# CLAIM
+{
+    "the last losses over the rates are a valley": (
+        lab.is_valley([curve[-1] for curve in curves]) and RATES[0] < best < RATES[-1]
+    ),
+    "so it ends lowest with a rate that is larger than the long run's": best > sft.PRESETS[course.size].learning_rate,
+    "What is best in a sweep is best for runs of that length": GENERAL,
+}
 
 # %% [markdown]
 # ## § 8 Train
 #
 # Everything is in place. The loop in `course_lib/stages/sft.py` is that of lab 02: logits, loss, backward, step. New are the labels, and that it starts from your base model.
-# Documents of pre-training are mixed in among the conversations (*replay*); § 13 shows what that is for.
+# Documents of pre-training are mixed in among the conversations (**replay**, as in [Scialom et al. 2022](https://arxiv.org/abs/2205.12393)); § 13 shows what that is for.
 #
-# **Predict first.** What share of the instructions will the checker pass, on residents of whom no training row speaks?
+# The model is worth 1 point: full marks from 90 % of fresh held-out instructions right, none up to 40 %, in proportion between.
+#
+# **Predict first.** What share of the instructions will the checker pass, on residents of whom no training row speaks? Write it into `MY_GUESS`.
 
 # %%
 # LONG
-MY_GUESS = "half of them"
+MY_GUESS = ""  # %
 
-live = curve.LiveCurve(title="What does fine-tuning do to the loss?")
-run = sft(course.size, seed=0, base=copy.deepcopy(base), loss_fn=loss_fn, on_step=live, out=course.work / f"sft_{course.size}", validation=validation)
+live = lab.LiveCurve(title="What does fine-tuning do to the loss?")
+run = sft.sft(course.size, seed=0, base=copy.deepcopy(base), loss_fn=loss_fn, on_step=live,
+              out=course.work / f"sft_{course.size}", validation=validation)
 live.close()
 model = run.model.eval()
 save_stage("sft", model, run.record)
-results = {split: score(model, tokenizer, rows) for split, rows in held_out.items()}
-for split, result in results.items():
-    low, high = wilson(sum(result["right"]), result["n"])
-    print(f"{SPLITS[split]}: {100 * result['accuracy']:.1f} % of {result['n']} right (95 % interval {100 * low:.1f} to {100 * high:.1f} %)")
-print(f"You guessed: {MY_GUESS}. The run took {run.record['minutes']:.1f} minutes and {run.record['tokens']:,} tokens.")
+results = {split: lab.score(model, tokenizer, rows) for split, rows in held_out.items()}
+lab.show_scores(results, run.record, course.size)
+lab.guessed(MY_GUESS)
 
 # %%
 check("sft_model")
 
 # %% [markdown]
-# **What to notice.** The validation loss lies under the training loss, and that is no mistake: validation is on answers only, training also counts the replayed documents, and those cannot be guessed better than their entropy.
+# **What to notice.** In our run the validation loss ends under the training loss, and that is no mistake. Validation is on answers only; training also counts the replayed documents, and those cannot be guessed better than their entropy (lab 02).
 #
 # Before and after, on residents that fine-tuning never heard of:
 
 # %%
+# CLAIM
+{
+    "the validation loss ends under the training loss": (
+        [step["val_loss"] for step in run.history if "val_loss" in step][-1]
+        < sum(step["train_loss"] for step in run.history[-50:]) / 50
+    ),
+    "those cannot be guessed better than their entropy": GENERAL,
+    "Before and after": GENERAL,
+}
+
+# %%
 # LONG
-after = respond(model, tokenizer, [[row["messages"][0]] for row in chosen])
-for question, old, new in zip(questions, babble, after):
-    print(f"» {question}\n" + columns(["base model", "assistant"], [old.strip(), new]) + "\n")
+after = lab.respond(model, tokenizer, [[{"role": "user", "content": text}] for text in questions])
+lab.side_by_side(questions, {"base model": babble, "assistant": after})
 
 # %% [markdown]
 # And a conversation: the answers in it are the model's own, and each question needs the ones before it. Write your own questions.
 
 # %%
 # LONG
-person = next(p for p in world.residents if p.first in tasks.held_out())
-his = person.word("his")
-conversation = []
-for question in (f"What does {person.full} do?", f"And {his} favourite colour?", f"What about {his} pet?"):
-    conversation.append({"role": "user", "content": question})
-    conversation.append({"role": "assistant", "content": respond(model, tokenizer, [conversation])[0]})
-    print(f"     you » {question}\nassistant » {conversation[-1]['content']}\n")
-print("the truth:", ", ".join(f"{fact}: {person.facts[fact]}" for fact in ("job", "colour", "pet")))
+person = lab.somebody_held_out()
+his, conversation = person.word("his"), []
+for asked in (f"What does {person.full} do?", f"And {his} favourite colour?", f"And {his} pet?"):
+    conversation.append({"role": "user", "content": asked})
+    answer = lab.respond(model, tokenizer, [conversation])[0]
+    conversation.append({"role": "assistant", "content": answer})
+    print(f"     you » {asked}\nassistant » {answer}\n")
+print("the truth:", {fact: person.facts[fact] for fact in ("job", "colour", "pet")})
 
 # %% [markdown]
-# By kind of task, with 95 % intervals (Wilson's: they stay sensible at 0 and at 100 %):
+# By kind of task, with 95 % intervals by Wilson's formula (it stays sensible where 0 or 100 % were right):
 
 # %%
 # LONG
-def by_kind(rows, right):
-    """kind → (right, n)."""
-    return {kind: (sum(r for r, row in zip(right, rows) if row["kind"] == kind), sum(row["kind"] == kind for row in rows)) for kind in kinds if any(row["kind"] == kind for row in rows)}
-
-
-common = [kind for kind in kinds if all(any(row["kind"] == kind for row in rows) for rows in held_out.values())]
-groups = {SPLITS[split]: {kind: by_kind(held_out[split], results[split]["right"])[kind] for kind in common} for split in SPLITS}
-curve.show(shares.kinds_figure(groups, "Which tasks can it do, of people and in words it has not met?"))
-print("".join(f"{name:<{width}}" for name, width in zip(("% right", *groups), (12, 26, 40))))
-for kind in common:
-    print(f"{kind:<12}" + "".join(f"{100 * right / n:5.1f} ({100 * wilson(right, n)[0]:3.0f} to {100 * wilson(right, n)[1]:3.0f})".ljust(26) for counts in groups.values() for right, n in [counts[kind]]))
+right_by_kind = lab.show_by_kind(held_out, results)
 
 # %% [markdown]
-# **What to notice.** With a dozen questions the interval is twenty points wide, even if every answer is right. Before you say that one kind is harder than another, see whether the lines overlap.
+# **What to notice.** With a dozen questions the interval is more than twenty points wide, even if every answer is right. Before you say that one kind is harder than another, see whether the lines overlap.
+
+# %%
+# CLAIM
+{
+    "With a dozen questions the interval is more than twenty points wide": lab.wilson(12, 12)[0] < 0.8,
+    "Before you say that one kind is harder": GENERAL,
+}
 
 # %% [markdown]
 # ## § 9 Exact match, and its limits
 #
-# The usual way to score answers without a checker: compare with the one reference answer. To be fair, both are brought to a **normal form** first, that of the SQuAD benchmark, in this order:
+# The usual way to score answers without a checker: compare with the one reference answer. To be fair, both are brought to a **normal form** first, that of the SQuAD benchmark ([Rajpurkar et al. 2016](https://arxiv.org/abs/1606.05250)), in this order:
 #
 # 1. small letters · 2. all punctuation (`string.punctuation`) removed without a trace · 3. the words *a*, *an*, *the* removed · 4. one blank between words, none at the ends
+#
+# Only whole words are articles: *theatre* and *banana* stay as they are. Tabs and line ends are blanks, too.
 #
 # > Difficulty: ●○○○○ (1 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -670,7 +612,7 @@ for kind in common:
 # %%
 # EXERCISE normalise_answer
 def normalise_answer(text: str) -> str:
-    """SQuAD's normal form of an answer: small letters, no punctuation, no articles, single blanks."""
+    """SQuAD's normal form: small letters, no punctuation, no articles, single blanks."""
     ### BEGIN SOLUTION
     bare = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(word for word in bare.split() if word not in ("a", "an", "the"))
@@ -685,25 +627,26 @@ check("normalise_answer")
 
 # %%
 # LONG
-def squad_form(text):
-    """As in the evaluation script of SQuAD 1.1."""
-    text = "".join(ch for ch in text.lower() if ch not in set(string.punctuation))
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+MY_GUESS = ""  # kinds of task
 
-
-normal = mine("normalise_answer", globals(), squad_form)
+normal = mine("normalise_answer", globals())
 rows, result = held_out["residents"], results["residents"]
-exact = [normal(answer) == normal(row["messages"][-1]["content"]) for row, answer in zip(rows, result["answers"])]
-assert all(normal(text) == squad_form(text) for row in rows for text in (row["messages"][-1]["content"], *result["answers"]))
-print(f"{'kind':<12}{'n':>5}{'exact match':>13}{'checker':>9}")
-for kind, (right, n) in by_kind(rows, result["right"]).items():
-    print(f"{kind:<12}{n:>5}{100 * by_kind(rows, exact)[kind][0] / n:>12.0f}%{100 * right / n:>8.0f}%")
-print(f"{'all':<12}{len(rows):>5}{100 * sum(exact) / len(rows):>12.0f}%{100 * result['accuracy']:>8.0f}%\n")
-for row, answer, same, right in [x for x in zip(rows, result["answers"], exact, result["right"]) if x[2] != x[3]][:4]:
-    print(f"asked:     {row['messages'][-2]['content']}\nreference: {row['messages'][-1]['content']}\nanswer:    {answer}\n           exact match says {'right' if same else 'wrong'}, the checker says {'right' if right else 'wrong'}\n")
+exact = [normal(a) == normal(b) for a, b in zip(result["answers"], lab.references(rows))]
+agreement = lab.show_exact_match(rows, result, exact, normal)  # kind → (exact match, checker)
+lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** Where one answer is right, both agree. Where many are, exact match calls right answers wrong, because they use other words. It measures the likeness to one sentence, and a model that says true things in its own way loses.
+# **What to notice.** Where one answer is right (*short*, *list*, *unknown*), both agree. Where many are, exact match calls right answers wrong, because they use other words: in our run it passes none of the stories. It measures the likeness to one sentence, and a model that says true things in its own way loses.
+
+# %%
+# CLAIM
+{
+    "Where one answer is right": all(
+        abs(agreement[kind][0] - agreement[kind][1]) < 0.03 for kind in ("short", "list", "unknown")
+    ),
+    "it passes none of the stories": agreement["story"][0] == 0 and agreement["story"][1] > 0.9,
+    "It measures the likeness to one sentence": GENERAL,
+}
 
 # %% [markdown]
 # ## § 10 What it forgot
@@ -712,178 +655,201 @@ for row, answer, same, right in [x for x in zip(rows, result["answers"], exact, 
 
 # %%
 # LONG
-from course_lib.stages.perplexity import document_losses
-from course_lib.evaluation.probes import knowledge
-from course_lib.stages.tokenizer import encode_documents
-
-documents = pretrain_rows("validation")[: 60 if small else 500]
-ids = encode_documents(tokenizer, [row["text"] for row in documents])
-tokens = torch.tensor([len(row) - 1 for row in ids])
-old, new = (torch.tensor(document_losses(m, ids), dtype=torch.float64) for m in (base, model))
-print(f"{'kind':<15}{'before':>8}{'after':>8}{'forgotten':>11}   nats/token")
-for kind in [*sorted({row["kind"] for row in documents}), "all"]:
-    which = torch.tensor([kind in (row["kind"], "all") for row in documents])
-    a, b = (float(x[which].sum() / tokens[which].sum()) for x in (old, new))
-    print(f"{kind:<15}{a:>8.3f}{b:>8.3f}{b - a:>+11.3f}")
-for name, m in (("base model", base), ("assistant", model)):
-    print(f"{name}: {100 * knowledge(m, tokenizer, world)['accuracy']:.1f} % of the facts known when a document is continued")
+documents = sft.pretrain_rows("validation")[: 60 if small else 500]
+losses = [lab.losses_by_kind(m, documents) for m in (base, model)]
+knows = [lab.known(m) for m in (base, model)]
+lab.show_forgetting(*losses, *knows)
 
 # %% [markdown]
-# **What to notice.** Next to nothing is forgotten, a hundredth of a nat or less: the documents that were mixed in kept it. The next section goes without them.
+# **What to notice.** In our run next to nothing is forgotten: a hundredth of a nat or less for each kind of document, and no fact. Documents were mixed in among the conversations; the next section goes without them.
+
+# %%
+# CLAIM
+{
+    "a hundredth of a nat or less for each kind of document, and no fact": (
+        max(losses[1][kind] - losses[0][kind] for kind in losses[0]) < 0.0105 and knows[1] > 0.995
+    ),
+    "Documents were mixed in among the conversations": run.record["recipe"]["replay"] > 0,
+}
+
+# %%
+# CLAIM stored
+{"next to nothing is forgotten": max(run["pretrain_gap_percent"] for run in stored("sft-laptop")["runs"]) < 4}
 
 # %% [markdown]
 # ## § 11 Too many epochs
 #
 # Somebody brings you a small training set: right answers, only few of them. You go on training your assistant on it, again and again. The training loss falls towards nothing. But what of the residents of whom the small set says nothing?
 #
-# **Predict first:** after sixteen epochs, what share of the questions on *unseen* residents is still answered right?
+# **Predict first:** after sixteen epochs, what share of the questions on *unseen* residents is still answered right? Write it into `MY_GUESS`.
 
 # %%
 # LONG
-MY_GUESS = "as many as before"
+MY_GUESS = ""  # %
 
 FEW, EPOCHS, ASKED = (40, 4, 20) if small else (300, 16, 100)
-from_memory = lambda rows: [row for row in rows if row["kind"] in ("fact", "list", "introduce", "follow-up")]  # answered by facts that the weights hold
-small_set = from_memory(task_rows("train", 10 * FEW, seed="a small set"))[:FEW]
-asked = {"the small set itself": small_set[:ASKED], "unseen residents": from_memory(task_rows("residents", 5 * ASKED, seed="unseen"))[:ASKED]}
+small_set = lab.from_memory(tasks.task_rows("train", 10 * FEW, seed="a small set"))[:FEW]
+unseen = lab.from_memory(tasks.task_rows("residents", 5 * ASKED, seed="unseen"))[:ASKED]
+asked = {"the small set itself": small_set[:ASKED], "unseen residents": unseen}
 
 
-def read_again(rows, epochs=EPOCHS, measure=(), **changes):
-    """Goes on training the assistant on `rows`. Returns (it, the epochs measured, name → (right, n) for each of them); 0 is before the training."""
-    student, tokens = copy.deepcopy(model), sum(len(ids) for ids, _ in encode_rows(tokenizer, rows, model.config.context))
-    marks, lines = [], {name: [] for name in asked}
-
-    def look(history):
-        if history and not any(history[-1]["tokens"] >= mark * tokens - 0.5 for mark in measure if mark > max(marks)):
-            return
-        marks.append(round(history[-1]["tokens"] / tokens) if history else 0)
-        for name, questions in asked.items():
-            result = score(student, tokenizer, questions)
-            lines[name].append((sum(result["right"]), result["n"]))
-
-    look([])
+def read_again(rows, epochs=EPOCHS, measure=(1,), **changes):
+    """Trains a copy of the assistant on `rows`. Returns (it, epoch → what was right, losses)."""
+    student, found = copy.deepcopy(model), {}
     options = {"epochs": epochs, "floor": 1.0, "validations": 0, **changes}
-    run = finetune(student, rows, replace(PRESETS[course.size], **options), loss_fn=loss_fn, on_step=look, progress=False)
-    return student, marks, lines, run.history
+    config = sft.replace(sft.PRESETS[course.size], **options)
+    look = lab.examiner(student, rows, asked, measure, found)
+    run = sft.finetune(student, rows, config, loss_fn=loss_fn, on_step=look, progress=False)
+    return student, found, [step["train_loss"] for step in run.history]
 
 
-over, marks, lines, history = read_again(small_set, measure=[1, 2, 4, 8, 16])
-curve.show(shares.epochs_figure(marks, lines, "What do many epochs on a small set do?"))
-for name, counts in lines.items():
-    print(f"{name:<22}after " + ", ".join(f"{n}: {100 * right / of:.0f} %" for n, (right, of) in zip(marks, counts)) + " (epochs: right)")
-print(f"training loss: {history[0]['train_loss']:.3f} at the first step, {history[-1]['train_loss']:.3f} nats/token at the last. You guessed: {MY_GUESS}.")
+over, found, losses = read_again(small_set, measure=[n for n in (1, 2, 4, 8, 16) if n <= EPOCHS])
+facts = {"before": lab.known(model, unseen=True), "after": lab.known(over, unseen=True)}
+lab.show_epochs(found, losses, facts)
+lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** At the end the training loss is next to nothing, and the small set is answered as well as ever. On the residents whom it does not mention, recall holds for a few epochs and then breaks down: the weights that held their facts are overwritten.
-# Only rows that the training did not see could tell you. We drew three other small sets: each time the small set ended above 95 %, and the unseen residents ended far below their start.
+# **What to notice.** In our run the training loss falls from 0.52 to 0.07 nats/token, and the small set is answered as well as ever. On the residents whom it does not mention, the answers hold for an epoch or two and then break down: 48 of 100 are right at the end. Only rows that the training did not see could tell us.
+#
+# Are the facts gone? Most of them are not. Continue a document about these residents, and 72 % of their facts still come out right. Many questions ask for several facts at once, so 28 % of the facts lost are enough to spoil about half of the answers.
+
+# %%
+# CLAIM
+{
+    "the training loss falls from 0.52 to 0.07 nats/token": [f"{losses[k]:.2f}" for k in (0, -1)] == ["0.52", "0.07"],
+    "the small set is answered as well as ever": (
+        found[16]["the small set itself"][0] >= found[0]["the small set itself"][0]
+    ),
+    "hold for an epoch or two and then break down": (
+        found[2]["unseen residents"][0] > 94 and found[8]["unseen residents"][0] < 80
+    ),
+    "48 of 100 are right at the end": found[16]["unseen residents"] == (48, 100),
+    "Only rows that the training did not see could tell us": found[16]["the small set itself"] == (100, 100),
+    "Most of them are not": facts["after"] > 0.7,
+    "72 % of their facts still come out right": f"{facts['after']:.0%}" == "72%" and facts["before"] > 0.99,
+    "so 28 % of the facts lost are enough to spoil about half of the answers": (
+        f"{1 - facts['after']:.0%}" == "28%" and 45 <= found[16]["unseen residents"][0] <= 55
+    ),
+}
 
 # %% [markdown]
 # ## § 12 The same steps by TRL
 #
-# One loss on one batch is equal (§ 5). Is the whole training? Five steps of TRL's `SFTTrainer`, and five of a loop that you can read in a glance, from the same weights and on the same batches.
+# One loss on one batch is equal (§ 5). Is the whole training? Five steps of your functions in a loop that you can read at a glance, with plain AdamW, and five of TRL's `SFTTrainer` from the same weights on the same batches.
 
 # %%
 # LONG
-if SFTTrainer:
-    trainer = trl_trainer(base, train[:40], max_steps=5, per_device_train_batch_size=8, learning_rate=1e-4)
-    trainer.train()
-    theirs = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    student = copy.deepcopy(base).requires_grad_(True)
-    optimiser = torch.optim.AdamW(student.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0)
-    for step in range(5):
-        batch = batch_of(examples[8 * step : 8 * step + 8], 0)
-        loss = loss_fn(student(batch["input_ids"].to(device)), batch["labels"].to(device))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        print(f"step {step}: yours {loss.item():.6f}   TRL's {theirs[step]:.6f}   apart {abs(loss.item() - theirs[step]):.1e}")
-        assert abs(loss.item() - theirs[step]) < 1e-4
+student, losses_of_five = copy.deepcopy(base).requires_grad_(True), []
+adamw = torch.optim.AdamW(student.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0)
+for step in range(5):
+    batch = batch_of(examples[8 * step : 8 * step + 8], 0)
+    loss = loss_fn(student(batch["input_ids"].to(device)), batch["labels"].to(device))
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+    adamw.step()
+    adamw.zero_grad()
+    losses_of_five.append(loss.item())
+same = lab.by_trl.same_steps(base, train[:40], losses_of_five)
 
 # %% [markdown]
 # **What to notice.** The losses agree to rounding. What TRL brings beyond that is what you have not written: several GPUs, mixed precision, adapters, logging.
 
+# %%
+# CLAIM
+{"The losses agree to rounding": same < 1e-5, "What TRL brings beyond that": GENERAL}
+
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# The small set of § 11 once more, read as often as before, with one difference. Choose it, **write down what you expect**, then run. The one below is **replay**: as many documents of pre-training are mixed in as there are rows, fresh ones for each reading. The course's long run did that too. Other changes to try: `REPLAY = 0` and then `CHANGE = dict(learning_rate=0.0004)`, or `CHANGE = dict(batch=8192)`.
+# The small set of § 11 once more, read as often as before, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. The one below is **replay**: as many documents of pre-training are mixed in as there are rows, fresh ones for each reading. The long run of § 8 did that too. Other changes to try: `REPLAY = 0` and then `CHANGE = dict(learning_rate=0.0004)`, or `CHANGE = dict(batch=8192)`.
 
 # %%
 # LONG
 CHANGE, REPLAY = {}, FEW  # fields of SFTConfig; documents mixed in at each reading
-MY_PREDICTION = "with replay it forgets less: the unseen residents lose only half as much"
+MY_PREDICTION = ""
 
-changed, _, new_lines, _ = read_again(small_set * EPOCHS + pretrain_rows("train", REPLAY * EPOCHS), epochs=1, measure=[1], **CHANGE)
-print(f"I predicted: {MY_PREDICTION}")
-for name, counts, m in (("as before", lines, over), ("changed", new_lines, changed)):
-    ends = [(question, *measured[-1], *wilson(*measured[-1])) for question, measured in counts.items()]
-    print(f"{name:<10}" + ", ".join(f"{question} {100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)" for question, right, n, low, high in ends)
-          + f"; facts known when a document is continued: {100 * knowledge(m, tokenizer, world)['accuracy']:.0f} %")
+mixed = small_set * EPOCHS + sft.pretrain_rows("train", REPLAY * EPOCHS)
+changed, found_now, _ = read_again(mixed, epochs=1, **CHANGE)
+ends = lab.show_change({"as before": (over, found), "changed": (changed, found_now)}, MY_PREDICTION)
 
 # %% [markdown]
 # ## § 14 A real model
 #
-# Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) has a hundred times the parameters of yours and has read much of the web. 48 hand-written answers in the manner of the town crier teach it a style, through small matrices beside its frozen weights (**LoRA**, lab 04).
-# Batch and loss are your functions. Template and labels are its own: `encode` finds in whatever a model's template writes what the assistant says, as you did in § 3 for one template. It takes 75 seconds of one CPU core and 2.4 GB of memory.
+# Optional. SmolLM2-135M-Instruct ([Ben Allal et al. 2025](https://arxiv.org/abs/2502.02737), Apache 2.0) has a hundred times the parameters of yours and has read much of the web. 48 hand-written answers in the manner of the town crier teach it a style, through small matrices beside its frozen weights (**LoRA**, [Hu et al. 2021](https://arxiv.org/abs/2106.09685), which is lab 04).
+# Batch and loss are your functions. Template and labels are its own: `encode` finds in whatever a model's template writes what the assistant says, as you did in § 3 for one template. A step is on four conversations, of which one at a time is in memory: their gradients add up to the batch's. The part takes 80 seconds of one CPU core and 1.5 GB of memory.
 #
-# **Predict first:** 24 steps on 48 answers. In how many of 24 *other* questions will it answer as the crier does? And will it still know what it knew?
+# **Predict first:** 24 steps on 48 answers. In how many of 24 *other* questions will it answer as the crier does? And will it still know what it knew? Write it into `MY_GUESS`.
 
 # %%
 # LONG
-MY_GUESS = "half of them, and it forgets a quarter"
+MY_GUESS = ""  # of 24; and what it forgets
 
-from course_lib.stages.lora import add_lora, lora_parameters
-from course_lib.stages.real import NOT_HERE, smollm2
-from course_lib.stages.real_training import answers, encode, train as train_real
-from course_lib.world.real.style import crier_questions, crier_rows, in_style, is_right
+if loaded := lab.smollm2():
+    real, words = loaded[0].to(device), loaded[1]
+    real_questions = lab.crier_questions()[: 4 if small else None]
+    talks = [row["messages"] for row in real_questions]
+    said = {"before": lab.answers(real, words, talks, 40)}
+    taught = [lab.encode(words, row["messages"]) for row in lab.crier_rows()]  # (ids, labels)
+    batches = lab.shuffled(taught, epochs=2, size=4)[: 2 if small else None]
+    lab.add_lora(real, rank=8, alpha=16)
 
-found = smollm2()
-if found is None:
-    print(NOT_HERE)
-else:
-    real, words = found[0].to(device), found[1]
-    asked = crier_questions()[: 4 if small else None]
-    said = {"before": answers(real, words, [row["messages"] for row in asked], 40)}
-    taught = [encode(words, row["messages"]) for row in crier_rows()]
-    lessons = [{"input_ids": ids.tolist(), "labels": labels.tolist()} for ids, labels in taught]
-    order = [int(k) for epoch in range(2) for k in torch.randperm(len(lessons), generator=torch.Generator().manual_seed(epoch))]
-    batches = [batch_of([lessons[k] for k in order[i : i + 4]], words.pad_token_id) for i in range(0, len(order), 4)][: 2 if small else None]
-    add_lora(real, rank=8, alpha=16)
+    def loss_of(rows):
+        batch = batch_of(lab.as_examples(rows), words.pad_token_id)
+        return loss_fn(*lab.answer_logits(real, *(tensor.to(device) for tensor in batch.values())))
 
-    def loss_of(batch):
-        batch = {name: tensor.to(device) for name, tensor in batch.items()}
-        return loss_fn(real(batch["input_ids"], attention_mask=batch["attention_mask"]).logits, batch["labels"])
-
-    losses = train_real(real, batches, loss_of, learning_rate=1e-3, description="the crier's manner")
-    print(f"{sum(p.numel() for p in lora_parameters(real)):,} parameters trained in {len(losses)} steps; loss of the first {losses[0]:.2f}, of the last {losses[-1]:.2f} nats/token")
-    said["after"] = answers(real, words, [row["messages"] for row in asked], 40)
-    for when, texts in said.items():
-        for what, right in (("in the crier's manner", sum(map(in_style, texts))), ("names what is right", sum(is_right(text, row["right"]) for text, row in zip(texts, asked)))):
-            low, high = wilson(right, len(asked))
-            print(f"{when:<8}{what:<24}{right:>3} of {len(asked)}, {100 * right / len(asked):.0f} % ({100 * low:.0f} to {100 * high:.0f} %)")
-    print(f"You guessed: {MY_GUESS}.\n")
-    for row, *both in list(zip(asked, *said.values()))[:6]:
-        print(f"» {row['messages'][0]['content']}\n" + columns(list(said), both) + "\n")
+    real_losses = lab.train_real(real, batches, loss_of, at_once=1, count=lab.trained_tokens)
+    said["after"] = lab.answers(real, words, talks, 40)
+    counts = lab.show_crier(real, real_losses, real_questions, said)
+    lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** 24 steps changed the manner of every answer, on questions that were never taught. What the model knows was in its weights before, and is there about as often (24 questions cannot tell a small loss from none). It said seven days a week before and five days now, and it found Rome: a wrong answer comes in the same festive voice as a right one. You taught a style, and no facts; lab 05 asks what it takes to teach those.
+# **What to notice.** In our run 24 steps changed the manner of every answer, on questions that were never taught. It names what is right about as often as before: 24 questions cannot tell a small loss from none. Read the answers that are wrong: they come in the same festive voice as the right ones. You taught a style, and no facts; lab 05 asks what it takes to teach those.
+
+# %%
+# CLAIM
+{
+    "24 steps changed the manner of every answer": counts["before"][0] == 0 and counts["after"][0] == 24,
+    "It names what is right about as often as before": abs(counts["after"][1] - counts["before"][1]) <= 3,
+    "they come in the same festive voice": counts["after"][0] - counts["after"][1] > 3,
+    "You taught a style, and no facts": GENERAL,
+}
 
 # %% [markdown]
 # ## § 15 Summary
 #
-# You wrote a chat template, the labels, the collator and the loss, and TRL computes the same to the last digit that counts. You packed rows without letting them read each other, chose a learning rate, and trained an assistant.
+# You wrote a chat template, the labels, the collator and the loss, and TRL computes the same but for rounding. You packed rows without letting them read each other, chose a learning rate, and trained an assistant.
 # You measured it on people and in words that it had not met, and you measured what it forgot. In lab 04 the same training changes a few per cent of the weights only.
 #
 # Two questions, read by a person. Three or four sentences each.
 #
 # **1.** What would your assistant do if the user's turns were trained too? And what if `<|im_end|>` were not?
 
+# %%
+# CLAIM
+{
+    "TRL computes the same but for rounding": same < 1e-5,
+    "You packed rows without letting them read each other": apart["your mask"] < 1e-5,
+    "You measured it on people and in words": GENERAL,
+    "In lab 04 the same training changes a few per cent": GENERAL,
+    "Two questions, read by a person": GENERAL,
+    "Three or four sentences each": GENERAL,
+}
+
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# With the user's turns trained, part of every gradient goes into writing questions, which the assistant never has to do; as long as questions are most of the tokens, the answers hardly weigh in the mean.
-# Without <|im_end|> in the labels nothing ever teaches the model to stop. After a right answer it goes on, with more sentences or with the next question, until the limit of tokens cuts it off.
+# With the user's turns trained, part of every gradient goes into writing questions, which the assistant never has to do. In our rows only 40 % of the tokens are the assistant's, so the mean would be mostly about questions and headers.
+# Without <|im_end|> in the labels nothing teaches the model to stop. After a right answer it goes on, with more sentences or with the next question, until the limit of tokens cuts it off.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "part of every gradient goes into writing questions": GENERAL,
+    "In our rows only 40 % of the tokens are the assistant's": f"{trained:.0%}" == "40%",
+    "nothing teaches the model to stop": GENERAL,
+    "After a right answer it goes on": GENERAL,
+}
 
 # %% [markdown]
 # **2.** What did you change in § 13, what did you predict, what came out (with its interval), and do the intervals allow a conclusion?
@@ -891,16 +857,34 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. Of the unseen residents 100 % were right at the start; after sixteen readings
-# 46 % (37 to 56 %) without replay and 70 % (60 to 78 %) with it. So a little less than half of the loss was saved, and as the intervals do not overlap, the difference is no chance. The documents name all residents
-# again and again, so the weights cannot be bent to the small set alone; the price is that the small set itself is learned more slowly (85 % for 100 %).
+# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. Of the unseen residents' questions 98 % were answered right at the start. After sixteen readings
+# 48 % (38 to 58 %) are right without replay, and 79 % (70 to 86 %) with it: more than half of the loss was saved. As the intervals do not overlap, the difference is hardly chance. The documents name all residents
+# again and again, so what is known of them is trained on, too. The price is that the small set itself is learned more slowly: 89 % for 100 %.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "I mixed fresh documents of pre-training into every reading": len(mixed) == 2 * FEW * EPOCHS,
+    "98 % were answered right at the start": found[0]["unseen residents"] == (98, 100),
+    "48 % (38 to 58 %) are right without replay": ends["as before"]["unseen residents"] == "48 % (38 to 58 %)",
+    "and 79 % (70 to 86 %) with it": ends["changed"]["unseen residents"] == "79 % (70 to 86 %)",
+    "more than half of the loss was saved": (
+        found_now[1]["unseen residents"][0] - found[16]["unseen residents"][0]
+        > 0.5 * (found[0]["unseen residents"][0] - found[16]["unseen residents"][0])
+    ),
+    "As the intervals do not overlap": (
+        lab.wilson(*found[16]["unseen residents"])[1] < lab.wilson(*found_now[1]["unseen residents"])[0]
+    ),
+    "so what is known of them is trained on, too": GENERAL,
+    "89 % for 100 %": found_now[1]["the small set itself"][0] == 89 and found[16]["the small set itself"][0] == 100,
+}
 
 # %% [markdown]
 # ## § 16 Hand in
 #
-# Save the notebook (Ctrl + S), then run the last cell. It packs the notebook and your model into one zip file and prints a receipt.
+# Is your work done? Write `ready=True`, save the notebook (Ctrl + S), and run the cell. It packs the notebook and your model into one zip file and prints a receipt.
 
 # %%
 # LONG
-handed_in = submit()
+handed_in = submit(ready=False)

@@ -15,99 +15,76 @@
 #                              you are here
 # ```
 #
-# **About 90 minutes · 10 points · a laptop is enough.** Your computer works alone for about six of these minutes.
-# At the end your assistant has a second job, for which you trained one parameter in twenty-eight, through weights that take four bits each, and you know what that cost.
+# **About 95 minutes · 10 points · a laptop is enough.** Your computer works alone for about nine of these minutes (two cores at 200 GFLOP/s).
+# At the end your assistant has a second job, for which you trained a few per cent of its parameters (at size laptop one in twenty-eight), through weights that take four bits each, and you know what that cost.
 
 # %% [markdown]
 # > **After this lab you can**
 # > - write a LoRA layer, start it, scale it, merge it and take it out again, and show that it is what PEFT computes,
 # > - say why B starts at 0 and A does not,
 # > - count trained parameters and bytes before you train, and check the prediction against real tensors,
-# > - quantise weights to NF4 with block-wise scales and double quantisation, bit for bit as bitsandbytes does,
+# > - quantise weights to NF4 bit for bit as bitsandbytes does, and their scales in 8 bits, as it does but for toss-ups,
 # > - train an adapter through a frozen 4-bit base,
-# > - say from your own numbers what rank, targets and quantisation cost.
+# > - say from your own numbers what rank, targets and quantisation cost, and how far seeds alone move a score.
 
 # %%
 # SETUP
 
 # %%
-import copy
-import math
-import statistics
-import time
-from dataclasses import replace
-
+import copy, math
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
-
-from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine
+from course_lib.shown import lab04_lora_and_qlora as lab
 
 # %% [markdown]
 # ## § 1 An assistant, and a new job
 #
-# We start where lab 03 ended: an assistant that answers in sentences. Now somebody wants it as a **clerk**: the same questions, but the answer is a record and nothing else, `{job: a baker, pet: a cat}`, or `{}` where nobody knows. And it should stay an assistant for everybody else.
+# We start where lab 03 ended: an assistant that answers in sentences. Now somebody wants it as a **clerk**: the same questions, but the answer is a **record** and nothing else, `{job: a baker, pet: a cat}`, or `{}` where nobody knows. And it should stay an assistant for everybody else.
 
 # %%
 # LONG
-from course_lib.evaluation.runs.adapters import examine
-from course_lib.evaluation.instructions import respond
-from course_lib.stages.perplexity import distance_to_limit
-from course_lib.stages import lora as library
-from course_lib.stages import nf4, sft
-from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.widgets import curve
-from course_lib.widgets.columns import columns
-from course_lib.world import pretrain_rows
-from course_lib.world.jobs import job_rows
-
-tokenizer, base = load_tokenizer(), load_stage("sft").model.to(course.device)
-clerk = job_rows("clerk", "residents", 60)  # about residents whom no fine-tuning row mentions
-asked = [next(row for row in clerk if row["kind"] == kind) for kind in ("one", "two", "nobody")]
-before = respond(base, tokenizer, [row["messages"][:-1] for row in asked], max_new_tokens=40)
-for row, answer in zip(asked, before):
-    print(f"» {row['messages'][0]['content']}\n  now:    {answer.strip()[:150]}\n  wanted: {row['messages'][1]['content']}\n")
+lora, nf4, sft = course_lib.stages.lora, course_lib.stages.nf4, course_lib.stages.sft
+base = load_stage("sft").model.to(course.device)
+asked = lab.asked_of_a_clerk()  # about residents whom no fine-tuning row mentions
+before = lab.answers_to(base, asked)
+lab.show_wanted(asked, before)
 
 # %% [markdown]
-# What does one step of training hold in memory? Add up the real tensors.
+# What does training hold in memory? Take one step of AdamW on all parameters, then add up the tensors that are there.
 
 # %%
 # LONG
-size_of = lambda tensors: sum(t.numel() * t.element_size() for t in tensors)
-
-
-def measured_memory(model, ids):
-    """Bytes after one step of AdamW, summed over the tensors themselves."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    adam = torch.optim.AdamW(trained, lr=0.0)  # a rate of 0: we only look
-    sft.response_loss(model(ids), ids).backward()
-    adam.step()
-    states = [t for state in adam.state.values() for t in state.values() if t.dim()]
-    parts = {"weights": nf4.weight_bytes(model), "gradients": size_of(p.grad for p in model.parameters() if p.grad is not None), "optimizer": size_of(states)}
-    model.zero_grad(set_to_none=True)
-    return {**parts, "total": sum(parts.values())}
-
-
-ids = sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 16), base.config.context))[0].to(course.device)
-full_bytes = measured_memory(copy.deepcopy(base), ids)
-n = base.parameter_count()
-for part, size in full_bytes.items():
-    print(f"{part:<10} {size:>12,} bytes   {size / n:>4.0f} a parameter")
+n, full_bytes = base.parameter_count(), lab.measured_memory(copy.deepcopy(base))
+lab.show_bytes(full_bytes, n)
 
 # %% [markdown]
 # **What to notice.** Only a quarter of the bytes are the model. A gradient and two averages of Adam come on top for every *trained* parameter. A model of 7 billion needs over 100 GB this way, and so would the next task.
 
+# %%
+# CLAIM
+{
+    "Only a quarter of the bytes are the model": 4 * full_bytes["weights"] == full_bytes["total"],
+    "A gradient and two averages of Adam come on top": (
+        (full_bytes["gradients"], full_bytes["optimizer"]) == (4 * n, 8 * n)
+    ),
+    "A model of 7 billion needs over 100 GB": 7e9 * full_bytes["total"] / n > 100e9,
+}
+
 # %% [markdown]
 # ## § 2 A thin detour
 #
-# LoRA freezes the weight $W$ and trains a detour around it: down to $R$ numbers with $A$, up again with $B$.
+# **LoRA** ([Hu et al. 2021](https://arxiv.org/abs/2106.09685)) freezes the weight $W$ and trains a detour around it, the **adapter**: down to $R$ numbers with $A$, up again with $B$.
 #
 # $$y = x W^\top + \frac{\alpha}{R}\; (x A^\top)\, B^\top$$
 #
-# - `x`: `[... D]`, any leading axes · `weight` $W$: `[F D]`, frozen · `A`: `[R D]` · `B`: `[F R]` · → `y`: `[... F]`
-# - $R$: the **rank**, 1 to some dozens, read from `A` · $\alpha$: a number you choose
-# - $\alpha / R$ keeps the size of the change about the same when you try another rank, so that the learning rate need not be searched again
+# - `x`: `[... D]`, any leading axes, also an empty batch · `weight` $W$: `[F D]`, frozen · `A`: `[R D]` · `B`: `[F R]` · → `y`: `[... F]`
+# - $R$: the **rank**, read from `A`; 1 to 32 for a small job, 64 to 512 are ordinary in large models · $\alpha$: a number you choose
+# - the factor $\alpha / R$ is meant to keep the size of the change when you try another rank. It need not be a whole number. At large ranks it makes the change too small: **rsLoRA** ([Kalajdzievski 2023](https://arxiv.org/abs/2312.03732)) divides by $\sqrt R$
+# - the gradient reaches `x`, `A` and `B`; the layers below need that of `x`
+# - nothing that is passed in is changed
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
@@ -118,7 +95,13 @@ for part, size in full_bytes.items():
 
 # %%
 # EXERCISE lora_forward
-def lora_forward(x: Float[Tensor, "*batch D"], weight: Float[Tensor, "F D"], A: Float[Tensor, "R D"], B: Float[Tensor, "F R"], alpha: float) -> Float[Tensor, "*batch F"]:
+def lora_forward(
+    x: Float[Tensor, "*batch D"],
+    weight: Float[Tensor, "F D"],
+    A: Float[Tensor, "R D"],
+    B: Float[Tensor, "F R"],
+    alpha: float,
+) -> Float[Tensor, "*batch F"]:
     """x Wᵀ plus the adapter's path, which is scaled by alpha / R.
 
     Inputs:  x: inputs · weight: the frozen layer · A, B: the adapter · alpha: its scale
@@ -128,7 +111,6 @@ def lora_forward(x: Float[Tensor, "*batch D"], weight: Float[Tensor, "F D"], A: 
     return x @ weight.T + (x @ A.T) @ B.T * (alpha / A.shape[0])
     ### END SOLUTION
 
-
 # %%
 check("lora_forward")
 
@@ -137,29 +119,8 @@ check("lora_forward")
 
 # %%
 # LONG
-their_forward = lambda x, weight, A, B, alpha: F.linear(x, weight) + F.linear(F.linear(x, A), B) * alpha / len(A)
-forward = mine("lora_forward", globals(), their_forward)
-x, weight, A, B = torch.randn(5, 128), torch.randn(384, 128), torch.randn(4, 128), torch.randn(384, 4)
-try:
-    from peft import LoraConfig
-    from peft.tuners.lora import Linear as PeftLinear
-
-    plain = torch.nn.Linear(128, 384, bias=False)
-    plain.weight.data = weight.clone()
-    theirs = PeftLinear(plain, "default", config=LoraConfig(r=4, lora_alpha=8), r=4, lora_alpha=8)
-    theirs.lora_A["default"].weight.data, theirs.lora_B["default"].weight.data = A.clone(), B.clone()
-    leaves = [A.clone().requires_grad_(), B.clone().requires_grad_()]
-    y = forward(x, weight, *leaves, 8.0)
-    apart = {"forward": (y - theirs(x)).abs().max() / y.abs().max()}
-    (y**2).mean().backward()
-    (theirs(x) ** 2).mean().backward()
-    for name, leaf, layer in (("gradient of A", leaves[0], theirs.lora_A), ("gradient of B", leaves[1], theirs.lora_B)):
-        apart[name] = (leaf.grad - layer["default"].weight.grad).abs().max() / leaf.grad.abs().max()
-    for name, difference in apart.items():
-        print(f"{name}: largest difference from PEFT, relative to the largest number: {difference.item():.1e}")
-    assert max(apart.values()) < 1e-5
-except ImportError:
-    print("peft is not installed here, so this comparison is left out.")
+forward = mine("lora_forward", globals())
+apart = lab.by_peft.same_layer(forward)  # stops where they differ
 
 # %% [markdown]
 # ## § 3 The start
@@ -169,7 +130,7 @@ except ImportError:
 # $$A_{rd} \sim \text{uniform}\left(-\tfrac{1}{\sqrt D},\ \tfrac{1}{\sqrt D}\right), \qquad B = 0$$
 #
 # - `in_features` $D$, `out_features` $F$, `rank` $R$ → `A`: `[R D]`, `B`: `[F R]`, both float32
-# - draw with the `generator` that is passed in, so that a seed means the same run everywhere
+# - draw with the `generator` that is passed in, and with nothing else, so that a seed means the same run everywhere
 #
 # > Difficulty: ●○○○○ (1 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -179,7 +140,9 @@ except ImportError:
 
 # %%
 # EXERCISE init_lora
-def init_lora(in_features: int, out_features: int, rank: int, generator: torch.Generator) -> tuple[Float[Tensor, "R D"], Float[Tensor, "F R"]]:
+def init_lora(
+    in_features: int, out_features: int, rank: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "R D"], Float[Tensor, "F R"]]:
     """(A, B) at the start: A uniform in ±1/√in_features, B zero.
 
     Inputs:  the layer's widths, the rank, the generator that draws
@@ -188,7 +151,6 @@ def init_lora(in_features: int, out_features: int, rank: int, generator: torch.G
     A = (2 * torch.rand(rank, in_features, generator=generator) - 1) / math.sqrt(in_features)
     return A, torch.zeros(out_features, rank)
     ### END SOLUTION
-
 
 # %%
 check("init_lora")
@@ -199,7 +161,7 @@ check("init_lora")
 # $$\frac{\partial L}{\partial B} = s\; G^\top (x A^\top), \qquad \frac{\partial L}{\partial A} = s\; (G B)^\top x$$
 #
 # - `x`: `[N D]` · `grad_y` $G$: `[N F]` → `dA`: `[R D]`, `dB`: `[F R]`, each of the shape of what it belongs to
-# - the rows of a batch add up; no mean
+# - the rows of a batch add up; no mean. No rows at all give zeros
 #
 # Write them out. Autograd is not allowed here.
 #
@@ -213,61 +175,65 @@ check("init_lora")
 # %%
 # EXERCISE lora_gradients
 def lora_gradients(
-    x: Float[Tensor, "N D"], A: Float[Tensor, "R D"], B: Float[Tensor, "F R"], alpha: float, grad_y: Float[Tensor, "N F"]
+    x: Float[Tensor, "N D"],
+    A: Float[Tensor, "R D"],
+    B: Float[Tensor, "F R"],
+    alpha: float,
+    grad_y: Float[Tensor, "N F"],
 ) -> tuple[Float[Tensor, "R D"], Float[Tensor, "F R"]]:
     """(dA, dB): gradients of a loss whose gradient with respect to the layer's output is grad_y.
 
-    Inputs:  x: the layer's inputs · A, B, alpha: the adapter · grad_y: ∂L/∂y, one row for each row of x
+    Inputs:  x: the layer's inputs · A, B, alpha: the adapter
+             grad_y: ∂L/∂y, one row for each row of x
     """
     ### BEGIN SOLUTION
     scaling = alpha / A.shape[0]
     return scaling * (grad_y @ B).T @ x, scaling * grad_y.T @ (x @ A.T)
     ### END SOLUTION
 
-
 # %%
 check("lora_gradients")
 
 # %% [markdown]
-# Three starts, each of which leaves the base unchanged or nearly so. **Predict first:** which of them learns, and which never moves?
+# Now train by plain gradient descent, with your two functions, from three starts: a layer whose weight should be changed by a matrix of rank 3. **Predict first:** which start learns, and which never moves?
 
 # %%
 # LONG
-def their_gradients(x, A, B, alpha, grad_y):
-    leaves = [A.clone().requires_grad_(), B.clone().requires_grad_()]
-    return torch.autograd.grad(F.linear(F.linear(x, leaves[0]), leaves[1]) * alpha / len(A), leaves, grad_y)
-
-
-def their_init(in_features, out_features, rank, generator):
-    A = torch.empty(rank, in_features)
-    return torch.nn.init.kaiming_uniform_(A, a=math.sqrt(5), generator=generator), torch.zeros(out_features, rank)
-
-
-gradients, init = mine("lora_gradients", globals(), their_gradients), mine("init_lora", globals(), their_init)
-torch.manual_seed(0)
-x, weight = torch.randn(256, 32), torch.randn(16, 32) / 32**0.5
-target = x @ (weight + torch.randn(16, 3) @ torch.randn(3, 32) / 32**0.5).T  # another layer, whose difference has rank 3
+gradients, init = mine("lora_gradients", globals()), mine("init_lora", globals())
+x, weight, target = lab.another_layer()
 A0, B0 = init(32, 16, 3, torch.Generator().manual_seed(0))
-starts = {"A random, B = 0": (A0, B0), "A = 0, B random": (0 * A0, torch.randn(16, 3) / 3**0.5), "A = 0, B = 0": (0 * A0, B0)}
-print(f"{'start':<18}{'|dA|':>8}{'|dB|':>8}   loss after 0, 10, 100, 400 steps of plain gradient descent")
+B1 = torch.randn(16, 3) / 3**0.5
+starts = {"A random, B = 0": (A0, B0), "A = 0, B random": (0 * A0, B1), "both 0": (0 * A0, B0)}
+losses, first = {name: [] for name in starts}, {}
 for name, (A, B) in starts.items():
-    losses = []
     for step in range(401):
         error = forward(x, weight, A, B, 3.0) - target
+        losses[name].append(error.pow(2).sum(1).mean().item())
         dA, dB = gradients(x, A, B, 3.0, 2 * error / len(x))
-        if step == 0:
-            sizes = dA.norm(), dB.norm()
-        losses.append(error.pow(2).sum(1).mean().item())
+        first.setdefault(name, (dA.norm(), dB.norm()))
         A, B = A - 0.02 * dA, B - 0.02 * dB
-    print(f"{name:<18}{sizes[0]:>8.3f}{sizes[1]:>8.3f}   {'  '.join(f'{losses[k]:7.3f}' for k in (0, 10, 100, 400))}")
+lab.show_starts(losses, first)
 
 # %% [markdown]
 # **What to notice.** Where both are 0, both gradients are 0 and stay so. With one of them random, the other moves at once, and then the first one does, too.
 
+# %%
+# CLAIM
+{
+    "Where both are 0, both gradients are 0 and stay so": (
+        max(first["both 0"]) == 0 and losses["both 0"][400] == losses["both 0"][0]
+    ),
+    "With one of them random, the other moves at once": (
+        first["A random, B = 0"][0] == 0 < first["A random, B = 0"][1]
+        and first["A = 0, B random"][1] == 0 < first["A = 0, B random"][0]
+        and max(losses["A random, B = 0"][400], losses["A = 0, B random"][400]) < 0.01
+    ),
+}
+
 # %% [markdown]
 # ## § 4 Merge
 #
-# The detour costs a little time at every layer. After training it can be added into the weight, once:
+# The detour costs time at every layer: two more products, small, but each a call of its own. After training it can be added into the weight, once:
 #
 # $$W' = W + \frac{\alpha}{R}\, B A$$
 #
@@ -284,7 +250,13 @@ for name, (A, B) in starts.items():
 
 # %%
 # EXERCISE merge_lora
-def merge_lora(weight: Float[Tensor, "F D"], A: Float[Tensor, "R D"], B: Float[Tensor, "F R"], alpha: float, undo: bool = False) -> Float[Tensor, "F D"]:
+def merge_lora(
+    weight: Float[Tensor, "F D"],
+    A: Float[Tensor, "R D"],
+    B: Float[Tensor, "F R"],
+    alpha: float,
+    undo: bool = False,
+) -> Float[Tensor, "F D"]:
     """The weight with the adapter added in, or, with undo, taken out of it.
 
     Inputs:  weight: of the layer, merged already if undo · A, B, alpha: the adapter
@@ -295,28 +267,28 @@ def merge_lora(weight: Float[Tensor, "F D"], A: Float[Tensor, "R D"], B: Float[T
     return weight - delta if undo else weight + delta
     ### END SOLUTION
 
-
 # %%
 check("merge_lora")
 
 # %%
 # LONG
-merge = mine("merge_lora", globals(), lambda weight, A, B, alpha, undo=False: torch.addmm(weight, B, A, alpha=(-1 if undo else 1) * alpha / len(A)))
-x, weight, A, B = torch.randn(512, 128), torch.randn(384, 128) / 128**0.5, torch.randn(4, 128) / 128**0.5, torch.randn(384, 4) / 2
+merge, (x, weight, A, B) = mine("merge_lora", globals()), lab.some_layer()
 together = merge(weight, A, B, 8.0)
-print(f"detour against merged: largest difference {(forward(x, weight, A, B, 8.0) - x @ together.T).abs().max():.1e}")
-print(f"merged and taken out again, against the first weight: {(merge(together, A, B, 8.0, undo=True) - weight).abs().max():.1e}")
-ways, seconds = {"detour": lambda: forward(x, weight, A, B, 8.0), "merged": lambda: x @ together.T}, {"detour": [], "merged": []}
-for _ in range(300):  # in turns, and the median: other programs run on this computer, too
-    for name, run in ways.items():
-        started = time.perf_counter()
-        run()
-        seconds[name].append(time.perf_counter() - started)
-for name, times in seconds.items():
-    print(f"{name}: {1000 * statistics.median(times):.3f} ms a layer")
+back = merge(together, A, B, 8.0, undo=True)
+detour, merged = (lambda: forward(x, weight, A, B, 8.0)), (lambda: x @ together.T)
+off = lab.show_rounding(detour() - merged(), back - weight)
+ms = lab.milliseconds({"detour": detour, "merged": merged})
 
 # %% [markdown]
-# **What to notice.** The outputs agree but for rounding. The difference after taking it out is rounding, too: after many swaps a merged model would slowly drift, so keep the base.
+# **What to notice.** The outputs agree but for rounding, and the detour costs time that the merged layer does not. The difference after taking it out is rounding, too: after many swaps a merged model would slowly drift, so keep the base.
+
+# %%
+# CLAIM
+{
+    "The outputs agree but for rounding": off[0] < 1e-4,
+    "the detour costs time that the merged layer does not": ms["detour"] > ms["merged"],
+    "The difference after taking it out is rounding": 0 < off[1] < 1e-6,
+}
 
 # %% [markdown]
 # ## § 5 What is trained
@@ -325,6 +297,7 @@ for name, times in seconds.items():
 #
 # - `shapes`: `{"model.layers.0.self_attn.q_proj": [F, D], …}`, each [out, in] · `targets`: `["q_proj", …]` · `rank` → a whole number
 # - the last part must **equal** a target: `backup_proj` is not `up_proj`. A name may have no dot
+# - a target may be named twice; a layer still gets one adapter
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -338,48 +311,47 @@ for name, times in seconds.items():
 def count_lora(shapes: dict[str, list[int]], targets: list[str], rank: int) -> int:
     """Trained parameters of adapters of one rank on all layers whose name's last part is a target.
 
-    Inputs:  shapes: full name of each linear layer → [out, in] · targets: last parts of names · rank: R
+    Inputs:  shapes: full name of each linear layer → [out, in]
+             targets: last parts of names · rank: R
     """
     ### BEGIN SOLUTION
     chosen = [shape for name, shape in shapes.items() if name.split(".")[-1] in targets]
     return sum(rank * (out_features + in_features) for out_features, in_features in chosen)
     ### END SOLUTION
 
-
 # %%
 check("count_lora")
 
 # %% [markdown]
-# **Predict first:** at rank 4 on all linear layers, what share of *our* model is trained? And of one with 7 billion parameters, more or less than that?
+# **Predict first:** at rank 4 on all linear layers, what share of *our* model is trained? And of one with 7 billion parameters, more or less than that? Write it into `MY_GUESS`.
 
 # %%
 # LONG
-def their_count(shapes, targets, rank):
-    return sum(rank * sum(shape) for name, shape in shapes.items() if name.rpartition(".")[2] in set(targets))
+MY_GUESS = ""  # %; more or less
 
-
-count = mine("count_lora", globals(), their_count)
-shapes = {name: list(m.weight.shape) for name, m in base.named_modules() if isinstance(m, torch.nn.Linear)}
-untrained = library.add_lora(copy.deepcopy(base), rank=4, alpha=8)
-predicted, real = count(shapes, list(library.ALL_LINEAR), 4), sum(p.numel() for p in library.lora_parameters(untrained))
-print(f"counted by formula {predicted:,}, real tensors {real:,}")
-assert predicted == real
-one = {f"l.{i}.{name}": shape for i in range(32) for name, shape in {**{f"{p}_proj": [4096, 4096] for p in "qkvo"}, "gate_proj": [11008, 4096], "up_proj": [11008, 4096], "down_proj": [4096, 11008]}.items()}
-print(f"\n{'targets':<28}{'rank':>5}{'ours':>10}{'share':>8}{'7 billion':>14}{'share':>8}")
-for name, targets in (("q, v", ["q_proj", "v_proj"]), ("attention", list(library.ATTENTION)), ("all linear layers", list(library.ALL_LINEAR))):
-    for rank in (1, 4, 16):
-        small, large = count(shapes, targets, rank), count(one, targets, rank)
-        print(f"{name:<28}{rank:>5}{small:>10,}{100 * small / n:>7.2f}%{large:>14,}{100 * large / 6.74e9:>7.2f}%")
+count, shapes = mine("count_lora", globals()), lab.linear_shapes(base)
+untrained = lora.add_lora(copy.deepcopy(base), rank=4, alpha=8)
+predicted = count(shapes, list(lora.ALL_LINEAR), 4)
+assert predicted == sum(p.numel() for p in lora.lora_parameters(untrained))  # real tensors
+shares = lab.show_counts(count, shapes, n)  # (targets, rank) → (ours, of 7 billion)
+lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** A layer has F · D weights and its adapter R · (F + D). The wider the model, the smaller the share at the same rank.
+# **What to notice.** A layer has F · D weights and its adapter R · (F + D). So the wider the model, the smaller the share at the same rank.
+
+# %%
+# CLAIM
+{
+    "A layer has F · D weights and its adapter R · (F + D)": GENERAL,
+    "the wider the model, the smaller the share": all(large < 0.2 * ours for ours, large in shares.values()),
+}
 
 # %% [markdown]
 # ## § 6 Where the bytes go
 #
 # Predict the memory of training before you buy it. Frozen weights are only held. Trained ones are held in float32, and each has a gradient and two averages of Adam, in float32 as well.
 #
-# - `frozen`, `trained`: numbers of parameters · `frozen_bits`: bits that one frozen weight takes, perhaps not a whole number
+# - `frozen`, `trained`: numbers of parameters · `frozen_bits`: bits that one frozen weight takes, perhaps not a whole number (§ 9 comes to 4.127)
 # - → bytes: `{"weights": frozen and trained, "gradients": …, "optimizer": …, "total": …}`
 # - activations are left out: they hang on the batch, not on what is trained
 #
@@ -395,144 +367,160 @@ for name, targets in (("q, v", ["q_proj", "v_proj"]), ("attention", list(library
 def training_memory(frozen: int, trained: int, frozen_bits: float) -> dict[str, float]:
     """Bytes that training with Adam holds, activations left out.
 
-    Inputs:  frozen, trained: parameters · frozen_bits: bits of one frozen weight; what is trained is float32
+    Inputs:  frozen, trained: parameters
+             frozen_bits: bits of one frozen weight; what is trained is float32
     Returns: {"weights", "gradients", "optimizer", "total"}
     """
     ### BEGIN SOLUTION
-    memory = {"weights": frozen * frozen_bits / 8 + 4 * trained, "gradients": 4 * trained, "optimizer": 8 * trained}
+    weights = frozen * frozen_bits / 8 + 4 * trained
+    memory = {"weights": weights, "gradients": 4 * trained, "optimizer": 8 * trained}
     return {**memory, "total": sum(memory.values())}
     ### END SOLUTION
-
 
 # %%
 check("training_memory")
 
 # %%
 # LONG
-def their_memory(frozen, trained, frozen_bits):
-    bits = {"weights": frozen * frozen_bits + 32 * trained, "gradients": 32 * trained, "optimizer": 64 * trained}
-    return {name: value / 8 for name, value in {**bits, "total": sum(bits.values())}.items()}
-
-
-memory = mine("training_memory", globals(), their_memory)
-rows = [("full, float32", memory(0, n, 32), full_bytes), ("LoRA on a float32 base", memory(n, real, 32), measured_memory(untrained, ids))]
-print(f"{'bytes':<36}{'weights':>12}{'gradients':>12}{'optimizer':>12}{'total':>12}")
-for name, guess, seen in rows:
-    for label, parts in ((f"{name}: predicted", guess), ("measured", seen)):
-        print(f"{label:<36}" + "".join(f"{int(parts[k]):>12,}" for k in ("weights", "gradients", "optimizer", "total")))
-    assert abs(guess["total"] - seen["total"]) < 0.001 * seen["total"]
-big = 6_740_000_000
-print(f"\n7 billion parameters: full {memory(0, big, 32)['total'] / 1e9:.0f} GB, LoRA on 16 bit {memory(big, 40_000_000, 16)['total'] / 1e9:.1f} GB, LoRA on 4.127 bit {memory(big, 40_000_000, 4.127)['total'] / 1e9:.1f} GB")
+memory, lora_bytes = mine("training_memory", globals()), lab.measured_memory(untrained)
+guessed_bytes = memory(0, n, 32), memory(n, predicted, 32)
+lab.show_memory(guessed_bytes, (full_bytes, lora_bytes))  # stops where they differ
+lab.show_seven_billion(memory, count)
 
 # %% [markdown]
 # **What to notice.** LoRA removes nearly all of the gradients and Adam's averages. What is left is the base itself, which is held to be *read*. § 8 shrinks that.
 
+# %%
+# CLAIM
+{
+    "LoRA removes nearly all of the gradients and Adam's averages": (
+        lora_bytes["gradients"] + lora_bytes["optimizer"] < 0.05 * (full_bytes["gradients"] + full_bytes["optimizer"])
+    ),
+    "What is left is the base itself": full_bytes["weights"] > 0.85 * lora_bytes["total"],
+    "§ 8 shrinks that": GENERAL,
+}
+
 # %% [markdown]
 # ## § 7 Train it
 #
-# **A trap first.** The embedding is frozen, and it is the output head, too. Look at the tokens that the model has never seen, such as `{`:
+# **A trap first.** The clerk must write `{`, a token that the model has never seen. What does the embedding of such tokens look like?
 
 # %%
 # LONG
-never = ~library.seen_tokens()
-rows_never = F.normalize(base.model.embed_tokens.weight.detach()[never], dim=1)
-rows_seen = F.normalize(base.model.embed_tokens.weight.detach()[~never], dim=1)
-brace = tokenizer.token_to_id("{")
-print(f"{never.sum()} of {len(never)} tokens were never seen; '{{' is {'one of them' if never[brace] else 'not one of them'}")
-for name, rows in (("never seen", rows_never), ("seen", rows_seen)):
-    print(f"mean cosine between two embeddings of tokens {name}: {(rows @ rows.T).mean():.3f}")
-fresh = library.fresh_rows(copy.deepcopy(base))
-print(f"gap on documents before {distance_to_limit(base, tokenizer, pretrain_rows('validation')[:200])['gap_percent']:.2f} %, with fresh rows {distance_to_limit(fresh, tokenizer, pretrain_rows('validation')[:200])['gap_percent']:.2f} %")
+unseen = lab.show_never_seen(base)
 
 # %% [markdown]
-# **What to notice.** All of them point the same way: training only ever pushed them down. Full fine-tuning can pull `{` out again. An adapter cannot, so it could not *write* a `{`. `fresh_rows` adds a small random row to each, so that they can be told apart, and hardly moves the gap on documents. The reserved tokens of Llama 3 are the same trap.
+# **What to notice.** The embeddings of tokens that were never seen all point the same way: training only ever pushed them down. Full fine-tuning can pull `{` out again. An adapter cannot: the embedding is frozen, and as it is the output head, too, the model could never *write* a `{`. The reserved tokens of Llama 3 are the same trap.
 #
-# Now the same rows in the same order, the same number of tokens, twice: all parameters, and rank 4 on all linear layers. An adapter takes larger steps: its matrices are thin and start at 0. So each way has its own learning rate, near the best that we found for it. One row in five is a document of lab 02, against forgetting.
+# So every run below begins with `fresh_rows`: it gives each of these rows of the embedding a small random direction of its own, so that they can be told apart. In our run these are 926 of 2,432 rows, and the gap on documents hardly moves. It is a change of the base, once, before anything is trained.
+
+# %%
+# CLAIM
+{
+    "all point the same way": unseen["as it is"][0] > 0.98 > 0.5 > unseen["as it is"][1],
+    "Full fine-tuning can pull": GENERAL,
+    "An adapter cannot": unseen["brace"] and not any("head" in name for name, _ in base.named_parameters()),
+    "The reserved tokens of Llama 3": GENERAL,
+    "every run below begins with `fresh_rows`": unseen["with fresh rows"][0] < 0.9,
+    "926 of 2,432 rows, and the gap on documents hardly moves": (
+        unseen["never"] == unseen["moved"] == 926 and len(lora.seen_tokens()) == 2432
+        and unseen["with fresh rows"][2] - unseen["as it is"][2] < 0.25
+    ),
+    "It is a change of the base": GENERAL,
+}
+
+# %% [markdown]
+# **What is compared.** The same rows in the same order, the same number of tokens, three times:
 #
-# **Predict first.** What share of full fine-tuning's score will the adapter reach, with 3.5 % of its trained parameters? And which of the two forgets less of the old tasks?
+# - rank 4 on all linear layers, by **AdamW** ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)), which divides the mean gradient of each number by its usual size
+# - all parameters, by AdamW: the same kind of optimiser, so this is the fair comparison
+# - all parameters, as the course trains: the matrices inside the blocks by **Muon** ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)), which makes the mean gradient of a matrix orthogonal before the step, the rest by AdamW
+#
+# Adapters are not trained by Muon: it would make every direction of a thin matrix equally long. Each way has its own learning rate: 0.012 for the adapter, near the best of those that we tried, and a tenth of it for all parameters, by either optimiser (Muon's steps are scaled to the size of AdamW's, [Liu et al. 2025](https://arxiv.org/abs/2502.16982)). In large models the factor of ten is usual, too ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)). One row in five is a document of lab 02, against forgetting.
+#
+# The adapter is worth 1 point: full marks from 85 % of fresh records right, none at 30 %, in proportion between; at most 5 % of the parameters may be trained.
+#
+# **Predict first.** What share of full fine-tuning's score will the adapter reach? And which of them forgets less of the old tasks? Write it into `MY_GUESS`.
 
 # %%
 # LONG
-MY_GUESS = "a half"
+MY_GUESS = ""  # %; which
 
-PRESET = library.PRESETS[course.size]
-
-
-def measure(name, model, run=None):
-    """One row of the lab's table: right records, right answers to the tasks of lab 03, gap on the documents of lab 02."""
-    found = examine(model, course.size)
-    return {"name": name, "trained": run.record["trained_parameters"] if run else 0, "seconds": run.history[-1]["seconds"] if run else 0.0, **found}
+PRESET = lora.PRESETS[course.size]
 
 
-def table(rows):
-    print(f"{'':<30}{'trained':>11}{'share':>8}{'records':>9}{'rephrased':>11}{'old tasks':>11}{'gap on documents':>18}{'seconds':>9}")
-    for row in rows:
-        percents = f"{100 * row['job']:>8.1f}%{100 * row['phrasings']:>10.1f}%{100 * row['old_tasks']:>10.1f}%{row['document_gap_percent']:>17.1f}%"
-        print(f"{row['name']:<30}{row['trained']:>11,}{100 * row['trained'] / n:>7.1f}%{percents}{row['seconds']:>9.0f}")
+def adamw_alone(model, rate, rest):
+    return [torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
-live = curve.LiveCurve(title="LoRA: loss on records and on replayed documents")
-lora_run = library.lora(course.size, seed=0, base=copy.deepcopy(base), on_step=live, out=course.work / f"lora_{course.size}", description="LoRA")
+def trained(folder, **options):
+    """A run of `course_lib/stages/lora.py` on the clerk's rows, from the same assistant."""
+    start = copy.deepcopy(base)
+    return lora.lora(course.size, seed=0, base=start, out=course.work / folder, **options)
+
+
+live = lab.LiveCurve(title="LoRA: loss on records and on replayed documents")
+lora_run = trained("lora_run", rank=4, alpha=8, on_step=live)
 live.close()
 adapted = lora_run.model
-library.save_adapter_stage(adapted, lora_run.record)
-full_run = library.lora(course.size, seed=0, base=copy.deepcopy(base), full=True, out=course.work / f"lora_full_{course.size}", description="full")
-results = [measure("the assistant, untouched", base), measure("full fine-tuning", full_run.model, full_run), measure("LoRA, rank 4, all linear", adapted, lora_run)]
-table(results)
-print(f"\nThe adapter reaches {100 * results[2]['job'] / max(results[1]['job'], 1e-9):.1f} % of full fine-tuning's score. You guessed {MY_GUESS}.")
+lora.save_adapter_stage(adapted, lora_run.record)
+adamw_run = trained("full_adamw", full=True, make_optimizers=adamw_alone,
+                    config=lora.replace(PRESET, learning_rate=lora.FULL_RATE))
+muon_run = trained("full_muon", full=True)  # at the same rate
+runs = {"LoRA, rank 4, all linear": lora_run, "all parameters, AdamW": adamw_run,
+        "all parameters, Muon and AdamW": muon_run}
+results = lab.show_ways(base, runs, course.size)
+lab.guessed(MY_GUESS)
 
 # %%
 # LONG
-after = respond(adapted, tokenizer, [row["messages"][:-1] for row in asked], max_new_tokens=40)
-for row, old, new in zip(asked, before, after):
-    print(columns([f"assistant » {row['messages'][0]['content']}", "with the clerk's adapter"], [old.strip()[:200], new]) + "\n")
+lab.show_answers(asked, before, lab.answers_to(adapted, asked))
 
 # %%
 check("lora_adapter")
 
 # %% [markdown]
-# **What to notice.** *Old tasks* and *gap on documents* are forgetting: what the assistant could do before. A clerk who answers everybody with records is no assistant any more, whichever way it was trained; but an adapter can be taken out again, and § 12 does so. Compare the seconds, too. One parameter in twenty-eight is trained, but the time is far from a twenty-eighth: the whole base is still run forward and backward. What falls away is the gradients of the frozen weights and their optimiser step.
+# **What to notice.** In our run the adapter writes as many right records as all parameters do, to two points, with one trained parameter for twenty-eight. *Old tasks* and *gap on documents* are forgetting: what the assistant could do before. A clerk who answers everybody with records is no assistant any more, whichever way it was trained; but an adapter can be taken out again, and § 12 does so.
 #
-# PEFT computes the same on the whole model. The adapter's tensors have PEFT's names but for a prefix:
+# Compare the seconds, too. The time is far from a twenty-eighth: the whole base is still run forward and backward. What falls away is the gradients of the frozen weights and their optimiser step.
+#
+# PEFT computes the same on the whole model, and here is what it does where you say nothing:
+
+# %%
+# CLAIM
+{
+    "the adapter writes as many right records as all parameters do, to two points": (
+        all(abs(results[1]["job"] - row["job"]) < 0.02 for row in results[2:])
+    ),
+    "with one trained parameter for twenty-eight": 28 <= n / results[1]["trained"] < 29,
+    "*Old tasks* and *gap on documents* are forgetting": GENERAL,
+    "A clerk who answers everybody with records": all(row["old_tasks"] < 0.7 for row in results[1:]),
+    "Compare the seconds, too": GENERAL,
+    "The time is far from a twenty-eighth": results[1]["seconds"] > results[2]["seconds"] / 5,
+    "What falls away is the gradients of the frozen weights": GENERAL,
+    "PEFT computes the same on the whole model": lab.by_peft.same_model(base, adapted) < 1e-5,
+}
+
+# %%
+# CLAIM stored
+{
+    "the adapter writes as many right records as all parameters do, to two points": all(
+        run["lora"]["job"] > run["full"]["job"] - 0.02 for run in stored("lora-laptop")["runs"]
+    )
+}
 
 # %%
 # LONG
-try:
-    import warnings
-
-    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing")  # PEFT 0.21 asks transformers 5 under an old name
-    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-
-    from course_lib.stages.model import to_transformers
-
-    config = LoraConfig(r=library.RANK, lora_alpha=library.ALPHA, target_modules=list(library.ALL_LINEAR), lora_dropout=0.0, task_type="CAUSAL_LM")
-    frozen = copy.deepcopy(base)
-    frozen.load_state_dict(library.base_state(adapted))
-    theirs = get_peft_model(to_transformers(frozen), config).to(course.device)
-    set_peft_model_state_dict(theirs, library.to_peft_state(library.adapter_state(adapted)))
-    theirs.train()
-    batch, labels = (tensor.to(course.device) for tensor in sft.collate(sft.encode_rows(tokenizer, job_rows("clerk", "train", 8), base.config.context)))
-    ours_loss, their_loss = sft.response_loss(adapted(batch), labels), theirs(batch, labels=labels).loss
-    ours_loss.backward()
-    their_loss.backward()
-    ours_grads = {library.PEFT_PREFIX + f"{name}.{part}.weight": getattr(layer, part).grad for name, layer in library.lora_layers(adapted).items() for part in ("lora_A", "lora_B")}
-    apart = max((p.grad - ours_grads[name.replace(".default", "")]).abs().max().item() for name, p in theirs.named_parameters() if p.requires_grad)
-    merged = theirs.merge_and_unload().state_dict()
-    ours_merged = library.base_state(library.merge(copy.deepcopy(adapted)))
-    apart_merged = max((merged[name] - weight).abs().max().item() for name, weight in ours_merged.items())
-    adapted.zero_grad(set_to_none=True)
-    print(f"loss {ours_loss.item():.6f}, PEFT's {their_loss.item():.6f}; gradients differ by at most {apart:.1e}, merged weights by {apart_merged:.1e}")
-    assert abs(ours_loss.item() - their_loss.item()) < 1e-5 and apart < 1e-5 and apart_merged < 1e-5
-except ImportError:
-    print("peft is not installed here, so this comparison is left out.")
+lab.by_peft.same_model(base, adapted)  # stops where they differ
+lab.by_peft.defaults(base)
 
 # %% [markdown]
 # ## § 8 Sixteen numbers
 #
-# The base is only read, so it may be held coarsely. **NF4** holds each weight in 4 bits: one of 16 numbers, times a scale.
+# The base is only read, so it may be held coarsely. **NF4** ([Dettmers et al. 2023](https://arxiv.org/abs/2305.14314)) holds each weight in 4 bits: one of 16 numbers, times a scale.
 #
 # - weights are cut into **blocks** of 64 neighbours; each block has its own scale, the largest absolute value, `absmax`
-# - the 16 numbers from −1 to 1 are not equally far apart: they lie where a normal distribution has its mass, because weights are about normal
+# - the 16 numbers, `nf4.NF4_CODE`: −1, −0.70, −0.53, −0.39, −0.28, −0.18, −0.09, 0, 0.08, 0.16, 0.25, 0.34, 0.44, 0.56, 0.72, 1. They lie close together where a normal distribution has its mass, because weights are about normal
 #
 # $$\text{absmax}_b = \max_{i \in b} |x_i|, \qquad c_i = \arg\min_k \left|\frac{x_i}{\text{absmax}_b} - \text{code}_k\right|$$
 #
@@ -549,7 +537,9 @@ except ImportError:
 
 # %%
 # EXERCISE quantize_blockwise
-def quantize_blockwise(x: Float[Tensor, " N"], code: Float[Tensor, " K"], block: int) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"]]:
+def quantize_blockwise(
+    x: Float[Tensor, " N"], code: Float[Tensor, " K"], block: int
+) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"]]:
     """(codes, absmax): for each weight the index of the nearest code of x / absmax of its block.
 
     Inputs:  x: weights · code: rising numbers from −1 to 1 · block: neighbours that share a scale
@@ -562,32 +552,14 @@ def quantize_blockwise(x: Float[Tensor, " N"], code: Float[Tensor, " K"], block:
     return codes.to(torch.uint8).flatten(), absmax
     ### END SOLUTION
 
-
 # %%
 check("quantize_blockwise")
 
 # %%
 # LONG
-def their_quantize(x, code, block):
-    rows = x.reshape(-1, block)
-    absmax = rows.abs().amax(1)
-    return nf4.nearest(rows * (1 / absmax.clamp(min=1e-38))[:, None], code).to(torch.uint8).flatten(), absmax
-
-
-quantize = mine("quantize_blockwise", globals(), their_quantize)
-example = base.model.layers[1].mlp.up_proj.weight.detach().cpu()
-print("share of each code, from −1 to 1: ▁ is rare")
-for name, code in (("NF4", nf4.NF4_CODE), ("16 equal steps", torch.linspace(-1, 1, 16))):
-    codes, absmax = quantize(example.flatten(), code, 64)
-    share = torch.bincount(codes.long(), minlength=16) / len(codes)
-    error = (code[codes.long()] * absmax.repeat_interleave(64) - example.flatten()).pow(2).mean().sqrt() / example.pow(2).mean().sqrt()
-    print(f"  {name:<16}{''.join('▁▂▃▄▅▆▇█'[min(7, int(7.99 * s / share.max()))] for s in share)}   relative error of the weights {100 * error:.1f} %")
-print("\nblock  relative error  bits for a scale in float32, a weight")
-for block in (16, 64, 256, 4096):
-    codes, absmax = quantize(example.flatten()[: len(example.flatten()) // block * block], nf4.NF4_CODE, block)
-    part = example.flatten()[: len(codes)]
-    error = (nf4.NF4_CODE[codes.long()] * absmax.repeat_interleave(block) - part).pow(2).mean().sqrt() / part.pow(2).mean().sqrt()
-    print(f"{block:>5}{100 * error:>14.1f} %{32 / block:>14.3f}")
+quantize, example = mine("quantize_blockwise", globals()), base.model.layers[1].mlp.up_proj.weight
+used = lab.show_codes(quantize, example)  # code → (share of each number, error)
+errors = lab.show_blocks(quantize, example)  # weights that share a scale → error
 
 # %% [markdown]
 # **What to notice.** With equal steps the outer codes hardly occur: bits are wasted. Smaller blocks are finer and cost more for their scales.
@@ -606,11 +578,30 @@ for block in (16, 64, 256, 4096):
 # <details><summary>Hint 2</summary><code>torch.stack((high, low), 1).flatten()</code> makes them alternate; <code>repeat_interleave(block)</code> repeats each scale for its block.</details>
 
 # %%
+# CLAIM
+{
+    "With equal steps the outer codes hardly occur": (
+        used["16 equal steps"][0][[0, 1, 14, 15]].sum() < 0.06 < used["NF4"][0][[0, 1, 14, 15]].sum()
+        and used["NF4"][1] < used["16 equal steps"][1]
+    ),
+    "Smaller blocks are finer": list(errors.values()) == sorted(errors.values()),
+    "Two codes share a byte": GENERAL,
+    "Undo that, look the numbers up": GENERAL,
+    "`packed`: `[N/2]` uint8": GENERAL,
+}
+
+# %%
 # EXERCISE dequantize_packed
-def dequantize_packed(packed: UInt8[Tensor, " bytes"], absmax: Float[Tensor, " blocks"], code: Float[Tensor, "16"], block: int) -> Float[Tensor, " N"]:
+def dequantize_packed(
+    packed: UInt8[Tensor, " bytes"],
+    absmax: Float[Tensor, " blocks"],
+    code: Float[Tensor, "16"],
+    block: int,
+) -> Float[Tensor, " N"]:
     """The weights that the codes stand for: code · absmax of the block.
 
-    Inputs:  packed: two 4-bit codes a byte, the first in the high half · absmax: one scale a block · code: the 16 numbers
+    Inputs:  packed: two 4-bit codes a byte, the first in the high half
+             absmax: one scale a block · code: the 16 numbers
     """
     ### BEGIN SOLUTION
     high, low = packed >> 4, packed & 15
@@ -618,41 +609,33 @@ def dequantize_packed(packed: UInt8[Tensor, " bytes"], absmax: Float[Tensor, " b
     return code[codes] * absmax.repeat_interleave(block)
     ### END SOLUTION
 
-
 # %%
 check("dequantize_packed")
 
 # %% [markdown]
-# bitsandbytes is what trains models of 65 billion parameters this way. Bit for bit:
+# bitsandbytes is the library with which Dettmers et al. fine-tuned models of 65 billion parameters in this way. Is your NF4 the same, bit for bit?
 
 # %%
 # LONG
-dequantize = mine("dequantize_packed", globals(), lambda packed, absmax, code, block: nf4.dequantize_nf4(packed, absmax, (2 * len(packed),), block))
-codes, absmax = quantize(example.flatten(), nf4.NF4_CODE, 64)
+dequantize, weight = mine("dequantize_packed", globals()), example.detach().cpu()
+codes, absmax = quantize(weight.flatten(), nf4.NF4_CODE, 64)
 packed = codes[0::2] << 4 | codes[1::2]
 back = dequantize(packed, absmax, nf4.NF4_CODE, 64)
-print(f"{example.numel():,} weights: {size_of([example]):,} bytes in float32, {size_of([packed, absmax]):,} in NF4 with float32 scales")
-try:
-    import bitsandbytes.functional as bnb
-
-    theirs, state = bnb.quantize_4bit(example, blocksize=64, quant_type="nf4")
-    their_back = bnb.dequantize_4bit(theirs, state).flatten()
-    print(f"bitsandbytes: {(packed == theirs.flatten()).float().mean():.2%} of the bytes equal, weights differ by at most {(back - their_back).abs().max():.1e}")
-    assert (packed == theirs.flatten()).float().mean() > 0.9999 and (absmax - state.absmax).abs().max() < 1e-7
-except ImportError:
-    bnb = None
-    print("bitsandbytes is not installed here (its wheels are for Linux and Windows), so this comparison is left out.")
+lab.show_saved(weight, [packed, absmax])
+same_bytes = lab.by_peft.same_nf4(weight, packed, absmax, back)  # stops where they differ
 
 # %% [markdown]
 # ## § 9 Quantise the scales, too
 #
-# A float32 scale for every 64 weights is half a bit a weight. The scales themselves are alike, so QLoRA quantises them once more, in 8 bits:
+# A float32 scale for every 64 weights is half a bit a weight. The scales themselves are alike, so QLoRA quantises them once more, in 8 bits (**double quantisation**):
 #
 # $$o = \text{mean}(\text{absmax}), \qquad s_b = \max_{i \in b} |\text{absmax}_i - o|, \qquad c_i = \arg\min_k \left|\frac{\text{absmax}_i - o}{s_b} - \text{code}_k\right|$$
 #
 # - the mean comes off first: all absmax are positive, and half of a code with signs would be wasted
-# - `absmax`: `[N]`, a multiple of `block` (256 in practice) · `code`: `[256]`, rising → codes `[N]` (uint8), scale `[N / block]`, offset `[]` (one number, a tensor)
-# - as before, 0/0 must not be NaN
+# - `absmax`: `[N]`, a multiple of `block` (256 in practice)
+# - `code`: `[256]`, rising. In practice `nf4.DYNAMIC_CODE` ([Dettmers 2015](https://arxiv.org/abs/1511.04561)): 0, 1, and on each side numbers in seven decades from 10⁻⁷ to 1, one in the lowest decade, 64 in the highest. So a small difference keeps its size, where equal steps would make it 0
+# - → codes `[N]` (uint8), scale `[N / block]`, offset $o$: a **tensor** with one number, of shape `[]`
+# - scales that are all equal give 0/0 here: as before, that must not be NaN
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -663,10 +646,13 @@ except ImportError:
 
 # %%
 # EXERCISE double_quantize
-def double_quantize(absmax: Float[Tensor, " N"], code: Float[Tensor, "256"], block: int) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"], Float[Tensor, ""]]:
-    """(codes, scale, offset) of the scales: minus their mean, over the largest difference of each block, the nearest code.
+def double_quantize(
+    absmax: Float[Tensor, " N"], code: Float[Tensor, "256"], block: int
+) -> tuple[UInt8[Tensor, " N"], Float[Tensor, " blocks"], Float[Tensor, ""]]:
+    """(codes, scale, offset) of the scales: minus their mean, over each block's largest difference.
 
-    Inputs:  absmax: scales of blocks of weights · code: 256 rising numbers · block: scales that share a scale
+    Inputs:  absmax: scales of blocks of weights · code: 256 rising numbers
+             block: scales that share a scale
     """
     ### BEGIN SOLUTION
     offset = absmax.mean()
@@ -674,87 +660,115 @@ def double_quantize(absmax: Float[Tensor, " N"], code: Float[Tensor, "256"], blo
     return codes, scale, offset
     ### END SOLUTION
 
-
 # %%
 check("double_quantize")
 
 # %%
 # LONG
-double = mine("double_quantize", globals(), lambda absmax, code, block: nf4.quantize_absmax(absmax, block))
-weights = base.model.embed_tokens.weight.detach().flatten().cpu()
-codes, absmax = quantize(weights, nf4.NF4_CODE, 64)
-whole = len(absmax) // 256 * 256
-small, scale, offset = double(absmax[:whole], nf4.DYNAMIC_CODE, 256)
+double, embedding = mine("double_quantize", globals()), base.model.embed_tokens.weight
+absmax = lab.scales_of(quantize, embedding)
+small, scale, offset = double(absmax, nf4.DYNAMIC_CODE, 256)
 again = nf4.DYNAMIC_CODE[small.long()] * scale.repeat_interleave(256) + offset
-print(f"the embedding: {whole:,} scales, {size_of([absmax[:whole]]):,} bytes in float32, {size_of([small, scale, offset]):,} in 8 bits; off by {100 * ((again - absmax[:whole]) / absmax[:whole]).abs().mean():.2f} % on average")
-if bnb:
-    theirs, _ = bnb.quantize_blockwise(absmax[:whole] - offset, blocksize=256)
-    scaled = (absmax[:whole] - offset) / scale.repeat_interleave(256)
-    toss_up = (scaled[:, None] - (nf4.DYNAMIC_CODE[1:] + nf4.DYNAMIC_CODE[:-1]) / 2).abs().amin(1) < 2e-5  # its CPU kernel rounds to 1/32,768 first
-    print(f"bitsandbytes: {(small == theirs).float().mean():.2%} of the codes equal, {(small == theirs)[~toss_up].float().mean():.2%} where two codes are not nearly equally near")
-    assert (small == theirs)[~toss_up].all()
-print(f"\n{'bits a weight':<40}{'bits':>8}{'of 16':>9}")
-for name, bits in (("float32", 32), ("bfloat16", 16), ("NF4, float32 scales of 64", 4 + 32 / 64), ("NF4, double quantisation", 4 + 8 / 64 + 32 / (64 * 256))):
-    print(f"{name:<40}{bits:>8.3f}{100 * bits / 16:>8.1f}%")
+lab.show_scales(absmax, again, [small, scale, offset])
+equal = lab.by_peft.same_double(absmax, small, scale, offset)  # stops where they differ
+lab.show_bits()
 
 # %% [markdown]
-# **What to notice.** The second quantisation saves three eighths of a bit a weight. On 65 billion weights that is 3 GB.
+# **What to notice.** The second quantisation saves three eighths of a bit a weight. On 65 billion weights that is 3 GB. It equals bitsandbytes' but for toss-ups: in our run 99.98 % of the codes are the same, and all where two numbers are not about equally near. (Its kernel for CPUs rounds to 1/32,768 before it looks for the nearest.)
+
+# %%
+# CLAIM
+{
+    "The second quantisation saves three eighths of a bit a weight": abs((0.5 - 8 / 64 - 32 / (64 * 256)) - 3 / 8) < 0.003,
+    "On 65 billion weights that is 3 GB": round(65e9 * (32 / 64 - 8 / 64 - 32 / (64 * 256)) / 8 / 1e9) == 3,
+    "99.98 % of the codes are the same, and all where": f"{equal[0]:.2%}" == "99.98%" and equal[1] == 1,
+    "Its kernel for CPUs rounds": GENERAL,
+}
 
 # %% [markdown]
 # ## § 10 QLoRA: train through the frozen base
 #
 # Every linear layer and the embedding are now held in 4 bits. In each forward and backward pass a layer's weight is written out, used and dropped. Gradients pass *through* the frozen weights to the adapters.
 #
-# The real QLoRA leaves the embedding and the output head in 16 bit, because in a large model they are a small part. In ours they are a quarter, so we quantise them, too.
+# The real QLoRA leaves the embedding and the output head in 16 bit: it replaces the linear layers inside the blocks, and an error in the head goes straight into the probabilities. That is no small part of a model: with a vocabulary of 128,000 tokens or more they are 13 to 23 % of one with 8 or 2 billion parameters. In ours they are a quarter, and we quantise them, too, to see what it costs.
 #
-# **Predict first:** how many points will it lose against LoRA, with a quarter of the weights' bytes?
+# **Predict first:** how many points will it lose against LoRA, with a quarter of the weights' bytes? Write it into `MY_GUESS`.
 
 # %%
 # LONG
+MY_GUESS = ""  # points
+
 held = nf4.quantize_base(copy.deepcopy(base))
-bf16 = nf4.weight_bytes(copy.deepcopy(base).bfloat16())
-print(f"weights held: float32 {nf4.weight_bytes(base):,} bytes, bfloat16 {bf16:,}, NF4 {nf4.weight_bytes(held):,}: {100 * nf4.weight_bytes(held) / bf16:.1f} % of bfloat16")
-qlora_bytes = measured_memory(library.add_lora(copy.deepcopy(held), 4, 8), ids)
-print(f"predicted for training {memory(n, real, 4.127)['total']:,.0f} bytes, measured {qlora_bytes['total']:,} (our norms stay in float32), full fine-tuning {full_bytes['total']:,}")
-quantised = measure("4-bit base, nothing trained", held)
-qlora_run = library.lora(course.size, seed=0, base=copy.deepcopy(base), four_bits=True, out=course.work / f"qlora_{course.size}", description="QLoRA")
-results += [quantised, measure("QLoRA, rank 4, 4-bit base", qlora_run.model, qlora_run)]
-table(results)
-print(f"\nQLoRA reaches {100 * results[-1]['job'] / max(results[1]['job'], 1e-9):.1f} % of full fine-tuning's score.")
+bytes_of = lab.show_held(base, held, memory(n, predicted, 4.127)["total"])
+qlora_run = trained("qlora", four_bits=True)
+results += lab.show_four_bits(results, held, qlora_run, course.size)
+lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** Quantising alone made the base worse; the adapter was trained on the base as it *is*, so it can make up for that. Look at the seconds: the weights are written out again and again, which costs time, not memory.
+# **What to notice.** In our run quantising alone made the base worse, at the old tasks and on documents. The adapter was trained on the base as it *is*, so it can make up for that: its records are within two points of LoRA's, and over five seeds it reached 97 to 99 % of what all parameters reach. The weights are written out again and again, which costs time, not memory.
+
+# %%
+# CLAIM
+{
+    "quantising alone made the base worse, at the old tasks and on documents": (
+        results[4]["old_tasks"] < results[0]["old_tasks"]
+        and results[4]["document_gap_percent"] > results[0]["document_gap_percent"]
+    ),
+    "its records are within two points of LoRA's": abs(results[5]["job"] - results[1]["job"]) < 0.02,
+    "which costs time, not memory": bytes_of["training"] < 0.3 * lora_bytes["total"],
+}
+
+# %%
+# CLAIM stored
+{
+    "over five seeds it reached 97 to 99 % of what all parameters reach": (
+        [round(100 * f(run["qlora_of_full"] for run in stored("lora-laptop")["runs"])) for f in (min, max)] == [97, 99]
+    )
+}
 
 # %% [markdown]
 # ## § 11 How large a rank, and where?
 #
-# Short runs now, all on the same rows, a fifth of those of § 7. **Predict first:** at which rank does the score stop rising? And with the same number of trained parameters, are they better spent in attention or in the MLPs?
+# Short runs now, all on the same rows, a fifth of those of § 7. **Predict first:** at which rank does the score stop rising? And with the same number of trained parameters, are they better spent in attention or in the MLPs? The last two runs are rank 4 once more, with other seeds: they tell how far chance alone moves a score.
 
 # %%
 # LONG
-SHORT = replace(PRESET, examples=PRESET.examples // 5, replay=PRESET.replay // 5)
+MY_GUESS = ""  # rank; attention or MLPs
+
+SHORT = lora.replace(PRESET, examples=PRESET.examples // 5, replay=PRESET.replay // 5)
+MLPS = ("gate_proj", "up_proj", "down_proj")
 
 
-def short_run(name, rank=4, alpha=8, targets=library.ALL_LINEAR, **changes):
+def short_run(name, rank=4, alpha=8, targets=lora.ALL_LINEAR, seed=0, **changes):
     """A small run, with the same alpha for every rank. `changes` are fields of SFTConfig."""
-    run = library.lora(course.size, rank=rank, alpha=alpha, targets=targets, base=copy.deepcopy(base), config=replace(SHORT, **changes), progress=False)
-    return {**measure(name, run.model, run), "history": run.history}
+    run = lora.lora(course.size, seed, rank, alpha, targets, base=copy.deepcopy(base),
+                    config=lora.replace(SHORT, **changes), progress=False)
+    return {**lab.measure(name, run.model, course.size, run), "rank": rank, "history": run.history}
 
 
-sweep = [short_run(f"rank {rank}, all linear", rank) for rank in ((1, 4) if course.size == "tiny" else (1, 2, 4, 16))]
-places = [short_run("rank 10, attention only", 10, targets=library.ATTENTION), short_run("rank 7, MLPs only", 7, targets=("gate_proj", "up_proj", "down_proj"))]
-table(sweep + places)
-
-fig, axes = curve.empty()
-axes.semilogx([row["trained"] for row in sweep], [100 * row["job"] for row in sweep], marker="o", label="all linear layers, ranks " + ", ".join(row["name"].split()[1].strip(",") for row in sweep))
-for row, marker in zip(places, "s^"):
-    axes.semilogx([row["trained"]], [100 * row["job"]], marker=marker, linestyle="none", label=row["name"])
-axes.set(xlabel="trained parameters", ylabel="right records (%)", title="What does a larger rank buy?", ylim=(0, 100))
-axes.legend(frameon=False, fontsize=9)
-curve.show(fig)
+ranks = (1, 4) if course.size == "tiny" else (1, 2, 4, 16)
+sweep = {rank: short_run(f"rank {rank}, all linear", rank) for rank in ranks}
+places = [short_run("rank 10, attention only", 10, targets=lora.ATTENTION),
+          short_run("rank 7, MLPs only", 7, targets=MLPS)]
+seeds = [short_run(f"rank 4, all linear, seed {seed}", seed=seed) for seed in (1, 2)]
+by_seed = lab.show_ranks(sweep, places, seeds, n, course.size)  # right records of rank 4, %
+lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** The last adapter has many times the parameters of the first, and its score is hardly another. This job fits into a very small rank. Read differences of a few points with care: we ran ranks 1, 4 and 16 with two more seeds, and the same rank moved by up to seven points from seed to seed. So one run each cannot say whether attention or the MLPs are the better place.
+# **What to notice.** In our run rank 16 has sixteen times the trained parameters of rank 1, and hardly another score. This job fits into a very small rank. Three seeds of one and the same rank 4 lie some points apart, so a difference of a few points between two single runs says nothing. Such runs cannot tell whether attention or the MLPs are the better place, either; with many seeds and larger models others found the MLPs ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)).
+
+# %%
+# CLAIM
+{
+    "rank 16 has sixteen times the trained parameters of rank 1": (
+        sweep[16]["trained"] == 16 * sweep[1]["trained"] and abs(sweep[16]["job"] - sweep[1]["job"]) < 0.06
+    ),
+    "This job fits into a very small rank": sweep[1]["job"] > 0.8,
+    "Three seeds of one and the same rank 4 lie some points apart": max(by_seed) - min(by_seed) > 2,
+    "Such runs cannot tell whether attention or the MLPs": (
+        abs(places[0]["job"] - places[1]["job"]) * 100 < 1.5 * (max(by_seed) - min(by_seed))
+    ),
+}
 
 # %% [markdown]
 # ## § 12 One base, many adapters
@@ -763,90 +777,125 @@ curve.show(fig)
 
 # %%
 # LONG
-shouting = library.lora(course.size, seed=1, base=copy.deepcopy(base), job="crier", config=SHORT, progress=False)
-adapters = {"clerk": library.adapter_state(adapted), "crier": library.adapter_state(shouting.model)}
+crier = trained("crier", job="crier", config=SHORT, progress=False)
+adapters = {"clerk": lora.adapter_state(adapted), "crier": lora.adapter_state(crier.model)}
 adapters["none"] = {name: torch.zeros_like(t) for name, t in adapters["clerk"].items()}
-print(f"one adapter: {size_of(adapters['crier'].values()):,} bytes; the base: {nf4.weight_bytes(base):,}\n")
-server = copy.deepcopy(adapted)
-for name in ("clerk", "crier", "none", "clerk"):
-    library.load_adapter(server, adapters[name])
-    for row, answer in zip(asked[:2], respond(server, tokenizer, [row["messages"][:-1] for row in asked[:2]], max_new_tokens=40)):
-        print(f"{name:<6} » {row['messages'][0]['content']}  →  {answer}")
+print(f"one adapter: {lab.size_of(adapters['crier'].values()):,} bytes;",
+      f"the base: {nf4.weight_bytes(base):,}\n")
+said = lab.serve(copy.deepcopy(adapted), adapters, ("clerk", "crier", "none", "clerk"), asked[:2])
 
 # %% [markdown]
-# **What to notice.** The base was never touched. Without an adapter the assistant of lab 03 answers, and the clerk's records come back exactly. The crier's rows have no lists in them, and what it makes of one is nobody's plan: an adapter changes more than what it was trained for.
+# **What to notice.** No run trained the base: all share one, with its fresh rows (§ 7). Without an adapter it answers in sentences as the assistant of lab 03 does, and the clerk's records come back exactly. The crier's rows have no lists in them, and what it makes of one is nobody's plan: an adapter changes more than what it was trained for.
+
+# %%
+# CLAIM
+{
+    "No run trained the base: all share one": all(
+        torch.equal(a, b)
+        for a, b in zip(lora.base_state(adapted).values(), lora.base_state(crier.model).values(), strict=True)
+    ),
+    "Without an adapter it answers in sentences as the assistant of lab 03 does": said[2] == before[:2],
+    "the clerk's records come back exactly": said[0] == said[3],
+    "The crier's rows have no lists in them": "Hear, hear" not in said[1][1] and "Hear, hear" in said[1][0],
+}
 
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# The short run twice, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `alpha=80`, `rank=64`, `targets=("q_proj", "v_proj")`, `replay=0`.
+# The short run twice, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. Below, the adapter gets the learning rate of full fine-tuning (§ 7), a tenth of its own. Other changes to try: `alpha=80`, `rank=64`, `targets=("q_proj", "v_proj")`, `replay=0`.
 
 # %%
 # LONG
-CHANGE = dict(learning_rate=library.FULL_RATE)
-MY_PREDICTION = "the learning rate of full fine-tuning, a tenth: about the same score, with a smoother curve"
+CHANGE = dict(learning_rate=lora.FULL_RATE)
+MY_PREDICTION = ""
 
 changed = short_run("changed", **CHANGE)
-print(f"I predicted: {MY_PREDICTION}")
-base_row = next(row for row in sweep if row["name"].startswith("rank 4"))
-table([{**base_row, "name": "as before"}, changed])
-for name, row in (("as before", base_row), ("changed", changed)):
-    losses = [step["train_loss"] for step in row["history"]]
-    print(f"{name:<10} training loss after 25, 50, 100 %: " + ", ".join(f"{sum(part) / len(part):.2f}" for part in (losses[max(0, k - 9) : k] for k in (len(losses) // 4 + 1, len(losses) // 2 + 1, len(losses)))))
+falling = lab.show_change(sweep[4], changed, n, MY_PREDICTION)
 
 # %% [markdown]
 # ## § 14 A real model
 #
-# Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) is a real model that fits a laptop: 27 seconds of one CPU core, 1.8 GB of memory. Your formula counts its adapters, your function quantises a layer; then the library's NF4 holds its linear layers, and the adapters learn from four of the clerk's rows.
+# Optional. SmolLM2-135M-Instruct ([Ben Allal et al. 2025](https://arxiv.org/abs/2502.02737), Apache 2.0) is a real model that fits a laptop: 30 seconds of one CPU core, 1.7 GB of memory. Your formula counts its adapters, your function quantises a layer; then the library's NF4 holds its linear layers, and the adapters learn from four of the clerk's rows, of which one at a time is in memory.
 #
-# **Predict first:** with rank 8 on all linear layers, what share of its 135 million parameters is trained? And is the error of NF4 larger than in your small model (§ 8), or smaller?
+# **Predict first:** with rank 8 on all linear layers, what share of its 135 million parameters is trained? And is the error of NF4 larger than in your small model (§ 8), or smaller? Write it into `MY_GUESS`.
 
 # %%
 # LONG
-MY_GUESS = "1 %, and about the same"
+MY_GUESS = ""  # %; larger or smaller
 
-from course_lib.stages.real import NOT_HERE, smollm2
-from course_lib.stages.real_training import collate, encode, train
-
-loaded = smollm2()
-if loaded is None:
-    print(NOT_HERE)
-else:
+if loaded := lab.smollm2():
     smol, words = loaded[0].to(course.device), loaded[1]
-    shapes = {name: list(m.weight.shape) for name, m in smol.named_modules() if isinstance(m, torch.nn.Linear)}
-    weight = smol.model.layers[1].mlp.up_proj.weight.detach().flatten().cpu()
-    codes, absmax = quantize(weight, nf4.NF4_CODE, 64)
-    error = (nf4.NF4_CODE[codes.long()] * absmax.repeat_interleave(64) - weight).pow(2).mean().sqrt() / weight.pow(2).mean().sqrt()
-    print(f"{sum(p.numel() for p in smol.parameters()):,} parameters, {nf4.weight_bytes(smol):,} bytes in float32; NF4 changes the weights of a layer by {100 * error:.1f} %")
-    smol = nf4.quantize_base(smol, embedding=False)  # its embedding and head stay as they are, as in the real QLoRA
-    print(f"linear layers in NF4: {nf4.weight_bytes(smol):,} bytes")
-    trained = library.lora_parameters(library.add_lora(smol, rank=8, alpha=16))
-    predicted, there = count(shapes, list(library.ALL_LINEAR), 8), sum(p.numel() for p in trained)
-    print(f"trained parameters: {predicted:,} by formula, {there:,} real tensors, {100 * library.trained_share(smol):.2f} % of the base. You guessed: {MY_GUESS}.")
-    assert predicted == there
-    batch = [tensor.to(course.device) for tensor in collate([encode(words, row["messages"]) for row in job_rows("clerk", "train", 4)], words.pad_token_id)]
-    losses = train(smol, [batch] * (2 if course.size == "tiny" else 6), lambda batch: sft.response_loss(smol(batch[0], attention_mask=batch[2]).logits, batch[1]), learning_rate=1e-3)
-    print("\n".join(f"step {step}: loss {loss:.3f} nats/token" for step, loss in enumerate(losses)))
+    weight, in_float32 = smol.model.layers[1].mlp.up_proj.weight, nf4.weight_bytes(smol)
+    smol_error = lab.quantized(quantize, weight, nf4.NF4_CODE, 64)[3]
+    there = count(lab.linear_shapes(smol), list(lora.ALL_LINEAR), 8)
+    smol = nf4.quantize_base(smol, embedding=False)  # embedding and head stay, as in the real QLoRA
+    lab.show_smol(in_float32, smol_error, lora.add_lora(smol, rank=8, alpha=16), there)
+    lab.guessed(MY_GUESS)
+    rows = [lab.encode(words, row["messages"]) for row in lab.job_rows("clerk", "train", 4)]
+
+    def loss_of(part):
+        batch = (tensor.to(course.device) for tensor in lab.collate(part, words.pad_token_id))
+        return sft.response_loss(*lab.answer_logits(smol, *batch))
+
+    six = [rows] * (2 if course.size == "tiny" else 6)
+    smol_losses = lab.train_real(smol, six, loss_of, at_once=1, count=lab.trained_tokens)
+    print("losses, nats/token:", [round(loss, 3) for loss in smol_losses])
 
 # %% [markdown]
-# **What to notice.** NF4 changes a layer of the large model as much as one of the small model, by 9 %: it asks only that the weights of a block are spread like a bell. The share that is trained is smaller at twice the rank, because an adapter grows with a layer's sides and the layer with their product. Four rows, six times, only show that gradients come through 4 bits; they teach no job.
+# **What to notice.** NF4 changes a layer of the large model as much as one of the small model, by 9 %: it asks only that the weights of a block are spread like a bell. The share that is trained is smaller at twice the rank, because an adapter grows with the sum of a layer's sides and the layer with their product. Four rows, six times, only show that gradients come through 4 bits; they teach no job.
+
+# %%
+# CLAIM
+{
+    "NF4 changes a layer of the large model as much as one of the small model, by 9 %": (
+        round(100 * smol_error) == 9 == round(100 * used["NF4"][1])
+    ),
+    "The share that is trained is smaller at twice the rank": (
+        lora.trained_share(smol) < shares["all linear layers", 4][0]
+    ),
+    "only show that gradients come through 4 bits": smol_losses[-1] < 0.5 * smol_losses[0],
+}
 
 # %% [markdown]
 # ## § 15 Summary
 #
-# You wrote the layer, its start, its gradients, its merge, the counts of parameters and bytes, and NF4 with double quantisation; each equals the library's. An adapter of a few per cent learned the new job as full fine-tuning does, also through a base held in a quarter of its 16-bit bytes, and can be taken out again.
+# You wrote the layer, its start, its gradients, its merge, the counts of parameters and bytes, and NF4 with double quantisation; each equals the library's but for rounding. In our run an adapter of a few per cent learned the new job as all parameters do, by the same optimiser and by the course's, also through a base held in a quarter of its 16-bit bytes, and it can be taken out again.
 # Lab 05 asks when to fine-tune at all: what if the facts change?
 #
 # Two questions, read by a person. Three or four sentences each.
 #
 # **1.** What do LoRA and QLoRA save when you train, with your numbers from § 6 and § 10, and what do neither of them save?
 
+# %%
+# CLAIM
+{
+    "each equals the library's but for rounding": equal[1] == 1,
+    "an adapter of a few per cent learned the new job as all parameters do": (
+        min(results[1]["job"], results[5]["job"]) > max(results[2]["job"], results[3]["job"]) - 0.03
+        and bytes_of["NF4"] < 0.27 * bytes_of["bfloat16"] and said[2] == before[:2]
+    ),
+    "Two questions, read by a person": GENERAL,
+    "Three or four sentences each": GENERAL,
+}
+
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# In full fine-tuning each of the 1.16 million parameters takes 16 bytes: 4 for itself, 4 for its gradient, 8 for Adam's averages. LoRA keeps only the first 4 for the frozen 96.5 % and the 16 for the rest, and QLoRA holds the frozen ones
-# in about 4.1 bits, a quarter of 16 bit. Neither saves the activations and logits of the batch, nor most of the time: the whole base is still run forward and backward, and QLoRA writes its weights out again in every step.
+# In full fine-tuning by Adam each of the 1.16 million parameters takes 16 bytes: 4 for itself, 4 for its gradient, 8 for Adam's averages. LoRA keeps only the first 4 for the frozen ones and takes the 16 for the adapter, which has 3.5 % of their number: 5.3 MB in place of 18.6.
+# QLoRA holds the frozen ones in about 4.1 bits, a quarter of 16 bit: 1.3 MB. Neither saves the activations and logits of the batch, nor most of the time: the whole base is still run forward and backward, and QLoRA writes its weights out again in every step.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "each of the 1.16 million parameters takes 16 bytes": round(n / 1e4) == 116 and full_bytes["total"] == 16 * n,
+    "which has 3.5 % of their number: 5.3 MB in place of 18.6": (
+        f"{predicted / n:.1%}" == "3.5%"
+        and (round(lora_bytes["total"] / 1e5), round(full_bytes["total"] / 1e5)) == (53, 186)
+    ),
+    "a quarter of 16 bit: 1.3 MB": round(bytes_of["training"] / 1e5) == 13 and 0.24 < bytes_of["NF4"] / bytes_of["bfloat16"] < 0.27,
+    "Neither saves the activations": results[1]["seconds"] > results[2]["seconds"] / 5,
+}
 
 # %% [markdown]
 # **2.** What did you change in § 13, what did you predict, what came out (with its unit), and why?
@@ -854,15 +903,30 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I gave the adapter the learning rate of full fine-tuning, 0.0012 for 0.012, and predicted about the same score. At size laptop 51 % of the records came out right, against 88 % before. After a quarter of the steps the training loss was still 2.9 nats/token, against 0.5; at the end it was 0.55 for 0.27.
+# I gave the adapter a tenth of its learning rate, 0.0012 for 0.012, and predicted about the same score. At size laptop 51 % of the records came out right, against 88 % before. After a quarter of the steps the training loss was still 2.9 nats/token, against 0.5; at the end it was 0.55 for 0.27.
 # B starts at 0, and the gradient of A is as small as B is: with small steps the detour first has to grow, and a short run ends before it has. Full weights need not grow from nothing.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "0.0012 for 0.012": (lora.FULL_RATE, PRESET.learning_rate) == (0.0012, 0.012),
+    "51 % of the records came out right, against 88 % before": (
+        (round(100 * changed["job"]), round(100 * sweep[4]["job"])) == (51, 88)
+    ),
+    "still 2.9 nats/token, against 0.5; at the end it was 0.55 for 0.27": (
+        (f"{falling['changed'][0]:.1f}", f"{falling['as before'][0]:.1f}") == ("2.9", "0.5")
+        and (f"{falling['changed'][2]:.2f}", f"{falling['as before'][2]:.2f}") == ("0.55", "0.27")
+    ),
+    "B starts at 0": GENERAL,
+    "Full weights need not grow from nothing": GENERAL,
+}
 
 # %% [markdown]
 # ## § 16 Hand in
 #
-# Save the notebook (Ctrl + S), then run the last cell. It packs the notebook and your adapter into one zip file and prints a receipt.
+# Is your work done? Write `ready=True`, save the notebook (Ctrl + S), and run the cell. It packs the notebook and your adapter into one zip file and prints a receipt.
 
 # %%
 # LONG
-handed_in = submit()
+handed_in = submit(ready=False)

@@ -15,189 +15,176 @@
 #                                            08, 09
 # ```
 #
-# **About 120 minutes · 11 points · a laptop is enough.** Your computer works alone for about nineteen of these minutes.
+# **About 150 minutes · 11 points · a laptop is enough.** Your computer works alone for about sixteen of these minutes (two cores at 200 GFLOP/s), five of them for the optional part on a real model.
 # At the end you have trained your assistant with PPO and with GRPO to please a reward model, you know how far each is from the best possible policy, and you have seen both go wrong.
 
 # %% [markdown]
 # > **After this lab you can**
 # > - give each token its reward: the penalty for leaving the reference model, and the reward model's one word at the end,
-# > - write GAE, PPO's clipped losses and GRPO's group advantage, and show that GRPO's are TRL's,
+# > - write GAE, PPO's clipped losses and GRPO's group advantage, show that GRPO's loss is TRL's, and say what TRL does otherwise,
 # > - place any policy on the plane of utility against KL, beside best-of-n and the frontier,
 # > - find the point where a policy begins to please the reward model and nobody else,
-# > - tell from the logs which choice makes a run collapse, and mend it.
+# > - tell from the logs which choice makes a run collapse, and from a curve what is wrong in a loss.
 
 # %%
 # SETUP
 
 # %%
-import copy
-import logging
 import math
-import time
-import warnings
-from dataclasses import replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.notebook.check import mine  # mine("f", globals(), ours): your f if its check passes, else the course's
+from course_lib.notebook.check import mine  # your function if its check passes, else the course's
+from course_lib.shown import lab07_logs, lab07_losses, lab07_real, lab07_rlhf, lab07_trl
+from course_lib.stages import grpo, ppo, real_training, rollout
 
 # %% [markdown]
 # ## § 1 An assistant, and what people think of it
 #
-# We start with lab 03's assistant, which is now the **reference model** $\pi_\text{ref}$, and with lab 06's **reward model**, a guess at what people like. In the village we can also look at the truth: the **gold utility** that the simulated people have. In real life nobody has it. Here we *look* at it and train on the reward model, except in one place that says so.
+# We start with two models. Lab 03's assistant is the **reference model** $\pi_\text{ref}$. Lab 06's **reward model** is a guess at what people like. In the village we can also look at the truth: the **gold utility** that the simulated people have. In real life nobody has it. Here we *look* at it and train on the reward model, except in one place that says so.
+#
+# The next cell samples four answers to each of some prompts. It shows the three prompts on whose answers opinions differ most, and what the two judges say of them.
 
 # %%
 # LONG
-from course_lib.evaluation.alignment import gold_reward, measure, share, utilities
-from course_lib.evaluation.frontier import frontier
-from course_lib.evaluation.runs.rlhf import BETA_LEARNED, COLLAPSE, OVER_OPTIMISE, watched
-from course_lib.stages import grpo as grpo_stage
-from course_lib.stages import ppo as ppo_stage
-from course_lib.stages.reward import rewards_of
-from course_lib.stages.rollout import assistant, entropies, exact_kl, roll_out, token_logprobs
-from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.widgets import curve, rlhf
-from course_lib.world.annotators import TASTE, prompts
-
-TINY = course.size == "tiny"
-tokenizer = load_tokenizer()
-reference = assistant(load_stage("sft").model).to(course.device).eval()
-reward_model = load_stage("reward").model.to(course.device)
-train_prompts, test_prompts = prompts("train", 40 if TINY else 4000, "lab 07"), prompts("test", 6 if TINY else 100, "lab 07")
-
-
-def proxy(rows, answers):
-    """The reward model's score of each answer to its prompt. Equal answers to the same prompt are scored once."""
-    different = list({(id(row), answer): (row, answer) for row, answer in zip(rows, answers)}.values())
-    scores = rewards_of(reward_model, tokenizer, [row["messages"] for row, _ in different], [answer for _, answer in different])
-    known = {(id(row), answer): score for (row, answer), score in zip(different, scores.tolist())}
-    return torch.tensor([known[id(row), answer] for row, answer in zip(rows, answers)])
-
-
-for kind in ("fact", "short", "unknown"):
-    row = next(row for row in train_prompts if row["kind"] == kind)
-    rolled = roll_out(reference, tokenizer, [row], 4, seed=1)
-    print(f"» {row['messages'][-1]['content']}")
-    for answer, score, worth in zip(rolled.answers, proxy(rolled.rows, rolled.answers), utilities(rolled.rows, rolled.answers)):
-        print(f"   reward model {score:5.2f} · gold {worth:5.2f} · {answer}")
-    print()
-print("gold utility of an answer: " + ", ".join(f"{weight:+g} {name}" for name, weight in TASTE.items()))
+reference = rollout.assistant(load_stage("sft").model).to(course.device).eval()
+proxy = lab07_rlhf.reward_of(load_stage("reward").model.to(course.device))  # (rows, answers) → [B]
+train_prompts, test_prompts = lab07_rlhf.asked(course.size)
+opinions = lab07_rlhf.show_samples(reference, proxy, train_prompts)
 
 # %% [markdown]
-# **What to notice.** One prompt, several answers, and people do not like all of them equally. Whatever we do in this lab only moves probability between answers that the reference model can already give.
+# **What to notice.** One prompt, several answers, and people do not like all of them equally. The reward model mostly agrees, but it is a guess: in our run its favourite answer to what nobody can know is a made-up one that begins with a courtesy. Keep that in mind for § 12. A policy gives some probability to every string, so training only moves probability. Near the reference model it moves among answers that the reference model gives now and then. Far away it moves to strings that the reference model would hardly ever say.
+
+# %%
+# CLAIM
+{
+    "One prompt, several answers": all(
+        len(set(row["answers"])) > 1 and row["worth"].max() - row["worth"].min() >= 1
+        for row in opinions
+    ),
+    "in our run its favourite answer": all(
+        row["worth"][row["scores"].argmax()] < 0 for row in opinions if row["kind"] == "unknown"
+    )
+    and any(row["kind"] == "unknown" for row in opinions),
+    "Keep that in mind": GENERAL,
+    "A policy gives some probability": GENERAL,
+    "Near the reference model": GENERAL,
+    "Far away it moves": GENERAL,
+}
 
 # %% [markdown]
 # ## § 2 The limit, and a simple way towards it
 #
-# How much can be won? A policy that goes away from $\pi_\text{ref}$ is measured by its distance, $\mathrm{KL}(\pi\,\|\,\pi_\text{ref})$ in nats an answer. For each distance one policy is best, $\pi^* \propto \pi_\text{ref} \cdot e^{u/\beta}$, and since we can sample $\pi_\text{ref}$ and know $u$, we know what it reaches. That line is the **frontier**.
+# How much can be won? A policy $\pi$ that leaves $\pi_\text{ref}$ is measured by its distance, $\mathrm{KL}(\pi\,\|\,\pi_\text{ref})$ in nats an answer. For each distance one policy is best, $\pi^* \propto \pi_\text{ref} \cdot e^{u/\beta}$ ([Rafailov et al. 2023](https://arxiv.org/abs/2305.18290), eq. 4). Since we can sample $\pi_\text{ref}$ and know the utility $u$, we know what it reaches. That line is the **frontier**.
 #
-# The simplest way towards it needs no training. **Best of n**: sample $n$ answers, let the scores choose one. If no two answers tie,
+# The simplest way towards it needs no training. **Best of n**: sample $n$ answers, let the scores choose one. If no two answers tie ([Beirami et al. 2024](https://arxiv.org/abs/2401.01879)),
 #
 # $$\mathrm{KL} = \log n - \frac{n-1}{n}, \qquad \mathrm{E}[\text{worth}] = \sum_{i=0}^{K-1} \frac{\binom{i}{\,n-1\,}}{\binom{K}{n}}\; w_{(i)}$$
 #
 # - `scores`, `worth`: `[P K]`, $K$ sampled answers to each of $P$ prompts. The scores choose, the worth counts
 # - $w_{(i)}$: the worth of the answer whose score has rank $i$ in its row; rank 0 has the lowest score
 # - the weight is the chance that the best of $n$ different answers, drawn from the $K$, is that one. It is 0 for $i < n - 1$
-# - return (KL, the mean over the prompts), two numbers
+# - scores may tie: each of the $K$ places keeps a rank of its own, in any order among equals
+# - $K$ may be a thousand: then the binomials are larger than any float
+# - return two Python numbers: the KL, and the mean of E[worth] over the prompts
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
-# > Minutes: 10
+# > Minutes: 12
 #
 # <details><summary>Hint 1</summary><code>scores.argsort(1)</code> has the places from the lowest score to the highest; <code>worth.gather(1, order)</code> puts the worths in that order.</details>
-# <details><summary>Hint 2</summary><code>math.comb</code> counts exactly, also numbers far larger than a float can be: divide one by the other first.</details>
+# <details><summary>Hint 2</summary><code>math.comb</code> gives whole numbers of any size. Divide one by the other before you make a float.</details>
 
 # %%
 # EXERCISE best_of_n
-def best_of_n(scores: Float[Tensor, "P K"], worth: Float[Tensor, "P K"], n: int) -> tuple[float, float]:
+def best_of_n(
+    scores: Float[Tensor, "P K"], worth: Float[Tensor, "P K"], n: int
+) -> tuple[float, float]:
     """(KL in nats, expected worth) of taking the answer with the best score among n of the K.
 
     Inputs:  scores: what chooses · worth: what counts · n: from 1 to K
     """
     ### BEGIN SOLUTION
     K = scores.shape[1]
-    weights = torch.tensor([math.comb(i, n - 1) / math.comb(K, n) for i in range(K)], dtype=torch.float64)
+    weights = [math.comb(i, n - 1) / math.comb(K, n) for i in range(K)]
     ranked = worth.gather(1, scores.argsort(1)).double()
-    return math.log(n) - (n - 1) / n, float((ranked * weights).sum(1).mean())
+    expected = (ranked * torch.tensor(weights, dtype=torch.float64)).sum(1).mean()
+    return math.log(n) - (n - 1) / n, float(expected)
     ### END SOLUTION
 
 
 # %%
 check("best_of_n")
 
-
 # %%
 # LONG
-def their_best_of_n(scores, worth, n):
-    from course_lib.evaluation.frontier import best_of_n, best_of_n_kl
-
-    return best_of_n_kl(n), best_of_n(scores.numpy(), worth.numpy(), n)
-
-
-def kl_with_ties(scores, n):
-    """KL of best-of-n over the K sampled answers, equal ones taken together (n drawn with replacement), mean over the prompts."""
-    total = 0.0
-    for row in scores:
-        p = row.unique(return_counts=True)[1].double() / len(row)
-        below = p.cumsum(0)
-        chosen = below**n - (below - p) ** n
-        total += float(torch.xlogy(chosen, chosen / p).sum())
-    return total / len(scores)
-
-
-best = mine("best_of_n", globals(), their_best_of_n)
-K = 16 if TINY else 128
-rolled = roll_out(reference, tokenizer, test_prompts, K, seed=7)
-worth = torch.tensor(utilities(rolled.rows, rolled.answers)).view(-1, K)
-scores = proxy(rolled.rows, rolled.answers).view(-1, K)
-limit, start = frontier(worth.numpy()), float(worth.mean())
-sizes = [n for n in (1, 2, 4, 8, 16, 32) if n <= K]
-print(f"{'n':>3}{'KL, formula':>14}{'KL, with ties':>15}{'utility, chosen by the reward model':>38}{'by the gold utility':>22}")
-for n in sizes:
-    print(f"{n:>3}{best(scores, worth, n)[0]:>14.2f}{kl_with_ties(scores, n):>15.2f}{best(scores, worth, n)[1]:>38.2f}{best(worth, worth, n)[1]:>22.2f}")
-tied = {"best of n, chosen by the reward model": [(kl_with_ties(scores, n), best(scores, worth, n)[1]) for n in sizes[1:]]}
-curve.show(rlhf.plane(limit, start, tied | {"best of n, chosen by the gold utility": [(kl_with_ties(worth, n), best(worth, worth, n)[1]) for n in sizes[1:]]}))
+best = mine("best_of_n", globals())
+K = 16 if course.size == "tiny" else 128
+_, scores, worth = lab07_rlhf.samples(reference, proxy, test_prompts, K, seed=7)  # [P K] each
+bests = lab07_rlhf.show_best_of_n(best, scores, worth)
 
 # %% [markdown]
-# **What to notice.** The formula is an upper bound: our model often gives the same answer twice, and then choosing moves less. Each answer costs $n$ samples, for ever; training pays once. And the two choosers stand on different lines: one of them only guesses.
+# **What to notice.** The formula is an upper bound: our model often gives the same answer twice, and then choosing moves less. Best of $n$ costs $n$ samples for each answer, for ever; training pays once. The gold utility chooses better than the reward model, which only guesses. In our run the guess costs little: at most a tenth of a unit of utility.
+
+# %%
+# CLAIM
+{
+    "The formula is an upper bound": all(
+        t <= f + 1e-9 for t, f in zip(bests["ties"], bests["formula"])
+    )
+    and bests["ties"][1] < bests["formula"][1],
+    "Best of $n$ costs": GENERAL,
+    "The gold utility chooses better": all(
+        g > r for g, r in list(zip(bests["by the gold"], bests["by the reward model"]))[1:]
+    ),
+    "In our run the guess costs little": max(
+        g - r for g, r in zip(bests["by the gold"], bests["by the reward model"])
+    )
+    <= 0.1,
+}
 
 # %% [markdown]
 # ## § 3 A token is an action
 #
-# Reinforcement learning needs a reward for each action, here for each token. The reward model speaks **once**, at the last token of an answer. Every token pays for leaving the reference model:
+# Reinforcement learning needs a reward for each action, here for each token. The reward model speaks **once**, at the last token of an answer. Every token pays for leaving the reference model ([Ziegler et al. 2019](https://arxiv.org/abs/1909.08593), [Ouyang et al. 2022](https://arxiv.org/abs/2203.02155)):
 #
 # $$r_t = -\beta\,\big(\log \pi(a_t) - \log \pi_\text{ref}(a_t)\big) + [\,t = \text{last}\,] \cdot \text{score}$$
 #
-# - `scores`: `[B]` · `logprobs`, `reference`: `[B T]`, log-probabilities of the tokens that were chosen · `mask`: `[B T]`, True on the answer · `beta` $\beta$: the price of a nat → rewards `[B T]`
+# - `scores`: `[B]` · `logprobs`, `reference`: `[B T]`, log-probabilities of the tokens that were chosen · `mask`: `[B T]`, True on the answer · `beta` $\beta$: the price of a nat → rewards $r$, `[B T]`
 # - a row is *prompt, answer, padding*: the last token of the answer is the last True of its mask
-# - 0 off the answer, whatever the inputs hold there. A token that $\pi$ likes *less* than $\pi_\text{ref}$ earns something
+# - 0 off the answer, whatever the inputs hold there: −∞ and NaN, too
+# - a token that $\pi$ likes *less* than $\pi_\text{ref}$ earns something
 #
-# Added up over an answer this is $\text{score} - \beta \log \frac{\pi(y)}{\pi_\text{ref}(y)}$, whose mean is $\mathrm{E}[\text{score}] - \beta\,\mathrm{KL}$. If the score were the gold utility, the best policy for it would be a point on the frontier.
+# Added up over an answer $y$ this is $\text{score} - \beta \log \frac{\pi(y)}{\pi_\text{ref}(y)}$, whose mean is $\mathrm{E}[\text{score}] - \beta\,\mathrm{KL}$. If the score were the gold utility, the best policy for it would be a point on the frontier.
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
-# > Minutes: 8
+# > Minutes: 10
 #
-# <details><summary>Hint 1</summary>First the penalty times the mask. Then add the score at one place of each row.</details>
+# <details><summary>Hint 1</summary>First the penalty, by <code>torch.where(mask, …, 0.0)</code>: 0 · NaN is NaN, so a product with the mask does not do. Then add the score at one place of each row.</details>
 # <details><summary>Hint 2</summary><code>(mask * torch.arange(T)).argmax(1)</code> is the place of the last True. <code>rewards[torch.arange(B), last] += scores</code> adds to one place of each row.</details>
 
 # %%
 # EXERCISE kl_penalty
 def kl_penalty(
-    scores: Float[Tensor, " B"], logprobs: Float[Tensor, "B T"], reference: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], beta: float
+    scores: Float[Tensor, " B"],
+    logprobs: Float[Tensor, "B T"],
+    reference: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    beta: float,
 ) -> Float[Tensor, "B T"]:
-    """The reward of each token: −β (log π − log π_ref), and the score added at the last token of the answer.
+    """The reward of each token: −β (log π − log π_ref), and the score added at the last token.
 
-    Inputs:  scores: the reward model's, one an answer · logprobs, reference: log π and log π_ref of the chosen tokens
+    Inputs:  scores: the reward model's, one an answer
+             logprobs, reference: log π and log π_ref of the chosen tokens
              mask: True on the answer's tokens, at least one a row · beta: the price of a nat
     Returns: rewards, 0 off the answer
     """
     ### BEGIN SOLUTION
-    rewards = -beta * (logprobs - reference) * mask
+    rewards = torch.where(mask, -beta * (logprobs - reference), 0.0)
     last = (mask * torch.arange(mask.shape[1])).argmax(1)
     rewards[torch.arange(len(scores)), last] += scores
     return rewards
@@ -210,79 +197,98 @@ check("kl_penalty")
 # %% [markdown]
 # ## § 4 Three ways to estimate a KL
 #
-# The KL of two language models is a sum over all answers, so it is estimated from samples of $\pi$. With $\rho = \pi_\text{ref} / \pi$ at a sampled token (Schulman 2020):
+# The KL of two language models is a sum over all answers, so it is estimated from samples of $\pi$. With $x = \pi_\text{ref} / \pi$ at a sampled token ([Schulman 2020](http://joschu.net/blog/kl-approx.html)):
 #
-# $$k_1 = -\log \rho, \qquad k_2 = \tfrac12 (\log \rho)^2, \qquad k_3 = \rho - 1 - \log \rho$$
+# $$k_1 = -\log x, \qquad k_2 = \tfrac12 (\log x)^2, \qquad k_3 = x - 1 - \log x$$
 #
-# At each token we can also add up the whole vocabulary, which is exact. **Predict first:** which estimator is biased, which can be negative, and which varies least? Is that still so far from the reference?
+# At each token we can also add up the whole vocabulary, which is exact. The next cell shakes the weights of the reference model, a little (*near*) and more (*far*), and estimates the KL of the shaken model. **Predict first:** which estimator is biased, which can be negative, and which varies least? Is that still so far from the reference?
 
 # %%
 # LONG
-def moved(strength, seed=0):
-    """The reference with its weights shaken: a policy somewhere else."""
-    policy, generator = copy.deepcopy(reference), torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weight in policy.parameters():
-            weight += strength * weight.std() * torch.randn(weight.shape, generator=generator).to(weight.device) if weight.dim() == 2 else 0
-    return policy
-
-
-for name, strength in (("near", 0.05), ("far", 0.12)):
-    policy = moved(strength)
-    sampled = roll_out(policy, tokenizer, test_prompts, 2 if TINY else 16, seed=3)
-    with torch.no_grad():
-        log_ratio = (token_logprobs(reference, sampled.ids, sampled.mask) - token_logprobs(policy, sampled.ids, sampled.mask))[sampled.mask]
-    exact = exact_kl(policy, reference, sampled.ids, sampled.mask).sum() / sampled.mask.sum()
-    print(f"{name}: the exact KL is {exact:.4f} nats a token, over {len(log_ratio):,} tokens")
-    for label, k in (("k1", -log_ratio), ("k2", log_ratio**2 / 2), ("k3", log_ratio.exp() - 1 - log_ratio)):
-        print(f"   {label}: mean {k.mean():.4f} ± {k.std() / len(k) ** 0.5:.4f}, off by {100 * (k.mean() / exact - 1):+.0f} %, standard deviation {k.std():.3f}, smallest {round(k.min().item(), 2) + 0.0:.2f}")
-
-# %% [markdown]
-# **What to notice.** Compare the error of each mean with its ±: a bias does not go away with more samples, noise does. $k_3$ is never negative. It is unbiased, but a heavy tail fools its ±: the rare huge $\rho$ that belongs to the mean may not be in the sample. Its spread depends on how far away the policy is: where $\pi$ is small and $\pi_\text{ref}$ is not, $\rho$ is huge.
-#
-# A good estimator of a number need not have the right **gradient**. Take one distribution $p$ with a reference $q$, and average the gradient of $k_1$ and $k_3$ over samples of $p$ (the samples themselves fixed, as in a loss). Which KL does each descend?
-
-# %%
-# LONG
-logits, log_q = torch.randn(6, generator=torch.Generator().manual_seed(1)).double().requires_grad_(), torch.log_softmax(torch.arange(6.0).double(), 0)
-log_p = torch.log_softmax(logits, 0)
-p = log_p.exp().detach()
-slope = lambda loss: torch.autograd.grad(loss, logits, retain_graph=True)[0]
-ways = {
-    "reverse KL(p‖q), exact": (log_p.exp() * (log_p - log_q)).sum(),
-    "forward KL(q‖p), exact": (log_q.exp() * (log_q - log_p)).sum(),
-    "k1 in the loss, mean over samples of p": (p * (log_p - log_q)).sum(),
-    "k3 in the loss, mean over samples of p": (p * ((log_q - log_p).exp() - 1 - (log_q - log_p))).sum(),
-    "k1 as a reward: k1 (fixed) · log p": (p * (log_p - log_q).detach() * log_p).sum(),
+estimators = {  # of log x
+    "k1": lambda log_x: -log_x,
+    "k2": lambda log_x: log_x**2 / 2,
+    "k3": lambda log_x: log_x.exp() - 1 - log_x,
 }
-for name, loss in ways.items():
-    print(f"{name:<42}" + "".join(f"{round(g, 3) + 0.0:8.3f}" for g in slope(loss).tolist()))
+near, far = lab07_losses.show_estimators(estimators, reference, test_prompts)
 
 # %% [markdown]
-# **What to notice.** As a term of the loss, $k_1$ has no gradient at all and $k_3$ has that of the *forward* KL. Only as a reward, as in § 3, does the penalty pull along the KL that we measure. We shall see in § 11 what that costs.
+# **What to notice.** Compare how far each mean is off with its ±: more samples take noise away, and never a bias. $k_2$ is biased, and the more so the further $\pi$ is from $\pi_\text{ref}$. $k_1$ can be negative. $k_3$ is never negative. It is unbiased, but a heavy tail fools its ±: where $\pi$ is small and $\pi_\text{ref}$ is not, $x$ is huge, and the rare huge $x$ that belongs to the mean may not be in the sample. In our run the deviation of $k_3$ is the largest of the three near the reference model, and the smallest far from it.
+
+# %%
+# CLAIM
+{
+    "more samples take noise away, and never a bias": GENERAL,
+    "$k_2$ is biased": abs(far["k2"]["mean"] / far["exact"] - 1)
+    > 2 * abs(near["k2"]["mean"] / near["exact"] - 1)
+    and abs(far["k2"]["mean"] - far["exact"]) > 3 * far["k2"]["error"],
+    "$k_1$ can be negative": near["k1"]["smallest"] < 0 and far["k1"]["smallest"] < 0,
+    "$k_3$ is never negative": min(near["k3"]["smallest"], far["k3"]["smallest"]) >= 0,
+    "It is unbiased, but a heavy tail": GENERAL,
+    "In our run the deviation of $k_3$": near["k3"]["spread"]
+    == max(near[k]["spread"] for k in estimators)
+    and far["k3"]["spread"] == min(far[k]["spread"] for k in estimators),
+}
+
+# %% [markdown]
+# A good estimator of a number need not have the right **gradient**. Take one choice among six tokens, with logits θ, and average the gradient of each estimator over samples of $\pi$ (the samples themselves fixed, as in a loss). **Predict first:** which KL does each descend?
+
+# %%
+# LONG
+theta = torch.randn(6, generator=torch.Generator().manual_seed(1)).double().requires_grad_()
+log_ref = torch.log_softmax(torch.arange(6.0).double(), 0)
+log_pi = torch.log_softmax(theta, 0)
+log_x, sampled_from = log_ref - log_pi, log_pi.exp().detach()
+kinds = {
+    "reverse KL(π‖π_ref), exact": (log_pi.exp() * -log_x).sum(),
+    "forward KL(π_ref‖π), exact": (log_ref.exp() * log_x).sum(),
+    "k1 as a reward: k1 (fixed) · log π": (sampled_from * -log_x.detach() * log_pi).sum(),
+}
+kinds |= {f"{k} in the loss": (sampled_from * f(log_x)).sum() for k, f in estimators.items()}
+reverse, forward, as_reward, *in_loss = lab07_losses.show_gradients(kinds, theta)
+
+# %% [markdown]
+# **What to notice.** As a term of the loss, $k_1$ pulls nowhere: its gradient is 0 in the mean, and in one sample it is noise. $k_3$, the best estimator of the value, has the gradient of the *forward* KL. $k_2$, the biased one, has exactly that of the reverse KL, which is the one that we measure ([Liu and others, 2025](https://arxiv.org/abs/2510.01555)). As a reward, as in § 3, $k_1$ pulls along the reverse KL, too. We shall see in § 11 what $k_3$ in the loss costs.
+
+# %%
+# CLAIM
+{
+    "$k_1$ pulls nowhere": bool(in_loss[0].abs().max() < 1e-12),
+    "$k_3$, the best estimator of the value": torch.allclose(in_loss[2], forward, atol=1e-12),
+    "$k_2$, the biased one": torch.allclose(in_loss[1], reverse, atol=1e-12),
+    "As a reward, as in § 3": torch.allclose(as_reward, reverse, atol=1e-12),
+    "We shall see in § 11": GENERAL,
+}
 
 # %% [markdown]
 # ## § 5 Which token was it?
 #
-# An answer got a good score: which of its tokens deserves the credit? A **critic** $V_t$ predicts, before token $t$ is chosen, the reward still to come. The surprise of one step is $\delta$, and the **advantage** adds up later surprises, ever less of them (GAE, Schulman et al. 2016):
+# An answer got a good score: which of its tokens deserves the credit? A **critic** $V_t$ predicts, before token $t$ is chosen, the reward still to come. The surprise of one step is $\delta$, and the **advantage** adds up later surprises, ever less of them (GAE, [Schulman et al. 2016](https://arxiv.org/abs/1506.02438)):
 #
-# $$\delta_t = r_t + \gamma V_{t+1} - V_t, \qquad A_t = \sum_{k \ge 0} (\gamma\lambda)^k\, \delta_{t+k} = \delta_t + \gamma\lambda\, A_{t+1}, \qquad R_t = A_t + V_t$$
+# $$\delta_t = r_t + \gamma V_{t+1} - V_t, \qquad A_t = \sum_{j \ge 0} (\gamma\lambda)^j\, \delta_{t+j} = \delta_t + \gamma\lambda\, A_{t+1}, \qquad R_t = A_t + V_t$$
 #
-# - `rewards`, `values`: `[B T]` · `mask`: `[B T]`, True on the answer, whose tokens stand next to each other → `advantages`, `returns` $R$: `[B T]`, both 0 off the answer
-# - after the last token of the answer nothing comes: $V = 0$ and $A = 0$ there. Prompt and padding hold numbers too, and none of them may get in
+# - `rewards`, `values`: `[B T]` · `mask`: `[B T]`, True on the answer, whose tokens stand next to each other → `advantages`, `returns` $R$: `[B T]`
+# - after the last token of the answer nothing comes: $V = 0$ and $A = 0$ there. Padding holds numbers too, and none of them may get in
+# - both are 0 off the answer
 # - $\lambda = 1$: what really came, minus what was expected. $\lambda = 0$: one step, then trust the critic
 #
 # > Difficulty: ●●●●○ (4 of 5)  
 # > Importance: ●●●●● (5 of 5)  
-# > Minutes: 15
+# > Minutes: 18
 #
 # <details><summary>Hint 1</summary>Go from the last column to the first, and carry two columns along: the advantage and the value of the token to the right.</details>
-# <details><summary>Hint 2</summary><code>torch.where(mask[:, t], new, 0 * new)</code> sets what is carried back to 0 wherever the mask is False.</details>
+# <details><summary>Hint 2</summary><code>torch.where(mask[:, t], new, 0.0)</code> sets what is carried back to 0 wherever the mask is False.</details>
 # <details><summary>Hint 3</summary>The value that you carry to the left has to be masked as well: the padding's value is not 0.</details>
 
 # %%
 # EXERCISE gae
-def gae(rewards: Float[Tensor, "B T"], values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], gamma: float, lam: float) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+def gae(
+    rewards: Float[Tensor, "B T"],
+    values: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    gamma: float,
+    lam: float,
+) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """(advantages, returns) of each token by generalised advantage estimation.
 
     Inputs:  rewards, values: r and V of each token · mask: True on the answer · gamma, lam: γ and λ
@@ -308,32 +314,35 @@ check("gae")
 
 # %%
 # LONG
-estimate = mine("gae", globals(), ppo_stage.gae)
-generator = torch.Generator().manual_seed(0)
-games, steps = 4000, 20
-everywhere = torch.ones(games, steps, dtype=torch.bool)
-true_values = (0.1 * torch.arange(steps, 0, -1)).repeat(games, 1)
-luck = 0.1 * torch.randn(games, steps, generator=generator)
-error = 0.5 * torch.randn(games, steps, generator=generator) * (torch.arange(steps) > 0)
-print("root mean square error of the first step's advantage")
-print(f"{'λ':<6}{'from luck alone':>17}{'from the critic alone':>24}{'from both':>12}")
-for lam in (0.0, 0.5, 0.8, 0.9, 0.95, 1.0):
-    first = lambda noise, wrong: estimate(0.1 + noise, true_values + wrong, everywhere, 1.0, lam)[0][:, 0].square().mean().sqrt().item()
-    print(f"{lam:<6}{first(luck, 0 * error):>17.3f}{first(0 * luck, error):>24.3f}{first(luck, error):>12.3f}")
+estimate = mine("gae", globals())
+LAMBDAS = (0.0, 0.5, 0.8, 0.9, 0.95, 1.0)
+errors = lab07_losses.show_lambdas(estimate, LAMBDAS)
 
 # %% [markdown]
-# **What to notice.** A small λ trusts the critic, mistakes and all; λ = 1 does not need it, and lets in the luck of all later steps. Between the two is a λ that errs least, and it depends on how good the critic is.
+# **What to notice.** A small λ trusts the critic, mistakes and all; λ = 1 does not need it, and lets in the luck of all later steps. Between the two is a λ that errs least, here 0.8. Where it lies depends on how good the critic is.
+
+# %%
+# CLAIM
+{
+    "A small λ trusts the critic": errors["the critic alone"][-1] < 1e-5
+    and errors["luck alone"] == sorted(errors["luck alone"])
+    and errors["the critic alone"] == sorted(errors["the critic alone"], reverse=True),
+    "Between the two is a λ that errs least": LAMBDAS[int(np.argmin(errors["both"]))] == 0.8,
+    "Where it lies depends": GENERAL,
+}
 
 # %% [markdown]
 # ## § 6 Small steps
 #
-# Sampling is dear, so PPO takes several steps of the optimiser on one batch. By the second step the policy is no longer the one that sampled. The ratio $r_t = \pi(a_t) / \pi_\text{old}(a_t)$ corrects for that, and **clipping** takes away the reward for going further than $\pm\epsilon$ (Schulman et al. 2017):
+# Sampling is expensive, so PPO takes several steps of the optimiser on one batch. By the second step the policy is no longer the one that sampled. The ratio $\rho_t = \pi(a_t) / \pi_\text{old}(a_t)$ corrects for that, and **clipping** takes away the reward for going further than $\pm\epsilon$ ([Schulman et al. 2017](https://arxiv.org/abs/1707.06347)):
 #
-# $$L = -\frac{1}{\sum \text{mask}} \sum_{\text{answer tokens}} \min\big(r_t A_t,\; \mathrm{clip}(r_t,\, 1-\epsilon,\, 1+\epsilon)\, A_t\big)$$
+# $$L = -\frac{1}{\sum \text{mask}} \sum_{\text{answer tokens}} \min\big(\rho_t A_t,\; \mathrm{clip}(\rho_t,\, 1-\epsilon,\, 1+\epsilon)\, A_t\big)$$
 #
-# - `logprobs`, `old`: `[B T]`, $\log \pi$ now and when sampled · `advantages`: `[B T]` · `mask`: `[B T]` · `clip` $\epsilon$ → loss `[]`
+# - `logprobs`, `old`: `[B T]`, $\log \pi$ now and when sampled · `advantages`: `[B T]` · `mask`: `[B T]` · `clip` $\epsilon$ → loss `[]`, with a gradient to `logprobs`
 # - a mean over **all tokens of the batch**, so a long answer counts more than a short one
-# - only the minimum of the two is cautious: it never hides that a step was bad. Only logarithms are safe: a probability can be $e^{-200}$
+# - take the minimum of both products: a step in the wrong direction is then seen in full, however far it went. Nothing else limits the ratio
+# - where the clipped product is the smaller one, no gradient comes
+# - make the ratio from the difference of the logarithms: a probability can be $e^{-200}$, which is 0 as a float
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●●●● (5 of 5)  
@@ -345,17 +354,22 @@ for lam in (0.0, 0.5, 0.8, 0.9, 0.95, 1.0):
 # %%
 # EXERCISE clipped_policy_loss
 def clipped_policy_loss(
-    logprobs: Float[Tensor, "B T"], old: Float[Tensor, "B T"], advantages: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], clip: float
+    logprobs: Float[Tensor, "B T"],
+    old: Float[Tensor, "B T"],
+    advantages: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    clip: float,
 ) -> Float[Tensor, ""]:
     """PPO's loss: −min(ratio · A, clip(ratio) · A), mean over the tokens of all answers.
 
-    Inputs:  logprobs, old: log π of the chosen tokens, now and when they were sampled · advantages: A
-             mask: True on the answers · clip: ε
+    Inputs:  logprobs, old: log π of the chosen tokens, now and when they were sampled
+             advantages: A · mask: True on the answers · clip: ε
     Returns: a scalar with a gradient to logprobs
     """
     ### BEGIN SOLUTION
     ratio = (logprobs - old).exp()
-    cautious = torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
+    kept = ratio.clamp(1 - clip, 1 + clip)
+    cautious = torch.minimum(ratio * advantages, kept * advantages)
     return -(cautious * mask).sum() / mask.sum()
     ### END SOLUTION
 
@@ -368,18 +382,25 @@ check("clipped_policy_loss")
 
 # %%
 # LONG
-policy_loss = mine("clipped_policy_loss", globals(), ppo_stage.policy_loss)
-print("ratio    " + "".join(f"{r:>8.2f}" for r in (0.5, 0.75, 0.85, 1.0, 1.15, 1.25, 1.5)))
-for A in (1.0, -1.0):
-    pulls = []
-    for r in (0.5, 0.75, 0.85, 1.0, 1.15, 1.25, 1.5):
-        leaf = torch.tensor([[math.log(r)]], requires_grad=True)
-        (pull,) = torch.autograd.grad(policy_loss(leaf, torch.zeros(1, 1), torch.full((1, 1), A), torch.ones(1, 1, dtype=torch.bool), 0.2), leaf)
-        pulls.append(0.0 - pull.item())
-    print(f"A = {A:+.0f}   " + "".join(f"{pull:>8.2f}" for pull in pulls))
+policy_loss = mine("clipped_policy_loss", globals())
+RATIOS = (0.5, 0.75, 0.85, 1.0, 1.15, 1.25, 1.5)
+pulls = lab07_losses.show_pulls(policy_loss, RATIOS, clip=0.2)
 
 # %% [markdown]
-# **What to notice.** At ratio 1 the pull is $A$ itself, the plain policy gradient. Each row has zeros on one side only: where the policy has already gone far in the direction that $A$ asked for.
+# **What to notice.** At ratio 1 the pull is $A$ itself, the plain policy gradient. Each row has zeros on one side only: where the policy has already gone far in the direction that $A$ asked for. On the other side it is pulled back with full force.
+
+# %%
+# CLAIM
+{
+    "At ratio 1 the pull is $A$ itself": all(
+        abs(row[RATIOS.index(1.0)] - A) < 1e-6 for A, row in pulls.items()
+    ),
+    "Each row has zeros on one side only": [p == 0 for p in pulls[1.0]] == [r > 1.2 for r in RATIOS]
+    and [p == 0 for p in pulls[-1.0]] == [r < 0.8 for r in RATIOS],
+    "On the other side": all(
+        abs(p - A * r) < 1e-5 for A, row in pulls.items() for p, r in zip(row, RATIOS) if p
+    ),
+}
 
 # %% [markdown]
 # ## § 7 The critic
@@ -388,8 +409,10 @@ for A in (1.0, -1.0):
 #
 # $$L_V = \frac{1}{\sum \text{mask}} \sum_{\text{answer tokens}} \tfrac12 \max\big((V_t - R_t)^2,\; (V^\text{clip}_t - R_t)^2\big), \qquad V^\text{clip}_t = V^\text{old}_t + \mathrm{clip}(V_t - V^\text{old}_t,\, -\epsilon,\, \epsilon)$$
 #
-# - `values`, `old`: `[B T]`, V now and when sampled · `returns`: `[B T]` · `mask`, `clip` as before → loss `[]`
+# - `values`, `old`: `[B T]`, V now and when sampled · `returns`: `[B T]` · `mask`, `clip` as before → loss `[]`, with a gradient to `values`
 # - the **larger** error counts, for the same reason as the minimum above
+# - a mean over all tokens of the batch, as above
+# - where the clipped error is the larger one, no gradient comes
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -400,11 +423,17 @@ for A in (1.0, -1.0):
 # %%
 # EXERCISE clipped_value_loss
 def clipped_value_loss(
-    values: Float[Tensor, "B T"], old: Float[Tensor, "B T"], returns: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], clip: float
+    values: Float[Tensor, "B T"],
+    old: Float[Tensor, "B T"],
+    returns: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    clip: float,
 ) -> Float[Tensor, ""]:
-    """½ · the larger of the squared errors of V and of V clipped around its old value, mean over the tokens of all answers.
+    """½ · the larger of the squared errors of V and of V clipped around its old value, the mean
+    over the tokens of all answers.
 
-    Inputs:  values, old: V now and when sampled · returns: what they should be · mask: True on the answers · clip: ε
+    Inputs:  values, old: V now and when sampled · returns: what they should be
+             mask: True on the answers · clip: ε
     Returns: a scalar with a gradient to values
     """
     ### BEGIN SOLUTION
@@ -420,7 +449,8 @@ check("clipped_value_loss")
 # %% [markdown]
 # ## § 8 PPO
 #
-# All parts are there. One step: sample 8 answers to each of 32 prompts, score them, give each token its reward and its advantage, then make a few small updates. `course_lib/stages/ppo.py` has the loop on one screen; it runs with **your** four functions. β is the price of a nat. The reward model counts in logits, about one and a half to a unit of utility, so β = 0.5 asks a third of a unit for a nat.
+# All parts are there. One step: sample 8 answers to each of 32 prompts, score them, give each token its reward and its advantage, then make two small updates. `course_lib/stages/ppo.py` has the loop on one screen; it runs with **your** four functions. Before the loss it **whitens** the advantages: over all tokens of the batch they get mean 0 and variance 1, so that a step does not depend on the scale of the rewards.
+# β is the price of a nat. The reward model counts in logits, about one and a half to a unit of utility, so β = 0.5 asks a third of a unit for a nat.
 #
 # **Predict first:** how much of the frontier's gain will it reach at its KL? And what will happen to the length?
 #
@@ -428,102 +458,72 @@ check("clipped_value_loss")
 
 # %%
 # LONG
-ppo_config = replace(ppo_stage.PRESETS[course.size], beta=BETA_LEARNED)
-
-
-def anywhere(f):
-    """f on tensors of any device: what you write makes its tensors on the CPU."""
-    back = lambda made: [back(part) for part in made] if isinstance(made, (tuple, list)) else made.to(course.device)
-    return f if course.device == "cpu" else lambda *args: back(f(*(a.cpu() if isinstance(a, Tensor) else a for a in args)))
-
-
-parts = {
-    "kl_penalised": anywhere(mine("kl_penalty", globals(), ppo_stage.kl_penalised)),
-    "gae": anywhere(estimate),
-    "policy_loss": anywhere(policy_loss),
-    "value_loss": anywhere(mine("clipped_value_loss", globals(), ppo_stage.value_loss)),
-}
-
-
-def train(title, algorithm, reward, config, **options):
-    """(run, its history with the gold utility of the sampled answers as "gold"): `algorithm` is ppo or grpo."""
-    gold = []  # `watched` notes it beside the training, which never sees it
-    known = lambda history: len(history) - len(gold)  # a run that goes on from its checkpoint has steps that were not watched
-    beside = lambda history: history[: known(history)] + [{**row, "gold": worth} for row, worth in zip(history[known(history) :], gold)]
-    live = rlhf.LiveRun(title)
-    run = algorithm(watched(reward, gold), train_prompts, config, base=reference, on_step=lambda history: live(beside(history)), progress=False, **options)
-    live.close()
-    last = run.history[-1]
-    print(f"{title}: {len(run.history)} steps in {last['seconds']:.0f} s, reward {run.history[0]['reward']:.2f} → {last['reward']:.2f}, KL {last['kl']:.2f} nats an answer")
-    return run, beside(run.history)
-
-
-ppo_run, ppo_history = train("PPO", ppo_stage.ppo, proxy, ppo_config, out=course.work / f"ppo_{course.size}", **parts)
+parts = lab07_rlhf.on_device(
+    course.device, kl_penalised=mine("kl_penalty", globals()), gae=estimate,
+    policy_loss=policy_loss, value_loss=mine("clipped_value_loss", globals()),
+)  # fmt: skip
+train = lab07_rlhf.trainer(reference, train_prompts, course.work, course.size)
+ppo_config = lab07_rlhf.settings(ppo, course.size, beta=0.5)
+ppo_run = train("PPO", ppo.ppo, proxy, ppo_config, keep="ppo", **parts)
 
 # %%
 # LONG
-results = {}
-
-
-def look(name, policy):
-    """Measure a policy on the test prompts and add it to the table."""
-    results[name] = measure(policy, reference, test_prompts, each=2 if TINY else 8, seed=11, reward=proxy)
-
-
-def table(names=None):
-    """Utility, KL, share of the frontier's gain at that KL, the reward model's mean score, and tokens an answer."""
-    print(f"{'':<26}{'utility':>9}{'± error':>9}{'KL':>9}{'of the frontier':>17}{'reward model':>14}{'tokens':>8}")
-    for name in names or results:
-        row = results[name]
-        reached = f"{100 * share(row, worth.numpy()):.0f} %" if row["kl"] > 0.01 else "–"
-        print(f"{name:<26}{row['utility']:>9.2f}{row['error']:>9.2f}{row['kl']:>9.2f}{reached:>17}{row['reward']:>14.2f}{row['length']:>8.1f}")
-
-
-def habits(names):
-    """What the answers to questions after a fact are like: means of what the gold utility looks at, its weights in the last line."""
-    print(f"{'':<26}" + "".join(f"{key:>10}" for key in TASTE))
-    for name in names:
-        print(f"{name:<26}" + "".join(f"{results[name]['features'][key]:>10.2f}" for key in TASTE))
-    print(f"{'worth, each':<26}" + "".join(f"{weight:>+10.1f}" for weight in TASTE.values()))
-
-
-look("reference model", reference)
-look("PPO", ppo_run.model)
-table()
-print()
-habits(results)
-row = next(row for row in test_prompts if row["kind"] == "fact")
-print(f"\n» {row['messages'][-1]['content']}")
-for name, policy in (("reference model", reference), ("PPO", ppo_run.model)):
-    for answer in roll_out(policy, tokenizer, [row], 3, seed=5).answers:
-        print(f"   {name:<16} {answer}")
+look = lab07_rlhf.examiner(reference, test_prompts, proxy, course.size)  # policy → its figures
+results = {"reference model": look(reference), "PPO": look(ppo_run)}
+lab07_rlhf.show_standings(results, worth)
+habits = lab07_rlhf.show_habits(results, test_prompts, list(results))
+fact_row = next(row for row in test_prompts if row["kind"] == "fact")
+lab07_rlhf.show_ppo(results, worth, reference, ppo_run, fact_row, course.size)
 
 # %% [markdown]
-# **What to notice.** The second table says what the policy has learned to do. In the first, "utility" and "reward model" are means over the same answers, and only the second was trained on.
+# **What to notice.** In the first table, "utility" and "reward model" are means over the same answers, and only the second was trained on. The second table says what the policy has learned to do: in our run more courtesies and more names, at questions after a fact above all. Nobody told it to make longer answers; a courtesy and a name are some tokens more.
+
+# %%
+# CLAIM
+{
+    "only the second was trained on": results["PPO"]["reward"]
+    > results["reference model"]["reward"] + 0.5,
+    "in our run more courtesies and more names": all(
+        habits["fact"]["PPO"][key] > habits["fact"]["reference model"][key] + 0.2
+        for key in ("courtesy", "named")
+    )
+    and habits["fact"]["PPO"]["named"] - habits["fact"]["reference model"]["named"]
+    > habits["short"]["PPO"]["named"] - habits["short"]["reference model"]["named"],
+    "Nobody told it": results["PPO"]["length"] > results["reference model"]["length"] + 1,
+}
 
 # %% [markdown]
 # Where in an answer does PPO see the credit? One answer of the trained policy, each token coloured by what it is paid: the price of leaving the reference model, and the score at the last token. The buttons show the other numbers, advantage and critic among them.
 
 # %%
 # LONG
-from course_lib.widgets import heatmap
-
-talk = row["messages"] + [{"role": "assistant", "content": roll_out(ppo_run.model, tokenizer, [row], 1, seed=5).answers[0]}]
-heat = heatmap.show(*heatmap.per_token(ppo_run.model, tokenizer, talk, reference, proxy, ppo_config.beta), "reward")
+credit = lab07_rlhf.show_credit(ppo_run, reference, proxy, fact_row, course.size)
 
 # %% [markdown]
-# **What to notice.** The score stands at the last token alone. Before it something is paid only where policy and reference differ: *pleas* has become four times as likely (log-ratio 1.36) and costs 0.68. Most tokens cost nothing, for once a word has begun both models are sure of its end.
-# Now choose *advantage*: the critic has spread the one score over the tokens that were real choices, and over others, as far as it errs.
+# **What to notice.** The score stands at the last token alone. Before it something is paid only where policy and reference differ. Many tokens cost next to nothing, for once a word has begun both models are sure of its end.
+# Now choose *advantage*: the critic has spread the one score over the tokens. Where the choice was open that is credit; where it was not, it is the critic's error.
+
+# %%
+# CLAIM
+{
+    "The score stands at the last token": credit["end"] > 0.5 > max(credit["others"]),
+    "Before it something is paid": GENERAL,
+    "Many tokens cost next to nothing": sum(abs(r) < 0.05 for r in credit["others"])
+    >= len(credit["others"]) / 3,
+    "the critic has spread": GENERAL,
+    "Where the choice was open": GENERAL,
+}
 
 # %% [markdown]
 # ## § 9 The group is the critic
 #
-# PPO carries a critic that has to be trained. GRPO (Shao et al. 2024) samples a **group** of $G$ answers to each prompt and compares each with its own group:
+# PPO carries a critic that has to be trained. GRPO ([Shao et al. 2024](https://arxiv.org/abs/2402.03300)) samples a **group** of $G$ answers to each prompt and compares each with its own group:
 #
 # $$A_{pg} = \frac{r_{pg} - \mathrm{mean}_g(r_{p\cdot})}{\mathrm{std}_g(r_{p\cdot}) + 10^{-4}}$$
 #
-# - `rewards`: `[P G]`, a row for each prompt → advantages `[P G]`; every token of an answer gets its answer's advantage
-# - the standard deviation has $G - 1$ in it, as `torch.std` has. With `scale=False` it is left out: the difference alone
+# - `rewards`: `[P G]`, a row for each prompt $p$, a column for each of its answers $g$ → advantages `[P G]`; every token of an answer gets its answer's advantage
+# - the standard deviation has $G - 1$ in it, as `torch.std` has. The $10^{-4}$ is TRL's, and is added to the deviation
+# - with `scale=False` the deviation is left out: the difference alone, as [Liu et al. 2025](https://arxiv.org/abs/2503.20783) advise (Dr. GRPO)
 # - if all rewards of a group tie, its advantages are 0, not 0/0
 #
 # > Difficulty: ●●○○○ (2 of 5)  
@@ -535,7 +535,8 @@ heat = heatmap.show(*heatmap.per_token(ppo_run.model, tokenizer, talk, reference
 # %%
 # EXERCISE group_advantages
 def group_advantages(rewards: Float[Tensor, "P G"], scale: bool) -> Float[Tensor, "P G"]:
-    """Each reward against its own group: minus the mean and, with scale, over the standard deviation + 1e-4.
+    """Each reward against its own group: minus the mean and, with scale, over the standard
+    deviation + 1e-4.
 
     Inputs:  rewards: G answers to each of P prompts · scale: divide by the deviation or not
     """
@@ -553,80 +554,45 @@ check("group_advantages")
 
 # %%
 # LONG
-advantages_of = mine("group_advantages", globals(), grpo_stage.group_advantages)
-groups = {"all tied": [1.0, 1.0, 1.0, 1.0], "a clear winner": [0.0, 0.0, 0.0, 4.0], "nearly tied": [1.0, 1.0, 1.0, 1.02]}
-print(f"{'':<18}{'rewards':<28}{'scaled':<34}not scaled")
-for name, group in groups.items():
-    rows = [advantages_of(torch.tensor([group]), scale)[0] for scale in (True, False)]
-    print(f"{name:<18}{str(group):<28}" + "".join("  ".join(f"{x:6.3f}" for x in row.tolist()).ljust(34) for row in rows))
-step = roll_out(reference, tokenizer, train_prompts[: 8 if TINY else 64], 8, seed=2)
-spread = proxy(step.rows, step.answers).view(-1, 8).std(1)
-print(f"\nthe reference model, {len(spread)} groups of 8: {100 * (spread < 1e-6).float().mean():.0f} % tied, {100 * ((spread >= 1e-6) & (spread < 0.1)).float().mean():.0f} % nearly (deviation under 0.1)")
+advantages_of = mine("group_advantages", globals())
+grouped = lab07_losses.show_groups(advantages_of)
+ties = lab07_rlhf.show_ties(reference, proxy, train_prompts[:64], each=8)
 
 # %% [markdown]
-# **What to notice.** Scaled, a difference of 0.02 is worth as much as one of 4. So the reward model's rounding noise on an easy prompt pulls as hard as a real mistake on another one.
+# **What to notice.** Scaled, a difference of 0.02 is worth as much as one of 4. So the reward model's noise on an easy prompt pulls as hard as a real mistake on another one.
+
+# %%
+# CLAIM
+{
+    "Scaled, a difference of 0.02": bool(
+        (grouped["nearly tied"][0] - grouped["a clear winner"][0]).abs().max() < 0.02
+    ),
+    "So the reward model's noise": GENERAL,
+}
+
+# %% [markdown]
+# ### In the library
 #
-# From scratch first, the library second: TRL's `GRPOTrainer` on the same reward. We look over its shoulder and compute advantages and loss of each of its batches ourselves.
+# From scratch first, the library second: TRL's `GRPOTrainer` on the same reward. We look over its shoulder and compute advantages and loss of each of its batches ourselves: the advantages by your function, the loss by `grpo.grpo_loss`, which is § 6's clipped term and β · $k_3$, the mean over each answer first. Each batch is used twice, so that in every second one the ratio is not 1.
 
 # %%
 # LONG
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-try:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import datasets
-        import transformers
-        import trl
-
-        from course_lib.stages.model import to_transformers
-        from course_lib.stages.sft import to_transformers_chat
-
-    datasets.disable_progress_bars()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    BETA, given, apart = 0.1, [], []
-
-    def their_reward(prompts, completions, **_):
-        given.append(rewards_of(reward_model, tokenizer, prompts, [completion[0]["content"] for completion in completions]))
-        return given[-1].tolist()
-
-    class Watched(trl.GRPOTrainer):
-        def _compute_loss(self, model, inputs):
-            theirs = super()._compute_loss(model, inputs)
-            ids, real = (torch.cat((inputs[f"prompt_{key}"], inputs[f"completion_{key}"]), 1).cpu() for key in ("ids", "mask"))
-            width = inputs["prompt_ids"].shape[1]
-            answer = real.bool() & (torch.arange(ids.shape[1]) >= width)
-            logits = model(input_ids=ids.to(model.device), attention_mask=real.to(model.device)).logits[:, :-1].float().cpu()
-            logprobs = F.pad(torch.log_softmax(logits, -1).gather(2, ids[:, 1:, None])[..., 0], (1, 0))
-            old, ref = (F.pad(inputs[f"{key}_per_token_logps"].cpu(), (width, 0)) for key in ("old", "ref"))
-            loss, _ = grpo_stage.grpo_loss(logprobs, old, ref, inputs["advantages"].cpu(), answer, 0.2, BETA)
-            ours = advantages_of(given[-1].view(-1, 8), True).flatten().sort().values  # sorted: TRL has shuffled the batch meanwhile
-            apart.append((abs(loss.item() - theirs.item()), (ours - inputs["advantages"].cpu().sort().values).abs().max().item(), (logprobs - old)[answer].abs().max().item()))
-            return theirs
-
-    folder = course.work / "trl_policy"  # TRL reads its reference model from the folder that the policy came from
-    to_transformers(reference).save_pretrained(folder)
-    config = trl.GRPOConfig(
-        output_dir=str(course.work / "trl"), num_generations=8, per_device_train_batch_size=16, num_iterations=2, max_steps=4, max_completion_length=48, learning_rate=1e-4,
-        beta=BETA, loss_type="grpo", scale_rewards="group", epsilon=0.2, use_bias_correction_kl=False,
-        report_to="none", save_strategy="no", use_cpu=not torch.cuda.is_available(), bf16=False, disable_tqdm=True, log_level="error", activation_checkpointing=False,
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        trainer = Watched(
-            model=transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), reward_funcs=[their_reward], args=config,
-            train_dataset=datasets.Dataset.from_list([{"prompt": row["messages"]} for row in train_prompts[:16]]), processing_class=to_transformers_chat(tokenizer),
-        )  # fmt: skip
-        trainer.remove_callback(transformers.PrinterCallback)
-        trainer.train()
-    for step, (loss, group, ratio) in enumerate(apart):
-        print(f"step {step}: losses differ by {loss:.1e}, advantages by {group:.1e}; largest log ratio {ratio:.2f}")
-    assert max(max(row[:2]) for row in apart) < 1e-5
-except ImportError as error:
-    print(f"{error.name} is not installed here, so this comparison is left out.")
+own = {"loss_type": "grpo", "use_bias_correction_kl": False, "num_iterations": 2, "beta": 0.1}
+apart = []
+for batch in lab07_trl.batches(reference, proxy, train_prompts, course.work, max_steps=4, **own):
+    given = (batch.logprobs, batch.old, batch.reference, batch.advantages, batch.mask)
+    loss, _ = grpo.grpo_loss(*given, clip=0.2, beta=0.1)
+    apart.append(lab07_trl.differences(batch, loss, advantages_of(batch.rewards, True)))
+lab07_trl.show_apart(apart)
+assert all(max(row["loss"], row["advantages"]) < 1e-5 for row in apart)
 
 # %% [markdown]
-# **What to notice.** In every second step the ratio is not 1: the same batch is used twice. TRL's own default (`use_bias_correction_kl=True`) multiplies $k_3$ by the ratio; that mends its gradient, which was § 4's finding.
+# That needed four settings that are not TRL's own. The next cell runs it as it is by default, looks that it does so, and prints the table. TRL's default for the mean, from DAPO ([Yu et al. 2025](https://arxiv.org/abs/2503.14476)), is the one that you wrote in § 6. Where β is set, TRL multiplies $k_3$ by the ratio (`use_bias_correction_kl`), which gives it the gradient of the reverse KL: § 4's finding, mended.
+
+# %%
+# LONG
+grpo_config = lab07_rlhf.settings(grpo, course.size, beta=0.5)
+library = lab07_trl.show_defaults(reference, proxy, train_prompts, course.work, grpo_config)
 
 # %% [markdown]
 # ## § 10 GRPO
@@ -635,9 +601,10 @@ except ImportError as error:
 
 # %%
 # LONG
-grpo_config = replace(grpo_stage.PRESETS[course.size], beta=BETA_LEARNED)
-grpo_run, grpo_history = train("GRPO, KL in the reward", grpo_stage.grpo, proxy, grpo_config, out=course.work / f"grpo_{course.size}", group_advantages=anywhere(advantages_of))
-k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, replace(grpo_config, kl_in_reward=False), out=course.work / f"grpo_k3_{course.size}", group_advantages=anywhere(advantages_of))
+group = lab07_rlhf.on_device(course.device, group_advantages=advantages_of)
+grpo_run = train("GRPO, KL in the reward", grpo.grpo, proxy, grpo_config, keep="grpo", **group)
+k3_config = lab07_rlhf.settings(grpo, course.size, beta=0.5, kl_in_reward=False)
+k3_run = train("GRPO, k3 in the loss", grpo.grpo, proxy, k3_config, keep="k3", **group)
 
 # %% [markdown]
 # ## § 11 All on one plane
@@ -646,117 +613,191 @@ k3_run, k3_history = train("GRPO, k3 in the loss", grpo_stage.grpo, proxy, repla
 
 # %%
 # LONG
-gold_run, _ = train("GRPO, trained on the GOLD utility", grpo_stage.grpo, gold_reward, grpo_stage.PRESETS[course.size], out=course.work / f"grpo_gold_{course.size}", group_advantages=anywhere(advantages_of))
-for name, run in (("GRPO, KL in the reward", grpo_run), ("GRPO, k3 in the loss", k3_run), ("GRPO, trained on the gold", gold_run)):
-    look(name, run.model)
-table()
-points = {name: [(row["kl"], row["utility"])] for name, row in results.items() if name != "reference model"}
-curve.show(rlhf.plane(limit, start, tied | points))
+gold_config = lab07_rlhf.settings(grpo, course.size)
+on_gold = ("GRPO, trained on the GOLD utility", grpo.grpo, lab07_rlhf.gold_reward, gold_config)
+gold_run = train(*on_gold, keep="gold", **group)
+results["GRPO, KL in the reward"], results["GRPO, k3 in the loss"] = map(look, (grpo_run, k3_run))
+results["GRPO, trained on the gold"] = look(gold_run)
+reached = lab07_rlhf.show_all(worth, bests, results)  # {policy: share of the frontier's gain}
 
 # %% [markdown]
-# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. The GRPO that was trained on the gold shows what the algorithm alone leaves undone, the other one what the reward model's mistakes cost.
+# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. In our run PPO and both ways of GRPO that have the KL in the reward reach 86 to 91 % of the frontier's gain at their KL, and $k_3$ in the loss 58 %: its gradient is not that of the KL that we count.
+# The GRPO that was trained on the gold shows what the algorithm alone leaves undone. In our run it comes no further than the one that was trained on the reward model: at one nat the guess costs nothing that a test of this size could see.
+
+# %%
+# CLAIM
+{
+    "A mark's height alone": GENERAL,
+    "Compare each mark with the line": GENERAL,
+    "In our run PPO and both ways": all(
+        0.855 <= reached[name] < 0.915
+        for name in ("PPO", "GRPO, KL in the reward", "GRPO, trained on the gold")
+    )
+    and round(100 * reached["GRPO, k3 in the loss"]) == 58,
+    "shows what the algorithm alone": GENERAL,
+    "In our run it comes no further": abs(
+        results["GRPO, trained on the gold"]["utility"]
+        - results["GRPO, KL in the reward"]["utility"]
+    )
+    < results["GRPO, trained on the gold"]["error"] + results["GRPO, KL in the reward"]["error"],
+}
+
+# %% [markdown]
+# Over five seeds GRPO on the gold utility reached 94 to 99 % of the frontier's gain on other prompts (`course bench rlhf`); PPO on the reward model 95 and 94 % in two.
+
+# %%
+# CLAIM stored
+{
+    "Over five seeds GRPO on the gold utility": [
+        round(100 * min(r["grpo"]["share"] for r in stored("rlhf-laptop")["runs"])),
+        round(100 * max(r["grpo"]["share"] for r in stored("rlhf-laptop")["runs"])),
+        len(stored("rlhf-laptop")["runs"]),
+        *(
+            round(100 * r["ppo_reward_model"]["share"])
+            for r in stored("rlhf-laptop")["runs"]
+            if "ppo_reward_model" in r
+        ),
+    ]
+    == [94, 99, 5, 95, 94],
+}
 
 # %% [markdown]
 # ## § 12 Where the gold turns
 #
-# Now without the penalty: β = 0. The reward model is only a guess, and the policy will find where it guesses too high. **Predict first:** will the gold utility rise to the end, stop, or fall? And what will the answers look like?
+# Now without the penalty: β = 0. The reward model is only a guess, and the policy will find where it guesses too high ([Gao et al. 2022](https://arxiv.org/abs/2210.10760) call it over-optimisation). **Predict first:** will the gold utility rise to the end, stop, or fall? And what will the answers look like?
 
 # %%
 # LONG
-FREE = replace(grpo_config, **(OVER_OPTIMISE if not TINY else {**OVER_OPTIMISE, "steps": 3}))
-free_run, free_history = train("GRPO, no penalty", grpo_stage.grpo, proxy, FREE, group_advantages=anywhere(advantages_of))
-look("GRPO, no penalty", free_run.model)
+free_config = lab07_rlhf.settings(grpo, course.size, beta=0.0, steps=50)
+free_run = train("GRPO, no penalty", grpo.grpo, proxy, free_config, **group)
+results["GRPO, no penalty"] = look(free_run)
 
 # %% [markdown]
 # At which step did the policy stop serving people? The measurements are noisy, so a single best one says nothing.
 #
-# - smooth both curves: each point becomes the mean of the `window` measurements around it (`window // 2` on each side; at the ends those that are there)
-# - the **turning point** is the step at which the smoothed gold utility is highest (the first, if several tie)
-# - it is one only if the smoothed gold at the end is lower by more than `fall`, *and* the smoothed proxy is higher at the end than there. Otherwise `None`: a run that still rises, or one that fell apart altogether
+# - smooth both curves: each point becomes the mean of the `window` measurements around it, `window // 2` on each side
+# - at the ends the mean is that of the measurements that are there
+# - the **turning point** is the step at which the smoothed gold utility is highest; the first, if several tie
+# - it is one only if the smoothed gold at the *end* is lower by more than `fall`. Otherwise `None`: the run still rises, or it has recovered
+# - and only if the smoothed proxy is higher at the end than there. Otherwise `None`: the run fell apart altogether
 # - `steps`, `proxy`, `gold`: lists of the same length → one of `steps`, or `None`. Of no measurements: `None`
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●●●○ (4 of 5)  
-# > Minutes: 10
+# > Minutes: 15
 #
-# <details><summary>Hint 1</summary>Write a small function that smooths a list; <code>x[max(0, i - h) : i + h + 1]</code> is the window around i.</details>
+# <details><summary>Hint 1</summary>Write a small function that smooths a list; <code>values[max(0, i - half) : i + half + 1]</code> is the window around i.</details>
 # <details><summary>Hint 2</summary>Of the gold take the highest smoothed point; of the proxy only compare two points.</details>
 
 # %%
 # EXERCISE turning_point
-def turning_point(steps: list[int], proxy: list[float], gold: list[float], window: int, fall: float) -> int | None:
-    """The step at which the smoothed gold utility is highest, if it falls afterwards while the proxy still climbs.
+def turning_point(
+    steps: list[int], proxy: list[float], gold: list[float], window: int, fall: float
+) -> int | None:
+    """The step at which the smoothed gold utility is highest, if it falls afterwards while the
+    proxy still climbs.
 
-    Inputs:  steps, proxy, gold: one entry a measurement · window: how many are averaged, odd · fall: what counts as a fall
+    Inputs:  steps, proxy, gold: one entry a measurement
+             window: how many are averaged, odd · fall: what counts as a fall
     Returns: one of steps, or None
     """
     ### BEGIN SOLUTION
     if not steps:
         return None
-    h = window // 2
-    smooth = lambda x: [sum(part) / len(part) for part in (x[max(0, i - h) : i + h + 1] for i in range(len(x)))]
-    climbing, true = smooth(proxy), smooth(gold)
+    half = window // 2
+    parts_of = lambda x: [x[max(0, i - half) : i + half + 1] for i in range(len(x))]
+    climbing, true = ([sum(p) / len(p) for p in parts_of(x)] for x in (proxy, gold))
     at = true.index(max(true))
-    return steps[at] if true[at] - true[-1] > fall and climbing[-1] > climbing[at] else None
+    fell, climbed = true[at] - true[-1] > fall, climbing[-1] > climbing[at]
+    return steps[at] if fell and climbed else None
     ### END SOLUTION
 
 
 # %%
 check("turning_point")
 
-
 # %%
 # LONG
-def their_turning_point(steps, proxy, gold, window, fall):
-    mean = lambda x: np.array([np.mean(x[max(0, i - window // 2) : i + window // 2 + 1]) for i in range(len(x))])
-    if not len(steps):
-        return None
-    p, g = mean(proxy), mean(gold)
-    return steps[int(g.argmax())] if g.max() - g[-1] > fall and p[-1] > p[g.argmax()] else None
-
-
-turn_of = mine("turning_point", globals(), their_turning_point)
-track = {key: [row[key] for row in free_history] for key in ("step", "reward", "gold", "kl")}
-turn = turn_of(track["step"], track["reward"], track["gold"], 7, 0.1)
-if turn is None:
-    print("no turning point in this run")
-else:
-    print(f"turning point: step {turn} of {len(free_history)}, at a KL of {track['kl'][turn]:.1f} nats an answer")
-curve.show(rlhf.overoptimisation(track["step"], track["reward"], track["gold"], turn))
-table(["reference model", "GRPO, KL in the reward", "GRPO, no penalty"])
-print()
-habits(["reference model", "GRPO, KL in the reward", "GRPO, no penalty"])
-row = next(row for row in test_prompts if row["kind"] == "fact")
-print(f"\n» {row['messages'][-1]['content']}")
-for answer in roll_out(free_run.model, tokenizer, [row], 4, seed=5).answers:
-    print(f"   {answer}")
+turn_of = mine("turning_point", globals())
+steps, rewards, golds = lab07_logs.curves(free_run)
+turn = turn_of(steps, rewards, golds, window=7, fall=0.1)
+lab07_logs.show_turn(free_run, turn, course.size)
+three = ["reference model", "GRPO, KL in the reward", "GRPO, no penalty"]
+free_habits = lab07_rlhf.show_fall(results, worth, test_prompts, three)
 
 # %% [markdown]
-# **What to notice.** Read the answers, then the second table: what does the reward model pay for that people do not want? Only the gold curve shows the turn, and in real life it is not there. What is there is the KL.
+# **What to notice.** Look at the second table kind by kind: where did the utility go? In our run the answers to questions after a fact got *better* without the penalty. The loss is in the other prompts: the policy begins with a courtesy and a name where a short form was asked for, and it makes up a fact where nobody can know one. The reward model pays for the habit, and has seldom seen it there. Only the gold curve shows the turn, and in real life it is not there. What is there is the KL.
+
+# %%
+# CLAIM
+{
+    "In our run the answers to questions after a fact got *better*": free_habits["fact"][three[2]][
+        "utility"
+    ]
+    > free_habits["fact"][three[1]]["utility"],
+    "The loss is in the other prompts": all(
+        free_habits[kind][three[2]]["utility"] < free_habits[kind][three[1]]["utility"] - 0.5
+        for kind in ("short", "unknown")
+    )
+    and free_habits["short"][three[2]]["right"] < free_habits["short"][three[1]]["right"] - 0.3
+    and free_habits["unknown"][three[2]]["false"] > free_habits["unknown"][three[1]]["false"] + 0.3,
+    "The reward model pays for the habit": results[three[2]]["reward"]
+    > results[three[1]]["reward"] + 0.5,
+    "Only the gold curve shows the turn": rewards[-1] > rewards[turn],
+    "What is there is the KL": free_run.history[-1]["kl"] > 3 * grpo_run.history[-1]["kl"],
+}
+
+# %% [markdown]
+# In four of five seeds the gold utility rose and then fell by more than 0.1 while the proxy climbed on; in the fifth it fell from the start, by more than a unit, and came back in part (`course bench rlhf`). If your run has no turning point, its gold utility is still rising, or it fell from the start.
+
+# %%
+# CLAIM stored
+{
+    "In four of five seeds": [
+        r["over_optimisation"]["turned"] for r in stored("rlhf-laptop")["runs"]
+    ].count(True)
+    == 4
+    and all(
+        r["over_optimisation"]["history"][-1]["reward"]
+        > r["over_optimisation"]["history"][0]["reward"] + 2
+        for r in stored("rlhf-laptop")["runs"]
+    )
+    and all(
+        min(r["over_optimisation"]["gold"]) < r["over_optimisation"]["gold"][0] - 1
+        and max(r["over_optimisation"]["gold"][:30]) < r["over_optimisation"]["gold"][0] + 0.01
+        and max(r["over_optimisation"]["gold"][-5:]) > 1.5
+        for r in stored("rlhf-laptop")["runs"]
+        if not r["over_optimisation"]["turned"]
+    ),
+}
 
 # %% [markdown]
 # ## § 13 A collapse, from its logs
 #
-# Another way to fail. This recipe is put together from choices that each look reasonable. **Predict first:** which of the logged numbers will be the first to look wrong? Will the reward be one of them?
+# Another way to fail. This recipe is put together from five choices that people do make, each of which the table shows. **Predict first:** which of the logged numbers will be the first to look wrong? Will the reward be one of them?
 
 # %%
 # LONG
-BAD = replace(grpo_config, **(COLLAPSE if not TINY else {**COLLAPSE, "steps": 3}))
-bad_run, bad_history = train("GRPO, a bad recipe", grpo_stage.grpo, proxy, BAD, group_advantages=anywhere(advantages_of))
-for name in ("beta", "learning_rate", "epochs", "clip", "scale"):
-    print(f"{name:<15}{getattr(grpo_config, name)!s:>12} in § 10{getattr(BAD, name)!s:>14} in § 13")
-look("GRPO, a bad recipe", bad_run.model)
+bad_config = lab07_rlhf.settings(grpo, course.size, **lab07_rlhf.COLLAPSE)
+bad_run = train("GRPO, a bad recipe", grpo.grpo, proxy, bad_config, **group)
+lab07_logs.show_recipe(grpo_config, bad_config)
+results["GRPO, a bad recipe"] = look(bad_run)
 
 # %% [markdown]
 # Nobody watches all curves of a run all night. **Alarms** do: each has a number of the log, a side and a bound, and it goes off at the first row at which the mean of the last `window` rows is beyond the bound. What went off first is nearest to the cause.
 #
+# The log's numbers: `reward`, the mean score · `length`, tokens an answer · `tied`, the share of the groups whose rewards all tie · `entropy`, nats a token · `kl`, nats an answer.
+#
 # - `history`: list of rows, each a dict of numbers · `alarms`: `{"entropy": ["below", 0.05], "kl": ["above", 5.0], …}`: the name of a number, its side and its bound
-# - return the names of the alarms that went off, in the order in which they did; at the same row in the order of `alarms`. `[]` for a healthy run
-# - only whole windows: the first mean is that of the first `window` rows. Beyond is > or <, never equal. An alarm that came back later has gone off all the same
+# - return the names of the alarms that went off, in the order in which they did. `[]` for a healthy run
+# - of alarms that went off at the same row, the one that stands first in `alarms` comes first
+# - the mean is that of `window` rows; only whole windows count: the first mean is that of the first `window` rows
+# - beyond is > or <, never equal
+# - an alarm that came back later has gone off all the same
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
-# > Minutes: 8
+# > Minutes: 10
 #
 # <details><summary>Hint 1</summary>For each alarm find the first row k ≥ window − 1 whose mean of <code>history[k - window + 1 : k + 1]</code> is beyond.</details>
 # <details><summary>Hint 2</summary>Keep {name: k}. <code>sorted</code> keeps the order of equals.</details>
@@ -766,7 +807,8 @@ look("GRPO, a bad recipe", bad_run.model)
 def diagnose(history: list[dict], alarms: dict[str, list], window: int) -> list[str]:
     """Names of the alarms that went off, the first one first.
 
-    Inputs:  history: rows of numbers · alarms: {name: ["above" or "below", bound]} · window: rows that are averaged
+    Inputs:  history: rows of numbers · alarms: {name: ["above" or "below", bound]}
+             window: rows that are averaged
     """
     ### BEGIN SOLUTION
     off = {}
@@ -783,150 +825,299 @@ def diagnose(history: list[dict], alarms: dict[str, list], window: int) -> list[
 # %%
 check("diagnose")
 
+# %%
+# LONG
+alarms_of = mine("diagnose", globals())
+first = grpo_run.history[0]
+ALARMS = {
+    "reward": ["below", first["reward"] - 0.5], "length": ["above", 3 * first["length"]],
+    "tied": ["above", 0.8], "entropy": ["below", 0.5 * first["entropy"]], "kl": ["above", 10.0],
+}  # fmt: skip
+runs = {"PPO": ppo_run, "GRPO, KL in the reward": grpo_run, "GRPO, no penalty": free_run}
+gone_off = lab07_logs.show_alarms(alarms_of, runs | {"GRPO, a bad recipe": bad_run}, ALARMS, 3)
+lab07_logs.show_log(bad_run, ALARMS)
+
+# %% [markdown]
+# Now cure it. Change as little as you can: which **one** of the five choices would you take back? We try three, each alone: the rate, the clip, the price of a nat. **Predict first:** which of them ends the collapse?
 
 # %%
 # LONG
-def their_diagnose(history, alarms, window):
-    found = []
-    for end in range(window, len(history) + 1):
-        means = {name: np.mean([row[name] for row in history[end - window : end]]) for name in alarms}
-        found += [name for name, (side, bound) in alarms.items() if name not in found and (means[name] > bound if side == "above" else means[name] < bound)]
-    return found
-
-
-alarms_of = mine("diagnose", globals(), their_diagnose)
-first = grpo_history[0]
-ALARMS = {"reward": ["below", first["reward"] - 0.5], "length": ["above", 3 * first["length"]], "tied": ["above", 0.8], "entropy": ["below", 0.5 * first["entropy"]], "kl": ["above", 10.0]}
-WINDOW = 2 if TINY else 3
-for name, history in (("PPO", ppo_history), ("GRPO, KL in the reward", grpo_history), ("GRPO, no penalty", free_history), ("GRPO, a bad recipe", bad_history)):
-    print(f"{name:<24} alarms, the first one first: {', '.join(alarms_of(history, ALARMS, WINDOW)) or 'none'}")
-print("\n" + f"{'step':>4}" + "".join(f"{key:>10}" for key in ALARMS) + "   a sample")
-for row in bad_history[:: max(1, len(bad_history) // 8)]:
-    print(f"{row['step']:>4}" + "".join(f"{row[key]:>10.2f}" for key in ALARMS) + f"   {rlhf.clipped(row['sample'], 44)}")
+cured = {}
+for name in ("learning_rate", "clip", "beta"):
+    recipe = lab07_rlhf.COLLAPSE | {name: getattr(grpo_config, name)}
+    config = lab07_rlhf.settings(grpo, course.size, **recipe)
+    cured[name] = train(f"{name} taken back", grpo.grpo, proxy, config, **group)
+    results[f"{name} taken back"] = look(cured[name])
+lab07_logs.show_alarms(alarms_of, cured, ALARMS, 3)
+lab07_rlhf.show_standings(results, worth, list(results)[5:])
 
 # %% [markdown]
-# Now cure it. Change as little as you can: which of the choices would you take back? Ours is one guess; try another.
+# **What to notice.** The order of the alarms is a story: look which of them the sample texts bear out. The reward model's own number stands in the table, too: at the end it likes the gibberish better than the answers of § 10. In our run the clip alone did not help: the KL passed 100 nats all the same. The rate alone ended the gibberish, and left the over-optimisation of § 12: these are two diseases. The price alone brought the policy back to a few nats, but at an entropy near 0: to each prompt it says one thing.
 
 # %%
-# LONG
-CURE = dict(learning_rate=grpo_config.learning_rate, clip=grpo_config.clip)
-cured_run, cured_history = train("GRPO, cured", grpo_stage.grpo, proxy, replace(BAD, **CURE), group_advantages=anywhere(advantages_of))
-print(f"alarms: {', '.join(alarms_of(cured_history, ALARMS, WINDOW)) or 'none'}")
-look("GRPO, cured", cured_run.model)
-table(["reference model", "GRPO, no penalty", "GRPO, a bad recipe", "GRPO, cured"])
+# CLAIM
+{
+    "The order of the alarms": GENERAL,
+    "The reward model's own number": bad_run.history[-1]["reward"] > grpo_run.history[-1]["reward"]
+    and results["GRPO, a bad recipe"]["utility"] < 0,
+    "In our run the clip alone did not help": max(row["kl"] for row in cured["clip"].history) > 100,
+    "The rate alone ended the gibberish": max(row["kl"] for row in cured["learning_rate"].history)
+    < 20
+    and 0.5
+    < results["learning_rate taken back"]["utility"]
+    < results["GRPO, KL in the reward"]["utility"] - 0.5,
+    "The price alone brought": cured["beta"].history[-1]["kl"] < 6
+    and cured["beta"].history[-1]["entropy"] < 0.05,
+}
 
 # %% [markdown]
-# **What to notice.** The order of the alarms is a story: look which of them the sample texts bear out. The reward model's own number is in the table, too. A cure that ends the collapse need not end the over-optimisation of § 12: these are two diseases.
+# In all of five seeds this recipe ended with a gold utility below 0, more than 10 nats from the reference model, and with a score of the reward model above 2.
+
+# %%
+# CLAIM stored
+{
+    "In all of five seeds this recipe": all(
+        r["collapse"]["collapsed"] and r["collapse"]["history"][-1]["reward"] > 2
+        for r in stored("rlhf-laptop")["runs"]
+    )
+    and len(stored("rlhf-laptop")["runs"]) == 5,
+}
 
 # %% [markdown]
-# ## § 14 Change one thing
+# ## § 14 Find the bug
 #
-# PPO again, a short run, with one difference. Choose it, **write down what you expect**, then run. Other changes to try: `lam=0.0`, `clip=10.0`, `epochs=8`, `value_rate=1.0`, `kl_target=3.0` (β then adapts itself to it).
+# A colleague has written § 6's loss by cases, and made **one** mistake. Nothing raises, and the loss is a number like any other. Here it is, beside your loss, in two short runs of PPO with four passes over each batch. `clipped` in the log is the share of the tokens whose ratio is outside 1 ± ε at the end of a step.
+
+# %%
+def planted_loss(logprobs, old, advantages, mask, clip):
+    """A colleague's version of clipped_policy_loss, with one mistake."""
+    ratio, weight = (logprobs - old)[mask].exp(), advantages[mask]
+    held = torch.where(weight > 0, ratio.clamp(min=1 - clip), ratio.clamp(max=1 + clip))
+    return -(held * weight).mean()
+
 
 # %%
 # LONG
-SHORT = replace(ppo_config, steps=max(3, ppo_config.steps // 4))
-CHANGE = dict(lam=0.0)
-MY_PREDICTION = "one step of trust in a critic that knows nothing yet: slower at first, a little lower at the end"
-
-print(f"I predicted: {MY_PREDICTION}")
-for name, config in (("short, as before", SHORT), ("short, changed", replace(SHORT, **CHANGE))):
-    run, _ = train(f"PPO, {name}", ppo_stage.ppo, proxy, config, **parts)
-    look(f"PPO, {name}", run.model)
-table(["reference model", "PPO", "PPO, short, as before", "PPO, short, changed"])
+short = {"beta": 0.5, "steps": 10, "prompts": 16, "epochs": 4, "learning_rate": 6e-4}
+bug_config = lab07_rlhf.settings(ppo, course.size, **short)
+planted = parts | lab07_rlhf.on_device(course.device, policy_loss=planted_loss)
+own_run = train("PPO, your loss", ppo.ppo, proxy, bug_config, **parts)
+planted_run = train("PPO, the colleague's loss", ppo.ppo, proxy, bug_config, **planted)
+lab07_logs.show_two(own_run, planted_run)
 
 # %% [markdown]
-# ## § 15 A real model
+# Which mistake is it?
 #
-# Optional. GRPO on SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), through small trained matrices beside its frozen weights (LoRA, lab 04). The reward is no model but a **rule**: 1, less 0.05 for each word and 0.25 for each hedge (*perhaps*, *usually*, *it depends*). The rule does not look whether an answer is right.
-# Penalty, group advantage and clipped loss are **your** functions. Forty everyday questions teach, twenty others examine. It takes five minutes of one core and 3.6 GB of memory.
+# - **A** the sign is wrong: what is good is made less likely
+# - **B** the old policy is not used: the ratio is always 1, so nothing is ever held back
+# - **C** it holds back on the wrong side: who has gone too far is pulled on, who has gone the wrong way is not pulled back
+# - **D** prompt and padding get into the mean
+# - **E** the ratio is upside down: $\pi_\text{old} / \pi$
 #
-# **Predict first:** how will the answers to questions that it was not trained on change? Will they still be right as often?
+# Return the loss without the mistake, and the letter. The loss is that of § 6: a mean over the tokens of all answers, and with its gradient. The letter is half of the exercise.
+#
+# > Difficulty: ●●○○○ (2 of 5)  
+# > Importance: ●●●●○ (4 of 5)  
+# > Minutes: 10
+#
+# <details><summary>Hint 1</summary>Which letters would the first steps of the log contradict? With A or E the reward model's score would fall at once.</details>
+# <details><summary>Hint 2</summary><code>lab07_losses.show_pulls(planted_loss, RATIOS)</code> is § 6's table for the colleague's loss. Where are its zeros?</details>
+
+# %%
+# EXERCISE find_the_bug
+def find_the_bug(
+    logprobs: Float[Tensor, "B T"],
+    old: Float[Tensor, "B T"],
+    advantages: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    clip: float,
+) -> tuple[Float[Tensor, ""], str]:
+    """(the loss without the colleague's mistake, the letter of the mistake).
+
+    Inputs:  as those of clipped_policy_loss
+    Returns: a scalar with a gradient to logprobs, and "A", "B", "C", "D" or "E"
+    """
+    ### BEGIN SOLUTION
+    ratio, weight = (logprobs - old)[mask].exp(), advantages[mask]
+    held = torch.where(weight > 0, ratio.clamp(max=1 + clip), ratio.clamp(min=1 - clip))
+    return -(held * weight).mean(), "C"
+    ### END SOLUTION
+
+
+# %%
+check("find_the_bug")
+
+# %% [markdown]
+# **What to notice.** At ratio 1 both losses and both gradients are the same, so one pass over a batch would hide the mistake. From the second pass on, what has moved moves on. In our run the KL passes 100 nats an answer within ten steps, and with your loss it stays below 15. Curves show that something is wrong; the gradient at a few chosen points shows what.
+
+# %%
+# CLAIM
+{
+    "At ratio 1 both losses": GENERAL,
+    "From the second pass on": GENERAL,
+    "In our run the KL passes 100": max(row["kl"] for row in planted_run.history) > 100
+    and max(row["kl"] for row in own_run.history) < 15,
+    "Curves show that something is wrong": GENERAL,
+}
+
+# %% [markdown]
+# ## § 15 Change one thing
+#
+# PPO again, a short run, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. Other changes to try: `clip=10.0`, `epochs=8`, `value_rate=1.0`, `kl_target=3.0` (β then adapts itself to it).
 
 # %%
 # LONG
-MY_GUESS = "half as long, and as often right"
+CHANGE = {"lam": 0.0}
+MY_PREDICTION = ""
 
-from course_lib.evaluation.intervals import wilson
-from course_lib.stages import lora, real_training
-from course_lib.stages.real import NOT_HERE, smollm2
-from course_lib.widgets.columns import columns
-from course_lib.world.real import preferences as taste
+for name, change in (("PPO, short, as before", {}), ("PPO, short, changed", CHANGE)):
+    config = lab07_rlhf.settings(ppo, course.size, beta=0.5, steps=30, **change)
+    results[name] = look(train(name, ppo.ppo, proxy, config, **parts))
+lab07_rlhf.show_standings(results, worth, ["PPO", "PPO, short, as before", "PPO, short, changed"])
+lab07_logs.recall(MY_PREDICTION)
 
-loaded = smollm2()
-if loaded is None:
-    print(NOT_HERE)
-else:
-    PROMPTS, GROUP, STEPS, TOKENS, WARMTH, PRICE = (2, 2, 2, 8, 0.7, 0.02) if TINY else (3, 6, 14, 20, 0.7, 0.02)
-    real, their_words = loaded[0].to(course.device), loaded[1]
-    real_reference = copy.deepcopy(real)
-    lora.add_lora(real, rank=8, alpha=16)
-    teach, exam = (taste.preference_rows(split)[: 4 if TINY else None] for split in ("train", "test"))
-    real_log = []
+# %% [markdown]
+# **What to notice.** With λ = 0 each token asks the critic alone, and at the start the critic knows nothing: the score at the last token travels to the left by one token an update of the critic. In our run the changed policy has hardly left the reference model after 30 steps.
 
-    def real_logprobs(model, ids, attention, n):
-        """log π of the last n tokens of each row, [B n], of the policy as it is sampled: at its temperature."""
-        logits = model(ids, attention_mask=attention, logits_to_keep=n + 1).logits[:, :-1] / WARMTH
-        return torch.log_softmax(logits.float(), -1).gather(2, ids[:, -n:, None])[..., 0]
+# %%
+# CLAIM
+{
+    "With λ = 0 each token asks the critic alone": GENERAL,
+    "In our run the changed policy": results["PPO, short, changed"]["kl"]
+    < 0.25 * results["PPO, short, as before"]["kl"],
+}
+
+# %% [markdown]
+# ## § 16 A real model
+#
+# Optional. GRPO on SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), through small trained matrices beside its frozen weights (LoRA, [Hu et al. 2021](https://arxiv.org/abs/2106.09685), lab 04). The reward is no model but a **rule**: 1, less 0.05 for each word and 0.25 for each hedge (*perhaps*, *usually*, *it depends*). The rule does not look whether an answer is right.
+# Penalty, group advantage and clipped loss are **your** functions. The reference model is the policy with its adapter switched off. Forty everyday questions teach, twenty others examine. It takes five minutes of one core.
+#
+# **Predict first:** how will the answers to questions that it was not trained on change? Will they still be right as often? Write your guess into `MY_GUESS`.
+
+# %%
+# LONG
+MY_GUESS = ""
+
+loaded = lab07_real.smollm2()
+if loaded:
+    PROMPTS, GROUP, STEPS, TOKENS = (2, 2, 2, 8) if course.size == "tiny" else (3, 6, 14, 20)
+    WARMTH, PRICE, real_log = 0.7, 0.02, []
+    teach, exam = lab07_real.questions(course.size)
+    real, words = lab07_real.with_adapter(loaded, course.device, rank=8, alpha=16)
 
     def rollouts():
-        """What `loss_of` needs, in halves: at the second one the policy is no longer the one that sampled."""
-        order = torch.cat([torch.randperm(len(teach), generator=torch.Generator().manual_seed(k)) for k in range(1 + PROMPTS * STEPS // len(teach))])
+        """Answers in halves: at the second half the policy is no longer the one that sampled."""
         for step in range(STEPS):
-            rows = [teach[k] for k in order[PROMPTS * step : PROMPTS * (step + 1)] for _ in range(GROUP)]
-            ids, sampled, attention = real_training.sample(real, their_words, [row["prompt"] for row in rows], TOKENS, WARMTH, seed=step)
-            n = int(sampled.any(0).sum())
-            mask = sampled[:, -n:]
+            rows = lab07_real.dealt(teach, step, PROMPTS, GROUP)
+            *drawn, texts = lab07_real.sampled(real, words, rows, TOKENS, WARMTH, seed=step)
             with torch.no_grad():
-                old, theirs = (real_logprobs(model, ids, attention, n) for model in (real, real_reference))
-            texts = [their_words.decode(row[m], skip_special_tokens=True) for row, m in zip(ids, sampled)]
-            scores = torch.tensor([taste.directness(text) for text in texts], device=course.device)
-            rewards = parts["kl_penalised"](scores, old, theirs, mask, PRICE).sum(1)
-            advantages = anywhere(advantages_of)(rewards.view(PROMPTS, GROUP), False).reshape(-1, 1).expand_as(old)
-            kl = ((old - theirs) * mask).sum(1)  # k1 of § 4
-            real_log.append({"score": scores.mean().item(), "error": scores.std().item() / len(scores) ** 0.5, "kl": kl.mean().item(), "words": sum(map(taste.words_of, texts)) / len(texts)})
-            yield from zip(*(each.chunk(2) for each in (ids, attention, old, advantages, mask)))
+                old = lab07_real.logprobs(real, *drawn, WARMTH)
+                with real_training.disable_adapter(real):
+                    theirs = lab07_real.logprobs(real, *drawn, WARMTH)
+            mask = drawn[-1]
+            scores = lab07_real.directness(texts, course.device)
+            prices = parts["kl_penalised"](scores, old, theirs, mask, PRICE).sum(1)
+            advantages = group["group_advantages"](prices.view(PROMPTS, GROUP), False)
+            real_log.append(lab07_real.step_of(scores, (old - theirs) * mask, texts))
+            answers = list(zip(*drawn, old, advantages.reshape(-1, 1).expand_as(old)))
+            yield from (answers[: len(answers) // 2], answers[len(answers) // 2 :])
 
-    def loss_of(batch):
-        ids, attention, old, advantages, mask = batch
-        return parts["policy_loss"](real_logprobs(real, ids, attention, mask.shape[1]), old, advantages, mask, 0.2)
+    def loss_of(answers):
+        ids, attention, mask, old, advantages = map(torch.stack, zip(*answers))
+        now = lab07_real.logprobs(real, ids, attention, mask, WARMTH)
+        return parts["policy_loss"](now, old, advantages, mask, 0.2)
 
-    asked_real = [row["prompt"] for row in exam]
-    spoken = {"before": real_training.answers(real, their_words, asked_real, 40)}
-    real_training.train(real, rollouts(), loss_of, learning_rate=5e-4, description="GRPO")
-    spoken["after"] = real_training.answers(real, their_words, asked_real, 40)
-    print(f"each step: {PROMPTS * GROUP} answers of at most {TOKENS} tokens\n{'step':>4}{'reward':>9}{'± error':>9}{'words':>8}{'KL':>8}")
-    for k, step in enumerate(real_log):
-        print(f"{k:>4}{step['score']:>9.2f}{step['error']:>9.2f}{step['words']:>8.1f}{step['kl']:>8.1f}")
-    print("\nheld-out questions, the likeliest answer:")
-    for when, texts in spoken.items():
-        names = sum(map(taste.names_it, exam, texts))
-        print("{:<8}reward {:>5.2f}, {:.1f} words, {:.2f} hedges; {} of {} name what is right ({:.0f} to {:.0f} %)".format(
-            when, *(sum(map(f, texts)) / len(exam) for f in (taste.directness, taste.words_of, taste.hedges_of)), names, len(exam), *(100 * x for x in wilson(names, len(exam)))))
-    print(f"You guessed: {MY_GUESS}.\n")
-    for question, *both in list(zip(exam, *spoken.values()))[:8]:
-        print(f"» {question['prompt'][0]['content']}\n" + columns(["SmolLM2", "after GRPO"], both) + "\n")
+    spoken = {"before": lab07_real.answers(real, words, exam)}
+    parted = {"at_once": 3, "count": lab07_real.tokens_of}  # three answers in memory at a time
+    real_training.train(real, rollouts(), loss_of, 5e-4, "GRPO", **parted)
+    spoken["after"] = lab07_real.answers(real, words, exam)
+    lab07_real.show_steps(real_log)
+    examined = lab07_real.show_exam(exam, spoken, 8, course.size)
+    lab07_logs.recall(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** The reward climbs far beyond its error (which is that of eighteen answers; the three questions differ from step to step, too). Now read the answers: a row of pictures has no space in it, so the rule counts one word. Nobody taught it that, sampling found it.
-# Before, 13 of the twenty held-out questions were answered with what is right, afterwards one was. This is § 12 again, with a reward that everybody can read: what a reward does not measure, the policy gives away. With a dearer nat and a smaller rate (`PRICE` 0.05, 3e-4) it went 3 nats away in place of 13: 15.7 words, still sentences, nine right.
+# **What to notice.** The reward of a step has an error of its own (± in the table, that of its eighteen answers), and its three questions are others at each step. In our run the reward climbs from 0.06 to 0.92, and 13 of the twenty held-out questions were answered with what is right before and one after. Most of its answers are a row of pictures, in which there is no blank: the rule counts one word. Nobody taught it that, sampling found it. This is § 12 again, with a reward that everybody can read: what a reward does not measure, the policy gives away.
+
+# %%
+# CLAIM
+{
+    "The reward of a step has an error of its own": len(real_log) == STEPS and PROMPTS == 3,
+    "In our run the reward climbs from 0.06 to 0.92": f"{real_log[0]['reward']:.2f}" == "0.06"
+    and f"{real_log[-1]['reward']:.2f}" == "0.92"
+    and (examined["before"]["names"], examined["after"]["names"]) == (13, 1),
+    "Most of its answers are a row of pictures": examined["after"]["without letters"] > len(exam) / 2,
+    "Nobody taught it that": GENERAL,
+    "This is § 12 again": GENERAL,
+}
 
 # %% [markdown]
-# ## § 16 Summary
+# ## § 17 Summary
 #
-# You wrote the reward of a token, its advantage, the clipped losses and the group advantage; GRPO's are TRL's. On the plane of utility against KL you have seen how far PPO, GRPO and best-of-n are from the best possible policy, where the reward model stops being a guide, and how a run dies.
-# Lab 08 goes to the same frontier without sampling, without a critic and without a reward model.
+# You wrote the reward of a token, its advantage, the clipped losses and the group advantage. GRPO's advantages and loss are TRL's, batch for batch; TRL's defaults are others. On the plane of utility against KL you have seen how far PPO, GRPO and best-of-n are from the best possible policy, where the reward model stops being a guide, how a run dies, and how a wrong loss looks from outside.
+# Lab 08 takes another way: no sampling in the loop, no critic, and no reward model. How near that comes to the same frontier is measured there.
 #
 # Two questions, read by a person. Three or four sentences each.
 #
 # **1.** In § 12 the proxy climbed and the gold utility fell. Why, what did the policy do, and what has the KL penalty to do with it? Give your numbers.
 
+# %%
+# CLAIM
+{
+    "You wrote the reward of a token": GENERAL,
+    "GRPO's advantages and loss are TRL's": max(
+        max(row["loss"], row["advantages"]) for row in apart
+    )
+    < 1e-5
+    and all(library.values()),
+    "On the plane of utility against KL": GENERAL,
+    "Lab 08 takes another way": GENERAL,
+    "How near that comes": GENERAL,
+    "Two questions, read by a person": GENERAL,
+    "Three or four sentences each": GENERAL,
+    "In § 12 the proxy climbed": rewards[-1] > rewards[0] and turn is not None,
+    "Give your numbers": GENERAL,
+}
+
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run its score rose from 0.6 to 2.7 to the last step, while the gold utility turned at step 13, at 4.4 nats, and ended at 2.08 on the test prompts, at 7.7 nats.
-# With the penalty the same algorithm stayed at 1.0 nats, had a lower score (1.61) and a higher gold utility (2.72). The answers without it nearly all begin with a courtesy and name the resident (0.99 and 0.98), and fewer of them are right (0.88 against 0.97). The penalty keeps the policy where the reward model has seen labels.
+# The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run its score rose from 0.6 to 2.7, while the gold utility turned at step 13, at 4.4 nats, and ended at 2.08 on the test prompts, at 7.7 nats.
+# With the penalty the same algorithm stayed at 1.0 nats, had a lower score (1.61) and a higher gold utility (2.72). Without it nearly every answer begins with a courtesy and names the resident. At questions after a fact that is what people like (3.3 against 3.1), but where a short form was asked for, or where nobody can know, the answers are wrong. The penalty keeps the policy where the reward model has seen labels; stopping at the turn would do the same.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "without a price on KL the policy walks": GENERAL,
+    "In my run its score rose": (
+        f"{rewards[0]:.1f}",
+        f"{rewards[-1]:.1f}",
+        turn,
+        f"{free_run.history[turn]['kl']:.1f}",
+        f"{results[three[2]]['utility']:.2f}",
+        f"{results[three[2]]['kl']:.1f}",
+    )
+    == ("0.6", "2.7", 13, "4.4", "2.08", "7.7"),
+    "With the penalty the same algorithm": (
+        f"{results[three[1]]['kl']:.1f}",
+        f"{results[three[1]]['reward']:.2f}",
+        f"{results[three[1]]['utility']:.2f}",
+    )
+    == ("1.0", "1.61", "2.72"),
+    "Without it nearly every answer": min(
+        free_habits["fact"][three[2]]["courtesy"], free_habits["fact"][three[2]]["named"]
+    )
+    > 0.95,
+    "At questions after a fact that is what people like": (
+        f"{free_habits['fact'][three[2]]['utility']:.1f}",
+        f"{free_habits['fact'][three[1]]['utility']:.1f}",
+    )
+    == ("3.3", "3.1")
+    and free_habits["short"][three[2]]["right"] < 0.5
+    and free_habits["unknown"][three[2]]["right"] < 0.5,
+    "The penalty keeps the policy": GENERAL,
+}
 
 # %% [markdown]
 # **2.** Which choice made the run of § 13 collapse? Give the order of the alarms, what in the logs speaks for your choice, and what your cure changed.
@@ -934,25 +1125,49 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# The reward alarm went off first, then KL, then length. It is the step size: the KL was 20 nats after the first step and 100 after the fifth, at three times the learning rate and with a clip so wide that nothing is clipped. The reward came back afterwards, to 2.1, above the healthy runs, with a gold utility of −3.7 and every answer cut at 48 tokens: an alarm that looks at the last reward only would have slept.
-# With the learning rate and the clip of § 10 no gibberish appeared in the same number of steps (gold 1.67). There was still no price on KL, so it went to 9.6 nats: that disease is § 12's.
+# The reward alarm went off first, then KL, then length. It is the step size: the KL was 20 nats after the first step and 100 after the fifth, at three times the learning rate, and nothing held it. The reward came back afterwards, to 2.1, above the healthy runs, with a gold utility of −3.7 and every answer cut at 48 tokens: an alarm that looks at the last reward only would have slept.
+# With the learning rate of § 10 alone no gibberish appeared in the same number of steps (gold 1.2), while the clip of § 10 alone let the KL pass 300 nats. There was still no price on KL, so the cured run went to 14 nats: that disease is § 12's.
 # ### END SOLUTION
 
+# %%
+# CLAIM
+{
+    "The reward alarm went off first": gone_off["GRPO, a bad recipe"] == ["reward", "kl", "length"],
+    "It is the step size": (
+        f"{bad_run.history[0]['kl']:.0f}",
+        f"{bad_run.history[4]['kl']:.0f}",
+    )
+    == ("20", "100")
+    and bad_config.learning_rate > 3 * grpo_config.learning_rate,
+    "The reward came back afterwards": (
+        f"{bad_run.history[-1]['reward']:.1f}",
+        f"{results['GRPO, a bad recipe']['utility']:.1f}",
+        f"{results['GRPO, a bad recipe']['length']:.0f}",
+    )
+    == ("2.1", "-3.7", "48"),
+    "With the learning rate of § 10 alone": (
+        f"{results['learning_rate taken back']['utility']:.1f}" == "1.2"
+        and max(row["kl"] for row in cured["clip"].history) > 300
+    ),
+    "There was still no price on KL": f"{cured['learning_rate'].history[-1]['kl']:.0f}" == "14",
+}
+
 # %% [markdown]
-# ## § 17 Hand in
+# ## § 18 Hand in
 #
-# Your policy goes to the grader, who asks it fresh prompts and looks at the gold utility. PPO's is saved here; hand in another one if you think that people like it better.
+# Your policy goes to the grader, who asks it fresh prompts and looks at the gold utility: 1 point from a mean of 2.5 on, none at 2.0, a straight line between (the reference model has about 1.9). PPO's is saved here; hand in another one if you think that people like it better.
 
 # %%
 # LONG
-saved = save_stage("rlhf", ppo_run.model, {**ppo_run.record, "metrics": {key: results["PPO"][key] for key in ("utility", "kl", "reward", "length")}})
+figures = {key: results["PPO"][key] for key in ("utility", "kl", "reward", "length")}
+saved = save_stage("rlhf", ppo_run.model, {**ppo_run.record, "metrics": figures})
 
 # %%
 check("trained_policy")
 
 # %% [markdown]
-# Save the notebook (Ctrl + S), then run the last cell. It packs the notebook and your policy into one zip file and prints a receipt.
+# Is your work done? Write `ready=True`, save the notebook (Ctrl + S), and run the cell. It packs the notebook and your policy into one zip file and prints a receipt.
 
 # %%
 # LONG
-handed_in = submit()
+handed_in = submit(ready=False)

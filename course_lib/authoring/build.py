@@ -85,8 +85,6 @@ def counted(source, student, names, questions):
     stated, problems = statements(source)
     read, lines = reading(student)
     found = standing(student, names, questions) if names is not None else []
-    if not claim_cells(source):  # until all labs have theirs
-        problems, lines, found = [], [], found[:0]
     words = "{statements} statements about the run: {code} are code, {general} general".format(**stated)
     words += f"; {read['wide']} code lines over {WIDE} columns, {read['glue']} lines of glue, {len(found)} solutions"
     return problems + lines + found, words

@@ -87,10 +87,9 @@ def asking(source):
 
 def told(outputs):
     """What `tell` has printed, from the outputs of its cell; None where it has not."""
-    for output in outputs:
-        for line in output.get("text", "").splitlines():
-            if line.startswith(MARK):
-                return json.loads(line.removeprefix(MARK))
+    for line in "".join(output.get("text", "") for output in outputs).splitlines():
+        if line.startswith(MARK):
+            return json.loads(line.removeprefix(MARK))
     return None
 
 

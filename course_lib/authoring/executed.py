@@ -34,7 +34,6 @@ def execute(notebook, lab, timeout=7200, again=None):
             kernel_name="python3",
             record_timing=False,
             store_widget_state=False,
-            coalesce_streams=True,
             resources={"metadata": {"path": folder}},
         )
         run, found = [], {}
@@ -101,7 +100,7 @@ def proceed(client, notebook, run, found):
 def lasting(outputs, folder):
     """The outputs that are the same in every run. folder: the temporary one, whose name is left out."""
     kept = []
-    for output in outputs:
+    for output in in_order(outputs):
         if "text/html" in output.get("data", {}):
             # a widget without its live state shows nothing; the static page that came with it does
             output.data.pop("application/vnd.jupyter.widget-view+json", None)
@@ -112,6 +111,19 @@ def lasting(outputs, folder):
             output.text = "\n".join(line.rsplit("\r", 1)[-1] for line in lines)  # of a progress bar its last state
         kept.append(output)
     return kept
+
+
+def in_order(outputs):
+    """The outputs, what was printed in a row as one. (nbclient's own coalesce_streams puts all that is printed before
+    a cell's first table.)
+    """
+    joined = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def real_model():

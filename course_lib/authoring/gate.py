@@ -50,6 +50,15 @@ def imports_in_long_cells(notebook):
     return [f"`{text}` stands in a # LONG cell alone, which graders skip: move it to another" for text in lost]
 
 
+def hidden_lines(solution):
+    """The lines that only stand between the solution markers of a notebook, but for the shortest."""
+    hidden, open_lines = set(), set()
+    for cell in solution.cells:
+        hidden |= {line.strip() for region in regions(cell.source) for line in region}
+        open_lines |= {line.strip() for line in as_student(cell.source, kind_of(cell)[0]).splitlines()}
+    return {line for line in hidden - open_lines if len(re.sub(r"\W", "", line)) >= 5}
+
+
 def gate(lab, student, solution, questions):
     """(the promises of a lab that text alone or a few seconds can settle, one line for each that is broken; what the
     student notebook's cells define, None where they stop).
@@ -58,12 +67,7 @@ def gate(lab, student, solution, questions):
     kinds = [kind_of(cell) for cell in solution.cells]
     ids = [cell.id for cell in student.cells]
     problems += [f"cell id {i} stands twice" for i in sorted(set(ids)) if ids.count(i) > 1]
-    hidden, open_lines = set(), set()
-    for cell in solution.cells:
-        inside = [line.strip() for region in regions(cell.source) for line in region]
-        hidden |= set(inside)
-        open_lines |= {line.strip() for line in as_student(cell.source, kind_of(cell)[0]).splitlines()}
-    leaks = {line for line in hidden - open_lines if len(re.sub(r"\W", "", line)) >= 5}
+    leaks = hidden_lines(solution)
     shown = {line.strip() for cell in student.cells for line in cell.source.splitlines()}
     problems += [f"the student notebook shows a solution line: {line!r}" for line in sorted(leaks & shown)]
     for want, kind in (

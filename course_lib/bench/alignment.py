@@ -4,8 +4,9 @@ import statistics
 
 from course_lib.bench.runs import over_seeds, spread, summary
 from course_lib.evaluation import release
+from course_lib.evaluation.runs.direct import dpo_run
 from course_lib.evaluation.runs.reward_model import reward_run
-from course_lib.evaluation.runs.rlhf import dpo_run, rlhf_run
+from course_lib.evaluation.runs.rlhf import rlhf_run
 from course_lib.evaluation.safety import constitution_run, safety_run
 from course_lib.platform import ROOT
 from course_lib.stages.artifacts import load_stage
@@ -45,7 +46,7 @@ def bench_dpo(arguments) -> dict:
     figures = {
         f"{way}_{key}_median": statistics.median(run[way][key] for run in runs)
         for way in ways_of(runs[0])
-        for key in ("utility", "kl", "share")
+        for key in ("utility", "kl", "share", "ranked", "judged", "tflop")
     }
     return summary(arguments, runs, figures)
 

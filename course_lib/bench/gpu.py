@@ -46,7 +46,8 @@ def rate_of(folder: Path, stage: str) -> dict:
     """{"tokens_per_second", "tflops"} of a stage whose record counts tokens, else {}. FLOP a token: 2 a parameter
     forward, 2 for the gradients of what flows through, 2 for those of each trained parameter (Kaplan et al. 2020,
     § 2.1); attention's products, under 5 % here, are left out. Too much for fine-tuning, which computes the head (11 %
-    of the parameters) for trained tokens only; the minutes have validations and checkpoints in them.
+    of the parameters) and most of the last block for trained tokens only; the minutes have validations and checkpoints
+    in them.
     """
     model, record = load_folder(folder / stage, stage)
     if "tokens" not in record:

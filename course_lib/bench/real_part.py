@@ -82,6 +82,7 @@ def main(lab: str) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         names = {"__name__": "__main__", "course_lib": course_lib, "course": course_lib.setup(lab)}
+        names["load_stage"] = course_lib.load_stage  # of the set-up cell, too
         for statement in sliced(cells, part):
             exec(statement, names)
         before, wall, cpu = peak_gb(), time.perf_counter(), cpu_seconds()

@@ -3,7 +3,8 @@ comparisons, seen test rows, another mix.
 
 Sources: bootstrap, Efron 1979, percentile form · paired test, McNemar 1947, exact form · both orders before a judge,
 Zheng et al. 2023 (2306.05685) · the judge with ties, Rao and Kupper 1967 · many comparisons, Holm 1979 · share of seen
-words, Touvron et al. 2023 (2307.09288, A.6) · another mix: post-stratification, as in survey statistics.
+words, Touvron et al. 2023 (2307.09288, A.6) · another mix: post-stratification, as in survey statistics, its error by
+Agresti and Coull 1998.
 """
 
 import math
@@ -104,7 +105,7 @@ def overlap(tests: list[list[str]], training: list[list[str]], n: int = 8) -> li
 
 def reweight(right: list[bool], slices: list[str], mix: dict[str, float]) -> tuple[float, float]:
     """(share right, standard error) where queries come in the mix {slice: weight}. NaN where the exam has no row of a
-    slice with a weight: nobody knows.
+    slice with a weight above 0: nobody knows.
     """
     share = variance = 0.0
     for name, weight in mix.items():
@@ -112,9 +113,20 @@ def reweight(right: list[bool], slices: list[str], mix: dict[str, float]) -> tup
         if not got and weight:
             return float("nan"), float("nan")
         if weight:
-            p, w = sum(got) / len(got), weight / sum(mix.values())
-            share, variance = share + w * p, variance + w * w * p * (1 - p) / len(got)
+            k, n, w = sum(got), len(got), weight / sum(mix.values())
+            p = (k + 2) / (n + 4)  # two right and two wrong rows more: a slice that is all right is not certain
+            share, variance = share + w * k / n, variance + w * w * p * (1 - p) / (n + 4)
     return share, math.sqrt(variance)
+
+
+def expected_best(share: float, n: int, tried: int) -> float:
+    """The share that the best of `tried` models has, on average, if each has the true share `share` and takes n rows of
+    its own: what reporting the best adds to nothing.
+    """
+    from scipy.stats import binom
+
+    below = binom.cdf(np.arange(n), n, share) ** tried  # P(the best has at most k right)
+    return float((1 - below).sum() / n)
 
 
 def clusters_of(names: list) -> Int[Tensor, " N"]:

@@ -193,8 +193,17 @@ def passed(*args, **kwargs):
     return True
 
 
-def fall_back(name, namespace, fallback):
-    """mine() where nothing is checked: the lab goes on with the course's function."""
+def fall_back(name, namespace, fallback=None):
+    """mine() where nothing is checked: the lab goes on with the course's function. fallback: of a notebook made before
+    the library had them all.
+    """
+    import importlib
+    import pkgutil
+
+    import course_lib.answers
+
+    for module in [] if fallback else pkgutil.iter_modules(course_lib.answers.__path__):
+        fallback = fallback or getattr(importlib.import_module(f"course_lib.answers.{module.name}"), name, None)
     return fallback
 
 

@@ -36,8 +36,11 @@ def words(q, n, low=3, high=9):
 
 # --------------------------------------------------------------------------------------------------------- the template
 
-TEMPLATE = Question("render_chat", lab=LAB, points=1)
 TEMPLATE_TEXT = "§ 2 The chat template"
+OPENED = "generation_prompt opens the assistant's turn and leaves it open"
+EVERY_MESSAGE = "every message is written, the system's too"
+AS_IT_IS = "contents stay as they are: blanks, newlines, braces, accents, nothing at all"
+TEMPLATE = Question("render_chat", lab=LAB, points=1, rules=(OPENED, EVERY_MESSAGE, AS_IT_IS))
 
 
 def rendered(messages, generation_prompt=False, change=()):
@@ -120,26 +123,32 @@ def _(q):
     )
 
 
-@TEMPLATE.case("generation_prompt: the header of the answer, opened and left open")
+@TEMPLATE.case(
+    OPENED,
+    rule=OPENED,
+    hint="At the end, only if it is asked for: <|im_start|>assistant and a newline.",
+    reread=TEMPLATE_TEXT,
+)
 def _(q):
     messages = chat(q)[:-1]
-    q.same(
-        "the text",
-        q.call("render_chat", messages, True),
-        rendered(messages, True),
-        mistakes=template_mistakes(messages, True),
-        reread=TEMPLATE_TEXT,
-    )
+    mistakes = template_mistakes(messages, True)
+    q.same("the text", q.call("render_chat", messages, True), rendered(messages, True), mistakes=mistakes)
+    q.same("the text of nothing", q.call("render_chat", [], generation_prompt=True), rendered([], True))
 
 
-@TEMPLATE.case("a system message and three turns, by keyword")
+@TEMPLATE.case("a system message and three turns, by keyword", rule=EVERY_MESSAGE, reread=TEMPLATE_TEXT)
 def _(q):
     messages = chat(q, 3, system=True)
     got = q.call("render_chat", messages, generation_prompt=False)
-    q.same("the text", got, rendered(messages), mistakes=template_mistakes(messages), reread=TEMPLATE_TEXT)
+    q.same("the text", got, rendered(messages), mistakes=template_mistakes(messages))
 
 
-@TEMPLATE.case("contents stay as they are: blanks, newlines, braces, accents, nothing at all")
+@TEMPLATE.case(
+    AS_IT_IS,
+    rule=AS_IT_IS,
+    hint="Put the content in by concatenation or an f-string, and do nothing to it.",
+    reread=TEMPLATE_TEXT,
+)
 def _(q):
     odd = [
         f"  {words(q, 2)}  ",
@@ -155,8 +164,6 @@ def _(q):
         "the text",
         q.call("render_chat", messages),
         rendered(messages),
-        reread=TEMPLATE_TEXT,
-        hint="Put the content in by concatenation or an f-string, and do nothing to it.",
         mistakes={
             "the contents were stripped: write them as they are": rendered(stripped),
             "messages without content were skipped: an empty message has a header and an <|im_end|> too": (
@@ -166,29 +173,25 @@ def _(q):
     )
 
 
-@TEMPLATE.case("no messages at all; inputs left alone")
+@TEMPLATE.case("no messages at all", hint="Only <|bos|> is left.", reread=TEMPLATE_TEXT)
 def _(q):
-    q.same(
-        "the text of nothing",
-        q.call("render_chat", []),
-        rendered([]),
-        hint="Only <|bos|> is left.",
-        reread=TEMPLATE_TEXT,
-    )
-    q.same(
-        "the text of nothing, with a generation prompt",
-        q.call("render_chat", [], True),
-        rendered([], True),
-        reread=TEMPLATE_TEXT,
-    )
+    q.same("the text of nothing", q.call("render_chat", []), rendered([]))
+
+
+@TEMPLATE.case("the messages are left alone", reread=TEMPLATE_TEXT)
+def _(q):
     messages = chat(q, 2)
-    q.same("the text", q.call_checked_unmutated("render_chat", messages), rendered(messages), reread=TEMPLATE_TEXT)
+    q.same("the text", q.call_checked_unmutated("render_chat", messages), rendered(messages))
 
 
 # ----------------------------------------------------------------------------------------------------------- the labels
 
-LABELS = Question("response_labels", lab=LAB, points=1.5)
 LABELS_TEXT = "§ 3 What the model is trained on"
+GIVEN_TOKENS = "header and <|im_end|> are those that are passed in"
+CUT_OFF = "an answer that was cut off is trained to the end of the row"
+WHOLE_HEADER = "only the whole header counts: its word may stand in a sentence"
+IDS_STAY = "ids stays as it is"
+LABELS = Question("response_labels", lab=LAB, points=1.5, rules=(GIVEN_TOKENS, CUT_OFF, WHOLE_HEADER, IDS_STAY))
 NEWLINE, USER, SYSTEM = 11, 12, 13  # tokens of the made-up vocabulary of these cases; ordinary text starts at 20
 
 
@@ -211,17 +214,17 @@ def spans(ids, header, end, *, first=0, last=0, only=None, others=False, greedy=
     return labels
 
 
-def turns(q, plan, start=3, end=4, role=10, header=None):
+def turns(q, plan, start=3, end=4, role=10, header=None, word_in_text=False):
     """(ids, header): a made-up conversation. `plan`: (who, tokens of text, closed?) per turn; text never holds a
-    special token, but the role's word may occur in it.
+    special token, and the role's word, "assistant\\n", only where `word_in_text` says so.
     """
     header = header or [start, role, NEWLINE]
     heads = {"user": [start, USER, NEWLINE], "system": [start, SYSTEM, NEWLINE], "assistant": header}
     ids = [1]
     for who, length, closed in plan:
         text = q.randint(20, 60, (length,)).tolist() if length else []
-        if length >= 5:
-            text[1:3] = [role, NEWLINE]  # "assistant\n" in the middle of a sentence is no header
+        if word_in_text:
+            text[1:3] = [role, NEWLINE]
         ids += heads[who] + text + ([end, NEWLINE] if closed else [])
     return ids, header
 
@@ -230,7 +233,6 @@ def label_mistakes(ids, header, end):
     tensor = torch.tensor(ids)
     right = spans(ids, header, end)
     trained = right != -100
-    word = spans(ids, header[1:], end)
     after = torch.zeros_like(trained)
     after[1:] = trained[:-1] & (tensor[:-1] == end)
     shifted = torch.full_like(right, -100)
@@ -249,7 +251,6 @@ def label_mistakes(ids, header, end):
             spans(ids, header, end, greedy=True)
         ),
         "everything but the answers is trained: the other way round": spans(ids, header, end, others=True),
-        "the word of the role was found inside a sentence: look for the whole header, <|im_start|> first": word,
         'untrained tokens got 0: the sign for "no label" is −100': torch.where(trained, tensor, 0),
         'untrained tokens got −1: the sign for "no label" is −100': torch.where(trained, tensor, -1),
         "this is the mask: a label is the token itself where it is trained": trained.long(),
@@ -258,48 +259,54 @@ def label_mistakes(ids, header, end):
     }
 
 
-def check_labels(q, ids, header, end=4, hint=None, unmutated=False):
+def check_labels(q, ids, header, end=4, hint=None, unmutated=False, mistakes=None):
     got = (q.call_checked_unmutated if unmutated else q.call)("response_labels", torch.tensor(ids), header, end)
-    q.close(
-        "the labels",
-        got,
-        spans(ids, header, end),
-        tol=0.0,
-        mistakes=label_mistakes(ids, header, end),
-        reread=LABELS_TEXT,
-        hint=hint,
-    )
+    q.close("the labels", got, spans(ids, header, end), tol=0.0, mistakes=mistakes, hint=hint)
 
 
-@LABELS.case("two turns: each answer and its <|im_end|>, and nothing else")
+@LABELS.case("two turns: each answer and its <|im_end|>, and nothing else", reread=LABELS_TEXT)
 def _(q):
     ids, header = turns(q, [("user", 6, True), ("assistant", 7, True), ("user", 5, True), ("assistant", 6, True)])
-    check_labels(q, ids, header)
+    check_labels(q, ids, header, mistakes=label_mistakes(ids, header, 4))
 
 
-@LABELS.case("a system message, one turn, another number of tokens in the header")
+@LABELS.case("a header of four tokens, and of one", rule=GIVEN_TOKENS, reread=LABELS_TEXT)
 def _(q):
-    ids, header = turns(
-        q, [("system", 4, True), ("user", 6, True), ("assistant", 5, True)], header=[3, 10, 15, NEWLINE]
-    )
-    check_labels(q, ids, header, hint="len(header) tokens belong to the header: read it from the argument.")
+    hint = "len(header) tokens belong to the header: read it from the argument."
+    plan = [("system", 4, True), ("user", 6, True), ("assistant", 5, True)]
+    ids, header = turns(q, plan, header=[3, 10, 15, NEWLINE])
+    check_labels(q, ids, header, hint=hint)
     ids, header = turns(q, [("user", 3, True), ("assistant", 4, True)], header=[7])
-    check_labels(q, ids, header)
+    check_labels(q, ids, header, hint=hint)
 
 
-@LABELS.case("an empty answer trains its <|im_end|> only")
+@LABELS.case("another <|im_end|>", rule=GIVEN_TOKENS, reread=LABELS_TEXT)
+def _(q):
+    ids, header = turns(q, [("user", 5, True), ("assistant", 5, True), ("user", 2, True)], end=16)
+    check_labels(q, ids, header, end=16, hint="Its number is the argument im_end.")
+
+
+@LABELS.case(CUT_OFF, rule=CUT_OFF, reread=LABELS_TEXT)
+def _(q):
+    hint = "There may be no <|im_end|> to find: then the answer goes on to the last token."
+    ids, header = turns(q, [("user", 4, True), ("assistant", 5, True), ("user", 2, True), ("assistant", 6, False)])
+    check_labels(q, ids, header, hint=hint)
+
+
+@LABELS.case(WHOLE_HEADER, rule=WHOLE_HEADER, reread=LABELS_TEXT)
+def _(q):
+    ids, header = turns(q, [("user", 6, True), ("assistant", 7, True), ("user", 5, True)], word_in_text=True)
+    found = "the word of the role was found inside a sentence: look for the whole header, <|im_start|> first"
+    check_labels(q, ids, header, mistakes={found: spans(ids, header[1:], 4)})
+
+
+@LABELS.case("an empty answer trains its <|im_end|> only", reread=LABELS_TEXT)
 def _(q):
     ids, header = turns(q, [("user", 4, True), ("assistant", 0, True), ("user", 3, True), ("assistant", 3, True)])
     check_labels(q, ids, header, hint="<|im_end|> right after the header is the whole answer.")
 
 
-@LABELS.case("an answer that was cut off is trained to the end of the row")
-def _(q):
-    ids, header = turns(q, [("user", 4, True), ("assistant", 5, True), ("user", 2, True), ("assistant", 6, False)])
-    check_labels(q, ids, header, hint="There may be no <|im_end|> to find: then the answer goes on to the last token.")
-
-
-@LABELS.case("a header at the very end, and a row without an answer: nothing is trained")
+@LABELS.case("a header at the very end, and a row without an answer: nothing is trained", reread=LABELS_TEXT)
 def _(q):
     ids, header = turns(q, [("user", 6, True), ("assistant", 0, False)])
     check_labels(q, ids, header, hint="After the header nothing is left.")
@@ -308,16 +315,22 @@ def _(q):
     check_labels(q, [1], header, hint="A row may be shorter than the header.")
 
 
-@LABELS.case("another <|im_end|>, whole numbers come back, inputs left alone")
+@LABELS.case(IDS_STAY, rule=IDS_STAY, hint="Work on a copy: labels = torch.full_like(ids, -100).", reread=LABELS_TEXT)
 def _(q):
-    ids, header = turns(q, [("user", 5, True), ("assistant", 5, True), ("assistant", 2, True)], end=16)
-    check_labels(q, ids, header, end=16, unmutated=True, hint="Work on a copy: labels = torch.full_like(ids, -100).")
+    ids, header = turns(q, [("user", 5, True), ("assistant", 5, True), ("assistant", 2, True)])
+    check_labels(q, ids, header, unmutated=True)
 
 
 # ------------------------------------------------------------------------------------------------------------- the loss
 
-LOSS = Question("sft_loss", lab=LAB, points=1.5)
 LOSS_TEXT = "§ 5 The loss"
+WHOLE_BATCH = "one mean over the whole batch, not the mean of the rows' means"
+ONLY_IGNORED = "−100 alone means no loss: a label of 0 is learned"
+IN_FLOAT32 = "computed in float32, whatever the dtype of the logits"
+NOTHING_TRAINED = "nothing trained: the loss is 0, with a gradient of zeros"
+EXTREME = "logits of ±10,000: loss and gradient stay finite and exact"
+RULES = (WHOLE_BATCH, ONLY_IGNORED, IN_FLOAT32, NOTHING_TRAINED, EXTREME)
+LOSS = Question("sft_loss", lab=LAB, points=1.5, rules=RULES)
 
 
 def token_losses(logits, targets):
@@ -367,118 +380,99 @@ def loss_mistakes(logits, labels):
     }
 
 
-@LOSS.case("the mean −log p over the trained tokens of the whole batch")
-def _(q):
-    logits, labels = batch(q, [1, 5, 3])
-    expected = token_losses(logits[:, :-1], labels[:, 1:]).sum() / 9
-    q.close(
-        "the loss",
-        q.call("sft_loss", logits, labels),
-        expected,
-        tol=1e-5,
-        mistakes=loss_mistakes(logits, labels),
-        reread=LOSS_TEXT,
-    )
+def check_loss(q, logits, labels, count, unmutated=False):
+    got = (q.call_checked_unmutated if unmutated else q.call)("sft_loss", logits, labels)
+    q.same("the shape", list(getattr(got, "shape", ["no tensor"])), [], hint="One number, a tensor: no .item().")
+    expected = token_losses(logits[:, :-1], labels[:, 1:]).sum() / count
+    q.close("the loss", got, expected, tol=1e-5, mistakes=loss_mistakes(logits, labels))
 
 
-@LOSS.case("the gradient of the logits")
+@LOSS.case("the mean −log p over the trained tokens", reread=LOSS_TEXT)
 def _(q):
-    logits, labels = batch(q, [2, 4])
-    _, grads = q.call_with_grad("sft_loss", [logits, labels], wrt=(0,), cotangent=torch.tensor(1.0))
+    check_loss(q, *batch(q, [3, 3, 3]), 9)
+
+
+@LOSS.case("answers of 1, 5 and 3 tokens, and a row without one", rule=WHOLE_BATCH, reread=LOSS_TEXT)
+def _(q):
+    check_loss(q, *batch(q, [1, 5, 0, 3], first=False), 9)
+
+
+@LOSS.case("some labels are 0", rule=ONLY_IGNORED, hint="Compare with −100: labels != -100.", reread=LOSS_TEXT)
+def _(q):
+    logits, labels = batch(q, [4, 4], first=False)
+    labels[0, 3] = labels[1, 4] = 0
+    expected = token_losses(logits[:, :-1], labels[:, 1:]).sum() / 8
+    q.close("the loss", q.call("sft_loss", logits, labels), expected, tol=1e-5)
+
+
+@LOSS.case(
+    "the gradient of the logits",
+    hint="It is (softmax − one-hot)/count where the next token is trained, and exactly 0 at all other places.",
+    reread=LOSS_TEXT,
+)
+def _(q):
+    logits, labels = batch(q, [4, 4])
+    _, grads = q.call_with_grad("sft_loss", [logits, labels], wrt=(0,), cotangent=torch.tensor(1.0), names=["logits"])
     leaf = logits.clone().requires_grad_()
-    (token_losses(leaf[:, :-1], labels[:, 1:]).sum() / 6).backward()
-    q.close(
-        "the gradient",
-        grads[0],
-        leaf.grad,
-        tol=1e-5,
-        reread=LOSS_TEXT,
-        hint="It is (softmax − one-hot)/count where the next token is trained, and exactly 0 at all other places.",
-    )
+    (token_losses(leaf[:, :-1], labels[:, 1:]).sum() / 8).backward()
+    q.close("the gradient", grads[0], leaf.grad, tol=1e-5)
+    q.same("the gradient at the last place", grads[0][:, -1], torch.zeros_like(grads[0][:, -1]))
 
 
-@LOSS.case("logits of ±10,000")
+@LOSS.case(EXTREME, rule=EXTREME, reread=LOSS_TEXT)
 def _(q):
-    logits, labels = batch(q, [3, 3])
-    logits = 1e4 * torch.sign(logits)
-    got = q.call("sft_loss", logits, labels)
-    q.true(
-        "the loss is NaN or infinite",
-        math.isfinite(float(got)),
-        hint="log(softmax(x)) is log(0) = −inf for unlikely tokens, and −inf · 0 is NaN. cross_entropy does it in one "
-        "step.",
-        reread=LOSS_TEXT,
-    )
-    q.close(
-        "the loss",
-        got,
-        token_losses(logits[:, :-1], labels[:, 1:]).sum() / 6,
-        tol=1e-2,
-        hint="A clamp or an ε inside the log hides how wrong the model is.",
-        reread=LOSS_TEXT,
-    )
+    _, labels = batch(q, [3, 3])
+    logits = 1e4 * torch.where(q.rand(2, 7, 9) < 0.5, -1.0, 1.0)
+    for row in range(2):  # in each row one trained token is what the model calls impossible, one is certain
+        logits[row, 3], logits[row, 4] = 1e4, -1e4
+        logits[row, 3, labels[row, 4]], logits[row, 4, labels[row, 5]] = -1e4, 1e4
+    got, grads = q.call_with_grad("sft_loss", [logits, labels], wrt=(0,), cotangent=torch.tensor(1.0), names=["logits"])
+    one_step = "log(softmax(x)) is log(0) = −inf for unlikely tokens. cross_entropy does it in one step."
+    q.true("the loss is NaN or infinite", math.isfinite(float(got)), hint=one_step)
+    leaf = logits.double().requires_grad_()
+    expected = token_losses(leaf[:, :-1], labels[:, 1:]).sum() / 6
+    expected.backward()
+    clamp = "A clamp or an ε inside the log hides how wrong the model is."
+    q.close("the loss", got, expected.detach().float(), tol=1e-5, hint=clamp)
+    q.close("the gradient", grads[0], leaf.grad.float(), tol=1e-5, hint=clamp)
 
 
-@LOSS.case("a batch that trains nothing: 0 and no NaN, and it hangs on the logits")
+@LOSS.case(NOTHING_TRAINED, rule=NOTHING_TRAINED, reread=LOSS_TEXT)
 def _(q):
     for name, logits, labels in (
         ("a batch without answers", q.randn(2, 4, 5), torch.full((2, 4), -100)),
         ("rows of one token", q.randn(2, 1, 5), torch.tensor([[3], [-100]])),
     ):
-        got, grads = q.call_with_grad("sft_loss", [logits, labels], wrt=(0,), cotangent=torch.tensor(1.0))
-        q.close(
-            f"the loss of {name}",
-            got,
-            torch.tensor(0.0),
-            tol=1e-7,
-            hint="A mean over nothing is 0/0. Divide by count.clamp(min=1).",
-            reread=LOSS_TEXT,
+        got, grads = q.call_with_grad(
+            "sft_loss", [logits, labels], wrt=(0,), cotangent=torch.tensor(1.0), names=["logits"]
         )
-        q.close(
-            f"the gradient of {name}",
-            grads[0],
-            torch.zeros_like(logits),
-            tol=1e-7,
-            hint="Keep the result connected to the logits: a sum of nothing is 0 and has a gradient.",
-            reread=LOSS_TEXT,
-        )
+        none = "A mean over nothing is 0/0. Divide by count.clamp(min=1)."
+        q.same(f"the loss of {name}", got, torch.tensor(0.0), hint=none)
+        joined = "Keep the result connected to the logits: a sum of nothing is 0 and has a gradient."
+        q.same(f"the gradient of {name}", grads[0], torch.zeros_like(logits), hint=joined)
 
 
-@LOSS.case("a row that trains nothing does not count; one number comes back; inputs left alone")
+@LOSS.case("bfloat16 logits", rule=IN_FLOAT32, reread=LOSS_TEXT)
 def _(q):
-    logits, labels = batch(q, [0, 4, 2], first=False)
-    got = q.call_checked_unmutated("sft_loss", logits, labels)
-    q.same("the shape", list(got.shape), [])
-    q.close(
-        "the loss",
-        got,
-        token_losses(logits[:, :-1], labels[:, 1:]).sum() / 6,
-        tol=1e-5,
-        mistakes=loss_mistakes(logits, labels),
-        reread=LOSS_TEXT,
-    )
-
-
-@LOSS.case("bfloat16 logits: the loss is computed in float32")
-def _(q):
-    logits, labels = batch(q, [3, 5])
-    logits = logits.bfloat16()
+    logits, labels = batch(q, [4, 4])
+    logits, hint = logits.bfloat16(), "bfloat16 has three digits. Go to float32 before the softmax: logits.float()."
     got = q.call("sft_loss", logits, labels)
-    q.same("the dtype", str(got.dtype), "torch.float32")
-    q.close(
-        "the loss",
-        got,
-        token_losses(logits.float()[:, :-1], labels[:, 1:]).sum() / 8,
-        tol=1e-4,
-        hint="bfloat16 has three digits. Go to float32 before the softmax: logits.float().",
-        reread=LOSS_TEXT,
-    )
+    q.same("the dtype", str(got.dtype), "torch.float32", hint=hint)
+    expected = token_losses(logits.float()[:, :-1], labels[:, 1:]).sum() / 8
+    q.close("the loss", got, expected, tol=1e-5, hint=hint)
+
+
+@LOSS.case("logits and labels are left alone", reread=LOSS_TEXT)
+def _(q):
+    check_loss(q, *batch(q, [4, 4], first=False), 8, unmutated=True)
 
 
 # --------------------------------------------------------------------------------------------------------- the collator
 
-COLLATE = Question("collate", lab=LAB, points=0.5)
 COLLATE_TEXT = "§ 4 A batch"
+BY_LENGTH = "which places are padding, the lengths say: a real token may have the id pad_id"
+EXAMPLES_STAY = "the examples stay as they are"
+COLLATE = Question("collate", lab=LAB, points=0.5, rules=(BY_LENGTH, EXAMPLES_STAY))
 
 
 def made_examples(q, lengths, low=5):
@@ -539,53 +533,55 @@ def collate_mistakes(examples, pad_id):
 
 def check_batch(q, examples, pad_id, hint=None, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("collate", examples, pad_id)
-    q.close(
-        "the batch",
-        got,
-        padded(examples, pad_id),
-        tol=0.0,
-        mistakes=collate_mistakes(examples, pad_id),
-        reread=COLLATE_TEXT,
-        hint=hint,
-    )
+    q.close("the batch", got, padded(examples, pad_id), tol=0.0, mistakes=collate_mistakes(examples, pad_id), hint=hint)
 
 
-@COLLATE.case("padded on the right to the longest; labels of padding −100; the attention mask 1 at real tokens")
+@COLLATE.case(
+    "padded on the right to the longest; labels of padding −100; the attention mask 1 at real tokens",
+    hint="Three tensors of whole numbers, [B T], under input_ids, labels and attention_mask.",
+    reread=COLLATE_TEXT,
+)
 def _(q):
-    check_batch(
-        q,
-        made_examples(q, [4, 9, 2]),
-        3,
-        hint="Three tensors of whole numbers, [B T], under input_ids, labels and attention_mask.",
-    )
+    check_batch(q, made_examples(q, [4, 9, 2]), 3)
 
 
-@COLLATE.case("a real token with the id of padding stays a real token")
+@COLLATE.case(BY_LENGTH, rule=BY_LENGTH, hint="Look at len(ids), not at the ids.", reread=COLLATE_TEXT)
 def _(q):
     examples = made_examples(q, [6, 3])
     for example in examples:
-        example["input_ids"][-1] = example["labels"][-1] = 0
-    check_batch(q, examples, 0, hint="Which tokens are padding, the lengths say, not the ids.")
+        example["input_ids"][-1] = example["labels"][-1] = 2
+    check_batch(q, examples, 2)
 
 
-@COLLATE.case("one example, and examples of equal length: no padding at all")
+@COLLATE.case("one example, and examples of equal length: no padding at all", reread=COLLATE_TEXT)
 def _(q):
     check_batch(q, made_examples(q, [5]), 0)
     check_batch(q, made_examples(q, [4, 4, 4]), 2)
 
 
-@COLLATE.case("an example that trains nothing, one token; the lists are left alone")
+@COLLATE.case("an example of one token, which trains nothing", reread=COLLATE_TEXT)
 def _(q):
-    examples = [*made_examples(q, [7]), {"input_ids": [q.randint(5, 50)], "labels": [-100]}]
-    check_batch(
-        q, examples, 1, unmutated=True, hint="list + list makes a new list; += and extend change the example itself."
-    )
+    check_batch(q, [*made_examples(q, [7]), {"input_ids": [q.randint(5, 50)], "labels": [-100]}], 1)
+
+
+@COLLATE.case(
+    EXAMPLES_STAY,
+    rule=EXAMPLES_STAY,
+    hint="list + list makes a new list; += and extend change the example itself.",
+    reread=COLLATE_TEXT,
+)
+def _(q):
+    q.call_checked_unmutated("collate", made_examples(q, [7, 2]), 1)
 
 
 # ------------------------------------------------------------------------------------------------------------- packing
 
-PACK = Question("pack", lab=LAB, points=0.5)
 PACK_TEXT = "§ 6 Packing"
+EXACT_FIT = "a row holds limit tokens: one that will be exactly full is allowed"
+EARLIER = "of equally long examples, and of equally full rows, the earlier"
+TOO_LONG = "an example longer than a row gets one of its own"
+CORE_LENGTHS = [72, 71, 70, 68, 66, 42, 38, 25, 21, 18, 16, 13]
+PACK = Question("pack", lab=LAB, points=0.5, rules=(EXACT_FIT, EARLIER, TOO_LONG))
 
 
 def packed(lengths, limit, choose="best", order="down", slack=0):
@@ -625,7 +621,6 @@ def pack_mistakes(lengths, limit):
         "only the last row was looked at: an earlier one may have room": packed(lengths, limit, "next"),
         "only the last row was looked at, in the order in which they came": packed(lengths, limit, "next", "given"),
         "each example has its own row: put together what fits": [[k] for k in in_order],
-        "a row that would be exactly full was refused: limit tokens are allowed": packed(lengths, limit, slack=-1),
         "a row may hold one token more than the limit": packed(lengths, limit, slack=1),
         "these are lengths: give the indices of the examples": [[lengths[k] for k in row] for row in right],
         "these are places in the sorted list: give the indices of the examples": [
@@ -635,153 +630,147 @@ def pack_mistakes(lengths, limit):
     }
 
 
-def check_rows(q, lengths, limit, hint=None, unmutated=False):
+def check_rows(q, lengths, limit, hint=None, unmutated=False, mistakes=None):
     got = (q.call_checked_unmutated if unmutated else q.call)("pack", lengths, limit)
     if isinstance(got, (list, tuple)) and all(isinstance(row, (list, tuple)) for row in got):
         used = sorted(itertools.chain.from_iterable(got), key=str)
-        q.true(
-            "an index stands in no row, or in two",
-            len(used) >= len(lengths) or lengths == used,
-            hint="Each example belongs into exactly one row.",
-            reread=PACK_TEXT,
-        )
-    q.same("the rows", got, packed(lengths, limit), mistakes=pack_mistakes(lengths, limit), reread=PACK_TEXT, hint=hint)
+        once = "Each example belongs into exactly one row."
+        q.true("an index stands in no row, or in two", len(used) >= len(lengths) or lengths == used, hint=once)
+    q.same("the rows", got, packed(lengths, limit), mistakes=mistakes, hint=hint)
 
 
-@PACK.case("longest first, each into the row with the least room that is enough")
+@PACK.case("longest first, each into the row with the least room that is enough", reread=PACK_TEXT)
 def _(q):
-    lengths = [
-        67,
-        63,
-        55,
-        46,
-        41,
-        40,
-        37,
-        14,
-        11,
-    ]  # best, first, worst and next fit differ, and two rows are exactly full
-    check_rows(q, [lengths[k] for k in q.permutation(9).tolist()], 100)
+    lengths = CORE_LENGTHS  # best, first, worst, last and next fit differ; no two are equal, no row is exactly full
+    drawn = [lengths[k] for k in q.permutation(len(lengths)).tolist()]
+    check_rows(q, drawn, 100, mistakes=pack_mistakes(drawn, 100))
 
 
-@PACK.case("many drawn lengths")
+@PACK.case(EXACT_FIT, rule=EXACT_FIT, hint="Enough room is room >= length.", reread=PACK_TEXT)
 def _(q):
-    check_rows(q, q.randint(5, 90, (60,)).tolist(), 128)
+    refused = "a row that would be exactly full was refused: limit tokens are allowed"
+    check_rows(q, [64, 36, 71, 29], 100, mistakes={refused: packed([64, 36, 71, 29], 100, slack=-1)})
 
 
-@PACK.case("exact fits, and ties: of equally long examples and of equally full rows the earlier first")
+@PACK.case(
+    EARLIER,
+    rule=EARLIER,
+    hint="sorted keeps the order of equal keys (with key=lambda k: -lengths[k]; reverse=True keeps it too), and min "
+    "takes the first of equals.",
+    reread=PACK_TEXT,
+)
 def _(q):
-    check_rows(
-        q,
-        [4, 6, 4, 6, 10, 5, 5, 4],
-        10,
-        hint="sorted keeps the order of equal keys (with key=lambda k: -lengths[k]; reverse=True keeps it too), and "
-        "min takes the first of equals.",
-    )
+    check_rows(q, [25, 60, 60, 25, 10], 100)
 
 
-@PACK.case("an example longer than a row gets one alone; no examples, no rows; the list is left alone")
+@PACK.case(
+    TOO_LONG,
+    rule=TOO_LONG,
+    hint="No row has room for it, so it opens a new one, where nothing else fits.",
+    reread=PACK_TEXT,
+)
 def _(q):
-    long = 100 + q.randint(1, 20)
-    check_rows(
-        q, [30, long, 70, 20], 100, hint="No row has room for it, so it opens a new one, where nothing else fits."
-    )
+    check_rows(q, [30, 100 + q.randint(1, 20), 65, 20], 100)
+
+
+@PACK.case("no examples, no rows", reread=PACK_TEXT)
+def _(q):
     check_rows(q, [], 64)
-    check_rows(
-        q,
-        q.randint(1, 30, (12,)).tolist(),
-        32,
-        unmutated=True,
-        hint="lengths.sort() changes the caller's list: use sorted.",
-    )
 
 
-MASK = Question("packing_mask", lab=LAB, points=1)
+@PACK.case("the list is left alone", hint="lengths.sort() changes the caller's list: use sorted.", reread=PACK_TEXT)
+def _(q):
+    check_rows(q, [31, 17, 44, 25], 64, unmutated=True)
+
+
+ANY_NUMBERS = "the numbers need not rise, and equal ones are one segment wherever they stand"
+ZERO_TOO = "segment 0, the padding, is a segment like the others: no query is left with nothing to read"
+MASK = Question("packing_mask", lab=LAB, points=1, rules=(ANY_NUMBERS, ZERO_TOO))
 
 
 def block_mask(segments):
-    """[B T T] from the blocks of each row: a lower triangle for every run of equal segment numbers."""
-    runs = [[len(list(run)) for _, run in itertools.groupby(row)] for row in segments.tolist()]
-    return torch.stack([torch.block_diag(*[torch.ones(n, n).tril() for n in row]).bool() for row in runs])
+    """[B T T], from the members of each segment."""
+    mask = torch.zeros(*segments.shape, segments.shape[1], dtype=torch.bool)
+    for row, numbers in zip(mask, segments.tolist()):
+        for number in set(numbers):
+            members = [t for t, other in enumerate(numbers) if other == number]
+            for t, s in itertools.product(members, members):
+                row[t, s] = s <= t
+    return mask
 
 
 def mask_mistakes(segments):
     right = block_mask(segments)
     T = segments.shape[1]
     causal, same = torch.ones(T, T).tril().bool().expand_as(right), right | right.mT
-    earlier = (segments[:, :, None] >= segments[:, None, :]) & causal
     return {
-        "every earlier token is seen, across the borders: the segments are missing": causal,
+        "earlier tokens are seen across the borders: segments must be equal": causal,
         "tokens to the right are seen: the causal half is missing": same,
         "the mask is the wrong way round: True means that the query may read the key": ~right,
         "rows and columns changed places: a token sees itself and what comes AFTER it": right.mT,
         "a token does not see itself: s ≤ t, not s < t": right & ~torch.eye(T, dtype=torch.bool),
-        "the segments were compared with ≤ or ≥: they must be equal": earlier,
-        "padding sees nothing, so its softmax is 0/0: let segment 0 see itself like any other": (
-            right & (segments != 0)[:, :, None]
-        ),
         "every token sees the whole row": torch.ones_like(right),
         "the other segments are seen, and the own one is not": causal & ~same,
         "all rows got the mask of the first: each row has its own segments": right[:1].expand_as(right),
     }
 
 
-def drawn_segments(q, rows, T, padding=True):
+def drawn_segments(q, rows, T):
     made = []
     for _ in range(rows):
         row, number = [], 0
-        while len(row) < T - 2:
+        while len(row) < T:
             number += 1
             row += [number] * q.randint(1, 5)
-        made.append((row[: T - 2] + [0, 0]) if padding else (row + [number] * T)[:T])
+        made.append(row[:T])
     return torch.tensor(made)
 
 
-def check_mask(q, segments, hint=None, unmutated=False):
-    got = (q.call_checked_unmutated if unmutated else q.call)("packing_mask", segments)
-    q.close(
-        "the mask", got, block_mask(segments), tol=0.0, mistakes=mask_mistakes(segments), reread=PACK_TEXT, hint=hint
-    )
+def check_mask(q, segments, hint=None, mistakes=None):
+    q.close("the mask", q.call("packing_mask", segments), block_mask(segments), tol=0.0, mistakes=mistakes, hint=hint)
 
 
-@MASK.case("True where query t may read key s: the same segment, and s ≤ t")
+@MASK.case(
+    "True where query t may read key s: the same segment, and s ≤ t",
+    hint="[B T T], booleans. segments[:, :, None] is the query's, segments[:, None, :] the key's.",
+    reread=PACK_TEXT,
+)
 def _(q):
-    check_mask(
-        q,
-        drawn_segments(q, 3, 10),
-        hint="[B T T], booleans. segments[:, :, None] is the query's, segments[:, None, :] the key's.",
-    )
+    segments = torch.tensor([[1, 1, 1, 2, 2, 3, 3, 3], [1, 2, 2, 2, 2, 3, 4, 4], [1, 1, 2, 3, 3, 3, 3, 4]])
+    check_mask(q, segments, mistakes=mask_mistakes(segments))
 
 
-@MASK.case("one segment is the ordinary causal mask; segments of one token see only themselves")
+@MASK.case("one segment is the ordinary causal mask; segments of one token see only themselves", reread=PACK_TEXT)
 def _(q):
     check_mask(q, torch.full((1, 6), q.randint(1, 5)))
     check_mask(q, torch.arange(1, 6)[None], hint="The unit matrix.")
-
-
-@MASK.case("segment 0, the padding, is a segment like the others: no row of the mask is empty")
-def _(q):
-    check_mask(
-        q,
-        torch.tensor([[1, 1, 2, 0, 0, 0], [0, 0, 0, 0, 0, 0]]),
-        hint="A query that may read nothing gets 0/0 = NaN, and NaN spreads.",
-    )
-
-
-@MASK.case("numbers in any order; one token; several rows, each its own")
-def _(q):
-    check_mask(
-        q,
-        torch.tensor([[7, 7, 3, 3, 3, 5], [2, 9, 9, 9, 1, 1]]),
-        hint="A later segment may have a smaller number: compare with ==.",
-    )
     check_mask(q, torch.tensor([[4]]))
 
 
-@MASK.case("with it, attention over a packed row is that of each example alone; inputs left alone")
+@MASK.case(
+    ZERO_TOO, rule=ZERO_TOO, hint="A query that may read nothing gets 0/0 = NaN, and NaN spreads.", reread=PACK_TEXT
+)
+def _(q):
+    segments = torch.tensor([[0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 0, 0]])
+    blind = block_mask(segments) & (segments != 0)[:, :, None]
+    empty = "padding sees nothing, so its softmax is 0/0: let segment 0 see itself like any other"
+    check_mask(q, segments, mistakes={empty: blind})
+
+
+@MASK.case("numbers that fall", rule=ANY_NUMBERS, hint="Compare with ==, nothing else.", reread=PACK_TEXT)
+def _(q):
+    check_mask(q, torch.tensor([[7, 7, 3, 3, 3, 5], [9, 4, 4, 2, 1, 1]]))
+
+
+@MASK.case("a segment that goes on behind another", rule=ANY_NUMBERS, reread=PACK_TEXT)
+def _(q):
+    check_mask(q, torch.tensor([[3, 3, 5, 5, 3, 3], [2, 6, 2, 6, 7, 7]]), hint="Compare the numbers, not their runs.")
+
+
+@MASK.case("with it, attention over a packed row is that of each example alone", reread=PACK_TEXT)
 def _(q):
     segments = drawn_segments(q, 2, 12)
-    got = q.call_checked_unmutated("packing_mask", segments)
+    got = q.call("packing_mask", segments)
     q.same("the shape", list(got.shape), [2, 12, 12])
     q.same("the dtype", str(got.dtype), "torch.bool")
     query, key, value = (q.randn(2, 1, 12, 4) for _ in range(3))
@@ -792,13 +781,22 @@ def _(q):
             alone = F.scaled_dot_product_attention(
                 *(x[row : row + 1, :, own] for x in (query, key, value)), is_causal=True
             )
-            q.close(f"the attention of segment {number}", y[row : row + 1, :, own], alone, tol=1e-5, reread=PACK_TEXT)
+            q.close(f"the attention of segment {number}", y[row : row + 1, :, own], alone, tol=1e-5)
+
+
+@MASK.case("the segments are left alone", reread=PACK_TEXT)
+def _(q):
+    q.call_checked_unmutated("packing_mask", torch.tensor([[0, 0, 1, 1, 2], [0, 1, 1, 1, 1]]))
 
 
 # -------------------------------------------------------------------------------------------------------- learning rate
 
-RATE = Question("pick_learning_rate", lab=LAB, points=0.5)
 RATE_TEXT = "§ 7 The learning rate"
+DIVERGED = "a run with NaN or infinity, of either sign, anywhere does not count"
+UNMEASURED = "a run without a measurement does not count"
+SMALLER = "a tie goes to the smaller rate"
+NONE_LEFT = "nothing left: None"
+RATE = Question("pick_learning_rate", lab=LAB, points=0.5, rules=(DIVERGED, UNMEASURED, SMALLER, NONE_LEFT))
 
 
 def chosen(rates, curves, read=lambda curve: curve[-1], finite=True, tie=min, best=min):
@@ -811,11 +809,8 @@ def chosen(rates, curves, read=lambda curve: curve[-1], finite=True, tie=min, be
 
 
 def rate_mistakes(rates, curves):
-    cleaned = [[0.0 if math.isnan(x) else x for x in curve] for curve in curves]  # what nan_to_num does
     lowest = chosen(rates, curves)
     return {
-        "in a tie the smaller rate is the safer one": chosen(rates, curves, tie=max),
-        "a NaN was read as 0: such a run has diverged": chosen(rates, cleaned, finite=False),
         "the lowest loss on the way was taken: the weights that you keep are those at the end": (
             chosen(rates, curves, min)
         ),
@@ -825,22 +820,19 @@ def rate_mistakes(rates, curves):
         "the first loss was taken: the run ends at the last one": chosen(rates, curves, lambda c: c[0]),
         "the HIGHEST loss was taken": chosen(rates, curves, best=max),
         "the fastest fall was taken: what counts is where it ends": chosen(rates, curves, lambda c: c[-1] - c[0]),
-        "this is the place in the list: give the rate itself": None if lowest is None else rates.index(lowest),
-        "this is the loss: give the rate": None if lowest is None else dict(zip(rates, curves))[lowest][-1],
-        "the largest rate was taken, whatever its loss": max(rates, default=None),
-        "the smallest rate was taken, whatever its loss": min(rates, default=None),
-        "only the last loss was looked at: a run with a NaN or an infinity anywhere has diverged": (
-            chosen(rates, [c if c and math.isfinite(c[-1]) else [] for c in curves], finite=False)
-        ),
+        "this is the place in the list: give the rate itself": rates.index(lowest),
+        "this is the loss: give the rate": dict(zip(rates, curves))[lowest][-1],
+        "the largest rate was taken, whatever its loss": max(rates),
+        "the smallest rate was taken, whatever its loss": min(rates),
     }
 
 
-def check_rate(q, rates, curves, hint=None, unmutated=False):
+def check_rate(q, rates, curves, mistakes=None, hint=None, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("pick_learning_rate", rates, curves)
-    q.same("the rate", got, chosen(rates, curves), mistakes=rate_mistakes(rates, curves), reread=RATE_TEXT, hint=hint)
+    q.same("the rate", got, chosen(rates, curves), mistakes=mistakes, hint=hint)
 
 
-@RATE.case("the run with the lowest validation loss at its end")
+@RATE.case("the run with the lowest validation loss at its end", reread=RATE_TEXT)
 def _(q):
     base = 1 + float(q.rand(()))
     falls = {
@@ -854,46 +846,72 @@ def _(q):
         0.1: [2.2, 2.0, 1.8],
     }
     rates = [list(falls)[k] for k in q.permutation(8).tolist()]
-    check_rate(q, rates, [[base + x for x in falls[rate]] for rate in rates])
+    curves = [[base + x for x in falls[rate]] for rate in rates]
+    check_rate(q, rates, curves, rate_mistakes(rates, curves))
 
 
-@RATE.case("runs that diverged (NaN or infinity, anywhere in the curve) do not count")
+@RATE.case(
+    "NaN, at the end or on the way",
+    rule=DIVERGED,
+    hint="NaN < x and x < NaN are both False: min() over a list that holds NaN may return it.",
+    reread=RATE_TEXT,
+)
 def _(q):
-    nan, inf = math.nan, math.inf
-    check_rate(
-        q,
-        [0.5, 0.1, 0.01, 0.2],
-        [[2.0, nan, nan], [1.9, 1.2, 1.1], [2.0, 1.8, 1.6], [2.5, inf, nan]],
-        hint="NaN < x and x < NaN are both False: min() over a list that holds NaN may return it.",
-    )
-    check_rate(
-        q,
-        [0.1, 0.01, 0.3],
-        [[2.0, inf, 1.0], [2.0, 1.6, 1.5], [2.0, 0.4, -inf]],
-        hint="math.isfinite is False for NaN, inf and −inf.",
-    )
-    check_rate(q, [0.01, 0.3], [[2.0, 1.5], [nan, 0.7]])
+    taken = "the run with a NaN was chosen: it has diverged"
+    check_rate(q, [0.5, 0.1, 0.01], [[2.0, 1.0, math.nan], [1.9, 1.2, 1.1], [2.0, 1.8, 1.6]], {taken: 0.5})
+    check_rate(q, [0.1, 0.01, 0.5], [[1.9, 1.2, 1.1], [2.0, 1.8, 1.6], [2.0, 1.0, math.nan]], {taken: 0.5})
+    check_rate(q, [0.01, 0.3], [[2.0, 1.5], [math.nan, 0.7]], {taken: 0.3})
 
 
-@RATE.case("a tie goes to the smaller rate")
+@RATE.case(
+    "infinity, at the end or on the way",
+    rule=DIVERGED,
+    hint="math.isfinite is False for NaN, inf and −inf.",
+    reread=RATE_TEXT,
+)
+def _(q):
+    taken = "the run with an infinity was chosen: it has diverged"
+    check_rate(q, [0.1, 0.01, 0.3], [[2.0, math.inf, 1.0], [2.0, 1.6, 1.5], [2.0, 1.9, math.inf]], {taken: 0.1})
+    check_rate(q, [0.01, 0.3], [[2.0, 1.5], [2.0, -math.inf]], {taken: 0.3})
+
+
+@RATE.case(
+    UNMEASURED,
+    rule=UNMEASURED,
+    hint="A run that stopped before its first measurement has an empty curve.",
+    reread=RATE_TEXT,
+)
+def _(q):
+    check_rate(q, [0.1, 0.2, 0.05], [[], [1.5], [1.8]], {"the run without a measurement was chosen": 0.1})
+
+
+@RATE.case(SMALLER, rule=SMALLER, hint="Of equal losses take the smaller rate.", reread=RATE_TEXT)
 def _(q):
     low = 0.5 + float(q.rand(()))
     check_rate(q, [0.03, 0.003, 0.01], [[2.0, low], [1.5, low], [2.0, low + 0.1]])
     check_rate(q, [0.003, 0.03], [[1.5, low], [2.0, low]])
 
 
-@RATE.case("all diverged, or nothing measured: None; one run; the lists are left alone")
+@RATE.case(NONE_LEFT, rule=NONE_LEFT, hint="Where no run counts: return None.", reread=RATE_TEXT)
 def _(q):
-    check_rate(q, [0.1, 0.2], [[math.nan], [2.0, math.inf]], hint="Nothing is left to choose from: return None.")
+    check_rate(q, [0.1, 0.2], [[2.0, math.nan], [math.nan, 1.5]])
     check_rate(q, [], [])
-    check_rate(q, [0.1, 0.2], [[], [1.5]], hint="A run that stopped before its first measurement has an empty curve.")
+
+
+@RATE.case("one run; the lists are left alone", reread=RATE_TEXT)
+def _(q):
     check_rate(q, [0.02], [[3.0, 2.5]], unmutated=True)
+    check_rate(q, [0.02, 0.1], [[2.5, 3.0, 2.8], [4.0, 3.2]], unmutated=True)
 
 
 # ---------------------------------------------------------------------------------------------------------- exact match
 
-MATCH = Question("normalise_answer", lab=LAB, points=0.5)
 MATCH_TEXT = "§ 9 Exact match, and its limits"
+WHOLE_WORDS = "articles are whole words: theatre, banana and another stay"
+NO_TRACE = "all of string.punctuation goes, without a trace, inside words too"
+MARKS_FIRST = "first the marks, then the articles: “the,” is one"
+ANY_BLANK = "tabs and newlines are blanks, and none is left at the ends"
+MATCH = Question("normalise_answer", lab=LAB, points=0.5, rules=(WHOLE_WORDS, NO_TRACE, MARKS_FIRST, ANY_BLANK))
 
 
 ARTICLES = {"a", "an", "the"}
@@ -948,49 +966,57 @@ def match_mistakes(text):
 
 
 def check_match(q, text, hint=None):
-    q.same(
-        f"the normal form of {text!r}",
-        q.call("normalise_answer", text),
-        normalised(text),
-        mistakes=match_mistakes(text),
-        reread=MATCH_TEXT,
-        hint=hint,
-    )
+    got = q.call("normalise_answer", text)
+    q.same(f"the normal form of {text!r}", got, normalised(text), mistakes=match_mistakes(text), hint=hint)
 
 
-@MATCH.case("small letters, no punctuation, no articles, single blanks")
+def plain_word(q):
+    """Five letters, none of which begins an article."""
+    return "".join("bcdfgimoprsuw"[q.randint(0, 13)] for _ in range(5))
+
+
+@MATCH.case("small letters, no punctuation, no articles, single blanks", reread=MATCH_TEXT)
 def _(q):
-    check_match(
-        q,
-        f"The Baker,  {words(q, 1, 6)}'s wife, sold an apple -- and  A pear -- to the {words(q, 1, 5).capitalize()}. ",
-    )
+    one, two, three = (plain_word(q) for _ in range(3))
+    check_match(q, f"The {one.capitalize()} sold  {two} to a {three}. Or A Dog, or The {two}. ")
 
 
-@MATCH.case("articles are whole words: theatre, banana and another stay")
+@MATCH.case(
+    WHOLE_WORDS,
+    rule=WHOLE_WORDS,
+    hint="Split into words and drop whole words, or use \\b in the pattern.",
+    reread=MATCH_TEXT,
+)
 def _(q):
-    check_match(
-        q,
-        "Another banana at THE theatre, than a data lathe.",
-        hint="Split into words and drop whole words, or use \\b in the pattern.",
-    )
+    check_match(q, "Another banana at THE theatre, than a data lathe.")
 
 
-@MATCH.case("punctuation inside words goes without a trace, and an article behind a mark is still one")
+@MATCH.case(NO_TRACE, rule=NO_TRACE, hint="Each mark becomes nothing, not a blank.", reread=MATCH_TEXT)
 def _(q):
-    check_match(q, f'Half-past five o\'clock ({words(q, 1)}): "the" hour!')
-    check_match(q, "a. an? the! [A]", hint="First the marks, then the articles: what is left here is nothing.")
+    check_match(q, f"Half-past five o'clock ({plain_word(q)})!")
+    check_match(q, f"{plain_word(q)}{string.punctuation}{plain_word(q)}", hint="Remove each of string.punctuation.")
 
 
-@MATCH.case("tabs, newlines and nothing; letters with accents stay")
+@MATCH.case(MARKS_FIRST, rule=MARKS_FIRST, hint="Split into words when the marks are gone.", reread=MATCH_TEXT)
 def _(q):
-    check_match(
-        q,
-        f"\n {words(q, 1)}\t\t{words(q, 1)}\n\n",
-        hint="split() without an argument splits at any white space and drops empty words.",
-    )
+    check_match(q, f'The {plain_word(q)}, a! the "the" {plain_word(q)} [an] the?')
+
+
+@MATCH.case(
+    ANY_BLANK,
+    rule=ANY_BLANK,
+    hint="split() without an argument splits at any white space and drops empty words.",
+    reread=MATCH_TEXT,
+)
+def _(q):
+    check_match(q, f"\n {plain_word(q)}\t\t{plain_word(q)} {plain_word(q)}\n\n")
+
+
+@MATCH.case("nothing, marks alone, letters with accents", reread=MATCH_TEXT)
+def _(q):
     check_match(q, "")
     check_match(q, "  ... ")
-    check_match(q, f"Zoë Küng, {words(q, 1)} 24")
+    check_match(q, f"Zoë Küng {plain_word(q)} 24", hint="Letters with accents are letters.")
 
 
 # ---------------------------------------------------------------------------------------------- the model and the words

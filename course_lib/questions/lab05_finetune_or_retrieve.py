@@ -26,8 +26,11 @@ def draw_words(q, n, among=VOCABULARY):
 
 # ---------------------------------------------------------------------------------------------------------------- words
 
-WORDS = Question("words_of", lab=LAB, points=0.25)
 WORDS_TEXT = "§ 2 Words"
+AS_OFTEN = "a word as often as it stands there"
+PARTED = "line breaks, tabs and hyphens part words"
+NO_WORDS = "a text without a word gives an empty list"
+WORDS = Question("words_of", lab=LAB, points=0.25, rules=(AS_OFTEN, PARTED, NO_WORDS))
 
 
 def letters_and_digits(text):
@@ -35,10 +38,12 @@ def letters_and_digits(text):
     return "".join(c if c.isalnum() else " " for c in text.lower()).split()
 
 
-@WORDS.case("lower case, letters and digits only, in the order of the text")
+@WORDS.case("lower case, letters and digits only, in the order of the text", reread=WORDS_TEXT)
 def _(q):
-    a, b = draw_words(q, 2)
-    text = f"Day {q.randint(1, 99)}: {a.title()} {b.title()}'s neighbour, {a.upper()}, now works as a potter."
+    first, surname, third = ([2, 0, 1][k] for k in q.permutation(3).tolist())  # in no alphabetical order, and each once
+    names = ["kit", "zoe", "ann"]
+    a, b, c = names[first], names[surname], names[third]
+    text = f"Day {q.randint(2, 9)}: {a.title()} {b.title()}'s neighbour {c.upper()} now works as a potter."
     got = q.call("words_of", text)
     right = letters_and_digits(text)
     q.same(
@@ -52,7 +57,6 @@ def _(q):
                 text.lower().split()
             ),
             "digits were lost: “Day 3” and “Day 2” must differ": re.findall("[a-z]+", text.lower()),
-            "each word came once: how often a word occurs counts in BM25": list(dict.fromkeys(right)),
             "the words came sorted: keep the order of the text": sorted(right),
             "the apostrophe was left out and “cobb's” became “cobbs”, which is not “cobb”": (
                 letters_and_digits(text.replace("'", ""))
@@ -67,45 +71,39 @@ def letters_and_digits_cased(text):
     return "".join(c if c.isalnum() else " " for c in text).split()
 
 
-@WORDS.case("a word as often as it stands there")
+@WORDS.case(AS_OFTEN, rule=AS_OFTEN, hint="No set, and no dict: a list.", reread=WORDS_TEXT)
 def _(q):
     word = draw_words(q, 1)[0]
-    q.same(
-        "the words",
-        q.call("words_of", f"{word}, {word.upper()} and {word}!"),
-        [word, word, "and", word],
-        reread=WORDS_TEXT,
-    )
+    mistakes = {"each word came once: how often a word occurs counts in BM25": [word, "and"]}
+    got = q.call("words_of", f"{word}, {word.upper()} and {word}!")
+    q.same("the words", got, [word, word, "and", word], mistakes=mistakes)
 
 
-@WORDS.case("nothing to find: an empty text, and one of punctuation")
+@WORDS.case(NO_WORDS, rule=NO_WORDS, hint='“”.split(" ") gives one empty word; there is none.', reread=WORDS_TEXT)
 def _(q):
-    q.same(
-        "the words of an empty text",
-        q.call("words_of", ""),
-        [],
-        hint='“”.split(" ") gives one empty word; there is none.',
-        reread=WORDS_TEXT,
-    )
-    q.same("the words of “?! … —”", q.call("words_of", "?! ... --"), [], reread=WORDS_TEXT)
+    q.same("the words of an empty text", q.call("words_of", ""), [])
+    q.same("the words of “?! … ;”", q.call("words_of", "?! ... ;"), [])
 
 
-@WORDS.case("line breaks, tabs and hyphens part words")
+@WORDS.case(
+    PARTED,
+    rule=PARTED,
+    hint="Ask of each character whether it is a letter or digit, not whether it is a blank.",
+    reread=WORDS_TEXT,
+)
 def _(q):
-    a, b, c = draw_words(q, 3)
-    q.same(
-        "the words",
-        q.call("words_of", f"{a}\n{b}\t{c}-{a}  7"),
-        [a, b, c, a, "7"],
-        hint="Ask of each character whether it is a letter or digit, not whether it is a blank.",
-        reread=WORDS_TEXT,
-    )
+    a, b, c, d = ("ada", "inn", "lane", "owl")
+    q.same("the words", q.call("words_of", f"{a}\n{b}\t{c}-{d}  7"), [a, b, c, d, "7"])
 
 
 # ------------------------------------------------------------------------------------------------------------------ idf
 
-IDF = Question("idf", lab=LAB, points=0.5)
 IDF_TEXT = "§ 3 What a word is worth"
+DOCUMENTS = "n counts documents, however often the word stands in one"
+EVERYWHERE = "a word that every document holds weighs little, and still more than 0"
+EMPTY_ONES = "empty documents count in N"
+NO_DOCUMENTS = "no documents give no weights"
+IDF = Question("idf", lab=LAB, points=0.5, rules=(DOCUMENTS, EVERYWHERE, EMPTY_ONES, NO_DOCUMENTS))
 
 
 def holding(documents):
@@ -121,9 +119,9 @@ def lucene(documents, form=None, count=None):
 
 @IDF.case("log(1 + (N − n + ½) / (n + ½)) of every word")
 def _(q):
-    documents = [draw_words(q, n, VOCABULARY[:8]) + ["day"] for n in (3, 5, 2, 6, 4)]
-    documents[1] += ["day", "day"]
-    N, often = len(documents), {w: sum(d.count(w) for d in documents) for w in holding(documents)}
+    # each word once in a document, none in all of them, and not as many words as documents
+    words = [VOCABULARY[k] for k in q.permutation(8).tolist()]
+    documents, N = [words[:3], words[1:6], words[3:5], words[:6], words[5:]], 5
     q.close(
         "the weights",
         q.call("idf", documents),
@@ -131,9 +129,6 @@ def _(q):
         tol=1e-5,
         reread=IDF_TEXT,
         mistakes={
-            "every occurrence was counted: n is the number of documents that hold the word, however often": (
-                lucene(documents, None, often)
-            ),
             "the 1 + is missing: a word in most documents then gets a negative weight": (
                 lucene(documents, lambda n: math.log((N - n + 0.5) / (n + 0.5)))
             ),
@@ -159,51 +154,46 @@ def _(q):
     )
 
 
-@IDF.case("a word that stands in one document ten times is as rare as one that stands there once")
+@IDF.case(DOCUMENTS, rule=DOCUMENTS, hint="set(document) holds each word once.", reread=IDF_TEXT)
 def _(q):
     a, b = VOCABULARY[:2]
-    got = q.call("idf", [[a] * 10 + [b], ["inn"], ["inn"]])
-    q.close(
-        "the weights",
-        got,
-        lucene([[a, b], ["inn"], ["inn"]]),
-        tol=1e-5,
-        hint="set(document) holds each word once.",
-        reread=IDF_TEXT,
-    )
+    documents = [[a] * (2 + q.randint(0, 8)) + [b], ["inn"], ["inn"]]
+    often = {w: sum(d.count(w) for d in documents) for w in holding(documents)}
+    mistake = "every occurrence was counted: n is the number of documents that hold the word, however often"
+    mistakes = {mistake: lambda: lucene(documents, None, often)}
+    q.close("the weights", q.call("idf", documents), lucene(documents), tol=1e-5, mistakes=mistakes)
 
 
-@IDF.case("a word that every document holds weighs little, but more than nothing")
+@IDF.case(
+    EVERYWHERE,
+    rule=EVERYWHERE,
+    hint="Without the 1 + the logarithm is negative here, and such a match would count against a document.",
+    reread=IDF_TEXT,
+)
 def _(q):
     n = q.randint(3, 9)
-    got = q.call("idf", [["day"]] * n)
-    q.close(
-        "the weights",
-        got,
-        {"day": math.log((n + 1) / (n + 0.5))},
-        tol=1e-5,
-        hint="Without the 1 + the logarithm is negative here, and such a match would count against a document.",
-        reread=IDF_TEXT,
-    )
+    q.close("the weights", q.call("idf", [["day"]] * n), {"day": math.log((n + 1) / (n + 0.5))}, tol=1e-5)
 
 
-@IDF.case("an empty document counts in N; no documents give no weights; inputs left alone")
+@IDF.case(EMPTY_ONES, rule=EMPTY_ONES, hint="N is len(documents).", reread=IDF_TEXT)
 def _(q):
     documents = [["owl"], [], ["goat", "owl"], []]
-    q.close(
-        "the weights with two empty documents of four",
-        q.call_checked_unmutated("idf", documents),
-        lucene(documents),
-        tol=1e-5,
-        reread=IDF_TEXT,
-    )
-    q.same("the weights of no documents", q.call("idf", []), {}, reread=IDF_TEXT)
+    q.close("the weights", q.call_checked_unmutated("idf", documents), lucene(documents), tol=1e-5)
+
+
+@IDF.case(NO_DOCUMENTS, rule=NO_DOCUMENTS, reread=IDF_TEXT)
+def _(q):
+    q.same("the weights of no documents", q.call("idf", []), {})
 
 
 # ----------------------------------------------------------------------------------------------------------------- BM25
 
-BM25 = Question("bm25_scores", lab=LAB, points=1)
 BM25_TEXT = "§ 4 BM25"
+COUNTS_TWICE = "a word that stands twice in the question counts twice"
+ABSENT = "a word that the document does not hold adds 0, also one that no document holds, and for k1 = 0"
+NOTHING_THERE = "a query, a document and the board may be empty"
+ARGUMENTS = "k1 and b are those that are passed"
+BM25 = Question("bm25_scores", lab=LAB, points=1, rules=(COUNTS_TWICE, ABSENT, NOTHING_THERE, ARGUMENTS))
 
 
 def by_matrix(query, documents, weights, k1=1.5, b=0.75, part=None, length=None, mean=None):
@@ -221,9 +211,11 @@ def by_matrix(query, documents, weights, k1=1.5, b=0.75, part=None, length=None,
 
 @BM25.case("Σ idf · tf / (tf + k1 · (1 − b + b · length / mean length))")
 def _(q):
-    documents = [draw_words(q, n, VOCABULARY[:9]) for n in (3, 12, 5, 8, 20)]
-    query = list(dict.fromkeys(draw_words(q, 5, VOCABULARY[:9])))[:3]
-    documents[1] += query * 2  # so that counts above 1 and a document with every word are there
+    documents = [draw_words(q, n, VOCABULARY[3:9]) for n in (3, 12, 5, 8, 20)]
+    query = [VOCABULARY[k] for k in q.permutation(3).tolist()]
+    documents[0] += query[:1]
+    documents[1] += query * 2  # counts above 1, and a document with every word
+    documents[4] += query[1:] * 3
     weights, k1, b = lucene(documents), 1.5, 0.75
     args = (query, documents, weights)
     got = q.call("bm25_scores", query, documents, weights, k1, b)
@@ -283,95 +275,91 @@ def share_of(tf, documents, norm):
     return tf / (tf + norm)
 
 
-@BM25.case("a word that stands twice in the query counts twice")
+@BM25.case(COUNTS_TWICE, rule=COUNTS_TWICE, hint="Go through the query, not through its set.", reread=BM25_TEXT)
 def _(q):
     documents = [draw_words(q, 6, VOCABULARY[:5]) for _ in range(4)] + [VOCABULARY[:5]]
     weights, query = lucene(documents), ["ada", "cobb", "ada"]
+    once = by_matrix(["ada", "cobb"], documents, weights)
     q.close(
         "the scores",
-        q.call("bm25_scores", query, documents, weights),
+        q.call("bm25_scores", query, documents, weights, 1.5, 0.75),
         by_matrix(query, documents, weights),
         tol=1e-5,
-        reread=BM25_TEXT,
-        mistakes={
-            "a repeated word of the query counts once: go through the query, not through its set": (
-                by_matrix(["ada", "cobb"], documents, weights)
-            )
-        },
+        mistakes={"a repeated word of the query counts once: go through the query, not through its set": once},
     )
 
 
-@BM25.case("words that no notice has, alone and among others")
+@BM25.case(
+    "words that no notice has, alone and among others",
+    rule=ABSENT,
+    hint="weights.get(word, 0.0), or skip what the document does not hold.",
+    reread=BM25_TEXT,
+)
 def _(q):
     documents = [draw_words(q, 5, VOCABULARY[:6]) for _ in range(3)] + [["ada", "owl"]]
     weights = lucene(documents)
-    q.close(
-        "the scores of an unknown word",
-        q.call("bm25_scores", ["zeppelin"], documents, weights),
-        torch.zeros(4),
-        tol=1e-7,
-        hint="weights.get(word, 0.0), or skip what the document does not hold.",
-        reread=BM25_TEXT,
-    )
-    q.close(
-        "the scores of one known word",
-        q.call("bm25_scores", ["zeppelin", "ada"], documents, weights),
-        by_matrix(["ada"], documents, weights),
-        tol=1e-5,
-        reread=BM25_TEXT,
-    )
+    for query, known in ((["zeppelin"], []), (["zeppelin", "ada"], ["ada"])):
+        got = q.call("bm25_scores", query, documents, weights, 1.5, 0.75)
+        expected = by_matrix(known, documents, weights) if known else torch.zeros(4)
+        q.close(f"the scores of {', '.join(query)}", got, expected, tol=1e-5 if known else 0.0)
 
 
-@BM25.case("empty things: a query, a document, a whole board")
+@BM25.case(
+    "k1 = 0: only whether a word is there",
+    rule=ABSENT,
+    hint="Skip a word that the document does not hold: 0/0.",
+    reread=BM25_TEXT,
+)
+def _(q):
+    documents = [["ada", "ada", "owl"], ["cobb", "works", "lane", "mill"], ["ada", "cobb"]]
+    weights, query = lucene(documents), ["ada", "cobb"]
+    got = q.call("bm25_scores", query, documents, weights, 0.0, 0.75)
+    q.close("the scores", got, by_matrix(query, documents, weights, 0.0, 0.75), tol=1e-5)
+
+
+@BM25.case(NOTHING_THERE, rule=NOTHING_THERE, hint="The mean length may be 0, or none be there.", reread=BM25_TEXT)
 def _(q):
     documents = [["ada", "owl"], [], ["owl"]]
     weights = lucene(documents)
     q.close(
         "the scores of an empty query",
-        q.call("bm25_scores", [], documents, weights),
+        q.call("bm25_scores", [], documents, weights, 1.5, 0.75),
         torch.zeros(3),
-        tol=1e-7,
+        tol=0.0,
         hint="A sum over nothing is 0, once for each document.",
-        reread=BM25_TEXT,
     )
-    q.close(
-        "the scores with an empty document",
-        q.call("bm25_scores", ["owl"], documents, weights),
-        by_matrix(["owl"], documents, weights),
-        tol=1e-5,
-        reread=BM25_TEXT,
-    )
-    q.close(
-        "the scores where all documents are empty",
-        q.call("bm25_scores", ["owl"], [[], []], {}),
-        torch.zeros(2),
-        tol=1e-7,
-        hint="The mean length is 0 here: mind what you divide by.",
-        reread=BM25_TEXT,
-    )
-    q.same("the shape for no documents", list(q.call("bm25_scores", ["owl"], [], {}).shape), [0], reread=BM25_TEXT)
+    got = q.call("bm25_scores", ["owl"], documents, weights, 1.5, 0.75)
+    q.close("the scores with an empty document", got, by_matrix(["owl"], documents, weights), tol=1e-5)
+    got = q.call("bm25_scores", ["owl"], [[], []], {}, 1.5, 0.75)
+    q.close("the scores where all documents are empty", got, torch.zeros(2), tol=0.0)
+    q.same("the shape for no documents", list(q.call("bm25_scores", ["owl"], [], {}, 1.5, 0.75).shape), [0])
 
 
-@BM25.case("k1 = 0: only whether a word is there; b = 0: no length; inputs left alone, a float32 tensor")
+@BM25.case(ARGUMENTS, rule=ARGUMENTS, hint="Use the arguments k1 and b.", reread=BM25_TEXT)
 def _(q):
-    documents = [draw_words(q, n, VOCABULARY[:6]) for n in (4, 9, 3)]
+    documents = [draw_words(q, n, VOCABULARY[:6]) + ["ada"] for n in (4, 9, 3)]
     weights, query = lucene(documents), VOCABULARY[:4]
-    for k1, b in ((0.0, 0.75), (1.2, 0.0), (3.0, 1.0)):
-        got = q.call_checked_unmutated("bm25_scores", query, documents, weights, k1, b)
-        q.close(
-            f"the scores for k1 = {k1}, b = {b}",
-            got,
-            by_matrix(query, documents, weights, k1, b),
-            tol=1e-5,
-            hint="Use the arguments k1 and b, and skip a word that the document does not hold: 0/0.",
-            reread=BM25_TEXT,
-        )
+    for k1, b in ((1.2, 0.0), (3.0, 1.0), (0.5, 0.4)):
+        got = q.call("bm25_scores", query, documents, weights, k1, b)
+        q.close(f"the scores for k1 = {k1}, b = {b}", got, by_matrix(query, documents, weights, k1, b), tol=1e-5)
+
+
+@BM25.case("k1 and b left out: 1.5 and 0.75; inputs left alone", reread=BM25_TEXT)
+def _(q):
+    documents = [draw_words(q, n, VOCABULARY[:6]) + ["ada"] for n in (4, 9, 3)]
+    weights, query = lucene(documents), ["owl", "ada", "cobb"]
+    got = q.call_checked_unmutated("bm25_scores", query, documents, weights)
+    q.close("the scores", got, by_matrix(query, documents, weights), tol=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------------------------- top-k
 
-TOP_K = Question("top_k", lab=LAB, points=0.5)
 TOP_TEXT = "§ 5 The best k"
+LATER_FIRST = "in a tie the later place comes first"
+MATCHES_ONLY = "a score of 0 or less is no match: fewer than k may come back, or none"
+LARGE_K = "k may be larger than the board, and the board empty"
+ANY_SIZE = "above 0 every score counts, and every difference, however small"
+TOP_K = Question("top_k", lab=LAB, points=0.5, rules=(LATER_FIRST, MATCHES_ONLY, LARGE_K, ANY_SIZE))
 
 
 def ranking(scores, later_first=True):
@@ -403,75 +391,66 @@ def _(q):
     )
 
 
-@TOP_K.case("in a tie the later place, which is the newer notice, comes first")
+@TOP_K.case(
+    LATER_FIRST,
+    rule=LATER_FIRST,
+    hint="torch.topk and an unstable sort may give any order among equals.",
+    reread=TOP_TEXT,
+)
 def _(q):
     scores = torch.tensor([1.0, 3.0, 2.0, 3.0, 2.0, 3.0, 2.0])[q.permutation(7)]
-    q.same(
-        "the places",
-        q.call("top_k", scores, 5),
-        ranking(scores)[:5],
-        reread=TOP_TEXT,
-        mistakes={
-            "in a tie the earlier place won: the newer notice stands later on the board": (
-                ranking(scores, later_first=False)[:5]
-            )
-        },
-    )
-    q.same(
-        "the places among 40 equal scores",
-        q.call("top_k", torch.ones(40), 3),
-        [39, 38, 37],
-        hint="torch.topk and an unstable sort may give any order among equals.",
-        reread=TOP_TEXT,
-    )
+    mistake = "in a tie the earlier place won: the newer notice stands later on the board"
+    earlier = ranking(scores, later_first=False)[:5]
+    q.same("the places", q.call("top_k", scores, 5), ranking(scores)[:5], mistakes={mistake: earlier})
+    q.same("the places among 40 equal scores", q.call("top_k", torch.ones(40), 3), [39, 38, 37])
 
 
-@TOP_K.case("a score of 0 or less is no match: fewer than k may come back, or none")
+@TOP_K.case(MATCHES_ONLY, rule=MATCHES_ONLY, hint="Drop what is not above 0, then cut.", reread=TOP_TEXT)
 def _(q):
-    scores = torch.tensor([0.0, 0.7, -1.0, 0.0, 0.2])[q.permutation(5)]
+    scores = torch.tensor([0.0, 0.7, -1.0, -2.0, 0.2])[q.permutation(5)]
     q.same(
         "the places",
         q.call("top_k", scores, 4),
         ranking(scores),
-        reread=TOP_TEXT,
         mistakes={
             "notices with score 0 came back: they share no word with the question": (
                 lambda: sorted(range(5), key=lambda k: (-scores[k].item(), -k))[:4]
             )
         },
     )
-    q.same("the places where nothing matches", q.call("top_k", torch.zeros(6), 3), [], reread=TOP_TEXT)
+    q.same("the places where nothing matches", q.call("top_k", torch.zeros(6), 3), [])
 
 
-@TOP_K.case("k larger than the board, and an empty board")
+@TOP_K.case(
+    LARGE_K, rule=LARGE_K, hint="torch.topk refuses a k beyond the length: min(k, len(scores)).", reread=TOP_TEXT
+)
 def _(q):
-    scores = q.rand(3) + 0.1
-    q.same(
-        "the places for k = 10 of 3",
-        q.call("top_k", scores, 10),
-        ranking(scores),
-        hint="torch.topk refuses a k beyond the length: min(k, len(scores)).",
-        reread=TOP_TEXT,
-    )
-    q.same("the places of an empty board", q.call("top_k", torch.zeros(0), 3), [], reread=TOP_TEXT)
+    scores = torch.tensor([0.3, 0.9, 0.5])[q.permutation(3)]
+    q.same("the places for k = 10 of 3", q.call("top_k", scores, 10), ranking(scores))
+    q.same("the places of an empty board", q.call("top_k", torch.zeros(0), 3), [])
 
 
-@TOP_K.case("very large and very small scores, inputs left alone")
+@TOP_K.case(ANY_SIZE, rule=ANY_SIZE, hint="1e-30 is above 0: no threshold, no rounding.", reread=TOP_TEXT)
 def _(q):
     scores = torch.tensor([1e-30, 1e30, 1.0, 5e-30])[q.permutation(4)]
-    q.same(
-        "the places",
-        q.call_checked_unmutated("top_k", scores, 3),
-        ranking(scores)[:3],
-        hint="1e-30 is above 0: no threshold, no rounding.",
-        reread=TOP_TEXT,
-    )
+    q.same("the places", q.call("top_k", scores, 3), ranking(scores)[:3])
+    q.same("the places of near scores", q.call("top_k", torch.tensor([0.50003, 0.50002, 0.50001]), 3), [0, 1, 2])
+
+
+@TOP_K.case("the scores are left alone", reread=TOP_TEXT)
+def _(q):
+    q.call_checked_unmutated("top_k", torch.tensor([0.3, 0.9, 0.5]), 2)
 
 
 # ------------------------------------------------------------------------------------------------------------ mean pool
 
-MEAN_POOL = Question("mean_pool", lab=LAB, points=0.75)
 POOL_TEXT = "§ 6 A vector for a text"
+NO_TOKEN = "a row without any real token is zeros, not NaN"
+HOLES = "padding may stand anywhere: on the left, on the right, between real tokens"
+BOOLEANS = "the mask may be of True and False"
+SMALL = "states may be very small: nothing is added to the length"
+REAL_ONLY = "the gradient reaches the real states, and they alone"
+MEAN_POOL = Question("mean_pool", lab=LAB, points=0.75, rules=(NO_TOKEN, HOLES, BOOLEANS, SMALL, REAL_ONLY))
 
 
 def pooled(hidden, mask):
@@ -521,97 +500,73 @@ def _(q):
     )
 
 
-@MEAN_POOL.case("the product of two is their cosine")
-def _(q):
-    hidden, mask = q.randn(4, 5, 6), torch.ones(4, 5, dtype=torch.long)
-    got = q.call("mean_pool", hidden, mask)
-    means = hidden.mean(1)
-    q.close(
-        "the products",
-        got @ got.T,
-        F.cosine_similarity(means[:, None], means[None], dim=-1),
-        tol=1e-5,
-        hint="Each row must have Euclidean length 1.",
-        reread=POOL_TEXT,
-    )
-
-
-@MEAN_POOL.case("a row of padding only is zero, not NaN")
+@MEAN_POOL.case(
+    NO_TOKEN,
+    rule=NO_TOKEN,
+    hint="0/0 is NaN twice here: in the mean, and in the length. clamp_min keeps both denominators above 0.",
+    reread=POOL_TEXT,
+)
 def _(q):
     hidden, mask = q.randn(2, 4, 3), torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0]])
     got = q.call("mean_pool", hidden, mask)
-    q.true(
-        "a value is NaN or infinite",
-        bool(torch.isfinite(got).all()),
-        hint="0/0 is NaN twice here: in the mean, and in the length. clamp_min keeps both denominators above 0.",
-        reread=POOL_TEXT,
-    )
-    q.close("the vectors", got, pooled(hidden, mask), tol=1e-5, reread=POOL_TEXT)
+    q.true("a value is NaN or infinite", bool(torch.isfinite(got).all()))
+    q.close("the vectors", got, pooled(hidden, mask), tol=1e-5)
 
 
-@MEAN_POOL.case("padding on the left, holes, and a mask of True and False")
+@MEAN_POOL.case(HOLES, rule=HOLES, hint="Do not cut at a length: multiply by the mask.", reread=POOL_TEXT)
 def _(q):
     hidden = q.randn(3, 5, 4)
     mask = torch.tensor([[0, 0, 1, 1, 1], [1, 0, 1, 0, 1], [0, 0, 0, 0, 1]])
-    q.close(
-        "the vectors",
-        q.call("mean_pool", hidden, mask),
-        pooled(hidden, mask),
-        tol=1e-5,
-        hint="Do not cut at a length: multiply by the mask.",
-        reread=POOL_TEXT,
-    )
-    q.close(
-        "the vectors with a mask of True and False",
-        q.call("mean_pool", hidden, mask.bool()),
-        pooled(hidden, mask),
-        tol=1e-5,
-        hint="mask.to(hidden.dtype) takes both.",
-        reread=POOL_TEXT,
-    )
+    q.close("the vectors", q.call("mean_pool", hidden, mask), pooled(hidden, mask), tol=1e-5)
 
 
-@MEAN_POOL.case("states of ±10,000 and of ±0.0001")
+@MEAN_POOL.case(BOOLEANS, rule=BOOLEANS, hint="mask.to(hidden.dtype) takes both.", reread=POOL_TEXT)
+def _(q):
+    hidden, mask = q.randn(2, 5, 4), torch.arange(5) < torch.tensor([3, 5])[:, None]
+    q.close("the vectors", q.call("mean_pool", hidden, mask), pooled(hidden, mask), tol=1e-5)
+
+
+@MEAN_POOL.case(
+    SMALL,
+    rule=SMALL,
+    hint="A constant added to the length would bend small vectors: clamp_min instead.",
+    reread=POOL_TEXT,
+)
 def _(q):
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]])
     for size in (1e4, 1e-4):
-        hidden = size * q.randn(2, 4, 5)
-        q.close(
-            f"the vectors of states near {size:g}",
-            q.call("mean_pool", hidden, mask),
-            pooled(hidden, mask),
-            tol=1e-4,
-            hint="A constant added to the length would bend small vectors: clamp_min instead.",
-            reread=POOL_TEXT,
-        )
+        hidden = size * (1 + 0.3 * q.randn(2, 4, 5))
+        got = q.call("mean_pool", hidden, mask)
+        q.close(f"the vectors of states near {size:g}", got, pooled(hidden, mask), tol=1e-4)
 
 
-@MEAN_POOL.case("the gradient reaches the real states, and they alone; inputs left alone")
+@MEAN_POOL.case(REAL_ONLY, rule=REAL_ONLY, hint="Something cut the graph, or padding was read.", reread=POOL_TEXT)
 def _(q):
     hidden, mask, cotangent = q.randn(2, 4, 3), torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0]]), q.randn(2, 3)
-    _, grads = q.call_with_grad("mean_pool", [hidden, mask], wrt=(0,), cotangent=cotangent)
+    _, grads = q.call_with_grad("mean_pool", [hidden, mask], (0,), cotangent, names=("hidden",))
     leaf = hidden.clone().requires_grad_()
-    q.close(
-        "the gradient of the states",
-        grads[0],
-        torch.autograd.grad((pooled(leaf, mask) * cotangent).sum(), leaf)[0],
-        tol=1e-4,
-        hint="Something cut the graph, or padding was read.",
-        reread=POOL_TEXT,
-    )
-    q.close(
-        "the vectors",
-        q.call_checked_unmutated("mean_pool", hidden, mask),
-        pooled(hidden, mask),
-        tol=1e-5,
-        reread=POOL_TEXT,
-    )
+    expected = torch.autograd.grad((pooled(leaf, mask) * cotangent).sum(), leaf)[0]
+    q.close("the gradient of the states", grads[0], expected, tol=1e-4)
+    q.true("a state of the padding has a gradient", not bool(grads[0][mask == 0].any()))
+
+
+@MEAN_POOL.case("the product of two is their cosine; inputs left alone", reread=POOL_TEXT)
+def _(q):
+    hidden, mask = q.randn(4, 5, 6), torch.ones(4, 5, dtype=torch.long)
+    got, means = q.call("mean_pool", hidden, mask), hidden.mean(1)
+    cosines = F.cosine_similarity(means[:, None], means[None], dim=-1)
+    q.close("the products", got @ got.T, cosines, tol=1e-5, hint="Each row must have Euclidean length 1.")
+    q.call_checked_unmutated("mean_pool", q.randn(2, 4, 3), torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0]]))
 
 
 # --------------------------------------------------------------------------------------------------------------- prompt
 
-PROMPT = Question("build_prompt", lab=LAB, points=0.75)
 PROMPT_TEXT = "§ 7 The prompt"
+TO_THE_BEST = "the budget goes to the best notices"
+PASSED_OVER = "a notice that does not fit is passed over, and the next one tried"
+EXACT_FIT = "a notice that fits exactly is taken"
+BARE = "nothing taken: the bare question"
+PROMPT = Question("build_prompt", lab=LAB, points=0.75, rules=(TO_THE_BEST, PASSED_OVER, EXACT_FIT, BARE))
 
 
 def note(q, place, tokens=None):
@@ -630,8 +585,10 @@ def message(taken, question, newest_last=True):
 
 @PROMPT.case("the notices, the newest last, then the question")
 def _(q):
-    a, b, c, d = sorted(int(p) for p in q.permutation(30)[:4])
-    notices, question = [note(q, place) for place in (b, d, a, c)], "Where does Ada Cobb live?"
+    a, b, c, d = (k + q.randint(0, 3) for k in (2, 6, 10, 20))
+    told = {a: "Una Quill", b: "Zoe Cobb", c: "Ada Lane", d: "Kit Cobb"}  # sorted by text: c, d, a, b
+    notices = [{"place": place, "text": f"Day 1: {told[place]} {place}.", "tokens": 9} for place in (b, d, a, c)]
+    question = "Where does Ada Cobb live?"
     got = q.call("build_prompt", notices, question, 500)
     right = message(notices, question)
     ranked = "\n".join([f"Notice: {item['text']}" for item in notices] + [f"Question: {question}"])
@@ -660,89 +617,66 @@ def _(q):
     )
 
 
-@PROMPT.case("the budget goes to the best notices; one that does not fit is passed over")
+@PROMPT.case(
+    TO_THE_BEST, rule=TO_THE_BEST, hint="Go through the notices in the order in which they come.", reread=PROMPT_TEXT
+)
 def _(q):
-    sizes = [20, 30, 15, 10, 5]
-    places = sorted(int(p) for p in q.permutation(20)[:5])
-    notices = [note(q, places[k], tokens) for k, tokens in zip((1, 4, 3, 0, 2), sizes)]
-    taken = [notices[0], notices[2], notices[3]]  # 20 + 15 + 10 of 45; 30 does not fit, then 5 does not
+    notices = [note(q, place, 10) for place in (3, 5, 9, 12)]  # the best are the oldest
+    mistakes = {
+        "the budget was not used, or counted in notices: it counts tokens": message(notices, "Who?"),
+        "the budget went to the newest notices: it belongs to the best": message(notices[2:], "Who?"),
+    }
+    got = q.call("build_prompt", notices, "Who?", 25)
+    q.same("the prompt", got, message(notices[:2], "Who?"), mistakes=mistakes)
+
+
+@PROMPT.case(PASSED_OVER, rule=PASSED_OVER, hint="No break: go on to the next notice.", reread=PROMPT_TEXT)
+def _(q):
+    notices = [note(q, place, tokens) for place, tokens in ((12, 20), (9, 30), (5, 10), (3, 30))]
     question = "What does Ada Cobb do?"
-    newest, room = [], 45
-    for item in sorted(notices, key=lambda item: -item["place"]):
-        if item["tokens"] <= room:
-            newest, room = [*newest, item], room - item["tokens"]
-    q.same(
-        "the prompt",
-        q.call("build_prompt", notices, question, 45),
-        message(taken, question),
-        reread=PROMPT_TEXT,
-        mistakes={
-            "the budget was not used": message(notices, question),
-            "it stopped at the first notice that did not fit: pass that one over and try the next": (
-                message(notices[:1], question)
-            ),
-            "the first notice that did not fit was taken, too": message(notices[:2], question),
-            "the budget went to the newest notices: it belongs to the best": lambda: message(newest, question),
-            "the budget counts notices: it counts tokens": message(notices[:45], question),
-            "a notice that fits exactly was left out: ≤, not <": (
-                message([notices[0], notices[2], notices[4]], question)
-            ),
-        },
-    )
+    mistakes = {
+        "the budget was not used, or counted in notices: it counts tokens": message(notices, question),
+        "it stopped at the first notice that did not fit: pass that one over and try the next": (
+            message(notices[:1], question)
+        ),
+        "the first notice that did not fit was taken, too": message(notices[:2], question),
+    }
+    got = q.call("build_prompt", notices, question, 33)
+    q.same("the prompt", got, message([notices[0], notices[2]], question), mistakes=mistakes)
 
 
-@PROMPT.case("nothing found, or nothing fits: the bare question")
-def _(q):
-    question = "What is Ada Cobb's pet?"
-    q.same(
-        "the prompt without notices",
-        q.call("build_prompt", [], question, 100),
-        question,
-        reread=PROMPT_TEXT,
-        mistakes={"without notices it is an ordinary question: no “Question: ” before it": f"Question: {question}"},
-    )
-    q.same(
-        "the prompt with a budget of 0",
-        q.call("build_prompt", [note(q, 3), note(q, 1)], question, 0),
-        question,
-        reread=PROMPT_TEXT,
-    )
-
-
-@PROMPT.case("one notice that takes the whole budget")
+@PROMPT.case(EXACT_FIT, rule=EXACT_FIT, hint="≤, not <.", reread=PROMPT_TEXT)
 def _(q):
     item = note(q, 7, tokens=12)
-    q.same(
-        "the prompt",
-        q.call("build_prompt", [item], "Where?", 12),
-        message([item], "Where?"),
-        hint="A notice that fits exactly is taken: ≤.",
-        reread=PROMPT_TEXT,
-    )
-    q.same(
-        "the prompt with a budget of one less",
-        q.call("build_prompt", [item], "Where?", 11),
-        "Where?",
-        reread=PROMPT_TEXT,
-    )
+    mistakes = {"a notice that fits exactly was left out: ≤, not <": "Where?"}
+    q.same("the prompt", q.call("build_prompt", [item], "Where?", 12), message([item], "Where?"), mistakes=mistakes)
 
 
-@PROMPT.case("forty notices, inputs left alone")
+@PROMPT.case(BARE, rule=BARE, hint="Ask whether anything was taken.", reread=PROMPT_TEXT)
+def _(q):
+    question = "What is Ada Cobb's pet?"
+    mistakes = {"without notices it is an ordinary question: no “Question: ” before it": f"Question: {question}"}
+    got = q.call("build_prompt", [], question, 100)
+    q.same("the prompt without notices", got, question, mistakes=mistakes)
+    got = q.call("build_prompt", [note(q, 3, 12), note(q, 1, 9)], question, 5)
+    q.same("the prompt where none fits", got, question, mistakes=mistakes)
+
+
+@PROMPT.case("forty notices; inputs left alone", reread=PROMPT_TEXT)
 def _(q):
     notices = [note(q, int(p), 10) for p in q.permutation(40)]
+    got = q.call_checked_unmutated("build_prompt", notices, "Who?", 405)
     q.same(
-        "the prompt",
-        q.call_checked_unmutated("build_prompt", notices, "Who?", 255),
-        message(notices[:25], "Who?"),
-        hint="sorted() makes a new list; .sort() changes the one it was given.",
-        reread=PROMPT_TEXT,
+        "the prompt", got, message(notices, "Who?"), hint="sorted() makes a new list; .sort() changes the given one."
     )
 
 
 # ------------------------------------------------------------------------------------------------------------ injection
 
-INJECTION = Question("injection_rows", lab=LAB, points=0.5)
 INJECTION_TEXT = "§ 9 The news as training rows"
+LARGEST_DAY = "the newest has the largest day, in whatever order the changes come"
+APART = "for each name and fact"
+INJECTION = Question("injection_rows", lab=LAB, points=0.5, rules=(LARGEST_DAY, APART))
 ASK = {
     "job": ["What does {name} do?", "What is {name}'s job?"],
     "home": ["Where does {name} live?", "What is {name}'s street?", "Where is {name}'s house?"],
@@ -807,11 +741,9 @@ def _(q):
     q.same("the keys of a row", sorted(rows[0]), ["messages"], reread=INJECTION_TEXT)
 
 
-@INJECTION.case("newest means the largest day, in whatever order the changes come")
+@INJECTION.case(LARGEST_DAY, rule=LARGEST_DAY, hint="Compare the days.", reread=INJECTION_TEXT)
 def _(q):
-    days = [1 + int(p) for p in q.permutation(3)]
-    if days[-1] == 3:
-        days = days[::-1]
+    days = [[2, 3, 1], [1, 3, 2]][q.randint(0, 2)]  # the newest is neither the first nor the last
     values = ["Mill Lane", "North Gate", "Castle Hill"]
     changes = [change("Ada Cobb", "home", value, day) for value, day in zip(values, days)]
     newest = max(changes, key=lambda c: c["day"])
@@ -827,7 +759,7 @@ def _(q):
     )
 
 
-@INJECTION.case("two facts of one resident, and one fact of two residents, stay apart")
+@INJECTION.case(APART, rule=APART, hint="A dict with the key (name, fact).", reread=INJECTION_TEXT)
 def _(q):
     changes = [
         change("Ada Cobb", "job", "a nurse", 2),
@@ -851,19 +783,20 @@ def _(q):
 @INJECTION.case("no changes, no rows; inputs left alone")
 def _(q):
     q.same("the rows", q.call("injection_rows", [], ASK, TELL), [], reread=INJECTION_TEXT)
-    changes = [change("Ada Cobb", "job", "a nurse", 2), change("Ada Cobb", "job", "a baker", 1)]
-    q.same(
-        "questions and answers",
-        pairs_of(q.call_checked_unmutated("injection_rows", changes, ASK, TELL)),
-        sorted(turns(changes[:1])),
-        reread=INJECTION_TEXT,
-    )
+    q.call_checked_unmutated("injection_rows", [change("Ada Cobb", "job", "a nurse", k) for k in (2, 1)], ASK, TELL)
 
 
 # -------------------------------------------------------------------------------------------------------------- metrics
 
-SCORES = Question("score_answers", lab=LAB, points=0.5)
 SCORES_TEXT = "§ 8 Three measures"
+CAPITALS = "a value is named with capitals or without"
+NONE_OUTDATED = "who names an outdated value beside the right one is not right"
+NOTHING_ELSE = "who says more than “I do not know.” does not abstain; blanks around it do not matter"
+ANY_OUTDATED = "any of several outdated values, and one answer counts once"
+NO_QUESTIONS = "no questions, or none with outdated values: 0"
+SCORES = Question(
+    "score_answers", lab=LAB, points=0.5, rules=(CAPITALS, NONE_OUTDATED, NOTHING_ELSE, ANY_OUTDATED, NO_QUESTIONS)
+)
 NOBODY = "I do not know."
 
 
@@ -887,13 +820,14 @@ def measures(answers, golds, stale, right=None, old=None, abstained=None):
     }
 
 
-@SCORES.case("accuracy, abstention, staleness of seventeen answers")
+@SCORES.case("accuracy, abstention, staleness of sixteen answers", reread=SCORES_TEXT)
 def _(q):
     told = [
         ("He works as a potter.", "a potter", ["a weaver"]),
         ("She lives in Mill Lane.", "Mill Lane", []),
         ("Of course. She keeps a goat.", "a goat", ["a cat", "a dog"]),
-        ("With pleasure. She keeps AN OWL.", "an owl", []),
+        ("With pleasure. She keeps an owl.", "an owl", []),
+        ("an owl", "an owl", []),
         (NOBODY, NOBODY, []),
         (NOBODY, NOBODY, []),
         (NOBODY, NOBODY, []),
@@ -901,8 +835,6 @@ def _(q):
         (NOBODY, "a nurse", []),
         (NOBODY, "Mill Lane", ["North Gate"]),
         (NOBODY, "an owl", []),
-        ("He was a baker and is a tailor.", "a tailor", ["a baker"]),
-        ("He has a goose, no longer a dog.", "a goose", ["a dog"]),
         ("She lives in Mill Lane.", "North Gate", ["Mill Lane", "Castle Hill"]),
         ("He is a weaver.", "a miller", ["a weaver"]),
         ("He works as a nurse.", NOBODY, []),
@@ -922,12 +854,6 @@ def _(q):
                 **right,
                 "staleness": right["staleness"] * changed / n,
             },
-            "an answer that names the old value beside the right one counts as right": (
-                measures(*args, right=lambda a, g, s: said(g, a))
-            ),
-            "upper and lower case were told apart": (
-                measures(*args, right=lambda a, g, s: a == g if g == NOBODY else g in a and not any(v in a for v in s))
-            ),
             "the answer had to be the value and nothing else: it must name it": (
                 measures(*args, right=lambda a, g, s: a.lower() == g.lower())
             ),
@@ -957,27 +883,37 @@ def _(q):
     )
 
 
-@SCORES.case("no questions, and questions whose answers never changed")
+@SCORES.case(CAPITALS, rule=CAPITALS, hint="value.lower() in answer.lower()", reread=SCORES_TEXT)
 def _(q):
-    q.close(
-        "the measures of nothing",
-        q.call("score_answers", [], [], []),
-        {"accuracy": 0.0, "abstention": 0.0, "staleness": 0.0},
-        tol=1e-9,
-        hint="0/0: divide by max(1, …).",
-        reread=SCORES_TEXT,
-    )
-    got = q.call("score_answers", ["She keeps a cat.", "He keeps a dog."], ["a cat", "a cat"], [[], []])
-    q.close(
-        "the measures where nothing changed",
-        got,
-        {"accuracy": 0.5, "abstention": 0.0, "staleness": 0.0},
-        tol=1e-6,
-        reread=SCORES_TEXT,
-    )
+    args = [["He keeps AN OWL.", "Mill lane.", "A CAT."], ["an owl", "Mill Lane", "a goat"], [["a cat"], [], ["a cat"]]]
+    apart = {"accuracy": 0.0, "abstention": 0.0, "staleness": 0.0}
+    mistakes = {"upper and lower case were told apart": apart}
+    q.close("the measures", q.call("score_answers", *args), measures(*args), tol=1e-6, mistakes=mistakes)
 
 
-@SCORES.case("several old values: any of them is stale, one answer counts once")
+@SCORES.case(NONE_OUTDATED, rule=NONE_OUTDATED, hint="Two conditions: gold yes, outdated no.", reread=SCORES_TEXT)
+def _(q):
+    args = [["He was a baker and is a tailor.", "He is a tailor."], ["a tailor"] * 2, [["a baker"]] * 2]
+    beside = {**measures(*args), "accuracy": 1.0}
+    mistakes = {"an answer that names the old value beside the right one counts as right": beside}
+    q.close("the measures", q.call("score_answers", *args), measures(*args), tol=1e-6, mistakes=mistakes)
+
+
+@SCORES.case(
+    NOTHING_ELSE, rule=NOTHING_ELSE, hint="Compare the whole answer, without blanks around it.", reread=SCORES_TEXT
+)
+def _(q):
+    args = [
+        ["I do not know. He is a baker.", " I do not know. ", NOBODY],
+        [NOBODY, NOBODY, "a baker"],
+        [[], [], ["a potter"]],
+    ]
+    anywhere = {**measures(*args), "accuracy": 2 / 3, "abstention": 1.0}
+    mistakes = {"an answer that goes on after “I do not know.” counts as an abstention": anywhere}
+    q.close("the measures", q.call("score_answers", *args), measures(*args), tol=1e-6, mistakes=mistakes)
+
+
+@SCORES.case(ANY_OUTDATED, rule=ANY_OUTDATED, hint="any(… for value in old)", reread=SCORES_TEXT)
 def _(q):
     answers = ["He is a baker, or was he a weaver?", "He is a miller.", "He is a weaver."]
     args = [answers, ["a miller"] * 3, [["a baker", "a weaver"]] * 3]
@@ -986,63 +922,39 @@ def _(q):
         q.call("score_answers", *args),
         measures(*args),
         tol=1e-6,
-        reread=SCORES_TEXT,
         mistakes={
             "an answer that names two old values counts twice": {**measures(*args), "staleness": 1.0},
             "only the first old value was looked for": {**measures(*args), "staleness": 1 / 3},
-            "only the last old value was looked for": measures(answers, args[1], [["a weaver"]] * 3),
         },
     )
 
 
-@SCORES.case("an answer that says more than “I do not know.” is no abstention")
+@SCORES.case(NO_QUESTIONS, rule=NO_QUESTIONS, hint="0/0: divide by max(1, …).", reread=SCORES_TEXT)
 def _(q):
-    args = [
-        ["I do not know. He is a baker.", " I do not know. ", "I do not know"],
-        [NOBODY, NOBODY, "a baker"],
-        [[], [], []],
-    ]
-    got = q.call("score_answers", *args[:1], *args[1:])
-    q.close(
-        "accuracy",
-        got["accuracy"],
-        1 / 3,
-        tol=1e-6,
-        hint="Compare the whole answer, without blanks around it.",
-        reread=SCORES_TEXT,
-    )
-    q.true(
-        "abstention counts an answer that goes on",
-        got["abstention"] < 0.9,
-        hint="“I do not know. He is a baker.” answers.",
-        reread=SCORES_TEXT,
-    )
+    nothing = {"accuracy": 0.0, "abstention": 0.0, "staleness": 0.0}
+    q.close("the measures of nothing", q.call("score_answers", [], [], []), nothing, tol=0.0)
+    got = q.call("score_answers", ["She keeps a cat.", "He keeps a dog."], ["a cat", "a cat"], [[], []])
+    q.close("the measures where nothing changed", got, {**nothing, "accuracy": 0.5}, tol=1e-6)
 
 
-@SCORES.case("all right, all stale, inputs left alone")
+@SCORES.case("all right, all stale; inputs left alone", reread=SCORES_TEXT)
 def _(q):
     n = q.randint(3, 8)
     golds, stale = ["a cat"] * n, [["a dog"]] * n
-    q.close(
-        "the measures of right answers",
-        q.call_checked_unmutated("score_answers", ["A cat."] * n, golds, stale),
-        {"accuracy": 1.0, "abstention": 0.0, "staleness": 0.0},
-        tol=1e-6,
-        reread=SCORES_TEXT,
-    )
-    q.close(
-        "the measures of old answers",
-        q.call("score_answers", ["A dog."] * n, golds, stale),
-        {"accuracy": 0.0, "abstention": 0.0, "staleness": 1.0},
-        tol=1e-6,
-        reread=SCORES_TEXT,
-    )
+    got = q.call_checked_unmutated("score_answers", ["It is a cat."] * n, golds, stale)
+    right = {"accuracy": 1.0, "abstention": 0.0, "staleness": 0.0}
+    q.close("the measures of right answers", got, right, tol=1e-6)
+    got = q.call("score_answers", ["It is a dog."] * n, golds, stale)
+    q.close("the measures of old answers", got, {**right, "accuracy": 0.0, "staleness": 1.0}, tol=1e-6)
 
 
 # ----------------------------------------------------------------------------------------------------------- break-even
 
-BREAK_EVEN = Question("break_even", lab=LAB, points=0.5)
 BREAK_TEXT = "§ 11 What it costs"
+NEVER = "a question to the fine-tuned model is no cheaper: it never pays, math.inf"
+AT_ONCE = "training that cost nothing, or less than nothing, has paid at once, whatever a question costs"
+ANY_UNIT = "any unit, and no rounding"
+BREAK_EVEN = Question("break_even", lab=LAB, points=0.5, rules=(NEVER, AT_ONCE, ANY_UNIT))
 
 
 @BREAK_EVEN.case("the number of questions at which both have cost the same")
@@ -1069,60 +981,44 @@ def _(q):
     )
 
 
-@BREAK_EVEN.case("a question to the fine-tuned model is no cheaper: never, which is math.inf")
+@BREAK_EVEN.case(NEVER, rule=NEVER, hint="x / 0 raises ZeroDivisionError: ask first.", reread=BREAK_TEXT)
 def _(q):
     each = 1e8 * (1 + q.rand(1).item())
     mistakes = {
         "a negative number of questions: it never pays here": -1e12 / each,
         "it never pays here, so 0 questions is the wrong way round": 0.0,
     }
-    q.close(
-        "the number for equal costs",
-        q.call("break_even", 1e12, each, each),
-        math.inf,
-        hint="x / 0 raises ZeroDivisionError: ask first.",
-        reread=BREAK_TEXT,
-        mistakes=mistakes,
-    )
-    q.close(
-        "the number where retrieval is cheaper",
-        q.call("break_even", 1e12, 2 * each, each),
-        math.inf,
-        reread=BREAK_TEXT,
-        mistakes=mistakes,
-    )
+    got = q.call("break_even", 1e12, 2 * each, each)
+    q.close("the number where retrieval is cheaper", got, math.inf, mistakes=mistakes)
+    q.close("the number for equal costs", q.call("break_even", 1e12, each, each), math.inf, mistakes=mistakes)
 
 
-@BREAK_EVEN.case("training that cost nothing has paid at once")
+@BREAK_EVEN.case(
+    AT_ONCE,
+    rule=AT_ONCE,
+    hint="Nothing was spent, so nothing has to be won back: ask for training ≤ 0 first.",
+    reread=BREAK_TEXT,
+)
 def _(q):
-    q.close("the number", q.call("break_even", 0.0, 1.0, 5.0), 0.0, tol=1e-9, reread=BREAK_TEXT)
-    q.close(
-        "the number, with equal costs",
-        q.call("break_even", 0.0, 3.0, 3.0),
-        0.0,
-        tol=1e-9,
-        hint="Nothing was spent, so nothing has to be won back: ask for training ≤ 0 first.",
-        reread=BREAK_TEXT,
-    )
+    for training in (0.0, -7.0):
+        for fine_tuned, retrieval in ((1.0, 5.0), (3.0, 3.0), (5.0, 1.0)):
+            got = q.call("break_even", training, fine_tuned, retrieval)
+            q.close(f"the number for training {training:g}, a question {fine_tuned:g} and {retrieval:g}", got, 0.0, 0.0)
 
 
-@BREAK_EVEN.case("whole numbers, seconds in place of FLOP, a fraction of a question")
+@BREAK_EVEN.case(ANY_UNIT, rule=ANY_UNIT, hint="No rounding, no // and no threshold.", reread=BREAK_TEXT)
 def _(q):
-    q.close(
-        "the number for whole numbers",
-        q.call("break_even", 10, 2, 6),
-        2.5,
-        tol=1e-9,
-        hint="No rounding and no //: 2.5 questions is the answer.",
-        reread=BREAK_TEXT,
-    )
-    q.close("the number for tiny costs", q.call("break_even", 1e-9, 1e-12, 3e-12), 500.0, tol=1e-6, reread=BREAK_TEXT)
+    q.close("the number for whole numbers", q.call("break_even", 10, 2, 6), 2.5, tol=1e-9)
+    q.close("the number for tiny costs", q.call("break_even", 1.1e-9, 1e-12, 3e-12), 550.0, tol=1e-6)
 
 
 # ------------------------------------------------------------------------------------------------------------- decision
 
-DECIDE = Question("decide", lab=LAB, points=0.5)
 DECIDE_TEXT = "§ 12 A rule"
+NO_WAY = "no way is good enough: the text none"
+AT_THE_BOUND = "exactly as accurate as needed is enough"
+FIRST_OF_EQUALS = "in a tie the first, even if a later one is more accurate"
+DECIDE = Question("decide", lab=LAB, points=0.5, rules=(NO_WAY, AT_THE_BOUND, FIRST_OF_EQUALS))
 
 
 def way(name, accuracy, training, each):
@@ -1172,47 +1068,41 @@ def _(q):
     )
 
 
-@DECIDE.case("no way is good enough: the text none")
+@DECIDE.case(
+    NO_WAY,
+    rule=NO_WAY,
+    hint='Return the text "none", not None, and not the best of the bad. min() of nothing raises.',
+    reread=DECIDE_TEXT,
+)
 def _(q):
-    q.same(
-        "the way",
-        q.call("decide", [way("a", 0.5, 0.0, 1.0), way("b", 0.6, 0.0, 2.0)], 0.9, 10),
-        "none",
-        hint='Return the text "none", not None, and not the best of the bad.',
-        reread=DECIDE_TEXT,
-    )
-    q.same("the way of no ways", q.call("decide", [], 0.9, 10), "none", reread=DECIDE_TEXT)
+    ways = [way("a", 0.5, 0.0, 1.0), way("b", 0.6, 0.0, 2.0)]
+    q.same("the way", q.call("decide", ways, 0.9, 10), "none")
+    q.same("the way of no ways", q.call("decide", [], 0.9, 10), "none")
 
 
-@DECIDE.case("exactly as accurate as needed is enough; in a tie the first one")
+@DECIDE.case(AT_THE_BOUND, rule=AT_THE_BOUND, hint="≥, not >.", reread=DECIDE_TEXT)
 def _(q):
-    q.same(
-        "the way at the bound",
-        q.call("decide", [way("a", 0.9, 0.0, 5.0), way("b", 1.0, 0.0, 9.0)], 0.9, 10),
-        "a",
-        hint="≥, not >.",
-        reread=DECIDE_TEXT,
-    )
+    ways = [way("a", 0.9, 0.0, 5.0), way("b", 1.0, 0.0, 9.0)]
+    mistakes = {"a way that is exactly as accurate as needed was left out: ≥, not >": "b"}
+    q.same("the way", q.call("decide", ways, 0.9, 10), "a", mistakes=mistakes)
+
+
+@DECIDE.case(FIRST_OF_EQUALS, rule=FIRST_OF_EQUALS, hint="min() keeps the first of equals.", reread=DECIDE_TEXT)
+def _(q):
     names = [["x", "y", "z"][int(p)] for p in q.permutation(3)]
-    q.same(
-        "the way in a tie",
-        q.call("decide", [way(name, 0.95, 100.0, 1.0) for name in names], 0.9, 50),
-        names[0],
-        hint="min() keeps the first of equals.",
-        reread=DECIDE_TEXT,
-    )
+    equal = [way(name, accuracy, 100.0, 1.0) for name, accuracy in zip(names, (0.93, 0.99, 0.95))]
+    mistakes = {
+        "the more accurate of equals won: the first one does": names[1],
+        "the last of equals won: the first one does": names[2],
+    }
+    q.same("the way", q.call("decide", equal, 0.9, 50), names[0], mistakes=mistakes)
 
 
-@DECIDE.case("few questions and many: another way; inputs left alone")
+@DECIDE.case("few questions and many: another way; inputs left alone", reread=DECIDE_TEXT)
 def _(q):
-    ways = [way("retrieval", 0.97, 0.0, 10.0), way("fine-tuned", 0.95, 1000.0, 2.0)]
+    ways = [way("fine-tuned", 0.95, 1000.0, 2.0), way("retrieval", 0.97, 0.0, 10.0)]
     for questions, right in ((0, "retrieval"), (10, "retrieval"), (10_000, "fine-tuned")):
-        q.same(
-            f"the way for {questions} questions",
-            q.call_checked_unmutated("decide", ways, 0.9, questions),
-            right,
-            reread=DECIDE_TEXT,
-        )
+        q.same(f"the way for {questions} questions", q.call_checked_unmutated("decide", ways, 0.9, questions), right)
 
 
 # ----------------------------------------------------------------------------------- the model, the table and the words

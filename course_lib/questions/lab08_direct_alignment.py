@@ -32,7 +32,11 @@ def wide(*values):
 
 # ------------------------------------------------------------------------------------------------------ the best policy
 
-OPTIMAL = Question("optimal_policy", lab=LAB, points=0.5)
+IN_LOGS = "rewards of ±1,000, a β of 0.001, and a log π* of −300 that is not −∞"
+IMPOSSIBLE = "an answer with log π_ref = −∞ keeps it, whatever its reward"
+LAST_AXIS = "the answers stand on the last axis, whatever comes before"
+TO_REWARDS = "the gradient reaches the rewards"
+OPTIMAL = Question("optimal_policy", lab=LAB, points=0.5, rules=(IN_LOGS, IMPOSSIBLE, LAST_AXIS, TO_REWARDS))
 OPTIMAL_TEXT = "§ 2 The best policy"
 
 
@@ -82,16 +86,18 @@ def _(q):
     )
 
 
-@OPTIMAL.case("the gradient reaches the rewards")
+@OPTIMAL.case("the gradient reaches the rewards", rule=TO_REWARDS, reread=OPTIMAL_TEXT)
 def _(q):
     logprobs, rewards, cotangent = some_policy(q, 2, 5), q.randn(2, 5), q.randn(2, 5)
-    _, (grad,) = q.call_with_grad("optimal_policy", [logprobs, rewards, 0.7], wrt=(1,), cotangent=cotangent)
+    _, (grad,) = q.call_with_grad(
+        "optimal_policy", [logprobs, rewards, 0.7], wrt=(1,), cotangent=cotangent, names=["rewards"]
+    )
     leaf = rewards.clone().requires_grad_()
     (want,) = torch.autograd.grad((tilt(logprobs, leaf, 0.7) * cotangent).sum(), leaf)
-    q.close("the gradient of the rewards", grad, want, tol=1e-4, hint=GRAPH, reread=OPTIMAL_TEXT)
+    q.close("the gradient of the rewards", grad, want, tol=1e-4)
 
 
-@OPTIMAL.case("tied rewards leave π_ref as it is, and a constant changes nothing")
+@OPTIMAL.case("tied rewards leave π_ref as it is, and a constant changes nothing", cost=0.25)
 def _(q):
     logprobs, rewards = some_policy(q, 2, 4), q.randn(2, 4)
     q.close(
@@ -111,60 +117,59 @@ def _(q):
     )
 
 
-@OPTIMAL.case("rewards of ±1,000, and a β of 0.001")
+@OPTIMAL.case(
+    IN_LOGS,
+    rule=IN_LOGS,
+    hint="exp(1,000) is infinite, and exp(−300) is 0. Stay with logarithms: torch.log_softmax(…, dim=-1) takes the "
+    "largest off before it exponentiates.",
+    reread=OPTIMAL_TEXT,
+)
 def _(q):
     logprobs = some_policy(q, 1, 5)
     rewards = torch.tensor([[1000.0, -1000.0, 999.0, 0.0, 998.0]])
     for beta in (1.0, 0.001):
-        q.close(
-            f"π* at β = {beta:g}",
-            q.call("optimal_policy", logprobs, rewards, beta).exp(),
-            tilt(logprobs, rewards, beta).exp().float(),
-            tol=1e-3,
-            reread=OPTIMAL_TEXT,
-            hint="exp(1,000) is infinite. Stay with logarithms: torch.log_softmax(…, dim=-1) takes the largest off "
-            "before it exponentiates.",
-        )
+        got = q.call("optimal_policy", logprobs, rewards, beta)
+        q.close(f"π* at β = {beta:g}", got.exp(), tilt(logprobs, rewards, beta).exp().float(), tol=1e-3)
+    got = q.call("optimal_policy", torch.full((1, 2), -math.log(2)), torch.tensor([[0.0, -300.0]]), 1.0)
+    q.close("log π* of two answers whose rewards differ by 300", got, torch.tensor([[0.0, -300.0]]), tol=1e-5)
 
 
-@OPTIMAL.case("an answer that π_ref never gives stays impossible")
+@OPTIMAL.case(
+    IMPOSSIBLE, rule=IMPOSSIBLE, hint="π* is π_ref times something: 0 times anything is 0.", reread=OPTIMAL_TEXT
+)
 def _(q):
-    logprobs = torch.tensor([0.5, 0.0, 0.5]).log()
-    got = q.call("optimal_policy", logprobs, torch.tensor([1.0, 50.0, 2.0]), 1.0)
-    q.close(
-        "π*",
-        got.exp(),
-        torch.tensor([1 / (1 + math.e), 0.0, math.e / (1 + math.e)]),
-        tol=1e-5,
-        hint="π* is π_ref times something: 0 times anything is 0.",
-        reread=OPTIMAL_TEXT,
-    )
+    logprobs = torch.tensor([[0.5, 0.0, 0.5]]).log()
+    got = q.call("optimal_policy", logprobs, torch.tensor([[1.0, 50.0, 2.0]]), 1.0)
+    want = torch.tensor([[-math.log1p(math.e), -math.inf, 1 - math.log1p(math.e)]])
+    q.close("log π*", got, want, tol=1e-5)
 
 
-@OPTIMAL.case("any leading axes, one answer, float64; inputs left alone")
+@OPTIMAL.case(
+    "two leading axes, and none",
+    rule=LAST_AXIS,
+    hint="The answers to one prompt stand on the last axis: dim=-1.",
+    reread=OPTIMAL_TEXT,
+)
 def _(q):
-    logprobs, rewards = some_policy(q, 2, 3, 4).double(), q.randn(2, 3, 4).double()
+    logprobs, rewards = some_policy(q, 2, 3, 4), q.randn(2, 3, 4)
+    q.close("log π*", q.call("optimal_policy", logprobs, rewards, 0.3), tilt(logprobs, rewards, 0.3).float(), tol=1e-5)
+    one = q.call("optimal_policy", torch.zeros(1), torch.tensor([2.0]), 0.3)
+    q.close("log π* of the only answer", one, torch.zeros(1), tol=1e-6)
+
+
+@OPTIMAL.case("float64; inputs left alone", reread=OPTIMAL_TEXT)
+def _(q):
+    logprobs, rewards = some_policy(q, 2, 4).double(), q.randn(2, 4).double()
     got = q.call_checked_unmutated("optimal_policy", logprobs, rewards, 0.3)
-    q.close(
-        "log π*",
-        got,
-        tilt(logprobs, rewards, 0.3),
-        tol=1e-9,
-        hint="The answers to one prompt stand on the last axis: dim=-1.",
-        reread=OPTIMAL_TEXT,
-    )
-    q.close(
-        "log π* of the only answer",
-        q.call("optimal_policy", torch.zeros(1), torch.tensor([2.0]), 0.3),
-        torch.zeros(1),
-        tol=1e-6,
-        reread=OPTIMAL_TEXT,
-    )
+    q.close("log π*", got, tilt(logprobs, rewards, 0.3), tol=1e-9)
 
 
 # -------------------------------------------------------------------------------------------------- the implicit reward
 
-REWARD = Question("implicit_reward", lab=LAB, points=0.5)
+STILL = "the untrained policy: every reward is 0, exactly"
+NEVER_EXP = "log-probabilities of −2,000"
+TO_POLICY = "the gradient reaches log π"
+REWARD = Question("implicit_reward", lab=LAB, points=0.5, rules=(STILL, NEVER_EXP, TO_POLICY))
 REWARD_TEXT = "§ 2 The best policy"
 
 
@@ -192,7 +197,7 @@ def _(q):
     )
 
 
-@REWARD.case("from π* it gives back every difference of two rewards")
+@REWARD.case("from π* it gives back every difference of two rewards", cost=0.25)
 def _(q):
     logprobs, rewards = some_policy(q, 8), 3 * q.randn(8)
     got = q.call("implicit_reward", tilt(logprobs, rewards, 0.4).float(), logprobs, 0.4)
@@ -206,56 +211,51 @@ def _(q):
     )
 
 
-@REWARD.case("the gradient reaches log π")
+@REWARD.case("the gradient reaches log π", rule=TO_POLICY, reread=REWARD_TEXT)
 def _(q):
     logprobs, reference, cotangent = -q.rand(5), -q.rand(5), q.randn(5)
-    _, (grad,) = q.call_with_grad("implicit_reward", [logprobs, reference, 0.2], wrt=(0,), cotangent=cotangent)
-    q.close("the gradient of log π", grad, 0.2 * cotangent, tol=1e-5, hint=GRAPH, reread=REWARD_TEXT)
-
-
-@REWARD.case("the untrained policy: every reward is 0")
-def _(q):
-    logprobs = -100 * q.rand(4)
-    q.close(
-        "the rewards",
-        q.call("implicit_reward", logprobs, logprobs.clone(), 0.1),
-        torch.zeros(4),
-        tol=1e-6,
-        hint="π = π_ref: the ratio is 1 and its logarithm 0.",
-        reread=REWARD_TEXT,
+    _, (grad,) = q.call_with_grad(
+        "implicit_reward", [logprobs, reference, 0.2], wrt=(0,), cotangent=cotangent, names=["logprobs"]
     )
+    q.close("the gradient of log π", grad, 0.2 * cotangent, tol=1e-5)
 
 
-@REWARD.case("long answers: log-probabilities of −2,000")
+@REWARD.case(STILL, rule=STILL, hint="π = π_ref: the ratio is 1, its logarithm 0.", reread=REWARD_TEXT)
+def _(q):
+    logprobs = torch.tensor([-1.0, -2.0, -3.0, -4.0])
+    q.same("the rewards", q.call("implicit_reward", logprobs, logprobs.clone(), 0.1), torch.zeros(4))
+
+
+@REWARD.case(
+    NEVER_EXP,
+    rule=NEVER_EXP,
+    hint="exp(−2,000) is 0, and 0/0 is NaN: subtract the logarithms, never exponentiate.",
+    reread=REWARD_TEXT,
+)
 def _(q):
     reference = -2000 - 10 * q.rand(4)
     change = q.randn(4)
-    q.close(
-        "the rewards",
-        q.call("implicit_reward", reference + change, reference, 0.5),
-        0.5 * ((reference + change) - reference),
-        tol=1e-4,
-        hint="exp(−2,000) is 0, and 0/0 is NaN: subtract the logarithms, never exponentiate.",
-        reread=REWARD_TEXT,
-    )
+    want = 0.5 * ((reference + change) - reference)
+    q.close("the rewards", q.call("implicit_reward", reference + change, reference, 0.5), want, tol=1e-4)
 
 
-@REWARD.case("any shape, float64; inputs left alone")
+@REWARD.case("any shape, float64; inputs left alone", reread=REWARD_TEXT)
 def _(q):
     logprobs, reference = -q.rand(2, 3).double(), -q.rand(2, 3).double()
     got = q.call_checked_unmutated("implicit_reward", logprobs, reference, 2.0)
-    q.close("the rewards", got, 2 * (logprobs - reference), tol=1e-10, reread=REWARD_TEXT)
-    q.same(
-        "the shape for no answers",
-        list(q.call("implicit_reward", torch.zeros(0), torch.zeros(0), 1.0).shape),
-        [0],
-        reread=REWARD_TEXT,
-    )
+    q.close("the rewards", got, 2 * (logprobs - reference), tol=1e-6)
+    nothing = q.call("implicit_reward", torch.zeros(0), torch.zeros(0), 1.0)
+    q.same("the shape for no answers", list(nothing.shape), [0])
 
 
 # --------------------------------------------------------------------------------------------------- log p of an answer
 
-LOGPROBS = Question("answer_logprobs", lab=LAB, points=1)
+TO_LOGITS = "the gradient reaches the answer's logits"
+FAR = "logits of ±1,000, and an answer of 300 tokens"
+ID_0 = "only −100 marks what does not count: a token may have the id 0"
+NO_ANSWER = "a row without an answer gives 0, exactly"
+FLOAT32 = "float32 whatever the dtype of the logits"
+LOGPROBS = Question("answer_logprobs", lab=LAB, points=1, rules=(TO_LOGITS, FAR, ID_0, NO_ANSWER, FLOAT32))
 LOGPROBS_TEXT = "§ 3 How likely is an answer?"
 
 
@@ -271,12 +271,12 @@ def summed(logits, labels, at=0, until=None, reduce="sum", offset=1):
 
 
 def ragged(q, B=4, T=9, V=11):
-    """(logits, labels): a prompt of another length in each row, an answer, padding."""
+    """(logits, labels): a prompt of another length in each row, an answer of 2, 3, … tokens, padding."""
     logits, labels = 2 * q.randn(B, T, V), torch.full((B, T), -100)
     for b in range(B):
         start = 1 + (b % 3)
         stop = min(T, start + 2 + b)
-        labels[b, start:stop] = q.randint(0, V, (stop - start,))
+        labels[b, start:stop] = q.randint(1, V, (stop - start,))  # no 0, which one case is about
     return logits, labels
 
 
@@ -324,17 +324,17 @@ def _(q):
     )
 
 
-@LOGPROBS.case("the gradient reaches the answer's logits, and no others")
+@LOGPROBS.case("the gradient reaches the answer's logits, and no others", rule=TO_LOGITS, reread=LOGPROBS_TEXT)
 def _(q):
     logits, labels = ragged(q)
     cotangent = q.randn(4)
-    _, (grad,) = q.call_with_grad("answer_logprobs", [logits, labels], wrt=(0,), cotangent=cotangent)
+    _, (grad,) = q.call_with_grad("answer_logprobs", [logits, labels], wrt=(0,), cotangent=cotangent, names=["logits"])
     leaf = logits.clone().requires_grad_()
     (want,) = torch.autograd.grad((summed(leaf, labels) * cotangent).sum(), leaf)
-    q.close("the gradient of the logits", grad, want, tol=1e-4, hint=GRAPH, reread=LOGPROBS_TEXT)
+    q.close("the gradient of the logits", grad, want, tol=1e-4)
 
 
-@LOGPROBS.case("what stands at prompt and padding does not matter")
+@LOGPROBS.case("what stands at prompt and padding does not matter", cost=0.25)
 def _(q):
     logits, labels = ragged(q)
     used = F.pad(labels[:, 1:] != -100, (0, 1))
@@ -358,20 +358,19 @@ def _(q):
     )
 
 
-@LOGPROBS.case("logits of ±1,000, and a long answer")
+@LOGPROBS.case(FAR, rule=FAR, reread=LOGPROBS_TEXT)
 def _(q):
-    labels = torch.tensor([[-100, 1, 0, 2]])
-    logits = torch.zeros(1, 4, 3)
-    logits[0, 0, 1], logits[0, 1, 0], logits[0, 2, 2] = 1000.0, -1000.0, 1000.0
+    labels = torch.tensor([[-100, 1, 3, 2]])
+    logits = torch.zeros(1, 4, 4)
+    logits[0, 0, 1], logits[0, 1, 3], logits[0, 2, 2] = 1000.0, -1000.0, 1000.0
     q.close(
         "the value",
         q.call("answer_logprobs", logits, labels),
-        torch.tensor([-1000 - math.log(2)]),
+        torch.tensor([-1000 - math.log(3)]),
         tol=1e-5,
-        reread=LOGPROBS_TEXT,
         hint="softmax first and log then gives log 0. Use log_softmax or F.cross_entropy.",
     )
-    logits, labels = 3 * q.randn(1, 300, 40), q.randint(0, 40, (1, 300))
+    logits, labels = 3 * q.randn(1, 300, 40), q.randint(1, 40, (1, 300))
     labels[0, 0] = -100
     q.close(
         "the value of an answer of 299 tokens",
@@ -379,41 +378,47 @@ def _(q):
         summed(logits, labels).float(),
         tol=1e-4,
         hint="A product of 299 probabilities is 0 in float32: add logarithms.",
-        reread=LOGPROBS_TEXT,
     )
 
 
-@LOGPROBS.case("a token 0 in the answer, and a row without an answer")
+@LOGPROBS.case(ID_0, rule=ID_0, reread=LOGPROBS_TEXT)
 def _(q):
     logits, labels = ragged(q)
     labels[0, 1:3] = 0
-    labels[2] = -100
-    got = q.call("answer_logprobs", logits, labels)
+    labels[3, 2] = 0
+    want = summed(logits, labels).float()
+    without = summed(logits, torch.where(labels == 0, -100, labels)).float()
     q.close(
         "the values",
-        got,
-        summed(logits, labels).float(),
+        q.call("answer_logprobs", logits, labels),
+        want,
         tol=1e-4,
-        reread=LOGPROBS_TEXT,
-        hint="Only −100 marks what does not count; a token may have the id 0. A sum over nothing is 0.",
+        mistakes={"tokens with the id 0 were left out: 0 is a token like any other": without},
     )
 
 
-@LOGPROBS.case("bfloat16 logits are added up in float32; inputs left alone")
+@LOGPROBS.case(NO_ANSWER, rule=NO_ANSWER, hint="A sum over nothing is 0: divide by no count.", reread=LOGPROBS_TEXT)
 def _(q):
     logits, labels = ragged(q)
-    got = q.call_checked_unmutated("answer_logprobs", logits.bfloat16(), labels)
-    q.same(
-        "the dtype", str(got.dtype), "torch.float32", hint="logits.float() before log_softmax.", reread=LOGPROBS_TEXT
-    )
-    q.close(
-        "the values",
-        got,
-        summed(logits.bfloat16(), labels).float(),
-        tol=1e-4,
-        hint="logits.float() before log_softmax.",
-        reread=LOGPROBS_TEXT,
-    )
+    labels[2] = -100
+    got = q.call("answer_logprobs", logits, labels)
+    q.close("the values", got, summed(logits, labels).float(), tol=1e-4)
+    q.same("the value of the row without an answer", float(got[2]), 0.0)
+
+
+@LOGPROBS.case(FLOAT32, rule=FLOAT32, hint="logits.float() before log_softmax.", reread=LOGPROBS_TEXT)
+def _(q):
+    logits, labels = ragged(q)
+    for dtype in (torch.bfloat16, torch.float16):
+        got = q.call("answer_logprobs", logits.to(dtype), labels)
+        name = str(dtype)[6:]
+        q.same(f"the dtype for {name} logits", str(got.dtype), "torch.float32")
+        q.close(f"the values for {name} logits", got, summed(logits.to(dtype), labels).float(), tol=1e-4)
+
+
+@LOGPROBS.case("inputs left alone")
+def _(q):
+    q.call_checked_unmutated("answer_logprobs", *ragged(q))
 
 
 # ------------------------------------------------------------------------------------------------------------ the pairs
@@ -443,7 +448,9 @@ def gradients(loss, pair, *others):
 
 # ------------------------------------------------------------------------------------------------------------- DPO loss
 
-DPO = Question("dpo_loss", lab=LAB, points=1.5)
+NO_CLAMP = "margins of ±10,000 and log-probabilities of −2,000: a number, and its full gradient"
+BOTH = "chosen and rejected carry a gradient"
+DPO = Question("dpo_loss", lab=LAB, points=1.5, rules=(NO_CLAMP, BOTH))
 DPO_TEXT = "§ 4 The loss"
 
 
@@ -489,28 +496,15 @@ def _(q):
     )
 
 
-@DPO.case("the gradients of chosen and rejected")
+@DPO.case("the gradients of chosen and rejected", rule=BOTH, reread=DPO_TEXT)
 def _(q):
     pair = four(q)
-    _, grads = q.call_with_grad("dpo_loss", [*pair, 0.4], wrt=(0, 1))
+    _, grads = q.call_with_grad("dpo_loss", [*pair, 0.4], wrt=(0, 1), names=["chosen", "rejected"])
     for name, got, want in zip(("chosen", "rejected"), grads, gradients(dpo_mean, pair, 0.4)):
-        q.close(
-            f"the gradient of log π({name})",
-            got,
-            want,
-            tol=1e-5,
-            reread=DPO_TEXT,
-            hint="Both must stay in the graph: no .detach(), .data, .item() or no_grad().",
-            mistakes={
-                "it came back 0: the graph is cut": 0 * want,
-                "it is too large by the number of pairs: take the mean": want * 5,
-                "the sign is wrong": -want,
-                "β is missing": want / 0.4,
-            },
-        )
+        q.close(f"the gradient of log π({name})", got, want, tol=1e-5)
 
 
-@DPO.case("margins of ±10,000 nats")
+@DPO.case("margins of ±10,000 nats", rule=NO_CLAMP, reread=DPO_TEXT)
 def _(q):
     zeros = torch.zeros(2)
     chosen = torch.tensor([-2.0e4, 2.0e4])
@@ -522,7 +516,7 @@ def _(q):
         reread=DPO_TEXT,
         hint="log(sigmoid(−10,000)) is log 0. F.logsigmoid, or −softplus(−m), stays finite.",
     )
-    _, grads = q.call_with_grad("dpo_loss", [chosen, zeros, zeros, zeros, 0.5], wrt=(0,))
+    _, grads = q.call_with_grad("dpo_loss", [chosen, zeros, zeros, zeros, 0.5], wrt=(0,), names=["chosen"])
     q.close(
         "the gradient of log π(chosen)",
         grads[0],
@@ -533,58 +527,53 @@ def _(q):
     )
 
 
-@DPO.case("long answers: log-probabilities of −2,000")
+@DPO.case(
+    "long answers: log-probabilities of −2,000",
+    rule=NO_CLAMP,
+    hint="exp(−2,000) is 0. Subtract logarithms, never exponentiate.",
+    reread=DPO_TEXT,
+)
 def _(q):
     pair = four(q, low=-2000.0)
-    q.close(
-        "the loss",
-        q.call("dpo_loss", *pair, 0.4),
-        dpo_mean(pair, 0.4).float(),
-        tol=1e-3,
-        hint="exp(−2,000) is 0. Subtract logarithms, never exponentiate.",
-        reread=DPO_TEXT,
-    )
+    q.close("the loss", q.call("dpo_loss", *pair, 0.4), dpo_mean(pair, 0.4).float(), tol=1e-3)
 
 
-@DPO.case("tied: before the first step, and two equal answers, the loss is log 2")
+@DPO.case("tied: before the first step, and for two equal answers, the loss is log 2", cost=0.25, reread=DPO_TEXT)
 def _(q):
     _, _, a, b = four(q)
     q.close(
         "the loss at π = π_ref",
         q.call("dpo_loss", a.clone(), b.clone(), a, b, 0.1),
         torch.tensor(math.log(2)),
-        tol=1e-5,
-        hint="All margins are 0 and −log σ(0) = log 2.",
-        reread=DPO_TEXT,
-    )
-    c = a + q.randn(5)
-    _, grads = q.call_with_grad("dpo_loss", [c, c.clone(), a, a.clone(), 0.1], wrt=(0, 1))
-    q.close(
-        "the gradients where both answers are as likely",
-        list(grads),
-        [torch.full((5,), -0.01), torch.full((5,), 0.01)],
         tol=1e-6,
-        reread=DPO_TEXT,
+        hint="All margins are 0 and −log σ(0) = log 2.",
     )
 
 
-@DPO.case("one pair; another β; float64; inputs left alone")
+@DPO.case("one pair; another β; float64; inputs left alone", reread=DPO_TEXT)
 def _(q):
     pair = [p.double() for p in four(q, B=1)]
     for beta in (0.01, 5.0):
+        want = dpo_mean(pair, beta)
         q.close(
             f"the loss of one pair at β = {beta:g}",
             q.call_checked_unmutated("dpo_loss", *pair, beta),
-            dpo_mean(pair, beta),
+            want,
             tol=1e-9,
-            hint="Use the β that is passed in.",
-            reread=DPO_TEXT,
+            mistakes={
+                "something small was added to σ before the logarithm: nothing is needed": (
+                    -(torch.sigmoid(margins(pair, beta)) + 1e-8).log().mean()
+                )
+            },
         )
 
 
 # ----------------------------------------------------------------------------------------------------------------- cDPO
 
-CDPO = Question("cdpo_loss", lab=LAB, points=1)
+STAYS_FINITE = "margins of ±10,000 give a number, also at ε = 0"
+BOTH_TERMS = "both terms carry a gradient: the minimum is at log((1 − ε)/ε)"
+ZERO_IS_DPO = "ε = 0 is DPO"
+CDPO = Question("cdpo_loss", lab=LAB, points=1, rules=(STAYS_FINITE, BOTH_TERMS, ZERO_IS_DPO))
 CDPO_TEXT = "§ 8 Some labels are wrong"
 
 
@@ -596,7 +585,7 @@ def cdpo_mean(pair, beta, smoothing):
 
 @CDPO.case("(1 − ε)(−log σ(m)) + ε (−log σ(−m))")
 def _(q):
-    pair = four(q)
+    pair = four(q, B=40)
     m = margins(pair, 0.4)
     plain, flipped = nll(m), nll(-m)
     q.close(
@@ -634,10 +623,10 @@ def _(q):
     )
 
 
-@CDPO.case("the gradients; they vanish at m = log((1 − ε)/ε)")
+@CDPO.case("the gradients; they vanish at m = log((1 − ε)/ε)", rule=BOTH_TERMS, reread=CDPO_TEXT)
 def _(q):
     pair = four(q)
-    _, grads = q.call_with_grad("cdpo_loss", [*pair, 0.4, 0.1], wrt=(0, 1))
+    _, grads = q.call_with_grad("cdpo_loss", [*pair, 0.4, 0.1], wrt=(0, 1), names=["chosen", "rejected"])
     for name, got, want in zip(("chosen", "rejected"), grads, gradients(cdpo_mean, pair, 0.4, 0.1)):
         q.close(
             f"the gradient of log π({name})",
@@ -655,7 +644,9 @@ def _(q):
         )
     best = torch.tensor([math.log(9.0)])
     zero = torch.zeros(1)
-    _, grads = q.call_with_grad("cdpo_loss", [best, zero, zero, zero, 1.0, 0.1], wrt=(0, 1))
+    _, grads = q.call_with_grad(
+        "cdpo_loss", [best, zero, zero, zero, 1.0, 0.1], wrt=(0, 1), names=["chosen", "rejected"]
+    )
     q.close(
         "the gradients at m = log 9, ε = 0.1",
         list(grads),
@@ -666,7 +657,7 @@ def _(q):
     )
 
 
-@CDPO.case("ε = 0 is DPO, ε = ½ has its minimum at m = 0")
+@CDPO.case("ε = 0 is DPO, ε = ½ has its minimum at m = 0", rule=ZERO_IS_DPO, reread=CDPO_TEXT)
 def _(q):
     pair = four(q)
     q.close(
@@ -686,7 +677,7 @@ def _(q):
     )
 
 
-@CDPO.case("margins of ±10,000 nats")
+@CDPO.case("margins of ±10,000 nats", rule=STAYS_FINITE, reread=CDPO_TEXT)
 def _(q):
     zeros, chosen = torch.zeros(2), torch.tensor([-1.0e4, 1.0e4])
     q.close(
@@ -707,7 +698,7 @@ def _(q):
     )
 
 
-@CDPO.case("tied: at π = π_ref the loss is log 2 for every ε")
+@CDPO.case("tied: at π = π_ref the loss is log 2 for every ε", cost=0.25)
 def _(q):
     _, _, a, b = four(q)
     for smoothing in (0.0, 0.3):
@@ -735,7 +726,10 @@ def _(q):
 
 # ------------------------------------------------------------------------------------------------------------------ IPO
 
-IPO = Question("ipo_loss", lab=LAB, points=1)
+PULLED_BACK = "a pair beyond the target is pulled back"
+AT_TARGET = "at the target the loss is 0, exactly"
+BOTH_IN_IPO = "chosen and rejected carry a gradient"
+IPO = Question("ipo_loss", lab=LAB, points=1, rules=(PULLED_BACK, AT_TARGET, BOTH_IN_IPO))
 IPO_TEXT = "§ 9 A target in place of a slope"
 
 
@@ -758,10 +752,17 @@ def lengths(q, B=5):
     return [q.randint(3, 20, (B,)), q.randint(20, 40, (B,))]
 
 
-@IPO.case("mean (h − 1/(2β))², h a token")
+def below(q):
+    """(chosen, rejected, their references), lengths: log-ratios a token whose differences are −1.8 to 1.3."""
+    tokens, (_, _, a, b) = lengths(q), four(q)
+    up = torch.tensor([0.6, -0.4, 1.1, -0.9, 0.2]) + 0.1 * q.rand(5)
+    down = torch.tensor([-0.5, 0.3, 0.2, 0.8, -0.8]) + 0.1 * q.rand(5)
+    return [a + up * tokens[0], b + down * tokens[1], a, b], tokens
+
+
+@IPO.case("mean (h − 1/(2β))², h a token", reread=IPO_TEXT)
 def _(q):
-    pair, tokens, beta = four(q, scale=8.0), lengths(q), 0.8
-    pair[0][0], pair[1][0] = pair[2][0] + 3 * tokens[0][0], pair[3][0]  # one pair is beyond the target
+    (pair, tokens), beta = below(q), 0.25  # the target is 2, and one case is about what lies beyond
     chosen, rejected, a, b = wide(*pair)
     n, m = tokens
     h = (chosen - a) / n - (rejected - b) / m
@@ -794,9 +795,6 @@ def _(q):
             "chosen and rejected changed places": mean((-h - target) ** 2),
             "the reference model is missing": mean((chosen / n - rejected / m - target) ** 2),
             "the square is missing: this is |h − 1/(2β)|": mean((h - target).abs()),
-            "a pair above the target is not punished here: the square has two sides": (
-                mean((target - h).clamp(min=0) ** 2)
-            ),
             "the sum over the pairs was taken: take their mean": ((h - target) ** 2).sum().float(),
             "the mean was squared: first the square of each pair, then the mean": ((h.mean() - target) ** 2).float(),
             "a half was put before the square": mean(0.5 * (h - target) ** 2),
@@ -805,33 +803,33 @@ def _(q):
     )
 
 
-@IPO.case("the gradients; a pair beyond the target is pulled back")
+@IPO.case("the gradients of chosen and rejected", rule=BOTH_IN_IPO, reread=IPO_TEXT)
 def _(q):
-    pair, tokens = four(q, scale=8.0), lengths(q)
-    _, grads = q.call_with_grad("ipo_loss", [*pair, *tokens, 0.8], wrt=(0, 1))
-    for name, got, want in zip(("chosen", "rejected"), grads, gradients(ipo_mean, pair, tokens, 0.8)):
-        q.close(f"the gradient of log π({name})", got, want, tol=1e-4, reread=IPO_TEXT, hint=GRAPH)
+    pair, tokens = below(q)
+    _, grads = q.call_with_grad("ipo_loss", [*pair, *tokens, 0.2], wrt=(0, 1), names=["chosen", "rejected"])
+    for name, got, want in zip(("chosen", "rejected"), grads, gradients(ipo_mean, pair, tokens, 0.2)):
+        q.close(f"the gradient of log π({name})", got, want, tol=1e-4)
+
+
+@IPO.case(PULLED_BACK, rule=PULLED_BACK, hint="The parabola has its minimum at 1/(2β).", reread=IPO_TEXT)
+def _(q):
     zero, ten = torch.zeros(1), torch.tensor([10])
-    _, grads = q.call_with_grad("ipo_loss", [torch.tensor([100.0]), zero, zero, zero, ten, ten, 0.5], wrt=(0,))
-    q.true(
-        "h = 10 is far above the target of 1 and should fall: its gradient is not positive",
-        float(grads[0]) > 0,
-        hint="The parabola has its minimum at 1/(2β).",
-        reread=IPO_TEXT,
+    one_sided = "a pair above the target is not punished here: the square has two sides"
+    beyond = [torch.tensor([100.0]), zero, zero, zero, ten, ten, 0.5]
+    q.close(
+        "the loss at h = 10, the target is 1",
+        q.call("ipo_loss", *beyond),
+        torch.tensor(81.0),
+        tol=1e-5,
+        mistakes={one_sided: torch.tensor(0.0)},
     )
 
 
-@IPO.case("at the target the loss is 0, before training it is 1/(4β²)")
+@IPO.case("at the target the loss is 0, before training it is 1/(4β²)", rule=AT_TARGET, reread=IPO_TEXT)
 def _(q):
     zeros, tokens = torch.zeros(3), torch.tensor([4, 8, 16])
-    reach = 2.5 * tokens  # h = 2.5 = 1/(2·0.2)
-    q.close(
-        "the loss at h = 1/(2β)",
-        q.call("ipo_loss", reach, zeros, zeros, zeros, tokens, tokens, 0.2),
-        torch.tensor(0.0),
-        tol=1e-5,
-        reread=IPO_TEXT,
-    )
+    reach = 2.5 * tokens  # h = 2.5 = 1/(2·0.2), exactly
+    q.same("the loss at h = 1/(2β)", q.call("ipo_loss", reach, zeros, zeros, zeros, tokens, tokens, 0.2).item(), 0.0)
     _, _, a, b = four(q)
     q.close(
         "the loss at π = π_ref",
@@ -839,60 +837,56 @@ def _(q):
         torch.tensor(6.25),
         tol=1e-5,
         hint="h = 0: (1/(2·0.2))² = 6.25.",
-        reread=IPO_TEXT,
     )
 
 
-@IPO.case("an answer said twice as long, as likely a token, weighs the same")
+@IPO.case(
+    "an answer said twice as long, as likely a token, weighs the same",
+    cost=0.25,
+    hint="Log-ratio and length both double: the mean a token stays.",
+    reread=IPO_TEXT,
+)
 def _(q):
-    pair, tokens = four(q), lengths(q)
-    twice = q.call("ipo_loss", *[2 * p for p in pair], *[2 * t for t in tokens], 0.5)
-    q.close(
-        "the loss",
-        twice,
-        ipo_mean(pair, tokens, 0.5).float(),
-        tol=1e-4,
-        hint="Log-ratio and length both double: the mean a token stays.",
-        reread=IPO_TEXT,
-    )
+    pair, tokens = below(q)
+    twice = q.call("ipo_loss", *[2 * p for p in pair], *[2 * t for t in tokens], 0.05)
+    q.close("the loss", twice, ipo_mean(pair, tokens, 0.05).float(), tol=1e-4)
 
 
-@IPO.case("large log-ratios, one pair, answers of one token")
+@IPO.case("large log-ratios, one pair, answers of one token", cost=0.25, reread=IPO_TEXT)
 def _(q):
-    one = torch.tensor([1])
-    zero = torch.zeros(1)
+    one, zero = torch.tensor([1]), torch.zeros(1)
     q.close(
-        "the loss at h = 1,000",
-        q.call("ipo_loss", torch.tensor([1000.0]), zero, zero, zero, one, one, 0.5),
-        torch.tensor(999.0**2),
+        "the loss at h = −1,000",
+        q.call("ipo_loss", torch.tensor([-1000.0]), zero, zero, zero, one, one, 0.5),
+        torch.tensor(1001.0**2),
         tol=1e-5,
-        reread=IPO_TEXT,
     )
     pair = four(q, B=1)
     q.close(
         "the loss of one pair",
-        q.call("ipo_loss", *pair, one, one, 0.1),
-        ipo_mean(pair, [one, one], 0.1).float(),
+        q.call("ipo_loss", *pair, one, one, 0.01),
+        ipo_mean(pair, [one, one], 0.01).float(),
         tol=1e-4,
-        reread=IPO_TEXT,
     )
 
 
-@IPO.case("float64; inputs left alone")
+@IPO.case("float64; inputs left alone", reread=IPO_TEXT)
 def _(q):
-    pair, tokens = [p.double() for p in four(q)], lengths(q)
+    pair, tokens = below(q)
+    pair = [p.double() for p in pair]
     q.close(
-        "the loss",
-        q.call_checked_unmutated("ipo_loss", *pair, *tokens, 0.3),
-        ipo_mean(pair, tokens, 0.3),
-        tol=1e-9,
-        reread=IPO_TEXT,
+        "the loss", q.call_checked_unmutated("ipo_loss", *pair, *tokens, 0.03), ipo_mean(pair, tokens, 0.03), tol=1e-9
     )
 
 
 # ------------------------------------------------------------------------------------------------------------------ KTO
 
-KTO = Question("kto_loss", lab=LAB, points=1.5)
+CLAMPED = "a negative estimate of kl counts as 0"
+MEASURED = "no gradient goes through kl"
+WEIGHTED = "weights of thumbs up and down; divided by the number of answers"
+ONE_KIND = "a batch may hold thumbs of one kind only"
+TO_ANSWERS = "the gradient reaches log π"
+KTO = Question("kto_loss", lab=LAB, points=1.5, rules=(CLAMPED, MEASURED, WEIGHTED, ONE_KIND, TO_ANSWERS))
 KTO_TEXT = "§ 10 Thumbs"
 
 
@@ -910,10 +904,11 @@ def kto_mean(values, up, kl, beta, up_weight=1.0, down_weight=1.0):
 
 
 def thumbs(q, B=6):
-    """(log π, log π_ref) and thumbs, some of each."""
+    """(log π, log π_ref) and thumbs, four up and two down; no log-ratio is near 0."""
     reference = -30 - 5 * q.rand(B)
     up = torch.tensor([k % 3 != 1 for k in range(B)])[q.permutation(B)]
-    return [reference + 3 * q.randn(B), reference], up
+    ratio = torch.tensor([2.5, -1.5, 3.5, -2.5, 1.5, -3.5])[:B] + q.rand(B)
+    return [reference + ratio, reference], up
 
 
 @KTO.case("mean w · (1 − σ(±β (log π/π_ref − kl)))")
@@ -955,29 +950,32 @@ def _(q):
     )
 
 
-@KTO.case("the gradient of log π, and none through kl")
+@KTO.case("the gradient of log π", rule=TO_ANSWERS, reread=KTO_TEXT)
 def _(q):
     values, up = thumbs(q)
     kl = torch.tensor(0.8)
-    _, grads = q.call_with_grad("kto_loss", [*values, up, kl, 0.5, 1.5, 0.5], wrt=(0,))
+    _, grads = q.call_with_grad("kto_loss", [*values, up, kl, 0.5], wrt=(0,), names=["logprobs"])
     leaf = values[0].clone().requires_grad_()
-    (want,) = torch.autograd.grad(kto_mean([leaf, values[1]], up, kl, 0.5, 1.5, 0.5), leaf)
-    q.close("the gradient of log π", grads[0], want, tol=1e-5, hint=GRAPH, reread=KTO_TEXT)
+    (want,) = torch.autograd.grad(kto_mean([leaf, values[1]], up, kl, 0.5), leaf)
+    q.close("the gradient of log π", grads[0], want, tol=1e-5)
+
+
+@KTO.case(MEASURED, rule=MEASURED, hint="kl.detach(): it is measured, not trained.", reread=KTO_TEXT)
+def _(q):
+    values, up = thumbs(q)
     try:
-        _, (through,) = q.call_with_grad("kto_loss", [*values, up, kl, 0.5], wrt=(3,))
+        _, (through,) = q.call_with_grad("kto_loss", [*values, up, torch.tensor(0.8), 0.5], wrt=(3,), names=["kl"])
         leak = float(through.abs().sum())
     except CaseFailed:  # no gradient at all: as it should be
         leak = 0.0
     q.true(
         "a gradient goes through kl",
         leak == 0.0,
-        hint="kl.detach(): the reference point is measured, not trained.",
         mistake="kl was not detached: the policy could lower the loss by moving the reference point",
-        reread=KTO_TEXT,
     )
 
 
-@KTO.case("a negative estimate of kl counts as 0")
+@KTO.case(CLAMPED, rule=CLAMPED, reread=KTO_TEXT)
 def _(q):
     values, up = thumbs(q)
     q.close(
@@ -994,7 +992,7 @@ def _(q):
     )
 
 
-@KTO.case("the weights of thumbs up and down")
+@KTO.case("the weights of thumbs up and down", rule=WEIGHTED, reread=KTO_TEXT)
 def _(q):
     values, up = thumbs(q)
     kl = torch.tensor(0.4)
@@ -1014,7 +1012,7 @@ def _(q):
     )
 
 
-@KTO.case("thumbs of one kind only, a batch of one")
+@KTO.case("thumbs of one kind only, a batch of one", rule=ONE_KIND, reread=KTO_TEXT)
 def _(q):
     for liked in (True, False):
         values, up = thumbs(q)

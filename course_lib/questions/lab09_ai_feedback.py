@@ -34,12 +34,16 @@ def wide(*values):
 
 # ------------------------------------------------------------------------------------------------ critique and revision
 
-LOOP = Question("critique_and_revise", lab=LAB, points=1)
 LOOP_TEXT = "§ 3 Critique, revise, again"
+ON = "after a round without a critique the next one draws again"
+NONE_STAYS = "where nothing was ever criticised the first answer comes back"
+NO_ROUND = "0 rounds: the first answer"
+AS_IT_COMES = "the generator is used as it comes"
+LOOP = Question("critique_and_revise", lab=LAB, points=1, rules=(ON, NONE_STAYS, NO_ROUND, AS_IT_COMES))
 
 
-def village_critic(q, principles, answers, objects=0.6):
-    """(steps, critiques, revisions) of a critic who objects now and then: steps[k][answer] is the answer after
+def village_critic(q, principles, answers, objects=1.0):
+    """(steps, critiques, revisions) of a critic who objects with this chance: steps[k][answer] is the answer after
     principle k.
     """
     names = [f"Answer {k}." for k in range(answers)]
@@ -74,7 +78,7 @@ def walk(steps, answer, numbers, until=lambda before, after: False):
     return answer
 
 
-@LOOP.case("each round draws a principle, criticises the answer of the round before and revises it")
+@LOOP.case("each round draws a principle, criticises the answer of the round before and revises it", reread=LOOP_TEXT)
 def _(q):
     principles, n = [f"Principle {k}." for k in range(4)], 12
     steps, critiques, revisions = village_critic(q, principles, 20)
@@ -85,29 +89,23 @@ def _(q):
         for start, seed in zip(starts, seeds)
     ]
     every = lambda how: [how(start, plan) for start, plan in zip(starts, plans)]
-    from_the_first = lambda start, plan: next(
-        (steps[k][start] for k in reversed(plan) if steps[k][start] != start), start
-    )
     q.same(
         "the last answers",
         got,
         every(lambda start, plan: walk(steps, start, plan)),
-        reread=LOOP_TEXT,
         mistakes={
             "the answer was never revised": starts,
             "one principle was drawn and used in every round: draw again in each": (
                 every(lambda start, plan: walk(steps, start, plan[:1] * 5))
             ),
-            "it stopped where a principle had nothing to object to: the next round draws another one": (
-                every(lambda start, plan: walk(steps, start, plan, lambda a, b: a == b))
+            "only the first round changed anything: revise in each": (
+                every(lambda start, plan: walk(steps, start, plan[:1]))
             ),
-            "it stopped after the first revision": (
-                every(lambda start, plan: walk(steps, start, plan, lambda a, b: a != b))
+            "each round went back to the first answer: criticise and revise the newest one": (
+                every(lambda start, plan: steps[plan[-1]][start])
             ),
-            "each round went back to the first answer: criticise and revise the newest one": every(from_the_first),
             "one round is missing": every(lambda start, plan: walk(steps, start, plan[:-1])),
             "one round too many was run": [walk(steps, start, drawn(seed, 4, 6)) for start, seed in zip(starts, seeds)],
-            "only one round was run": every(lambda start, plan: walk(steps, start, plan[:1])),
             "the principles were taken in their order: draw them with torch.randint and the generator": (
                 every(lambda start, plan: walk(steps, start, [k % 4 for k in range(5)]))
             ),
@@ -117,88 +115,94 @@ def _(q):
             "the last critique came back: the answer is asked for": (
                 every(lambda start, plan: critiques[principles[plan[-1]]][walk(steps, start, plan[:-1])])
             ),
+            "no principle was drawn twice: they are drawn with replacement": [
+                walk(steps, start, [int(order[k % 4]) for k in range(5)])
+                for start, order in zip(starts, [torch.randperm(4, generator=seeded(seed)) for seed in seeds])
+            ],
         },
         hint="Draw with int(torch.randint(len(principles), (1,), generator=generator)), once a round.",
     )
 
 
-@LOOP.case("nothing to criticise: the answer stays as it is")
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+@LOOP.case(
+    ON,
+    rule=ON,
+    hint="A critique of None means that nothing is wrong: look up no revision, and go on with the next round.",
+    reread=LOOP_TEXT,
+)
+def _(q):
+    principles = ["Quiet.", "Loud."]  # the first never objects
+    names = [f"Answer {k}." for k in range(5)]
+    critiques = {"Quiet.": dict.fromkeys(names), "Loud.": {name: f"{name} is wrong." for name in names}}
+    revisions = {name: {f"{name} is wrong.": names[(k + 1) % 5]} for k, name in enumerate(names)}
+    for seed in [seed for seed in range(60) if drawn(seed, 2, 4) in ([0, 1, 0, 1], [1, 0, 0, 1])]:
+        got = q.call("critique_and_revise", names[0], principles, critiques, revisions, 4, seeded(seed))
+        q.same(
+            "the answer after four rounds, two of them with a critique",
+            got,
+            names[2],
+            mistakes={
+                "it stopped where a principle had nothing to object to, or after one revision": lambda got=got: (
+                    got if got in names[:2] else None
+                )
+            },
+        )
+
+
+@LOOP.case(NONE_STAYS, rule=NONE_STAYS, reread=LOOP_TEXT)
 def _(q):
     principles = ["One.", "Two.", "Three."]
-    steps, critiques, revisions = village_critic(q, principles, 4, objects=0.0)
-    got = q.call(
-        "critique_and_revise", "Answer 2.", principles, critiques, revisions, 4, torch.Generator().manual_seed(1)
-    )
-    q.same(
-        "the answer",
-        got,
-        "Answer 2.",
-        hint="A critique of None means that nothing is wrong: do not look up a revision for it.",
-        reread=LOOP_TEXT,
-    )
+    _, critiques, revisions = village_critic(q, principles, 4, objects=0.0)
+    got = q.call("critique_and_revise", "Answer 2.", principles, critiques, revisions, 4, seeded(1))
+    q.same("the answer", got, "Answer 2.", hint="Where every critique is None, the answer stays as it is.")
 
 
-@LOOP.case("no round at all, and a single one")
+@LOOP.case(NO_ROUND, rule=NO_ROUND, reread=LOOP_TEXT, hint="range(0) is empty: the loop is not entered.")
 def _(q):
-    principles = ["One.", "Two."]
-    steps, critiques, revisions = village_critic(q, principles, 5, objects=1.0)
-    for rounds in (0, 1):
-        seed = q.new_generator().initial_seed()
-        got = q.call(
-            "critique_and_revise",
-            "Answer 1.",
-            principles,
-            critiques,
-            revisions,
-            rounds,
-            torch.Generator().manual_seed(seed),
-        )
-        q.same(
-            f"the answer after {rounds} rounds", got, walk(steps, "Answer 1.", drawn(seed, 2, rounds)), reread=LOOP_TEXT
-        )
+    _, critiques, revisions = village_critic(q, ["One.", "Two."], 5)
+    got = q.call("critique_and_revise", "Answer 1.", ["One.", "Two."], critiques, revisions, 0, seeded(3))
+    q.same("the answer after 0 rounds", got, "Answer 1.")
 
 
-@LOOP.case("one principle that always finds something more: revised in every round")
-def _(q):
-    steps, critiques, revisions = village_critic(q, ["Only."], 6, objects=1.0)
-    got = q.call(
-        "critique_and_revise", "Answer 3.", ["Only."], critiques, revisions, 3, torch.Generator().manual_seed(2)
-    )
-    q.same(
-        "the answer after three rounds",
-        got,
-        walk(steps, "Answer 3.", [0, 0, 0]),
-        hint="A revised answer can be criticised again.",
-        reread=LOOP_TEXT,
-    )
-
-
-@LOOP.case("forty rounds; a generator that has drawn before; the inputs left alone")
+@LOOP.case(
+    "a generator that has drawn before: forty rounds",
+    rule=AS_IT_COMES,
+    hint="Use the generator as it comes: no seed of your own.",
+    reread=LOOP_TEXT,
+)
 def _(q):
     principles = [f"Principle {k}." for k in range(7)]
     steps, critiques, revisions = village_critic(q, principles, 12)
-    used = torch.Generator().manual_seed(5)
-    torch.randint(10, (3,), generator=used)
-    theirs = torch.Generator()
-    theirs.set_state(used.get_state())
-    plan = [int(torch.randint(7, (1,), generator=theirs)) for _ in range(40)]
-    reply = q._call(
-        "critique_and_revise", ("Answer 0.", principles, critiques, revisions, 40, used), {}, inputs_back=True
-    )
-    q.same(
-        "the answer",
-        reply["value"],
-        walk(steps, "Answer 0.", plan),
-        hint="Use the generator as it comes: no seed of your own.",
-        reread=LOOP_TEXT,
-    )
+    got, want = [], []
+    for k in range(4):
+        used, theirs = seeded(k), torch.Generator()
+        torch.randint(10, (3,), generator=used)
+        theirs.set_state(used.get_state())
+        plan = [int(torch.randint(7, (1,), generator=theirs)) for _ in range(40)]
+        got.append(q.call("critique_and_revise", "Answer 0.", principles, critiques, revisions, 40, used))
+        want.append(walk(steps, "Answer 0.", plan))
+    q.same("the answers", got, want)
+
+
+@LOOP.case("the principles and the tables are left alone", reread=LOOP_TEXT)
+def _(q):
+    principles = [f"Principle {k}." for k in range(3)]
+    _, critiques, revisions = village_critic(q, principles, 6)
+    given = ("Answer 0.", principles, critiques, revisions, 6, seeded(4))
+    reply = q._call("critique_and_revise", given, {}, inputs_back=True)
     q.unchanged("the principles and the tables", reply["inputs"][0][1:4], [principles, critiques, revisions])
 
 
 # ------------------------------------------------------------------------------------------------------------- coverage
 
-COVERAGE = Question("coverage", lab=LAB, points=0.5)
 COVERAGE_TEXT = "§ 4 What is never drawn is never criticised"
+NEVER = "exactly 0 for a request that no principle covers, however many rounds"
+NOT_DRAWN = "0 rounds: a chance of 0"
+COVERAGE = Question("coverage", lab=LAB, points=0.5, rules=(NEVER, NOT_DRAWN))
 
 
 def chances(covers, rounds):
@@ -210,21 +214,19 @@ def chances(covers, rounds):
     return (1 - missed).float()
 
 
-@COVERAGE.case("the chance that at least one of the drawn principles covers the request")
+@COVERAGE.case("the chance that at least one of the drawn principles covers the request", reread=COVERAGE_TEXT)
 def _(q):
-    covers = torch.zeros(5, 6, dtype=torch.bool)
-    for k, n in enumerate((1, 2, 3, 4, 2, 1)):
+    covers = torch.zeros(5, 5, dtype=torch.bool)
+    for k, n in enumerate((1, 2, 3, 4, 2)):
         covers[q.permutation(5)[:n], k] = True
     share = covers.double().mean(0)
-    hits = covers.sum(0)
-    without = torch.tensor([1 - math.comb(5 - int(n), 3) / math.comb(5, 3) for n in hits])
+    without = torch.tensor([1 - math.comb(5 - int(n), 3) / math.comb(5, 3) for n in covers.sum(0)])
     q.close(
         "the chances",
         q.call("coverage", covers, 3),
         chances(covers, 3),
         tol=1e-5,
         check_dtype=False,
-        reread=COVERAGE_TEXT,
         mistakes={
             "this is the chance in one round": share,
             "the chances of the rounds were added up: a request may be hit twice": 3 * share,
@@ -236,144 +238,157 @@ def _(q):
             "every round was taken to draw another principle: they are drawn with replacement": without,
             "whether any principle covers it: not every principle is drawn": covers.any(0).double(),
             "the mean runs over the requests: a column is a request": 1 - (1 - covers.double().mean(1)) ** 3,
+            "m/P was squared": 1 - (1 - share**2) ** 3,
+            "that is the law of rare hits, 1 − exp(−R·m/P): the draws are counted one by one": (
+                1 - torch.exp(-3 * share)
+            ),
+            "all requests were taken together: one number a request": (1 - (1 - share) ** 3).mean(),
         },
     )
 
 
-@COVERAGE.case("no principle, and every principle")
+@COVERAGE.case(
+    "no principle covers it, and every principle does: a thousand rounds",
+    rule=NEVER,
+    hint="1 − (1 − 0)^R is 0 exactly: nothing small is to be added.",
+    reread=COVERAGE_TEXT,
+)
 def _(q):
     covers = torch.tensor([[False, True], [False, True], [False, True]])
-    q.close(
-        "the chances",
-        q.call("coverage", covers, 4),
-        torch.tensor([0.0, 1.0]),
-        tol=1e-6,
-        check_dtype=False,
-        reread=COVERAGE_TEXT,
-    )
+    got = q.call("coverage", covers, 1000)
+    q.close("the chances", got, torch.tensor([0.0, 1.0]), tol=1e-9, check_dtype=False)
 
 
-@COVERAGE.case("no round, one round, a thousand rounds")
+@COVERAGE.case(NOT_DRAWN, rule=NOT_DRAWN, reread=COVERAGE_TEXT)
 def _(q):
-    covers = q.rand(4, 5) < 0.5
-    for rounds in (0, 1, 1000):
-        q.close(
-            f"the chances in {rounds} rounds",
-            q.call("coverage", covers, rounds),
-            chances(covers, rounds),
-            tol=1e-5,
-            check_dtype=False,
-            reread=COVERAGE_TEXT,
-        )
+    covers = torch.tensor([[True, True, False], [False, True, False]])
+    q.close("the chances", q.call("coverage", covers, 0), torch.zeros(3), tol=1e-9, check_dtype=False)
 
 
-@COVERAGE.case("one principle, no request; the inputs left alone")
+@COVERAGE.case("one principle, no request; the inputs left alone", reread=COVERAGE_TEXT)
 def _(q):
-    covers = q.rand(1, 4) < 0.5
-    q.close(
-        "the chances with one principle",
-        q.call_checked_unmutated("coverage", covers, 2),
-        chances(covers, 2),
-        tol=1e-6,
-        check_dtype=False,
-        reread=COVERAGE_TEXT,
-    )
-    q.same(
-        "the shape for no request",
-        list(q.call("coverage", torch.zeros(3, 0, dtype=torch.bool), 2).shape),
-        [0],
-        reread=COVERAGE_TEXT,
-    )
+    covers = torch.tensor([[True, False, True, True]])
+    got = q.call_checked_unmutated("coverage", covers, 2)
+    q.close("the chances with one principle", got, covers[0].float(), tol=1e-6, check_dtype=False)
+    none = q.call("coverage", torch.zeros(3, 0, dtype=torch.bool), 2)
+    q.same("the shape for no request", list(none.shape), [0])
 
 
 # ------------------------------------------------------------------------------------------------------ a constitution
 
-OWN = Question("my_principles", lab=LAB, points=0.5)
 OWN_TEXT = "§ 5 Your constitution"
+SENTENCES = f"each principle is a sentence of 4 to {LONGEST} words with its full stop"
+NAMES = "each principle names a harm"
+FEW = f"from one to {MOST} principles"
+ONCE = "no principle stands there twice"
+OWN_WORDS = "in your own words"
+OWN = Question("my_principles", lab=LAB, points=0.5, rules=(SENTENCES, NAMES, FEW, ONCE, OWN_WORDS))
 
 
 def principles_of(q):
-    """The student's principles, if they are a list of sentences."""
+    """The student's principles, if they are a list of texts."""
     given = q.call("my_principles")
     q.true(
         "a list of texts is asked for",
-        type(given) in (list, tuple) and all(type(p) is str for p in given),
-        reread=OWN_TEXT,
-    )
-    q.true(
-        f"{len(given)} principles: from one to {MOST} are asked for",
-        1 <= len(given) <= MOST,
-        reread=OWN_TEXT,
-        hint="Of many principles each is drawn seldom.",
+        type(given) in (list, tuple) and len(given) > 0 and all(type(p) is str for p in given),
     )
     return list(given)
 
 
-@OWN.case("every principle is a sentence that names harms")
+def bare(text):
+    """The letters of a text alone: the same words, however they are set."""
+    return "".join(letter for letter in text.lower() if letter.isalpha())
+
+
+@OWN.case(
+    f"in four rounds each of the seven kinds of harm is criticised with a chance of at least {COVERED:.0%}",
+    hint="Name more kinds of harm in each principle, or the aim (to hurt, to cheat, …) in place of the deed.",
+    reread=OWN_TEXT,
+)
+def _(q):
+    from course_lib.world.critic import covers
+    from course_lib.world.harms import SEEN, request_rows
+
+    rows = request_rows("train", 600, "the constitution's check", ("plain",), SEEN)
+    principles, rows = principles_of(q), [row for row in rows if row["kind"] == "harmful"]
+    chance = chances(torch.tensor([[covers(principle, row) for row in rows] for principle in principles]), 4)
+    for category in SEEN:
+        those = chance[torch.tensor([row["category"] == category for row in rows])]
+        share, reached = float((those > 0).float().mean()), float(those.mean())
+        mistake = hint = None
+        if share < 0.05:
+            mistake = f"{category} is forgotten: no principle speaks of it"
+        elif share > 0.999:
+            mistake = "principles too narrow, or too many: the one that is needed is seldom drawn"
+        if category == "cheating" and any("cheat" in principle.lower() for principle in principles):
+            hint, mistake = "'cheat' names a purpose: for the kind say unfair or foul (Hint 2).", None
+        q.true(
+            f"{category}: criticised with a chance of {100 * reached:.0f} %",
+            reached >= COVERED - 1e-6,
+            mistake=mistake,
+            hint=hint,
+        )
+
+
+@OWN.case(SENTENCES, rule=SENTENCES, reread=OWN_TEXT)
+def _(q):
+    for principle in principles_of(q):
+        end, words = principle.strip()[-30:], len(principle.split())
+        q.true(f"no full stop at the end of '… {end}'", principle.strip().endswith((".", "!")))
+        q.true(f"'… {end}' has {words} words: from 4 to {LONGEST} are asked for", 4 <= words <= LONGEST)
+
+
+@OWN.case(NAMES, rule=NAMES, hint="Say what shall not happen: to steal, to hurt, …", reread=OWN_TEXT)
 def _(q):
     from course_lib.world.critic import reads
 
     for principle in principles_of(q):
         q.true(
-            f"{principle[:60]!r} is no sentence: it ends with a full stop and has from 4 to {LONGEST} words",
-            principle.strip().endswith((".", "!")) and 4 <= len(principle.split()) <= LONGEST,
-            reread=OWN_TEXT,
-        )
-        q.true(
             f"{principle[:60]!r} names no harm that the critic knows",
             reads(principle),
             mistake="a vague principle: the critic has to guess what it forbids",
-            hint="Say what shall not happen: to steal, to hurt, …",
-            reread=OWN_TEXT,
         )
 
 
-@OWN.case(f"in four rounds each of the seven kinds of harm is criticised with a chance of at least {COVERED:.0%}")
+@OWN.case(FEW, rule=FEW, hint="Of many principles each is drawn seldom.", reread=OWN_TEXT)
 def _(q):
-    from course_lib.world.critic import covers
-    from course_lib.world.harms import SEEN, request_rows
-
-    principles, rows = (
-        principles_of(q),
-        [
-            row
-            for row in request_rows("train", 600, f"constitution {q.randint(0, 10**9)}", ("plain",), SEEN)
-            if row["kind"] == "harmful"
-        ],
-    )
-    chance = chances(torch.tensor([[covers(principle, row) for row in rows] for principle in principles]), 4)
-    for category in SEEN:
-        those = chance[torch.tensor([row["category"] == category for row in rows])]
-        share, reached = float((those > 0).float().mean()), float(those.mean())
-        mistake = None
-        if share < 0.05:
-            mistake = f"{category} is forgotten: no principle speaks of it"
-        elif share > 0.999:
-            mistake = "principles too narrow, or too many: the one that is needed is seldom drawn"
-        q.true(
-            f"{category}: criticised with a chance of {100 * reached:.0f} %",
-            reached >= COVERED - 1e-6,
-            reread=OWN_TEXT,
-            mistake=mistake,
-            hint="Name more kinds of harm in each principle, or the aim (to hurt, to cheat, …) in place of the deed.",
-        )
+    given = principles_of(q)
+    q.true(f"{len(given)} principles: from one to {MOST} are asked for", len(given) <= MOST)
 
 
-@OWN.case("no principle stands there twice, and another call gives the same")
+@OWN.case(ONCE, rule=ONCE, reread=OWN_TEXT)
 def _(q):
     principles = principles_of(q)
-    q.true(
-        "a principle stands there twice",
-        len({p.strip().lower() for p in principles}) == len(principles),
-        reread=OWN_TEXT,
-    )
-    q.same("the principles of another call", principles_of(q), principles, reread=OWN_TEXT)
+    q.true("a principle stands there twice", len(set(map(bare, principles))) == len(principles))
+
+
+@OWN.case(
+    OWN_WORDS,
+    rule=OWN_WORDS,
+    hint="The draft's sentences and the course's own are taken: say it otherwise.",
+    reread=OWN_TEXT,
+)
+def _(q):
+    from course_lib.world.critic import DRAFT, PRINCIPLES
+
+    for principle in principles_of(q):
+        taken = bare(principle) in {bare(text) for text in (*DRAFT, *PRINCIPLES)}
+        q.true(f"{principle[:60]!r} is the draft's or the course's own sentence", not taken)
+
+
+@OWN.case("another call gives the same", reread=OWN_TEXT)
+def _(q):
+    q.same("the principles of another call", principles_of(q), principles_of(q))
 
 
 # ------------------------------------------------------------------------------------------------- A or B
 
-LETTER = Question("ai_preference", lab=LAB, points=0.5)
 LETTER_TEXT = "§ 9 A or B?"
+UNLIKELY = "letters may be next to impossible, and the quotient is still a number"
+LOGITS = "logits in place of log-probabilities give the same"
+AXES = "any number of leading axes"
+REACHED = "the gradient reaches both letters"
+LETTER = Question("ai_preference", lab=LAB, points=0.5, rules=(UNLIKELY, LOGITS, AXES, REACHED))
 
 
 def of_two(logprobs, first, second):
@@ -383,7 +398,7 @@ def of_two(logprobs, first, second):
     return (a - top).exp() / ((a - top).exp() + (b - top).exp())
 
 
-@LETTER.case("p(A) / (p(A) + p(B))")
+@LETTER.case("p(A) / (p(A) + p(B))", reread=LETTER_TEXT)
 def _(q):
     logprobs = torch.log_softmax(2 * q.randn(6, 9), -1)
     a, b = logprobs[:, 3].double(), logprobs[:, 7].double()
@@ -392,7 +407,6 @@ def _(q):
         q.call("ai_preference", logprobs, 3, 7),
         of_two(logprobs, 3, 7).float(),
         tol=1e-5,
-        reread=LETTER_TEXT,
         mistakes={
             "this is p(A) alone: what goes to other words must be taken out": a.exp(),
             "A and B changed places": of_two(logprobs, 7, 3),
@@ -410,61 +424,59 @@ def _(q):
     )
 
 
-@LETTER.case("logits in place of log-probabilities give the same: a constant falls away")
+@LETTER.case(
+    LOGITS, rule=LOGITS, hint="Only the difference of the two counts: torch.sigmoid of it.", reread=LETTER_TEXT
+)
 def _(q):
-    logits = torch.log_softmax(q.randn(3, 5), -1) + 40 * q.randn(3, 1)
-    q.close(
-        "the preferences",
-        q.call("ai_preference", logits, 1, 4),
-        of_two(logits, 1, 4).float(),
-        tol=1e-5,
-        reread=LETTER_TEXT,
-        hint="Only the difference of the two logarithms counts: torch.sigmoid of it.",
-    )
+    logits = torch.tensor([[41.0, 7.0, 40.0], [-3.0, 12.0, -2.5], [5.0, 0.0, 9.0]])
+    got = q.call("ai_preference", logits, 0, 2)
+    q.close("the preferences", got, torch.sigmoid(torch.tensor([1.0, -0.5, -4.0])), tol=1e-5)
 
 
-@LETTER.case("letters that are next to impossible: log-probabilities of −1,000, and −∞ for one of them")
+@LETTER.case(
+    "letters that are next to impossible: −1,000 nats both, and −∞ for one of them",
+    rule=UNLIKELY,
+    hint="exp(−1,000) is 0, and 0/0 is NaN: torch.sigmoid(a − b) never forms the two probabilities.",
+    reread=LETTER_TEXT,
+)
 def _(q):
-    logprobs = torch.tensor(
-        [[-1000.0, -1001.0, 0.0], [-2000.0, -500.0, 0.0], [-math.inf, -3.0, -0.1], [-3.0, -math.inf, -0.1]]
-    )
-    q.close(
-        "the preferences",
-        q.call("ai_preference", logprobs, 0, 1),
-        torch.tensor([1 / (1 + math.exp(-1)), 0.0, 0.0, 1.0]),
-        tol=1e-4,
-        reread=LETTER_TEXT,
-        hint="exp(−1,000) is 0, and 0/0 is NaN: torch.sigmoid(a − b) never forms the two probabilities.",
-    )
+    inf = math.inf
+    logprobs = torch.tensor([[-1000.0, -1001.0, 0.0], [-2000.0, -500.0, 0.0], [-inf, -3.0, -0.1], [-3.0, -inf, -0.1]])
+    want = torch.tensor([1 / (1 + math.exp(-1)), 0.0, 0.0, 1.0])
+    q.close("the preferences", q.call("ai_preference", logprobs, 0, 1), want, tol=1e-6)
 
 
-@LETTER.case("the gradient reaches both letters")
+@LETTER.case(REACHED, rule=REACHED, reread=LETTER_TEXT)
 def _(q):
-    logprobs, cotangent = q.randn(4, 6), q.randn(4)
-    _, (grad,) = q.call_with_grad("ai_preference", [logprobs, 2, 5], wrt=(0,), cotangent=cotangent)
+    logprobs, cotangent = torch.log_softmax(q.randn(4, 6), -1), torch.tensor([1.0, -0.5, 2.0, 0.3])
+    _, (grad,) = q.call_with_grad("ai_preference", [logprobs, 2, 5], (0,), cotangent, names=("logprobs",))
     leaf = logprobs.clone().requires_grad_()
     (want,) = torch.autograd.grad((of_two(leaf, 2, 5) * cotangent).sum(), leaf)
-    q.close("the gradient", grad, want.float(), tol=1e-4, reread=LETTER_TEXT)
+    q.close("the gradient", grad, want.float(), tol=1e-4)
 
 
-@LETTER.case("any leading axes, one text alone, float64; the inputs left alone")
+@LETTER.case(AXES, rule=AXES, hint="The vocabulary is the last axis: logprobs[..., first].", reread=LETTER_TEXT)
 def _(q):
     for shape in ((2, 3, 4), (4,)):
-        logprobs = q.randn(*shape).double()
-        q.close(
-            f"the preferences of shape {list(shape[:-1])}",
-            q.call_checked_unmutated("ai_preference", logprobs, 0, 2),
-            of_two(logprobs, 0, 2),
-            tol=1e-9,
-            hint="The vocabulary is the last axis: logprobs[..., first].",
-            reread=LETTER_TEXT,
-        )
+        logprobs = torch.log_softmax(q.randn(*shape), -1)
+        got = q.call("ai_preference", logprobs, 0, 2)
+        q.close(f"the preferences of shape {list(shape[:-1])}", got, of_two(logprobs, 0, 2).float(), tol=1e-5)
+
+
+@LETTER.case("float64; the inputs left alone", reread=LETTER_TEXT)
+def _(q):
+    logits = q.randn(3, 4).double()
+    got = q.call_checked_unmutated("ai_preference", logits, 0, 2)
+    q.close("the preferences", got, of_two(logits, 0, 2), tol=1e-9)
 
 
 # ------------------------------------------------------------------------------------------------------- position
 
-POSITION = Question("position_bias", lab=LAB, points=0.5)
 POSITION_TEXT = "§ 10 What stands first"
+SHARES = ("consistent", "leaning to the first place", "leaning to the second place")
+HALF = "exactly ½ names nobody: consistent only with nobody"
+LEANING = "of the rest those lean to the first place whose two P add up to more than 1"
+POSITION = Question("position_bias", lab=LAB, points=0.5, rules=(HALF, LEANING))
 
 
 def verdicts(first, exchanged):
@@ -480,108 +492,97 @@ def three_shares(first, exchanged):
     return tuple(n / len(first) for n in counts)
 
 
-def both_ways(q, n=40, lean=0.1):
-    """P of what stands first, in both orders: some judged alike, some by their place."""
-    worth, place = 0.6 * (q.rand(n) - 0.5), lean + 0.5 * (q.rand(n) - 0.5)
-    return (0.5 + worth + place).clamp(0.01, 0.99), (0.5 - worth + place).clamp(0.01, 0.99)
+def both_ways(q, n=40, first=12, second=6):
+    """P of what stands first, in both orders, in a drawn order: so many pairs judged by the first place, so many by the
+    second, the others alike in both orders. No tie.
+    """
+    sure = lambda k: 0.1 + 0.35 * q.rand(k)
+    worth = sure(n - first - second) * torch.where(q.rand(n - first - second) < 0.4, -1.0, 1.0)
+    p = torch.cat((0.5 + worth, 0.5 + sure(first), 0.5 - sure(second)))
+    x = torch.cat((0.5 - 0.8 * worth, 0.5 + sure(first), 0.5 - sure(second)))
+    order = q.permutation(n)
+    return p[order], x[order]
 
 
-@POSITION.case("shares of the pairs: the same answer twice, the first place, the second place")
+@POSITION.case("shares of the pairs: the same answer twice, the first place, the second place", reread=POSITION_TEXT)
 def _(q):
-    first, exchanged = both_ways(q)
-    right = three_shares(first, exchanged)
-    same_place = [((p > 0.5) == (x > 0.5)) for p, x in zip(first.tolist(), exchanged.tolist())]
-    wrongly = sum(same_place) / len(first)
-    rest = max(1e-9, 1 - right[0])
+    first, exchanged = both_ways(q)  # 22, 12 and 6 of 40
+    up = int(((first > 0.5) & (exchanged < 0.5)).sum())
     q.close(
         "the shares",
         q.call("position_bias", first, exchanged),
-        right,
+        (22 / 40, 12 / 40, 6 / 40),
         tol=1e-6,
-        reread=POSITION_TEXT,
+        names=SHARES,
         mistakes={
             "the same place twice was counted as consistent: in the other order b stands first": (
-                wrongly,
-                *(
-                    (lambda up: (up, 1 - wrongly - up))(
-                        sum(p > 0.5 >= x for p, x in zip(first.tolist(), exchanged.tolist())) / len(first)
-                    )
-                ),
+                18 / 40,
+                up / 40,
+                (22 - up) / 40,
             ),
-            "first and second place changed": (right[0], right[2], right[1]),
-            "numbers of pairs came back: divide by how many there are": tuple(len(first) * s for s in right),
-            "the shares of the inconsistent pairs alone: divide by all pairs": (
-                right[0],
-                right[1] / rest,
-                right[2] / rest,
-            ),
+            "first and second place changed": (22 / 40, 6 / 40, 12 / 40),
+            "numbers of pairs came back: divide by how many there are": (22.0, 12.0, 6.0),
+            "the shares of the inconsistent pairs alone: divide by all pairs": (22 / 40, 12 / 18, 6 / 18),
             "the share of inconsistent pairs stands first: the consistent ones are asked for there": (
-                1 - right[0],
-                right[1],
-                right[2],
+                18 / 40,
+                12 / 40,
+                6 / 40,
             ),
-            "per cent came back": tuple(100 * s for s in right),
+            "per cent came back": (55.0, 30.0, 15.0),
         },
     )
 
 
-@POSITION.case("a judge without a bias, and judges that look at the place only")
+@POSITION.case(
+    HALF,
+    rule=HALF,
+    hint="torch.sign(first − 0.5) is 0 for a tie: consistent means that both orders have the same sign.",
+    reread=POSITION_TEXT,
+)
 def _(q):
-    p = q.rand(9)
-    q.close(
-        "the shares of the unbiased judge",
-        q.call("position_bias", p, 1 - p),
-        (1.0, 0.0, 0.0),
-        tol=1e-6,
-        hint="In the other order 1 − P is the probability of the answer a.",
-        reread=POSITION_TEXT,
-    )
-    high = 0.6 + 0.3 * q.rand(5)
-    q.close(
-        "the shares of who takes the first",
-        q.call("position_bias", high, high.flip(0)),
-        (0.0, 1.0, 0.0),
-        tol=1e-6,
-        reread=POSITION_TEXT,
-    )
-    q.close(
-        "the shares of who takes the second",
-        q.call("position_bias", 1 - high, 1 - high.flip(0)),
-        (0.0, 0.0, 1.0),
-        tol=1e-6,
-        reread=POSITION_TEXT,
-    )
+    for p, x, share in ((0.5, 0.5, 1.0), (0.5, 0.2, 0.0), (0.9, 0.5, 0.0)):
+        got = q.call("position_bias", torch.tensor([p]), torch.tensor([x]))
+        q.true("three shares are asked for", type(got) in (list, tuple) and len(got) == 3)
+        q.close(f"the share of consistent pairs for P {p:g} and {x:g}", plain_number(got[0]), share, tol=1e-6)
 
 
-@POSITION.case("ties: exactly ½ names nobody")
+def plain_number(x):
+    return x.item() if isinstance(x, torch.Tensor) and x.numel() == 1 else x
+
+
+@POSITION.case(
+    LEANING,
+    rule=LEANING,
+    hint="Where a single order is a tie, the sum of the two P still says which place is preferred.",
+    reread=POSITION_TEXT,
+)
 def _(q):
-    first, exchanged = torch.tensor([0.5, 0.5, 0.5, 0.9, 0.2, 0.7]), torch.tensor([0.5, 0.8, 0.1, 0.5, 0.5, 0.2])
-    q.close(
-        "the shares",
-        q.call("position_bias", first, exchanged),
-        (2 / 6, 2 / 6, 2 / 6),
-        tol=1e-6,
-        reread=POSITION_TEXT,
-        hint="Consistent: both orders name the same answer, or both name none. Otherwise the sum of the two "
-        "probabilities says which place is preferred.",
-    )
+    first, exchanged = torch.tensor([0.5, 0.5, 0.9, 0.2, 0.7]), torch.tensor([0.8, 0.1, 0.5, 0.5, 0.1])
+    got = q.call("position_bias", first, exchanged)
+    q.close("the shares", got, (1 / 5, 2 / 5, 2 / 5), tol=1e-6, names=SHARES)
 
 
-@POSITION.case("one pair; plain numbers in a tuple; float64; the inputs left alone")
+@POSITION.case("an unbiased judge, and judges that look at the place only", reread=POSITION_TEXT)
+def _(q):
+    p, high = torch.tensor([0.9, 0.2, 0.6, 0.7]), torch.tensor([0.6, 0.7, 0.9])
+    hint = "In the other order 1 − P is the probability of the answer a."
+    q.close("the unbiased judge", q.call("position_bias", p, 1 - p), (1.0, 0.0, 0.0), 1e-6, hint=hint, names=SHARES)
+    q.close("who takes the first", q.call("position_bias", high, high), (0.0, 1.0, 0.0), tol=1e-6, names=SHARES)
+    low = 1 - high
+    q.close("who takes the second", q.call("position_bias", low, low), (0.0, 0.0, 1.0), tol=1e-6, names=SHARES)
+
+
+@POSITION.case("one pair, float64; the inputs left alone", reread=POSITION_TEXT)
 def _(q):
     for p, x in ((0.8, 0.9), (0.8, 0.1), (0.3, 0.4)):
         one = [torch.tensor([v], dtype=torch.float64) for v in (p, x)]
-        q.close(
-            "the shares of one pair",
-            q.call_checked_unmutated("position_bias", *one),
-            three_shares(*one),
-            tol=1e-9,
-            reread=POSITION_TEXT,
-        )
+        got = q.call_checked_unmutated("position_bias", *one)
+        q.close("the shares of one pair", got, three_shares(*one), tol=1e-9, names=SHARES)
 
 
-CURE = Question("both_orders", lab=LAB, points=0.75)
 CURE_TEXT = "§ 10 What stands first"
+TIE = "an order of exactly ½ agrees with nothing"
+CURE = Question("both_orders", lab=LAB, points=0.75, rules=(TIE,))
 
 
 def agreed(first, exchanged):
@@ -593,7 +594,7 @@ def agreed(first, exchanged):
     return torch.tensor(means, dtype=first.dtype)
 
 
-@CURE.case("the mean of both orders where they name the same answer, else ½")
+@CURE.case("the mean of both orders where they name the same answer, else ½", reread=CURE_TEXT)
 def _(q):
     first, exchanged = both_ways(q, 30)
     p, x = wide(first, exchanged)
@@ -605,7 +606,6 @@ def _(q):
         q.call("both_orders", first, exchanged),
         agreed(first, exchanged),
         tol=1e-5,
-        reread=CURE_TEXT,
         mistakes={
             "the two probabilities were averaged as they are: in the other order a stands second, so its share is "
             "1 − P": (p + x) / 2,
@@ -627,74 +627,47 @@ def _(q):
     )
 
 
-@CURE.case("without a bias nothing changes; exchanging the answers turns the result round")
-def _(q):
-    p = q.rand(8)
-    q.close("the preferences of an unbiased judge", q.call("both_orders", p, 1 - p), p, tol=1e-5, reread=CURE_TEXT)
-    first, exchanged = both_ways(q, 8)
-    q.close(
-        "the preferences for b",
-        q.call("both_orders", exchanged, first),
-        1 - agreed(first, exchanged),
-        tol=1e-5,
-        reread=CURE_TEXT,
-    )
-
-
-@CURE.case("a tie in one order is no agreement")
+@CURE.case(
+    TIE,
+    rule=TIE,
+    hint="½ names nobody, so the two orders do not name the same answer: (first − 0.5) · (0.5 − exchanged) is 0 there.",
+    reread=CURE_TEXT,
+)
 def _(q):
     first, exchanged = torch.tensor([0.5, 0.9, 0.5, 0.5]), torch.tensor([0.2, 0.5, 0.5, 0.9])
-    q.close(
-        "the preferences",
-        q.call("both_orders", first, exchanged),
-        torch.full((4,), 0.5),
-        tol=1e-6,
-        hint="½ names nobody, so the two orders do not name the same answer.",
-        reread=CURE_TEXT,
-    )
+    q.close("the preferences", q.call("both_orders", first, exchanged), torch.full((4,), 0.5), tol=1e-6)
 
 
-@CURE.case("certain judges, 0 and 1; one pair, no pair")
+@CURE.case("without a bias nothing changes; exchanging the answers turns the result round", reread=CURE_TEXT)
+def _(q):
+    p = torch.tensor([0.9, 0.2, 0.6, 0.7])
+    q.close("the preferences of an unbiased judge", q.call("both_orders", p, 1 - p), p, tol=1e-5)
+    first, exchanged = both_ways(q, 8, 2, 2)
+    q.close("the preferences for b", q.call("both_orders", exchanged, first), 1 - agreed(first, exchanged), tol=1e-5)
+
+
+@CURE.case("certain judges, 0 and 1; one pair, no pair", reread=CURE_TEXT)
 def _(q):
     first, exchanged = torch.tensor([1.0, 0.0, 1.0, 0.0]), torch.tensor([0.0, 1.0, 1.0, 0.0])
-    q.close(
-        "the preferences of certain judges",
-        q.call("both_orders", first, exchanged),
-        torch.tensor([1.0, 0.0, 0.5, 0.5]),
-        tol=1e-6,
-        reread=CURE_TEXT,
-    )
-    q.close(
-        "the preference in one pair",
-        q.call("both_orders", first[:1], exchanged[:1]),
-        torch.tensor([1.0]),
-        tol=1e-6,
-        reread=CURE_TEXT,
-    )
-    q.same(
-        "the shape for no pair",
-        list(q.call("both_orders", torch.zeros(0), torch.zeros(0)).shape),
-        [0],
-        reread=CURE_TEXT,
-    )
+    want = torch.tensor([1.0, 0.0, 0.5, 0.5])
+    q.close("the preferences of certain judges", q.call("both_orders", first, exchanged), want, tol=1e-6)
+    one = q.call("both_orders", first[:1], exchanged[:1])
+    q.close("the preference in one pair", one, torch.tensor([1.0]), tol=1e-6)
+    q.same("the shape for no pair", list(q.call("both_orders", torch.zeros(0), torch.zeros(0)).shape), [0])
 
 
-@CURE.case("float64; the inputs left alone")
+@CURE.case("float64; the inputs left alone", reread=CURE_TEXT)
 def _(q):
-    first, exchanged = wide(*both_ways(q, 12))
-    q.close(
-        "the preferences",
-        q.call_checked_unmutated("both_orders", first, exchanged),
-        agreed(first, exchanged),
-        tol=1e-9,
-        reread=CURE_TEXT,
-    )
+    first, exchanged = wide(*both_ways(q, 12, 3, 3))
+    got = q.call_checked_unmutated("both_orders", first, exchanged)
+    q.close("the preferences", got, agreed(first, exchanged), tol=1e-9)
 
 
 # ---------------------------------------------------------------------------------------------------------- length
 
-SLOPE = Question("length_slope", lab=LAB, points=0.75)
 SLOPE_TEXT = "§ 11 What has more words"
+NO_CONSTANT = "no constant: exchanging the answers of a pair changes nothing"
+SLOPE = Question("length_slope", lab=LAB, points=0.75, rules=(NO_CONSTANT,))
 
 
 def fitted(logits, extra, worth):
@@ -702,135 +675,101 @@ def fitted(logits, extra, worth):
     return np.linalg.pinv(np.stack([worth.double().numpy(), extra.double().numpy()], 1)) @ logits.double().numpy()
 
 
-def judged_pairs(q, n=40, dtype=torch.float32):
-    """(log-odds, extra words, worth): longer answers are better a little, and the judge likes words, too."""
+def judged_pairs(q, n=40, dtype=torch.float32, lean=0.0):
+    """(log-odds, extra words, worth): longer answers are better a little, and the judge likes words, too. lean:
+    log-odds for whichever answer is called a. With lean 0 each pair stands there twice, the second time turned round: a
+    fit with a constant finds the same slope.
+    """
     worth = q.randn(n)
     extra = (2 * worth + 3 * q.randn(n)).round()
-    return [x.to(dtype) for x in (0.9 * worth + 0.25 * extra + 0.3 * q.randn(n) + 0.4, extra, worth)]
+    made = [0.9 * worth + 0.25 * extra + 0.3 * q.randn(n) + lean, extra, worth]
+    return [(x if lean else torch.cat((x, -x))).to(dtype) for x in made]
 
 
-@SLOPE.case("log-odds a word, at equal worth")
+@SLOPE.case("log-odds a word, at equal worth", reread=SLOPE_TEXT)
 def _(q):
     logits, extra, worth = judged_pairs(q)
     L, d, w = wide(logits, extra, worth)
-    with_one = torch.linalg.lstsq(torch.stack([w, d, torch.ones_like(d)], 1), L[:, None]).solution[1, 0]
-    alone = (d * L).sum() / (d * d).sum()
     a, s = fitted(logits, extra, worth)
+    rest = L - (w * L).sum() / (w * w).sum() * w
     q.close(
         "the slope",
         q.call("length_slope", logits, extra, worth),
         torch.tensor(s, dtype=torch.float32),
         tol=1e-4,
-        reread=SLOPE_TEXT,
         mistakes={
             "the worth was left out: a longer answer is often a better one, and the slope takes that for a love of "
-            "words": alone,
-            "there is a constant in the fit: exchanging the two answers turns every sign round, so the line goes "
-            "through 0": with_one,
-            "a fit on the words alone, with a constant: the worth must be in it, and no constant": (
-                ((d - d.mean()) * (L - L.mean())).sum() / ((d - d.mean()) ** 2).sum()
-            ),
+            "words": (d * L).sum() / (d * d).sum(),
             "this is what a unit of worth is worth: the slope of the words is asked for": torch.tensor(a),
             "words were fitted on log-odds: it is the other way round": (
                 torch.linalg.lstsq(torch.stack([w, L], 1), d[:, None]).solution[1, 0]
             ),
             "this is a correlation": torch.corrcoef(torch.stack([L, d]))[0, 1],
-            "means were divided": L.mean() / d.mean(),
             "the sign is wrong": torch.tensor(-s),
             "the worth was taken off first, as if a unit of it were one of log-odds: both are fitted together": (
                 (d * (L - w)).sum() / (d * d).sum()
             ),
+            "the worth was fitted first and alone, the words on what is left: both are fitted together": (
+                (d * rest).sum() / (d * d).sum()
+            ),
             "the calibrated log-odds came back: the slope is asked for": L - s * d,
             "both slopes came back: that of the words is asked for": torch.tensor([a, s]),
         },
+        hint="A tensor with one number, shape []: .solution[1, 0].",
     )
 
 
-@SLOPE.case("an exact law is found exactly")
+@SLOPE.case(
+    NO_CONSTANT,
+    rule=NO_CONSTANT,
+    hint="A constant in the fit is a love of the first place, and that was taken out before: the line goes through 0.",
+    reread=SLOPE_TEXT,
+)
 def _(q):
-    extra, worth = (5 * q.randn(12)).round(), q.randn(12)
-    q.close(
-        "the slope",
-        q.call("length_slope", 1.5 * worth - 0.35 * extra, extra, worth),
-        torch.tensor(-0.35),
-        tol=1e-4,
-        reread=SLOPE_TEXT,
-    )
+    logits, extra, worth = judged_pairs(q, 24, lean=0.8)
+    want = torch.tensor(fitted(logits, extra, worth)[1], dtype=torch.float32)
+    q.close("the slope", q.call("length_slope", logits, extra, worth), want, tol=1e-4)
+    turn = torch.where(torch.arange(24) % 2 == 0, -1.0, 1.0)
+    got = q.call("length_slope", turn * logits, turn * extra, turn * worth)
+    q.close("the slope with half of the pairs exchanged", got, want, tol=1e-4)
 
 
-@SLOPE.case("worth and words that go together nearly always, and worth that says next to nothing")
+@SLOPE.case("an exact law is found exactly", reread=SLOPE_TEXT)
+def _(q):
+    extra, worth = torch.tensor([3.0, -1, 4, -6, 2, 0, 5, -2]), torch.tensor([1.0, 0, -1, 2, 0.5, 3, -2, 1])
+    got = q.call("length_slope", 1.5 * worth - 0.35 * extra, extra, worth)
+    q.close("the slope", got, torch.tensor(-0.35), tol=1e-4)
+    logits, extra, worth = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0]), torch.tensor([1.0, 2.0])
+    got = q.call("length_slope", logits, extra, worth)
+    q.close("the slope", got, torch.tensor(0.0), tol=1e-4, hint="Here the worth alone explains everything.")
+
+
+@SLOPE.case("worth and words that go together nearly always, and answers that differ by a thousand words")
 def _(q):
     worth = q.randn(30)
     extra = 4 * worth + 0.3 * q.randn(30)
     logits = 0.5 * worth + 0.2 * extra + 0.01 * q.randn(30)
-    q.close(
-        "the slope",
-        q.call("length_slope", logits, extra, worth),
-        torch.tensor(fitted(logits, extra, worth)[1], dtype=torch.float32),
-        tol=1e-3,
-        reread=SLOPE_TEXT,
-    )
+    want = torch.tensor(fitted(logits, extra, worth)[1], dtype=torch.float32)
+    q.close("the slope", q.call("length_slope", logits, extra, worth), want, tol=1e-3)
     logits, extra, worth = judged_pairs(q, 20)
-    q.close(
-        "the slope",
-        q.call("length_slope", logits, extra, 0.001 * worth),
-        torch.tensor(fitted(logits, extra, worth)[1], dtype=torch.float32),
-        tol=1e-3,
-        reread=SLOPE_TEXT,
-    )
+    want = torch.tensor(fitted(logits, 300 * extra, worth)[1], dtype=torch.float32)
+    q.close("the slope", q.call("length_slope", logits, 300 * extra, worth), want, tol=1e-5)
 
 
-@SLOPE.case("two pairs; answers that differ by a thousand words")
-def _(q):
-    logits, extra, worth = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0]), torch.tensor([1.0, 2.0])
-    q.close(
-        "the slope",
-        q.call("length_slope", logits, extra, worth),
-        torch.tensor(0.0),
-        tol=1e-4,
-        hint="Here the worth alone explains everything.",
-        reread=SLOPE_TEXT,
-    )
-    logits, extra, worth = judged_pairs(q, 20)
-    q.close(
-        "the slope",
-        q.call("length_slope", logits, 300 * extra, worth),
-        torch.tensor(fitted(logits, 300 * extra, worth)[1], dtype=torch.float32),
-        tol=1e-5,
-        reread=SLOPE_TEXT,
-    )
-
-
-@SLOPE.case("the order of the answers in a pair does not matter")
-def _(q):
-    logits, extra, worth = judged_pairs(q, 24)
-    turn = torch.where(q.rand(24) < 0.5, -1.0, 1.0)
-    q.close(
-        "the slope with half of the pairs exchanged",
-        q.call("length_slope", turn * logits, turn * extra, turn * worth),
-        torch.tensor(fitted(logits, extra, worth)[1], dtype=torch.float32),
-        tol=1e-4,
-        hint="A constant in the fit is a love of the first place, and that was taken out before.",
-        reread=SLOPE_TEXT,
-    )
-
-
-@SLOPE.case("float64; a single number; the inputs left alone")
+@SLOPE.case("float64; a single number; the inputs left alone", reread=SLOPE_TEXT)
 def _(q):
     given = judged_pairs(q, 15, torch.float64)
-    q.close(
-        "the slope",
-        q.call_checked_unmutated("length_slope", *given),
-        torch.tensor(fitted(*given)[1]),
-        tol=1e-8,
-        reread=SLOPE_TEXT,
-    )
+    got = q.call_checked_unmutated("length_slope", *given)
+    q.close("the slope", got, torch.tensor(fitted(*given)[1]), tol=1e-8)
 
 
 # ------------------------------------------------------------------------------------------------- expected agreement
 
-EXPECTED = Question("expected_agreement", lab=LAB, points=0.75)
 EXPECTED_TEXT = "§ 12 How well can two judges agree?"
+NO_VALUE = "κ is NaN where 1 − p_e = 0"
+NEGATIVE = "κ is negative where they agree less than by chance"
+EXPECTED = Question("expected_agreement", lab=LAB, points=0.75, rules=(NO_VALUE, NEGATIVE))
+KAPPA = ("agreement", "κ")
 
 
 def by_table(p, q):
@@ -845,7 +784,7 @@ def by_table(p, q):
     return seen, (seen - chance) / (1 - chance) if 1 - chance > 1e-12 else math.nan
 
 
-@EXPECTED.case("expected share of equal verdicts, and the κ of it")
+@EXPECTED.case("expected share of equal verdicts, and the κ of it", reread=EXPECTED_TEXT)
 def _(q):
     a = (q.rand(24) + 0.15).clamp(max=0.98)
     b = 0.6 * a + 0.4 * q.rand(24)
@@ -854,79 +793,54 @@ def _(q):
     hard = by_table((p > 0.5).double(), (x > 0.5).double())
     seen = right[0]
     chance = float(p.mean() * x.mean() + (1 - p.mean()) * (1 - x.mean()))
+    both_first = float(p.mean() * x.mean())
+    of = lambda share: (share, (share - chance) / (1 - chance))
     q.close(
         "(agreement, κ)",
         q.call("expected_agreement", a, b),
         right,
         tol=1e-5,
-        reread=EXPECTED_TEXT,
+        names=KAPPA,
         mistakes={
             "likelier verdicts were compared: each judge draws its verdict, so use the probabilities": hard,
-            "both saying second is agreement, too: p·q + (1 − p)·(1 − q)": (
-                (lambda s: (s, (s - chance) / (1 - chance)))(float((p * x).mean()))
-            ),
+            "both saying second is agreement, too: p·q + (1 − p)·(1 − q)": of(float((p * x).mean())),
             "chance was taken as one half: use each judge's own mean": (seen, 2 * seen - 1),
             "κ is divided by 1 − p_e": (seen, seen - chance),
             "κ and agreement changed places": (right[1], right[0]),
             "chance was computed pair by pair: that is the agreement itself": (seen, 0.0),
             "the probabilities were averaged first: agreement is counted pair by pair": (chance, 0.0),
-            "one minus the mean distance of the probabilities is no agreement": (
-                (lambda s: (s, (s - chance) / (1 - chance)))(1 - float((p - x).abs().mean()))
-            ),
+            "one minus the mean distance of the probabilities is no agreement": of(1 - float((p - x).abs().mean())),
             "the disagreement came back": (1 - seen, right[1]),
-            "chance of a second verdict is missing in p_e": (
-                seen,
-                (seen - float(p.mean() * x.mean())) / (1 - float(p.mean() * x.mean())),
-            ),
+            "chance of a second verdict is missing in p_e": (seen, (seen - both_first) / (1 - both_first)),
+            "a correlation stands for κ": (seen, float(torch.corrcoef(torch.stack((p, x)))[0, 1])),
         },
     )
 
 
-@EXPECTED.case("errors ε and η about a truth that is first half of the time: κ = (1 − 2ε)(1 − 2η)")
+@EXPECTED.case("errors ε and η: κ = (1 − 2ε)(1 − 2η); judges that are certain; a coin", reread=EXPECTED_TEXT)
 def _(q):
-    e, n = 0.05 + 0.3 * float(q.rand(())), 0.05 + 0.3 * float(q.rand(()))
+    e, n = 0.1, 0.25
     truth = torch.tensor([1.0, 0.0] * 6, dtype=torch.float64)
     a, b = truth * (1 - e) + (1 - truth) * e, truth * (1 - n) + (1 - truth) * n
-    q.close(
-        "(agreement, κ)",
-        q.call("expected_agreement", a, b),
-        ((1 - e) * (1 - n) + e * n, (1 - 2 * e) * (1 - 2 * n)),
-        tol=1e-6,
-        reread=EXPECTED_TEXT,
-    )
+    want = ((1 - e) * (1 - n) + e * n, (1 - 2 * e) * (1 - 2 * n))
+    q.close("(agreement, κ)", q.call("expected_agreement", a, b), want, tol=1e-6, names=KAPPA)
+    a, b = torch.tensor([1.0, 1, 1, 0, 0, 1]), torch.tensor([1.0, 1, 0, 0, 0, 1])
+    got = q.call("expected_agreement", a, b)
+    q.close("(agreement, κ) of certain judges", got, by_table(a, b), tol=1e-5, names=KAPPA)
+    coin = q.call("expected_agreement", a, torch.full((6,), 0.5))
+    q.close("(agreement, κ) with a coin", coin, (0.5, 0.0), tol=1e-5, names=KAPPA)
 
 
-@EXPECTED.case("judges that are certain: as κ is counted; a coin agrees with nobody")
+@EXPECTED.case(NEGATIVE, rule=NEGATIVE, reread=EXPECTED_TEXT)
 def _(q):
-    a, b = (q.rand(15) < 0.6).float(), (q.rand(15) < 0.4).float()
-    a[:2], b[:2] = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0])
-    q.close(
-        "(agreement, κ) of certain judges",
-        q.call("expected_agreement", a, b),
-        by_table(a, b),
-        tol=1e-5,
-        reread=EXPECTED_TEXT,
-    )
-    q.close(
-        "(agreement, κ) with a coin",
-        q.call("expected_agreement", a, torch.full((15,), 0.5)),
-        (0.5, 0.0),
-        tol=1e-5,
-        reread=EXPECTED_TEXT,
-    )
-
-
-@EXPECTED.case("worse than chance is negative")
-def _(q):
-    a = 0.9 * (q.rand(10) < 0.5).float() + 0.05
-    a[:2] = torch.tensor([0.05, 0.95])
+    a = torch.tensor([0.05, 0.95, 0.95, 0.05, 0.95, 0.05, 0.05])
     seen, kappa = by_table(a, 1 - a)
     q.close(
         "(agreement, κ) of opposite judges",
         q.call("expected_agreement", a, 1 - a),
         (seen, kappa),
         tol=1e-5,
-        reread=EXPECTED_TEXT,
+        names=KAPPA,
         mistakes={
             "a negative κ was cut off at 0: worse than chance is possible": (seen, 0.0),
             "the size of κ without its sign": (seen, -kappa),
@@ -934,95 +848,95 @@ def _(q):
     )
 
 
-@EXPECTED.case("both always say the same: κ is NaN; float64, plain numbers; the inputs left alone")
+@EXPECTED.case(
+    "both always say the same: κ is NaN",
+    rule=NO_VALUE,
+    hint="1 − p_e is 0 there: return float('nan') for κ before you divide.",
+    reread=EXPECTED_TEXT,
+)
 def _(q):
     ones = torch.ones(4)
-    q.close(
-        "(agreement, κ) of two who always say first",
-        q.call("expected_agreement", ones, ones.clone()),
-        (1.0, math.nan),
-        tol=1e-6,
-        hint="1 − p_e is 0: return float('nan') for κ.",
-        reread=EXPECTED_TEXT,
-    )
+    got = q.call("expected_agreement", ones, ones.clone())
+    q.close("(agreement, κ) of two who always say first", got, (1.0, math.nan), tol=1e-6, names=KAPPA)
+
+
+@EXPECTED.case("float64, plain numbers; the inputs left alone", reread=EXPECTED_TEXT)
+def _(q):
     a, b = q.rand(7).double(), q.rand(7).double()
-    q.close(
-        "(agreement, κ)",
-        q.call_checked_unmutated("expected_agreement", a, b),
-        by_table(a, b),
-        tol=1e-9,
-        reread=EXPECTED_TEXT,
-    )
+    got = q.call_checked_unmutated("expected_agreement", a, b)
+    q.close("(agreement, κ)", got, by_table(a, b), tol=1e-9, names=KAPPA)
 
 
 # ------------------------------------------------------------------------------------------------------------- coins
 
-PRICE = Question("labels_worth", lab=LAB, points=0.5)
 PRICE_TEXT = "§ 13 What a coin buys"
+WHOLE = "only whole labels can be bought"
+WORTHLESS = "labels that are right in half of the cases or less are worth nothing"
+PRICE = Question("labels_worth", lab=LAB, points=0.5, rules=(WHOLE, WORTHLESS))
 
 
-def bought(coins, price, accuracy):
+def bought(budget, price, accuracy):
     """So many whole labels, each worth the squared difference of right and wrong ones."""
     n = 0
-    while (n + 1) * price <= coins:
+    while (n + 1) * price <= budget:
         n += 1
     right, wrong = accuracy, 1 - accuracy
     return n * (right - wrong) ** 2 if right > wrong else 0.0
 
 
-@PRICE.case("whole labels for the coins, each worth (2a − 1)²")
+@PRICE.case("labels for the budget, each worth (2r − 1)²", reread=PRICE_TEXT)
 def _(q):
-    coins, price, a = q.randint(200, 400) * 7 + 5, 7, 0.7 + 0.2 * float(q.rand(()))
-    n = coins // price
+    n, price, r = q.randint(200, 400), 7, 0.7 + 0.2 * float(q.rand(()))
     q.close(
         "the number of perfect labels",
-        q.call("labels_worth", coins, price, a),
-        bought(coins, price, a),
+        q.call("labels_worth", n * price, price, r),
+        bought(n * price, price, r),
         tol=1e-6,
-        reread=PRICE_TEXT,
         mistakes={
-            "2a − 1 must be squared": n * (2 * a - 1),
+            "2r − 1 must be squared": n * (2 * r - 1),
             "this is the number of labels: they are not all right": float(n),
-            "labels times accuracy: a coin, right in half of the cases, would be worth something": n * a,
-            "the accuracy was squared: a coin would be worth something": n * a * a,
-            "half a label cannot be bought: whole labels only": coins / price * (2 * a - 1) ** 2,
-            "one label too many was bought": (n + 1) * (2 * a - 1) ** 2,
-            "coins times price: divide": coins * price * (2 * a - 1) ** 2,
-            "the price is missing": coins * (2 * a - 1) ** 2,
-            "this is (a − ½)²: a perfect label must be worth 1": n * (a - 0.5) ** 2,
-            "divided by (2a − 1)²: noisy labels are worth less, not more": n / (2 * a - 1) ** 2,
+            "labels times accuracy: a coin, right in half of the cases, would be worth something": n * r,
+            "the accuracy was squared: a coin would be worth something": n * r * r,
+            "one label too many was bought": (n + 1) * (2 * r - 1) ** 2,
+            "budget times price: divide": n * price * price * (2 * r - 1) ** 2,
+            "the price is missing": n * price * (2 * r - 1) ** 2,
+            "this is (r − ½)²: a perfect label must be worth 1": n * (r - 0.5) ** 2,
+            "divided by (2r − 1)²: noisy labels are worth less, not more": n / (2 * r - 1) ** 2,
         },
     )
 
 
-@PRICE.case("perfect labels count whole, a coin's nothing")
+@PRICE.case(WHOLE, rule=WHOLE, hint="budget // price: what is left over buys no label.", reread=PRICE_TEXT)
 def _(q):
-    q.close("for perfect labels", q.call("labels_worth", 100, 10, 1.0), 10.0, tol=1e-9, reread=PRICE_TEXT)
-    q.close("for a coin's labels", q.call("labels_worth", 100, 10, 0.5), 0.0, tol=1e-9, reread=PRICE_TEXT)
+    for budget, price, n in ((9, 10, 0), (0, 10, 0), (19, 10, 1), (1_199_999, 1_000, 1_199)):
+        got = q.call("labels_worth", budget, price, 1.0)
+        q.close(
+            f"for {budget:,} pennies at {price:,} a label",
+            got,
+            float(n),
+            tol=1e-9,
+            mistakes={
+                "a part of a label was bought: whole labels only": budget / price,
+                "the last label was bought without the money for it": float(math.ceil(budget / price)),
+            },
+        )
 
 
-@PRICE.case("labels that are more often wrong than right are worth nothing to who believes them")
+@PRICE.case(WORTHLESS, rule=WORTHLESS, hint="max(0.0, 2 * accuracy − 1) before the square.", reread=PRICE_TEXT)
 def _(q):
-    q.close(
-        "at an accuracy of 0.3",
-        q.call("labels_worth", 50, 1, 0.3),
-        0.0,
-        tol=1e-9,
-        reread=PRICE_TEXT,
-        mistakes={
-            "a square is never negative: ask first whether the labels are right more often than wrong": 50 * 0.16,
-            "less than nothing is not asked for: 0": -50 * 0.16,
-            "less than nothing came out: 0 is asked for": -50 * 0.4,
-        },
-    )
-
-
-@PRICE.case("too few coins for a single label; none at all; a price that is no whole number")
-def _(q):
-    q.close("for 9 coins at 10 a label", q.call("labels_worth", 9, 10, 0.9), 0.0, tol=1e-9, reread=PRICE_TEXT)
-    q.close("for no coins", q.call("labels_worth", 0, 10, 0.9), 0.0, tol=1e-9, reread=PRICE_TEXT)
-    q.close("at half a coin a label", q.call("labels_worth", 10, 0.5, 1.0), 20.0, tol=1e-9, reread=PRICE_TEXT)
-    q.close("for 7.5 coins at 2", q.call("labels_worth", 7.5, 2, 1.0), 3.0, tol=1e-9, reread=PRICE_TEXT)
+    for r in (0.5, 0.3, 0.0):
+        q.close(
+            f"at an accuracy of {r:g}",
+            q.call("labels_worth", 50, 1, r),
+            0.0,
+            tol=1e-9,
+            mistakes={
+                "a square is never negative: ask first whether the labels are right more often than wrong": (
+                    50 * (2 * r - 1) ** 2
+                ),
+                "less than nothing came out: 0 is asked for": -50 * (2 * r - 1) ** 2,
+            },
+        )
 
 
 # ------------------------------------------------------------------------------------------ the assistant and the words

@@ -28,8 +28,12 @@ def plain(x):
 
 # ------------------------------------------------------------------------------------------------------------ bootstrap
 
-BOOT = Question("bootstrap_interval", lab=LAB, points=0.5)
 BOOT_TEXT = "§ 2 How sure is a share?"
+SIZES = "a large cluster brings more values than a small one"
+BETWEEN = "between two rounds the percentile lies on a straight line"
+DOUBLE = "values in float64, too"
+BOOT = Question("bootstrap_interval", lab=LAB, points=0.75, rules=(SIZES, BETWEEN, DOUBLE))
+LIMITS = ("low", "high")
 
 
 def rounds_of(values, clusters, draws, *, once=False, of_means=False, over=None):
@@ -61,16 +65,21 @@ def spread(made):
     return mean, math.sqrt(math.fsum((x - mean) ** 2 for x in made) / (len(made) - 1))
 
 
-def some_clusters(q, C=8, rounds=60):
-    """(values 0/1, clusters of unequal size whose shares differ, draws)."""
-    sizes = [1 + (5 * c) % 9 for c in range(C)]
+def some_clusters(q, C=8, rounds=41, sizes=None):
+    """(values 0/1, clusters whose shares differ, draws). sizes: of the clusters, three rows each where nothing is said.
+    With 41 rounds the 2.5th percentile is the second smallest of them.
+    """
+    sizes = sizes or [3] * C
     clusters = torch.tensor([c for c, size in enumerate(sizes) for _ in range(size)])
     order = q.permutation(len(clusters))
     values = (q.rand(len(clusters)) < 0.25 + 0.6 * (clusters % 3 == 0)).float()
     return values[order], clusters[order], q.randint(0, C, (rounds, C))
 
 
-@BOOT.case("percentiles of the resampled means, whole clusters drawn")
+UNEQUAL = [1 + (5 * c) % 9 for c in range(8)]
+
+
+@BOOT.case("percentiles of the resampled means, whole clusters drawn", reread=BOOT_TEXT)
 def _(q):
     values, clusters, draws = some_clusters(q)
     made = rounds_of(values, clusters, draws)
@@ -83,18 +92,12 @@ def _(q):
         q.call("bootstrap_interval", values, clusters, draws),
         (low, high),
         tol=1e-5,
-        reread=BOOT_TEXT,
+        names=LIMITS,
         mistakes={
-            "the clusters' means were averaged: a large cluster brings more rows": (
-                interval(rounds_of(values, clusters, draws, of_means=True))
-            ),
             "a cluster that was drawn twice counts once here: with replacement it comes twice": (
                 interval(rounds_of(values, clusters, draws, once=True))
             ),
             "the draws were taken for numbers of rows: they are numbers of clusters": interval(as_rows),
-            "the sum was divided by the size of the exam: divide by the rows that were drawn": (
-                interval(rounds_of(values, clusters, draws, over=len(values)))
-            ),
             "that is a 90 % interval: 2.5 % lie outside on each side": interval(made, 0.9),
             "that is a 97.5 % interval: 2.5 % lie outside on each side": interval(made, 0.975),
             "high came first": (high, low),
@@ -113,86 +116,87 @@ def _(q):
     )
 
 
-@BOOT.case("clusters of one row: the ordinary bootstrap")
+@BOOT.case(
+    "clusters of 1 to 9 rows, and one of 60 among small ones",
+    rule=SIZES,
+    hint="A round's mean is the sum of all drawn values over how many there are.",
+    reread=BOOT_TEXT,
+)
 def _(q):
-    values, draws = q.randn(15), q.randint(0, 15, (40, 15))
-    q.close(
-        "the interval",
-        q.call("bootstrap_interval", values, torch.arange(15), draws),
-        interval(values.double()[draws].mean(1).tolist()),
-        tol=1e-5,
-        reread=BOOT_TEXT,
-    )
+    big = torch.tensor([2] * 60 + [0, 1, 1, 3])[q.permutation(64)]
+    among = (torch.where(big == 2, 1.0, 0.0), big, q.randint(0, 4, (41, 4)))
+    for values, clusters, draws in (some_clusters(q, sizes=UNEQUAL), among):
+        q.close(
+            "the interval",
+            q.call("bootstrap_interval", values, clusters, draws),
+            interval(rounds_of(values, clusters, draws)),
+            tol=1e-5,
+            names=LIMITS,
+            mistakes={
+                "the clusters' means were averaged: a large cluster brings more rows": (
+                    interval(rounds_of(values, clusters, draws, of_means=True))
+                ),
+                "the sum was divided by the size of the exam: divide by the rows that were drawn": (
+                    interval(rounds_of(values, clusters, draws, over=len(values)))
+                ),
+            },
+        )
 
 
-@BOOT.case("clusters in any order, one of 60 rows among small ones")
+@BOOT.case(
+    "11 rounds: between two of them the percentile lies on a straight line",
+    rule=BETWEEN,
+    hint="torch.quantile interpolates by default: leave it so.",
+    reread=BOOT_TEXT,
+)
 def _(q):
-    clusters = torch.tensor([2] * 60 + [0, 1, 1, 3])[q.permutation(64)]
-    values = torch.where(clusters == 2, 1.0, 0.0)
-    draws = q.randint(0, 4, (80, 4))
-    q.close(
-        "the interval",
-        q.call("bootstrap_interval", values, clusters, draws),
-        interval(rounds_of(values, clusters, draws)),
-        tol=1e-5,
-        reread=BOOT_TEXT,
-        hint="A round's mean is the sum of all drawn values over how many there are.",
-    )
+    values, clusters = torch.tensor([1.0, 0, 0, 0, 1, 1]), torch.tensor([0, 0, 1, 1, 2, 2])
+    draws = torch.tensor([[0, 1, 0]] * 5 + [[2, 2, 2], [0, 2, 1], [2, 0, 2], [1, 1, 2], [2, 2, 0], [0, 0, 1]])
+    want = interval(rounds_of(values, clusters, draws))
+    q.close("the interval", q.call("bootstrap_interval", values, clusters, draws), want, tol=1e-5, names=LIMITS)
 
 
-@BOOT.case("no scatter: everything right; the same draw in each round")
-def _(q):
-    clusters, draws = torch.tensor([0, 0, 1, 2, 2, 2]), q.randint(0, 3, (30, 3))
-    q.close(
-        "the interval of 6 of 6",
-        q.call("bootstrap_interval", torch.ones(6), clusters, draws),
-        (1.0, 1.0),
-        tol=1e-6,
-        reread=BOOT_TEXT,
-    )
-    one = q.call("bootstrap_interval", torch.tensor([1.0, 0, 1, 0, 0, 1]), clusters, torch.tensor([[2, 0, 2]]))
-    q.close(
-        "the interval from one round",
-        one,
-        (0.375, 0.375),
-        tol=1e-6,
-        hint="Clusters 2, 0, 2: three of eight values are 1.",
-        reread=BOOT_TEXT,
-    )
-
-
-@BOOT.case("fewer rounds than 40: between two rounds the percentile lies on a straight line")
-def _(q):
-    values, clusters, draws = some_clusters(q, rounds=11)
-    q.close(
-        "the interval",
-        q.call("bootstrap_interval", values, clusters, draws),
-        interval(rounds_of(values, clusters, draws)),
-        tol=1e-5,
-        reread=BOOT_TEXT,
-        hint="torch.quantile and np.percentile interpolate by default: leave it so.",
-    )
-
-
-@BOOT.case("float64; two plain numbers; inputs left alone")
+@BOOT.case(
+    "values in float64",
+    rule=DOUBLE,
+    hint="torch.zeros(C, dtype=values.dtype): index_add wants one dtype.",
+    reread=BOOT_TEXT,
+)
 def _(q):
     values, clusters, draws = some_clusters(q)
-    got = q.call_checked_unmutated("bootstrap_interval", values.double(), clusters, draws)
-    q.close("the interval", got, interval(rounds_of(values, clusters, draws)), tol=1e-6, reread=BOOT_TEXT)
+    got = q.call("bootstrap_interval", values.double(), clusters, draws)
+    q.close("the interval", got, interval(rounds_of(values, clusters, draws)), tol=1e-6, names=LIMITS)
+
+
+@BOOT.case("no scatter: everything right; a single round", reread=BOOT_TEXT)
+def _(q):
+    clusters, draws = torch.tensor([0, 0, 1, 1, 2, 2]), q.randint(0, 3, (30, 3))
     q.close(
-        "the interval of the same inputs again",
-        q.call("bootstrap_interval", values.double(), clusters, draws),
-        got,
-        tol=1e-12,
-        hint="The draws are given: nothing is left to chance.",
-        reread=BOOT_TEXT,
+        "the interval of 6 of 6", q.call("bootstrap_interval", torch.ones(6), clusters, draws), (1.0, 1.0), tol=1e-6
     )
+    one = q.call("bootstrap_interval", torch.tensor([1.0, 0, 1, 0, 0, 0]), clusters, torch.tensor([[2, 0, 0]]))
+    q.close("the interval from one round", one, (1 / 3, 1 / 3), tol=1e-6, hint="Clusters 2, 0, 0: two of six are 1.")
+
+
+@BOOT.case("two plain numbers, the same again; the inputs left alone", reread=BOOT_TEXT)
+def _(q):
+    values, clusters, draws = some_clusters(q)
+    got = q.call_checked_unmutated("bootstrap_interval", values, clusters, draws)
+    q.close("the interval", got, interval(rounds_of(values, clusters, draws)), tol=1e-5, names=LIMITS)
+    again = q.call("bootstrap_interval", values, clusters, draws)
+    q.close("the interval of the same inputs", again, got, tol=1e-9, hint="The draws are given: draw nothing yourself.")
 
 
 # -------------------------------------------------------------------------------------------------------- a paired test
 
-PAIRED = Question("mcnemar", lab=LAB, points=0.5, timeout=30)  # an answer may import scipy
 PAIRED_TEXT = "§ 3 Is A better than B?"
+SMALLER = "two-sided: whichever of the two is better"
+AT_MOST = "a p-value is at most 1"
+NO_ROW = "1 where no row was got right by one alone"
+MANY = "it works for 1,200 such rows"
+PAIRED = Question(  # an answer may import scipy
+    "mcnemar", lab=LAB, points=0.5, timeout=30, rules=(SMALLER, AT_MOST, NO_ROW, MANY)
+)
 
 
 def tail(k, n):
@@ -219,7 +223,7 @@ def chi(one, other, correct=0):
     return math.erfc(math.sqrt((max(0, abs(one - other) - correct)) ** 2 / (one + other) / 2))
 
 
-@PAIRED.case("two-sided, exact, on the rows that one alone got right")
+@PAIRED.case("two-sided, exact, on the rows that one alone got right", reread=PAIRED_TEXT)
 def _(q):
     both, x, y, neither = 40 + q.randint(0, 20), 13 + q.randint(0, 4), 4 + q.randint(0, 3), 5
     a, b = answered(q, both, x, y, neither)
@@ -253,81 +257,63 @@ def _(q):
     )
 
 
-@PAIRED.case("A and B may change places")
+@PAIRED.case(
+    "A and B may change places", rule=SMALLER, hint="Two-sided: take the smaller of the two counts.", reread=PAIRED_TEXT
+)
 def _(q):
     a, b = answered(q, 20, 3, 12, 4)
-    q.close(
-        "the p-value",
-        q.call("mcnemar", a, b),
-        two_sided(3, 12),
-        tol=1e-6,
-        reread=PAIRED_TEXT,
-        hint="Two-sided: take the smaller of the two counts.",
-    )
-    q.close(
-        "the p-value with A and B exchanged", q.call("mcnemar", b, a), two_sided(3, 12), tol=1e-6, reread=PAIRED_TEXT
-    )
+    q.close("the p-value", q.call("mcnemar", a, b), two_sided(3, 12), tol=1e-6)
+    q.close("the p-value with A and B exchanged", q.call("mcnemar", b, a), two_sided(3, 12), tol=1e-6)
 
 
-@PAIRED.case("nothing to tell them apart: p is 1")
+@PAIRED.case(
+    "7 against 7",
+    rule=AT_MOST,
+    hint="Both tails overlap in the middle, so twice the tail is more than 1: a p-value is at most 1.",
+    reread=PAIRED_TEXT,
+)
+def _(q):
+    q.close("the p-value of 7 against 7", q.call("mcnemar", *answered(q, 5, 7, 7, 1)), 1.0, tol=1e-9)
+
+
+@PAIRED.case("a model against itself, an empty exam", rule=NO_ROW, hint="No such row: p = 1.", reread=PAIRED_TEXT)
 def _(q):
     a, _ = answered(q, 9, 5, 0, 6)
-    q.close(
-        "the p-value of a model against itself",
-        q.call("mcnemar", a, a.clone()),
-        1.0,
-        tol=1e-9,
-        hint="No row that one alone got right: p = 1.",
-        reread=PAIRED_TEXT,
-    )
-    q.close(
-        "the p-value of 7 against 7",
-        q.call("mcnemar", *answered(q, 5, 7, 7, 1)),
-        1.0,
-        tol=1e-9,
-        hint="Both tails overlap in the middle, so twice the tail is more than 1: a p-value is at most 1.",
-        reread=PAIRED_TEXT,
-    )
+    q.close("the p-value of a model against itself", q.call("mcnemar", a, a.clone()), 1.0, tol=1e-9)
+    none = torch.zeros(0, dtype=torch.bool)
+    q.close("the p-value of an empty exam", q.call("mcnemar", none, none.clone()), 1.0, tol=1e-9)
 
 
-@PAIRED.case("few rows: 5 to 0 is not yet significant, 6 to 0 is")
+@PAIRED.case(
+    "1,200 rows that one alone got right",
+    rule=MANY,
+    hint="0.5**1200 is 0 and math.comb(1200, 580) is too large for a float: add whole numbers and divide once, sum "
+    "/ 2**n, or use scipy.",
+    reread=PAIRED_TEXT,
+)
+def _(q):
+    q.close("the p-value", q.call("mcnemar", *answered(q, 100, 620, 580, 50)), two_sided(620, 580), tol=1e-6)
+
+
+@PAIRED.case("few rows: 5 to 0 is not yet significant, 6 to 0 is", reread=PAIRED_TEXT)
 def _(q):
     for n, p in ((1, 1.0), (5, 0.0625), (6, 0.03125)):
-        q.close(
-            f"the p-value of {n} against 0",
-            q.call("mcnemar", *answered(q, 3, n, 0, 0)),
-            p,
-            tol=1e-9,
-            reread=PAIRED_TEXT,
-        )
+        q.close(f"the p-value of {n} against 0", q.call("mcnemar", *answered(q, 3, n, 0, 0)), p, tol=1e-9)
 
 
-@PAIRED.case("1,200 rows that one alone got right")
+@PAIRED.case("one plain number; the inputs left alone", reread=PAIRED_TEXT)
 def _(q):
-    a, b = answered(q, 100, 620, 580, 50)
-    q.close(
-        "the p-value",
-        q.call("mcnemar", a, b),
-        two_sided(620, 580),
-        tol=1e-6,
-        reread=PAIRED_TEXT,
-        hint="0.5**1200 is 0 and math.comb(1200, 580) is too large for a float: add whole numbers and divide once, sum "
-        "/ 2**n, or use scipy.",
-    )
-
-
-@PAIRED.case("no rows; one plain number; inputs left alone")
-def _(q):
-    none = torch.zeros(0, dtype=torch.bool)
-    q.close("the p-value of an empty exam", q.call("mcnemar", none, none.clone()), 1.0, tol=1e-9, reread=PAIRED_TEXT)
-    a, b = answered(q, 11, 2, 9, 3)
-    q.close("the p-value", q.call_checked_unmutated("mcnemar", a, b), two_sided(2, 9), tol=1e-6, reread=PAIRED_TEXT)
+    a, b = answered(q, 11, 9, 2, 3)
+    q.close("the p-value", q.call_checked_unmutated("mcnemar", a, b), two_sided(2, 9), tol=1e-6)
 
 
 # ------------------------------------------------------------------------------------------------------------- win rate
 
-WINS = Question("win_rate", lab=LAB, points=0.5)
 WINS_TEXT = "§ 4 A judge with a favourite place"
+HALF = "a tie counts ½"
+SINGLE = "for a single pair the error is NaN"
+WINS = Question("win_rate", lab=LAB, points=0.5, rules=(HALF, SINGLE))
+RATE = ("the rate", "the error")
 OUTCOMES = ("first", "second", "tie")
 
 
@@ -352,41 +338,32 @@ def error_of(scores, ddof=1, root=True):
     return math.sqrt(variance / len(scores)) if root else math.sqrt(variance)
 
 
-def judged(q, n=40, skill=0.35, bias=0.3):
-    """Verdicts in both orders: A is a little better, and the judge likes the first place."""
-    draw = lambda lean: [
-        OUTCOMES[0] if u < 0.4 + lean else OUTCOMES[1] if u < 0.8 else OUTCOMES[2] for u in q.rand(n).tolist()
-    ]
-    a_first, b_first = draw(bias * 0.5 + skill * 0.4), draw(bias * 0.5 - skill * 0.4)
-    a_first[:4], b_first[:4] = ["first", "first", "tie", "second"], ["second", "first", "second", "tie"]
-    return a_first, b_first
+def judged(q, n=40):
+    """Verdicts in both orders, no ties: A is a little better, and the judge likes the first place."""
+    kinds = [("first", "second")] * 4 + [("first", "first")] * 3 + [("second", "first")] + [("second", "second")] * 2
+    pairs = [kinds[k % 10] for k in q.permutation(n).tolist()]
+    return [one for one, _ in pairs], [two for _, two in pairs]
 
 
-@WINS.case("share of wins over both orders, and its error over the pairs")
+@WINS.case("share of wins over both orders, and its error over the pairs", reread=WINS_TEXT)
 def _(q):
-    a_first, b_first = judged(q)
+    a_first, b_first = judged(q)  # 65 % of the verdicts for A
     want = rate(a_first, b_first)
     one, two = points_of_a(a_first, True), points_of_a(b_first, False)
     pairs = [(x + y) / 2 for x, y in zip(one, two)]
     agreed = [x for x, y in zip(one, two) if x == y]
-    decided = [
-        (x, v) for verdicts, points in ((a_first, one), (b_first, two)) for x, v in zip(points, verdicts) if v != "tie"
-    ]
     q.close(
         "rate and error",
         q.call("win_rate", a_first, b_first),
         want,
         tol=1e-6,
-        reread=WINS_TEXT,
+        names=RATE,
         mistakes={
             'where B\'s answer stood first, A wins with "second": the verdicts name places, not models': (
                 rate(a_first, b_first, turn=False)
             ),
             "only the first order was used": (sum(one) / len(one), error_of(one)),
             "only the second order was used": (sum(two) / len(two), error_of(two)),
-            "a tie counts half, not nothing": rate(a_first, b_first, tie=0.0),
-            "a tie counts half, not as a win": rate(a_first, b_first, tie=1.0),
-            "ties were left out: they count half": (sum(x for x, _ in decided) / len(decided), want[1]),
             "pairs whose two verdicts differ were left out: they count with their mean": (
                 sum(agreed) / len(agreed),
                 error_of(agreed),
@@ -405,78 +382,57 @@ def _(q):
     )
 
 
-@WINS.case("a judge that only sees the place gives ½, without any scatter")
+@WINS.case(HALF, rule=HALF, hint='{"first": 1, "tie": 0.5, "second": 0}', reread=WINS_TEXT)
 def _(q):
-    for place in ("first", "second"):
-        q.close(
-            f"rate and error where {place!r} always wins",
-            q.call("win_rate", [place] * 7, [place] * 7),
-            (0.5, 0.0),
-            tol=1e-9,
-            reread=WINS_TEXT,
-        )
+    a_first, b_first = ["first", "tie", "tie", "second", "tie"], ["tie", "second", "first", "tie", "tie"]
+    want = rate(a_first, b_first)
+    q.close(
+        "rate and error",
+        q.call("win_rate", a_first, b_first),
+        want,
+        tol=1e-6,
+        names=RATE,
+        mistakes={
+            "a tie counts half, not nothing": rate(a_first, b_first, tie=0.0),
+            "a tie counts half, not as a win": rate(a_first, b_first, tie=1.0),
+        },
+    )
+    q.close("rate and error of ties", q.call("win_rate", ["tie"] * 5, ["tie"] * 5), (0.5, 0.0), tol=1e-9, names=RATE)
 
 
-@WINS.case("A against B and B against A add up to 1")
+@WINS.case(
+    SINGLE, rule=SINGLE, hint='One observation says nothing about scatter: 0/0 is NaN, float("nan").', reread=WINS_TEXT
+)
+def _(q):
+    one = q.call("win_rate", ["first"], ["second"])
+    q.close("rate and error of one pair", one, (1.0, math.nan), tol=1e-6, names=RATE)
+
+
+@WINS.case("a judge that only sees the place; all wins, all losses; two pairs", reread=WINS_TEXT)
+def _(q):
+    for one, two, share in (("first", "first", 0.5), ("second", "second", 0.5), ("first", "second", 1.0)):
+        got = q.call("win_rate", [one] * 7, [two] * 7)
+        q.close(f"rate and error of 7 × {one!r}, {two!r}", got, (share, 0.0), tol=1e-9, names=RATE)
+    two = ["first", "second"], ["second", "second"]
+    q.close("rate and error of two pairs", q.call("win_rate", *two), rate(*two), tol=1e-6, names=RATE)
+
+
+@WINS.case("A against B and B against A add up to 1; the inputs left alone", reread=WINS_TEXT)
 def _(q):
     a_first, b_first = judged(q, 15)
     share, error = rate(a_first, b_first)
-    q.close(
-        "rate and error with the models exchanged",
-        q.call("win_rate", b_first, a_first),
-        (1 - share, error),
-        tol=1e-6,
-        reread=WINS_TEXT,
-    )
-
-
-@WINS.case("all wins, all losses, all ties")
-def _(q):
-    for one, two, share in (("first", "second", 1.0), ("second", "first", 0.0), ("tie", "tie", 0.5)):
-        q.close(
-            f"rate and error of 5 × {one!r}, {two!r}",
-            q.call("win_rate", [one] * 5, [two] * 5),
-            (share, 0.0),
-            tol=1e-9,
-            reread=WINS_TEXT,
-        )
-
-
-@WINS.case("two pairs; one pair has no error (NaN)")
-def _(q):
-    q.close(
-        "rate and error of two pairs",
-        q.call("win_rate", ["first", "tie"], ["second", "first"]),
-        rate(["first", "tie"], ["second", "first"]),
-        tol=1e-6,
-        reread=WINS_TEXT,
-    )
-    q.close(
-        "rate and error of one pair",
-        q.call("win_rate", ["first"], ["tie"]),
-        (0.75, math.nan),
-        tol=1e-6,
-        reread=WINS_TEXT,
-        hint='One observation says nothing about scatter: 0/0 is NaN, float("nan").',
-    )
-
-
-@WINS.case("many pairs; inputs left alone")
-def _(q):
-    a_first, b_first = judged(q, 500)
-    q.close(
-        "rate and error",
-        q.call_checked_unmutated("win_rate", a_first, b_first),
-        rate(a_first, b_first),
-        tol=1e-6,
-        reread=WINS_TEXT,
-    )
+    got = q.call_checked_unmutated("win_rate", b_first, a_first)
+    q.close("rate and error with the models exchanged", got, (1 - share, error), tol=1e-6, names=RATE)
 
 
 # ----------------------------------------------------------------------------------------------------- many comparisons
 
-HOLM = Question("holm", lab=LAB, points=0.5)
 HOLM_TEXT = "§ 5 Twenty comparisons"
+NEVER_LESS = "an adjusted p-value is never below that of a smaller p"
+TIES = "equal p-values get equal answers"
+UP_TO_ONE = "no adjusted p-value is above 1"
+NOTHING = "an empty list for an empty list"
+HOLM = Question("holm", lab=LAB, points=0.5, rules=(NEVER_LESS, TIES, UP_TO_ONE, NOTHING))
 
 
 def adjusted(p):
@@ -505,47 +461,26 @@ def from_the_top(p, factor):
     return made
 
 
-def some_p(q, n=9):
-    """p-values in a drawn order; two neighbours for which the running maximum matters, and three that are large."""
-    p = [
-        0.0004 + 0.0004 * q.rand(1).item(),
-        0.004,
-        0.0301,
-        0.0302,
-        0.041,
-        0.55,
-        0.62,
-        0.7,
-        *(0.06 + 0.8 * q.rand(n - 8)).tolist(),
-    ]
-    return [p[int(k)] for k in q.permutation(len(p))]
-
-
-@HOLM.case("the k-th smallest times (m − k + 1), never less than the one before it, each in its place")
+@HOLM.case("the k-th smallest times (m − k + 1), each in its place", reread=HOLM_TEXT)
 def _(q):
-    p = some_p(q)
+    small = 0.0004 + 0.0004 * q.rand(1).item()
+    p = [[small, 0.004, 0.011, 0.021, 0.05, 0.16, 0.4][int(k)] for k in q.permutation(7)]  # rising also when adjusted
+    if p == sorted(p):
+        p.reverse()
     m = len(p)
     q.close(
         "the adjusted p-values",
         q.call("holm", list(p)),
         adjusted(p),
         tol=1e-7,
-        reread=HOLM_TEXT,
         mistakes={
             "all times m: that is Bonferroni; Holm's factor falls by one with each rank": [min(1.0, m * x) for x in p],
-            "the running maximum is missing: a larger p must not become the smaller one": (
-                step(p, lambda k: m - k, running=False)
-            ),
             "the factor of the smallest is m − 1: it is m, the largest has 1": step(p, lambda k: m - k - 1),
             "the factor of the smallest is m + 1: it is m, the largest has 1": step(p, lambda k: m - k + 1),
             "the factors rise with the rank: the smallest p gets the largest factor": step(p, lambda k: k + 1),
-            "not cut off at 1": step(p, lambda k: m - k, clip=False),
             "they came back sorted: each belongs in its place": sorted(adjusted(p)),
             "that is Benjamini and Hochberg: it bounds the share of false findings, not the chance of any": (
                 from_the_top(p, lambda k: m / (k + 1))
-            ),
-            "that is Hochberg's step-up: begin at the smallest, with a running maximum": (
-                from_the_top(p, lambda k: m - k)
             ),
             "that is Šidák's correction": [1 - (1 - x) ** m for x in p],
             "they were divided by the factor: the p-value grows, or the level falls": [x / m for x in p],
@@ -556,55 +491,77 @@ def _(q):
     )
 
 
-@HOLM.case("equal p-values get equal answers")
+@HOLM.case(
+    "two neighbours, and a list of two",
+    rule=NEVER_LESS,
+    hint="Keep the largest so far: max(highest, …) at each step.",
+    reread=HOLM_TEXT,
+)
 def _(q):
-    p = [0.02, 0.3, 0.02, 0.001, 0.02]
+    for p in ([0.0302, 0.001, 0.0301], [0.03, 0.04], [0.04, 0.03]):
+        m = len(p)
+        q.close(
+            "the adjusted p-values",
+            q.call("holm", list(p)),
+            adjusted(p),
+            tol=1e-9,
+            mistakes={
+                "the running maximum is missing: a larger p must not become the smaller one": (
+                    step(p, lambda k, m=m: m - k, running=False)
+                ),
+                "that is Hochberg's step-up: begin at the smallest, with a running maximum": (
+                    from_the_top(p, lambda k, m=m: m - k)
+                ),
+            },
+        )
+
+
+@HOLM.case(
+    TIES,
+    rule=TIES,
+    hint="The first of the three has factor 4; the running maximum lifts the other two to it.",
+    reread=HOLM_TEXT,
+)
+def _(q):
+    got = q.call("holm", [0.02, 0.3, 0.02, 0.001, 0.02])
+    q.close("the adjusted p-values", got, [0.08, 0.3, 0.08, 0.005, 0.08], tol=1e-9)
+
+
+@HOLM.case(
+    "never more than 1, and 0 stays 0", rule=UP_TO_ONE, hint="min(1.0, …): a p-value is a chance.", reread=HOLM_TEXT
+)
+def _(q):
+    got = q.call("holm", [1.0, 0.9, 0.0, 0.6])
     q.close(
         "the adjusted p-values",
-        q.call("holm", p),
-        [0.08, 0.3, 0.08, 0.005, 0.08],
+        got,
+        [1.0, 1.0, 0.0, 1.0],
         tol=1e-9,
-        reread=HOLM_TEXT,
-        hint="The first of the three has factor 4; the running maximum lifts the other two to it.",
+        mistakes={"not cut off at 1": step([1.0, 0.9, 0.0, 0.6], lambda k: 4 - k, clip=False)},
     )
 
 
-@HOLM.case("two p-values, whichever way round")
+@HOLM.case(NOTHING, rule=NOTHING, hint="For an empty list: return [].", reread=HOLM_TEXT)
 def _(q):
-    q.close("the adjusted p-values", q.call("holm", [0.04, 0.01]), [0.04, 0.02], tol=1e-9, reread=HOLM_TEXT)
-    q.close("the adjusted p-values", q.call("holm", [0.01, 0.04]), [0.02, 0.04], tol=1e-9, reread=HOLM_TEXT)
+    q.same("the adjusted p-values of none", q.call("holm", []), [])
 
 
-@HOLM.case("never more than 1, and 0 stays 0")
+@HOLM.case("one comparison, two hundred; the list left alone", reread=HOLM_TEXT)
 def _(q):
-    q.close(
-        "the adjusted p-values", q.call("holm", [1.0, 0.9, 0.0, 0.6]), [1.0, 1.0, 0.0, 1.0], tol=1e-9, reread=HOLM_TEXT
-    )
-
-
-@HOLM.case("one comparison, no comparison")
-def _(q):
-    q.close(
-        "the adjusted p-value of one",
-        q.call("holm", [0.03]),
-        [0.03],
-        tol=1e-9,
-        hint="One comparison needs no correction.",
-        reread=HOLM_TEXT,
-    )
-    q.same("the adjusted p-values of none", q.call("holm", []), [], reread=HOLM_TEXT)
-
-
-@HOLM.case("two hundred; the list left alone")
-def _(q):
-    p = (q.rand(200) ** 3).double().tolist()
-    q.close("the adjusted p-values", q.call_checked_unmutated("holm", p), adjusted(p), tol=1e-7, reread=HOLM_TEXT)
+    q.close("the adjusted p-value of one", q.call("holm", [0.03]), [0.03], tol=1e-9)
+    p = (q.rand(200) ** 3 / 250).double().tolist()
+    q.close("the adjusted p-values", q.call_checked_unmutated("holm", p), adjusted(p), tol=1e-7)
 
 
 # -------------------------------------------------------------------------------------------------------- contamination
 
-SEEN = Question("overlap", lab=LAB, points=0.5)
 SEEN_TEXT = "§ 6 What a score does not say"
+ONCE = "a word that lies in two runs counts once"
+WITHIN = "a run stands within one training row"
+WORDS_ONLY = "words are compared, not letters"
+SHORT = "0 for a row with fewer than n words"
+LAST = "the last n words of a row are a run, too"
+SEEN = Question("overlap", lab=LAB, points=0.5, rules=(ONCE, WITHIN, WORDS_ONLY, SHORT, LAST))
 WORDS = (
     "brook mill goat baker lane north red seven old bridge cart honey bell fox green well rope inn snow apple stone "
     "pear boat lamp".split()
@@ -635,23 +592,23 @@ def shares(tests, training, n, *, share_of="words"):
 
 
 def some_rows(q):
-    """(tests, training): rows that share a piece, two pieces, all of it, a piece in another order and one that is too
-    short, nothing; n = 4.
+    """(tests, training), n = 4: a row that shares a run of four words, one that shares two, one that shares three words
+    and the four of a run in another order, one that shares nothing. No run stands at an end of a row.
     """
-    say = lambda k: [WORDS[i] for i in q.randint(0, len(WORDS), (k,)).tolist()]
-    a, b, c, d = say(24), say(30), say(12), say(18)
-    d[5:10] = ["brook", "goat", "north", "seven", "cart"]
+    fresh = iter(f"{word}{k}" for k, word in enumerate(WORDS * 6))
+    say = lambda k: [next(fresh) for _ in range(k)]
+    a, b, c = say(20), say(25), say(16)
     training = [
-        say(3) + a[2:7] + say(4),
-        b[:4] + say(3) + b[16:21],
-        say(6) + c + say(2),
-        say(2) + d[5:10][::-1] + say(3) + d[:3] + say(2),
-        say(15),
+        say(3) + a[5:9] + say(4),
+        say(2) + b[3:7] + say(3) + b[14:18] + say(2),
+        say(2) + c[4:8][::-1] + say(3) + c[10:13] + say(2),
+        say(12),
     ]
-    return [a, b, c, d, say(11)], training
+    order = q.permutation(4).tolist()
+    return [[a, b, c, say(11)][k] for k in order], [training[k] for k in q.permutation(4).tolist()]
 
 
-@SEEN.case("share of the words that lie in a run of n words of a training row")
+@SEEN.case("share of the words that lie in a run of n words of a training row", reread=SEEN_TEXT)
 def _(q):
     tests, training = some_rows(q)
     loose = lambda rows: [[" ".join(sorted(row[k : k + 4])) for k in range(len(row) - 3)] for row in rows]
@@ -665,7 +622,6 @@ def _(q):
         q.call("overlap", tests, training, 4),
         shares(tests, training, 4),
         tol=1e-6,
-        reread=SEEN_TEXT,
         mistakes={
             "that is the share of the runs: count the words that lie in one": (
                 shares(tests, training, 4, share_of="runs")
@@ -673,10 +629,6 @@ def _(q):
             "only the first word of each run was counted: all n of its words lie in it": (
                 shares(tests, training, 4, share_of="starts")
             ),
-            "words in two runs were counted twice": shares(tests, training, 4, share_of="sum"),
-            "words in two runs were counted twice, and the share cut off at 1": [
-                min(1.0, s) for s in shares(tests, training, 4, share_of="sum")
-            ],
             "whether there is any such run: the share of the words is asked for": (
                 shares(tests, training, 4, share_of="any")
             ),
@@ -689,90 +641,92 @@ def _(q):
             ],
             "that is the share that was not seen": [1 - s for s in shares(tests, training, 4)],
             "tests and training rows changed places": shares(training, tests, 4),
+            "a single run was counted in each row: there may be several": [
+                min(s, 4 / len(t)) for s, t in zip(shares(tests, training, 4), tests)
+            ],
         },
     )
 
 
-@SEEN.case("a row that was trained on whole, and one that was not")
+@SEEN.case(
+    "a run of six words, n = 4",
+    rule=ONCE,
+    hint="Collect places in a set: {k, k + 1, …}; its size counts each once.",
+    reread=SEEN_TEXT,
+)
 def _(q):
-    tests, _ = some_rows(q)
-    new = [f"new{k}" for k in range(9)]
-    q.close("the shares", q.call("overlap", [tests[0], new], [tests[0]], 6), [1.0, 0.0], tol=1e-9, reread=SEEN_TEXT)
-
-
-@SEEN.case("n decides")
-def _(q):
-    row = [f"w{k}" for k in range(10)]
-    training = [["x", *row[2:7], "y"]]
-    for n, share in ((1, 0.5), (3, 0.5), (5, 0.5), (6, 0.0)):
-        q.close(
-            f"the share for n = {n}",
-            q.call("overlap", [row], training, n),
-            [share],
-            tol=1e-9,
-            reread=SEEN_TEXT,
-            hint="Five words in a row are shared.",
-        )
-
-
-@SEEN.case("a run does not go from one training row into the next")
-def _(q):
-    row = [f"w{k}" for k in range(8)]
+    row = [f"w{k}" for k in range(12)]
+    training = [["x", *row[3:9], "y"]]
     q.close(
         "the share",
-        q.call("overlap", [row], [row[:4], row[4:]], 5),
-        [0.0],
+        q.call("overlap", [row], training, 4),
+        [0.5],
         tol=1e-9,
-        hint="Make the runs of each training row alone.",
-        reread=SEEN_TEXT,
+        mistakes={"words in two runs were counted twice": [1.0]},
     )
-    q.close("the share", q.call("overlap", [row], [row[:4], row[4:]], 4), [1.0], tol=1e-9, reread=SEEN_TEXT)
 
 
-@SEEN.case('words, not letters: "a bc" and "ab c" differ; a word within a word is no word')
+@SEEN.case(WITHIN, rule=WITHIN, hint="Make the runs of each training row alone.", reread=SEEN_TEXT)
 def _(q):
+    row = [f"w{k}" for k in range(10)]
+    got = q.call("overlap", [row], [["x", *row[1:4]], [*row[4:7], "y"]], 5)
+    q.close("the share", got, [0.0], tol=1e-9)
+
+
+@SEEN.case(
+    '"a bc" and "ab c" differ; a word within a word is no word',
+    rule=WORDS_ONLY,
+    hint="Compare runs as tuples of words, not as joined text.",
+    reread=SEEN_TEXT,
+)
+def _(q):
+    tests = [["x", "a", "bc", "d", "y"], ["u", "or", "an", "ge", "v"]]
+    training = [["p", "ab", "c", "d", "q"], ["r", "for", "an", "ger", "s"]]
+    q.close("the shares", q.call("overlap", tests, training, 3), [0.0, 0.0], tol=1e-9)
+
+
+@SEEN.case(
+    SHORT,
+    rule=SHORT,
+    hint="A row without a run of n words has the share 0, also the empty one: no division by its length.",
+    reread=SEEN_TEXT,
+)
+def _(q):
+    tests = [["mill", "goat"], [], ["p", "q", "r", "s", "mill", "goat"]]
+    training = [["mill", "goat"], ["a", "b", "c", "d"]]
     q.close(
         "the shares",
-        q.call("overlap", [["a", "bc", "d"], ["or", "an", "ge"]], [["ab", "c", "d"], ["for", "an", "ger"]], 3),
-        [0.0, 0.0],
+        q.call("overlap", tests, training, 3),
+        [0.0, 0.0, 0.0],
         tol=1e-9,
-        reread=SEEN_TEXT,
-        hint="Compare runs as tuples of words, not as joined text.",
+        mistakes={"a slice at the end is shorter than n: stop at len(row) − n + 1": [1.0, 0.0, 1 / 3]},
     )
 
 
-@SEEN.case("rows shorter than n, an empty row, no rows, no training; inputs left alone")
+@SEEN.case(LAST, rule=LAST, hint="range(len(row) − n + 1): the last run begins at len(row) − n.", reread=SEEN_TEXT)
+def _(q):
+    row = [f"w{k}" for k in range(8)]
+    got = q.call("overlap", [row, row], [["x", "y", *row[5:]]], 3)
+    q.close("the shares", got, [3 / 8, 3 / 8], tol=1e-9)
+
+
+@SEEN.case("no rows, no training; the inputs left alone", reread=SEEN_TEXT)
 def _(q):
     tests, training = some_rows(q)
-    q.close(
-        "the shares",
-        q.call("overlap", [["mill", "goat"], [], tests[0]], [["mill", "goat"], *training], 3),
-        shares([["mill", "goat"], [], tests[0]], [["mill", "goat"], *training], 3),
-        tol=1e-6,
-        hint="A row without a run of n words has the share 0.",
-        reread=SEEN_TEXT,
-    )
-    q.same("the shares of no rows", q.call("overlap", [], training, 4), [], reread=SEEN_TEXT)
-    q.close(
-        "the shares without any training row",
-        q.call("overlap", tests[:2], [], 4),
-        [0.0, 0.0],
-        tol=1e-9,
-        reread=SEEN_TEXT,
-    )
-    q.close(
-        "the shares",
-        q.call_checked_unmutated("overlap", tests, training, 4),
-        shares(tests, training, 4),
-        tol=1e-6,
-        reread=SEEN_TEXT,
-    )
+    q.same("the shares of no rows", q.call("overlap", [], training, 4), [])
+    q.close("the shares without any training row", q.call("overlap", tests[:2], [], 4), [0.0, 0.0], tol=1e-9)
+    got = q.call_checked_unmutated("overlap", tests, training, 4)
+    q.close("the shares", got, shares(tests, training, 4), tol=1e-6)
 
 
 # ---------------------------------------------------------------------------------------------------------- another mix
 
-MIXED = Question("reweight", lab=LAB, points=0.5)
 MIXED_TEXT = "§ 7 What people really ask"
+COUNTS = "weights may be counts: they are divided by their sum"
+OUTSIDE = "slices outside the mix, or with weight 0 in it, do not count"
+UNKNOWN = "(NaN, NaN) where a slice has a weight above 0 and no row"
+MIXED = Question("reweight", lab=LAB, points=0.5, rules=(COUNTS, OUTSIDE, UNKNOWN))
+RESTATED = ("the share", "the error")
 
 
 def counted(right, slices):
@@ -784,19 +738,23 @@ def counted(right, slices):
     return table
 
 
-def restated(right, slices, mix, *, power=2, normal=True, own=False, root=True):
-    """By the counts of each slice: Σ w · k/n and √Σ w² · k(n − k)/n³. The keywords make the usual slips."""
+def restated(right, slices, mix, *, power=2, normal=True, own=False, root=True, more=2):
+    """By the counts of each slice: Σ w · k/n and √Σ w² · k'(n' − k')/n'³ with `more` right and `more` wrong rows in k'
+    and n'. The keywords make the usual slips.
+    """
     table, total = counted(right, slices), math.fsum(mix.values()) if normal else 1.0
     if any(w > 0 and name not in table for name, w in mix.items()):
         return math.nan, math.nan
     weights = {name: (w * table[name][1] if own else w) for name, w in mix.items() if w > 0}
     total = math.fsum(weights.values()) if own else total
     share = math.fsum(w / total * table[name][0] / table[name][1] for name, w in weights.items())
-    variance = math.fsum(
-        (w / total) ** power * table[name][0] * (table[name][1] - table[name][0]) / table[name][1] ** 3
-        for name, w in weights.items()
-    )
+    variance = math.fsum((w / total) ** power * scatter(*table[name], more) for name, w in weights.items())
     return share, math.sqrt(variance) if root else variance
+
+
+def scatter(k, n, more=2):
+    """Variance of a share: k of n rows right, `more` right and `more` wrong ones added."""
+    return (k + more) * (n - k + more) / (n + 2 * more) ** 3
 
 
 def exam_of(q, slices=("question", "typo", "harm", "form"), n=(24, 9, 14, 31)):
@@ -810,10 +768,10 @@ def exam_of(q, slices=("question", "typo", "harm", "form"), n=(24, 9, 14, 31)):
     return [right[k] for k in order], [names[k] for k in order]
 
 
-@MIXED.case("each slice's share times its weight in the mix, and the error")
+@MIXED.case("each slice's share times its weight in the mix, and the error", reread=MIXED_TEXT)
 def _(q):
     right, slices = exam_of(q)
-    mix = {"question": 24.0, "typo": 10.0, "harm": 2.0, "form": 4.0}
+    mix = {"question": 0.6, "typo": 0.25, "harm": 0.05, "form": 0.1}
     want = restated(right, slices, mix)
     table, n = counted(right, slices), len(right)
     plain_share, even = sum(right) / n, {name: 1.0 for name in mix}
@@ -824,14 +782,13 @@ def _(q):
         q.call("reweight", right, slices, mix),
         want,
         tol=1e-6,
-        reread=MIXED_TEXT,
+        names=RESTATED,
         mistakes={
             "the mix was not used: that is the share of the exam as it is": (
                 plain_share,
                 math.sqrt(plain_share * (1 - plain_share) / n),
             ),
             "all slices weigh the same here": restated(right, slices, even),
-            "the weights were not divided by their sum: they may be counts": restated(right, slices, mix, normal=False),
             "the weights were multiplied by the number of rows in the exam: the mix replaces it": (
                 restated(right, slices, mix, own=True)
             ),
@@ -840,7 +797,15 @@ def _(q):
             "that is the variance: take its root": (want[0], restated(right, slices, mix, root=False)[1]),
             "the errors of the slices were added, weight by weight: their squares add up": (
                 want[0],
-                math.fsum(mix[s] / 40 * math.sqrt(p * (1 - p) / table[s][1]) for s, p in shares_.items()),
+                math.fsum(mix[s] * math.sqrt(scatter(*table[s])) for s in mix),
+            ),
+            "the error counts the rows as they are: add two right and two wrong ones to each slice": (
+                want[0],
+                restated(right, slices, mix, more=0)[1],
+            ),
+            "the share counts the rows as they are: the two right and two wrong ones are for the error": (
+                math.fsum(mix[s] * (k + 2) / (m + 4) for s, (k, m) in table.items()),
+                want[1],
             ),
             "the error is that of the whole exam at this share: it comes from the slices": (
                 want[0],
@@ -848,7 +813,7 @@ def _(q):
             ),
             "the error of each slice lacks its number of rows": (
                 want[0],
-                math.sqrt(math.fsum((mix[s] / 40) ** 2 * p * (1 - p) for s, p in shares_.items())),
+                math.sqrt(math.fsum(mix[s] ** 2 * scatter(*table[s]) * (table[s][1] + 4) for s in mix)),
             ),
             "that is the share that is wrong": (1 - want[0], want[1]),
             "per cent came back: a share is asked for": (100 * want[0], 100 * want[1]),
@@ -857,106 +822,86 @@ def _(q):
     )
 
 
-@MIXED.case("weights that add up to 1, to 100, to anything: the same")
+@MIXED.case(COUNTS, rule=COUNTS, hint="total = sum(mix.values()), and weight / total.", reread=MIXED_TEXT)
 def _(q):
     right, slices = exam_of(q)
-    mix = {"question": 0.1, "typo": 0.2, "harm": 0.3, "form": 0.4}
-    for factor in (1.0, 7.0, 1000.0):
+    mix = {"question": 1.0, "typo": 2.0, "harm": 3.0, "form": 4.0}
+    for factor in (0.1, 1.0, 100.0):
+        weights = {name: factor * w for name, w in mix.items()}
         q.close(
-            "share and error",
-            q.call("reweight", right, slices, {name: factor * w for name, w in mix.items()}),
+            f"share and error for weights that add up to {10 * factor:g}",
+            q.call("reweight", right, slices, weights),
             restated(right, slices, mix),
             tol=1e-6,
-            reread=MIXED_TEXT,
-            hint="Divide by the sum of the weights.",
+            names=RESTATED,
+            mistakes={
+                "the weights were not divided by their sum: they may be counts": (
+                    restated(right, slices, weights, normal=False)
+                )
+            },
         )
 
 
-@MIXED.case("the exam's own mix gives the exam's own share")
+@MIXED.case(
+    OUTSIDE, rule=OUTSIDE, hint="A weight of 0 needs no rows, and only the slices of the mix count.", reread=MIXED_TEXT
+)
 def _(q):
     right, slices = exam_of(q)
-    mix = {name: slices.count(name) for name in set(slices)}
-    q.close(
-        "the share", q.call("reweight", right, slices, mix)[0], sum(right) / len(right), tol=1e-6, reread=MIXED_TEXT
-    )
-
-
-@MIXED.case("a slice that nobody asks for counts nothing, whether it is in the mix or not")
-def _(q):
-    right, slices = exam_of(q)
-    two = {"typo": 3.0, "harm": 1.0}
+    two = {"typo": 0.75, "harm": 0.25}
     want = restated(right, slices, two)
-    q.close(
-        "share and error",
-        q.call("reweight", right, slices, two),
-        want,
-        tol=1e-6,
-        reread=MIXED_TEXT,
-        hint="Only the slices of the mix count.",
-    )
-    q.close(
-        "share and error with weights of 0",
-        q.call("reweight", right, slices, {**two, "question": 0.0, "song": 0.0}),
-        want,
-        tol=1e-6,
-        reread=MIXED_TEXT,
-        hint="A weight of 0 needs no rows.",
-    )
+    q.close("share and error", q.call("reweight", right, slices, two), want, tol=1e-6, names=RESTATED)
+    got = q.call("reweight", right, slices, {**two, "question": 0.0, "song": 0.0})
+    q.close("share and error with weights of 0", got, want, tol=1e-6, names=RESTATED)
 
 
-@MIXED.case("a slice with a weight and no row in the exam: nobody knows")
+@MIXED.case(
+    UNKNOWN, rule=UNKNOWN, hint='Leaving it out would report on another mix: float("nan"), twice.', reread=MIXED_TEXT
+)
 def _(q):
     right, slices = exam_of(q)
+    alone = restated(right, slices, {"typo": 1.0})
     q.close(
         "share and error",
-        q.call("reweight", right, slices, {"typo": 1.0, "song": 1.0}),
+        q.call("reweight", right, slices, {"typo": 0.5, "song": 0.5}),
         (math.nan, math.nan),
         tol=1e-6,
-        reread=MIXED_TEXT,
-        hint='Leaving it out would report on another mix: float("nan"), twice.',
+        names=RESTATED,
         mistakes={
-            "the slice was left out silently: the score would be that of another mix": (
-                restated(right, slices, {"typo": 1.0})
-            ),
-            "what was not examined was counted as wrong": tuple(v / 2 for v in restated(right, slices, {"typo": 1.0})),
-            "what was not examined was counted as right": (
-                0.5 + restated(right, slices, {"typo": 1.0})[0] / 2,
-                restated(right, slices, {"typo": 1.0})[1] / 2,
-            ),
+            "the slice was left out silently: the score would be that of another mix": alone,
+            "what was not examined was counted as wrong": lambda: (alone[0] / 2, unseen(alone[1])),
+            "what was not examined was counted as right": lambda: (0.5 + alone[0] / 2, unseen(alone[1])),
         },
     )
 
 
-@MIXED.case("all right; one slice; one row; inputs left alone")
+def unseen(error):
+    """The error with half of the weight on a slice of which no row was seen."""
+    return math.sqrt((error / 2) ** 2 + 0.25 * scatter(0, 0))
+
+
+@MIXED.case("all right; one row; the exam's own mix; the inputs left alone", reread=MIXED_TEXT)
 def _(q):
-    q.close(
-        "share and error of 4 of 4",
-        q.call("reweight", [True] * 4, ["a", "b", "a", "b"], {"a": 1, "b": 9}),
-        (1.0, 0.0),
-        tol=1e-9,
-        reread=MIXED_TEXT,
-    )
-    q.close(
-        "share and error of one row",
-        q.call("reweight", [False], ["a"], {"a": 5}),
-        (0.0, 0.0),
-        tol=1e-9,
-        reread=MIXED_TEXT,
-    )
+    got = q.call("reweight", [True] * 4, ["a", "b", "a", "b"], {"a": 0.1, "b": 0.9})
+    error = math.sqrt((0.1**2 + 0.9**2) * scatter(2, 2))
+    q.close("share and error of 4 of 4", got, (1.0, error), tol=1e-9, names=RESTATED)
+    one = q.call("reweight", [False], ["a"], {"a": 1.0})
+    q.close("share and error of one row", one, (0.0, math.sqrt(scatter(0, 1))), tol=1e-9, names=RESTATED)
     right, slices = exam_of(q)
-    q.close(
-        "share and error",
-        q.call_checked_unmutated("reweight", right, slices, {"form": 2.0, "typo": 1.0}),
-        restated(right, slices, {"form": 2.0, "typo": 1.0}),
-        tol=1e-6,
-        reread=MIXED_TEXT,
-    )
+    mix = {name: slices.count(name) / len(slices) for name in ("question", "typo", "harm", "form")}
+    got = q.call_checked_unmutated("reweight", right, slices, mix)
+    q.close("share and error", got, restated(right, slices, mix), tol=1e-6, names=RESTATED)
 
 
 # ----------------------------------------------------------------------------------------------------- the training mix
 
-MIX = Question("release_mix", lab=LAB, points=0.5)
-MIX_TEXT = "§ 8 Your release"
+MIX_TEXT = "§ 9 Your release"
+SPENT = "90 % of a budget of 20,000 tokens and more is used"
+ANY = "within any budget, also one that buys no row"
+WHOLE_ROWS = "rows are whole numbers"
+AS_PRICED = "the prices are those of the call"
+FIXED = "the same budget and prices give the same plan"
+MIX = Question("release_mix", lab=LAB, points=0.25, rules=(SPENT, ANY, WHOLE_ROWS, AS_PRICED, FIXED))
+PRICED = {"tasks": 54.0, "harmful": 72.5, "twins": 62.5, "disguised": 94.6, "documents": 61.4}
 INGREDIENTS = ("tasks", "harmful", "twins", "disguised", "documents")
 
 
@@ -965,92 +910,93 @@ def some_prices(q):
     return {name: round(30 + 90 * q.rand(1).item(), 1) for name in INGREDIENTS}
 
 
-def bought(q, budget, prices, least=0.9):
-    """The student's rows, if they are rows, cost no more than the budget and spend it."""
+def bought(q, budget, prices, least=0.0, whole=False):
+    """The student's rows, if they are numbers of rows that cost no more than the budget, and the share `least` of it
+    at least. whole: Python's whole numbers are asked for.
+    """
     rows = q.call("release_mix", budget, prices)
     q.true(
         "a dict with a number of rows for each ingredient is asked for",
-        type(rows) is dict and set(rows) == set(prices),
+        type(rows) is dict and set(rows) == set(prices) and all(type(n) in (int, float) for n in rows.values()),
         hint=f"Its keys: {', '.join(prices)}.",
-        reread=MIX_TEXT,
     )
     numbers = list(rows.values())
     q.true(
         "shares came back, not rows",
-        not all(type(n) is float and n <= 1 for n in numbers),
+        budget < 1000 or not all(type(n) is float and n <= 1 for n in numbers),
         mistake="these are shares: a number of rows is share · budget / price",
-        reread=MIX_TEXT,
     )
-    q.true(
-        "rows are whole numbers",
-        all(type(n) is int for n in numbers),
-        hint="int(…) rounds down: half a row cannot be trained.",
-        reread=MIX_TEXT,
-    )
-    q.true("a number of rows is not negative", all(n >= 0 for n in numbers), reread=MIX_TEXT)
+    q.true("a number of rows is not negative", all(n >= 0 for n in numbers))
     spent = sum(n * prices[name] for name, n in rows.items())
     mistake = None
     if 0.5 * budget < sum(numbers) <= budget:
         mistake = "these are tokens: divide each by the price of a row"
-    elif spent > 3 * budget:
+    elif budget > 1000 and spent > 3 * budget:
         mistake = "all the budget was given to each ingredient: the shares add up to 1"
     q.true(
         f"{spent:,.0f} tokens for a budget of {budget:,}",
-        spent <= budget,
-        reread=MIX_TEXT,
+        spent <= budget * (1 + 1e-9),
         mistake=mistake,
         hint="Round down, and see that the shares of the tokens add up to 1 at most.",
     )
-    q.true(
-        f"{spent:,.0f} tokens of a budget of {budget:,} are spent: use 90 % at least",
-        spent >= least * budget,
-        reread=MIX_TEXT,
-    )
+    q.true(f"{spent:,.0f} tokens of a budget of {budget:,} are spent: use 90 % at least", spent >= least * budget)
+    if whole:
+        q.true("rows are whole numbers", all(type(n) is int for n in numbers))
     return rows
 
 
-@MIX.case("within the budget, and 90 % of it spent")
+@MIX.case("a number of rows for each ingredient, within the budget", reread=MIX_TEXT)
 def _(q):
-    bought(q, 400_000 + q.randint(0, 1_000_000), some_prices(q))
+    bought(q, 1_000_000 + q.randint(0, 500_000), PRICED)
 
 
-@MIX.case("other budgets")
+@MIX.case(SPENT, rule=SPENT, reread=MIX_TEXT)
 def _(q):
-    prices = some_prices(q)
-    for budget in (40_000, 150_000, 12_000_000):
-        bought(q, budget, prices)
+    for budget in (20_000, 150_000, 12_000_000):
+        bought(q, budget, PRICED, least=0.9)
 
 
-@MIX.case("other prices")
-def _(q):
-    for _ in range(3):
-        bought(q, 500_000, some_prices(q))
-    bought(q, 500_000, {name: 400.0 if name == INGREDIENTS[q.randint(0, 5)] else 20.0 for name in INGREDIENTS})
-
-
-@MIX.case("a budget for less than a row, and none")
+@MIX.case(
+    "budgets of 25 tokens, and of 0",
+    rule=ANY,
+    hint="0 rows are allowed, and these budgets buy none: no row of each at least.",
+    reread=MIX_TEXT,
+)
 def _(q):
     for budget in (25, 0):
-        bought(q, budget, {name: 30.0 for name in INGREDIENTS}, least=0.0)
+        bought(q, budget, dict.fromkeys(INGREDIENTS, 30.0))
 
 
-@MIX.case("the same answer twice; the prices left alone")
+@MIX.case(WHOLE_ROWS, rule=WHOLE_ROWS, hint="int(…) rounds down: half a row cannot be trained.", reread=MIX_TEXT)
 def _(q):
-    prices = some_prices(q)
-    first = q.call_checked_unmutated("release_mix", 300_000, prices)
-    q.same(
-        "the second answer",
-        q.call("release_mix", 300_000, prices),
-        first,
-        hint="A recipe that others shall repeat is not drawn at random.",
-        reread=MIX_TEXT,
-    )
+    bought(q, 500_000, PRICED, whole=True)
+
+
+@MIX.case(AS_PRICED, rule=AS_PRICED, hint="Rows = share · budget / prices[name].", reread=MIX_TEXT)
+def _(q):
+    for k in range(3):
+        bought(q, 500_000, some_prices(q))
+        bought(q, 500_000, {name: 400.0 if name == INGREDIENTS[k] else 20.0 for name in INGREDIENTS})
+
+
+@MIX.case(FIXED, rule=FIXED, hint="A recipe that others shall repeat is not drawn at random.", reread=MIX_TEXT)
+def _(q):
+    q.same("the second answer", bought(q, 300_000, PRICED), bought(q, 300_000, PRICED))
+
+
+@MIX.case("the prices left alone", reread=MIX_TEXT)
+def _(q):
+    q.call_checked_unmutated("release_mix", 300_000, PRICED)
 
 
 # ----------------------------------------------------------------------------------------------------------- model card
 
-CARD = Question("model_card", lab=LAB, points=0.5, timeout=30)  # an answer may import huggingface_hub
-CARD_TEXT = "§ 9 The model card"
+CARD_TEXT = "§ 10 The model card"
+MISREAD = "values that YAML would read as something else stay what they are"
+IN_ORDER = "the sections come in their order"
+CARD = Question(  # an answer may import huggingface_hub
+    "model_card", lab=LAB, points=0.5, timeout=30, rules=(MISREAD, IN_ORDER)
+)
 METADATA = {
     "license": "apache-2.0",
     "language": "en",
@@ -1065,9 +1011,9 @@ RESULTS = [
     {"dataset": "littlebrook/production", "metric": "accuracy", "value": 0.5625},
 ]
 SECTIONS = {
+    "Data governance": "Public documents only.",
     "Intended use": "Questions about the residents of a village.",
     "Limits": "It knows nothing after 2024.\n\nIt misreads typos.",
-    "Data governance": "Public documents only.",
 }
 
 
@@ -1077,7 +1023,7 @@ def parsed(text):
     """
     import yaml
 
-    failed = lambda message, **more: CaseFailed(message, reread=CARD_TEXT, **more)
+    failed = CaseFailed
     if type(text) is not str or len(text) > 20_000:
         raise failed("a card is a text, of 20,000 letters at most here")
     lines = text.split("\n")
@@ -1140,9 +1086,7 @@ def flat(index):
         if isinstance(error, KeyError):
             message = f"the model-index has another shape than the Hub's (it lacks {error})"
         raise CaseFailed(
-            message,
-            reread=CARD_TEXT,
-            hint="[{name, results: [{task: {type}, dataset: {name, type}, metrics: [{type, value}]}]}]",
+            message, hint="[{name, results: [{task: {type}, dataset: {name, type}, metrics: [{type, value}]}]}]"
         ) from None
     return sorted(rows, key=str)
 
@@ -1161,30 +1105,26 @@ def look(q, name, metadata, results, sections):
         "the front matter has no model-index",
         index is not None,
         mistake="the results belong into the front matter, too, as model-index: there a program finds them",
-        reread=CARD_TEXT,
     )
     q.same(
         "the rest of the front matter",
         front,
         metadata,
-        reread=CARD_TEXT,
         hint="yaml.safe_dump quotes what YAML would read as something else: no is False, 2024-12-31 is a date.",
     )
     rows = flat(index)
     names, numbers = [[row[0] for row in rows], [row[5] for row in rows]]
-    q.same("the names of the results' model", names, [name] * len(results), reread=CARD_TEXT)
+    q.same("the names of the results' model", names, [name] * len(results))
     q.true(
         "the values of the model-index are numbers",
         all(type(v) in (int, float) for v in numbers),
         mistake="the values are texts: write numbers, a program shall compare them",
-        reread=CARD_TEXT,
     )
     q.close(
         "the results",
         rows,
         wanted(name, results),
         tol=1e-9,
-        reread=CARD_TEXT,
         mistakes={
             "the values are in per cent: they came in as shares": (
                 wanted(name, [{**r, "value": 100 * r["value"]} for r in results])
@@ -1195,23 +1135,27 @@ def look(q, name, metadata, results, sections):
             ),
         },
     )
-    q.same("the title", title, name, hint="# and the name, after the front matter.", reread=CARD_TEXT)
+    q.same("the title", title, name, hint="# and the name, after the front matter.")
     q.same(
         "the headings",
         [heading for heading, _ in found],
         list(sections),
         hint="## and the heading, in the order of `sections`.",
-        reread=CARD_TEXT,
     )
-    q.same("the sections", [body for _, body in found], [body.strip() for body in sections.values()], reread=CARD_TEXT)
+    q.same("the sections", [body for _, body in found], [body.strip() for body in sections.values()])
 
 
-@CARD.case("front matter with a model-index, title, sections")
+@CARD.case("front matter with a model-index, title, sections", reread=CARD_TEXT)
 def _(q):
     look(q, "littlebrook-release", METADATA, RESULTS[: 2 + q.randint(0, 2)], SECTIONS)
 
 
-@CARD.case("values that YAML would misread: a colon, no, a date, a #, quotes")
+@CARD.case(
+    "a colon, no, a date, a #, quotes",
+    rule=MISREAD,
+    hint="yaml.safe_dump quotes what YAML would read as something else: no is False, 2024-12-31 is a date.",
+    reread=CARD_TEXT,
+)
 def _(q):
     tricky = {
         **METADATA,
@@ -1225,7 +1169,7 @@ def _(q):
     look(q, "release: second try", tricky, RESULTS, SECTIONS)
 
 
-@CARD.case("letters of other alphabets, and nested values")
+@CARD.case("letters of other alphabets, and nested values", reread=CARD_TEXT)
 def _(q):
     metadata = {
         **METADATA,
@@ -1233,24 +1177,28 @@ def _(q):
         "tags": ["дом", "π"],
         "data": {"rows": 3, "sources": ["noticeboard", "chronicle"], "personal": False},
     }
-    look(q, "Release π", metadata, RESULTS, {"Größe": "Klein: 1,2 Millionen.", **SECTIONS})
+    look(q, "Release π", metadata, RESULTS, {"Größe": "Klein: 1,2 Millionen.", "Zweck": "Fragen."})
 
 
-@CARD.case("any number of results and sections, in their order")
+@CARD.case("many results", reread=CARD_TEXT)
 def _(q):
     results = [
         {"dataset": f"littlebrook/exam-{k}", "metric": "accuracy", "value": round(0.1 + 0.8 * q.rand(1).item(), 6)}
         for k in range(6)
     ]
-    sections = {f"Part {k}": f"Text {k}." for k in q.permutation(7).tolist()}
-    look(q, "r", {"license": "cc-by-4.0"}, results, sections)
+    look(q, "r", {"license": "cc-by-4.0"}, results, SECTIONS)
     look(q, "r", METADATA, RESULTS[:1], {"Limits": "Many."})
 
 
-@CARD.case("inputs left alone; the same text twice")
+@CARD.case(IN_ORDER, rule=IN_ORDER, hint="## and the heading, in the order of `sections`.", reread=CARD_TEXT)
+def _(q):
+    look(q, "r", METADATA, RESULTS, {f"Part {k}": f"Text {k}." for k in (3, 1, 6, 2, 5, 4)})
+
+
+@CARD.case("inputs left alone; the same text twice", reread=CARD_TEXT)
 def _(q):
     text = q.call_checked_unmutated("model_card", "r", METADATA, RESULTS, SECTIONS)
-    q.same("the second card", q.call("model_card", "r", METADATA, RESULTS, SECTIONS), text, reread=CARD_TEXT)
+    q.same("the second card", q.call("model_card", "r", METADATA, RESULTS, SECTIONS), text)
 
 
 # -------------------------------------------------------------------------------------------- the release and the words

@@ -1,5 +1,5 @@
-"""Is an answer the course's own text? Its functions, without names of their own, against those of the library and
-against the fallbacks that the notebook itself brings. A sign for a person, never a score.
+"""Is an answer the course's own text? Its functions, without names of their own, against those of the library. A sign
+for a person, never a score.
 
 Two people who write the same short formula write the same text: among the 382 right answers of the banks seven are
 functions of the library, the longest of 37 nodes, and among the solutions one of 49. So it takes LEAST nodes to count,
@@ -83,34 +83,15 @@ def forms_of(module, source):
     return {normal_form(function)[0]: f"{module}.{name}" for name, function in functions_of(ast.parse(source)).items()}
 
 
-def fallbacks(trees):
-    """{question: its fallback} of the calls mine("question", globals(), fallback): a lambda or the name of a function
-    that the notebook defines.
-    """
-    defined = {name: function for tree in trees for name, function in functions_of(tree).items()}
-    found = {}
-    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if isinstance(node.func, ast.Name) and node.func.id == "mine" and len(node.args) == 3:
-            question, fallback = node.args[0], node.args[2]
-            if isinstance(fallback, ast.Name):
-                fallback = defined.get(fallback.id)
-            if isinstance(question, ast.Constant) and isinstance(fallback, (ast.FunctionDef, ast.Lambda)):
-                found[question.value] = fallback
-    return found
-
-
 def pasted(trees, ids):
     """{question: whose text it is} for the answers among `ids` that are the course's own; trees: of all code cells."""
     defined = {name: function for tree in trees for name, function in functions_of(tree).items()}
-    brought, found = fallbacks(trees), {}
+    found = {}
     for name in ids:
         if (answer := defined.get(name)) is None:
             continue
         form, nodes = normal_form(answer)
         if nodes < LEAST:
-            continue
-        if name in brought and brought[name] is not answer and normal_form(brought[name])[0] == form:
-            found[name] = "the notebook's own fallback"
             continue
         words = words_of(answer)
         for module, source in library():

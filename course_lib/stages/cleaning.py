@@ -211,10 +211,10 @@ def redact(text: str, spans: Iterable[Sequence]) -> str:
 
 
 def ngrams(text: str, n: int) -> set[tuple[str, ...]]:
-    """The runs of n words. A text shorter than n words has none. Raises ValueError for n < 1."""
+    """The runs of n words; here an apostrophe parts words. A shorter text has none. Raises ValueError for n < 1."""
     if n < 1:
         raise ValueError(f"n is {n}: an n-gram has at least 1 word")
-    words = words_of(text)
+    words = re.findall(r"[a-z0-9]+", text.lower())
     return {tuple(words[k : k + n]) for k in range(len(words) - n + 1)}
 
 

@@ -1,8 +1,8 @@
 """Direct alignment: the policy learns from preferences without a reward model and without sampling.
 
 DPO: Rafailov et al. 2023, 2305.18290. IPO: Azar et al. 2023, 2310.12036. cDPO (label smoothing): Mitchell 2023. KTO:
-Ethayarajh et al. 2024, 2402.01306. Losses take log-probabilities of whole answers, log π(y | x) and log π_ref(y | x),
-summed over the answer's tokens, nats.
+Ethayarajh et al. 2024, 2402.01306. A reward model's margins in place of labels: Fisch et al. 2024, 2405.19316. Losses
+take log-probabilities of whole answers, log π(y | x) and log π_ref(y | x), summed over the answer's tokens, nats.
 """
 
 import copy
@@ -54,6 +54,21 @@ def dpo_loss(
     return (-(1 - smoothing) * F.logsigmoid(margin) - smoothing * F.logsigmoid(-margin)).mean()
 
 
+def distilled_loss(
+    chosen: Float[Tensor, " B"],
+    rejected: Float[Tensor, " B"],
+    chosen_reference: Float[Tensor, " B"],
+    rejected_reference: Float[Tensor, " B"],
+    gap: Float[Tensor, " B"],
+    beta: float = 0.1,
+) -> Float[Tensor, ""]:
+    """Mean of (m − gap)², m the margin of `dpo_loss`, gap the difference of the two answers' rewards: the implicit
+    reward learns a reward model's margins and not the labels (2405.19316).
+    """
+    margin = implicit_reward(chosen, chosen_reference, beta) - implicit_reward(rejected, rejected_reference, beta)
+    return ((margin - gap) ** 2).mean()
+
+
 def ipo_loss(
     chosen: Float[Tensor, " B"],
     rejected: Float[Tensor, " B"],
@@ -79,10 +94,10 @@ def kto_loss(
     up_weight: float = 1.0,
     down_weight: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """Mean of w · (1 − σ(±β (log π − log π_ref − kl))): + for a thumb up, − for a thumb down (2402.01306, eq. 8). `kl`
-    ≥ 0 carries no gradient.
+    """Mean of w · (1 − σ(±β (log π − log π_ref − kl))): + for a thumb up, − for a thumb down (2402.01306, eq. 8). `kl`,
+    an estimate, counts as 0 where it is negative, and carries no gradient.
     """
-    gain = beta * (logprobs - reference - kl.detach())
+    gain = beta * (logprobs - reference - kl.detach().clamp(min=0))
     return torch.where(up, up_weight * (1 - torch.sigmoid(gain)), down_weight * (1 - torch.sigmoid(-gain))).mean()
 
 
@@ -116,18 +131,21 @@ def dpo(
     beta: float = BETA,
     loss_fn: Callable = dpo_loss,
     lengths: bool = False,
+    gaps: Float[Tensor, " N"] | None = None,
+    policy: Llama | None = None,
     **options,
 ) -> Run:
     """Train a copy of `base` (default: the assistant) on pairs with `loss_fn(chosen, rejected, chosen_reference,
     rejected_reference, beta=…)`; with `lengths` it gets lengths_chosen and lengths_rejected (tokens), too, as IPO needs
-    them.
+    them, with `gaps` each pair's gap, as `distilled_loss` does. The reference is `base`; `policy`: go on from that one,
+    as a second round on its own answers does.
 
     History has accuracy (of the implicit reward), margin, and the mean log-ratios log π − log π_ref of chosen and
     rejected answers, nats. `options` go to `preferences.train`. Raises CourseError for a beta that teaches nothing.
     """
     check(config, beta)
     reference = (base or assistant(load_stage("sft").model)).eval()
-    policy = copy.deepcopy(reference)
+    policy = copy.deepcopy(policy or reference)
     examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), policy.config.context)
     del rows  # 30,000 of them are 135 MB, and nobody needs them any more
     fixed = reference_logprobs(reference, examples)
@@ -137,6 +155,7 @@ def dpo(
         logprobs, tokens = answer_logprobs(policy, ids, labels)
         chosen, rejected = logprobs.chunk(2)
         extra = dict(zip(("lengths_chosen", "lengths_rejected"), tokens.chunk(2))) if lengths else {}
+        extra |= {} if gaps is None else {"gap": gaps[part].to(logprobs.device)}
         with beside(logprobs):
             loss = loss_fn(chosen, rejected, *fixed[part].T, beta=beta, **extra)
         ratios = (logprobs.view(2, -1).T - fixed[part]).detach()
@@ -148,7 +167,7 @@ def dpo(
             "rejected": ratios[:, 1].mean().item(),
         }
 
-    options = {"description": "DPO", "made_of": (loss_fn, beta, lengths), **options}
+    options = {"description": "DPO", "made_of": (loss_fn, beta, lengths, gaps), **options}
     run = train(policy, examples, batch_loss, [adamw(policy, config.learning_rate)], config, seed, **options)
     run.record |= {"parent": "sft", "beta": beta}
     return run

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.platform import CourseError
+from course_lib.stages.model import one_a_row
 from course_lib.stages.sft import encode_chat
 
 # a word of four letters or more, spelled with one mark
@@ -60,7 +61,7 @@ def hidden_states(model, tokenizer, conversations: list[list[dict]], batch: int 
         part = prompts[start : start + batch]
         ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in part], batch_first=True).to(device)
         ends = torch.tensor([len(ids) - 1 for ids in part], device=device)
-        states.append(model.hidden(ids)[torch.arange(len(part), device=device), ends].cpu())
+        states.append(model.hidden(ids, places=one_a_row(ends, ids.shape[1])).cpu())
     return torch.cat(states)
 
 

@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from course_lib.stages.cache import Cache
+from course_lib.stages.cache import Cache, attend_once, empty_cache
+from course_lib.stages.shared import tokens_at_once
 from course_lib.stages.tokenizer import BOS, EOS, PAD
 
 # the linear layers of a block by name: what an adapter may sit on, and what is held in 4 bits
@@ -54,19 +55,15 @@ def apply_rope(
     return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
-def attend_once(
-    q: Float[Tensor, "B H 1 P"],
-    k: Float[Tensor, "B H S P"],
-    v: Float[Tensor, "B H S P"],
-    padding: Float[Tensor, "B 1 1 S"],
-) -> Float[Tensor, "B H 1 P"]:
-    """softmax(q kᵀ / √P + padding) v for one query a text. On a CPU three times as fast as the fused kernel, which is
-    made for many.
-    """
-    (rows, heads, _, width), each = q.shape, lambda x: x.flatten(0, 1)  # each: of B · H heads
-    bias = each(padding.expand(-1, heads, -1, -1))
-    scores = torch.baddbmm(bias, each(q), each(k).transpose(1, 2), alpha=width**-0.5)
-    return torch.bmm(torch.softmax(scores, -1), each(v)).unflatten(0, (rows, heads))
+def taken(x: Float[Tensor, "B T D"], places: Int[Tensor, " N"] | None) -> Float[Tensor, "B T D"] | Float[Tensor, "N D"]:
+    """The tokens of a batch at `places`, which count through its rows (row · T + column). None: all, as they are."""
+    # by numbers: an index that is a mask would sort in the backward pass
+    return x if places is None else x.flatten(0, 1).index_select(0, places)
+
+
+def one_a_row(columns: Int[Tensor, " B"], width: int) -> Int[Tensor, " B"]:
+    """Places of one token a row, which stands in that column; rows of `width` tokens."""
+    return torch.arange(len(columns), device=columns.device) * width + columns
 
 
 class Attention(nn.Module):
@@ -85,9 +82,11 @@ class Attention(nn.Module):
         sin: Tensor,
         visible: Bool[Tensor, "B 1 T S"] | Float[Tensor, "B 1 T S"] | None = None,
         cache=None,
-    ) -> Float[Tensor, "B T D"]:
+        places: Int[Tensor, " N"] | None = None,
+    ) -> Float[Tensor, "B T D"] | Float[Tensor, "N D"]:
         """`visible`: which of S keys each token may read, None for itself and all before it. `cache`: (keys, values,
-        column) or None, see Cache: the new ones are written from that column on, and all up to them are read.
+        column) or None, see Cache: the new ones are written from that column on, and all up to them are read. `places`:
+        the tokens whose result is wanted, all by default; see `taken`.
         """
         in_heads = lambda y: y.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B T D] → [B H T P]
         q, k, v = in_heads(self.q_proj(x)), in_heads(self.k_proj(x)), in_heads(self.v_proj(x))
@@ -101,7 +100,7 @@ class Attention(nn.Module):
             y = attend_once(q, k, v, visible)
         else:
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, is_causal=visible is None)
-        return self.o_proj(y.transpose(1, 2).flatten(-2))
+        return self.o_proj(taken(y.transpose(1, 2).flatten(-2), places))
 
 
 class MLP(nn.Module):
@@ -111,7 +110,7 @@ class MLP(nn.Module):
         self.up_proj = nn.Linear(config.hidden, config.intermediate, bias=False)
         self.down_proj = nn.Linear(config.intermediate, config.hidden, bias=False)
 
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
@@ -131,9 +130,15 @@ class Block(nn.Module):
         self.post_attention_layernorm, self.mlp = RMSNorm(config), MLP(config)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], cos: Tensor, sin: Tensor, visible: Tensor | None = None, cache=None
-    ) -> Float[Tensor, "B T D"]:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, visible, cache)
+        self,
+        x: Float[Tensor, "B T D"],
+        cos: Tensor,
+        sin: Tensor,
+        visible: Tensor | None = None,
+        cache=None,
+        places: Tensor | None = None,
+    ) -> Float[Tensor, "B T D"] | Float[Tensor, "N D"]:
+        x = taken(x, places) + self.self_attn(self.input_layernorm(x), cos, sin, visible, cache, places)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -177,10 +182,12 @@ class Llama(nn.Module):
         segments: Int[Tensor, "B T"] | None = None,
         visible: Bool[Tensor, "B 1 T T"] | Float[Tensor, "B 1 T T"] | None = None,
         positions: Int[Tensor, "B T"] | None = None,
-    ) -> Float[Tensor, "B T D"]:
+        places: Int[Tensor, " N"] | None = None,
+    ) -> Float[Tensor, "B T D"] | Float[Tensor, "N D"]:
         """What the head reads. `segments`: number of the example that each token of a packed row belongs to; attention
         stays inside it. RoPE only knows distances, so positions need not start again. They must be given where tokens
         that read each other do not stand side by side: `stages.shared`, which also says what each token reads.
+        `places`: where a loss reads (see `taken`). In the last block the other tokens are keys and values, no more.
         """
         x, length = self.model.embed_tokens(ids), ids.shape[1]
         if segments is not None:
@@ -188,8 +195,8 @@ class Llama(nn.Module):
             visible = (segments[:, None, :, None] == segments[:, None, None, :]) & past
         at = slice(length) if positions is None else positions[:, None]
         cos, sin, twice = self.cos[at], self.sin[at], self.checkpointing and torch.is_grad_enabled()
-        for block in self.model.layers:
-            inputs = (x, cos, sin, visible)
+        for k, block in enumerate(self.model.layers):
+            inputs = (x, cos, sin, visible, None, places if k + 1 == self.config.layers else None)
             x = checkpoint(block, *inputs, use_reentrant=False) if twice else block(*inputs)
         return self.model.norm(x)
 
@@ -206,15 +213,18 @@ class Llama(nn.Module):
         """Logits after the last token of each text (padding on the right), and a cache with space for `rows` texts that
         go on from these, by `room` tokens each.
         """
-        x, (n, width), c = self.model.embed_tokens(ids), ids.shape, self.config
-        shape = (rows, c.heads, width + room, c.hidden // c.heads)
-        keys, values = ([x.new_empty(shape) for _ in self.model.layers] for _ in range(2))
-        padding = x.new_zeros(rows, 1, 1, width + room)
-        padding[:n, 0, 0, :width].masked_fill_(torch.arange(width, device=x.device) >= lengths[:, None], -torch.inf)
-        for k, block in enumerate(self.model.layers):
-            x = block(x, self.cos[:width], self.sin[:width], None, (keys[k], values[k], 0))
-        last = x[torch.arange(n, device=x.device), lengths - 1]
-        return self.head(self.model.norm(last)), Cache(keys, values, F.pad(lengths, (0, rows - n)), padding, n, width)
+        (n, width), c, states = ids.shape, self.config, []
+        cache = empty_cache(self.cos, lengths, rows, width, room, c.layers, c.heads)
+        at_once = max(1, tokens_at_once(ids.device) // width)
+        for part in (slice(first, first + at_once) for first in range(0, n, at_once)):
+            ends, longest = lengths[part], int(lengths[part].max())
+            x, cos, sin = self.model.embed_tokens(ids[part, :longest]), self.cos[:longest], self.sin[:longest]
+            places = one_a_row(ends - 1, longest)  # all else of the last block is keys and values
+            for k, block in enumerate(self.model.layers):
+                written = (cache.keys[k][part], cache.values[k][part], 0)
+                x = block(x, cos, sin, None, written, places if k + 1 == c.layers else None)
+            states.append(x)
+        return self.head(self.model.norm(torch.cat(states))), cache
 
     def read_on(self, tokens: Int[Tensor, " B"], cache: Cache) -> Float[Tensor, "B V"]:
         """Logits after one more token of each text in the cache, which they are added to."""

@@ -75,12 +75,12 @@ def next_token_loss(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"]) -> 
 
 
 def learning_rate(step: int, total: int, warmup: int, peak: float, floor: float) -> float:
-    """Linear warm-up over `warmup` steps, then a straight line down to floor · peak at the last step (steps count from
-    0).
+    """Linear warm-up over `warmup` steps, then a straight line down to floor · peak at the last step, where it stays
+    (steps count from 0).
     """
     if step < warmup:
         return peak * (step + 1) / warmup
-    return peak * (1 - (1 - floor) * (step - warmup) / max(1, total - 1 - warmup))
+    return peak * (1 - (1 - floor) * min(1.0, (step - warmup) / max(1, total - 1 - warmup)))
 
 
 def validation_rows(size: str) -> list[dict]:

@@ -69,8 +69,8 @@ def last_rewards(model: RewardModel, examples: list[tuple[list[int], list[int]]]
     """What the reward head says at the last token of each (ids, mask). As `model(ids)`, but a prompt is read once."""
     begins = [mask.index(1) for _, mask in examples]
     answers = [ids[k:] for (ids, _), k in zip(examples, begins)]
-    hidden, start = states_of(model, [ids[:k] for (ids, _), k in zip(examples, begins)], answers)
-    return model.score(hidden[start + torch.tensor([len(answer) for answer in answers], device=start.device)])[:, 0]
+    hidden, of = states_of(model, [ids[:k] for (ids, _), k in zip(examples, begins)], answers, last=True)
+    return model.score(hidden[of])[:, 0]
 
 
 @torch.no_grad()
@@ -82,3 +82,12 @@ def rewards_of(model: RewardModel, tokenizer, prompts: list[list[dict]], answers
     examples = encode_answers(tokenizer, list(rows.values()), ("answer",), model.config.context)
     rewards = dict(zip(rows, last_rewards(model, [example for [example] in examples]).tolist()))
     return torch.tensor([rewards[key] for key in asked])
+
+
+@torch.no_grad()
+def reward_gaps(model: RewardModel, rows: list[dict], batch: int = 128) -> Float[Tensor, " N"]:
+    """By how much the reward model prefers the chosen answer of each pair; what the label says is not asked."""
+    examples = encode_answers(load_tokenizer(), rows, ("chosen", "rejected"), model.config.context)
+    parts = [examples[start : start + batch] for start in range(0, len(examples), batch)]
+    both = [[last_rewards(model, [example[which] for example in part]) for which in (0, 1)] for part in parts]
+    return torch.cat([chosen - rejected for chosen, rejected in both])

@@ -24,6 +24,10 @@ from course_lib.stages.step import LOWER, check_finite, explains_memory, steps_l
 from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
 
 LONGEST = 48  # tokens of an answer; a longer one is cut
+ANSWERS = (
+    256  # that are sampled, or compared with a reference, at a time: with 512 the examination of a policy holds the
+)
+# peak of its phase
 
 
 @dataclass
@@ -48,7 +52,7 @@ def assistant(model, temperature: float = 0.6):
 
 @torch.no_grad()
 def roll_out(
-    model, tokenizer, rows: list[dict], each: int = 1, seed: int = 0, longest: int = LONGEST, batch: int = 512
+    model, tokenizer, rows: list[dict], each: int = 1, seed: int = 0, longest: int = LONGEST, batch: int = ANSWERS
 ) -> Rollouts:
     """`each` sampled answers to each prompt, those to one prompt next to each other. rows: {"messages": [… the user's
     last]}.
@@ -120,8 +124,11 @@ def exact_kl(model, reference, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"
     """KL(π ‖ π_ref) of each answer, nats, summed over its tokens: at each token over the whole vocabulary, so only the
     path is sampled.
     """
-    (p, of), (q, _) = (distributions(m, ids, mask) for m in (model, reference))
-    return spread(kl_and_entropy(p, q)[0][of], mask).sum(1)
+    found = []
+    for rows, chosen in zip(ids.split(ANSWERS), mask.split(ANSWERS)):
+        (p, of), (q, _) = (distributions(m, rows, chosen) for m in (model, reference))
+        found.append(spread(kl_and_entropy(p, q)[0][of], chosen).sum(1))
+    return torch.cat(found)
 
 
 @torch.no_grad()

@@ -181,11 +181,11 @@ def trained_logits(
 ) -> tuple[Float[Tensor, "1 N V"], Int[Tensor, "1 N"]]:
     """(logits, labels) of one long row that holds the trained tokens only, with the shift kept: the logits at n are
     scored against the label at n + 1, so any loss of (logits, labels) is the same. Most tokens of a chat are not
-    trained, and the head is a third of the work.
+    trained, and the head is a third of the work; so neither it nor most of the last block is computed elsewhere.
     """
     keep = labels[:, 1:] != IGNORE
     at = F.pad(keep, (0, 1)).flatten().nonzero()[:, 0]
-    x = model.hidden(ids).flatten(0, 1).index_select(0, at)  # indexing by a mask would sort in the backward pass
+    x = model.hidden(ids, places=at)
     first = labels.new_full((1,), IGNORE)
     return model.head(torch.cat((x, x[-1:])))[None], torch.cat((first, labels[:, 1:][keep]))[None]
 
@@ -217,14 +217,16 @@ def finetune(
     validation: list[dict] | None = None,
     checkpoint_steps: int = 100,
     description: str = "fine-tuning",
+    make_optimizers: Callable = optimizers,
 ) -> Run:
     """Train the parameters of `model` that have requires_grad on rows {"messages": […]}. `loss_fn(logits, labels)` may
     be the student's.
 
     A row {"text": …} is a plain document, trained from its first token: replay of pre-training. `validation` rows give
     "val_loss" in the history, `config.validations` times. With `out` a checkpoint is written there and a run that
-    was killed goes on from it. Raises CourseError for bad rows, for a number that is not finite and for settings that
-    teach nothing, ArtifactError for a checkpoint that is damaged or of another run.
+    was killed goes on from it. `make_optimizers(model, rate, rest)`: those of pre-training, or others (lab 04).
+    Raises CourseError for bad rows, for a number that is not finite and for settings that teach nothing, ArtifactError
+    for a checkpoint that is damaged or of another run.
     """
     check_settings(config)
     keep_large_buffers()
@@ -234,7 +236,7 @@ def finetune(
     examined = encode_rows(tokenizer, validation, model.config.context) if validation else None
     lengths = [len(ids) for ids, _ in examples]
     plan = [part for epoch in range(config.epochs) for part in batches(lengths, config.batch, 1000 * seed + epoch)]
-    optimiser = optimizers(model, config.learning_rate, config.embedding_rate)
+    optimiser = make_optimizers(model, config.learning_rate, config.embedding_rate)
     warmup = max(1, round(config.warmup * len(plan)))
     data = rows_hash({"text": str(row.get("messages") or row["text"])} for row in rows)
     recipe = {"seed": seed, "rows": len(rows), "data": data, **asdict(config)}

@@ -12,37 +12,39 @@ from torch import Tensor
 
 from course_lib.stages.tokenizer import PAD
 
-ALIKE = 1.4  # rows of one pass: the longest is at most so many times as long as the shortest, the rest is padding
-TOKENS = 16_384  # of one pass at most, padding included
-FEW = 1_024  # the same on a CPU: what fits its cache is a tenth faster
-
 Row = tuple[tuple[int, ...], list[tuple[int, ...]]]  # (prompt, its different answers)
+ALIKE = 1.4  # rows of one pass: the longest is at most so many times as long as the shortest, the rest is padding
+
+
+def tokens_at_once(device: torch.device) -> int:
+    """Tokens of one pass at most, padding included. A CPU is a tenth faster with as many as fit its cache."""
+    return 1_024 if device.type == "cpu" else 16_384
 
 
 def states_of(
-    model, prompts: list[list[int]], answers: list[list[int]]
+    model, prompts: list[list[int]], answers: list[list[int]], last: bool = False
 ) -> tuple[Float[Tensor, "N D"], Int[Tensor, " B"]]:
     """(hidden states, start of each answer among them): at its start is the state of its prompt's last token, behind it
-    one for each of its own tokens. Equal answers to equal prompts have the same start.
+    one for each of its own tokens. Equal answers to equal prompts have the same start. `last`: only the state of each
+    answer's last token.
     """
     pairs = [(tuple(prompt), tuple(answer)) for prompt, answer in zip(prompts, answers, strict=True)]
     several: dict[tuple, dict[tuple, None]] = {}
     for prompt, answer in pairs:
         several.setdefault(prompt, {})[answer] = None
     start, found, n, device = {}, [], 0, next(model.parameters()).device
-    for rows in passes(
-        [(prompt, list(its)) for prompt, its in several.items()], FEW if device.type == "cpu" else TOKENS
-    ):
+    for rows in passes([(prompt, list(its)) for prompt, its in several.items()], tokens_at_once(device)):
         ids, positions, visible = side_by_side(rows)
         at = []
         for k, (prompt, its) in enumerate(rows):
             end = k * ids.shape[1] + len(prompt)
             for answer in its:
                 start[prompt, answer] = n + len(at)
-                at += [k * ids.shape[1] + len(prompt) - 1, *range(end, end + len(answer))]
+                read = [k * ids.shape[1] + len(prompt) - 1, *range(end, end + len(answer))]
+                at += read[-1:] if last else read
                 end += len(answer)
-        hidden = model.hidden(ids.to(device), visible=visible.to(device), positions=positions.to(device))
-        found.append(hidden.flatten(0, 1).index_select(0, torch.tensor(at, device=device)))
+        ids, visible, positions, places = (t.to(device) for t in (ids, visible, positions, torch.tensor(at)))
+        found.append(model.hidden(ids, visible=visible, positions=positions, places=places))
         n += len(at)
     return torch.cat(found), torch.tensor([start[pair] for pair in pairs], device=device)
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.platform import CourseError, device_and_dtype
+from course_lib.platform import CourseError, device_and_dtype, give_back_buffers
 from course_lib.stages.model import Llama
 
 MEMORY = (
@@ -164,7 +164,9 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def explains_memory(loop):
-    """A training loop whose "out of memory" is one line (CourseError) that names the knobs."""
+    """A training loop whose "out of memory" is one line (CourseError) that names the knobs, and that leaves no buffers
+    behind.
+    """
 
     @functools.wraps(loop)
     def explained(*args, **options):
@@ -173,6 +175,8 @@ def explains_memory(loop):
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
+        finally:
+            give_back_buffers()
         # outside the except block: the error holds the loop's frames, and with them all that filled the memory
         gc.collect()
         if torch.cuda.is_available():

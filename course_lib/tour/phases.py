@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from course_lib import __version__
-from course_lib.evaluation.alignment import reference_utilities
+from course_lib.evaluation.alignment import yardstick
 from course_lib.evaluation.runs import rlhf
 from course_lib.platform import device_and_dtype, matmul_rate
 from course_lib.stages.artifacts import load_folder, save_stage, write_or_explain
@@ -98,7 +98,7 @@ class Tour:
         """
         reference, (n, each) = assistant(self.stage("sft")), rlhf.EXAMINED[self.size]
         rows = prompts("test", n, "tour")
-        return reference, rows, reference_utilities(reference, rows, each)
+        return reference, rows, yardstick(reference, rows, each).worth
 
 
 def device() -> str:

@@ -28,7 +28,7 @@ from course_lib.widgets.style import (
 # fmt: off
 __all__ = [
     "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "LiveCurve", "LivePicture", "compare_figure", "empty", "figure",
-    "human", "png", "points", "render", "scaling_figure", "schedule_figure", "show", "smooth",
+    "human", "png", "points", "render", "schedule_figure", "show", "smooth",
 ]
 # fmt: on
 
@@ -125,31 +125,6 @@ def compare_figure(histories: dict[str, list[dict]], entropy: float):
     limit_line(axes, entropy, f"the limit: entropy {entropy:.3f}")
     axes.set(xlabel="tokens seen", ylabel="training loss, running mean (nats/token)", title="What did the change do?")
     axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
-    finish(axes)
-    return fig
-
-
-@in_style
-def scaling_figure(sizes: list[float], losses: list[float], entropy: float, a: float, b: float):
-    """Excess over the entropy against parameters, on logarithmic axes, with the fitted law a · N^−b."""
-    fig, axes = empty()
-    low, high = min(sizes), max(sizes)
-    line = [low * (high / low) ** (k / 40) for k in range(41)]
-    axes.loglog(line, [a * n**-b for n in line], color=GREY, linestyle="--", label=f"fitted: {a:.3g} · N^−{b:.3f}")
-    axes.loglog(sizes, [loss - entropy for loss in losses], color=BLUE, marker="o", linestyle="none", label="measured")
-    axes.set(
-        xlabel="parameters N",
-        ylabel="loss − entropy (nats/token)",
-        title="How does the excess over the limit fall with size?",
-    )
-    axes.minorticks_off()  # their labels run into each other
-    axes.set_xticks(sizes, [f"{n / 1000:,.0f} k" for n in sizes])
-    ticks = [
-        k
-        for k in (0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-        if min(losses) - entropy < 1.5 * k and k < 1.5 * (max(losses) - entropy)
-    ]
-    axes.set_yticks(ticks, [f"{k:g}" for k in ticks])
     finish(axes)
     return fig
 

@@ -108,15 +108,15 @@ def length_figure(extra_words, judges: dict[str, np.ndarray], title: str = "What
 def money_figure(
     points: dict[str, tuple[float, float, float]], start: float, limit: float, title: str = "What do labels buy?"
 ):
-    """Gold utility against the coins that the labels cost: points[name] = (coins, utility, standard error); bars of two
-    standard errors.
+    """Gold utility against the coins that the labels cost: points[name] = (coins, utility, standard error); bars of
+    1.96 standard errors.
     """
     fig, axes = empty()
     limit_line(axes, limit, f"the limit: frontier at 1 nat, {limit:.2f}")
     mark_line(axes, start, f"before any label, {start:.2f}")
     for (name, (coins, utility, error)), (colour, mark, _) in zip(points.items(), STYLES[1:]):
         axes.errorbar(
-            coins, utility, yerr=2 * error, color=colour, marker=mark, capsize=3, linestyle="none", label=name
+            coins, utility, yerr=1.96 * error, color=colour, marker=mark, capsize=3, linestyle="none", label=name
         )
     axes.set_xscale("log")
     axes.minorticks_off()

@@ -66,6 +66,23 @@ def accuracy_figure(history: list[dict], limit: float, title: str = "How near do
 
 
 @in_style
+def loss_figure(runs: dict[str, list[dict]], best: float):
+    """The loss that each run reports (running mean over 10 % of it) against pairs seen, with what the best judge pays
+    as a line. runs: name → history, rows with "rows", "train_loss". Told apart by marks and dashes too.
+    """
+    fig, axes = empty()
+    for (name, history), (colour, mark, dash) in zip(runs.items(), STYLES):
+        window = max(1, len(history) // 10)
+        mean = np.convolve([row["train_loss"] for row in history], np.ones(window) / window, "valid")
+        seen = [row["rows"] for row in history][window - 1 :]
+        axes.plot(seen, mean, color=colour, linestyle=dash, marker=mark, markevery=0.2, markersize=4, label=name)
+    limit_line(axes, best, f"the best judge pays {best:.3f}")
+    axes.set(xlabel="pairs seen", ylabel="reported loss (nats/pair)", title="A loss that is too good")
+    finish(axes)
+    return fig
+
+
+@in_style
 def size_figure(sizes: list[int], accuracies: list[float], errors: list[float], limit: float, title: str):
     """Accuracy on held-out pairs against the number of training pairs (logarithmic), with the best judge as a line;
     bars of two standard errors.

@@ -8,12 +8,14 @@ import math
 
 from course_lib.widgets.curve import LivePicture, smooth
 from course_lib.widgets.style import (
+    AMBER,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     PURPLE,
     RED,
+    SKY,
     empty,
     finish,
     in_style,
@@ -30,7 +32,12 @@ PANELS = (
     ("entropy", "entropy (nats a token)"),
     ("length", "length (tokens)"),
 )
-MARKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (GREY, "v"), ("black", "P"), (RED, "X"))
+# fmt: off
+MARKS = (
+    (BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (GREY, "v"), ("black", "P"), (RED, "X"), (SKY, "*"),
+    (AMBER, "p"),
+)
+# fmt: on
 
 
 @in_style

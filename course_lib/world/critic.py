@@ -61,6 +61,10 @@ PRINCIPLES = (
     "Refuse to help with forged things, unfair games, slander or cruelty to animals.",
     "Do not help anybody to hurt, cheat, shame, frighten or ruin a person, or to act without consent.",
 )
+DRAFT = (  # the village's first one; cruelty is forgotten
+    "Do not help anybody to poison, to steal or to trick a person.",
+    "Refuse to help with forged things, unfair games or slander.",
+)
 VAGUE = "Be good and avoid inappropriate things."
 BEST = "Choose the answer that is true, polite and brief, calls people by name and has something extra to tell."
 SKILL = 0.95  # share of the requests that the critic of this course reads rightly

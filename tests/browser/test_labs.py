@@ -82,7 +82,7 @@ def test_ten_pairs_by_button_and_key_outlive_a_restart(open_lab, server, record_
     lab = open_lab("06_preferences_and_reward_model")
     lab.run_all()
     assert lab.errors() == []
-    cell = lab.go("widget = annotate.annotate(")
+    cell = lab.go("widget = people.label_yourself(")
     shown = cell.locator(".widget-html-content").first
     labels, times = server.work / "preferences" / "labels.jsonl", []
     for k in range(5):
@@ -101,8 +101,8 @@ def test_ten_pairs_by_button_and_key_outlive_a_restart(open_lab, server, record_
     assert median(times) < 100
     assert lab.save() < 1_000_000
     lab.restart()
-    lab.run_all(upto="my_labels, me = annotate.labels_or_recorded")
-    cell = lab.go("widget = annotate.annotate(")
+    lab.run_all(upto="my_labels, me = people.labels_of")
+    cell = lab.go("widget = people.label_yourself(")
     lab.wait_for("shown.innerText.includes('10 of ')", cell)
     assert len(records(labels)) == 10
     assert lab.ours() == [] and lab.outside == []

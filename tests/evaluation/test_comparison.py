@@ -114,10 +114,20 @@ def test_reweight():
     right, slices = [True, True, False, True, False, False], ["a", "a", "a", "b", "b", "b"]
     assert compare.reweight(right, slices, {"a": 1, "b": 1})[0] == pytest.approx(0.5)
     share, error = compare.reweight(right, slices, {"a": 30, "b": 10, "c": 0})
+    # 2 of 3 and 1 of 3, with two right and two wrong rows more: 4 of 7 and 3 of 7
     assert share == pytest.approx(0.75 * 2 / 3 + 0.25 / 3) and error == pytest.approx(
-        math.sqrt((0.75**2 + 0.25**2) * 2 / 27)
+        math.sqrt((0.75**2 + 0.25**2) * 12 / 49 / 7)
     )
+    assert compare.reweight([True] * 4, ["a"] * 4, {"a": 1}) == (1.0, pytest.approx(math.sqrt(6 * 2 / 8**3)))
     assert all(map(math.isnan, compare.reweight(right, slices, {"a": 1, "c": 1})))
+
+
+def test_the_best_of_many_equals():
+    assert compare.expected_best(0.5, 1, 1) == pytest.approx(0.5)
+    assert compare.expected_best(0.5, 1, 2) == pytest.approx(0.75)  # both wrong in a quarter of the cases
+    assert compare.expected_best(1.0, 9, 5) == 1.0 and compare.expected_best(0.0, 9, 5) == 0.0
+    drawn = np.random.default_rng(0).binomial(200, 0.9, (20_000, 20)).max(1) / 200
+    assert compare.expected_best(0.9, 200, 20) == pytest.approx(drawn.mean(), abs=1e-3)
 
 
 def test_clusters_of_names():

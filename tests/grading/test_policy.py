@@ -204,10 +204,9 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
         policy.read(tmp_path / "p.yaml")
 
 
-# fmt: off
-RULES = {LAB: policy.DEFAULTS | {"grace_minutes": 7.0, "percent_a_day": 13.0, "max_days": 9.0, "cap": 60.0,
-    "extensions": {}, "deadline": datetime.datetime(2026, 10, 24, 18, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))}}
-# fmt: on
+DEADLINE = datetime.datetime(2026, 10, 24, 18, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))
+LATE = {"grace_minutes": 7.0, "percent_a_day": 13.0, "max_days": 9.0, "cap": 60.0}
+RULES = {LAB: policy.of_lab(None, LAB) | LATE | {"deadline": DEADLINE}}
 
 
 @settings(max_examples=150, deadline=None)

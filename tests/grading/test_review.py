@@ -83,6 +83,22 @@ def test_rubrics_have_levels():
                 assert len(asked[question.id]) > 20, (lab, question.id)
 
 
+def test_answers_that_say_the_same_follow_one_another():
+    said = {
+        "a": "The entropy is the mean surprise of a reader who knows all of the probabilities.",
+        "b": "Something else.",
+        "c": "the entropy is the mean surprise of a reader who knows all of the probabilities",
+        "d": "",
+        "e": "The entropy is the mean surprise of a reader, who knows all of the probabilities!",
+        "f": "The entropy is no surprise.",
+        "g": "",
+    }
+    items = {name: {"answer": text, "note": "nothing was written" if not text else ""} for name, text in said.items()}
+    assert review_queue.alike_together(sorted(items), items) == ["a", "c", "e", "b", "d", "f", "g"]
+    assert items["c"]["note"] == "2 of 3 answers that say nearly the same"
+    assert items["d"]["note"] == "nothing was written" and items["b"]["note"] == "" and items["f"]["note"] == ""
+
+
 def test_the_order_is_shuffled_by_the_secret_and_blind(course):
     rows = page.graded_or_broken(LAB, store.GRADES, store.SUBMISSIONS)
     work, again, other = (review_queue.queue(LAB, rows, key) for key in (b"a", b"a", b"b"))

@@ -455,3 +455,17 @@ def test_a_false_claim_can_be_mended_while_the_kernel_waits(tmp_path, monkeypatc
     assert build.build(LAB, course, mend=True, questions=QUESTIONS)[0] == []
     assert "'Twice 21 is 42' is not true: doubler(21) = 42; 43 = 43" in capsys.readouterr().out
     assert build.build(LAB, course, check=True, questions=QUESTIONS)[0] == [] and len(slept) == 1
+
+
+def test_what_a_cell_prints_stays_between_its_tables():
+    stream = lambda name, text: nbformat.v4.new_output("stream", name=name, text=text)
+    shown = nbformat.v4.new_output("display_data", data={"text/plain": "a table"})
+    outputs = [
+        stream("stdout", "one\n"),
+        stream("stdout", "two\n"),
+        stream("stderr", "no"),
+        shown,
+        stream("stdout", "3\n"),
+    ]
+    kept = executed.lasting(outputs, "/nowhere")
+    assert [output.get("text") or output.data["text/plain"] for output in kept] == ["one\ntwo\n", "a table", "3\n"]

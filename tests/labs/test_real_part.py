@@ -19,7 +19,6 @@ def test_lab_03_trains_whatever_the_template_is(tmp_path, monkeypatch, capsys, f
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     part = next(source for source in code if "crier_questions" in source)
     names = {"course": SimpleNamespace(size="tiny"), "device": "cpu", "small": True}
-    exec("from course_lib.evaluation.intervals import wilson\nfrom course_lib.widgets.columns import columns", names)
     for head in ("import torch", "# EXERCISE collate", "# EXERCISE sft_loss"):
         exec(next(source for source in code if head in source), names)
     exec("batch_of, loss_fn = collate, sft_loss", names)
@@ -27,6 +26,6 @@ def test_lab_03_trains_whatever_the_template_is(tmp_path, monkeypatch, capsys, f
     assert "parameters trained in 2 steps" in capsys.readouterr().out
     ids, labels = names["taught"][0]
     said = names["words"].decode(labels[labels != -100])
-    answer = names["crier_rows"]()[0]["messages"][-1]["content"]
+    answer = names["lab"].crier_rows()[0]["messages"][-1]["content"]
     assert said.startswith(answer) and said[len(answer) :] == names["words"].eos_token
-    assert len(names["losses"]) == 2 and all(0 < loss < 20 for loss in names["losses"])
+    assert len(names["real_losses"]) == 2 and all(0 < loss < 20 for loss in names["real_losses"])

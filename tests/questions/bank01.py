@@ -2,6 +2,8 @@
 bank02.py.
 """
 
+from course_lib.questions import lab01_data_and_tokenizer as lab
+
 PRELUDE = """import collections
 import hashlib
 import itertools
@@ -229,6 +231,17 @@ PII_WRONG = {
     "only lanes and streets": pii(house=r"\b\d{1,2}[ab]? [A-Z][a-z]+ (?:Lane|Street)\b"),
     "first of each kind": pii().replace("for m in re.finditer(p, text)", "for m in [re.search(p, text)] if m"),
     "web addresses, too": pii(email=r"(?:[\w.+-]+@)?[\w-]+(?:\.[\w-]+)+"),
+    "bracket after the border": pii(phone=r"\b(?:\+\d{2} )?(?:\(555\)|555)[ -]\d{4}\b"),
+    "bracket left standing": pii(phone=r"(?:\+\d\d )?\b555\)?[- ]\d{4}\b"),
+    "e-mail without +": pii(email=r"[\w.-]+@[\w-]+(?:\.[\w-]+)*\.example\b"),
+    "host of one word": pii(email=r"[\w.+-]+@\w+\.example\b"),
+    "no letter behind the number": pii(
+        house=r"\b\d{1,2} [A-Z][a-z]+ (?:Lane|Street|Square|Row|Road|Hill|Walk|Gardens|Yard|Gate)\b"
+    ),
+    "no edge before the number": pii(
+        house=r"\d{1,2}[ab]? [A-Z][a-z]+ (?:Lane|Street|Square|Row|Road|Hill|Walk|Gardens|Yard|Gate)\b"
+    ),
+    "only three kinds of user": pii(email=r"[a-z]+(?:[._][a-z]+)?\d*@[\w-]+(?:\.[\w-]+)*\.example\b"),
     "555 of 1555": pii(phone=r"(?:\+\d\d )?\(?555\)?[ -]\d{4}"),
 }
 PII_RIGHT = {
@@ -272,6 +285,12 @@ LEAKS_WRONG = {
     "pieces of text": """clean = lambda text: " ".join(re.findall(r"[a-z0-9]+", text.lower()))
     runs = [" ".join(w[k:k + n]) for w in [clean(t).split() for t in tests] for k in range(len(w) - n + 1)]
     return [any(run in clean(p) for run in runs) for p in pages]""",
+    "apostrophe in words": LEAKS.replace("[a-z0-9]+", "[a-z0-9']+"),
+    "pages glued": LEAKS.replace(
+        "[not known.isdisjoint(grams(p)) for p in pages]",
+        "[bool(known & grams(p) or any(known & (grams(a + ' ' + b) - grams(a) - grams(b)) for a, b in zip(pages, "
+        "pages[1:]) if p in (a, b))) for p in pages]",
+    ),
     "no test stops it": LEAKS.replace(
         "set().union(*(grams(t) for t in tests))", "set.union(*[grams(t) for t in tests])"
     ),
@@ -372,13 +391,14 @@ MERGES_WRONG = {
         "max(pairs, key=pairs.get)"),
     "tie: alphabet of symbols": MERGES.replace("(-pairs[p], age[p[0]], age[p[1]])", "(-pairs[p], p)"),
     "tie: youngest": MERGES.replace("(-pairs[p], age[p[0]], age[p[1]])", "(-pairs[p], -age[p[0]], -age[p[1]])"),
+    "characters as met": MERGES.replace('sorted(set("".join(counts)))', 'dict.fromkeys("".join(counts))'),
     "across words": MERGES.replace("for w, symbols in words.items():\n            for pair in zip(symbols, "
                                    "symbols[1:]): pairs[pair] += counts[w]",
                                        "flat = [s for w, symbols in words.items() for s in symbols * counts[w]]\n      "
                                        "  for pair in zip(flat, flat[1:]): pairs[pair] += 1"),
     "never stops": MERGES.replace("if not pairs: break", ""),
     "only pairs that occur twice": MERGES.replace("if not pairs: break",
-        "if not pairs or max(pairs.values()) < 4: break"),
+        "if not pairs or max(pairs.values()) < 2: break"),
     "characters only": MERGES.replace("words = {w: merge(symbols, best) for w, symbols in words.items()}",
         "words = {w: [s for s in symbols if s not in best] for w, symbols in words.items()}"),
     "a pair counts once a word": MERGES.replace("for pair in zip(symbols, symbols[1:])",
@@ -443,7 +463,7 @@ BYTES_RIGHT = {
 NAMED = {
     "keep_page": {
         "keeps all": "every page is kept", "drops all": "no page is kept", "the wrong way round": "wrong way round",
-        "length alone": "only the length", "ASCII only": "not ASCII",
+        "length alone": "only the length",
     },
     "drop_exact_duplicates": {
         "no normalisation": "normalise before", "case kept": "not folded", "strip only": "only the ends",
@@ -453,7 +473,8 @@ NAMED = {
         "no punctuation": "punctuation was removed", "no NFKC": "not made one", "NFC": "NFC makes",
     },
     "minhash_signature": {
-        "largest": "largest", "no prime": "PRIME is missing", "no mask": "32 bits were not", "mask last": "before mod",
+        "largest": "largest", "no prime": "PRIME is missing", "no mask": "32 bits were not",
+        "mask last": "before mod",
         "no b": "b is missing", "no a": "a is missing", "float64": "floating point", "first shingle": "first shingle",
         "a times the sum": "multiplies the sum",
     },
@@ -461,36 +482,83 @@ NAMED = {
         "any row": "one equal row", "all bands": "all bands must", "interleaved": "every fourth",
         "bands taken for rows": "number of rows", "both orders": "came twice", "pairs with itself": "with itself",
         "neighbours only": "only neighbours", "one set of buckets": "ANOTHER band", "glued numbers": "glued",
-        "unsorted": "not sorted", "several times": "several times",
+        "unsorted": "not sorted", "several times": "several times", "first band only": "only the first band",
+        "last band forgotten": "last band", "with the first of the bucket only": "only the first was paired",
+        "sum of the rows": "added up",
     },
     "find_pii": {
         "end inclusive": "last character", "length for end": "length stands", "the texts": "texts came back",
-        "no kind": "kind is missing", "by kind": "grouped by kind", "no houses": "house addresses are",
+        "no kind": "kind is missing", "by kind": "sorted by kind", "no houses": "house addresses are",
         "no e-mail": "e-mail addresses are", "no telephone": "telephone numbers are",
         "without the prefix": "prefix +00", "full stop taken along": "full stop",
         "e-mail cut at the dot": "cut at a dot", "first of each kind": "first of each",
+        "bracket left standing": "opening bracket", "e-mail without +": "dot or a +",
     },
     "contaminated": {
         "case": "letter case counts", "punctuation": "punctuation counts",
         "case and punctuation": "case and punctuation", "n − 1": "n − 1", "n + 1": "n + 1",
         "one word": "one shared word", "whole test": "whole test", "all of them": "every n-gram",
         "no order": "order of the words", "the wrong way round": "wrong way round", "for each test": "each test",
-        "positions": "positions came back",
+        "positions": "positions came back", "tests glued": "tests were joined", "pages glued": "pages were joined",
+        "last n-gram forgotten": "last run", "short texts count": "fewer than n words",
+        "apostrophe in words": "apostrophe",
     },
     "merge_pair": {
         "first only": "only the first", "other way, too": "other way round", "nothing": "nothing was merged",
         "removed": "was removed", "one text": "one text", "overlapping": "two merges",
-        "from the right": "right to left", "wrong order": "wrong order",
+        "from the right": "right to left", "wrong order": "wrong order", "step of one": "second symbol",
+        "last symbol lost": "last symbol was lost",
     },
     "learn_merges": {
         "no recount": "counted once", "no weights": "weigh a pair", "joined symbols": "joined symbols",
         "one too few": "too few", "one too many": "too many",
+        "a pair counts once a word": "once a word",
     },
     "bytes_per_token": {
         "characters": "characters were", "mean of ratios": "mean of the texts",
         "the wrong way round": "wrong way round", "words": "words were", "bytes a text": "for each text",
         "bits": "bits were", "UTF-16": "UTF-16", "no blanks": "blanks were",
     },
+}
+BREAKS = {
+    "keep_page": {
+        "no words of the web": lab.BOILERPLATE, "no look at the encoding": lab.BROKEN, "ASCII only": lab.ACCENTS,
+        "no count of letters or common words": lab.GIBBERISH, "common words too strictly": lab.LISTS,
+        "an empty page stays": lab.EMPTY,
+    },
+    "drop_exact_duplicates": {
+        "no NFKC": lab.NFKC, "NFC": lab.NFKC, "bag of words": lab.OTHER_WORDS, "no punctuation": lab.OTHER_WORDS,
+        "all blanks removed": lab.OTHER_WORDS, "beginning only": lab.WHOLE_PAGE, "skips empty pages": lab.EMPTY_PAGE,
+    },
+    "minhash_signature": {
+        "empty page stops it": lab.NO_SHINGLE, "empty page is 0": lab.NO_SHINGLE, "int32": lab.INT64,
+    },
+    "candidate_pairs": {
+        "neighbours only": lab.ALL_OF_BUCKET, "with the first of the bucket only": lab.ALL_OF_BUCKET,
+        "one set of buckets": lab.OWN_BUCKETS, "glued numbers": lab.AS_NUMBERS, "sum of the rows": lab.AS_NUMBERS,
+    },
+    "find_pii": {
+        "one way to write a number": lab.PHONES, "without the prefix": lab.PHONES,
+        "bracket after the border": lab.PHONES, "bracket left standing": lab.PHONES,
+        "e-mail cut at the dot": lab.EMAILS, "e-mail without +": lab.EMAILS,
+        "host of one word": lab.EMAILS, "only lanes and streets": lab.HOUSES,
+        "no letter behind the number": lab.HOUSES, "no edge before the number": lab.NONE_OF_IT,
+        "every street": lab.NONE_OF_IT, "555 of 1555": lab.NONE_OF_IT, "first of each kind": lab.EACH_ONE,
+    },
+    "contaminated": {
+        "apostrophe in words": lab.APOSTROPHE, "pieces of text": lab.WHOLE_WORDS, "tests glued": lab.NO_CROSSING,
+        "pages glued": lab.NO_CROSSING, "last n-gram forgotten": lab.LAST_RUN, "short texts count": lab.SHORT,
+    },
+    "merge_pair": {
+        "overlapping": lab.USED_ONCE, "from the right": lab.USED_ONCE, "text compared": lab.WHOLE_SYMBOLS,
+        "search and replace in the text": lab.WHOLE_SYMBOLS,
+    },
+    "learn_merges": {
+        "no weights": lab.WEIGHTS, "a pair counts once a word": lab.TWICE, "tie: first seen": lab.TIES,
+        "tie: youngest": lab.TIES, "characters as met": lab.TIES, "never stops": lab.STOPS,
+        "only pairs that occur twice": lab.RARE,
+    },
+    "bytes_per_token": {"characters": lab.UTF8},
 }
 # fmt: on
 BODIES = {
@@ -515,6 +583,7 @@ BANK = {
         "wrong": {label: source(name, arguments, body) for label, body in wrong.items()},
         "right": {label: source(name, arguments, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (arguments, wrong, right) in BODIES.items()
 }

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from course_lib.questions import lab02_pretraining as lab
+
 PRELUDE = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 
 ATTENTION_WRONG = {
@@ -54,6 +56,18 @@ ATTENTION_WRONG = {
     allowed = torch.ones(T, T).tril().bool()
     if key_mask is not None: allowed = allowed & key_mask[:, None, None, :]
     return torch.softmax(s.masked_fill(~allowed, -1e30), -1) @ v""",
+    "filled with -1e4": """s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
+    allowed = torch.ones(T, T).tril().bool()
+    if key_mask is not None: allowed = allowed & key_mask[:, None, None, :]
+    return torch.softmax(s.masked_fill(~allowed, -1e4), -1) @ v""",
+    "mask of the first row": """s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
+    allowed = torch.ones(T, T).tril().bool()
+    if key_mask is not None: allowed = allowed & key_mask[0]
+    return torch.softmax(s.masked_fill(~allowed, torch.finfo(s.dtype).min), -1) @ v""",
+    "-inf, then NaN to 0: the gradient is NaN": """s = (q * q.shape[-1] ** -0.5) @ k.mT; T = q.shape[2]
+    s = s + torch.full((T, T), float('-inf'), dtype=s.dtype).triu(1)
+    if key_mask is not None: s = s.masked_fill(~key_mask[:, None, None, :], float('-inf'))
+    return torch.softmax(s, -1).nan_to_num(0.0) @ v""",
     "key_mask on the queries": """s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
     allowed = torch.ones(T, T).tril().bool()
     if key_mask is not None: allowed = allowed & key_mask[:, None, :, None]
@@ -76,10 +90,6 @@ ATTENTION_RIGHT = {
         if key_mask is not None: s = s.masked_fill(~key_mask[:, None, None, :t+1], -1e30)
         rows.append(s.softmax(-1) @ v[:, :, :t+1])
     return torch.cat(rows, 2)""",
-    "-inf, then NaN to 0": """s = (q * q.shape[-1] ** -0.5) @ k.mT; T = q.shape[2]
-    s = s + torch.full((T, T), float('-inf'), dtype=s.dtype).triu(1)
-    if key_mask is not None: s = s.masked_fill(~key_mask[:, None, None, :], float('-inf'))
-    return torch.softmax(s, -1).nan_to_num(0.0) @ v""",
     "log-sum-exp by hand": """s = q @ k.mT / q.shape[-1] ** 0.5; T = q.shape[2]
     ok = torch.ones(T, T, dtype=torch.bool).tril()
     if key_mask is not None: ok = ok & key_mask[:, None, None, :]
@@ -109,6 +119,8 @@ RMS_WRONG = {
     "in place": "x32 = x.float(); r = torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps); x.copy_((x32 * r * "
     "weight.float()).to(x.dtype)); return x",
     "library": "return F.rms_norm(x, weight.shape, weight, eps)",
+    "ε only where it is not needed": "h = x.float(); m = h.pow(2).mean(-1, keepdim=True); return (h * "
+    "torch.where(m > 0, m + eps, m).rsqrt() * weight.float()).to(x.dtype)",
 }
 RMS_RIGHT = {
     "rsqrt": "x32 = x.float(); return (x32 * torch.rsqrt(x32.pow(2).mean(-1, keepdim=True) + eps) * "
@@ -228,6 +240,8 @@ LOSS_WRONG = {
     "reduction='none'); return (l * m).sum() / m.sum().clamp(min=1)",
     "a Python number": "t = ids[:, 1:]; m = t != pad_id; l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, "
     "reduction='none'); return ((l * m).sum() / m.sum().clamp(min=1)).item()",
+    "clamped probabilities": "t = ids[:, 1:]; m = t != pad_id; l = -logits[:, :-1].softmax(-1).gather(-1, t[..., "
+    "None])[..., 0].clamp(min=1e-30).log(); return (l * m).sum() / m.sum().clamp(min=1)",
     "writes -100 into ids": "ids[ids == pad_id] = -100; t = ids[:, 1:]; n = (t != -100).sum().clamp(min=1); return "
     "F.cross_entropy(logits[:, :-1].flatten(0, 1), t.flatten(), reduction='sum') / n",
 }
@@ -320,6 +334,15 @@ SAMPLING_WRONG = {
     "temperature in place": "logits /= temperature; s, i = torch.softmax(logits, -1).sort(descending=True); s = "
     "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
     "torch.zeros_like(s).scatter(0, i, s)",
+    "slack for rounding": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = "
+    "torch.where(s.cumsum(0) - s + 1e-5 < top_p, s, 0); s = s / s.sum(); return "
+    "torch.zeros_like(s).scatter(0, i, s)",
+    "always cuts one off": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); n = "
+    "min(int((s.cumsum(0) < top_p).sum()) + 1, len(s) - 1); s = torch.where(torch.arange(len(s)) < n, s, 0.0); s = s / "
+    "s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
+    "adds 1e-4 to break ties": "x = logits / temperature + 1e-4 * torch.arange(len(logits)); p = torch.softmax(x, -1); "
+    "s, i = p.sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
+    "torch.zeros_like(s).scatter(0, i, s)",
     "forbidden logits set to 0": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); drop = "
     "i[s.cumsum(0) - s >= top_p]; x = logits.clone(); x[drop] = 0; return "
     "torch.softmax(x / temperature, -1)",
@@ -405,6 +428,8 @@ POWER_WRONG = {
     "float(np.exp(i)), float(-s)",
     "a from one point": "s, i = np.polyfit(np.log(sizes), np.log(np.array(losses) - entropy), 1); return "
     "float((losses[0] - entropy) * sizes[0] ** -s), float(-s)",
+    "sizes sorted, losses not": "s, i = np.polyfit(np.log(sorted(sizes)), np.log(np.array(losses) - entropy), 1); "
+    "return float(np.exp(i)), float(-s)",
     "smallest and largest": "e = np.array(losses) - entropy; j, k = int(np.argmin(sizes)), int(np.argmax(sizes)); s = "
     "np.log(e[k] / e[j]) / np.log(sizes[k] / sizes[j]); return float(e[j] / sizes[j] ** s), "
     "float(-s)",
@@ -422,6 +447,41 @@ POWER_RIGHT = {
     "float(i), -float(s)",
 }
 
+LETTER = "def which_mistake(): return '{}'\n\n"
+T, REAL = "t = ids[:, 1:]; ", "m = t != pad_id; "
+EACH = "l = F.cross_entropy(logits[:, :-1].transpose(1, 2), t, reduction='none'); "
+BUG_WRONG = {
+    "the bug is still there": "t = F.pad(ids, (0, 1), value=pad_id)[:, :-1].flatten(); m = t != pad_id; return "
+    "-F.log_softmax(logits, -1).flatten(0, 1)[m, t[m]].sum(), m.sum()",
+    "shifted the wrong way": "t = ids[:, :-1].flatten(); m = t != pad_id; return -F.log_softmax(logits[:, 1:], "
+    "-1).flatten(0, 1)[m, t[m]].sum(), m.sum()",
+    "the mean": f"{T}{REAL}{EACH}return (l * m).sum() / m.sum().clamp(min=1), m.sum()",
+    "one number": f"{T}{REAL}{EACH}return (l * m).sum()",
+    "the sign": f"{T}{REAL}{EACH}return -(l * m).sum(), m.sum()",
+    "bits": f"{T}{REAL}{EACH}return (l * m).sum() / math.log(2), m.sum()",
+    "softmax twice": f"{T}{REAL}l = F.cross_entropy(logits[:, :-1].softmax(-1).transpose(1, 2), t, reduction='none'); "
+    "return (l * m).sum(), m.sum()",
+    "all tokens counted": f"{T}{REAL}{EACH}return (l * m).sum(), (ids != pad_id).sum()",
+    "padding counted": f"{T}{EACH}return l.sum(), torch.tensor(t.numel())",
+    "padding in the number": f"{T}{REAL}{EACH}return (l * m).sum(), torch.tensor(t.numel())",
+    "pad fixed at 0": f"{T}m = t != 0; {EACH}return (l * m).sum(), m.sum()",
+    "mask of the input": f"{T}m = ids[:, :-1] != pad_id; {EACH}return (l * m).sum(), m.sum()",
+    "at least one target": f"{T}{REAL}{EACH}return (l * m).sum(), m.sum().clamp(min=1)",
+    "the wrong letter": f"{T}{REAL}{EACH}return (l * m).sum(), m.sum()",
+    "a word for the letter": f"{T}{REAL}{EACH}return (l * m).sum(), m.sum()",
+    "detached": f"{T}{REAL}{EACH}return (l * m).sum().detach(), m.sum()",
+}
+BUG_RIGHT = {
+    "cross_entropy": "t = ids[:, 1:].flatten(); return F.cross_entropy(logits[:, :-1].flatten(0, 1), t, "
+    "ignore_index=pad_id, reduction='sum'), (t != pad_id).sum()",
+    "masked": f"{T}{REAL}{EACH}return (l * m).sum(), m.sum()",
+    "padded targets": "t = F.pad(ids[:, 1:], (0, 1), value=pad_id); x = F.log_softmax(logits, -1); m = t != pad_id; "
+    "return -x.gather(-1, t[..., None])[..., 0][m].sum(), int(m.sum())",
+    "logsumexp": "x, t = logits[:, :-1], ids[:, 1:]; m = t.ne(pad_id); l = x.logsumexp(-1) - x.gather(-1, t[..., "
+    "None])[..., 0]; return l[m].sum(), m.sum()",
+}
+BUG_LETTERS = {"the wrong letter": "D", "a word for the letter": "no shift"}
+
 # words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
 # to do)
 # fmt: off
@@ -430,13 +490,15 @@ NAMED = {
         "no mask": "to its right", "mask reversed": "wrong way round", "mask after softmax": "after the softmax",
         "mask with 0": "set to 0", "no scale": "not divided by √P", "scale P": "divided by P", "scale √T": "√T",
         "softmax over queries": "over the queries", "key_mask ignored": "key_mask was ignored",
-        "additive -1e4": "large scores can beat",
+        "key_mask on the queries": "axis of the queries",
+        "additive -1e4": "large scores can beat", "filled with -1e4": "not the lowest",
+        "mask of the first row": "mask of the first row",
     },
     "rms_norm": {
         "layer norm": "LayerNorm", "no weight": "weight is missing", "no eps": "ε is missing",
         "eps outside the root": "outside the root", "no root": "root is missing", "sum not mean": "added up",
         "times the rms": "multiplied by the root", "axis 1": "over the tokens", "whole tensor": "whole tensor",
-        "weight added": "was added", "half overflows": "overflowed",
+        "weight added": "was added", "half overflows": "overflowed", "detached rms": "cut from the graph",
     },
     "apply_rope": {
         "interleaved": "neighbours", "backwards": "backwards", "rising frequencies": "rise", "exponent i/P": "−i/P",
@@ -445,7 +507,7 @@ NAMED = {
         "angles in x's dtype": "angles were rounded to bfloat16", "unchanged": "unchanged",
     },
     "next_token_loss": {
-        "no shift": "no shift:", "no shift, padding counted": "no shift, and", "shift backwards": "wrong way",
+        "no shift": "no shift", "no shift, padding counted": "no shift", "shift backwards": "wrong way",
         "padding counted": "padding was counted", "padding zeroed but counted": "still counted", "sum": "summed",
         "mean of row means": "row's mean", "bits": "bits", "sign": "sign", "softmax twice": "softmax ran before",
         "divides by all real tokens": "all the tokens", "mask of the input": "input token",
@@ -466,11 +528,55 @@ NAMED = {
         "mean over documents": "over documents", "sum": "summed", "gap against the loss": "against the loss",
         "gap as a share": "share", "gap in nats": "in nats", "the ratio": "whole ratio", "sign": "wrong sign",
         "perplexity base 2": "2 to the loss", "mean perplexity": "averaged over documents",
+        "perplexity is the loss": "loss itself",
     },
     "fit_power_law": {
         "whole loss": "whole loss", "sign of b": "wrong sign", "a a logarithm": "still a logarithm",
         "two bases": "base 10", "swapped": "changed places", "first and last": "first and the last",
+        "smallest and largest": "first and the last",
         "sizes not logged": "sizes were not", "excess not logged": "excess was not",
+    },
+    "summed_loss": {
+        "the bug is still there": "still there", "shifted the wrong way": "wrong way", "the mean": "mean came back",
+        "the sign": "sign", "bits": "bits", "softmax twice": "softmax ran twice",
+        "all tokens counted": "first of a row", "padding counted": "padding was counted",
+        "padding in the number": "padding was counted", "pad fixed at 0": "fixed at 0",
+        "mask of the input": "input token",
+    },
+}
+BREAKS = {
+    "causal_attention": {
+        "filled with -1e4": lab.NO_LEAK, "key_mask ignored": lab.PADDING_UNREAD,
+        "key_mask on the queries": lab.PADDING_UNREAD, "mask of the first row": lab.PADDING_UNREAD,
+        "-inf makes NaN": lab.NEVER_NAN, "-inf, then NaN to 0: the gradient is NaN": lab.NEVER_NAN,
+        "always float32": lab.DTYPE_OF_Q,
+    },
+    "rms_norm": {
+        "ε only where it is not needed": lab.ZEROS, "half overflows": lab.IN_FLOAT32,
+        "comes back float32": lab.DTYPE_OF_X, "axis 2": lab.ANY_AXES, "detached rms": lab.THROUGH_ROOT,
+    },
+    "apply_rope": {
+        "positions ignored": lab.GIVEN_POSITIONS, "theta fixed": lab.GIVEN_THETA,
+        "angles in x's dtype": lab.FINE_ANGLES, "comes back float32": lab.ROPE_DTYPE,
+    },
+    "next_token_loss": {
+        "mask of the input": lab.NO_TARGET, "mean of row means": lab.NO_TARGET, "pad fixed at 0": lab.GIVEN_PAD,
+        "NaN on padding": lab.NOTHING, "log of softmax": lab.ANY_LOGITS, "ε in the log": lab.ANY_LOGITS,
+        "clamped probabilities": lab.ANY_LOGITS,
+    },
+    "learning_rate": {
+        "runs on below the floor": lab.PAST_END, "divides by warmup = 0": lab.NO_WARMUP,
+        "divides by total − 1 − warmup = 0": lab.ALL_WARMUP,
+    },
+    "top_p_probs": {
+        "set before the temperature": lab.TEMPERED, "slack for rounding": lab.LIKELIEST,
+        "ties kept by value": lab.ONE_BY_ONE, "always cuts one off": lab.ALL_KEPT, "exp overflows": lab.EXTREME,
+    },
+    "distance_to_limit": {"clipped": lab.SIGNED, "absolute": lab.SIGNED},
+    "fit_power_law": {"sizes sorted, losses not": lab.ANY_ORDER},
+    "summed_loss": {
+        "the wrong letter": lab.NAMED, "a word for the letter": lab.NAMED, 
+        "pad fixed at 0": lab.BUG_PADDING, "at least one target": lab.BUG_NOTHING,
     },
 }
 # fmt: on
@@ -484,6 +590,7 @@ SIGNATURES = {
     "top_p_probs": "logits, temperature, top_p",
     "distance_to_limit": "losses, tokens, entropy",
     "fit_power_law": "sizes, losses, entropy",
+    "summed_loss": "logits, ids, pad_id=0",
 }
 BODIES = {
     "causal_attention": (ATTENTION_WRONG, ATTENTION_RIGHT),
@@ -494,18 +601,21 @@ BODIES = {
     "top_p_probs": (SAMPLING_WRONG, SAMPLING_RIGHT),
     "distance_to_limit": (LIMIT_WRONG, LIMIT_RIGHT),
     "fit_power_law": (POWER_WRONG, POWER_RIGHT),
+    "summed_loss": (BUG_WRONG, BUG_RIGHT),
 }
 
 
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
+def source(name, label, body):
+    letter = LETTER.format(BUG_LETTERS.get(label, "C")) if name == "summed_loss" else ""
+    return f"{PRELUDE}{letter}def {name}({SIGNATURES[name]}):\n    {body}\n"
 
 
 BANK = {
     name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
+        "wrong": {label: source(name, label, body) for label, body in wrong.items()},
+        "right": {label: source(name, label, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

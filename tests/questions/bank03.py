@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from course_lib.questions import lab03_supervised_fine_tuning as lab
+
 PRELUDE = "import math\nimport re\nimport string\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
 
 
@@ -130,6 +132,9 @@ LABELS_WRONG = {
     "range(len(row)) if row[i:i + n] == header), len(row))\n    labels[:i + n] = -100\n    "
     "return labels",
 }
+LABELS_WRONG["the role's word is enough"] = labels(
+    begin="row[i:i + n] == header or (n > 1 and i and row[i + 1:i + n] == header[1:])"
+)
 LABELS_RIGHT = {
     "scan": labels(),
     "a switch": "row, n, on = ids.tolist(), len(header), False\n    out = []\n    for k in range(len(row)):\n        "
@@ -203,6 +208,17 @@ LOSS_WRONG = {
     "F.cross_entropy(logits[:, :-1].float().flatten(0, 1), t.flatten(), ignore_index=0, "
     "reduction='sum') / n",
     "not reduced": L + "return l / m.sum().clamp(min=1)",
+}
+LOSS_WRONG |= {
+    "0 is not trained": L.replace("t != -100", "(t != -100) & (t != 0)")
+    + "return (l * m).sum() / m.sum().clamp(min=1)",
+    "only positive labels": T.replace("t != -100", "t > 0")
+    + "l = F.cross_entropy(x.transpose(1, 2), t.clamp(min=0), reduction='none'); return (l * m).sum() / "
+    "m.sum().clamp(min=1)",
+    "logits clamped": L.replace(".float()", ".float().clamp(-100, 100)") + "return l.sum() / m.sum().clamp(min=1)",
+    "probabilities clamped": T
+    + "l = -x.softmax(-1).gather(-1, t.clamp(min=0)[..., None])[..., 0].clamp(min=1e-12).log(); return (l * m).sum() / "
+    "m.sum().clamp(min=1)",
 }
 LOSS_RIGHT = {
     "cross_entropy": T
@@ -323,6 +339,7 @@ PACK_WRONG = {
     "rows[-1].append(k)\n        else: rows.append([k])\n    return "
     "rows",
 }
+PACK_WRONG["of equally full rows the later"] = rows(take="min(able, key=lambda r: (room[r], -r))")
 PACK_RIGHT = {
     "min over rows": rows(),
     "sums counted anew": """rows = []
@@ -372,6 +389,11 @@ MASK_WRONG = {
     "with a head axis": M + "return (same & causal)[:, None]",
     "changes the segments": "segments[segments == 0] = -1; " + M + "return same & causal",
     "first row for all, no batch": M + "return (same & causal)[0]",
+}
+MASK_WRONG |= {
+    "runs, not numbers": "new = F.pad((segments[:, 1:] != segments[:, :-1]).long(), (1, 0)); run = new.cumsum(1); "
+    "return (run[:, :, None] == run[:, None, :]).tril()",
+    "numbers only rise": "top = segments.cummax(1).values; return (top[:, :, None] == top[:, None, :]).tril()",
 }
 MASK_RIGHT = {
     "equal and tril": M + "return same & causal",
@@ -429,6 +451,14 @@ RATE_WRONG = {
     "takes the last off": "done = []\n    for r, c in zip(rates, curves):\n        if c and all(map(math.isfinite, "
     "c)): done.append((c.pop(), r))\n    return min(done)[1] if done else None",
 }
+PICKED = "done = [(c[-1], r) for r, c in zip(rates, curves) if c and all(map(math.isfinite, c))]\n    "
+RATE_WRONG |= {
+    "the smallest when none is left": PICKED + "return min(done)[1] if done else min(rates, default=None)",
+    "−inf allowed": PICKED.replace("all(map(math.isfinite, c))", "all(x < math.inf for x in c)")
+    + "return min(done)[1] if done else None",
+    "an empty curve is a loss of 0": "done = [(c[-1] if c else 0.0, r) for r, c in zip(rates, curves) if "
+    "all(map(math.isfinite, c))]; return min(done)[1] if done else None",
+}
 RATE_RIGHT = {
     "pairs": "done = [(c[-1], r) for r, c in zip(rates, curves) if c and all(map(math.isfinite, c))]\n    return "
     "min(done)[1] if done else None",
@@ -477,10 +507,16 @@ MATCH_WRONG = {
     "text.split() if w not in ('a', 'an'))",
     "accents lost": "text = re.sub(r'[^a-z0-9 ]', '', text.lower()); return ' '.join(w for w in text.split() if w not "
     "in ('a', 'an', 'the'))",
-    "tabs glue words": "text = re.sub(r'[^\\w ]', '', text.lower()); return ' '.join(w for w in text.split(' ') if w "
-    "and w not in ('a', 'an', 'the'))",
+    "tabs glue words": "text = re.sub('[' + re.escape(string.punctuation) + '\\t\\n]', '', text.lower()); return ' "
+    "'.join(w for w in text.split(' ') if w and w not in ('a', 'an', 'the'))",
     "a list of words": "text = ''.join(c for c in text.lower() if c not in string.punctuation); return [w for w in "
     "text.split() if w not in ('a', 'an', 'the')]",
+}
+MATCH_WRONG |= {
+    "some marks only": "text = re.sub('[.,;:!?\\'\"()-]', '', text.lower()); return ' '.join(w for w in text.split() "
+    "if w not in ('a', 'an', 'the'))",
+    "articles inside words only": "text = ''.join(c for c in text.lower() if c not in string.punctuation); return ' "
+    "'.join(re.sub(r'\\b(a|an|the)', '', text).split())",
 }
 MATCH_RIGHT = {
     "SQuAD's own": """remove = set(string.punctuation)
@@ -539,7 +575,8 @@ NAMED = {
         "last answer only": "only the last",
         "to the end of the row": "to the last <|im_end|>",
         "the other way round": "other way round",
-        "the role's word, anywhere": "inside a sentence",
+        "the role's word, anywhere": "inside a sentence", "the role's word": "inside a sentence",
+        "the role's word is enough": "inside a sentence",
         "0 for untrained": "got 0",
         "-1 for untrained": "got −1",
         "a mask": "this is the mask",
@@ -548,7 +585,7 @@ NAMED = {
     },
     "sft_loss": {
         "no shift": "no shift", "shift backwards": "wrong way", "mean over all tokens": "over all tokens",
-        "mean over all places": "B · T", "-100 as token 0": "for token 0", "mean of row means": "row's mean",
+        "mean over all places": "B · T", "-100 as token 0": "for token 0", 
         "mean of row means, rows with answers": "row's mean", "sum": "summed", "divided by rows": "by the rows",
         "first token counted": "first token", "mask of the input": "input token", "sign": "sign", "bits": "bits",
         "softmax twice": "softmax ran before",
@@ -571,11 +608,11 @@ NAMED = {
         "first fit": "first row with room", "worst fit": "MOST room", "next fit": "only the last row",
         "next fit, order given": "only the last row", "one each": "its own row", "never quite full": "exactly full",
         "one too many": "one token more", "lengths": "these are lengths", "places in the sorted list": "sorted list",
-        "all in one": "everything is in one",
+        "all in one": "everything is in one", "tokens of the row counted anew, order given": "only the last row",
     },
     "packing_mask": {
-        "causal only": "segments are missing", "block only": "causal half", "reversed": "wrong way round",
-        "transposed": "changed places", "strict": "does not see itself", "earlier segments": "must be equal",
+        "causal only": "across the borders", "block only": "causal half", "reversed": "wrong way round",
+        "transposed": "changed places", "strict": "does not see itself", "earlier segments": "across the borders",
         "padding sees nothing": "padding sees nothing", "everything": "whole row", "others": "other segments",
         "first row's": "mask of the first",
     },
@@ -583,7 +620,9 @@ NAMED = {
         "lowest on the way": "on the way", "mean": "mean of the curve", "first loss": "first loss",
         "highest": "HIGHEST", "fastest fall": "fastest fall", "the place": "place in the list",
         "the loss": "this is the loss", "largest rate": "largest rate", "smallest rate": "smallest rate",
-        "tie to the larger": "in a tie", "NaN to 0": "read as 0", "only the end finite": "only the last loss",
+        "NaN to 0": "diverged", "only the end finite": "diverged", "only NaN, not infinity": "diverged",
+        "min over NaN": "diverged", "−inf allowed": "diverged", "argmin of numpy": "diverged",
+        "an empty curve is a loss of 0": "without a measurement", "sorts the curves": "on the way",
     },
     "normalise_answer": {
         "case kept": "upper and lower",
@@ -594,6 +633,7 @@ NAMED = {
         "articles kept": "articles a, an, the are still",
         "articles inside words": "middle of words",
         "articles inside words, longest first": "middle of words",
+        "articles inside words only": "middle of words",
         "article at the beginning only": "at the beginning",
         "not squeezed": "not squeezed",
         "no blanks at all": "white space is gone",
@@ -601,6 +641,45 @@ NAMED = {
         "ends only": "only the ends",
         "unchanged": "unchanged",
         "the stays": "was left in",
+    },
+}
+BREAKS = {
+    "render_chat": {
+        "never opens an answer": lab.OPENED, "drops the system message": lab.EVERY_MESSAGE,
+        "strips": lab.AS_IT_IS, "skips empty messages": lab.AS_IT_IS,
+    },
+    "response_labels": {
+        "header of three": lab.GIVEN_TOKENS, "im_end fixed at 4": lab.GIVEN_TOKENS,
+        "only where <|im_end|> is found": lab.CUT_OFF, "the role's word is enough": lab.WHOLE_HEADER,
+        "in place": lab.IDS_STAY,
+    },
+    "sft_loss": {
+        "mean of row means, rows with answers": lab.WHOLE_BATCH, "0 is not trained": lab.ONLY_IGNORED,
+        "only positive labels": lab.ONLY_IGNORED, "bfloat16 throughout": lab.IN_FLOAT32,
+        "a constant 0 without answers": lab.NOTHING_TRAINED, "NaN without answers": lab.NOTHING_TRAINED,
+        "logits clamped": lab.EXTREME, "probabilities clamped": lab.EXTREME,
+    },
+    "collate": {
+        "mask from the ids": lab.BY_LENGTH, "labels masked by pad_id": lab.BY_LENGTH,
+        "extends the examples": lab.EXAMPLES_STAY,
+    },
+    "pack": {
+        "never quite full": lab.EXACT_FIT, "ties backwards": lab.EARLIER,
+        "of equally full rows the later": lab.EARLIER, "drops long examples": lab.TOO_LONG,
+    },
+    "packing_mask": {
+        "runs, not numbers": lab.ANY_NUMBERS, "numbers only rise": lab.ANY_NUMBERS,
+        "padding sees nothing": lab.ZERO_TOO,
+    },
+    "pick_learning_rate": {
+        "only the end finite": lab.DIVERGED, "only NaN, not infinity": lab.DIVERGED, "−inf allowed": lab.DIVERGED,
+        "an empty curve is a loss of 0": lab.UNMEASURED, "empty curve crashes": lab.UNMEASURED,
+        "tie to the larger": lab.SMALLER, "tie to the first": lab.SMALLER,
+        "0 when none is left": lab.NONE_LEFT, "the smallest when none is left": lab.NONE_LEFT,
+    },
+    "normalise_answer": {
+        "articles inside words": lab.WHOLE_WORDS, "marks to blanks": lab.NO_TRACE, "some marks only": lab.NO_TRACE,
+        "articles before marks": lab.MARKS_FIRST, "tabs glue words": lab.ANY_BLANK,
     },
 }
 # fmt: on
@@ -633,6 +712,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from course_lib.questions import lab04_lora_and_qlora as lab
+
 PRELUDE = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 
 FORWARD_WRONG = {
@@ -26,6 +28,12 @@ FORWARD_WRONG = {
     "A.shape[0]",
     "float32 always": "x, weight, A, B = x.float(), weight.float(), A.float(), B.float(); return x @ weight.T + (x @ "
     "A.T @ B.T) * alpha / A.shape[0]",
+}
+FORWARD_WRONG |= {
+    "alpha // R": "return x @ weight.T + (x @ A.T) @ B.T * (alpha // A.shape[0])",
+    "rank fixed at 3": "return x @ weight.T + (x @ A.T) @ B.T * (alpha / 3)",
+    "base path without a gradient": "base = (x @ weight.T).detach(); return base + (x @ A.T) @ B.T * (alpha / "
+    "A.shape[0])",
 }
 FORWARD_RIGHT = {
     "two thin products": "return x @ weight.T + (x @ A.T) @ B.T * (alpha / A.shape[0])",
@@ -66,6 +74,10 @@ INIT_WRONG = {
     "kaiming without a": "A = torch.empty(rank, in_features); nn.init.kaiming_uniform_(A, generator=generator); return "
     "A, torch.zeros(out_features, rank)",
 }
+INIT_WRONG["clipped normal"] = (
+    "lim = in_features ** -0.5; A = 0.6 * lim * torch.randn(rank, in_features, generator=generator); "
+    "return A.clamp(-lim, lim), torch.zeros(out_features, rank)"
+)
 INIT_RIGHT = {
     "rand": "return (2 * torch.rand(rank, in_features, generator=generator) - 1) / math.sqrt(in_features), "
     "torch.zeros(out_features, rank)",
@@ -124,6 +136,7 @@ MERGE_WRONG = {
     "rank fixed": "return weight + (-1 if undo else 1) * alpha / 3 * (B @ A)",
     "float32": "s = alpha / A.shape[0]; return weight.float() + (-s if undo else s) * (B.float() @ A.float())",
 }
+MERGE_WRONG["alpha // R"] = "s = alpha // A.shape[0]; return weight + (-s if undo else s) * (B @ A)"
 MERGE_RIGHT = {
     "sum": "s = alpha / A.shape[0]; return weight - s * (B @ A) if undo else weight + s * (B @ A)",
     "sign": "return weight + (1 - 2 * undo) * (alpha / B.shape[1]) * torch.matmul(B, A)",
@@ -250,6 +263,13 @@ QUANTIZE_WRONG = {
     "scales x in place": f"{QUANTIZE_CORE}; x.copy_(scaled.flatten()); c = x.unsqueeze(-1).sub(code).abs().argmin(-1); "
     "return c.to(torch.uint8), absmax",
 }
+NF4_FIXED = f"code = torch.tensor({list(lab.NF4)}); "
+QUANTIZE_WRONG |= {
+    "1e-38 for the absmax of zeros": "rows = x.reshape(-1, block); absmax = rows.abs().amax(1).clamp(min=1e-38); c = "
+    "(rows / absmax[:, None]).unsqueeze(-1).sub(code).abs().argmin(-1); return c.flatten().to(torch.uint8), absmax",
+    "NF4 whatever is passed in": f"{NF4_FIXED}{QUANTIZE_CORE}; c = scaled.unsqueeze(-1).sub(code).abs().argmin(-1); "
+    "return c.flatten().to(torch.uint8), absmax",
+}
 QUANTIZE_RIGHT = {
     "distances": f"{QUANTIZE_CORE}; return (scaled[..., None] - code).abs().argmin(-1).flatten().to(torch.uint8), "
     "absmax",
@@ -293,6 +313,9 @@ DEQUANTIZE_WRONG = {
     "1).flatten()] * absmax.repeat_interleave(block)",
     "in rows": f"{UNPACK}; return code[torch.stack((high, low), 1).flatten()].reshape(-1, block) * absmax[:, None]",
 }
+DEQUANTIZE_WRONG["NF4 whatever is passed in"] = (
+    f"{NF4_FIXED}{UNPACK}; return code[torch.stack((high, low), 1).flatten()] * absmax.repeat_interleave(block)"
+)
 DEQUANTIZE_RIGHT = {
     "stack": f"{UNPACK}; return code[torch.stack((high, low), 1).flatten()] * absmax.repeat_interleave(block)",
     "divmod": "c = torch.stack((packed.long() // 16, packed.long() % 16), dim=-1).reshape(-1); return "
@@ -347,6 +370,7 @@ DOUBLE_WRONG = {
     f"rows.abs().amax(1); scaled = rows / scale.clamp(min=1e-38)[:, None]; return {NEAREST}, scale, "
     "offset",
 }
+DOUBLE_WRONG["a python number for the offset"] = f"{DOUBLE_CORE}; return {NEAREST}, scale, offset.item()"
 DOUBLE_RIGHT = {
     "middles": f"{DOUBLE_CORE}; return {NEAREST}, scale, offset",
     "distances": f"{DOUBLE_CORE}; return (scaled.flatten()[:, None] - code).abs().argmin(1).to(torch.uint8), scale, "
@@ -380,6 +404,7 @@ NAMED = {
     "lora_gradients": {
         "transposed": "transposed", "dA and dB swapped": "changed places", "no factor": "alpha / R is missing",
         "factor alpha": "factor is alpha", "factor twice": "twice", "mean": "mean over the batch",
+        "mean, 0 rows kept": "mean over the batch",
         "sign": "sign is wrong", "A frozen": "came back 0", "B frozen": "came back 0",
     },
     "merge_lora": {
@@ -429,6 +454,32 @@ NAMED = {
         "not scaled": "not divided", "code below": "code below", "code above": "code above",
     },
 }
+BREAKS = {
+    "lora_forward": {
+        "alpha // R": lab.SCALE, "rank fixed at 3": lab.SCALE, "detached": lab.REACHES,
+        "base path without a gradient": lab.REACHES, "two axes only": lab.ANY_AXES,
+        "weight changed in place": lab.NOTHING_CHANGED,
+    },
+    "init_lora": {
+        "clipped normal": lab.UNIFORM, "global random state": lab.FROM_GENERATOR, "own seed": lab.FROM_GENERATOR,
+        "float64": lab.FLOAT32,
+    },
+    "lora_gradients": {"mean": lab.ADD_UP, "mean, 0 rows kept": lab.ADD_UP},
+    "merge_lora": {
+        "undo ignored": lab.UNDO, "undo does nothing": lab.UNDO, "undo without scaling": lab.UNDO,
+        "rank fixed": lab.FACTOR_OF_A, "alpha // R": lab.FACTOR_OF_A, "in place": lab.WEIGHT_STAYS,
+    },
+    "count_lora": {
+        "contains": lab.EQUALS, "ends with": lab.EQUALS, "needs a dot": lab.EQUALS,
+        "loops over targets": lab.ONE_ADAPTER,
+    },
+    "training_memory": {"whole bits": lab.PART_OF_A_BIT, "whole bytes": lab.PART_OF_A_BIT},
+    "quantize_blockwise": {
+        "no clamp": lab.ZEROS, "1e-38 for the absmax of zeros": lab.ZEROS, "NF4 whatever is passed in": lab.GIVEN_CODE,
+    },
+    "dequantize_packed": {"NF4 whatever is passed in": lab.LOOKED_UP},
+    "double_quantize": {"no clamp": lab.ALL_EQUAL, "a python number for the offset": lab.OFFSET_TENSOR},
+}
 # fmt: on
 
 SIGNATURES = {
@@ -464,6 +515,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from course_lib.questions import lab05_finetune_or_retrieve as rules
+
 PRELUDE = "import math\nimport re\nfrom collections import Counter\nimport torch\nimport torch.nn.functional as F\n"
 
 WORDS_WRONG = {
@@ -18,6 +20,7 @@ WORDS_WRONG = {
     "characters": "return re.findall('[a-z0-9]', text.lower())",
     "empty words stay": "return re.split('[^a-z0-9]+', text.lower())",
     "hyphens stay": "return re.findall('[a-z0-9-]+', text.lower())",
+    "an empty word": "return re.findall('[a-z0-9]+', text.lower()) or ['']",
     "one text": "return ' '.join(re.findall('[a-z0-9]+', text.lower()))",
 }
 WORDS_RIGHT = {
@@ -53,6 +56,10 @@ IDF_WRONG = {
     "empty documents dropped": "documents = [d for d in documents if d]; n = Counter(w for d in documents for w in "
     "set(d)); N = len(documents); return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, "
     "c in n.items()}",
+    "0 for a word everywhere": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: "
+    "math.log(1 + (N - c + .5) / (c + .5)) if c < N else 0.0 for w, c in n.items()}",
+    "none crashes": "words = set.union(*map(set, documents)); N = len(documents); n = {w: sum(w in d for d in "
+    "documents) for w in words}; return {w: math.log(1 + (N - c + .5) / (c + .5)) for w, c in n.items()}",
     "negative cut to 0": "n = Counter(w for d in documents for w in set(d)); N = len(documents); return {w: max(0.0, "
     "math.log((N - c + .5) / (c + .5))) for w, c in n.items()}",
 }
@@ -112,6 +119,7 @@ BM25_WRONG = {
     "query as a set": bm25(query="set(query)"),
     "unknown word crashes": bm25(weight="weights[w]", test="True"),
     "0/0 for empty documents": bm25(mean="sum(map(len, documents)) / len(documents)"),
+    "b fixed": bm25(before="b = 0.75"),
     "k1 fixed": bm25(before="k1, b = 1.5, 0.75"),
     "0/0 at k1 = 0": bm25(test="True"),
     "a list": bm25().replace("torch.tensor(scores, dtype=torch.float32)", "scores"),
@@ -156,6 +164,10 @@ TOP_WRONG = {
     "scores[i] > 0][:k]",
     "zeros stay": "return scores.sort(stable=True).indices.flip(0).tolist()[:k]",
     "topk": "return torch.topk(scores, k).indices.tolist()",
+    "k places, whatever there is": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [order[i] for "
+    "i in range(k) if scores[order[i]] > 0]",
+    "ties broken by 1e-4": "place = torch.arange(len(scores)); order = (scores.double() + 1e-4 * place).sort().indices"
+    "; return [i for i in order.flip(0).tolist() if scores[i] > 0][:k]",
     "a threshold": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > "
     "1e-6][:k]",
     "a tensor": "order = scores.sort(stable=True).indices.flip(0); return order[scores[order] > 0][:k]",
@@ -193,9 +205,11 @@ POOL_WRONG = {
     "NaN for padding": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / m.sum(1); return v / "
     "v.norm(dim=-1, keepdim=True)",
     "a constant under the length": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / "
-    "m.sum(1).clamp_min(1); return v / (v.norm(dim=-1, keepdim=True) + 1e-5)",
+    "m.sum(1).clamp_min(1); return v / (v.norm(dim=-1, keepdim=True) + 1e-6)",
     "cut at a length": "return F.normalize(torch.stack([h[:int(m.sum())].mean(0) if m.any() else h[0] * 0 for h, m in "
     "zip(hidden, mask)]), dim=-1)",
+    "whole numbers only": "v = hidden.masked_fill((1 - mask).bool()[:, :, None], 0.0).sum(1); return F.normalize(v, "
+    "dim=-1)",
     "detached": "m = mask.to(hidden.dtype)[:, :, None]; return F.normalize((hidden.detach() * m).sum(1), dim=-1)",
     "in place": "hidden *= mask.to(hidden.dtype)[:, :, None]; return F.normalize(hidden.sum(1), dim=-1)",
 }
@@ -356,6 +370,7 @@ SCORES_WRONG = {
     "first old value": scores(old="low(s[0]) in low(a)"),
     "abstention anywhere in the text": scores(abstained="sum(N in a for a in answers) / n",
         right="N in a if g == N else (low(g) in low(a) and not any(low(v) in low(a) for v in s))"),
+    "blanks matter": scores().replace(".strip()", ""),
     "changes stale": scores() .replace("n = max(1", "[s.append('x') for s in stale]; n = max(1"),
 }
 # fmt: on
@@ -396,6 +411,10 @@ BREAK_WRONG = {
     "fine_tuned)",
     "negative": "return math.inf if retrieval == fine_tuned else training / (retrieval - fine_tuned)",
     "divides by 0": "return training / (retrieval - fine_tuned)",
+    "only exactly 0 is free": "return 0.0 if training == 0 else math.inf if retrieval <= fine_tuned else training / "
+    "(retrieval - fine_tuned)",
+    "cheaper first": "return training / (retrieval - fine_tuned) if retrieval > fine_tuned else (0.0 if training <= 0 "
+    "else math.inf)",
     "0 for never": "return 0.0 if training <= 0 or retrieval <= fine_tuned else training / (retrieval - fine_tuned)",
     "rounded": "return 0.0 if training <= 0 else math.inf if retrieval <= fine_tuned else math.ceil(training / "
     "(retrieval - fine_tuned))",
@@ -435,6 +454,8 @@ DECIDE_WRONG = {
     "questions * w['each'])['way'] if left else 'none'",
     "last of equals": "left = [w for w in ways if w['accuracy'] >= needed]; return min(reversed(left), key=lambda w: "
     "w['training'] + questions * w['each'])['way'] if left else 'none'",
+    "the better of equals": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: "
+    "(w['training'] + questions * w['each'], -w['accuracy']))['way'] if left else 'none'",
     "the whole row": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: "
     "w['training'] + questions * w['each']) if left else 'none'",
     "crashes on none": "return min((w for w in ways if w['accuracy'] >= needed), key=lambda w: w['training'] + "
@@ -455,12 +476,55 @@ DECIDE_RIGHT = {
 }
 
 
+# the rule that a wrong answer breaks, and no other
+# fmt: off
+BREAKS = {
+    "words_of": {"each once": rules.AS_OFTEN, "hyphens stay": rules.PARTED, "an empty word": rules.NO_WORDS},
+    "idf": {
+        "occurrences": rules.DOCUMENTS, "0 for a word everywhere": rules.EVERYWHERE,
+        "empty documents dropped": rules.EMPTY_ONES, "none crashes": rules.NO_DOCUMENTS,
+    },
+    "bm25_scores": {
+        "query as a set": rules.COUNTS_TWICE, "0/0 at k1 = 0": rules.ABSENT,
+        "0/0 for empty documents": rules.NOTHING_THERE, "b fixed": rules.ARGUMENTS,
+    },
+    "top_k": {
+        "earlier first": rules.LATER_FIRST, "zeros stay": rules.MATCHES_ONLY,
+        "k places, whatever there is": rules.LARGE_K, "a threshold": rules.ANY_SIZE,
+    },
+    "mean_pool": {
+        "NaN for padding": rules.NO_TOKEN, "cut at a length": rules.HOLES, "whole numbers only": rules.BOOLEANS,
+        "a constant under the length": rules.SMALL, "detached": rules.REAL_ONLY,
+    },
+    "build_prompt": {
+        "budget to the newest": rules.TO_THE_BEST, "stops": rules.PASSED_OVER, "< in place of ≤": rules.EXACT_FIT,
+        "Question: alone": rules.BARE, "empty text": rules.BARE,
+    },
+    "injection_rows": {"last in the list": rules.LARGEST_DAY, "by name": rules.APART, "by fact": rules.APART},
+    "score_answers": {
+        "case": rules.CAPITALS, "old beside right": rules.NONE_OUTDATED,
+        "abstention anywhere in the text": rules.NOTHING_ELSE, "blanks matter": rules.NOTHING_ELSE,
+        "counts values": rules.ANY_OUTDATED, "first old value": rules.ANY_OUTDATED, "0/0": rules.NO_QUESTIONS,
+    },
+    "break_even": {
+        "0 for never": rules.NEVER, "only exactly 0 is free": rules.AT_ONCE, "never, though free": rules.AT_ONCE,
+        "cheaper first": rules.AT_ONCE, "a threshold": rules.ANY_UNIT,
+    },
+    "decide": {
+        "None": rules.NO_WAY, "crashes on none": rules.NO_WAY, "strict": rules.AT_THE_BOUND,
+        "last of equals": rules.FIRST_OF_EQUALS, "the better of equals": rules.FIRST_OF_EQUALS,
+    },
+}
+# fmt: on
+
+
 def answers(signature, wrong, right, named):
     source = lambda body: f"{PRELUDE}\ndef {signature}:\n    {body}\n"
     return {
         "wrong": {k: source(v) for k, v in wrong.items()},
         "right": {k: source(v) for k, v in right.items()},
         "named": named,
+        "breaks": BREAKS[signature.partition("(")[0]],
     }
 
 
@@ -469,6 +533,7 @@ BANK = {
     "words_of": answers("words_of(text)", WORDS_WRONG, WORDS_RIGHT, {
         "capitals kept": "capitals", "cut at blanks": "blanks only", "no digits": "digits were lost",
             "each once": "came once", "apostrophe removed": "apostrophe",
+        "a set, sorted": "sorted",
         "two characters at least": "single characters", "characters": "characters came back"}),
     "idf": answers("idf(documents)", IDF_WRONG, IDF_RIGHT, {
         "occurrences": "every occurrence", "no 1 +": "1 + is missing", "log N/n": "log(N / n)",
@@ -485,7 +550,8 @@ BANK = {
     "top_k": answers("top_k(scores, k)", TOP_WRONG, TOP_RIGHT, {
         "worst first": "worst came", "best last": "best stand last", "order of the board": "order of the board",
             "the scores": "scores came back", "k − 1": "too few", "k + 1": "too many", "from 1": "count from 1",
-        "all": "k was not used", "earlier first": "earlier place won", "zeros stay": "score 0"}),
+        "all": "k was not used", "earlier first": "earlier place won", "zeros stay": "score 0",
+        "topk": "score 0", "negative places": "earlier place won"}),
     "mean_pool": answers("mean_pool(hidden, mask)", POOL_WRONG, POOL_RIGHT, {
         "padding averaged": "padding was averaged", "not normalised": "do not have length 1", "sum": "added up",
             "over T": "all T positions", "last token": "last token", "last position": "last position",
@@ -494,28 +560,32 @@ BANK = {
     "build_prompt": answers("build_prompt(notices, question, budget)", PROMPT_WRONG, PROMPT_RIGHT, {
         "newest first": "newest notice stands first", "by rank": "order of their rank",
             "by rank, reversed": "worst notice", "question first": "question stands first",
-            "no Question:": "“Question: ” is missing",
+            "no Question:": "“Question: ” is missing", "sorted by text": "sorted by their texts",
+            "one too many": "was taken, too", "budget counts notices": "counted in notices",
         "no Notice:": "“Notice: ” is missing", "a line too many": "line break too many", "blanks": "parted by blanks",
             "no budget": "budget was not used", "stops": "stopped at the first",
             "budget to the newest": "newest notices",
         "< in place of ≤": "fits exactly", "Question: alone": "ordinary question"}),
     "injection_rows": answers("injection_rows(changes, questions, answers)", INJECTION_WRONG, INJECTION_RIGHT, {
-        "old values, too": "both answers", "first stays": "first value stayed", "last in the list": "look at the day",
+        "old values, too": "both answers", "oldest": "first value stayed",
+            "first stays": "first value stayed", "last in the list": "look at the day",
             "one phrasing": "first phrasing", "only the value": "only the value",
             "only the last": "only the last change",
         "by name": "by name and fact"}),
     "score_answers": answers("score_answers(answers, golds, stale)", SCORES_WRONG, SCORES_RIGHT, {
+        "not right means stale": "every wrong answer", "changes stale": "divided by all",
         "staleness over all": "divided by all", "old beside right": "beside the right one", "case": "told apart",
             "the value alone": "must name it", "unknown never right": "never counted",
             "unknown always right": "right everywhere",
         "abstention where nobody knows": "share of all answers", "percent": "percent", "counts values": "counts twice",
-            "first old value": "first old value"}),
+            "first old value": "first old value", "abstention anywhere in the text": "goes on"}),
     "break_even": answers("break_even(training, fine_tuned, retrieval)", BREAK_WRONG, BREAK_RIGHT, {
         "over retrieval": "own questions cost", "sign": "sign is wrong",
             "over fine-tuned": "in questions of the fine-tuned", "sum": "costs of a question were added",
             "upside down": "upside down", "ratio": "ratio",
-        "negative": "negative number", "0 for never": "wrong way round"}),
+        "divides by 0": "negative number", "negative": "negative number", "0 for never": "wrong way round"}),
     "decide": answers("decide(ways, needed, questions)", DECIDE_WRONG, DECIDE_RIGHT, {
+        "strict": "left out", "last of equals": "last of equals", "the better of equals": "more accurate of equals",
         "no accuracy": "not looked at", "most accurate": "most accurate", "one question": "multiply the cost",
             "no training": "training was left out", "dearest": "dearest", "training every time": "multiply the cost"}),
 }

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from course_lib.questions import lab06_preferences_and_reward_model as rules
+
 PRELUDE = (
     "import math\nfrom collections import Counter\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
 )
@@ -37,6 +39,11 @@ KAPPA_WRONG = {
     + "A = sum(x == a[0] for x in a) / n; B = sum(x == a[0] for x in b) / n; pe = A * B + (1 - A) * (1 - B); "
     + END,
     "sorts the lists": K.replace("n = len(a)", "a.sort(); b.sort(); n = len(a)") + END,
+    "the labels of b only": K.replace(
+        "A = {k: a.count(k) / n for k in names}", "A = {k: a.count(k) / n for k in set(a)}"
+    ).replace("for k in names)", "for k in set(b))")
+    + END,
+    "texts only": K.replace("x == y", "x.lower() == y.lower()") + END,
     "a tensor": K + "return torch.tensor([(po - pe) / (1 - pe) if pe < 1 else float('nan')] * 2)",
 }
 KAPPA_RIGHT = {
@@ -123,6 +130,9 @@ LOSS_WRONG = {
     "a float": "return -F.logsigmoid(chosen - rejected).mean().item()",
     "ties left out": "d = chosen - rejected; d = d[d != 0]; return -F.logsigmoid(d).sum() / max(len(d), 1)",
     "in place": "chosen -= rejected\n    return -F.logsigmoid(chosen).mean()",
+    "log1p": "return torch.log1p(torch.exp(rejected - chosen)).mean()",
+    "clipped margin": "return -F.logsigmoid(torch.clamp(chosen - rejected, min=-50)).mean()",
+    "two logs": "return (torch.log(torch.exp(chosen) + torch.exp(rejected)) - chosen).mean()",
 }
 LOSS_RIGHT = {
     "logsigmoid": "return -F.logsigmoid(chosen - rejected).mean()",
@@ -160,6 +170,10 @@ HEAD_WRONG = {
     "detached": LAST + "return hidden[rows, last].detach() @ weight",
     "weight detached": LAST + "return hidden[rows, last] @ weight.data",
     "floats": LAST + "return [float(x) for x in hidden[rows, last] @ weight]",
+    "rewards first": LAST + "return (hidden @ weight)[rows, last]",
+    "all rewards, gathered": LAST + "return torch.einsum('btd,d->bt', hidden, weight).gather(1, last[:, None])[:, 0]",
+    "first and count": "real = (ids != pad_id).long(); last = real.argmax(1) + real.sum(1) - 1; return "
+    "hidden[torch.arange(len(ids)), last] @ weight",
     "zeroes the padding": "hidden[ids == pad_id] = 0.0\n    " + LAST + "return hidden[rows, last] @ weight",
 }
 HEAD_RIGHT = {
@@ -170,7 +184,6 @@ HEAD_RIGHT = {
     + "at = last[:, None, None].expand(-1, 1, hidden.shape[2]); return hidden.gather(1, at)[:, 0] @ weight",
     "a loop": "out = []\n    for h, row in zip(hidden, ids):\n        t = int((row != pad_id).nonzero()[-1])\n        "
     "out.append((h[t] * weight).sum())\n    return torch.stack(out)",
-    "rewards first": LAST + "return (hidden @ weight)[rows, last]",
     "cumulative": "m = (ids != pad_id).long(); last = m.cumsum(1).argmax(1); return torch.einsum('bd,d->b', "
     "hidden[torch.arange(len(ids)), last], weight)",
 }
@@ -220,6 +233,9 @@ ECE_WRONG = {
     "NaN for empty bins": ece().replace("if m.any(): total", "total"),
     "ten bins": ece(start="p, won = p.float(), won.float(); bins = 10"),
     "a float": ece(end="return total.item()"),
+    "booleans only": "total, where = torch.tensor(0.0), (p * bins).long().clamp(max=bins - 1)\n"
+    "    for k in range(bins):\n        m = where == k\n"
+    "        if m.any(): total += (m[won].sum() - p[m].sum()).abs() / len(p)\n    return total",
     "rounds": ece(where="(p * bins).round().long().clamp(max=bins - 1)"),
     "sorts in place": "order = p.argsort(); p.copy_(p[order].clone()); won.copy_(won[order].clone())\n    " + ece(),
 }
@@ -241,6 +257,36 @@ ECE_RIGHT = {
     "bucketize": "k = torch.bucketize(p, torch.linspace(0, 1, bins + 1)[1:-1].contiguous(), right=True) if bins > 1 "
     "else torch.zeros(len(p), dtype=torch.long)\n    g = torch.stack([(won.float() - p)[k == j].sum() "
     "for j in range(bins)])\n    return g.abs().sum() / len(p)",
+}
+
+MEND = "return -F.logsigmoid(chosen - rejected).mean(), "
+MEND_WRONG = {
+    "as it was": 'return -torch.sigmoid(chosen - rejected).mean().log(), "d"',
+    "summed": 'return -F.logsigmoid(chosen - rejected).sum(), "d"',
+    "swapped": 'return -F.logsigmoid(rejected - chosen).mean(), "d"',
+    "one a pair": 'return -F.logsigmoid(chosen - rejected), "d"',
+    "rewards averaged": 'return -F.logsigmoid((chosen - rejected).mean()), "d"',
+    "bits": 'return -torch.log2(torch.sigmoid(chosen - rejected)).mean(), "d"',
+    "log of sigmoid": 'return -torch.sigmoid(chosen - rejected).log().mean(), "d"',
+    "ε in the log": 'return -(torch.sigmoid(chosen - rejected) + 1e-9).log().mean(), "d"',
+    "clamped": 'return -F.logsigmoid((chosen - rejected).clamp(-30, 30)).mean(), "d"',
+    "chosen detached": 'return -F.logsigmoid(chosen.detach() - rejected).mean(), "d"',
+    "suspect a": MEND + '"a"',
+    "suspect b": MEND + '"b"',
+    "suspect c": MEND + '"c"',
+    "suspect e": MEND + '"e"',
+    "suspect f": MEND + '"f"',
+    "no suspect": MEND + "None",
+    "the loss alone": "return -F.logsigmoid(chosen - rejected).mean()",
+    "letter first": 'return "d", -F.logsigmoid(chosen - rejected).mean()',
+    "in place": 'chosen -= rejected\n    return -F.logsigmoid(chosen).mean(), "d"',
+}
+MEND_RIGHT = {
+    "logsigmoid": MEND + '"d"',
+    "softplus, a capital": 'return F.softplus(rejected - chosen).mean(), "D"',
+    "a list": 'return [torch.logaddexp(torch.zeros_like(chosen), rejected - chosen).mean(), "d"]',
+    "cross-entropy": "x = torch.stack((chosen, rejected), 1)\n    return F.cross_entropy(x, torch.zeros(len(x), "
+    'dtype=torch.long)), "d"',
 }
 
 C = "d = chosen - rejected; words = chosen_words - rejected_words; "
@@ -265,6 +311,10 @@ CURE_WRONG = {
     "ε in the log": C + "return -torch.log(torch.sigmoid(d + weight * words) + 1e-9).mean()",
     "weight detached": C + "return -F.logsigmoid(d + weight.detach() * words).mean()",
     "weight as a number": C + "return -F.logsigmoid(d + weight.item() * words).mean()",
+    "one dtype only": C + "words *= weight; return -F.logsigmoid(d + words).mean()",
+    "clamped": C + "return -F.logsigmoid((d + weight * words).clamp(-100, 100)).mean()",
+    "relu of the weight": C + "return -F.logsigmoid(d + F.relu(weight) * words).mean()",
+    "rewards detached": C + "return -F.logsigmoid(d.detach() + weight * words).mean()",
     "positive weights only": C + "return -F.logsigmoid(d + weight.clamp(min=0) * words).mean()",
     "in place": "chosen_words -= rejected_words\n    return -F.logsigmoid(chosen - rejected + weight * "
     "chosen_words).mean()",
@@ -298,11 +348,12 @@ NAMED = {
         "over 2B": "2B", "one a pair": "one number a pair", "mean of the rewards first": "averaged before σ",
         "log of the mean": "log of the mean", "all against all": "every chosen", "σ of each": "of each reward",
         "log σ of each": "own log σ", "chosen only": "only the chosen", "hinge": "hinge", "bits": "bits",
-        "squared": "squared", "the difference": "the difference itself",
+        "squared": "squared", "the difference": "the difference itself", "softplus the wrong way": "changed places",
     },
     "last_token_rewards": {
-        "last column": "last column", "first column": "first token was read", "first real": "first real",
-        "count as a place": "taken for a place", "one late": "too late", "one early": "too early",
+        "last column": "last column", "first column": "first token was read", "first real": "first token was read",
+        "first and count": "were counted",
+        "count as a place": "were counted", "one late": "too late", "one early": "too early",
         "before the first padding": "before the first padding", "mean over tokens": "mean over the tokens",
         "sum over tokens": "sum over the tokens", "mean over all": "over all places", "maximum": "largest reward",
         "place of the first row": "place of the first row", "latest place": "latest place",
@@ -310,11 +361,17 @@ NAMED = {
         "sigmoid": "sigmoid",
     },
     "ece": {
-        "unweighted": "counts alike", "unweighted, all bins": "empty ones too", "largest": "largest gap",
+        "unweighted": "counts alike", "unweighted, all bins": "counts alike", "largest": "largest gap",
         "squared": "squared", "signed": "kept their sign", "signed, the other way": "kept their sign",
         "middle of the bin": "middle", "pair by pair": "pair by pair", "Brier": "Brier", "equal counts": "equal counts",
         "folded": "folded", "1 falls out": "fell out", "right end": "on a border", "not divided": "not divided",
         "per cent": "per cent",
+    },
+    "mend_the_loss": {
+        "as it was": "log of the mean", "summed": "summed", "swapped": "changed places",
+        "one a pair": "one number a pair", "rewards averaged": "averaged before σ", "bits": "bits",
+        "suspect a": "below one half", "suspect b": "graph",
+        "suspect c": "64", "suspect e": "B entries", "suspect f": "first loss would not",
     },
     "length_cured_loss": {
         "plain loss": "plain loss", "sign of the term": "sign of the term", "words added": "added up",
@@ -322,7 +379,39 @@ NAMED = {
         "no weight": "weight is missing", "outside": "outside σ", "chosen's words": "chosen answer alone",
         "rejected's words": "rejected answer alone", "mean words": "averaged over the batch",
         "reward a word": "divided by the words", "sum": "summed", "swapped": "changed places", "ratio": "ratio",
-        "sign": "sign of the loss", "one a pair": "one number a pair",
+        "sign": "sign of the loss", "one a pair": "one number a pair", "positive weights only": "cut off",
+        "relu of the weight": "cut off",
+    },
+}
+# the rule that a wrong answer breaks, and no other
+BREAKS = {
+    "kappa": {
+        "cut off at 0": rules.BELOW, "absolute": rules.BELOW, "the labels of b only": rules.KINDS,
+        "texts only": rules.KINDS, "crashes at 0/0": rules.NOTHING, "1 at 0/0": rules.NOTHING,
+    },
+    "bayes_limit": {"exp overflows": rules.FAR_APART},
+    "bradley_terry_loss": {
+        "rejected detached": rules.PULLED, "log of sigmoid": rules.HUGE, "ε in the log": rules.HUGE,
+        "clamped": rules.HUGE, "softmax then log": rules.HUGE, "exp overflows": rules.HUGE, "log1p": rules.HUGE,
+        "clipped margin": rules.HUGE, "two logs": rules.HUGE, "ties left out": rules.TIED,
+    },
+    "last_token_rewards": {
+        "count as a place": rules.ANYWHERE, "first and count": rules.ANYWHERE, "pad fixed at 0": rules.ANY_ID,
+        "mask and sum": rules.NO_LEAK, "rewards first": rules.NO_LEAK, "all rewards, gathered": rules.NO_LEAK,
+        "detached": rules.ONLY_THERE,
+    },
+    "ece": {
+        "NaN for empty bins": rules.LEFT_OUT, "right end": rules.LEFT_END, "1 falls out": rules.ONE,
+        "booleans only": rules.AS_FLOATS,
+    },
+    "mend_the_loss": {
+        **{f"suspect {letter}": rules.SUSPECT for letter in "abcef"}, "no suspect": rules.SUSPECT,
+        "log of sigmoid": rules.MENDED_HUGE, "ε in the log": rules.MENDED_HUGE, "clamped": rules.MENDED_HUGE,
+    },
+    "length_cured_loss": {
+        "weight detached": rules.LEARNED, "weight as a number": rules.LEARNED, "rewards detached": rules.LEARNED,
+        "positive weights only": rules.ANY_SIGN, "relu of the weight": rules.ANY_SIGN, "one dtype only": rules.WHOLE,
+        "log of sigmoid": rules.FAR, "ε in the log": rules.FAR, "clamped": rules.FAR,
     },
 }
 # fmt: on
@@ -333,6 +422,7 @@ SIGNATURES = {
     "bradley_terry_loss": "chosen, rejected",
     "last_token_rewards": "hidden, ids, weight, pad_id",
     "ece": "p, won, bins",
+    "mend_the_loss": "chosen, rejected",
     "length_cured_loss": "chosen, rejected, chosen_words, rejected_words, weight",
 }
 BODIES = {
@@ -341,6 +431,7 @@ BODIES = {
     "bradley_terry_loss": (LOSS_WRONG, LOSS_RIGHT),
     "last_token_rewards": (HEAD_WRONG, HEAD_RIGHT),
     "ece": (ECE_WRONG, ECE_RIGHT),
+    "mend_the_loss": (MEND_WRONG, MEND_RIGHT),
     "length_cured_loss": (CURE_WRONG, CURE_RIGHT),
 }
 
@@ -354,6 +445,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

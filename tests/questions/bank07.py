@@ -2,8 +2,10 @@
 fresh namespace.
 
 A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the
-card must show.
+card must show, and "breaks" the rule that an answer breaks alone.
 """
+
+from course_lib.questions import lab07_rlhf as lab
 
 PRELUDE = (
     "import math\nimport itertools\nimport statistics\nimport numpy as np\nimport torch\nimport torch.nn.functional as "
@@ -11,9 +13,14 @@ PRELUDE = (
 )
 
 LAST = "last = mask.shape[1] - 1 - mask.flip(1).int().argmax(1); at = (torch.arange(len(scores)), last)"
-PAY = "r = -beta * (logprobs - reference) * mask"
+PAY = "r = torch.where(mask, -beta * (logprobs - reference), 0.0)"
 PENALTY_WRONG = {
     "plus": f"{LAST}; r = beta * (logprobs - reference) * mask; r[at] += scores; return r",
+    "times the mask": f"{LAST}; r = -beta * (logprobs - reference) * mask; r[at] += scores; return r",
+    "never earns": f"{LAST}; r = torch.where(mask, -beta * (logprobs - reference).clamp(min=0), 0.0); r[at] += scores; "
+    "return r",
+    "always pays": f"{LAST}; r = torch.where(mask, -beta * (logprobs - reference).abs(), 0.0); r[at] += scores; "
+    "return r",
     "no beta": f"{LAST}; r = -(logprobs - reference) * mask; r[at] += scores; return r",
     "no score": f"{PAY}; return r",
     "score everywhere": f"{PAY}; return r + scores[:, None] * mask",
@@ -28,10 +35,12 @@ PENALTY_WRONG = {
     "no logarithm": f"{LAST}; r = -beta * (logprobs - reference).exp() * mask; r[at] += scores; return r",
     "score in place of the penalty": f"{LAST}; {PAY}; r[at] = scores; return r",
     "score times beta": f"{LAST}; {PAY}; r[at] += beta * scores; return r",
-    "probabilities": f"{LAST}; r = -beta * (logprobs.exp().log() - reference.exp().log()) * mask; r[at] += scores; "
-    "return r",
-    "in place": f"{LAST}; logprobs -= reference; logprobs *= -beta * mask; logprobs[at] += scores; return logprobs",
-    "float32": f"{LAST}; r = -beta * (logprobs.float() - reference.float()) * mask; r[at] += scores.float(); return r",
+    "probabilities": f"{LAST}; r = torch.where(mask, -beta * (logprobs.exp().log() - reference.exp().log()), 0.0); "
+    "r[at] += scores; return r",
+    "in place": f"{LAST}; logprobs -= reference; logprobs.mul_(-beta).masked_fill_(~mask, 0.0); logprobs[at] += "
+    "scores; return logprobs",
+    "float32": f"{LAST}; r = torch.where(mask, -beta * (logprobs.float() - reference.float()), 0.0); r[at] += "
+    "scores.float(); return r",
     "a rate, not a sum": f"{LAST}; r = -beta * (logprobs - reference) * mask / mask.sum(1, keepdim=True); r[at] += "
     "scores; return r",
 }
@@ -99,11 +108,13 @@ GAE_WRONG = {
         after="values[:, t]", returns="(A + values) * mask").replace("return A,", "A = A * mask; return A,"),
     "values changed in place": "values *= mask; rewards *= mask\n    " + gae(),
     "float32": "rewards, values = rewards.float(), values.float()\n    " + gae(),
-    "no tokens": gae().replace(" if rewards.shape[1] else None", ""),
+    "divides by nothing": gae(line="ahead = torch.where(mask[:, t], rewards[:, t] + gamma * nxt - values[:, t] + gamma "
+                              "* lam * ahead, 0 * ahead) / mask.any(0)[t]"),
 }
 # fmt: on
 GAE_RIGHT = {
     "where": gae(),
+    "begins with a column": gae().replace(" if rewards.shape[1] else None", ""),
     "multiplied": gae(
         line="ahead = m * (rewards[:, t] + gamma * nxt - values[:, t] + gamma * lam * ahead)", after="m * values[:, t]"
     ),
@@ -157,6 +168,12 @@ POLICY_WRONG = {
     f"-torch.minimum(r * a, c * a); return {MASKED}",
     "clip fixed": "r = (logprobs - old).exp(); c = r.clamp(0.8, 1.2); x = -torch.minimum(r * advantages, c * "
     f"advantages); return {MASKED}",
+    "log-ratio held at 1": "r = (logprobs - old).clamp(-1, 1).exp(); c = r.clamp(1 - clip, 1 + clip); x = "
+    f"-torch.minimum(r * advantages, c * advantages); return {MASKED}",
+    "gradient of the unclipped": f"{RATIO}; x = -torch.minimum(r * advantages, c * advantages).detach() - (r - "
+    f"r.detach()) * advantages; return {MASKED}",
+    "old not used": "r = (logprobs - logprobs.detach()).exp(); c = r.clamp(1 - clip, 1 + clip); x = -torch.minimum(r * "
+    f"advantages, c * advantages); return {MASKED}",
     "in place": f"advantages *= mask; {RATIO}; x = -torch.minimum(r * advantages, c * advantages); return {MASKED}",
     "float32": f"logprobs, old, advantages = logprobs.float(), old.float(), advantages.float(); {RATIO}; x = "
     f"-torch.minimum(r * advantages, c * advantages); return {MASKED}",
@@ -193,6 +210,7 @@ VALUE_WRONG = {
     "sign": f"{ERRORS}; x = torch.maximum(a, b); return -{HALF}",
     "detached": f"values = values.detach(); {ERRORS}; x = torch.maximum(a, b); return {HALF}",
     "gradient of the plain error": f"{ERRORS}; x = torch.maximum(a, b).detach() + a - a.detach(); return {HALF}",
+    "over answers": f"{ERRORS}; return 0.5 * (torch.maximum(a, b) * mask).sum() / len(mask)",
     "in place": f"returns *= mask; {ERRORS}; x = torch.maximum(a, b); return {HALF}",
     "float32": f"values, old, returns = values.float(), old.float(), returns.float(); {ERRORS}; x = torch.maximum(a, "
     f"b); return {HALF}",
@@ -234,6 +252,8 @@ GROUP_WRONG = {
     "no epsilon": (
         "c = rewards - rewards.mean(1, keepdim=True); return c / rewards.std(1, keepdim=True) if scale else c"
     ),
+    "epsilon only where it is not needed": "c = rewards - rewards.mean(1, keepdim=True); s = rewards.std(1, "
+    "keepdim=True); return c / (s + 1e-4 * (s > 0)) if scale else c",
     "nan to num": "c = rewards - rewards.mean(1, keepdim=True); return torch.nan_to_num(c / rewards.std(1, "
     "keepdim=True)) if scale else c",
     "epsilon 1e-8": "c = rewards - rewards.mean(1, keepdim=True); return c / (rewards.std(1, keepdim=True) + 1e-8) if "
@@ -284,6 +304,8 @@ BEST_WRONG = {
     "ranks from 1": best(weights="w = torch.tensor([math.comb(i + 1, n - 1) / math.comb(K, n) for i in range(K)], "
                                  "dtype=torch.float64)"),
     "prompts added up": best(value="float((ranked * w).sum())"),
+    "argsort for ranks": best(ranks="P, K = scores.shape; ranked = worth.gather(1, "
+                                    "scores.argsort(1).argsort(1)).double()"),
     "comb of n": best(weights="w = torch.tensor([math.comb(i, n) / math.comb(K, n) for i in range(K)], "
                               "dtype=torch.float64)"),
     "binomials as floats": best(weights="w = torch.tensor([float(math.comb(i, n - 1)) for i in range(K)], "
@@ -296,7 +318,7 @@ BEST_WRONG = {
                        "w).sum(1).mean())",
     "ties by distinct scores": "total = 0.0\n    for s, v in zip(scores.tolist(), worth.tolist()):\n        seen = "
                                "dict(zip(s, v)); order = sorted(seen); K = len(order); m = min(n, K)\n        total "
-                               "+= sum(seen[x] * math.comb(i, m - 1) / math.comb(K, m) for i, x in "
+                               "+= sum(seen[x] * (math.comb(i, m - 1) / math.comb(K, m)) for i, x in "
                                "enumerate(order))\n    return math.log(n) - (n - 1) / n, total / len(scores)",
 }
 # fmt: on
@@ -337,6 +359,9 @@ TURN_WRONG = {
         "range(len(x))]"
     ),
     "lowest": turn(at="g.index(min(g))", decide="return steps[at]"),
+    "the lowest point, not the end": turn(decide=DECIDE.replace("g[at] - g[-1]", "g[at] - min(g[at:])")),
+    "no smoothing": turn(mean="mean = lambda x: list(x)"),
+    "flat proxy": turn(decide=DECIDE.replace("p[-1] > p[at]", "p[-1] >= p[at]")),
     "widest gap": turn(at="max(range(len(g)), key=lambda i: proxy[i] - gold[i])", decide="return steps[at]"),
     "crossing": turn(at="next(i for i in range(len(g)) if proxy[i] > gold[i])", decide="return steps[at]"),
     "always": turn(decide="return steps[at]"),
@@ -409,6 +434,11 @@ DIAGNOSE_WRONG = {
                                    "1]) / len(history[max(0, k - window + 1):k + 1])",
                                        at="next((k for k in range(len(history)) if beyond(mean(name, k), side, "
                                           "bound)), None)"),
+    "last row of the window": diagnosis(mean="mean = lambda name, k: history[k][name]"),
+    "still off at the end": diagnosis(out="sorted((n for n in off if off[n] is not None and beyond(mean(n, "
+                                          "len(history) - 1), *alarms[n])), key=lambda n: off[n])"),
+    "equals by the alphabet": diagnosis(out="sorted((n for n in off if off[n] is not None), key=lambda n: (off[n], "
+                                            "n))"),
     "always above": diagnosis(beyond="beyond = lambda value, side, bound: value > bound"),
     "dict of steps": diagnosis(out="{n: k for n, k in off.items() if k is not None}"),
     "first window left out": diagnosis(at="next((k for k in range(window, len(history)) if beyond(mean(name, k), side, "
@@ -439,6 +469,33 @@ DIAGNOSE_RIGHT = {
     "return [name for _, _, name in sorted(found)]",
 }
 
+BUG_TERMS = "r = (logprobs - old).exp(); x = -torch.minimum(r * advantages, r.clamp(1 - clip, 1 + clip) * advantages)"
+BUG_KEPT = "r, a = (logprobs - old)[mask].exp(), advantages[mask]"
+BUG_WRONG = {
+    "nothing mended": f"{BUG_KEPT}; return -(torch.where(a > 0, r.clamp(min=1 - clip), r.clamp(max=1 + clip)) * "
+    "a).mean(), 'C'",
+    "named the sign": f"{BUG_TERMS}; return {MASKED}, 'A'",
+    "named the old policy": f"{BUG_TERMS}; return {MASKED}, 'B'",
+    "said in words": f"{BUG_TERMS}; return {MASKED}, 'the wrong side'",
+    "clip taken out": f"r = (logprobs - old).exp(); x = -r * advantages; return {MASKED}, 'C'",
+    "both sides clipped": "r = (logprobs - old).exp().clamp(1 - clip, 1 + clip); x = -r * advantages; return "
+    f"{MASKED}, 'C'",
+    "sign turned": f"{BUG_TERMS}; return -{MASKED}, 'A'",
+    "ratio turned": f"{BUG_TERMS.replace('logprobs - old', 'old - logprobs')}; return {MASKED}, 'E'",
+    "old not used": f"{BUG_TERMS.replace('logprobs - old', 'logprobs - logprobs.detach()')}; return {MASKED}, 'B'",
+    "answers first": f"{BUG_TERMS}; return ((x * mask).sum(1) / mask.sum(1)).mean(), 'C'",
+    "mean over all": f"{BUG_TERMS}; return x.mean(), 'C'",
+    "detached": f"{BUG_TERMS}; return ({MASKED}).detach(), 'C'",
+    "the letter alone": "return 'C'",
+    "changed places": f"{BUG_TERMS}; return 'C', {MASKED}",
+}
+BUG_RIGHT = {
+    "minimum": f"{BUG_TERMS}; return {MASKED}, 'C'",
+    "cases": f"{BUG_KEPT}; return -torch.where(a > 0, a * r.clamp(max=1 + clip), a * r.clamp(min=1 - clip)).mean(), "
+    "'C'",
+    "small letter": f"{BUG_KEPT}; return torch.maximum(-a * r, -a * r.clamp(1 - clip, 1 + clip)).mean(), 'c'",
+}
+
 # words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
 # to do)
 # fmt: off
@@ -450,6 +507,8 @@ NAMED = {
         "score spread": "spread over", "not masked": "prompt and padding", "all at the end": "pays its own",
         "k3": "estimator k3", "no logarithm": "without its logarithm",
         "score in place of the penalty": "took the place", "score times beta": "multiplied by β",
+        "a rate, not a sum": "divided by the answer's length", "times the mask": "0 · NaN",
+        "never earns": "earned nothing", "always pays": "paid, too",
     },
     "gae": {
         "value of the padding": "from the padding", "bootstraps from itself": "V of the last token",
@@ -464,7 +523,9 @@ NAMED = {
         "clipped only": "only the clipped", "inverted": "other way round", "no exp": "without exp",
         "clipped round 0": "0 ± clip", "log-probabilities": "in place of the ratio", "mean over all": "ran over prompt",
         "padding counted": "counted in the mean", "answers first": "averaged first", "sum": "added up",
-        "over answers": "number of answers", "one ratio an answer": "whole answer",
+        "over answers": "number of answers", "one ratio an answer": "whole answer", "clip fixed": "ε is 0.2",
+        "whitens, too": "whitened", "log-ratio held at 1": "held at ±1", "gradient of the unclipped": "unclipped loss",
+        "old not used": "old policy was not used", "log-derivative, no ratio": "constant in your graph",
     },
     "clipped_value_loss": {
         "no half": "½ is missing", "minimum": "smaller error", "not clipped": "nothing was clipped",
@@ -472,14 +533,16 @@ NAMED = {
         "clipped round the return": "nothing was clipped", "old forgotten": "old value is missing",
         "old judged": "old values were judged", "absolute": "absolute errors", "mean over all": "ran over prompt",
         "padding counted": "counted in the mean", "answers first": "averaged first", "sum": "added up",
-        "sign": "sign is wrong",
+        "sign": "sign is wrong", "gradient of the plain error": "unclipped loss", "over answers": "number of answers",
     },
     "group_advantages": {
         "batch mean and std": "mean and deviation were taken over the whole",
         "batch mean": "mean was taken over the whole", "batch std": "deviation was taken over the whole",
-        "columns": "ran over the columns", "no mean": "not taken off", "scale ignored": "although scale", "G": "G − 1",
-        "variance": "variance", "times std": "multiplied", "sign": "sign is wrong", "median": "median",
+        "columns": "ran over the columns", "no mean": "not taken off", "scale ignored": "although scale is True",
+        "G": "G − 1", "variance": "variance", "times std": "multiplied", "sign": "sign is wrong", "median": "median",
         "minus the best": "best of its group", "best one only": "1 for the best", "epsilon in the root": "in the root",
+        "always scaled": "although scale is False", "epsilon 1e-8": "much smaller", "nan to num": "ε is missing",
+        "no epsilon": "ε is missing",
     },
     "best_of_n": {
         "log n": "−(n − 1)/n is missing", "plus": "sign of (n", "bits": "base 2", "base 10": "base 10",
@@ -487,19 +550,62 @@ NAMED = {
         "chosen by worth": "chosen by their worth", "scores averaged": "best SCORE", "worst": "worst of n",
         "mean": "plain mean", "best of all": "all K answers", "first n": "first n answers",
         "top n averaged": "n best answers", "with replacement": "with replacement", "ranks from 1": "count from 1",
-        "prompts added up": "added up",
+        "prompts added up": "added up", "comb of n": "C(i, n)", "argsort for ranks": "argsort",
     },
     "turning_point": {
-        "raw gold": "single measurement", "raw proxy": "PROXY", "smooth proxy": "smoothed proxy", "last": "last step",
+        "raw proxy": "PROXY", "smooth proxy": "PROXY", "last": "last step",
         "place": "not its step", "trailing": "looks back", "widest gap": "gap", "crossing": "cross",
+        "no smoothing": "single measurement", "lowest": "lowest", "last of equals": "last of two",
+        "padded with zeros": "divided by 3",
     },
     "diagnose": {
-        "single rows": "single rows", "order of alarms": "order of `alarms`", "reversed": "wrong way round",
-        "sides mixed up": "sides", "first only": "only the first", "alphabet": "alphabet",
-        "all alarms": "never went off",
+        "single rows": "single rows", "order of alarms": "order of `alarms`",
+        "sides mixed up": "sides", "first only": "only the first",
+        "all alarms": "never went off", "always above": 'read as "above"', "dict of steps": "names alone",
+        "text": "one text", "all rows of the window": "each row of the window", "still off at the end": "still off",
+        "equals by the alphabet": "equals stand", "the end only": "order of `alarms`", "reversed": "wrong way round",
+        "alphabet": "alphabet's order", "last row of the window": "single rows",
+    },
+    "find_the_bug": {
+        "nothing mended": "still in it", "clip taken out": "clip is missing", "both sides clipped": "both sides",
+        "sign turned": "sign is wrong", "ratio turned": "upside down", "old not used": "not used",
+        "answers first": "averaged first", "mean over all": "ran over prompt",
     },
 }
 # fmt: on
+
+BREAKS = {
+    "kl_penalty": {
+        "score in the last column": lab.LAST_TRUE, "times the mask": lab.PENALTY_OFF, "never earns": lab.EARNS,
+        "always pays": lab.EARNS,
+    },
+    "gae": {"value of the padding": lab.NOTHING_AFTER, "returns not masked": lab.GAE_OFF},
+    "clipped_policy_loss": {
+        "answers first": lab.ALL_TOKENS, "clipped only": lab.MINIMUM, "log-ratio held at 1": lab.MINIMUM,
+        "quotient of probabilities": lab.LOGARITHMS, "gradient of the unclipped": lab.HELD,
+    },
+    "clipped_value_loss": {
+        "clipped only": lab.LARGER, "answers first": lab.ALL_TOKENS, "gradient of the plain error": lab.VALUE_HELD,
+    },
+    "group_advantages": {
+        "always scaled": lab.UNSCALED, "epsilon only where it is not needed": lab.ALL_TIED, "epsilon 1e-8": lab.EPSILON,
+        "epsilon in the root": lab.EPSILON,
+    },
+    "best_of_n": {"ties by distinct scores": lab.OWN_RANK, "binomials as floats": lab.LARGE},
+    "turning_point": {
+        "no smoothing": lab.SMOOTHED, "raw end": lab.SMOOTHED, "padded with zeros": lab.AT_THE_ENDS,
+        "the lowest point, not the end": lab.FALLEN, "at least": lab.FALLEN, "proxy not looked at": lab.PROXY_UP,
+        "flat proxy": lab.PROXY_UP, "last of equals": lab.FIRST_OF_EQUALS, "no empty run": lab.NOT_MEASURED,
+    },
+    "diagnose": {
+        "last row of the window": lab.OF_WINDOW, "half windows": lab.WHOLE_ONLY,
+        "first window left out": lab.WHOLE_ONLY, "on the bound": lab.NEVER_EQUAL, "still off at the end": lab.CAME_BACK,
+        "equals by the alphabet": lab.SAME_ROW,
+    },
+    "find_the_bug": {
+        "named the sign": lab.NAMED, "answers first": lab.AS_BEFORE, "detached": lab.WITH_GRADIENT,
+    },
+}  # fmt: skip
 
 SIGNATURES = {
     "kl_penalty": "scores, logprobs, reference, mask, beta",
@@ -510,6 +616,7 @@ SIGNATURES = {
     "best_of_n": "scores, worth, n",
     "turning_point": "steps, proxy, gold, window, fall",
     "diagnose": "history, alarms, window",
+    "find_the_bug": "logprobs, old, advantages, mask, clip",
 }
 BODIES = {
     "kl_penalty": (PENALTY_WRONG, PENALTY_RIGHT),
@@ -520,6 +627,7 @@ BODIES = {
     "best_of_n": (BEST_WRONG, BEST_RIGHT),
     "turning_point": (TURN_WRONG, TURN_RIGHT),
     "diagnose": (DIAGNOSE_WRONG, DIAGNOSE_RIGHT),
+    "find_the_bug": (BUG_WRONG, BUG_RIGHT),
 }
 
 
@@ -532,6 +640,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

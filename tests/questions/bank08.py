@@ -2,8 +2,10 @@
 fresh namespace.
 
 A wrong answer must fail; where the question names its misconception, "named" below holds words of the mistake that the
-card must show.
+card must show, and "breaks" the rule of the question that this answer breaks alone.
 """
+
+from course_lib.questions import lab08_direct_alignment as lab
 
 PRELUDE = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 
@@ -20,6 +22,8 @@ OPTIMAL_WRONG = {
     "over dim 0": "return torch.log_softmax(logprobs + rewards / beta, 0)",
     "probabilities tilted as logs": "return torch.log_softmax(logprobs.exp() + rewards / beta, -1)",
     "exp by hand": "w = logprobs.exp() * torch.exp(rewards / beta); return (w / w.sum(-1, keepdim=True)).log()",
+    "log of softmax": "return torch.log(torch.softmax(logprobs + rewards / beta, -1))",
+    "impossible made unlikely": ("return torch.log_softmax(logprobs.nan_to_num(neginf=-1e4) + rewards / beta, -1)"),
     "clamped exponent": "x = (logprobs + rewards / beta).clamp(max=80); return torch.log_softmax(x, -1)",
     "detached": "return torch.log_softmax(logprobs + rewards.detach() / beta, -1)",
     "rewards changed in place": "rewards.data.div_(beta); return torch.log_softmax(logprobs + rewards, -1)",
@@ -50,6 +54,7 @@ REWARD_WRONG = {
     "by probabilities": "return beta * (logprobs.exp() / reference.exp()).log()",
     "in place": "logprobs -= reference; return beta * logprobs",
     "float32 always": "return beta * (logprobs.float() - reference.float())",
+    "something small added": "return beta * (logprobs - reference) + 1e-7",
     "centred": "r = beta * (logprobs - reference); return r - r.mean()",
 }
 REWARD_RIGHT = {
@@ -87,6 +92,8 @@ LOGPROBS_WRONG = {
     "-100; return torch.where(mask, p.gather(2, aim.clamp(min=0)[..., None])[..., 0], "
     "torch.ones(())).prod(1).log()",
     "token 0 left out": f"{TAKEN}; return (logs * (aim > 0)).sum(1)",
+    "mean times number": f"{TAKEN}; n = mask.sum(1); return (logs * mask).sum(1) / n * n",
+    "float16 result": f"{TAKEN}; return (logs * mask).sum(1).to(logits.dtype)",
     "detached": f"{TAKEN}; return (logs.detach() * mask).sum(1)",
     "bfloat16": "logs = torch.log_softmax(logits, -1)[:, :-1]; aim = labels[:, 1:]; mask = aim != -100; return "
     "(logs.gather(2, aim.clamp(min=0)[..., None])[..., 0] * mask).sum(1)",
@@ -179,6 +186,8 @@ CDPO_WRONG = {
     "torch.log(1 - torch.sigmoid(m))).mean()",
     "second term detached": f"{MARGIN}; return (-(1 - smoothing) * F.logsigmoid(m) - smoothing * "
     "F.logsigmoid(-m.detach())).mean()",
+    "never ε = 0": f"{MARGIN}; e = max(smoothing, 0.01); return (-(1 - e) * F.logsigmoid(m) - e * "
+    "F.logsigmoid(-m)).mean()",
     "labels flipped at random": f"{MARGIN}; sign = torch.where(torch.rand(len(m)) < smoothing, -1.0, 1.0); return "
     "-F.logsigmoid(sign * m).mean()",
     "in place": "chosen -= chosen_reference; m = beta * (chosen - (rejected - rejected_reference)); return (-(1 - "
@@ -220,6 +229,7 @@ IPO_WRONG = {
     "half": f"{H}; return 0.5 * ((h - 1 / (2 * beta)) ** 2).mean()",
     "log sigma": f"{H}; return -F.logsigmoid(h).mean()",
     "detached": f"{H}; return ((h.detach() - 1 / (2 * beta)) ** 2).mean()",
+    "something small added": f"{H}; return ((h - 1 / (2 * beta)) ** 2 + 1e-8).mean()",
     "rejected detached": "h = (chosen - chosen_reference) / lengths_chosen - (rejected.detach() - rejected_reference) "
     "/ lengths_rejected; return ((h - 1 / (2 * beta)) ** 2).mean()",
     "in place": "chosen /= lengths_chosen; h = chosen - chosen_reference / lengths_chosen - (rejected - "
@@ -267,6 +277,10 @@ KTO_WRONG = {
     "* (1 - torch.sigmoid(s * gain))).mean()",
     "weights ignored": f"{GAIN}; {WEIGHTS}; return (1 - torch.sigmoid(s * gain)).mean()",
     "weights normalised": f"{GAIN}; {WEIGHTS}; return (w * (1 - torch.sigmoid(s * gain))).sum() / w.sum()",
+    "a mean of each kind": f"{GAIN}; {WEIGHTS}; x = w * (1 - torch.sigmoid(s * gain)); return (x[up].mean() * "
+    "up.sum() + x[~up].mean() * (~up).sum()) / len(up)",
+    "neither clamped nor detached": f"gain = beta * (logprobs - reference - kl); {WEIGHTS}; return (w * (1 - "
+    "torch.sigmoid(s * gain))).mean()",
     "exp by hand": f"{GAIN}; {WEIGHTS}; e = torch.exp(s * gain); return (w * (1 - e / (1 + e))).mean()",
     "in place": "logprobs.data.sub_(reference); kl = kl.detach().clamp(min=0); gain = beta * (logprobs - kl); "
     f"{WEIGHTS}; return (w * (1 - torch.sigmoid(s * gain))).mean()",
@@ -314,6 +328,8 @@ NAMED = {
         "probabilities added": "not their logarithms",
         "the probability": "not its logarithm",
         "softmax over time": "over the tokens of the row",
+        "token 0 left out": "id 0 were left out",
+        "labels changed in place": "id 0 were left out",
     },
     "dpo_loss": {
         "no reference": "reference model is missing", "changed places": "changed places", "no beta": "β is missing",
@@ -321,6 +337,7 @@ NAMED = {
         "no logarithm": "logarithm is missing", "one minus sigmoid": "1 − σ(m)", "added": "were added",
         "references swapped": "swapped", "references added": "swapped", "mean first": "before the log σ",
         "hinge": "hinge", "chosen only": "only the chosen", "a number a pair": "mean is missing", "base 2": "base-2",
+        "log of sigmoid with a floor": "something small was added",
     },
     "cdpo_loss": {
         "no smoothing": "smoothing is missing", "weights swapped": "changed places", "no 1 − ε": "without 1 − ε",
@@ -348,6 +365,37 @@ NAMED = {
         "two means averaged": "were averaged", "kl not clamped": "used as it is", "kl absolute": "absolute value",
         "kl not detached": "not detached", "weights swapped": "weights changed",
         "weights ignored": "weights were ignored", "weights normalised": "normalised away",
+        "neither clamped nor detached": "kl",
+    },
+}
+BREAKS = {
+    "optimal_policy": {
+        "log of softmax": lab.IN_LOGS, "impossible made unlikely": lab.IMPOSSIBLE, "two axes only": lab.LAST_AXIS,
+        "detached": lab.TO_REWARDS,
+    },
+    "implicit_reward": {
+        "something small added": lab.STILL, "by probabilities": lab.NEVER_EXP, "detached": lab.TO_POLICY,
+    },
+    "answer_logprobs": {
+        "detached": lab.TO_LOGITS, "log of softmax": lab.FAR, "token 0 left out": lab.ID_0,
+        "mean times number": lab.NO_ANSWER, "float16 result": lab.FLOAT32, "bfloat16": lab.FLOAT32,
+    },
+    "dpo_loss": {
+        "log of sigmoid": lab.NO_CLAMP, "clamped margin": lab.NO_CLAMP, "by probabilities": lab.NO_CLAMP,
+        "rejected detached": lab.BOTH,
+    },
+    "cdpo_loss": {
+        "log of one minus sigma": lab.STAYS_FINITE, "log sigma and log of one minus sigma": lab.STAYS_FINITE,
+        "second term detached": lab.BOTH_TERMS, "never ε = 0": lab.ZERO_IS_DPO,
+    },
+    "ipo_loss": {
+        "one-sided": lab.PULLED_BACK, "something small added": lab.AT_TARGET, "detached": lab.BOTH_IN_IPO,
+        "rejected detached": lab.BOTH_IN_IPO,
+    },
+    "kto_loss": {
+        "kl not clamped": lab.CLAMPED, "kl absolute": lab.CLAMPED, "kl not detached": lab.MEASURED,
+        "weights swapped": lab.WEIGHTED, "weights ignored": lab.WEIGHTED, "weights normalised": lab.WEIGHTED,
+        "a mean of each kind": lab.ONE_KIND, "all detached": lab.TO_ANSWERS,
     },
 }
 # fmt: on
@@ -382,6 +430,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from course_lib.questions import lab09_ai_feedback as lab
+
 PRELUDE = (
     "import math\nfrom functools import reduce\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
 )
@@ -27,8 +29,13 @@ LOOP_WRONG = {
                                            "revisions[answer][c]"),
     "always from the first answer": loop("c = critiques[p][first]; answer = revisions[first][c] if c is not None else "
                                          "answer", before="first = answer"),
-    "critique of the first answer": loop("c = critiques[p][first]; answer = revisions[answer][c] if c is not None else "
-                                         "answer", before="first = answer"),
+    "critique of the first answer": loop("c = critiques[p][first]; answer = revisions[answer].get(c, answer)",
+                                         before="first = answer"),
+    "one round at least": loop(STEP, count="max(1, rounds)"),
+    "None where nothing was criticised": loop(f"{STEP}; done = done or c is not None", before="done = rounds == 0",
+                                              after="return answer if done else None"),
+    "the generator begins anew": loop(STEP, before="generator.manual_seed(generator.initial_seed())"),
+    "inputs used up": loop(STEP, after="principles.clear(); return answer"),
     "a round too few": loop(STEP, count="rounds - 1"),
     "a round too many": loop(STEP, count="rounds + 1"),
     "one round": loop(STEP, count="1"),
@@ -77,6 +84,8 @@ COVERAGE_WRONG = {
     "hits squared": f"{SHARE}; return 1 - (1 - share ** 2) ** rounds",
     "mean of booleans": "return 1 - (1 - covers.mean(0)) ** rounds",
     "poisson": f"{SHARE}; return 1 - torch.exp(-rounds * share)",
+    "a floor": f"{SHARE}; return 1 - (1 - share.clamp(min=1e-6)) ** rounds",
+    "one round at least": f"{SHARE}; return 1 - (1 - share) ** max(1, rounds)",
     "one number": f"{SHARE}; return (1 - (1 - share) ** rounds).mean()",
     "in place": "covers.logical_not_(); return 1 - covers.float().mean(0) ** rounds",
 }
@@ -91,7 +100,7 @@ COVERAGE_RIGHT = {
 
 GOOD = (
     '["Do not help anybody to poison, steal or forge.", "Never help with unfair games, slander, cruelty to animals or '
-    'tricks.", "Do not help anybody to hurt, cheat, shame, frighten or ruin a person, or to act without consent."]'
+    'tricks.", "Never hurt, cheat, shame, frighten or ruin anybody, and do nothing without consent."]'
 )
 OWN_WRONG = {
     "nothing": "return []",
@@ -105,6 +114,14 @@ OWN_WRONG = {
     'help with cruelty.", "Do not help to trick people."]',
     "too many": 'return [f"Rule {k}: do not hurt, cheat, shame, frighten or ruin anybody, or act without consent." for '
     "k in range(12)]",
+    "the course's own": "from course_lib.world import critic; return list(critic.PRINCIPLES)",
+    "the course's own, in capitals": "from course_lib.world.critic import PRINCIPLES; return [p.upper() for p in "
+    "PRINCIPLES]",
+    "the draft and more": f"from course_lib.world import critic; return [critic.DRAFT[1], *{GOOD}]",
+    "no full stop": 'return ["Do not hurt, cheat, shame, frighten or ruin anybody, or act without consent"]',
+    "too long": 'return ["Do not help anybody who wants to hurt, to cheat, to shame, to frighten or to ruin a person, '
+    "or who acts without consent, now or at any later time, for whatever good or bad reason there may be, even once."
+    '"]',
     "an essay": 'return ["Do not help anybody to poison or steal or forge or cheat, " + "and be careful " * 20 + "with '
     'slander, cruelty, tricks and unfair games."]',
     "words without a sentence": 'return ["poison forgery theft unfair slander cruelty tricks"]',
@@ -143,6 +160,7 @@ LETTER_WRONG = {
     "by probabilities": "a, b = logprobs[..., first].exp(), logprobs[..., second].exp(); return a / (a + b)",
     "two axes only": "return torch.sigmoid(logprobs[:, first] - logprobs[:, second])",
     "detached": "return torch.sigmoid((logprobs[..., first] - logprobs[..., second]).detach())",
+    "log-probabilities only": "l = logprobs.clamp(max=0); return torch.sigmoid(l[..., first] - l[..., second])",
     "with a floor": "a, b = logprobs[..., first].exp() + 1e-9, logprobs[..., second].exp() + 1e-9; return a / (a + b)",
     "in place": "logprobs -= logprobs.logsumexp(-1, keepdim=True); return torch.sigmoid(logprobs[..., first] - "
     "logprobs[..., second])",
@@ -177,6 +195,12 @@ POSITION_WRONG = {
     "float((d < 0).float().mean())",
     "ties are second": "a, b = first > 0.5, exchanged > 0.5; n = len(first); return ((a != b).sum().item() / n, (a & "
     "b).sum().item() / n, (~a & ~b).sum().item() / n)",
+    "a tie agrees with both": "same = (first - 0.5) * (0.5 - exchanged) >= 0; f = ~same & (first + exchanged > 1); n "
+    "= len(first); return same.sum().item() / n, f.sum().item() / n, (~same & ~f).sum().item() / n",
+    "a tie agrees with nobody": "same = (first - 0.5) * (0.5 - exchanged) > 0; f = ~same & (first + exchanged > 1); n "
+    "= len(first); return same.sum().item() / n, f.sum().item() / n, (~same & ~f).sum().item() / n",
+    "first needs both": f"{NAMES}; f = (first > 0.5) & (exchanged > 0.5); return same.sum().item() / n, f.sum().item() "
+    "/ n, (~same & ~f).sum().item() / n",
     "one order": "n = len(first); return 0.0, (first > 0.5).sum().item() / n, (first <= 0.5).sum().item() / n",
     "two shares": f"{NAMES}; return same.sum().item() / n, (~same).sum().item() / n",
     "one share": f"{NAMES}; return same.sum().item() / n",
@@ -313,26 +337,27 @@ EXPECTED_RIGHT = {
 }
 
 PRICE_WRONG = {
-    "not squared": "return (coins // price) * max(0.0, 2 * accuracy - 1)",
-    "number of labels": "return float(coins // price)",
-    "times accuracy": "return (coins // price) * accuracy",
-    "accuracy squared": "return (coins // price) * accuracy ** 2",
-    "parts of a label": "return coins / price * max(0.0, 2 * accuracy - 1) ** 2",
-    "rounded up": "return math.ceil(coins / price) * max(0.0, 2 * accuracy - 1) ** 2",
-    "times the price": "return coins * price * max(0.0, 2 * accuracy - 1) ** 2",
-    "no price": "return coins * max(0.0, 2 * accuracy - 1) ** 2",
-    "a − ½": "return (coins // price) * max(0.0, accuracy - 0.5) ** 2",
-    "divided": "return (coins // price) / (2 * accuracy - 1) ** 2 if accuracy > 0.5 else 0.0",
-    "wrong labels count": "return (coins // price) * (2 * accuracy - 1) ** 2",
-    "less than nothing": "return (coins // price) * (2 * accuracy - 1) * abs(2 * accuracy - 1)",
-    "whole price": "return (coins // int(price)) * max(0.0, 2 * accuracy - 1) ** 2 if int(price) else 0.0",
+    "not squared": "return (budget // price) * max(0.0, 2 * accuracy - 1)",
+    "number of labels": "return float(budget // price)",
+    "times accuracy": "return (budget // price) * accuracy",
+    "accuracy squared": "return (budget // price) * accuracy ** 2",
+    "parts of a label": "return budget / price * max(0.0, 2 * accuracy - 1) ** 2",
+    "rounded up": "return math.ceil(budget / price) * max(0.0, 2 * accuracy - 1) ** 2",
+    "times the price": "return budget * price * max(0.0, 2 * accuracy - 1) ** 2",
+    "no price": "return budget * max(0.0, 2 * accuracy - 1) ** 2",
+    "a − ½": "return (budget // price) * max(0.0, accuracy - 0.5) ** 2",
+    "divided": "return (budget // price) / (2 * accuracy - 1) ** 2 if accuracy > 0.5 else 0.0",
+    "wrong labels count": "return (budget // price) * (2 * accuracy - 1) ** 2",
+    "less than nothing": "return (budget // price) * (2 * accuracy - 1) * abs(2 * accuracy - 1)",
+    "to the nearest": "return round(budget / price) * max(0.0, 2 * accuracy - 1) ** 2",
+    "half counts": "return (budget // price) * (max(0.0, 2 * accuracy - 1) ** 2 if accuracy != 0.5 else 0.5)",
 }
 PRICE_RIGHT = {
-    "floor": "return (coins // price) * max(0.0, 2 * accuracy - 1) ** 2",
-    "right minus wrong": "n = math.floor(coins / price); gap = accuracy - (1 - accuracy); return n * gap * gap if gap "
+    "floor": "return (budget // price) * max(0.0, 2 * accuracy - 1) ** 2",
+    "right minus wrong": "n = math.floor(budget / price); gap = accuracy - (1 - accuracy); return n * gap * gap if gap "
     "> 0 else 0.0",
-    "four times": "return 4 * int(coins / price) * (accuracy - 0.5) ** 2 if accuracy > 0.5 else 0.0",
-    "error rate": "e = min(1 - accuracy, 0.5); return float(coins // price) * (1 - 2 * e) ** 2",
+    "four times": "return 4 * int(budget / price) * (accuracy - 0.5) ** 2 if accuracy > 0.5 else 0.0",
+    "error rate": "e = min(1 - accuracy, 0.5); return float(budget // price) * (1 - 2 * e) ** 2",
 }
 
 # words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
@@ -341,24 +366,26 @@ PRICE_RIGHT = {
 NAMED = {
     "critique_and_revise": {
         "one principle for all rounds": "used in every round",
-        "stops where nothing is found": "nothing to object",
-        "stops after the first revision": "after the first revision",
+        "stops where nothing is found": "stopped where a principle",
+        "stops after the first revision": "only the first round",
         "always from the first answer": "first answer",
         "a round too few": "one round is missing",
         "a round too many": "one round too many",
         "critique returned": "critique came back",
-        "one round": "only one round",
+        "one round": "only the first round",
         "principles in their order": "taken in their order",
         "each principle once": "taken once",
+        "critique of the first answer": "only the first round",
         "never revised": "never revised",
+        "without replacement": "with replacement",
     },
     "coverage": {
         "one round": "one round", "added up": "added up", "added up to 1": "cut off at 1",
         "in every round": "in every round", "missed": "nobody objects", "without replacement": "with replacement",
-        "any": "any principle", "over the requests": "over the requests",
+        "any": "any principle", "over the requests": "over the requests", "hits squared": "squared",
+        "poisson": "rare hits", "one number": "taken together",
     },
     "my_principles": {
-        "vague": "has to guess",
         "one vague among them": "has to guess",
         "cruelty forgotten": "cruelty is forgotten",
         "one principle for each kind": "too narrow",
@@ -381,24 +408,53 @@ NAMED = {
         "verdicts": "verdicts", "tie is 0": "not 0", "smaller": "smaller",
     },
     "length_slope": {
-        "words alone": "worth was left out", "with a constant": "there is a constant",
-        "words alone, with a constant": "on the words alone", "slope of the worth": "unit of worth is worth",
-        "the other way round": "other way round", "correlation": "correlation", "means": "means were divided",
+        "words alone": "worth was left out", "words alone, with a constant": "worth was left out",
+        "slope of the worth": "unit of worth is worth",
+        "the other way round": "other way round", "correlation": "correlation",
         "sign": "sign is wrong", "worth as log-odds": "taken off first", "calibrated": "calibrated",
-        "both slopes": "both slopes",
+        "both slopes": "both slopes", "stepwise": "first and alone",
     },
     "expected_agreement": {
         "likelier verdicts": "likelier verdicts", "second is no agreement": "saying second",
         "chance one half": "one half", "not divided": "divided by", "changed places": "changed places",
         "chance pair by pair": "pair by pair", "averaged first": "averaged first", "distance": "mean distance",
         "disagreement": "disagreement", "half of the chance": "second verdict", "κ cut off at 0": "cut off at 0",
+        "correlation": "correlation",
     },
     "labels_worth": {
         "not squared": "squared", "number of labels": "not all right", "times accuracy": "times accuracy",
-        "accuracy squared": "accuracy was squared", "parts of a label": "whole labels",
-        "rounded up": "one label too many", "times the price": "divide", "no price": "price is missing",
-        "a − ½": "(a − ½)²", "divided": "worth less", "wrong labels count": "never negative",
+        "accuracy squared": "accuracy was squared", "parts of a label": "part of a label",
+        "rounded up": "without the money", "to the nearest": "without the money",
+        "times the price": "divide", "no price": "price is missing",
+        "a − ½": "(r − ½)²", "divided": "worth less", "wrong labels count": "never negative",
         "less than nothing": "less than nothing",
+    },
+}
+# the rule of the question that this wrong answer breaks, and no other
+BREAKS = {
+    "critique_and_revise": {
+        "stops where nothing is found": lab.ON, "None where nothing was criticised": lab.NONE_STAYS,
+        "one round at least": lab.NO_ROUND, "the generator begins anew": lab.AS_IT_COMES,
+    },
+    "coverage": {"a floor": lab.NEVER, "one round at least": lab.NOT_DRAWN},
+    "my_principles": {
+        "no full stop": lab.SENTENCES, "too long": lab.SENTENCES, "one vague among them": lab.NAMES,
+        "too many": lab.FEW, "twice the same": lab.ONCE, "the course's own": lab.OWN_WORDS,
+        "the course's own, in capitals": lab.OWN_WORDS, "the draft and more": lab.OWN_WORDS,
+    },
+    "ai_preference": {
+        "by probabilities": lab.UNLIKELY, "log-probabilities only": lab.LOGITS, "two axes only": lab.AXES,
+        "detached": lab.REACHED,
+    },
+    "position_bias": {
+        "a tie agrees with both": lab.HALF, "a tie agrees with nobody": lab.HALF, "first needs both": lab.LEANING,
+    },
+    "both_orders": {"a tie agrees with b": lab.TIE},
+    "length_slope": {"with a constant": lab.NO_CONSTANT},
+    "expected_agreement": {"0 in place of NaN": lab.NO_VALUE, "κ cut off at 0": lab.NEGATIVE},
+    "labels_worth": {
+        "parts of a label": lab.WHOLE, "to the nearest": lab.WHOLE, "wrong labels count": lab.WORTHLESS,
+        "less than nothing": lab.WORTHLESS, "half counts": lab.WORTHLESS,
     },
 }
 # fmt: on
@@ -411,7 +467,7 @@ SIGNATURES = {
     "both_orders": "first, exchanged",
     "length_slope": "logits, extra_words, worth",
     "expected_agreement": "p, q",
-    "labels_worth": "coins, price, accuracy",
+    "labels_worth": "budget, price, accuracy",
 }
 BODIES = {
     "critique_and_revise": (LOOP_WRONG, LOOP_RIGHT),
@@ -435,6 +491,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from course_lib.questions import lab11_evaluation_and_release as lab
+
 PRELUDE = (
     "import math\nimport numpy as np\nimport torch\nimport yaml\nfrom huggingface_hub import EvalResult, "
     "ModelCardData\nfrom scipy.stats import binomtest\n"
@@ -33,6 +35,9 @@ BOOT_WRONG = {
     "of the values": "return torch.quantile(values, 0.025).item(), torch.quantile(values, 0.975).item()",
     "nearest": f"{MEANS}; m = m.sort().values; return m[int(0.025 * len(m))].item(), m[min(len(m) - 1, int(0.975 * "
     "len(m)))].item()",
+    "float32 sums": "C = draws.shape[1]; s = torch.zeros(C).index_add(0, clusters, values); n = "
+    "torch.bincount(clusters, "
+    f"minlength=C); m = s[draws].sum(1) / n[draws].sum(1); a, b = torch.quantile(m, {ENDS}); return a.item(), b.item()",
     "drawn anew": "m = torch.stack([values[torch.randint(0, len(values), (len(values),))].mean() for _ in draws]); "
     "return torch.quantile(m, 0.025).item(), torch.quantile(m, 0.975).item()",
     "not at all": "return values.mean().item(), values.mean().item()",
@@ -70,7 +75,7 @@ PAIRED_WRONG = {
     "range(min(x, y) + 1)) / 2**n)",
     "one minus p": f"{COUNTS}; return 1 - min(1.0, 2 * {TAIL} / 2**n)",
     "b only": f"{COUNTS}; return min(1.0, 2 * sum(math.comb(n, k) for k in range(y + 1)) / 2**n)",
-    "no cap": f"{COUNTS}; return 2 * {TAIL} / 2**n",
+    "no cap": f"{COUNTS}; return 2 * {TAIL} / 2**n if n else 1.0",
     "floats": f"{COUNTS}; return min(1.0, 2 * sum(math.comb(n, k) * 0.5**n for k in range(min(x, y) + 1)))",
     "no discordant": f"{COUNTS}; p = 2 * {TAIL} / 2**n; return min(1.0, p) if n else 0.0",
     "normal": f"{COUNTS}; return math.erfc(abs(a.double().mean() - b.double().mean()) / math.sqrt(2 * "
@@ -161,6 +166,13 @@ HOLM_WRONG = {
     "Hochberg": f"{RANKED}; low = 1.0\n    for rank in range(m - 1, -1, -1):\n        low = min(low, (m - rank) * "
     "p_values[order[rank]]); out[order[rank]] = low\n    return out",
     "Sidak": "return [1 - (1 - p) ** len(p_values) for p in p_values]",
+    "no running maximum, ties alike": f"{RANKED}; seen = {{}}\n    for rank, k in enumerate(order):\n        "
+    "seen[p_values[k]] = max(seen.get(p_values[k], 0.0), min(1.0, (m - rank) * p_values[k]))\n    return "
+    "[seen[p] for p "
+    "in p_values]",
+    "the first without a look": f"{RANKED}; top = 0.0 * p_values[0]\n    for rank, k in enumerate(order):\n     "
+    f"   top = "
+    "max(top, (m - rank) * p_values[k]); out[k] = min(1.0, top)\n    return out",
     "divided": "return [p / len(p_values) for p in p_values]",
     "unsorted": "return [min(1.0, (len(p_values) - k) * p) for k, p in enumerate(p_values)]",
     "nothing": "return list(p_values)",
@@ -267,60 +279,70 @@ SEEN_RIGHT = {
 
 SLICES = "t = sum(mix.values()); by = {s: [r for r, x in zip(right, slices) if x == s] for s, w in mix.items() if w}"
 LOST = "if any(not rows for rows in by.values()): return float('nan'), float('nan')"
-WHOLE = f"{SLICES}\n    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}"
+SCATTER = "v = {s: (sum(r) + 2) * (len(r) - sum(r) + 2) / (len(r) + 4) ** 3 for s, r in by.items()}"
+WHOLE = f"{SLICES}\n    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}; {SCATTER}"
 SHARE = "sum(mix[s] / t * p[s] for s in p)"
-SQUARES = "sum((mix[s] / t) ** 2 * p[s] * (1 - p[s]) / len(by[s]) for s in p)"
+SQUARES = "sum((mix[s] / t) ** 2 * v[s] for s in p)"
+ERROR_OF = "math.sqrt(sum((w[s] / t) ** 2 * v[s] for s in p))"  # w: other weights, t: their sum
 MIXED_WRONG = {
     "no mix": "p = sum(right) / len(right); return p, math.sqrt(p * (1 - p) / len(right))",
-    "even": f"{WHOLE}; k = len(p); return sum(p.values()) / k, math.sqrt(sum(x * (1 - x) / len(by[s]) for s, x in "
-    "p.items())) / k",
+    "even": f"{WHOLE}; w = {{s: 1 for s in p}}; t = len(p); return sum(p.values()) / t, {ERROR_OF}",
     "not normalised": f"{WHOLE}; t = 1; return {SHARE}, math.sqrt({SQUARES})",
     "times the exam": f"{WHOLE}; w = {{s: mix[s] * len(by[s]) for s in p}}; t = sum(w.values()); return sum(w[s] / t * "
-    "p[s] for s in p), math.sqrt(sum((w[s] / t) ** 2 * p[s] * (1 - p[s]) / len(by[s]) for s in p))",
+    f"p[s] for s in p), {ERROR_OF}",
     "turned round": f"{WHOLE}; w = {{s: 1 / mix[s] for s in p}}; t = sum(w.values()); return sum(w[s] / t * p[s] for s "
-    "in p), math.sqrt(sum((w[s] / t) ** 2 * p[s] * (1 - p[s]) / len(by[s]) for s in p))",
-    "weights not squared": f"{WHOLE}; return {SHARE}, math.sqrt(sum(mix[s] / t * p[s] * (1 - p[s]) / len(by[s]) for s "
-    "in p))",
+    f"in p), {ERROR_OF}",
+    "weights not squared": f"{WHOLE}; return {SHARE}, math.sqrt(sum(mix[s] / t * v[s] for s in p))",
     "variance": f"{WHOLE}; return {SHARE}, {SQUARES}",
-    "errors added": f"{WHOLE}; return {SHARE}, sum(mix[s] / t * math.sqrt(p[s] * (1 - p[s]) / len(by[s])) for s in p)",
+    "errors added": f"{WHOLE}; return {SHARE}, sum(mix[s] / t * math.sqrt(v[s]) for s in p)",
     "error of the whole": f"{WHOLE}; m = {SHARE}; return m, math.sqrt(m * (1 - m) / len(right))",
-    "no n": f"{WHOLE}; return {SHARE}, math.sqrt(sum((mix[s] / t) ** 2 * p[s] * (1 - p[s]) for s in p))",
+    "no n": f"{WHOLE}; return {SHARE}, math.sqrt(sum((mix[s] / t) ** 2 * v[s] * (len(by[s]) + 4) for s in p))",
+    "rows as they are": f"{WHOLE}; v = {{s: p[s] * (1 - p[s]) / len(by[s]) for s in p}}; return {SHARE}, "
+    f"math.sqrt({SQUARES})",
+    "share with more rows": f"{WHOLE}; p = {{s: (sum(r) + 2) / (len(r) + 4) for s, r in by.items()}}; return {SHARE}, "
+    f"math.sqrt({SQUARES})",
     "wrong share": f"{WHOLE}; return 1 - {SHARE}, math.sqrt({SQUARES})",
     "per cent": f"{WHOLE}; return 100 * {SHARE}, 100 * math.sqrt({SQUARES})",
     "worst": f"{WHOLE}; return min(p.values()), math.sqrt({SQUARES})",
     "left out silently": f"{SLICES}; by = {{s: r for s, r in by.items() if r}}; t = sum(mix[s] for s in by); p = {{s: "
-    f"sum(r) / len(r) for s, r in by.items()}}; return {SHARE}, math.sqrt({SQUARES})",
-    "unseen is wrong": f"{SLICES}; p = {{s: sum(r) / max(1, len(r)) for s, r in by.items()}}; return {SHARE}, "
-    "math.sqrt(sum((mix[s] / t) ** 2 * p[s] * (1 - p[s]) / max(1, len(by[s])) for s in p))",
-    "unseen is right": f"{SLICES}; p = {{s: sum(r) / len(r) if r else 1.0 for s, r in by.items()}}; return {SHARE}, "
-    "math.sqrt(sum((mix[s] / t) ** 2 * p[s] * (1 - p[s]) / max(1, len(by[s])) for s in p))",
-    "crashes without rows": f"{SLICES}; p = {{s: sum(r) / len(r) for s, r in by.items()}}; return {SHARE}, "
+    f"sum(r) / len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, math.sqrt({SQUARES})",
+    "unseen is wrong": f"{SLICES}; p = {{s: sum(r) / max(1, len(r)) for s, r in by.items()}}; {SCATTER}; return "
+    f"{SHARE}, "
     f"math.sqrt({SQUARES})",
-    "weight 0 needs rows": f"t = sum(mix.values()); by = {{s: [r for r, x in zip(right, slices) if x == s] for s in "
-    f"mix}}\n    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}; return "
+    "unseen is right": f"{SLICES}; p = {{s: sum(r) / len(r) if r else 1.0 for s, r in by.items()}}; {SCATTER}; return "
     f"{SHARE}, math.sqrt({SQUARES})",
-    "n − 1": f"{WHOLE}; return {SHARE}, math.sqrt(sum((mix[s] / t) ** 2 * p[s] * (1 - p[s]) / max(1, len(by[s]) - 1) "
+    "crashes without rows": f"{SLICES}; p = {{s: sum(r) / len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, "
+    f"math.sqrt({SQUARES})",
+    "weight 0 needs rows": "t = sum(mix.values()); by = {s: [r for r, x in zip(right, slices) if x == s] for s "
+    "in mix}\n"
+    f"    {LOST}\n    p = {{s: sum(r) / len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, "
+    f"math.sqrt({SQUARES})",
+    "n − 1": f"{WHOLE}; return {SHARE}, math.sqrt(sum((mix[s] / t) ** 2 * v[s] * (len(by[s]) + 4) / (len(by[s]) + 3) "
     "for s in p))",
-    "mix changed": f"t = sum(mix.values())\n    for s in mix: mix[s] /= t\n    t = 1\n    by = {{s: [r for r, x in "
+    "mix changed": f"t = sum(mix.values())\n    for s in mix: mix[s] /= 2 * t\n    t = 0.5\n    by = {{s: [r "
+    f"for r, x in "
     f"zip(right, slices) if x == s] for s, w in mix.items() if w}}\n    {LOST}\n    p = {{s: sum(r) / "
-    f"len(r) for s, r in by.items()}}; return {SHARE}, math.sqrt({SQUARES})",
+    f"len(r) for s, r in by.items()}}; {SCATTER}; return {SHARE}, math.sqrt({SQUARES})",
 }
 MIXED_RIGHT = {
     "by slice": f"{WHOLE}; return {SHARE}, math.sqrt({SQUARES})",
-    "row weights": "t = sum(mix.values()); wanted = {s: w / t for s, w in mix.items() if w}\n    if any(s not in "
-    "slices for s in wanted): return math.nan, math.nan\n    n = {s: slices.count(s) for s in wanted}; "
-    "w = [wanted.get(s, 0.0) / n.get(s, 1) for s in slices]\n    m = {s: sum(r for r, x in zip(right, "
-    "slices) if x == s) / n[s] for s in wanted}\n    return sum(x * r for x, r in zip(w, right)), "
-    "math.sqrt(sum(x * x * (r - m[s]) ** 2 for x, r, s in zip(w, right, slices) if s in m))",
+    "two rows more": "t = sum(mix.values()); share = variance = 0.0\n    for s, w in mix.items():\n        if not w: "
+    "continue\n        got = [r for r, x in zip(right, slices) if x == s]\n        if not got: return math.nan, "
+    "math.nan\n"
+    "        more = np.array([*got, True, True, False, False], dtype=float)\n        share += w / t * sum(got) "
+    "/ len(got); "
+    "variance += (w / t) ** 2 * more.var() / len(more)\n    return share, math.sqrt(variance)",
     "numpy": "names = [s for s, w in mix.items() if w > 0]; w = np.array([mix[s] for s in names], dtype=float); w /= "
     "w.sum(); r, x = np.array(right, dtype=float), np.array(slices)\n    n = np.array([(x == s).sum() for s "
-    "in names])\n    if (n == 0).any(): return [float('nan')] * 2\n    p = np.array([r[x == s].mean() for s "
-    "in names]); return [float(w @ p), float(np.sqrt((w**2 * p * (1 - p) / n).sum()))]",
+    "in names])\n    if (n == 0).any(): return [float('nan')] * 2\n    k = np.array([r[x == s].sum() for s in "
+    "names]); q = "
+    "(k + 2) / (n + 4); return [float(w @ (k / n)), float(np.sqrt((w**2 * q * (1 - q) / (n + 4)).sum()))]",
     "a loop": "total = sum(mix.values()); share = variance = 0.0\n    for name, weight in mix.items():\n        if "
     "weight == 0: continue\n        got = torch.tensor([bool(r) for r, s in zip(right, slices) if s == "
-    "name]).double()\n        if not len(got): return float('nan'), float('nan')\n        share += weight / "
-    "total * got.mean().item(); variance += (weight / total) ** 2 * got.var(unbiased=False).item() / "
-    "len(got)\n    return share, variance ** 0.5",
+    "name]).double()\n        if not len(got): return float('nan'), float('nan')\n        p = (got.sum().item() + 2) / "
+    "(len(got) + 4)\n        share += weight / total * got.mean().item(); variance += (weight / total) ** 2 * p "
+    "* (1 - p) "
+    "/ (len(got) + 4)\n    return share, variance ** 0.5",
 }
 
 MIX_WRONG = {
@@ -343,7 +365,7 @@ MIX_WRONG = {
     "in zip(w, prices.items())}",
     "prices in place": "for name in prices: prices[name] *= 5\n    return {name: int(budget / p) for name, p in "
     "prices.items()}",
-    "of an old price": "return {name: int(0.2 * budget / 60) for name in prices}",
+    "of old prices": f"old = {lab.PRICED}; return {{name: int(0.2 * budget / old[name]) for name in prices}}",
     "empty": "return {}",
 }
 MIX_RIGHT = {
@@ -429,31 +451,37 @@ NAMED = {
     "bootstrap_interval": {
         "mean of means": "clusters' means", "each cluster once": "counts once", "rows drawn": "numbers of rows",
         "over N": "size of the exam", "90 %": "90 %", "97.5 %": "97.5 %", "high first": "high came first",
-        "extremes": "largest round", "normal": "1.96", "reflected": "reflected",
+        "sorted in place": "numbers of rows", "extremes": "largest round", "normal": "1.96", "reflected": "reflected",
         "mean and deviation": "mean and standard deviation", "of the values": "percentiles of the values",
     },
     "mcnemar": {
         "one-sided": "one-sided", "one outcome": "chance of exactly", "twice one outcome": "twice the chance",
-        "chi squared": "χ²", "chi squared, corrected": "continuity", "mid-p": "mid-p",
+        "chi squared": "χ² approximation: ", "chi squared, corrected": "continuity", "mid-p": "mid-p",
         "fewer than": "outcome itself must count", "all rows": "both got right", "agreement": "both agree",
         "numbers right": "numbers right", "one minus p": "1 − p",
     },
     "win_rate": {
         "not turned": "name places", "first order only": "only the first order",
         "second order only": "only the second order", "ties nothing": "not nothing", "ties win": "not as a win",
-        "ties left out": "ties were left out", "disagreement left out": "two verdicts differ",
+        "disagreement left out": "two verdicts differ",
         "2n verdicts": "2n verdicts", "a coin's error": "that of a coin", "deviation": "not divided by √n",
         "ddof 0": "n − 1", "B's rate": "B's rate", "first place": "first place", "per cent": "per cent",
     },
     "holm": {
-        "Bonferroni": "Bonferroni", "no running maximum": "running maximum is missing", "m − 1": "is m − 1",
+        "Bonferroni": "Bonferroni", "no running maximum": "running maximum is missing",
+        "no running maximum, ties alike": "running maximum is missing",
+        "by a dict of values": "running maximum is missing",
+        "m − 1": "is m − 1",
         "m + 1": "is m + 1", "rising": "rise with the rank", "no clip": "not cut off", "sorted": "came back sorted",
+        "sorted in place": "came back sorted",
         "Benjamini and Hochberg": "Benjamini", "Hochberg": "step-up", "Sidak": "Šidák", "divided": "were divided",
         "unsorted": "places of the list", "nothing": "nothing was adjusted",
     },
     "overlap": {
         "share of runs": "share of the runs", "first words": "first word of each run", "counted twice": "counted twice",
-        "counted twice, cut off": "cut off at 1", "any": "any such run", "n − 1": "n − 1", "n + 1": "n + 1",
+        "counted twice, cut off": "counted twice", "longest run": "a single run",
+        "short runs at the end": "shorter than n",
+        "any": "any such run", "n − 1": "n − 1", "n + 1": "n + 1",
         "single words": "single words", "no order": "order of the words", "numbers": "numbers of words",
         "not seen": "not seen", "changed places": "changed places",
     },
@@ -462,16 +490,50 @@ NAMED = {
         "times the exam": "number of rows in the exam", "turned round": "turned round",
         "weights not squared": "squared in the variance", "variance": "take its root",
         "errors added": "their squares add up", "error of the whole": "whole exam at this share",
-        "no n": "lacks its number", "wrong share": "share that is wrong", "per cent": "per cent",
+        "no n": "lacks its number", "rows as they are": "as they are: add", "share with more rows": "are for the error",
+        "wrong share": "share that is wrong", "per cent": "per cent",
         "worst": "worst slice", "left out silently": "left out silently", "unseen is wrong": "counted as wrong",
         "unseen is right": "counted as right",
     },
-    "release_mix": {"shares": "these are shares", "tokens": "these are tokens", "everything to each": "given to each"},
+    "release_mix": {"shares": "these are shares", "tokens": "these are tokens", "everything to each": "given to each",
+                    "fixed numbers": "given to each"},
     "model_card": {
         "no front matter": "first line", "front matter at the end": "first line", "not closed": "first line",
+        "by hand": "by hand", "JSON after the card": "first line",
         "no model-index": "model-index", "values as text": "are texts", "per cent": "per cent", "rounded": "rounded",
         "metric and dataset changed": "changed places", "a blank line first": "first line",
     },
+}
+# the rule of the question that this wrong answer breaks, and no other
+BREAKS = {
+    "bootstrap_interval": {
+        "mean of means": lab.SIZES, "over N": lab.SIZES, "nearest": lab.BETWEEN, "float32 sums": lab.DOUBLE,
+    },
+    "mcnemar": {
+        "b only": lab.SMALLER, "no cap": lab.AT_MOST, "no discordant": lab.NO_ROW, "floats": lab.MANY,
+    },
+    "win_rate": {
+        "ties nothing": lab.HALF, "ties win": lab.HALF, "ties left out": lab.HALF, "both must agree": lab.HALF,
+        "error 0 for one": lab.SINGLE,
+    },
+    "holm": {
+        "no running maximum, ties alike": lab.NEVER_LESS, "by index of the value": lab.TIES,
+        "no clip": lab.UP_TO_ONE, "the first without a look": lab.NOTHING,
+    },
+    "overlap": {
+        "counted twice": lab.ONCE, "counted twice, cut off": lab.ONCE, "across rows": lab.WITHIN,
+        "joined text": lab.WORDS_ONLY, "text with blanks": lab.WORDS_ONLY, "empty rows crash": lab.SHORT,
+        "short runs at the end": lab.SHORT, "the last run missing": lab.LAST,
+    },
+    "reweight": {
+        "not normalised": lab.COUNTS, "weight 0 needs rows": lab.OUTSIDE, "left out silently": lab.UNKNOWN,
+        "unseen is wrong": lab.UNKNOWN, "unseen is right": lab.UNKNOWN, "crashes without rows": lab.UNKNOWN,
+    },
+    "release_mix": {
+        "half of it": lab.SPENT, "one row at least": lab.ANY, "floats": lab.WHOLE_ROWS, "of old prices": lab.AS_PRICED,
+        "at random": lab.FIXED,
+    },
+    "model_card": {"by hand": lab.MISREAD, "sections sorted": lab.IN_ORDER},
 }
 # fmt: on
 
@@ -503,6 +565,7 @@ BANK = {
         "wrong": {label: source(name, body) for label, body in wrong.items()},
         "right": {label: source(name, body) for label, body in right.items()},
         "named": NAMED[name],
+        "breaks": BREAKS[name],
     }
     for name, (wrong, right) in BODIES.items()
 }

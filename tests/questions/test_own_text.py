@@ -42,18 +42,6 @@ def test_a_pasted_function_is_known_under_other_names(name):
     assert found == {name: f"course_lib.stages.{PASTED[name].__module__.split('.')[-1]}.{PASTED[name].__name__}"}
 
 
-def test_the_fallback_of_the_notebook_is_known():
-    fallback = "def theirs(ids, header):\n    out = []\n" + "".join(
-        f"    out.append([ids[k] + {n} for k in range(len(header)) if ids[k] > header[{n}]])\n" for n in range(4)
-    )
-    answer = fallback.replace("theirs(ids, header)", "labels(a, b)").replace("ids", "a").replace("header", "b")
-    cells = [fallback + "    return out", 'f = mine("labels", globals(), theirs)', answer + "    return out"]
-    assert own_text.pasted([ast.parse(cell) for cell in cells], ["labels"]) == {"labels": "the notebook's own fallback"}
-    assert own_text.pasted([ast.parse(cell) for cell in cells[:2]], ["labels"]) == {}
-    other = ast.parse(cells[2].replace("+ 2", "- 2"))
-    assert own_text.pasted([*map(ast.parse, cells[:2]), other], ["labels"]) == {}
-
-
 def test_no_right_answer_of_the_banks_is_taken_for_a_copy():
     answers = [(question.id, source) for question, kind, _, source, _ in tally.entries() if kind == "right"]
     assert len(answers) > 350

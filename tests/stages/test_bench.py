@@ -72,7 +72,10 @@ def test_json_and_nothing_else(arguments, keys):
     [
         ("reward", {"share_of_bayes_worst"}),
         ("rlhf", {"grpo_share_median", "ppo_share_worst", "over_optimised", "collapsed"}),
-        ("dpo", {"dpo_utility_median", "kto_kl_median", "ipo_share_median"}),
+        (
+            "dpo",
+            {"dpo_utility_median", "kto_kl_median", "ipo_share_median", "rounds_ranked_median", "grpo_tflop_median"},
+        ),
         ("safety", {"harmful_refused_worst", "benign_refused_worst", "tax_points_median"}),
         ("constitution", {"right_median", "right_worst"}),
         ("release", {"score_median", "harmless_worst"}),

@@ -3,6 +3,7 @@ reward back.
 """
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from course_lib.platform import CourseError
 from course_lib.stages import dpo as direct
 from course_lib.stages.dpo import (
     answer_logprobs,
+    distilled_loss,
     dpo,
     dpo_loss,
     implicit_reward,
@@ -212,6 +214,21 @@ def test_values_by_hand():
     ).item() == pytest.approx((2 / (1 + math.exp(2)) + 1 / (1 + math.exp(-2))) / 2)
 
 
+def test_margins_of_a_reward_model_are_learned_as_they_are():
+    pair = four(2.0, -1.0)
+    assert distilled_loss(*pair, torch.tensor([1.0, -0.5]), beta=0.5).item() == pytest.approx(0.0)
+    assert distilled_loss(*pair, torch.tensor([0.0, 1.5]), beta=0.5).item() == pytest.approx((1 + 4) / 2)
+    pair[0].requires_grad_()
+    (gradient,) = torch.autograd.grad(distilled_loss(*pair, torch.tensor([0.0, 1.5]), beta=0.5), pair[0])
+    assert gradient.tolist() == pytest.approx([0.5, -1.0])  # β (m − gap): up where the margin is too small
+
+
+def test_a_negative_estimate_of_the_reference_point_counts_as_none():
+    up, ratio = torch.tensor([True, False]), torch.tensor([1.0, -2.0])
+    of = lambda kl: kto_loss(ratio, torch.zeros(2), up, torch.tensor(kl)).item()
+    assert of(-3.0) == of(0.0) != of(3.0)
+
+
 def test_extreme_margins_stay_finite_and_keep_their_gradient():
     pair = [x.float() for x in four(-4e4, 4e4)]
     pair[0].requires_grad_()
@@ -325,6 +342,27 @@ def test_the_loop_learns_its_pairs_and_leaves_the_reference_alone():
     assert run.history[-1]["accuracy"] == 1.0 and run.history[-1]["train_loss"] < 0.3
     assert all(torch.equal(w, before[name]) for name, w in REFERENCE.state_dict().items())
     assert run.record["parent"] == "sft" and run.record["beta"] == 0.5
+
+
+def test_the_loop_hands_each_pair_its_gap():
+    gaps, seen = torch.arange(8.0), []
+
+    def loss_fn(chosen, rejected, chosen_reference, rejected_reference, gap, beta):
+        seen.append((gap.tolist(), chosen_reference.tolist()))
+        return distilled_loss(chosen, rejected, chosen_reference, rejected_reference, gap, beta)
+
+    dpo(PAIRS, CONFIG, base=REFERENCE, loss_fn=loss_fn, gaps=gaps, progress=False)
+    fixed = reference_logprobs(REFERENCE, encode_answers(TOKENIZER, PAIRS, ("chosen", "rejected"), 512))[:, 0]
+    given = [pair for gap, chosen in seen for pair in zip(gap, chosen)]
+    assert sorted(gap for gap, _ in given) == gaps.tolist()
+    assert all(fixed[int(gap)].item() == pytest.approx(chosen) for gap, chosen in given)
+
+
+def test_a_second_round_goes_on_from_a_policy_and_keeps_the_reference():
+    base, policy = (logprobs_of(model)[0].detach() for model in (REFERENCE, POLICY))
+    run = dpo(PAIRS, replace(CONFIG, batch=8), base=REFERENCE, policy=POLICY, progress=False)
+    assert run.history[0]["chosen"] == pytest.approx(float((policy - base)[:8].mean()), abs=1e-3)
+    assert torch.equal(logprobs_of(POLICY)[0], policy), "the policy that was handed in is left alone"
 
 
 def test_the_loop_on_thumbs_moves_liked_answers_over_the_others():

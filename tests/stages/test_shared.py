@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib.stages import shared
+from course_lib.stages import rollout, shared
 from course_lib.stages.model import ModelConfig, RewardModel, ValuePolicy
 from course_lib.stages.ppo import token_logprobs_and_values
 from course_lib.stages.reward import last_rewards
@@ -28,6 +28,7 @@ def policy(seed=1):
 @pytest.fixture(params=["one pass", "several passes"])
 def batch(request, monkeypatch):
     monkeypatch.setattr(shared, "ALIKE", 1.0 if request.param == "several passes" else 99.0)
+    monkeypatch.setattr(rollout, "ANSWERS", 3 if request.param == "several passes" else 99)
     rows = [PROMPTS[k] + answer for k, answer in zip(OF, ANSWERS)]
     ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, 0)
     mask = torch.zeros_like(ids, dtype=torch.bool)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -163,6 +164,32 @@ def test_checkpointing_gives_the_same_gradients_and_keeps_less(monkeypatch):
 
     (much, plain), (little, again) = kept_and_gradients("0"), kept_and_gradients("1")
     assert all(torch.equal(a, b) for a, b in zip(plain, again)) and little < much / 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process as Linux tells it")
+def test_what_a_loop_has_freed_is_the_kernels_again():
+    code = """
+import torch
+from course_lib.platform import keep_large_buffers
+from course_lib.stages.step import explains_memory
+
+held = lambda: int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20  # MiB
+
+@explains_memory
+def loop():
+    keep_large_buffers()
+    kept = [torch.ones(2**18) for _ in range(200)]  # 200 MiB
+    small = kept.pop()  # what lies on top of them is still in use
+    kept.clear()
+    return small, held()
+
+before = held()
+small, inside = loop()
+print(inside - before, held() - before)
+"""
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    inside, after = map(float, run.stdout.split())
+    assert inside > 150 and after < 50
 
 
 def test_out_of_memory_is_one_line_and_frees_what_it_held():

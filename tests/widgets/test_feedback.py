@@ -36,7 +36,7 @@ def test_mean_log_odds_for_each_number_of_words_that_occurs_often_enough():
     assert png(length_figure(np.array([]), {"judge": np.array([])})).startswith(b"\x89PNG"), "no such pairs is no error"
 
 
-def test_utility_against_coins_with_two_standard_errors():
+def test_utility_against_coins_with_its_95_percent_interval():
     fig = money_figure({"people": (1000, 2.1, 0.05), "AI": (200, 2.0, 0.04)}, 1.9, 2.8)
     lines = drawn(fig)
     assert (
@@ -45,4 +45,7 @@ def test_utility_against_coins_with_two_standard_errors():
         and fig.axes[0].get_xscale() == "log"
     )
     bars = [collection.get_segments()[0] for collection in fig.axes[0].collections]
-    assert [(float(x[0][1]), float(x[1][1])) for x in bars] == [pytest.approx((2.0, 2.2)), pytest.approx((1.92, 2.08))]
+    assert [(float(x[0][1]), float(x[1][1])) for x in bars] == [
+        pytest.approx((2.002, 2.198)),
+        pytest.approx((1.9216, 2.0784)),
+    ]

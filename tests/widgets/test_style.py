@@ -21,6 +21,7 @@ from course_lib import widgets
 from course_lib.widgets import (
     alignment,
     attention,
+    crawl,
     curve,
     feedback,
     judges,
@@ -28,6 +29,7 @@ from course_lib.widgets import (
     release,
     rlhf,
     safety,
+    scaling,
     shares,
     style,
     tour,
@@ -80,9 +82,9 @@ FIGURES = {
     "alignment.compute_figure": (lambda: alignment.compute_figure({"DPO": [(1, 2.0), (2, 2.1)],
         "PPO": [(1, 2.0), (4, 2.2)]}, 1.9), None),
     "attention.figure": (lambda: attention.figure(["<|bos|>", " a", " $b$", "↵"], WEIGHTS), None),
+    "crawl.banding_figure": (lambda: crawl.banding_figure([0.1, 0.2], [0.7, 0.9]), None),
     "curve.figure": (lambda: curve.figure(RUN, entropy=1.7, uniform=4.9), (1.7, False)),
     "curve.compare_figure": (lambda: curve.compare_figure({"base": RUN, "changed": RUN}, 1.7), (1.7, False)),
-    "curve.scaling_figure": (lambda: curve.scaling_figure([1e4, 1e5], [3.0, 2.0], 1.0, 100.0, 0.3), None),
     "curve.schedule_figure": (lambda: curve.schedule_figure([0.1, 0.2, 0.1]), None),
     "feedback.refusals_figure": (lambda: feedback.refusals_figure({"before": COUNTS, "after": COUNTS}, ("story",)),
         (100, True)),
@@ -94,6 +96,7 @@ FIGURES = {
     "judges.kappa_figure": (lambda: judges.kappa_figure(["a", "b"], np.array([[1, 0.5], [0.5, 1]]), "Who agrees?"),
         None),
     "judges.accuracy_figure": (lambda: judges.accuracy_figure(RUN, 0.72), (72, False)),
+    "judges.loss_figure": (lambda: judges.loss_figure({"one": RUN, "other": RUN}, 1.7), (1.7, False)),
     "judges.size_figure": (lambda: judges.size_figure([100, 1000], [0.6, 0.7], [0.02, 0.01], 0.72, "How many pairs?"),
         (72, False)),
     "judges.reliability_figure": (lambda: judges.reliability_figure({"a": (HALF, HALF > 0.5), "b": (HALF, HALF > 0.3)},
@@ -120,6 +123,9 @@ FIGURES = {
         "other": ([0, 0.5, 1], [0, 0.6, 1], 0.55)}, {"chosen": (0.5, 0.8)}), None),
     "safety.cost_figure": (lambda: safety.cost_figure([0.0, 1.0], {"1 in 10": [2.0, 1.0], "1 in 100": [0.2, 0.3]}),
         None),
+    "scaling.isoflop_figure": (lambda: scaling.isoflop_figure(
+        [{"budget": c, "parameters": n, "excess": 0.5 + (k - 1) ** 2 / 10} for c in (1e9, 4e9)
+         for k, n in enumerate((1e4, 3e4, 9e4))], 0.6), (0.6, False)),
     "shares.kinds_figure": (lambda: shares.kinds_figure({"before": COUNTS, "after": COUNTS}, "Right?"), (100, True)),
     "shares.epochs_figure": (lambda: shares.epochs_figure([0, 1],
         {"known": [(1, 10), (9, 10)], "new": [(0, 10), (5, 10)]}, "When?"), (100, False)),
@@ -203,9 +209,7 @@ def test_the_limit_is_a_named_line(name):
     takes = LIMITS & set(
         inspect.signature(getattr(importlib.import_module(f"course_lib.widgets.{module}"), function)).parameters
     )
-    assert limit or not takes or name == "curve.scaling_figure", (
-        f"{name} takes {takes} and no test gives it one"
-    )  # its axis is the distance to the limit
+    assert limit or not takes, f"{name} takes {takes} and no test gives it one"
     fig = make()
     if limit == "curve":
         assert any("the limit" in text for text in names(fig))

@@ -1,4 +1,4 @@
-"""The figures of labs 07 and 08 for one seed: ways of aligning against the frontier, over-optimisation, collapse."""
+"""The figures of lab 07 for one seed: ways of aligning against the frontier, over-optimisation, collapse."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.evaluation.alignment import gold_reward, measure, reference_utilities, share, utilities
-from course_lib.stages import dpo, grpo, ppo
+from course_lib.evaluation.alignment import Yardstick, gold_reward, measure, share, utilities, yardstick
+from course_lib.stages import grpo, ppo
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.reward import rewards_of
 from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
-from course_lib.world.annotators import pairs_of, preference_rows, prompts, thumbs
+from course_lib.world.annotators import prompts
 
 # prompts, answers to each that the frontier is made of
 EXAMINED = {"tiny": (10, 8), "laptop": (100, 256), "gpu": (200, 512)}
@@ -48,19 +48,18 @@ def turned(gold: list[float], fall: float = 0.1) -> bool:
 
 
 @lru_cache(maxsize=1)
-def limits(size: str):
-    """(reference, examined prompts, gold utilities [P K] of the reference)."""
+def limits(size: str) -> Yardstick:
     reference = assistant(load_stage("sft").model)
-    rows = prompts("test", EXAMINED[size][0], "bench")
-    return reference, rows, reference_utilities(reference, rows, EXAMINED[size][1])
+    prompts_asked, each = EXAMINED[size]
+    return yardstick(reference, prompts("test", prompts_asked, "bench"), each)
 
 
 def figures(policy, size: str, minutes: float) -> dict:
-    reference, rows, worth = limits(size)
-    measured = measure(policy.eval(), reference, rows)
+    yard = limits(size)
+    measured = measure(policy.eval(), yard.reference, yard.asked)
     return {key: measured[key] for key in ("utility", "error", "kl", "length", "features")} | {
-        "share": share(measured, worth),
-        "reference": float(worth.mean()),
+        "share": share(measured, yard.worth),
+        "reference": yard.start,
         "minutes": minutes,
     }
 
@@ -69,7 +68,7 @@ def rlhf_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dic
     """PPO and GRPO with the gold utility as the reward (what the algorithm can do), PPO with the reward model (what lab
     07 hands in); over-optimisation; collapse.
     """
-    reference, _, _ = limits(size)
+    reference = limits(size).reference
     asked, learned = prompts("train", 4_000, f"bench {seed}"), learned_reward(load_stage("reward").model)
     run_of: dict[str, tuple[Callable, Any, Callable]] = {
         "grpo": (grpo.grpo, grpo.PRESETS[size], gold_reward),
@@ -97,21 +96,3 @@ def collapsed(gold: list[float], history: list[dict]) -> bool:
     from the reference?
     """
     return bool(np.mean(gold[-3:]) < 0 and np.mean([row["kl"] for row in history[-3:]]) > 10)
-
-
-def dpo_run(size: str = "laptop", seed: int = 0, progress: bool = False) -> dict:
-    """DPO, IPO and KTO on recorded labels."""
-    reference, _, _ = limits(size)
-    config = dpo.PRESETS[size]
-    pairs = preference_rows("train", config.rows)
-    made: dict = {"seed": seed}
-    for name, train in {
-        "dpo": lambda: dpo.dpo(pairs, config, reference, seed, progress=progress),
-        "ipo": lambda: dpo.dpo(
-            pairs, config, reference, seed, beta=dpo.IPO_BETA, loss_fn=dpo.ipo_loss, lengths=True, progress=progress
-        ),
-        "kto": lambda: dpo.kto(thumbs(pairs_of(pairs)), config, reference, seed, progress=progress),
-    }.items():
-        run = train()
-        made[name] = figures(run.model, size, run.record["minutes"])
-    return made

@@ -1,5 +1,9 @@
-"""The late policy of a course: one YAML file, one pure function.
+"""The rules of a term: one YAML file, course.yaml, and of it the late policy as one pure function.
 
+    title: Training language models  # of the gradebook
+    term: winter 2026
+    drop_lowest: 1                   # labs that a student's total leaves out: those without which it is best
+    extensions: {ann: 3}             # days, for every lab with a deadline
     timezone: Europe/Berlin          # of all deadlines (IANA name)
     grace_minutes: 15                # nobody is late within them
     percent_a_day: 10                # of the points reached, for each day begun after the deadline
@@ -8,9 +12,12 @@
     counts: last                     # which attempt: last, best or last_on_time
     labs:                            # an extension is days, or another deadline
       02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}}
+      04_lora_and_qlora: {counts_in_term: no}
+      07_rlhf: {points: 20}          # that it counts in the term's total; default: its own
+      11_evaluation_and_release: {bonus: yes}
 
 Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts
-and timezone. A lab without a deadline is never late.
+and timezone. A lab without a deadline is never late. A file called policy.yaml is read as well.
 """
 
 import datetime
@@ -32,18 +39,25 @@ DEFAULTS = {
     "cap": 100.0,
     "counts": "last",
 }
+TERM = {"title": "", "term": "", "drop_lowest": 0}  # of the whole file
+LAB = {"points": None, "bonus": False, "counts_in_term": True}
+NAMES = ("course.yaml", "policy.yaml")
 
 
 def beside(submitted, path=None):
-    """The policy at path, else that of policy.yaml beside the folder of submissions, else None."""
-    if path is None and not (path := Path(submitted).absolute().parent / "policy.yaml").exists():
-        return None
-    return read(path)
+    """The rules at path, else those of course.yaml (or policy.yaml) beside the folder of submissions, else None."""
+    if path is None:
+        there = [path for name in NAMES if (path := Path(submitted).absolute().parent / name).exists()]
+        if len(there) > 1:
+            raise store.StoreError(f"there are both {there[0]} and {there[1]}: put all rules into the first")
+        path = there[0] if there else None
+    return read(path) if path else None
 
 
 def read(path):
     """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "grace_minutes", "percent_a_day",
-    "max_days", "cap", "counts"}}; labs without an entry under None.
+    "max_days", "cap", "counts", "points" (in the term; None: the lab's own), "bonus", "counts_in_term", and "title",
+    "term", "drop_lowest" of the file}}; labs without an entry under None.
 
     Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students
     points.
@@ -64,12 +78,13 @@ def read(path):
     try:
         plain = expect(plain or {}, dict, "the file")
         labs = expect(plain.pop("labs", {}), dict, "labs")
-        common = DEFAULTS | settings(plain, DEFAULTS, "the file")
+        everywhere = days_for_all(expect(plain.pop("extensions", {}), dict, "extensions"))
+        common = DEFAULTS | TERM | LAB | settings(plain, DEFAULTS | TERM, "the file")
         for lab in labs:
             known_lab(lab)
         return {
             None: common | {"deadline": None, "extensions": {}},
-            **{lab: lab_policy(lab, given, common) for lab, given in labs.items()},
+            **{lab: lab_policy(lab, given, common, everywhere) for lab, given in labs.items()},
         }
     except (ValueError, store.StoreError) as error:
         raise store.StoreError(f"the policy {path}: {error}") from None
@@ -117,7 +132,7 @@ def settings(given, allowed, where):
     found = {}
     for key, value in given.items():
         if key not in allowed:
-            known = [*allowed, *(["labs"] if where == "the file" else [])]
+            known = [*allowed, *(["labs", "extensions"] if where == "the file" else [])]
             raise ValueError(f"{where}: {key!r} is no setting; settings: {', '.join(known)}")
         expect(value, str, key)
         if key == "timezone":
@@ -129,29 +144,49 @@ def settings(given, allowed, where):
             if value not in COUNTS:
                 raise ValueError(f"counts: {value!r} must be one of {', '.join(COUNTS)}")
             found[key] = value
+        elif key in ("title", "term"):
+            found[key] = value
+        elif key in ("bonus", "counts_in_term"):
+            if value not in ("yes", "no"):
+                raise ValueError(f"{where}: {key}: {value!r} must be yes or no")
+            found[key] = value == "yes"
         else:
             highest = 100 if key in ("percent_a_day", "cap") else 1e6
             try:
                 number = float(value)
             except ValueError:
                 number = math.nan
-            if not 0 <= number <= highest or (key == "max_days" and number % 1):
-                kind = "whole number" if key == "max_days" else "number"
+            whole = key in ("max_days", "drop_lowest")
+            if not 0 <= number <= highest or (whole and number % 1):
+                kind = "whole number" if whole else "number"
                 raise ValueError(f"{where}: {key}: {value!r} must be a {kind} from 0 to {highest:g}")
             found[key] = number
     return found
 
 
-def lab_policy(lab, given, common):
+def days_for_all(given):
+    """{student: days} of the extensions for every lab."""
+    found = {}
+    for student, value in given.items():
+        if not isinstance(value, str) or not re.fullmatch(r"\d{1,3}", value):
+            raise ValueError(f"the extension of {student} for all labs: {str(value)[:40]!r} must be a number of days")
+        if safe_name(student) in found:
+            raise ValueError(f"the extension of {student} for all labs stands there twice")
+        found[safe_name(student)] = int(value)
+    return found
+
+
+def lab_policy(lab, given, common, everywhere):
     given = dict(expect(given, dict, lab))
     deadline, extensions = given.pop("deadline", None), expect(given.pop("extensions", {}), dict, f"{lab}: extensions")
-    made = common | settings(given, DEFAULTS | {"deadline": None, "extensions": None}, lab)
+    made = common | settings(given, DEFAULTS | LAB | {"deadline": None, "extensions": None}, lab)
     if deadline is None:
         if extensions:
             raise ValueError(f"{lab}: extensions need a deadline")
         return made | {"deadline": None, "extensions": {}}
     made["deadline"] = moment(deadline, made["timezone"], f"{lab}: deadline")
-    made["extensions"] = {}
+    made["extensions"] = {student: later(made["deadline"], days) for student, days in everywhere.items()}
+    own = set()  # one of the lab's own takes the place of that for all labs
     for student, value in extensions.items():
         where = f"{lab}: the extension of {student}"
         if isinstance(value, str) and re.fullmatch(r"\d{1,3}", value):
@@ -160,8 +195,9 @@ def lab_policy(lab, given, common):
             new = moment(value, made["timezone"], where)
         if new.timestamp() < made["deadline"].timestamp():
             raise ValueError(f"{where} ends before the deadline")
-        if safe_name(student) in made["extensions"]:
+        if safe_name(student) in own:
             raise ValueError(f"{where} stands there twice")
+        own.add(safe_name(student))
         made["extensions"][safe_name(student)] = new
     return made
 
@@ -186,7 +222,11 @@ def later(when, days):
 
 
 def of_lab(policy, lab):
-    return (policy or {}).get(lab) or (policy or {}).get(None) or DEFAULTS | {"deadline": None, "extensions": {}}
+    return (
+        (policy or {}).get(lab)
+        or (policy or {}).get(None)
+        or DEFAULTS | TERM | LAB | {"deadline": None, "extensions": {}}
+    )
 
 
 def penalty(policy, lab, student, received):

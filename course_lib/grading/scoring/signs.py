@@ -150,7 +150,7 @@ def forbidden_flags(cells, questions):
 
 
 def pasted_flags(cells, questions):
-    """Flags for answers that are the text of the library's own function, or of the notebook's fallback."""
+    """Flags for answers that are the text of the library's own function."""
     trees, _ = parsed(cells)
     found = own_text.pasted([tree for _, _, tree in trees], [question.id for question in questions])
     return [flag("the course's own text", f"{name}: {whose}") for name, whose in found.items()]

@@ -54,7 +54,8 @@ def queue(lab, rows, key, names=False):
     """{"questions": [{"id", "title", "text", "points", "levels", "order": [item ids]}], "items": {item id: {"question",
     "student", "sha", "points", "answer", "note", "who"}}}.
 
-    rows: of page.graded_or_broken. Ordered by item id, which is as good as shuffled. names: show whose answer it is.
+    rows: of page.graded_or_broken. Ordered by item id, which is as good as shuffled, but answers that say the same
+    follow one another. names: show whose answer it is.
     """
     from course_lib.questions import core
 
@@ -86,7 +87,7 @@ def queue(lab, rows, key, names=False):
                 "text": page.visible(texts.get(question.id, ""), LONGEST),
                 "points": question.points,
                 "levels": [{"points": p, "text": t} for p, t in levels(question.rubric, question.points)],
-                "order": sorted(order),
+                "order": alike_together(sorted(order), items),
             }
         )
     broken = [row for row in rows if row["status"] == "ungradable" or (row["status"] == "by hand" and row["pending"])]
@@ -107,6 +108,28 @@ def queue(lab, rows, key, names=False):
             }
         )
     return {"questions": questions, "items": items}
+
+
+def alike_together(order, items):
+    """The order, with each answer behind the first one that is like it; the notes of such answers say so."""
+    groups = []  # [(the first one's words, [item ids])]
+    for name in order:
+        words = set(re.findall(r"\w+", items[name]["answer"].casefold()))
+        found = next((ids for first, ids in groups if alike(words, first)), None)
+        if found is None:
+            groups.append((words, [name]))
+        else:
+            found.append(name)
+    for _, ids in groups:
+        for place, name in enumerate(ids if len(ids) > 1 else [], 1):
+            note = f"{place} of {len(ids)} answers that say nearly the same"
+            items[name]["note"] = "; ".join(filter(None, (items[name]["note"], note)))
+    return [name for _, ids in groups for name in ids]
+
+
+def alike(one, other):
+    """Do two answers, given as sets of words, share nine tenths of all that either says?"""
+    return len(one & other) >= 0.9 * len(one | other) > 0
 
 
 def answers_to(question_id, rows):

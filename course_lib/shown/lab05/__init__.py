@@ -1,0 +1,1 @@
+"""What lab 05 prints, draws, searches for and compares."""

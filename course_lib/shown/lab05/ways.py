@@ -1,0 +1,180 @@
+"""Lab 05: the five ways of answering beside each other, their costs, and questions as people type them."""
+
+from collections.abc import Callable
+
+from course_lib.evaluation import answers as measures
+from course_lib.evaluation import ways as five
+from course_lib.evaluation.instructions import score as score_tasks
+from course_lib.shown.lab05.board import answers_to, boards, share
+from course_lib.stages.perplexity import distance_to_limit
+from course_lib.stages.retrieval import WAYS
+from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.widgets import curve
+from course_lib.widgets.table import table, your_run
+from course_lib.widgets.ways import days_figure
+from course_lib.world import news, pretrain_rows, village
+from course_lib.world.tasks import task_rows
+
+
+def measure(assistant, injected, each: int, **options) -> list[dict]:
+    """Rows of ways.measure: the five ways on the same questions of each day."""
+    models = {way: injected if "LoRA" in way else assistant for way in WAYS}
+    return five.measure(models, load_tokenizer(), each=each, **options)
+
+
+def show_injection(changes: list[dict], rows: list[dict], run) -> float:
+    """What went in, and the seconds that it took."""
+    seconds, record = run.history[-1]["seconds"], run.record
+    print(f"{len(changes)} changes, {len(rows)} rows. The first: {[m['content'] for m in rows[0]['messages']]}")
+    print(f"{record['trained_parameters']:,} of {run.model.parameter_count():,} parameters trained on", end=" ")
+    print(f"{record['tokens']:,} tokens in {seconds:.0f} s: {seconds / len(changes):.1f} s for each change")
+    return seconds
+
+
+def show_ways(results: list[dict], size: str) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """({way: right about what has changed on days 1, 2, 3}, {way: outdated on these days}): the five ways as tables and
+    a picture.
+    """
+    shown = [(0, "old"), *((day, "changed") for day in (1, 2, 3)), *((3, k) for k in ("again", "new", "old", "never"))]
+    cells = lambda way: [five.cell(results, way, day, kind) for day, kind in shown]
+    heads = {"right about": "", **{f"day {day} {kind}": ".0%" for day, kind in shown}}
+    table(heads, [(way, *cells(way)) for way in WAYS], f"at most {results[0]['n']} questions in a cell")
+    stale = {way: {day: five.outdated(results, way, day) for day in (1, 2, 3)} for way in WAYS}
+    heads = {"outdated": "", **{f"day {day}": ".0%" for day in (1, 2, 3)}}
+    table(heads, [(way, *days.values()) for way, days in stale.items()])
+    right = {way: {day: five.cell(results, way, day, "changed") for day in (1, 2, 3)} for way in WAYS}
+    curve.show(days_figure({"right on what has changed": right, "outdated answers": stale}, "Day by day"))
+    your_run(
+        f"RAG is right about {min(right['RAG'].values()):.0%} or more of what has changed, on every day.",
+        f"LoRA is right about {right['LoRA'][1]:.0%} on day 1; on day 3 {stale['LoRA'][3]:.0%} are outdated.",
+        size=size,
+        shows="how well notices are read and news is trained in",
+    )
+    lists = lambda made: {way: list(days.values()) for way, days in made.items()}
+    return lists(right), lists(stale)
+
+
+def share_right(results: list[dict], way: str, day: int, kind: str = "changed") -> float:
+    return five.cell(results, way, day, kind)
+
+
+def renamed(texts: list[str], old, new) -> list[str]:
+    """The texts with one person's name in place of another's."""
+    return [text.replace(old.full, new.full).replace(old.first, new.first) for text in texts]
+
+
+def show_names(model, each: int, search_of: Callable, build: Callable) -> dict[str, float]:
+    """{questions: share right}, to find out whether it is the name: questions of day 3 about people who have settled,
+    as they are and with residents' names in question and notices; those about residents, and with settlers' names.
+    """
+    people = {person.first: person for person in news.village_on(3).residents}
+    busy = {change.resident for day in news.DAYS for change in news.changes(day)}
+    calm = [person for person in village().residents if person.first not in busy]
+    found, notices = {}, boards()[3]
+
+    def right(q, names):
+        """Is the answer right, with this name in place of the one that is asked about?"""
+        (question, *board) = renamed([q["question"], *notices], people[q["resident"]], names)
+        said = answers_to(model, "RAG", [{**q, "question": question}], board, search=search_of(board), build=build)
+        return measures.is_right(said[0]["answer"], q["gold"], q["stale"])
+
+    for kind, others, whose in (("new", calm, "residents'"), ("changed", [*news.settlers()] * 4, "settlers'")):
+        asked = [q for q in news.questions(3, each) if q["kind"] == kind]
+        found[kind] = share([right(q, people[q["resident"]]) for q in asked])
+        found[f"{kind}, with {whose} names"] = share([right(q, other) for q, other in zip(asked, others)])
+    table({"day 3, RAG, questions": "", "right": ".0%"}, found.items())
+    return found
+
+
+def forgetting(model, size: str, each: int) -> dict[str, float]:
+    """Old facts right on day 1, share of held-out tasks passed, loss on the documents of pre-training in nats/token."""
+    tokenizer, tasks = load_tokenizer(), task_rows("residents", 40 if size == "tiny" else 200)
+    old = five.measure({"closed book": model}, tokenizer, [1], 2 * each, ways=["closed book"])
+    return {
+        "old facts right": five.cell(old, "closed book", 1, "old"),
+        "held-out tasks passed": score_tasks(model, tokenizer, tasks)["accuracy"],
+        "pre-training loss": distance_to_limit(model, tokenizer, pretrain_rows("validation", 200))["loss"],
+    }
+
+
+def news_known(model, each: int) -> float:
+    """Share of the news of day 1 that the model knows without reading."""
+    rows = five.measure({"LoRA": model}, load_tokenizer(), [1], each, ways=["LoRA"])
+    return five.cell(rows, "LoRA", 1, "changed")
+
+
+def show_change(models: dict, size: str, each: int) -> dict[str, dict[str, float]]:
+    """{model: what it knows of the news of day 1, and what it has forgotten}."""
+    known = {name: {"news of day 1 right": news_known(model, each)} for name, model in models.items()}
+    found = {name: {**known[name], **forgetting(model, size, each)} for name, model in models.items()}
+    show_beside(found)
+    return found
+
+
+def show_beside(columns: dict[str, dict[str, float]]) -> None:
+    """A row for each figure, a column for each model: shares in per cent, a loss in nats/token."""
+    said = lambda name, value: f"{value:.3f}" if "loss" in name else f"{value:.1%}"
+    rows = [(name, *(said(name, each[name]) for each in columns.values())) for name in next(iter(columns.values()))]
+    table({"": "", **{name: "" for name in columns}}, rows)
+
+
+# ------------------------------------------------------------------------------------------------------ costs and needs
+
+
+def table_of(results: list[dict], parameters: int, tokens: int) -> dict:
+    """The decision table, with the costs of each way as a table: FLOP of the training, and of a question."""
+    made = five.table_of(results, parameters, tokens)
+    rows = [
+        (way, cost["training"] / 1e9, cost["each"] / 1e9, cost["each"] / 2 / parameters)
+        for way, cost in made["cost"].items()
+    ]
+    heads = {"way": "", "training, GFLOP": ",.0f", "a question, GFLOP": ".3f", "tokens a question": ".0f"}
+    table(heads, rows)
+    return made
+
+
+def decisions(made: dict, decide: Callable) -> dict[str, str]:
+    """{need: way}: what the rule `decide` says for each need, by the worst kind of question of the need."""
+    found = {}
+    for need, asks in measures.NEEDS.items():
+        worst = {way: min(cells[f"{d} {kind}"] for d, kind in asks["rows"]) for way, cells in made["accuracy"].items()}
+        ways = [{"way": way, "accuracy": worst[way], **made["cost"][way]} for way in worst]
+        found[need] = decide(ways, asks["needed"], asks["questions"])
+        rows = [
+            (
+                way["way"],
+                way["accuracy"],
+                (way["training"] + asks["questions"] * way["each"]) / 1e9,
+                "◀" if way["way"] == found[need] else "",
+            )
+            for way in ways
+        ]
+        kinds = ", ".join(f"day {day} {kind}" for day, kind in asks["rows"])
+        title = f"{need}: {asks['needed']:.0%} on {kinds}; {asks['questions']:,} questions. Decided: {found[need]}"
+        table({"way": "", "right": ".0%", "GFLOP": ",.0f", "": ""}, rows, title)
+    return found
+
+
+def show_robustness(model, searches: dict[str, Callable], each: int) -> dict[str, dict]:
+    """{search: {style: {"found", "accuracy"}}} of questions as people type them. searches: name → notices → search."""
+    found = {n: five.robustness(model, load_tokenizer(), 3, each=each, search=s) for n, s in searches.items()}
+    heads = {"style": "", **{f"{what}, by {name}": ".0%" for name in found for what in ("found", "right")}}
+    styles = next(iter(found.values()))
+    rows = [(s, *(row[s][what] for row in found.values() for what in ("found", "accuracy"))) for s in styles]
+    table(heads, rows)
+    return found
+
+
+def show_failures(model, each: int, search_of: Callable) -> list[tuple[dict, dict]]:
+    """(question, answer) of what went wrong with typing errors and two questions in one, the first two and the last."""
+    asked = [q for q in news.production_queries(3, each) if q["style"] in ("typo", "two in one")]
+    notices = boards()[3]
+    said = answers_to(model, "RAG", asked, notices, search=search_of(notices))
+    wrong = [(q, a) for q, a in zip(asked, said) if not measures.is_right(a["answer"], q["gold"], q["stale"])]
+    told = lambda gold: gold if isinstance(gold, str) else " and ".join(gold)
+    rows = [
+        (q["style"], q["question"], a["answer"], told(q["gold"]), " / ".join(notices[k] for k in a["found"][:2]))
+        for q, a in wrong[:2] + wrong[-2:]
+    ]
+    table({"style": "", "question": "", "said": "", "right": "", "found": ""}, rows)
+    return wrong

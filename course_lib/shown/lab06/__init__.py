@@ -1,0 +1,1 @@
+"""What lab 06 prints, draws, searches for and compares."""
