@@ -625,7 +625,7 @@ tax_here = lab.show_tax({k: able[k] for k in steered}, tax_of, "the whole recipe
 similar = lab.direction.show_categories(steered, [*lessons, *exam], safe, LAYER, r)
 
 # %% [markdown]
-# **What to notice.** In the plane the model goes from the upper left corner nearly back to where § 1 began: in our run less than 1 % of what harms is refused without the direction of layer 2, no benign request is refused, and the tasks are done as before. Added, it pushes to the right: with half of it 24 % of what is benign is refused, with all of it the answers fall apart. One direction serves the categories of which no training row spoke, too: in our run each category's own one has a cosine of at least 0.9 with it. So all of this refusal hangs on one number at each token, and whoever holds the weights can set it to 0. In the first layer there is no such direction yet: in our run a harmful request lies further along it than a benign one in 75 of 100 pairs.
+# **What to notice.** In the plane the model goes from the upper left corner nearly back to where § 1 began: in our run less than 1 % of what harms is refused without the direction of layer 2, no benign request is refused, and no tax on the tasks can be shown. Added, it pushes to the right: with half of it 24 % of what is benign is refused, with all of it the answers fall apart. One direction serves the categories of which no training row spoke, too: in our run each category's own one has a cosine of at least 0.9 with it. So all of this refusal hangs on one number at each token, and whoever holds the weights can set it to 0. In the first layer there is no such direction yet: in our run a harmful request lies further along it than a benign one in 75 of 100 pairs.
 
 # %%
 # CLAIM
