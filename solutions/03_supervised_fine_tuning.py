@@ -776,7 +776,7 @@ ends = lab.show_change({"as before": (over, found), "changed": (changed, found_n
 # ## § 14 A real model
 #
 # Optional. SmolLM2-135M-Instruct ([Ben Allal et al. 2025](https://arxiv.org/abs/2502.02737), Apache 2.0) has a hundred times the parameters of yours and has read much of the web. 48 hand-written answers in the manner of the town crier teach it a style, through small matrices beside its frozen weights (**LoRA**, [Hu et al. 2021](https://arxiv.org/abs/2106.09685), which is lab 04).
-# Batch and loss are your functions. Template and labels are its own: `encode` finds in whatever a model's template writes what the assistant says, as you did in § 3 for one template. A step is on four conversations, of which one at a time is in memory: their gradients add up to the batch's. The part takes 80 seconds of one CPU core and 1.5 GB of memory.
+# Batch and loss are your functions. Template and labels are its own: `encode` finds in whatever a model's template writes what the assistant says, as you did in § 3 for one template. A step is on four conversations, of which one at a time is in memory: their gradients add up to the batch's. The part takes about 80 seconds of one CPU core and 1.3 GB of memory.
 #
 # **Predict first:** 24 steps on 48 answers. In how many of 24 *other* questions will it answer as the crier does? And will it still know what it knew? Write it into `MY_GUESS`.
 
