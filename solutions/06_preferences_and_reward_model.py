@@ -755,7 +755,7 @@ facts, courtesies = padding["true facts"], padding["courtesies"]
 # %% [markdown]
 # **What to notice.** The term helps, and it is no cure: in our run the share of longer answers among equals falls from more than 80 to about 70 %, and an honest judge stands at 50. The learned weight stops short of Cecily's own, so the rest of her taste is still in the rewards.
 # In the probe, compare the shapes of the lines, for a reward has a scale of its own. The gold utility pays for the first courtesy and for no other. Its line for facts turns: the first fact is welcome, and with the fourth the answer is worth less than without any, as boredom sets in. No reward model turns with it: for all three, four facts are worth more than none, with the term as well. Where a reward model lies above the gold utility, a policy that is trained on it will go there.
-# Answers with four facts never occurred in training. What a reward model says about them is a guess, and lab 07 will push it there.
+# Of the 60,000 answers in training one has five sentences, as a right answer with four more facts has. What a reward model says about such answers is a guess, and lab 07 will push it there.
 
 # %%
 # CLAIM
@@ -775,13 +775,12 @@ facts, courtesies = padding["true facts"], padding["courtesies"]
         facts[name][4] > 0 for name in tastes
     ),
     "Where a reward model lies above the gold utility": GENERAL,
-    "Answers with four facts never occurred in training": max(
-        len(text.split(". "))
-        for row in train
-        for text in (row["chosen"][0]["content"], row["rejected"][0]["content"])
-    )
-    < 5,
-    "What a reward model says about them is a guess": GENERAL,
+    "Of the 60,000 answers in training one has five sentences": [
+        len(row[side][0]["content"].split(". ")) >= 5 for row in train for side in ("chosen", "rejected")
+    ].count(True)
+    == 1
+    and 2 * len(train) == 60_000,
+    "What a reward model says about such answers is a guess": GENERAL,
 }
 
 # %% [markdown]
