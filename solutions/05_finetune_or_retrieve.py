@@ -79,14 +79,12 @@ known = board.show_memory(assistant, (0, 3), EACH)
 board.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** On day 0 the assistant knows what holds: in our run all of it. On day 3 it is asked about what has changed, and in our run at least 98 % of its answers name the old value. Of people who have just settled it says that it does not know. It cannot know that it is outdated.
+# **What to notice.** On day 0 the assistant knows what holds: in our run every fact that it is asked for. On day 3 it is asked about what has changed, and in our run at least 98 % of its answers name the old value. Of people who have just settled it says that it does not know. It cannot know that it is outdated.
 
 # %%
 # CLAIM
 {
-    "On day 0 the assistant knows what holds: in our run all of it": known[0, "old"]["accuracy"]
-    == 1
-    and known[0, "never"]["accuracy"] == 1,
+    "On day 0 the assistant knows what holds: in our run every fact": known[0, "old"]["accuracy"] == 1,
     "in our run at least 98 % of its answers name the old value": round(
         known[3, "changed"]["staleness"], 2
     )
@@ -432,17 +430,17 @@ all_found, kept = search_with(BOARD[3], named=False), search_with(BOARD[3])
 filtered = board.show_filter(assistant, 3, EACH, all_found, kept, build_fn)
 
 # %% [markdown]
-# **What to notice.** A wrong notice is worse than none: look at *old* and *never*, where no notice can help. In our run the filter takes *old* from 33 to 98 % and *never* from 62 to 98 %. A model this small does not check whose notice it reads; the search has to.
+# **What to notice.** A wrong notice is worse than none: look at *old* and *never*, where no notice can help. In our run the filter takes *old* from 38 to 98 % and *never* from 60 to 98 %. A model this small does not check whose notice it reads; the search has to.
 
 # %%
 # CLAIM
 {
     "A wrong notice is worse than none": filtered["all that BM25 finds"]["old"]
     < known[3, "old"]["accuracy"],
-    "In our run the filter takes *old* from 33 to 98 % and *never* from 62 to 98 %": [
-        round(100 * filtered[name][kind]) for kind in ("old", "never") for name in filters
+    "In our run the filter takes *old* from 38 to 98 % and *never* from 60 to 98 %": [
+        round(100 * filtered[name][kind]) for kind in ("old", "never") for name in filtered
     ]
-    == [33, 98, 62, 98],
+    == [38, 98, 60, 98],
     "does not check whose notice it reads": filtered["all that BM25 finds"]["never"] < 0.8,
 }
 
@@ -625,7 +623,7 @@ board.guessed(MY_PREDICTION)
 names = ways.show_names(assistant, EACH, search_with, build_fn)
 
 # %% [markdown]
-# **What to notice.** It is the name. In our run half of the questions about people who have settled are answered rightly, and 92 % with residents' names in question and notices. The other way round, questions about residents fall from 100 to 35 % with the names of those who have settled.
+# **What to notice.** It is the name. In our run half of the questions about people who have settled are answered rightly, and nine in ten with residents' names in question and notices. The other way round, of the questions about residents nearly all are answered rightly, and about a third with the names of those who have settled.
 #
 # Training also touches what was there before. What has the injection cost elsewhere?
 
@@ -633,14 +631,12 @@ names = ways.show_names(assistant, EACH, search_with, build_fn)
 # CLAIM
 {
     "It is the name": names["new, with residents' names"] > names["new"] + 0.2,
-    "In our run half of the questions about people who have settled are answered rightly, and 92 %": [
-        round(100 * names[kind]) for kind in ("new", "new, with residents' names")
-    ]
-    == [50, 92],
-    "questions about residents fall from 100 to 35 %": [
-        round(100 * names[kind]) for kind in ("changed", "changed, with settlers' names")
-    ]
-    == [100, 35],
+    "In our run half of the questions about people who have settled are answered rightly, and nine in ten": 0.4
+    < names["new"]
+    < 0.6
+    and names["new, with residents' names"] > 0.86,
+    "about a third with the names of those who have settled": names["changed"] > 0.95
+    and 0.23 < names["changed, with settlers' names"] < 0.47,
     "Training also touches what was there before": GENERAL,
 }
 
@@ -825,8 +821,8 @@ board.guessed(MY_PREDICTION)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The opening hours of a clinic: they change every few weeks, and some hundred people ask each day. I decide for RAG. It was right on 98 to 100 % of what had changed, on every day; the model
-# fine-tuned on day 1 was right on 93 % that day and 76 % outdated on day 3. LoRA saves FLOP only after 66,000 questions between two changes, and the clinic has some ten thousand. The upkeep of RAG: somebody
+# The opening hours of a clinic: they change every few weeks, and some hundred people ask each day. I decide for RAG. It was right on 93 to 98 % of what had changed, on every day; the model
+# fine-tuned on day 1 was right on 96 % that day and 74 % outdated on day 3. LoRA saves FLOP only after 67,000 questions between two changes, and the clinic has some ten thousand. The upkeep of RAG: somebody
 # keeps the board in order and removes what no longer holds, and the hit rate of the search is measured each week.
 # ### END SOLUTION
 
@@ -835,15 +831,15 @@ board.guessed(MY_PREDICTION)
 {
     "they change every few weeks, and some hundred people ask each day": GENERAL,
     "I decide for RAG": table["decisions"]["a desk for news that keeps coming"] == "RAG",
-    "It was right on 98 to 100 % of what had changed, on every day": [
+    "It was right on 93 to 98 % of what had changed, on every day": [
         round(100 * x) for x in (min(right["RAG"]), max(right["RAG"]))
     ]
-    == [98, 100],
-    "was right on 93 % that day and 76 % outdated on day 3": [
+    == [93, 98],
+    "was right on 96 % that day and 74 % outdated on day 3": [
         round(100 * x) for x in (right["LoRA"][0], stale["LoRA"][2])
     ]
-    == [93, 76],
-    "LoRA saves FLOP only after 66,000 questions between two changes": round(EVEN / 1000) == 66,
+    == [96, 74],
+    "LoRA saves FLOP only after 67,000 questions between two changes": round(EVEN / 1000) == 67,
     "keeps the board in order and removes what no longer holds": GENERAL,
 }
 

@@ -753,18 +753,18 @@ padding = probes.show_padding(tastes, course.size)
 facts, courtesies = padding["true facts"], padding["courtesies"]
 
 # %% [markdown]
-# **What to notice.** The term helps, and it is no cure: in our run the share of longer answers among equals falls from 83 to 69 %, and an honest judge stands at 50. The learned weight stops short of Cecily's own, so the rest of her taste is still in the rewards.
+# **What to notice.** The term helps, and it is no cure: in our run the share of longer answers among equals falls from more than 80 to about 70 %, and an honest judge stands at 50. The learned weight stops short of Cecily's own, so the rest of her taste is still in the rewards.
 # In the probe, compare the shapes of the lines, for a reward has a scale of its own. The gold utility pays for the first courtesy and for no other. Its line for facts turns: the first fact is welcome, and with the fourth the answer is worth less than without any, as boredom sets in. No reward model turns with it: for all three, four facts are worth more than none, with the term as well. Where a reward model lies above the gold utility, a policy that is trained on it will go there.
-# Answers with four facts never occurred in training. What a reward model says about them is a guess, and lab 07 will push it there.
+# Of the 60,000 answers in training one has five sentences, as a right answer with four more facts has. What a reward model says about such answers is a guess, and lab 07 will push it there.
 
 # %%
 # CLAIM
 {
-    "in our run the share of longer answers among equals falls from 83 to 69 %": (
-        round(100 * longer["Cecily's, plain loss"]),
-        round(100 * longer["Cecily's, with the term"]),
-    )
-    == (83, 69),
+    "in our run the share of longer answers among equals falls from more than 80 to about 70 %": longer[
+        "Cecily's, plain loss"
+    ]
+    > 0.8
+    and 0.66 < longer["Cecily's, with the term"] < 0.74,
     "The learned weight stops short of Cecily's own": 0.05 < weight < 0.95 * own,
     "compare the shapes of the lines": GENERAL,
     "The gold utility pays for the first courtesy and for no other": np.allclose(
@@ -775,13 +775,12 @@ facts, courtesies = padding["true facts"], padding["courtesies"]
         facts[name][4] > 0 for name in tastes
     ),
     "Where a reward model lies above the gold utility": GENERAL,
-    "Answers with four facts never occurred in training": max(
-        len(text.split(". "))
-        for row in train
-        for text in (row["chosen"][0]["content"], row["rejected"][0]["content"])
-    )
-    < 5,
-    "What a reward model says about them is a guess": GENERAL,
+    "Of the 60,000 answers in training one has five sentences": [
+        len(row[side][0]["content"].split(". ")) >= 5 for row in train for side in ("chosen", "rejected")
+    ].count(True)
+    == 1
+    and 2 * len(train) == 60_000,
+    "What a reward model says about such answers is a guess": GENERAL,
 }
 
 # %% [markdown]
@@ -832,15 +831,15 @@ if loaded:
     best = real_part.show_best_of_four(real, their_words, head, questions, own_answers)
 
 # %% [markdown]
-# **What to notice.** In our run forty pairs were enough for the first line. The second has nearly as many right, by a hair: its mean margin is a thirtieth of the first, for no pair had a hedge in a short answer, and length alone explains the labels. Of the last two lines no label spoke, since both answers of a pair were true. Between the right answer and one to another question the model throws a coin, and every right answer that is long-winded loses to a short one that is beside the point.
+# **What to notice.** In our run forty pairs were enough for the first line. The second has nearly as many right, by a hair: its mean margin is less than a tenth of the first, for no pair had a hedge in a short answer, and length alone explains the labels. Of the last two lines no label spoke, since both answers of a pair were true. Between the right answer and one to another question the model throws a coin, and every right answer that is long-winded loses to a short one that is beside the point.
 # So in our run the best of four has fewer words and hedges, and is no more often right. No label asked the model to hold the answer against the question. A reward model learns what its labels tell apart.
 
 # %%
 # CLAIM
 {
     "In our run forty pairs were enough for the first line": list(verdicts.values())[0][0] == 20,
-    "by a hair: its mean margin is a thirtieth of the first": list(verdicts.values())[1][0] >= 18
-    and 20 < list(verdicts.values())[0][1] / list(verdicts.values())[1][1] < 40,
+    "by a hair: its mean margin is less than a tenth of the first": list(verdicts.values())[1][0] >= 17
+    and list(verdicts.values())[1][1] < 0.1 * list(verdicts.values())[0][1],
     "Of the last two lines no label spoke": GENERAL,
     "Between the right answer and one to another question the model throws a coin": 6
     <= list(verdicts.values())[2][0]
