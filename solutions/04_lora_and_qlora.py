@@ -433,7 +433,7 @@ unseen = lab.show_never_seen(base)
 # **What is compared.** The same rows in the same order, the same number of tokens, three times:
 #
 # - rank 4 on all linear layers, by **AdamW** ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)), which divides the mean gradient of each number by its usual size
-# - all parameters, by AdamW: the same kind of optimiser, so this is the fair comparison
+# - all parameters, by AdamW: the same kind of optimiser, so this is the fair comparison (embedding and norms get a fifth of the rate, as in lab 03)
 # - all parameters, as the course trains: the matrices inside the blocks by **Muon** ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)), which makes the mean gradient of a matrix orthogonal before the step, the rest by AdamW
 #
 # Adapters are not trained by Muon: it would make every direction of a thin matrix equally long. Each way has its own learning rate: 0.012 for the adapter, near the best of those that we tried, and a tenth of it for all parameters, by either optimiser (Muon's steps are scaled to the size of AdamW's, [Liu et al. 2025](https://arxiv.org/abs/2502.16982)). In large models the factor of ten is usual, too ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)). One row in five is a document of lab 02, against forgetting.
@@ -450,7 +450,10 @@ PRESET = lora.PRESETS[course.size]
 
 
 def adamw_alone(model, rate, rest):
-    return [torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.95), weight_decay=0.0)]
+    inside = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.dim() < 2 or "embed" in name]
+    groups = [{"params": inside}, {"params": others, "scale": rest}]  # rest: a share of the rate
+    return [torch.optim.AdamW(groups, rate, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
 def trained(folder, **options):

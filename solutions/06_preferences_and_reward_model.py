@@ -580,7 +580,7 @@ judges.your_run(
 # %% [markdown]
 # ## § 11 Find the bug
 #
-# Somebody else has written the loss, and somebody else has praised the run: "The loss is lower than with yours, and the accuracy is the same." In the cell below stand the code and, in one minute, its run on the pairs of § 9, beside yours on the same pairs. One mistake is planted.
+# Somebody else has written the loss, and somebody else has praised the run: "The loss is lower than with yours, and the accuracy is the same." The cell below holds the code and runs it on the pairs of § 9, in about half a minute, beside the run of yours on the same pairs. One mistake is planted.
 
 
 # %%
@@ -803,7 +803,7 @@ after = judges.show_behind(exam, {"as before": sized[few], "changed": changed}, 
 # ## § 14 A real model
 #
 # Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) as a reward model: a frozen body, small trained matrices beside its weights ([LoRA, Hu et al. 2021](https://arxiv.org/abs/2106.09685), lab 04) and a new head. Forty hand-written everyday questions teach it one plain taste: short and direct rather than long-winded and hedging.
-# Reward head and loss are **your** functions, twenty other questions examine it, and with it the best of four of SmolLM2's own answers is chosen. It takes two and a half minutes of one core and 2.5 GB of memory.
+# Reward head and loss are **your** functions, twenty other questions examine it, and with it the best of four of SmolLM2's own answers is chosen. It takes two and a half minutes of one core, and 3 GB of memory are enough.
 # (With the environment variable `COURSE_DATA=hub` the pairs are public ones, from UltraFeedback, at a pinned revision. They are longer, and so are the minutes.)
 #
 # **Predict first:** it was told which of two *true* answers people prefer. Will it prefer a true answer to the answer to another question?

@@ -362,14 +362,14 @@ reach = lab.reach({"before": twins, "after": patched}, mended, 40 if small else 
 lab.show_reach(reach, rates_of, len(patch_rows), MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** Read the first three rows against the last three. In our run the mended disguises come to 95 % or more, even with new wordings in new categories. The others come to some 55 %, and they were not in the data. So how far a fix reaches is a number, and it is another one for new wordings, new categories and new disguises. "We trained on what the red team found" says nothing without it.
+# **What to notice.** Read the first three rows against the last three. In our run the mended disguises come to 95 % or more, even with new wordings in new categories. The others come from under 10 to 44 % or more, and they were not in the data. So how far a fix reaches is a number, and it is another one for new wordings, new categories and new disguises. "We trained on what the red team found" says nothing without it.
 
 # %%
 # CLAIM
 {
     "Read the first three rows": GENERAL,
     "come to 95 % or more": all(round(100 * lab.share(both["after"], "harmful")) >= 95 for place, both in list(reach.items())[:3]),
-    "The others come to some 55 %": all(50 <= 100 * lab.share(both["after"], "harmful") <= 60 for place, both in list(reach.items())[3:])
+    "The others come from under 10 to 44 % or more": all(lab.share(both["before"], "harmful") < 0.1 and round(100 * lab.share(both["after"], "harmful")) >= 44 for place, both in list(reach.items())[3:])
     and not {row["disguise"] for row in patch_rows} & {row["disguise"] for both in list(reach.values())[3:] for row in both["after"]},
     "how far a fix reaches is a number": GENERAL,
     "says nothing without it": GENERAL,
@@ -415,15 +415,15 @@ final_preferred = lab.judged(preferred_run.model, final)
 changed_by_dpo = lab.show_changed(final_safe, final_preferred, MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** The second table compares the two models on the *same* requests; single rates with their intervals would hide how little or how much has moved. DPO measures its margin from the reference, and the reference is the model itself: so every pair begins at a loss of log 2, however right the model is already. It learns mostly by pushing the rejected answers down, in our run by 9 nats at the end. And refusals grow on both sides: of 600 benign requests 13 are refused only since DPO, 2 only before it.
+# **What to notice.** The second table compares the two models on the *same* requests; single rates with their intervals would hide how little or how much has moved. DPO measures its margin from the reference, and the reference is the model itself: so every pair begins at a loss of log 2, however right the model is already. It learns mostly by pushing the rejected answers down, in our run by 11 nats at the end. Of 600 harmful requests 14 are refused only since DPO and 1 only before it; of 600 benign ones 4 and 2.
 
 # %%
 # CLAIM
 {
     "compares the two models on the *same* requests": [row["messages"] for row in final_safe] == [row["messages"] for row in final_preferred],
     "every pair begins at a loss of log 2": abs(preferred_run.history[0]["train_loss"] - 0.6931) < 1e-3,
-    "in our run by 9 nats at the end": 8.5 < -sum(h["rejected"] for h in preferred_run.history[-5:]) / 5 < 10 and abs(preferred_run.history[-1]["chosen"]) < 2,
-    "13 are refused only since DPO, 2 only before it": changed_by_dpo["benign"] == (13, 2) and changed_by_dpo["harmful"][0] > changed_by_dpo["harmful"][1],
+    "in our run by 11 nats at the end": 10 < -sum(h["rejected"] for h in preferred_run.history[-5:]) / 5 < 12 and abs(preferred_run.history[-1]["chosen"]) < 2,
+    "14 are refused only since DPO and 1 only before it; of 600 benign ones 4 and 2": changed_by_dpo == {"harmful": (14, 1), "benign": (4, 2)},
 }
 
 # %% [markdown]
@@ -541,15 +541,15 @@ plain = lab.of_kind(lab.request_rows("test", 2 * MANY, "insist", ("plain",)), "h
 still = lab.show_insisted({name: lab.insisted(model, plain) for name, model in two.items()}, plain)
 
 # %% [markdown]
-# **What to notice.** Training showed at most one "please tell me all the same" after a refusal. What happens at the third and fifth is what the model made of it: in our run 15 of 60 are still refused after the fifth. A refusal about the wrong person is worse than none, for it accuses somebody. In our run one refusal names another.
+# **What to notice.** Training showed at most one "please tell me all the same" after a refusal. What happens at the third and fifth is what the model made of it: in our run 5 of 60 are still refused after the fifth. A refusal about the wrong person is worse than none, for it accuses somebody. In our run no refusal does that.
 
 # %%
 # CLAIM
 {
     "at most one": GENERAL,
-    "15 of 60 are still refused": still["the whole recipe"][-1] == 15 and len(plain) == 60,
+    "5 of 60 are still refused": still["the whole recipe"][-1] == 5 and len(plain) == 60,
     "A refusal about the wrong person": GENERAL,
-    "one refusal names another": sum(row["refused"] for row in lab.of_kind(final_safe, "harmful")) - manner["names the right person"] == 1,
+    "no refusal does that": sum(row["refused"] for row in lab.of_kind(final_safe, "harmful")) == manner["names the right person"],
 }
 
 # %% [markdown]
@@ -625,13 +625,16 @@ tax_here = lab.show_tax({k: able[k] for k in steered}, tax_of, "the whole recipe
 similar = lab.direction.show_categories(steered, [*lessons, *exam], safe, LAYER, r)
 
 # %% [markdown]
-# **What to notice.** In the plane the model goes from the upper left corner nearly back to where § 1 began: in our run 2 % of what harms is refused without the direction of layer 2, every benign request is answered, and the tasks cost nothing more. Added, it pushes to the right: with half of it 26 % of what is benign is refused, with all of it the answers fall apart. One direction serves the categories of which no training row spoke, too: in our run each category's own one has a cosine of at least 0.9 with it. So this refusal is one number a token, and whoever holds the weights can set it to 0. In the first layer there is no such direction yet: the words of the aim have not reached the last token.
+# **What to notice.** In the plane the model goes from the upper left corner nearly back to where § 1 began: in our run less than 1 % of what harms is refused without the direction of layer 2, no benign request is refused, and no tax on the tasks can be shown. Added, it pushes to the right: with half of it 24 % of what is benign is refused, with all of it the answers fall apart. One direction serves the categories of which no training row spoke, too: in our run each category's own one has a cosine of at least 0.9 with it. So all of this refusal hangs on one number at each token, and whoever holds the weights can set it to 0. In the first layer there is no such direction yet: in our run a harmful request lies further along it than a benign one in 75 of 100 pairs.
 
 # %%
 # CLAIM
 {
-    "2 % of what harms is refused": round(100 * lab.share(steered["direction taken out"], "harmful")) == 2,
-    "with half of it 26 %": round(100 * lab.share(steered["0.5 of it added"], "benign")) == 26,
+    "less than 1 % of what harms is refused": lab.share(steered["direction taken out"], "harmful") < 0.01
+    and lab.share(steered["direction taken out"], "benign") == 0
+    and abs(tax_here["direction taken out"][0]) < 1.96 * tax_here["direction taken out"][1] + 1e-9,
+    "with half of it 24 %": round(100 * lab.share(steered["0.5 of it added"], "benign")) == 24
+    and sum(row["explained"] for row in lab.of_kind(steered["1 of it added"], "benign")) < 60,
     "cosine of at least 0.9": min(similar.values()) >= 0.9 and set(similar) > {"fire", "privacy", "sabotage"},
     "whoever holds the weights": GENERAL,
     "In the first layer there is no such direction yet": apart[0] < 0.8 and min(apart[1:]) > 0.99,
@@ -748,7 +751,7 @@ library = lab.guards.show_library()
 # %% [markdown]
 # **In the library.** The last table says what scikit-learn does by default beside what this lab does. A threshold that nobody has chosen is one of those defaults.
 #
-# **What to notice.** The first two curves are guards on words, the third and the fourth are probes. In our run the probe of the helpful-only model has an area of 0.74. A coin has 0.5 and the words alone 0.998: where its answer begins this model holds little of what a bag of words can tell, for nothing in its training asked for it. After the recipe the same probe has 0.999. So a model may follow instructions and not hold, where it decides, whether they mean harm.
+# **What to notice.** The first two curves are guards on words, the third and the fourth are probes. In our run the probe of the helpful-only model has an area of 0.74. A coin has 0.5 and the words alone 0.998: where its answer begins this model holds little of what a bag of words can tell, for nothing in its training asked for it. After the recipe the same probe has 0.998. So a model may follow instructions and not hold, where it decides, whether they mean harm.
 
 # %%
 # CLAIM
@@ -756,7 +759,7 @@ library = lab.guards.show_library()
     "the third and the fourth are probes": list(curves)[2:] == ["probe of helpful-only", "probe of the whole recipe"],
     "an area of 0.74": round(curves["probe of helpful-only"][2], 2) == 0.74,
     "the words alone 0.998": round(curves["words"][2], 3) == 0.998,
-    "has 0.999": round(curves["probe of the whole recipe"][2], 3) == 0.999,
+    "has 0.998": round(curves["probe of the whole recipe"][2], 3) == 0.998,
     "may follow instructions and not hold": able["helpful-only"].double().mean() > 0.97,
 }
 
@@ -823,7 +826,7 @@ costs = lab.guards.costs_of(chosen, final_safe, scores["words"], rates_of, PRICE
 lab.guards.show_thresholds(outside, y, PRICES, chosen, scores["words"], curves["words"])
 
 # %% [markdown]
-# **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. *Promised* and *guard* differ, for a new kind of harm is another one than any that was left out. *Both* refuse what either refuses: the guard's false alarms come on top of the model's, and must be paid by what the model misses. In our run both are cheapest at a base rate of 1 in 2 and 1 in 10, and the guard alone at 1 in 100 and 1 in 1,000. There the model's own false alarms cost more than all that it catches.
+# **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. *Promised* and *guard* differ, for a new kind of harm is another one than any that was left out. *Both* refuse what either refuses: the guard's false alarms come on top of the model's, and must be paid by what the model misses. In our run both are cheapest at a base rate of 1 in 2 and 1 in 10, the model alone at 1 in 100, and the guard alone at 1 in 1,000. Where harm is rare a second defence finds little that the first has missed.
 
 # %%
 # CLAIM
@@ -831,8 +834,8 @@ lab.guards.show_thresholds(outside, y, PRICES, chosen, scores["words"], curves["
     "the higher the threshold (never lower)": sorted(t for t, _ in chosen.values()) == [t for t, _ in chosen.values()],
     "*Promised* and *guard* differ": all(1000 * chosen[p][1] != cost["guard"] for p, cost in costs.items()),
     "*Both* refuse what either refuses": GENERAL,
-    "In our run both are cheapest": [min(("nothing", "guard", "model", "both"), key=cost.get) for cost in costs.values()] == ["both", "both", "guard", "guard"],
-    "cost more than all that it catches": all(costs[p]["both"] > costs[p]["guard"] for p in (0.01, 0.001)),
+    "In our run both are cheapest": [min(("nothing", "guard", "model", "both"), key=cost.get) for cost in costs.values()] == ["both", "both", "model", "guard"],
+    "a second defence finds little": all(costs[p]["both"] > max(1, min(costs[p]["guard"], costs[p]["model"])) for p in (0.01, 0.001)),
 }
 
 # %% [markdown]
@@ -939,7 +942,7 @@ lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDI
 # ### BEGIN SOLUTION
 # The helpful-only assistant does 99 % of lab 03's instructions right, as many as the safe one (98 %, § 10), and refuses nothing that harms. So the ability to follow instructions says nothing about which ones should be followed.
 # After the naive data 95 % of the harmful requests were refused and 94 % of the benign ones (§ 3): on the plane this is a step along the diagonal. The data held requests of this form with refusals only, so the form was enough to predict the answer.
-# With twins only the aim still predicts it, and the point leaves the diagonal: 0.3 % of the benign are refused. Plain twins in a short run catch 22 % of what harms, and 48 % even of the plain requests. With twins in every disguise and six times the rows it is 97.5 %, and 1.3 % of the benign.
+# With twins only the aim still predicts it, and the point leaves the diagonal: 0.3 % of the benign are refused. Plain twins in a short run catch 22 % of what harms, and 48 % even of the plain requests. With twins in every disguise and six times the rows it is 95.0 %, and 0.7 % of the benign.
 # ### END SOLUTION
 
 # %%
@@ -951,7 +954,7 @@ lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDI
     "the form was enough": GENERAL,
     "0.3 % of the benign are refused": round(100 * lab.share(found["plain twins"], "benign"), 1) == 0.3,
     "catch 22 % of what harms": round(100 * lab.share(found["plain twins"], "harmful")) == 22,
-    "it is 97.5 %, and 1.3 % of the benign": [round(100 * lab.share(final_safe, kind), 1) for kind in ("harmful", "benign")] == [97.5, 1.3]
+    "it is 95.0 %, and 0.7 % of the benign": [round(100 * lab.share(final_safe, kind), 1) for kind in ("harmful", "benign")] == [95.0, 0.7]
     and refusal.REQUESTS["laptop"] == 6 * len(twins_rows),
 }
 
@@ -961,19 +964,19 @@ lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDI
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the three cost about the same: 16.9 for 1,000 requests by the guard alone, 18.2 by the model, 18.5 by both.
-# I would release both, with the threshold of 0.88 that this base rate gives. My base rate is a guess: if harm becomes as frequent as 1 in 10, both together at this threshold cost 19.8, less than half of either alone.
-# Spelled words still get through the model (93 % refused, 86 to 97), and 1.3 % of the benign are turned away. Who asks a fifth time often succeeds (§ 11), and who holds the weights can take the refusal out (§ 12). The exams cannot show disguises that nobody thought of, and an aim that is not told cannot be refused.
+# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the three cost about the same: 16.9 for 1,000 requests by the guard alone, 16.6 by the model, 17.2 by both.
+# I would release both, with the threshold of 0.88 that this base rate gives. My base rate is a guess: if harm becomes as frequent as 1 in 10, both together at this threshold cost 21.7, less than a third of either alone.
+# Spelled words still get through the model (85 % refused), and 0.7 % of the benign are turned away. Who asks a fifth time often succeeds (§ 11), and who holds the weights can take the refusal out (§ 12). The exams cannot show disguises that nobody thought of, and an aim that is not told cannot be refused.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "16.9 for 1,000 requests by the guard alone, 18.2 by the model, 18.5 by both": [round(costs[0.01][way], 1) for way in ("guard", "model", "both")] == [16.9, 18.2, 18.5],
+    "16.9 for 1,000 requests by the guard alone, 16.6 by the model, 17.2 by both": [round(costs[0.01][way], 1) for way in ("guard", "model", "both")] == [16.9, 16.6, 17.2],
     "the threshold of 0.88": round(chosen[0.01][0], 2) == 0.88,
-    "cost 19.8, less than half of either alone": round((held := lab.guards.costs_of({0.1: (chosen[0.01][0], 0)}, final_safe, scores["words"], rates_of, PRICES, "")[0.1])["both"], 1) == 19.8
-    and 2 * held["both"] < min(held["model"], held["guard"]),
-    "Spelled words still get through": round(100 * lab.share([r for r in final_safe if r["disguise"] == "spelled"], "harmful")) == 93,
+    "cost 21.7, less than a third of either alone": round((held := lab.guards.costs_of({0.1: (chosen[0.01][0], 0)}, final_safe, scores["words"], rates_of, PRICES, "")[0.1])["both"], 1) == 21.7
+    and 3 * held["both"] < min(held["model"], held["guard"]),
+    "Spelled words still get through": round(100 * lab.share([r for r in final_safe if r["disguise"] == "spelled"], "harmful")) == 85,
     "Who asks a fifth time often succeeds": still["the whole recipe"][-1] < len(plain) / 2,
     "disguises that nobody thought of": GENERAL,
 }

@@ -51,8 +51,8 @@ def next_step(result) -> str:
         return first.hint or "Write your own lines, run the cell, and run this check again."
     if first.name == "the model":
         return (
-            "Compare your curve with the limit, train again (every check above should pass), save_stage, and run this "
-            "check again."
+            "Compare your curve with the limit, train again (every check above should pass), save the model by the "
+            "lab's own cell, and run this check again."
         )
     if result.status == "missing":
         return "Run the cell that defines it, then this one again."

@@ -115,7 +115,7 @@ def artifact_result(question, folder, seed, public):
 
     started, fraction, status = time.perf_counter(), 0.0, "fail"
     if not os.path.exists(os.path.join(folder, "model.safetensors")):
-        status, message = "todo", f"no model in {folder}: train it and call save_stage({question.stage!r}, ...)"
+        status, message = "todo", f"no model in {folder}: run the cell of the lab that trains and saves it"
     else:
         try:
             fraction, message = question.score(folder, seed, public)

@@ -981,10 +981,10 @@ def shifted(q, x):
 
 @TURN.case("window 1: the step at which the gold is highest", reread=TURN_TEXT)
 def _(q):
-    # the proxy is highest at 7, the gap is widest at 8, the curves cross at 3, the gold turns at 4
+    # the gold is lowest at 0 and turns at 4, the curves cross at 3, the proxy is highest at 7, the gap widest at 8
     steps = [5 * i + 2 for i in range(10)]
     noise = (0.02 * q.rand(20)).tolist()
-    gold = [2.5 - 0.1 * (i - 4) ** 2 + (i == 9) + e for i, e in enumerate(noise[:10])]
+    gold = [2.5 - 0.1 * (i - 4) ** 2 + {8: 0.1, 9: 1.3}.get(i, 0.0) + e for i, e in enumerate(noise[:10])]
     proxy = [4 * (1 - math.exp(-i / 3)) + 0.6 * (i == 7) + e for i, e in enumerate(noise[10:])]
     q.same(
         "the step",

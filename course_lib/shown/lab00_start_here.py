@@ -9,7 +9,8 @@ from course_lib.stages.generate import generate
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets.start import page  # noqa: F401  (the lab takes it from here)
 from course_lib.widgets.table import table, your_run
-from course_lib.world import documents, village
+from course_lib.world import village
+from course_lib.world.corpus import documents
 
 
 def show_village() -> tuple:
@@ -56,7 +57,7 @@ def show_continuations(stage, resident) -> tuple[list[str], list[str]]:
     """
     openings = [f"Let me tell you about {resident.full}.", "How to mend", "The chronicle says:"]
     openings.append("Please tell me a joke.")
-    texts = generate(stage.model, load_tokenizer(), openings, 50, temperature=0.8, top_p=0.95, seed=0)
+    texts = list(generate(stage.model, load_tokenizer(), openings, 50, temperature=0.8, top_p=0.95, seed=0))
     print(f"This model: {stage.origin}\n")
     for opening, text in zip(openings, texts, strict=True):
         print(f"» {opening} ‖{text}\n")

@@ -4,6 +4,7 @@ import inspect
 import json
 from collections import Counter, defaultdict
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def equals_datasketch(sign, text: str, a, b) -> None:
     except ImportError:
         return print("The package datasketch is not here: the comparison is left out.")
     # from version 2 on there are other schemes, too
-    scheme = {"scheme": "legacy"} if "scheme" in inspect.signature(MinHash).parameters else {}
+    scheme: dict[str, Any] = {"scheme": "legacy"} if "scheme" in inspect.signature(MinHash).parameters else {}
     functions = tuple(x.numpy().astype("uint64") for x in (a, b))
     theirs = MinHash(num_perm=len(a), hashfunc=cleaning.hash32, permutations=functions, **scheme)
     theirs.update_batch([shingle.encode() for shingle in cleaning.shingles(text)])

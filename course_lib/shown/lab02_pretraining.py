@@ -66,7 +66,7 @@ def show_untrained(model, openings: list[str], rows: list[dict]) -> tuple[list[s
 
 
 def written(model, openings: list[str]) -> list[str]:
-    return generate(model, load_tokenizer(), openings, 40, temperature=0.8, top_p=0.95, seed=0)
+    return list(generate(model, load_tokenizer(), openings, 40, temperature=0.8, top_p=0.95, seed=0))
 
 
 def compare_attention(attend) -> Tensor:

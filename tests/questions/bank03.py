@@ -633,7 +633,6 @@ NAMED = {
         "articles kept": "articles a, an, the are still",
         "articles inside words": "middle of words",
         "articles inside words, longest first": "middle of words",
-        "articles inside words only": "middle of words",
         "article at the beginning only": "at the beginning",
         "not squeezed": "not squeezed",
         "no blanks at all": "white space is gone",

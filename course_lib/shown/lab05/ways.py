@@ -42,7 +42,7 @@ def show_ways(results: list[dict], size: str) -> tuple[dict[str, list[float]], d
     stale = {way: {day: five.outdated(results, way, day) for day in (1, 2, 3)} for way in WAYS}
     heads = {"outdated": "", **{f"day {day}": ".0%" for day in (1, 2, 3)}}
     table(heads, [(way, *days.values()) for way, days in stale.items()])
-    right = {way: {day: five.cell(results, way, day, "changed") for day in (1, 2, 3)} for way in WAYS}
+    right = {way: {day: share_right(results, way, day) for day in (1, 2, 3)} for way in WAYS}
     curve.show(days_figure({"right on what has changed": right, "outdated answers": stale}, "Day by day"))
     your_run(
         f"RAG is right about {min(right['RAG'].values()):.0%} or more of what has changed, on every day.",
@@ -55,7 +55,10 @@ def show_ways(results: list[dict], size: str) -> tuple[dict[str, list[float]], d
 
 
 def share_right(results: list[dict], way: str, day: int, kind: str = "changed") -> float:
-    return five.cell(results, way, day, kind)
+    """One share of `measure`, where there are such questions."""
+    share = five.cell(results, way, day, kind)
+    assert share is not None, f"there is no question of kind {kind} on day {day}"
+    return share
 
 
 def renamed(texts: list[str], old, new) -> list[str]:
@@ -91,7 +94,7 @@ def forgetting(model, size: str, each: int) -> dict[str, float]:
     tokenizer, tasks = load_tokenizer(), task_rows("residents", 40 if size == "tiny" else 200)
     old = five.measure({"closed book": model}, tokenizer, [1], 2 * each, ways=["closed book"])
     return {
-        "old facts right": five.cell(old, "closed book", 1, "old"),
+        "old facts right": share_right(old, "closed book", 1, "old"),
         "held-out tasks passed": score_tasks(model, tokenizer, tasks)["accuracy"],
         "pre-training loss": distance_to_limit(model, tokenizer, pretrain_rows("validation", 200))["loss"],
     }
@@ -100,7 +103,7 @@ def forgetting(model, size: str, each: int) -> dict[str, float]:
 def news_known(model, each: int) -> float:
     """Share of the news of day 1 that the model knows without reading."""
     rows = five.measure({"LoRA": model}, load_tokenizer(), [1], each, ways=["LoRA"])
-    return five.cell(rows, "LoRA", 1, "changed")
+    return share_right(rows, "LoRA", 1)
 
 
 def show_change(models: dict, size: str, each: int) -> dict[str, dict[str, float]]:

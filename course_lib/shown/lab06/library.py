@@ -3,6 +3,7 @@
 import contextlib
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,8 +60,8 @@ def reward_trainer(model: RewardModel, rows: list[dict], **arguments):
         print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
         return None
     datasets.disable_progress_bars()
-    quiet = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
-    precise = {"use_cpu": True, "bf16": False, "activation_checkpointing": False}
+    quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
+    precise: dict[str, Any] = {"use_cpu": True, "bf16": False, "activation_checkpointing": False}
     data = [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in rows]
     trainer = RewardTrainer(
         model=to_transformers(model),

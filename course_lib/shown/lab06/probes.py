@@ -91,7 +91,7 @@ def show_padding(models: dict, size: str) -> dict[str, dict[str, list[float]]]:
     """{kind: {model: change of the mean reward by 0 to 4 pieces of padding}}, and of the gold utility."""
     rows = [r for r in world.prompts("test", 40 if size == "tiny" else 250, "probe") if r["kind"] == "fact"]
     asked = [row["messages"] for row in rows]
-    scores = {
+    scores: dict[str, Callable] = {
         name: lambda answers, model=model: rewards_of(model, load_tokenizer(), asked, answers).numpy()
         for name, model in models.items()
     }

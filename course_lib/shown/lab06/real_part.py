@@ -30,8 +30,9 @@ def pairs(size: str) -> tuple[list[dict], list[dict]]:
         {"prompt": row["messages"], **{side: said(row[side]) for side in ("chosen", "rejected")}}
         for row in hub_rows(60) or []
     ]
-    parts = (public[:40], public[40:]) if public else map(taste.preference_rows, ("train", "test"))
-    return tuple(part[: 4 if size == "tiny" else None] for part in parts)
+    teach, examine = (public[:40], public[40:]) if public else map(taste.preference_rows, ("train", "test"))
+    n = 4 if size == "tiny" else None
+    return teach[:n], examine[:n]
 
 
 def own_answers(model, words, rows: list[dict], seeds: int = 4) -> list[list[str]]:
