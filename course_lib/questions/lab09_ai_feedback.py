@@ -269,7 +269,7 @@ def _(q):
 def _(q):
     covers = torch.tensor([[True, False, True, True]])
     got = q.call_checked_unmutated("coverage", covers, 2)
-    q.close("the chances with one principle", got, covers[0].float(), tol=1e-6, check_dtype=False)
+    q.close("the chances with one principle", got, covers[0].float(), tol=1e-5, check_dtype=False)
     none = q.call("coverage", torch.zeros(3, 0, dtype=torch.bool), 2)
     q.same("the shape for no request", list(none.shape), [0])
 
@@ -296,8 +296,8 @@ def principles_of(q):
 
 
 def bare(text):
-    """The letters of a text alone: the same words, however they are set."""
-    return "".join(letter for letter in text.lower() if letter.isalpha())
+    """Letters and figures of a text alone: the same words, however they are set."""
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 @OWN.case(
@@ -443,7 +443,7 @@ def _(q):
     inf = math.inf
     logprobs = torch.tensor([[-1000.0, -1001.0, 0.0], [-2000.0, -500.0, 0.0], [-inf, -3.0, -0.1], [-3.0, -inf, -0.1]])
     want = torch.tensor([1 / (1 + math.exp(-1)), 0.0, 0.0, 1.0])
-    q.close("the preferences", q.call("ai_preference", logprobs, 0, 1), want, tol=1e-6)
+    q.close("the preferences", q.call("ai_preference", logprobs, 0, 1), want, tol=1e-4)
 
 
 @LETTER.case(REACHED, rule=REACHED, reread=LETTER_TEXT)
@@ -465,9 +465,9 @@ def _(q):
 
 @LETTER.case("float64; the inputs left alone", reread=LETTER_TEXT)
 def _(q):
-    logits = q.randn(3, 4).double()
-    got = q.call_checked_unmutated("ai_preference", logits, 0, 2)
-    q.close("the preferences", got, of_two(logits, 0, 2), tol=1e-9)
+    logprobs = torch.log_softmax(q.randn(3, 4).double(), -1)
+    got = q.call_checked_unmutated("ai_preference", logprobs, 0, 2)
+    q.close("the preferences", got, of_two(logprobs, 0, 2), tol=1e-9)
 
 
 # ------------------------------------------------------------------------------------------------------- position
@@ -739,7 +739,8 @@ def _(q):
     extra, worth = torch.tensor([3.0, -1, 4, -6, 2, 0, 5, -2]), torch.tensor([1.0, 0, -1, 2, 0.5, 3, -2, 1])
     got = q.call("length_slope", 1.5 * worth - 0.35 * extra, extra, worth)
     q.close("the slope", got, torch.tensor(-0.35), tol=1e-4)
-    logits, extra, worth = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0]), torch.tensor([1.0, 2.0])
+    logits, extra = torch.tensor([1.0, 2.0, -1.0, -2.0]), torch.tensor([3.0, -1.0, -3.0, 1.0])
+    worth = torch.tensor([1.0, 2.0, -1.0, -2.0])
     got = q.call("length_slope", logits, extra, worth)
     q.close("the slope", got, torch.tensor(0.0), tol=1e-4, hint="Here the worth alone explains everything.")
 
@@ -749,6 +750,7 @@ def _(q):
     worth = q.randn(30)
     extra = 4 * worth + 0.3 * q.randn(30)
     logits = 0.5 * worth + 0.2 * extra + 0.01 * q.randn(30)
+    logits, extra, worth = (torch.cat((x, -x)) for x in (logits, extra, worth))
     want = torch.tensor(fitted(logits, extra, worth)[1], dtype=torch.float32)
     q.close("the slope", q.call("length_slope", logits, extra, worth), want, tol=1e-3)
     logits, extra, worth = judged_pairs(q, 20)
@@ -862,7 +864,8 @@ def _(q):
 
 @EXPECTED.case("float64, plain numbers; the inputs left alone", reread=EXPECTED_TEXT)
 def _(q):
-    a, b = q.rand(7).double(), q.rand(7).double()
+    a = q.rand(7).double()
+    b = 0.1 + 0.8 * a
     got = q.call_checked_unmutated("expected_agreement", a, b)
     q.close("(agreement, κ)", got, by_table(a, b), tol=1e-9, names=KAPPA)
 

@@ -66,13 +66,13 @@ def spread(made):
 
 
 def some_clusters(q, C=8, rounds=41, sizes=None):
-    """(values 0/1, clusters whose shares differ, draws). sizes: of the clusters, three rows each where nothing is said.
+    """(values, clusters whose means differ, draws). sizes: of the clusters, three rows each where nothing is said.
     With 41 rounds the 2.5th percentile is the second smallest of them.
     """
     sizes = sizes or [3] * C
     clusters = torch.tensor([c for c, size in enumerate(sizes) for _ in range(size)])
     order = q.permutation(len(clusters))
-    values = (q.rand(len(clusters)) < 0.25 + 0.6 * (clusters % 3 == 0)).float()
+    values = q.rand(len(clusters)) + 0.6 * (clusters % 3 == 0)
     return values[order], clusters[order], q.randint(0, C, (rounds, C))
 
 
@@ -549,7 +549,8 @@ def _(q):
 @HOLM.case("one comparison, two hundred; the list left alone", reread=HOLM_TEXT)
 def _(q):
     q.close("the adjusted p-value of one", q.call("holm", [0.03]), [0.03], tol=1e-9)
-    p = (q.rand(200) ** 3 / 250).double().tolist()
+    rising = [(0.001 + 0.004 * rank) / (200 - rank) for rank in range(200)]  # also when adjusted
+    p = [rising[k] for k in q.permutation(200).tolist()]
     q.close("the adjusted p-values", q.call_checked_unmutated("holm", p), adjusted(p), tol=1e-7)
 
 

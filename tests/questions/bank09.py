@@ -447,7 +447,7 @@ BREAKS = {
         "detached": lab.REACHED,
     },
     "position_bias": {
-        "a tie agrees with both": lab.HALF, "a tie agrees with nobody": lab.HALF, "first needs both": lab.LEANING,
+        "a tie agrees with nobody": lab.HALF, "first needs both": lab.LEANING,
     },
     "both_orders": {"a tie agrees with b": lab.TIE},
     "length_slope": {"with a constant": lab.NO_CONSTANT},
