@@ -19,9 +19,9 @@ def test_start_page_map_progress_and_a_chat(open_lab, server, record_property):
     lab = open_lab("00_start_here")
     lab.run_all()
     assert lab.errors() == []
-    cell = lab.go("start.page(")
+    cell = lab.go("lab.page(")
     cell.locator("svg[role=img]").first.wait_for()
-    assert "0 of 102 checks passed" in cell.inner_text() and "Next: lab 00" in cell.inner_text()
+    assert "0 of 106 checks passed" in cell.inner_text() and "Next: lab 00" in cell.inner_text()
     lab.picture("start-page-light")
     asked = cell.get_by_label("You:")
     conversation = cell.locator(".widget-html, .jupyter-widgets-html, .widget-html-content").first
@@ -70,8 +70,8 @@ def test_a_check_card_names_the_mistake_and_leads_to_the_section(open_lab, serve
     lab.run_cell("# EXERCISE surprise")
     assert "passed, 0.75 of 0.75 points" in lab.run_cell('check("surprise")').get_by_role("status").inner_text()
     assert records(server.work / "progress.jsonl")[-1]["status"] == "pass"
-    cell = lab.run_cell("start.page(")
-    assert "1 of 102 checks passed, 0.75 of 100 points" in cell.inner_text()
+    cell = lab.run_cell("lab.page(")
+    assert "1 of 106 checks passed, 0.75 of 100 points" in cell.inner_text()
     cell.locator("svg[role=img]").first.wait_for()
     lab.picture(f"start-page-{'dark' if dark else 'light'}-after")
     assert lab.accessible(".jp-OutputArea-output") == []

@@ -92,7 +92,7 @@ def test_page_and_words_say_the_same(work):
     phases, labs = lifecycle.state(work), progress.state(work)
     for text in (start.render(phases, labs, "00"), start.plain(phases, labs, "00")):
         for words in (
-            "1 of 102 checks passed, 0.75 of 100 points so far",
+            "1 of 106 checks passed, 0.75 of 100 points so far",
             "Next: lab 00, Start here",
             "Evaluation and release",
             "0.75 of 2",
@@ -119,7 +119,7 @@ def test_whom_one_talks_to(work):
 def test_without_a_front_end_the_page_is_words(work, capsys):
     assert start.page("00") is None
     said = capsys.readouterr().out
-    assert "of 102 checks passed" in said and "the one that comes with the course" in said
+    assert "of 106 checks passed" in said and "the one that comes with the course" in said
     asked = re.findall(r"^» (.*)\n  (.+)$", said, re.M)
     assert [question for question, _ in asked] == start.examples() and len(asked) == 4
     refused = [answer.startswith(("No", "Sorry", "I will not", "I cannot", "That")) for _, answer in asked]
