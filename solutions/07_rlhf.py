@@ -219,15 +219,22 @@ near, far = lab07_losses.show_estimators(estimators, reference, test_prompts)
 # CLAIM
 {
     "more samples take noise away, and never a bias": GENERAL,
-    "$k_2$ is biased": abs(far["k2"]["mean"] / far["exact"] - 1)
-    > 2 * abs(near["k2"]["mean"] / near["exact"] - 1)
-    and abs(far["k2"]["mean"] - far["exact"]) > 3 * far["k2"]["error"],
-    "$k_1$ can be negative": near["k1"]["smallest"] < 0 and far["k1"]["smallest"] < 0,
-    "$k_3$ is never negative": min(near["k3"]["smallest"], far["k3"]["smallest"]) >= 0,
+    "$k_2$ is biased": (
+        lambda near, far: abs(far["k2"]["mean"] / far["exact"] - 1)
+        > 2 * abs(near["k2"]["mean"] / near["exact"] - 1)
+        and abs(far["k2"]["mean"] - far["exact"]) > 3 * far["k2"]["error"]
+    )(**lab07_losses.show_estimators(estimators, reference, test_prompts)),
+    "$k_1$ can be negative": (
+        lambda near, far: near["k1"]["smallest"] < 0 and far["k1"]["smallest"] < 0
+    )(**lab07_losses.show_estimators(estimators, reference, test_prompts)),
+    "$k_3$ is never negative": (
+        lambda near, far: min(near["k3"]["smallest"], far["k3"]["smallest"]) >= 0
+    )(**lab07_losses.show_estimators(estimators, reference, test_prompts)),
     "It is unbiased, but a heavy tail": GENERAL,
-    "In our run the deviation of $k_3$": near["k3"]["spread"]
-    == max(near[k]["spread"] for k in estimators)
-    and far["k3"]["spread"] == min(far[k]["spread"] for k in estimators),
+    "In our run the deviation of $k_3$": (
+        lambda near, far: near["k3"]["spread"] == max(near[k]["spread"] for k in ("k1", "k2", "k3"))
+        and far["k3"]["spread"] == min(far[k]["spread"] for k in ("k1", "k2", "k3"))
+    )(**lab07_losses.show_estimators(estimators, reference, test_prompts)),
 }
 
 # %% [markdown]
@@ -621,21 +628,20 @@ results["GRPO, trained on the gold"] = look(gold_run)
 reached = lab07_rlhf.show_all(worth, bests, results)  # {policy: share of the frontier's gain}
 
 # %% [markdown]
-# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. In our run PPO and both ways of GRPO that have the KL in the reward reach 86 to 91 % of the frontier's gain at their KL, and $k_3$ in the loss 58 %: its gradient is not that of the KL that we count.
-# The GRPO that was trained on the gold shows what the algorithm alone leaves undone. In our run it comes no further than the one that was trained on the reward model: at one nat the guess costs nothing that a test of this size could see.
+# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. In our run PPO and both ways of GRPO that have the KL in the reward reach 83 to 91 % of the frontier's gain at their KL, and $k_3$ in the loss 62 %: its gradient is not that of the KL that we count.
+# The GRPO that was trained on the gold shows what the algorithm alone leaves undone. In our run it reaches 90 %, and the one that was trained on the reward model 83 %. That is a difference within the errors of the two: what the reward model's mistakes cost at one nat is too little for a test of this size.
 
 # %%
 # CLAIM
 {
     "A mark's height alone": GENERAL,
     "Compare each mark with the line": GENERAL,
-    "In our run PPO and both ways": all(
-        0.855 <= reached[name] < 0.915
-        for name in ("PPO", "GRPO, KL in the reward", "GRPO, trained on the gold")
-    )
-    and round(100 * reached["GRPO, k3 in the loss"]) == 58,
+    "In our run PPO and both ways": [round(100 * share) for share in list(reached.values())[1:]]
+    == [91, 83, 62, 90],
     "shows what the algorithm alone": GENERAL,
-    "In our run it comes no further": abs(
+    "In our run it reaches 90 %": round(100 * reached["GRPO, trained on the gold"]) == 90
+    and round(100 * reached["GRPO, KL in the reward"]) == 83,
+    "That is a difference within the errors": abs(
         results["GRPO, trained on the gold"]["utility"]
         - results["GRPO, KL in the reward"]["utility"]
     )
@@ -726,15 +732,15 @@ three = ["reference model", "GRPO, KL in the reward", "GRPO, no penalty"]
 free_habits = lab07_rlhf.show_fall(results, worth, test_prompts, three)
 
 # %% [markdown]
-# **What to notice.** Look at the second table kind by kind: where did the utility go? In our run the answers to questions after a fact got *better* without the penalty. The loss is in the other prompts: the policy begins with a courtesy and a name where a short form was asked for, and it makes up a fact where nobody can know one. The reward model pays for the habit, and has seldom seen it there. Only the gold curve shows the turn, and in real life it is not there. What is there is the KL.
+# **What to notice.** Look at the second table kind by kind: where did the utility go? In our run the answers to questions after a fact are as good without the penalty as with it. The loss is in the other prompts: the policy begins with a courtesy and a name where a short form was asked for, and it makes up a fact where nobody can know one. The reward model pays for the habit, and has seldom seen it there. Only the gold curve shows the turn, and in real life it is not there. What is there is the KL.
 
 # %%
 # CLAIM
 {
-    "In our run the answers to questions after a fact got *better*": free_habits["fact"][three[2]][
-        "utility"
-    ]
-    > free_habits["fact"][three[1]]["utility"],
+    "In our run the answers to questions after a fact are as good": abs(
+        free_habits["fact"][three[2]]["utility"] - free_habits["fact"][three[1]]["utility"]
+    )
+    < 0.15,
     "The loss is in the other prompts": all(
         free_habits[kind][three[2]]["utility"] < free_habits[kind][three[1]]["utility"] - 0.5
         for kind in ("short", "unknown")
@@ -1082,8 +1088,8 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run its score rose from 0.6 to 2.7, while the gold utility turned at step 13, at 4.4 nats, and ended at 2.08 on the test prompts, at 7.7 nats.
-# With the penalty the same algorithm stayed at 1.0 nats, had a lower score (1.61) and a higher gold utility (2.72). Without it nearly every answer begins with a courtesy and names the resident. At questions after a fact that is what people like (3.3 against 3.1), but where a short form was asked for, or where nobody can know, the answers are wrong. The penalty keeps the policy where the reward model has seen labels; stopping at the turn would do the same.
+# The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run its score rose from 0.6 to 2.8, while the gold utility turned at step 12, at 2.8 nats, and ended at 1.84 on the test prompts, at 8.6 nats.
+# With the penalty the same algorithm stayed at 1.0 nats, had a lower score (1.58) and a higher gold utility (2.69). Without it nearly every answer begins with a courtesy and names the resident. At questions after a fact people lose nothing by it (3.0 with and without), but where a short form was asked for, or where nobody can know, every answer is wrong. The penalty keeps the policy where the reward model has seen labels; stopping at the turn would do the same.
 # ### END SOLUTION
 
 # %%
@@ -1098,24 +1104,24 @@ if loaded:
         f"{results[three[2]]['utility']:.2f}",
         f"{results[three[2]]['kl']:.1f}",
     )
-    == ("0.6", "2.7", 13, "4.4", "2.08", "7.7"),
+    == ("0.6", "2.8", 12, "2.8", "1.84", "8.6"),
     "With the penalty the same algorithm": (
         f"{results[three[1]]['kl']:.1f}",
         f"{results[three[1]]['reward']:.2f}",
         f"{results[three[1]]['utility']:.2f}",
     )
-    == ("1.0", "1.61", "2.72"),
+    == ("1.0", "1.58", "2.69"),
     "Without it nearly every answer": min(
         free_habits["fact"][three[2]]["courtesy"], free_habits["fact"][three[2]]["named"]
     )
     > 0.95,
-    "At questions after a fact that is what people like": (
+    "At questions after a fact people lose nothing by it": (
         f"{free_habits['fact'][three[2]]['utility']:.1f}",
         f"{free_habits['fact'][three[1]]['utility']:.1f}",
     )
-    == ("3.3", "3.1")
-    and free_habits["short"][three[2]]["right"] < 0.5
-    and free_habits["unknown"][three[2]]["right"] < 0.5,
+    == ("3.0", "3.0")
+    and free_habits["short"][three[2]]["right"] == 0
+    and free_habits["unknown"][three[2]]["right"] == 0,
     "The penalty keeps the policy": GENERAL,
 }
 
@@ -1125,8 +1131,8 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# The reward alarm went off first, then KL, then length. It is the step size: the KL was 20 nats after the first step and 100 after the fifth, at three times the learning rate, and nothing held it. The reward came back afterwards, to 2.1, above the healthy runs, with a gold utility of −3.7 and every answer cut at 48 tokens: an alarm that looks at the last reward only would have slept.
-# With the learning rate of § 10 alone no gibberish appeared in the same number of steps (gold 1.2), while the clip of § 10 alone let the KL pass 300 nats. There was still no price on KL, so the cured run went to 14 nats: that disease is § 12's.
+# The reward alarm went off first, then KL, then length. It is the step size: the KL was 20 nats after the first step and 100 after the fifth, at three times the learning rate, and nothing held it. The reward came back afterwards, to 2.3, above the healthy runs, with a gold utility of −2.2 and every answer cut at 48 tokens: an alarm that looks at the last reward only would have slept.
+# With the learning rate of § 10 alone no gibberish appeared in the same number of steps (gold 1.0), while the clip of § 10 alone let the KL pass 400 nats. There was still no price on KL, so the cured run went to 15 nats: that disease is § 12's.
 # ### END SOLUTION
 
 # %%
@@ -1144,12 +1150,12 @@ if loaded:
         f"{results['GRPO, a bad recipe']['utility']:.1f}",
         f"{results['GRPO, a bad recipe']['length']:.0f}",
     )
-    == ("2.1", "-3.7", "48"),
+    == ("2.3", "-2.2", "48"),
     "With the learning rate of § 10 alone": (
-        f"{results['learning_rate taken back']['utility']:.1f}" == "1.2"
-        and max(row["kl"] for row in cured["clip"].history) > 300
+        f"{results['learning_rate taken back']['utility']:.1f}" == "1.0"
+        and max(row["kl"] for row in cured["clip"].history) > 400
     ),
-    "There was still no price on KL": f"{cured['learning_rate'].history[-1]['kl']:.0f}" == "14",
+    "There was still no price on KL": f"{cured['learning_rate'].history[-1]['kl']:.0f}" == "15",
 }
 
 # %% [markdown]
