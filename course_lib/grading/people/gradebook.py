@@ -112,7 +112,7 @@ def lateness(rules, lab, student, meta):
 def graded_attempt(lab, attempt, rules, spec, given, by_person, grades):
     """The row of one attempt, as if it counted. by_person: (adjustments, comments) of the student."""
     student, sha, folder, meta = attempt
-    result = marks.marked(store.standing(lab, student, sha, spec, grades), given)
+    result = marks.marked(store.result_of(lab, student, sha, spec, grades), given)
     if result and result["status"] == "ungradable" and by_person[0].keys() - {None}:
         result = adjustments.by_hand(result, points_of(lab), by_person[0])
     result = adjustments.adjusted(result, *by_person)

@@ -18,7 +18,6 @@ import time
 import uuid
 from pathlib import Path
 
-from course_lib.grading.records import former
 from course_lib.platform import PACKAGE, write_atomic
 
 SCHEMA = 1
@@ -188,16 +187,6 @@ def result_of(lab, student, sha, spec, grades=GRADES):
     result = read_result(result_path(lab, student, sha, spec, grades))
     made_for = result and tuple(result[k] for k in ("lab", "student", "submission_sha", "spec_sha"))
     return result if made_for == (lab, student, sha, spec) else None
-
-
-def standing(lab, student, sha, spec, grades=GRADES):
-    """The result that counts for a submission under a spec, or None. Today's spec takes over what stood under the
-    one of before that scores the same.
-    """
-    result = result_of(lab, student, sha, spec, grades)
-    if result is None and lab in former.SAME_QUESTIONS and spec == spec_sha(lab):
-        return result_of(lab, student, sha, former.SAME_QUESTIONS[lab], grades)
-    return result
 
 
 def keep_result(path, result):

@@ -20,7 +20,7 @@ def jobs_of(lab, grades, submitted, spec=None):
     """[(job, job path, out path)] of the attempts that count (policy.yaml) and have no valid result yet."""
     key, spec, jobs = store.secret(grades), spec or store.spec_sha(lab), []
     for student, sha, folder, _ in gradebook.attempts_to_grade(lab, submitted):
-        done = store.standing(lab, student, sha, spec, grades)
+        done = store.result_of(lab, student, sha, spec, grades)
         if done is not None and done["status"] != "infra_error":
             continue
         job = job_of(lab, student, sha, spec, folder, key)

@@ -23,7 +23,7 @@ from course_lib.platform import safe_name
 def newest(lab, student, sha, grades):
     """The result of a submission that was written last, under whatever questions, if it has scores; else None."""
     files = sorted(Path(grades, lab, student, sha).glob("*.json"), key=lambda p: -p.stat().st_mtime_ns)
-    results = (store.standing(lab, student, sha, path.stem, grades) for path in files)
+    results = (store.result_of(lab, student, sha, path.stem, grades) for path in files)
     return next((r for r in results if r is not None and r["questions"]), None)
 
 
