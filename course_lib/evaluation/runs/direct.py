@@ -6,7 +6,6 @@ frontier is the judge's wrong order (ranking); what the policy misses of that is
 The judge is the policy's own implicit reward, or the reward model.
 """
 
-import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -45,12 +44,12 @@ def steps_for(tflop: float, one: float, config: grpo.GRPOConfig) -> int:
 
 def own_pairs(policy, n: int, seed: int, again: int) -> list[dict]:
     """n pairs of different answers of `policy` to fresh prompts, labelled by the villagers."""
-    found: list = []
-    for part in itertools.count():
+    found, part = [], 0
+    while len(found) < n:
         asked = prompts("train", 4_000, f"own r{again} {seed} {part}")
         found += sample_pairs(policy, load_tokenizer(), asked, seed * 100 + part)
-        if len(found) >= n:
-            return label_pairs(found[:n], seed=f"own {seed} {again}")
+        part += 1
+    return label_pairs(found[:n], seed=f"own {seed} {again}")
 
 
 def in_rounds(rows: list[dict], count: int, config: PreferenceConfig, base, seed: int, **options):
