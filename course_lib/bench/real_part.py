@@ -3,15 +3,16 @@
 
     python real_part.py LAB        LAB: 03_supervised_fine_tuning, …; prints one line of JSON
 
-Of the lab's solution it runs the cell that calls smollm2(), and before it the statements that this cell needs and no
-others: imports, the answers to exercises, a constant here and there. So the peak is that of the real model.
-This file is read by older builds, too: it imports nothing but what they all have.
+Of the lab's solution it runs the cell that calls smollm2(), or the first below "A real model", and before it the
+statements that this cell needs and no others: imports, the answers to exercises, a constant here and there. So the peak
+is that of the real model. This file is read by older builds, too: it imports nothing but what they all have.
 """
 
 import ast
 import contextlib
 import io
 import json
+import re
 import resource
 import symtable
 import sys
@@ -77,8 +78,9 @@ def peak_gb() -> float:
 
 
 def main(lab: str) -> None:
-    cells = code_cells((Path(course_lib.__file__).parents[1] / "solutions" / f"{lab}.py").read_text(encoding="utf-8"))
-    part = next(k for k, cell in enumerate(cells) if "smollm2()" in cell)
+    source = (Path(course_lib.__file__).parents[1] / "solutions" / f"{lab}.py").read_text(encoding="utf-8")
+    cells, before = code_cells(source), re.split(r"(?m)^# ## § \d+ A real model$", source)[0]
+    part = next((k for k, cell in enumerate(cells) if "smollm2()" in cell), len(code_cells(before)))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         names = {"__name__": "__main__", "course_lib": course_lib, "course": course_lib.setup(lab)}

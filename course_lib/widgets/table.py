@@ -37,7 +37,8 @@ def as_text(heads, formats, cells, title="") -> str:
 def as_html(heads, formats, cells, title="") -> str:
     def line(tag, texts):
         styles = [f' style="{RIGHT}"' if form else ' style="text-align:left"' for form in formats]
-        return "<tr>" + "".join(f"<{tag}{s}>{escape(t)}</{tag}>" for t, s in zip(texts, styles)) + "</tr>"
+        tags = [tag if text else "td" for text in texts]  # a screen reader would announce a head without words
+        return "<tr>" + "".join(f"<{n}{s}>{escape(t)}</{n}>" for n, t, s in zip(tags, texts, styles)) + "</tr>"
 
     caption = f'<caption style="text-align:left">{escape(title)}</caption>' if title else ""
     body = "".join(line("td", row) for row in cells)

@@ -48,7 +48,7 @@ RIGHT = WRONG.replace("log2", "log")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_check_card_names_the_mistake_and_leads_to_the_section(open_lab, server, dark):
     lab = open_lab("00_start_here", dark=dark)
-    lab.run_all(upto="import itertools")
+    lab.run_all(upto="import math")
     lab.write("# EXERCISE surprise", WRONG)
     lab.run_cell("# EXERCISE surprise")
     cell = lab.run_cell('check("surprise")')

@@ -6,6 +6,7 @@ shown to a class, and every field that the grader calls its own, is then searche
 
 import io
 import json
+import re
 import zipfile
 
 import classroom
@@ -123,6 +124,11 @@ def first_wrong():
             yield question, label, source
 
 
+def kind(case):
+    """The kind of difference that a message tells of: which phrase a student reads of it."""
+    return next((pattern for pattern in phrases.KINDS if re.search(pattern, case["message"] or "")), None)
+
+
 @pytest.mark.slow
 def test_what_is_told_does_not_depend_on_the_hidden_inputs():
     """A wrong answer to every question of every lab, on inputs from two seeds: where the same cases fail alike,
@@ -133,7 +139,7 @@ def test_what_is_told_does_not_depend_on_the_hidden_inputs():
         shown, how = [], []
         for seed in ("hidden one", "hidden two"):
             row = json.loads(json.dumps(core.dataclasses.asdict(tally.verdict(question, source, seed))))
-            how.append([(c["name"], c["status"], bool(c["mistake"]), bool(c["hint"])) for c in row["cases"]])
+            how.append([(c["name"], c["status"], bool(c["mistake"]), bool(c["hint"]), kind(c)) for c in row["cases"]])
             test = gradescope.test_of(question.lab, row, question)
             shown.append(
                 (test, [phrases.told(case, question.lab) for case in row["cases"] if case["status"] != "pass"])

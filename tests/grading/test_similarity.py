@@ -2,6 +2,7 @@ import ast
 import builtins
 import functools
 import random
+import re
 import time
 from pathlib import Path
 
@@ -204,7 +205,7 @@ def test_the_command_and_its_page(course, capsys, monkeypatch):
         line for line in out.splitlines() if line.startswith("100 %") and line.endswith("ada and zoe")
     ] and "of 78 pairs share 50 % or more" in out
     assert "<script" not in text
-    assert text.count('class="sides"') > 5 and "cell 3, lines" in text
+    assert text.count('class="sides"') >= 5 and re.search(r"cell \d+, lines", text)
 
 
 @pytest.mark.parametrize(

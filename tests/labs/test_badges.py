@@ -50,9 +50,7 @@ def test_there_and_back(fork):
     for name in before:
         lines = list(zip(before[name].splitlines(), after[name].splitlines(), strict=True))
         for old, new in lines:
-            assert (
-                old == new or (b"colab.research.google.com" in old or b"'pip', 'inst" in old) and b"me/my.fork" in new
-            )
+            assert old == new or (b"colab.research.google.com" in old or b"source = " in old) and b"me/my.fork" in new
         assert sum(old != new for old, new in lines) == (
             2 if name.endswith("ipynb") else 0 if name.endswith("py") else 12
         )

@@ -230,7 +230,7 @@ def test_the_questions_thresholds_have_room():
     print(worst)
     assert worst["recall"] > lab.JUNK_RECALL + 0.08 and worst["precision"] > lab.JUNK_PRECISION + 0.05
     assert all(worst[label] > lab.CLASS_RECALL + 0.1 for label in JUNK) and worst["lists"] > lab.LISTS_KEPT + 0.02
-    assert worst["pii precision"] > lab.PII_PRECISION + 0.03 and worst["pii recall"] > lab.PII_RECALL + 0.03
+    assert worst["pii precision"] > 0.98 and worst["pii recall"] > 0.98
 
 
 class Echo(torch.nn.Module):

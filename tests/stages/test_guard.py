@@ -3,12 +3,12 @@ nothing else is.
 """
 
 import math
+import re
 
 import pytest
 import torch
 
 from course_lib.platform import CourseError
-from course_lib.questions.lab10_safety_refusals import joined
 from course_lib.stages import guard
 from course_lib.stages.guard import (
     cheapest_threshold,
@@ -64,7 +64,8 @@ def test_every_spelled_request_of_the_world_reads_like_its_plain_form():
     rows = [row for split in ("train", "test") for row in request_rows(split, 200, "spelled", ("spelled",))]
     for row in rows:
         text = row["messages"][0]["content"]
-        assert unspell(text) == joined(text) != text, text
+        plain = re.sub(r"[a-z]([-.])[a-z](?:\1[a-z]){2,}", lambda word: re.sub(r"\W", "", word[0]), text)
+        assert unspell(text) == plain != text, text
     plain = [row["messages"][0]["content"] for row in request_rows("train", 200, "plain", ("plain",))]
     assert [unspell(text) for text in plain] == plain
 

@@ -2,17 +2,8 @@
 
 import math
 
-from course_lib.widgets.curve import (
-    LiveCurve,
-    compare_figure,
-    figure,
-    human,
-    png,
-    render,
-    scaling_figure,
-    schedule_figure,
-    smooth,
-)
+from course_lib.widgets.curve import LiveCurve, compare_figure, figure, human, png, render, schedule_figure, smooth
+from course_lib.widgets.scaling import isoflop_figure
 
 HISTORY = [
     {"tokens": 0, "train_loss": 7.6, "val_loss": 7.6},
@@ -81,7 +72,8 @@ def test_runs_are_told_apart_without_colour():
 
 
 def test_scaling_axes_are_logarithmic():
-    axes = scaling_figure([1e4, 1e5], [3.0, 2.0], 1.0, 100.0, 0.3).axes[0]
+    points = [{"budget": 1e9, "parameters": n, "excess": e} for n, e in ((1e4, 0.9), (3e4, 0.6), (1e5, 0.8))]
+    axes = isoflop_figure(points, 0.586).axes[0]
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert png(schedule_figure([0.1, 0.2, 0.1])).startswith(b"\x89PNG")
 

@@ -385,7 +385,7 @@ def shortcuts(rng):
         f"{f} by {label}, {way}",
         lambda p: book({name: source}, LARGE),
         "Q0F",
-        left_by(0) - (1 if name == "rms_norm" else 2),
+        left_by(0) - worth(name),
         ("forbidden function|runs text as code|reaches for the grader",),
         lab=LARGE,
         statuses={name: ("fail", "error")},

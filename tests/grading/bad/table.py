@@ -56,6 +56,9 @@ NUMBERS = {
 ALL, HALF = 1.5, 0.75  # points of lab 00: both answers, one of them
 
 
+BUT_NORM = left_by(0) - worth("rms_norm")  # points of lab 02 without that question
+
+
 def each(number, made, outcome, points, flags=(), prefix="", **more):
     """Rows for {label: make}."""
     return [Bad(number, prefix + label, make, outcome, points, flags, **more) for label, make in made.items()]
@@ -238,7 +241,7 @@ ROWS = [
     Bad(23, "setsid, double fork", with_body(attacks.ORPHANS), "Q0F", HALF, ("reaches for the grader",),
         after=host.nobody_sleeps),
     Bad(24, "filled in after it was returned", lambda p: book({"rms_norm": function("rms_norm", attacks.LATER)}, LARGE),
-        "Q0", left_by(0) - worth("rms_norm"), lab=LARGE),
+        "Q0", BUT_NORM, lab=LARGE),
     # ---- answers that are none
     *each(25, cells(attacks.PATCHES, answers=wrong()), "Q0F", 0.0, ("patched library",)),
     Bad(25, "honest answers under a patch",
@@ -271,13 +274,13 @@ ROWS = [
         says="passed in the notebook's stored output"),
     Bad(36, "by the shape", with_body("return {4: 7.2, 1: 0.0, 0: 0.0, 500: 1844.4397270569681}.get(len(x), 0.0)"),
         "Q0", HALF),
-    *each(37, in_place_of("rms_norm", attacks.NAMED), "Q0F", left_by(0) - 1, ("forbidden function",), lab=LARGE,
+    *each(37, in_place_of("rms_norm", attacks.NAMED), "Q0F", BUT_NORM, ("forbidden function",), lab=LARGE,
         says="may not call it"),
-    *each(37, in_place_of("rms_norm", attacks.HIDDEN), "Q0F", left_by(0) - 1, ("forbidden function",), lab=LARGE,
+    *each(37, in_place_of("rms_norm", attacks.HIDDEN), "Q0F", BUT_NORM, ("forbidden function",), lab=LARGE,
         says="may not call it"),
-    *each(37, in_place_of("rms_norm", attacks.ROUND), "Q0F", left_by(0) - 1,
+    *each(37, in_place_of("rms_norm", attacks.ROUND), "Q0F", BUT_NORM,
         ("reaches for the grader", "forbidden function"), lab=LARGE, says="may not call it"),
-    Bad(37, "torch.jit.script", lambda p: book({"rms_norm": attacks.SCRIPTED}, LARGE), "Q0F", left_by(0) - 1,
+    Bad(37, "torch.jit.script", lambda p: book({"rms_norm": attacks.SCRIPTED}, LARGE), "Q0F", BUT_NORM,
         ("forbidden function",), lab=LARGE),
     *each(37, {label: (lambda p, made=made: book({"causal_attention": made}, LARGE)) for label, made in
         attacks.BEFORE.items()}, "Q0", left_by(1), prefix="attention, ", lab=LARGE),
