@@ -6,7 +6,7 @@ import json
 
 from bad import attacks, host, ways
 from bad.drawn_plain import ALL, HALF, NAMES, PASSED, right
-from bad.make import LARGE, Bad, book, function, left_by, outputs, stub, tensors, wrong
+from bad.make import LARGE, Bad, book, function, left_by, outputs, stub, tensors, worth, wrong
 from bad.ways import one_of, some_of
 
 TOUCHED = "patched library|reaches for the grader|runs text as code"
