@@ -165,6 +165,9 @@ def validate(result):
         need(type(name) is str and ids.count(name) == 1, f"question id {name!r}")
         score, most = question.get("score"), question.get("max")
         need(type(most) in (int, float) and 0 <= most < 1e9, f"{name}: max")
+        cases = question.get("cases", [])
+        need(type(question.get("status")) is str, f"{name}: status")
+        need(type(cases) is list and all(type(case) is dict for case in cases), f"{name}: cases")
         if question.get("status") == "needs_review":
             need(score is None, f"{name}: a question to be read has no score yet")
             continue

@@ -9,7 +9,7 @@ import time
 from bad import attacks, drawn_files, run, ways
 from bad.drawn_plain import ALL, HALF, NAMES, right
 from bad.host import trouble
-from bad.make import LARGE, SMALL, Bad, book, function, left_by, model, notebook, zipped
+from bad.make import LARGE, SMALL, Bad, book, function, left_by, model, notebook, worth, zipped
 from bad.ways import one_of, some_of
 
 from course_lib.grading.intake.archives import STAGES
@@ -436,7 +436,7 @@ def before_the_call(rng):
         f"G: {name} by {label}, {way}",
         lambda p: book({name: source}, LARGE),
         "Q0",
-        left_by(0) - (2 if name == "causal_attention" else 1),
+        left_by(0) - worth(name),
         lab=LARGE,
         flags_ok=True,
         impatient=True,
@@ -543,7 +543,7 @@ def conceded(rng):
         label,
         lambda p: book({"next_token_loss": source}, LARGE),
         "GF",
-        left_by(0) - 1,
+        left_by(0) - worth("next_token_loss"),
         ("reaches for the grader|forbidden function|runs text as code",),
         lab=LARGE,
         any_points=True,
