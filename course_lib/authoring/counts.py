@@ -9,7 +9,7 @@ import io
 
 from course_lib.authoring import claims
 from course_lib.authoring.source import claim_cells, kind_of
-from course_lib.notebook.language import UNREADABLE, imports, tree_of
+from course_lib.notebook.language import imports, tree_of
 from course_lib.questions.core import LocalCaller, Question, run
 
 WIDE = 100  # columns of a code line
@@ -21,15 +21,15 @@ def statements(source):
     import jupytext
 
     cells, problems, counts = jupytext.reads(source, fmt="py:percent").cells, [], {"code": 0, "general": 0}
-    below = {}  # text -> its claim cells
-    for text, claim, _ in claim_cells(source):
+    claimed, below = claim_cells(source), {}  # text -> its claim cells
+    for text, claim, _ in claimed:
         below.setdefault(text, []).append(claim)
     for text, sources in below.items():
         lines, code, general = claims.gaps(text, sources)
         problems += lines
         counts["code"] += code
         counts["general"] += general
-    for _, claim, from_results in claim_cells(source):
+    for _, claim, from_results in claimed:
         if from_results and not problems:
             problems += [
                 f"not true of the stored figures: {k!r}: {w}" for k, w in claims.judged(claim, {}).items() if w
@@ -78,11 +78,7 @@ def standing(student, names, questions):
     for cell in student.cells:
         if cell.cell_type != "code" or kind_of(cell)[0] == "setup":
             continue
-        try:
-            tree = tree_of(cell.source)
-        except UNREADABLE:
-            continue
-        for node in ast.walk(tree):
+        for node in ast.walk(tree_of(cell.source)):
             if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
                 continue
             for question in asked:

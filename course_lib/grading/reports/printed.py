@@ -39,8 +39,8 @@ def sections(lab):
 
 
 def as_text(lab):
-    made, total = sections(lab), sum(points for _, points, _ in sections(lab))
-    blocks = [f"{lab}: {total:g} points\n{HOW}"]
+    made = sections(lab)
+    blocks = [f"{lab}: {sum(points for _, points, _ in made):g} points\n{HOW}"]
     for title, points, lines in made:
         blocks.append("\n".join([f"{title} ({points:g})", *(f"  {what}: {cost}" for what, cost in lines)]))
     return "\n\n".join(blocks) + "\n"
