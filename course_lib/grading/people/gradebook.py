@@ -213,7 +213,7 @@ def counted_row(graded, counts):
 
 
 def not_handed_in(student, rule):
-    due = rule["extensions"].get(student, rule["deadline"])
+    due = late_policy.due_of(rule, student)
     return dict.fromkeys(ROW) | {
         "student": student,
         "status": "not handed in",

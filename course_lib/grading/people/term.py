@@ -16,15 +16,13 @@ from course_lib.grading.people import gradebook
 from course_lib.grading.people import roster as class_list
 from course_lib.grading.records import policy as late_policy
 from course_lib.grading.records import store
-from course_lib.platform import PACKAGE
 
 COUNTED = ("counts", "missing")
 
 
 def labs_of(rules):
     """The labs that count in the term, in order."""
-    known = sorted(p.stem.removeprefix("lab") for p in (PACKAGE / "questions").glob("lab*.py"))
-    return [lab for lab in known if late_policy.of_lab(rules, lab)["counts_in_term"]]
+    return [lab for lab in late_policy.labs() if late_policy.of_lab(rules, lab)["counts_in_term"]]
 
 
 def standings(grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, roster=None, now=None):
@@ -71,7 +69,7 @@ def cell_of(row, rule, of, now):
 
 
 def missing_or_open(cell, rule, student, now):
-    due = rule["extensions"].get(student, rule["deadline"])
+    due = late_policy.due_of(rule, student)
     if due is None or now <= due.timestamp() + 60 * rule["grace_minutes"]:
         return cell | {"why": "not handed in yet"}
     return cell | {"state": "missing", "points": 0.0, "why": f"nothing was handed in (deadline {due:%Y-%m-%d %H:%M})"}

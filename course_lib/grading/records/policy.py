@@ -77,22 +77,27 @@ def read(path):
     plain = texts(node, path, yaml, iter(range(MOST)))
     try:
         plain = expect(plain or {}, dict, "the file")
-        labs = expect(plain.pop("labs", {}), dict, "labs")
+        given = expect(plain.pop("labs", {}), dict, "labs")
         everywhere = days_for_all(expect(plain.pop("extensions", {}), dict, "extensions"))
         common = DEFAULTS | TERM | LAB | settings(plain, DEFAULTS | TERM, "the file")
-        for lab in labs:
+        for lab in given:
             known_lab(lab)
         return {
             None: common | {"deadline": None, "extensions": {}},
-            **{lab: lab_policy(lab, given, common, everywhere) for lab, given in labs.items()},
+            **{lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()},
         }
     except (ValueError, store.StoreError) as error:
         raise store.StoreError(f"the policy {path}: {error}") from None
 
 
+def labs():
+    """The names of all labs, in order. The questions are not imported: that costs a second of torch."""
+    return sorted(p.stem.removeprefix("lab") for p in (PACKAGE / "questions").glob("lab*.py"))
+
+
 def known_lab(lab):
-    """Raises StoreError for a name that is no lab's. The questions are not imported: that costs a second of torch."""
-    known = sorted(p.stem.removeprefix("lab") for p in (PACKAGE / "questions").glob("lab*.py"))
+    """Raises StoreError for a name that is no lab's."""
+    known = labs()
     if lab not in known:
         raise store.StoreError(f"there is no lab {lab!r}{nearest(lab, known)}; labs: {', '.join(known)}")
 
@@ -229,6 +234,11 @@ def of_lab(policy, lab):
     )
 
 
+def due_of(rule, student):
+    """The deadline of a student, extended or not; None where there is none. rule: of of_lab."""
+    return rule["extensions"].get(student, rule["deadline"])
+
+
 def penalty(policy, lab, student, received):
     """(days late, fraction of the points kept, reason) of a submission received at `received` (epoch seconds, whole
     seconds count). Pure; policy as from `read`, or None.
@@ -237,7 +247,7 @@ def penalty(policy, lab, student, received):
     second of the deadline nobody is late.
     """
     rule = of_lab(policy, lab)
-    due = rule["extensions"].get(student, rule["deadline"])
+    due = due_of(rule, student)
     if due is None:
         return 0, 1.0, "no deadline"
     extended = f" (extension to {due:%Y-%m-%d %H:%M})" if student in rule["extensions"] else ""
