@@ -18,7 +18,6 @@ from course_lib.grading.lms import worksheet
 from course_lib.grading.people import gradebook
 from course_lib.grading.records import adjustments, store
 from course_lib.grading.reports import page
-from course_lib.platform import write_atomic
 
 # fmt: off
 FIXED = ["student", "name", "email", "lab", "score", "max", "percent", "to_review", "late_days", "penalty", "final",
@@ -103,16 +102,7 @@ def main(argv=None):
         data, notes = worksheet.fill(arguments.into, lab, arguments.to, gradebook.rows(lab), *options)
     else:
         data = to_csv(lab).encode()
-    if arguments.output:
-        try:
-            write_atomic(arguments.output, data)
-            Path(arguments.output).chmod(0o600)  # grades
-        except OSError as error:
-            raise store.StoreError(f"cannot write {arguments.output}: {error.strerror or error}") from None
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    store.write_or_print(arguments.output, data)
     for note in notes:
         print(note, file=sys.stderr)
     return 0

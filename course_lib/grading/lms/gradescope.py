@@ -18,7 +18,7 @@ from pathlib import Path
 from course_lib.grading.records import store
 from course_lib.grading.reports import feedback
 from course_lib.grading.reports.page import visible
-from course_lib.platform import PACKAGE, safe_name, write_atomic
+from course_lib.platform import PACKAGE, safe_name
 
 TEXT = 8000  # characters of one output
 SETUP = """#!/usr/bin/env bash
@@ -244,11 +244,7 @@ def main(argv=None):
     )
     arguments = parser.parse_args(argv)
     data = autograder(arguments.lab, store.secret(), arguments.trust_container)
-    try:
-        write_atomic(arguments.output, data)
-        Path(arguments.output).chmod(0o600)
-    except OSError as error:
-        raise store.StoreError(f"cannot write {arguments.output}: {error.strerror or error}") from None
+    store.write_private(arguments.output, data)
     from course_lib.questions import core
 
     auto = sum(q.points for q in core.questions_of(arguments.lab) if not isinstance(q, core.WrittenQuestion))

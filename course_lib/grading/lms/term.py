@@ -19,7 +19,6 @@ from course_lib.grading.lms import sheet, worksheet
 from course_lib.grading.people import gradebook, term
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, stats
-from course_lib.platform import write_atomic
 
 SIGNS = {"missing": "0!", "open": "–", "excused": "EX"}
 LEGEND = "(5): dropped · 0!: not handed in, counts 0 · EX: excused · –: does not count yet"
@@ -142,30 +141,17 @@ def main(argv=None):
     if not rows:
         raise store.StoreError("no roster.csv and no submissions here: run `course collect LAB FILES…` first")
     if options.html:
-        written(options.html, as_html(about, rows).encode())
+        store.write_private(options.html, as_html(about, rows).encode())
         print(f"{options.html} is written.", file=sys.stderr)
     if options.to:
         data, notes = as_csv(about, rows).encode(), []
         if options.into:
             data, notes = filled(options.into, options.to, about, options.scale, options.skip_unmatched)
-        if options.output:
-            written(options.output, data)
-        else:
-            sys.stdout.flush()
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+        store.write_or_print(options.output, data)
         print("\n".join(notes), end="\n" * bool(notes), file=sys.stderr)
     elif not options.html:
         show(about, rows)
     return 0
-
-
-def written(path, data):
-    try:
-        write_atomic(path, data)
-        Path(path).chmod(0o600)  # grades
-    except OSError as error:
-        raise store.StoreError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def show(about, rows):

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import socket
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -190,6 +191,24 @@ def result_of(lab, student, sha, spec, grades=GRADES):
     result = read_result(result_path(lab, student, sha, spec, grades))
     made_for = result and tuple(result[k] for k in ("lab", "student", "submission_sha", "spec_sha"))
     return result if made_for == (lab, student, sha, spec) else None
+
+
+def write_private(path, data):
+    """Writes bytes that only their owner may read: grades, a secret. StoreError where that fails."""
+    try:
+        write_atomic(path, data)
+        Path(path).chmod(0o600)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def write_or_print(path, data):
+    """As write_private; without a path to standard output."""
+    if path:
+        return write_private(path, data)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def keep_result(path, result):
