@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from course_lib.grading.lms import sheet, worksheet
-from course_lib.grading.people import gradebook, term
+from course_lib.grading.people import term
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, stats
 
@@ -103,7 +103,7 @@ def filled(path, kind, about, scale, skip_unmatched):
     data, notes, done = Path(path).read_bytes(), [], 0
     with tempfile.TemporaryDirectory() as folder:
         for lab in about["labs"]:
-            rows, file = gradebook.rows(lab), Path(folder, Path(path).name)
+            rows, file = about["books"][lab], Path(folder, Path(path).name)
             if not any(row["final"] is not None for row in rows):
                 continue
             try:

@@ -26,20 +26,21 @@ def labs_of(rules):
 
 
 def standings(grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, roster=None, now=None):
-    """({"title", "term", "labs": {lab: {"points", "bonus"}}}, [a row each student: {"student", "name", "email", "ids",
-    "cells": {lab: cell}, **total(…)}]).
+    """({"title", "term", "labs": {lab: {"points", "bonus"}}, "books": {lab: rows of its gradebook}}, [a row each
+    student: {"student", "name", "email", "ids", "cells": {lab: cell}, **total(…)}]).
 
     policy, roster: as of gradebook.rows; now: seconds of the epoch. StoreError where a file cannot be read.
     """
     rules, now = late_policy.beside(submitted, policy), time.time() if now is None else now
     term, students = {}, {s["student"]: s for s in class_list.beside(submitted, roster)}
     common, people = late_policy.of_lab(rules, None), {name: {} for name in students}
-    about = {}
+    about, books = {}, {}
     for lab in labs_of(rules):
         rule = late_policy.of_lab(rules, lab)
         own = sum(gradebook.points_of(lab).values())
         term[lab] = {"points": own if rule["points"] is None else rule["points"], "bonus": rule["bonus"]}
-        for row in gradebook.rows(lab, grades, submitted, policy, roster):
+        books[lab] = gradebook.rows(lab, grades, submitted, policy, roster)
+        for row in books[lab]:
             people.setdefault(row["student"], {})[lab] = cell_of(row, rule, term[lab]["points"], now)
             about[row["student"]] = {key: row[key] or about.get(row["student"], {}).get(key) for key in ABOUT}
     found = []
@@ -47,7 +48,7 @@ def standings(grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
         cells = {lab: people[student].get(lab) or never(student, lab, rules, term, now) for lab in term}
         line = {"student": student, **about.get(student, dict.fromkeys(ABOUT)), "cells": cells}
         found.append(line | total(cells, term, common["drop_lowest"]))
-    return {"title": common["title"], "term": common["term"], "labs": term}, found
+    return {"title": common["title"], "term": common["term"], "labs": term, "books": books}, found
 
 
 ABOUT = ("name", "email", "ids")
