@@ -6,6 +6,7 @@ import torch
 
 from course_lib.stages.grpo import group_advantages
 from course_lib.stages.ppo import gae
+from course_lib.stages.ppo import kl_penalised as kl_penalty
 from course_lib.stages.ppo import policy_loss as clipped_policy_loss
 from course_lib.stages.ppo import value_loss as clipped_value_loss
 
@@ -26,13 +27,6 @@ def best_of_n(scores, worth, n):
         weights[rank] = weights[rank + 1] * (rank + 2 - n) / (rank + 1)
     ranked = worth.double().gather(1, scores.argsort(1))
     return math.log(n) - 1 + 1 / n, float((ranked @ weights).mean())
-
-
-def kl_penalty(scores, logprobs, reference, mask, beta):
-    """`ppo.kl_penalised`, with 0 off the answer also where the inputs hold no number."""
-    rewards = torch.where(mask, beta * (reference - logprobs), 0.0)
-    last = mask.shape[1] - 1 - mask.flip(1).int().argmax(1)
-    return rewards.scatter_add(1, last[:, None], scores[:, None])
 
 
 def turning_point(steps, proxy, gold, window, fall):

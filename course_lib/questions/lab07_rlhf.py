@@ -47,6 +47,16 @@ def places(mask):
     return [[t for t, on in enumerate(row) if on] for row in mask.tolist()]
 
 
+PUT_TO_0 = "prompt and padding were put to 0, but counted in the mean: divide by mask.sum()"
+
+
+def over_others(terms, mask):
+    """{mistake: value} of a mean of terms [B T] that is not the one over all tokens of the answers."""
+    of_answers = torch.stack([terms[b, row].mean() for b, row in enumerate(places(mask))])
+    first = "each answer was averaged first, then the answers: here every token of the batch counts the same"
+    return {"the mean ran over prompt and padding, too": terms.mean(), first: of_answers.mean()}
+
+
 def filled(rows, shape, dtype):
     """{(b, t): number} as a tensor, 0 elsewhere."""
     out = torch.zeros(shape, dtype=torch.float64)
@@ -461,13 +471,7 @@ def _(q):
         q.call("clipped_policy_loss", *args, 0.3),
         oracle_policy(*args, 0.3),
         tol=1e-5,
-        mistakes={
-            "the mean ran over prompt and padding, too": terms.mean(),
-            "prompt and padding were put to 0, but counted in the mean: divide by mask.sum()": (terms * mask).mean(),
-            "each answer was averaged first, then the answers: here every token of the batch counts the same": (
-                torch.stack([terms[b, row].mean() for b, row in enumerate(places(mask))]).mean()
-            ),
-        },
+        mistakes={PUT_TO_0: (terms * mask).mean()} | over_others(terms, mask),
     )
 
 
@@ -668,15 +672,12 @@ def _(q):
         oracle_value(*args, 0.3),
         tol=1e-5,
         mistakes={
-            "the mean ran over prompt and padding, too": terms.mean(),
-            "prompt and padding were put to 0, but counted in the mean: divide by mask.sum()": (terms * mask).mean(),
-            "each answer was averaged first, then the answers: here every token of the batch counts the same": (
-                torch.stack([terms[b, row].mean() for b, row in enumerate(places(mask))]).mean()
-            ),
+            PUT_TO_0: (terms * mask).mean(),
             "the sum was divided by the number of answers: by the number of their tokens": (
                 terms[mask].sum() / len(mask)
             ),
-        },
+        }
+        | over_others(terms, mask),
     )
 
 
@@ -1276,12 +1277,7 @@ def _(q):
         q.call("find_the_bug", *args, 0.3)[0],
         oracle_policy(*args, 0.3),
         tol=1e-5,
-        mistakes={
-            "the mean ran over prompt and padding, too": terms.mean(),
-            "each answer was averaged first, then the answers: here every token of the batch counts the same": (
-                torch.stack([terms[b, row].mean() for b, row in enumerate(places(mask))]).mean()
-            ),
-        },
+        mistakes={} | over_others(terms, mask),
     )
 
 

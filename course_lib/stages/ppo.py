@@ -37,9 +37,11 @@ def kl_penalised(
     mask: Bool[Tensor, "B T"],
     beta: float,
 ) -> Float[Tensor, "B T"]:
-    """The reward of each token: −β · (log π − log π_ref), and the score of the whole answer at its last token."""
+    """The reward of each token: −β · (log π − log π_ref), and the score of the whole answer at its last token. 0 off
+    the answer, whatever the inputs hold there.
+    """
     last = (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(1)
-    rewards = -beta * (logprobs - reference) * mask
+    rewards = torch.where(mask, beta * (reference - logprobs), 0.0)
     return rewards.index_put((torch.arange(len(last), device=mask.device), last), scores, accumulate=True)
 
 
