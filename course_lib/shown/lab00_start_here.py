@@ -5,6 +5,7 @@ import math
 
 from course_lib.notebook.check import find
 from course_lib.questions.core import LocalCaller, run
+from course_lib.shown.common import guessed
 from course_lib.stages.generate import generate
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets.start import page  # noqa: F401  (the lab takes it from here)
@@ -47,8 +48,7 @@ def show_guessers(surprised: dict[str, float], limit: float, my_guess: str) -> N
     rows = [(name, loss, loss / limit - 1, "█" * round(6 * loss)) for name, loss in surprised.items()]
     heads = {"guesser": "", "mean surprise, nats": ".4f", "above the limit": ".1%", "": ""}
     table(heads, [*rows, ("the limit: the entropy", limit, None, "█" * round(6 * limit))])
-    if my_guess:
-        print("You guessed:", my_guess)
+    guessed(my_guess)
 
 
 def show_continuations(stage, resident) -> tuple[list[str], list[str]]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from course_lib.evaluation.probes import knowledge
 from course_lib.evaluation.runs.isoflop import best_size, by_budget
 from course_lib.notebook.check import mine
+from course_lib.shown.common import guessed
 from course_lib.stages import model as library
 from course_lib.stages.generate import generate
 from course_lib.stages.model import Llama, ModelConfig
@@ -147,8 +148,7 @@ def show_run(run, live, limit: float, my_guess: str) -> float:
         f"After a tenth of the tokens the loss was {early['train_loss']:.3f}: {way:.0%} of the way.",
         f"At the end it lies {metrics['gap_percent']:.1f} % above the limit.",
     )
-    if my_guess:
-        print("You guessed:", my_guess)
+    guessed(my_guess)
     return way
 
 

@@ -3,28 +3,15 @@ nothing is said. Everything raises AssertionError where the installed version do
 """
 
 import copy
-import functools
-import importlib.util
 from typing import Any
 
 import torch
 
 from course_lib.platform import work_dir
+from course_lib.shown.common import where_installed
 from course_lib.stages.model import to_transformers
 from course_lib.stages.sft import IGNORE, IM_END, encode_rows, load_tokenizer, task_rows, to_transformers_chat
 from course_lib.widgets.table import table
-
-
-def where_installed(compare):
-    """The comparison, where TRL is installed; elsewhere it says that it is left out."""
-
-    @functools.wraps(compare)
-    def made(*args):
-        if importlib.util.find_spec("trl") and importlib.util.find_spec("datasets"):
-            return compare(*args)
-        print("trl is not installed here, so the comparison with it is left out.")
-
-    return made
 
 
 def trainer(model, conversations: list[dict], **options):
@@ -46,7 +33,7 @@ def trainer(model, conversations: list[dict], **options):
     return made
 
 
-@where_installed
+@where_installed("trl", "datasets")
 def same_batch(base, conversations: list[dict], batch: dict, loss_fn) -> None:
     """One batch of the student's and of TRL's, which makes its own from the raw conversations: equal tensors, losses
     and gradients.
@@ -69,7 +56,7 @@ def same_batch(base, conversations: list[dict], batch: dict, loss_fn) -> None:
     assert abs(loss.item() - their_loss.item()) < 1e-5 and apart < 1e-5
 
 
-@where_installed
+@where_installed("trl", "datasets")
 def same_packing(rows: list[list[int]], lengths: list[int], limit: int) -> None:
     """TRL packs the same examples into rows of the same lengths."""
     from trl import pack_dataset
@@ -83,7 +70,7 @@ def same_packing(rows: list[list[int]], lengths: list[int], limit: int) -> None:
     print(f"TRL packs into {len(theirs)} rows too, of the same lengths")
 
 
-@where_installed
+@where_installed("trl", "datasets")
 def same_steps(base, conversations: list[dict], losses: list[float]) -> float:
     """As many steps by TRL with plain AdamW, on the same batches: the student's losses again. Returns the largest
     difference.
@@ -101,7 +88,7 @@ def same_steps(base, conversations: list[dict], losses: list[float]) -> float:
     return max(apart)
 
 
-@where_installed
+@where_installed("trl", "datasets")
 def defaults(base) -> dict[str, int]:
     """What SFTTrainer does where nothing is said, beside what the lab writes: each line is tried here. Returns what was
     counted: tokens, those that are trained; of 8 rows at a limit of 24 tokens those left, and those with their end.

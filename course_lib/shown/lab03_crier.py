@@ -3,7 +3,6 @@
 import torch
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.stages import real
 from course_lib.stages.lora import lora_parameters
 from course_lib.widgets.columns import columns
 from course_lib.widgets.table import table
@@ -19,14 +18,6 @@ def interval(right: int, n: int) -> str:
 def side_by_side(questions: list[str], said: dict[str, list[str]]) -> None:
     for question, *texts in zip(questions, *said.values()):
         print(f"» {question}\n" + columns(list(said), [text.strip() for text in texts]) + "\n")
-
-
-def smollm2():
-    """(model, tokenizer), or None, with a word on how to get it."""
-    loaded = real.smollm2()
-    if loaded is None:
-        print(real.NOT_HERE)
-    return loaded
 
 
 def shuffled(rows: list, epochs: int, size: int) -> list[list]:

@@ -4,7 +4,8 @@ from course_lib.evaluation.instructions import respond, score  # noqa: F401  (fo
 from course_lib.evaluation.intervals import wilson  # noqa: F401
 from course_lib.evaluation.probes import knowledge
 from course_lib.shown import lab03_by_trl as by_trl  # noqa: F401
-from course_lib.shown.lab03_crier import as_examples, interval, show_crier, shuffled, side_by_side, smollm2  # noqa: F401
+from course_lib.shown.common import guessed, smollm2  # noqa: F401
+from course_lib.shown.lab03_crier import as_examples, interval, show_crier, shuffled, side_by_side  # noqa: F401
 from course_lib.shown.lab03_packing import against_alone, packed_batches, padded_batches, throughput  # noqa: F401
 from course_lib.stages.generate import generate  # noqa: F401
 from course_lib.stages.lora import add_lora  # noqa: F401
@@ -23,12 +24,6 @@ from course_lib.world.tasks import task_rows
 
 SPLITS = {"residents": "held-out residents", "phrasings": "held-out residents, held-out phrasings"}
 BY_FACTS = ("fact", "list", "introduce", "follow-up")  # kinds that are answered by facts which the weights hold
-
-
-def guessed(guess: str) -> None:
-    """Prints what the student guessed, if there is a guess."""
-    if str(guess).strip():
-        print(f"You guessed: {guess}.")
 
 
 def first(rows: list[dict], kind: str) -> int:

@@ -3,34 +3,17 @@ Everything raises AssertionError where the installed version does something else
 """
 
 import copy
-import functools
-import importlib.util
 import warnings
 from collections.abc import Callable
 
 import torch
 
+from course_lib.shown.common import where_installed
 from course_lib.stages import lora, nf4, sft
 from course_lib.stages.model import to_transformers
 from course_lib.stages.sft import load_tokenizer
 from course_lib.widgets.table import table
 from course_lib.world.jobs import job_rows
-
-
-def where_installed(*packages: str):
-    """A comparison that takes place where the packages are installed; elsewhere it says that it is left out."""
-
-    def decorated(compare):
-        @functools.wraps(compare)
-        def made(*args):
-            missing = [name for name in packages if importlib.util.find_spec(name) is None]
-            if not missing:
-                return compare(*args)
-            print(f"{missing[0]} is not installed here, so this comparison is left out.")
-
-        return made
-
-    return decorated
 
 
 @where_installed("peft")

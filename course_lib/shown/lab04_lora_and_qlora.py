@@ -9,8 +9,7 @@ import torch.nn.functional as F
 
 from course_lib.evaluation.runs.adapters import examine
 from course_lib.shown import lab04_by_peft as by_peft  # noqa: F401  (for the notebook, as all below that say so)
-from course_lib.shown.lab03_crier import smollm2  # noqa: F401
-from course_lib.shown.lab03_supervised_fine_tuning import guessed  # noqa: F401
+from course_lib.shown.common import guessed, smollm2  # noqa: F401
 from course_lib.shown.lab04_bits import (  # noqa: F401
     error_of,
     measured_memory,

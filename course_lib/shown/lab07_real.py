@@ -5,17 +5,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.stages import lora, real, real_training
+from course_lib.shown.common import smollm2  # noqa: F401
+from course_lib.stages import lora, real_training
 from course_lib.widgets.columns import columns
 from course_lib.widgets.table import table, your_run
 from course_lib.world.real import preferences as taste
-
-
-def smollm2():
-    """(model, tokenizer) of the real model; None where it is not here, with a line that says how to get it."""
-    if (loaded := real.smollm2()) is None:
-        print(real.NOT_HERE)
-    return loaded
 
 
 def with_adapter(loaded: tuple, device: str, rank: int, alpha: float) -> tuple:

@@ -13,7 +13,8 @@ from course_lib.evaluation.alignment import Yardstick, as_answer, best_of, logpr
 from course_lib.shown import lab08_fair as fair
 from course_lib.shown import lab08_library as library
 from course_lib.shown import lab08_real as real
-from course_lib.shown.lab08_measures import agreement, as_prompt, guessed, look, ratios, said, show, show_frontier
+from course_lib.shown.common import guessed
+from course_lib.shown.lab08_measures import agreement, as_prompt, look, ratios, said, show, show_frontier
 from course_lib.stages.rollout import assistant, exact_kl, roll_out
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import alignment, chat, curve, journal

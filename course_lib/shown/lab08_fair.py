@@ -11,7 +11,8 @@ from course_lib.evaluation.alignment import Yardstick, implicit_scores, scores_o
 from course_lib.evaluation.runs.direct import DISTILLED, LABEL, PAIR, steps_for, unit
 from course_lib.evaluation.runs.rlhf import BETA_LEARNED, learned_reward
 from course_lib.platform import ROOT
-from course_lib.shown.lab08_measures import MEASURED, guessed, look, measured, said
+from course_lib.shown.common import guessed
+from course_lib.shown.lab08_measures import MEASURED, look, measured, said
 from course_lib.stages.artifacts import ArtifactError, load_folder, load_stage
 from course_lib.stages.grpo import PRESETS, GRPOConfig, grpo
 from course_lib.stages.reward import reward_gaps, rewards_of

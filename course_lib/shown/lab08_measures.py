@@ -5,6 +5,7 @@ from torch import Tensor
 
 from course_lib.evaluation.alignment import Yardstick, logprobs, measure, utilities
 from course_lib.evaluation.alignment import share as share_of_limit
+from course_lib.shown.common import guessed
 from course_lib.widgets.table import table
 
 
@@ -34,12 +35,6 @@ MEASURED = {"utility": ".2f", "±": ".2f", "KL (nats)": ".2f", "tokens": ".1f", 
 
 def measured(name: str, m: dict) -> list:
     return [name, *(m.get(key) for key in ("utility", "error", "kl", "length", "share"))]
-
-
-def guessed(words: str) -> None:
-    """What the reader predicted, if anything."""
-    if words:
-        print(f"You guessed: {words}")
 
 
 def show(measures: dict[str, dict], guess: str = "") -> None:

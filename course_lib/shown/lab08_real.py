@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.evaluation.intervals import wilson
+from course_lib.shown.common import guessed, smollm2
 from course_lib.stages import real_training
 from course_lib.stages.lora import add_lora
-from course_lib.stages.real import NOT_HERE, smollm2
 from course_lib.stages.real_training import answer_logits, train
 from course_lib.widgets.columns import columns
 from course_lib.widgets.table import table
@@ -32,9 +32,7 @@ class Real:
 
 def load(device: str) -> Real | None:
     """SmolLM2, or None with a line that says how to get it."""
-    loaded = smollm2()
-    if loaded is None:
-        print(NOT_HERE)
+    if (loaded := smollm2()) is None:
         return None
     return Real(loaded[0].to(device), loaded[1], device)
 
@@ -132,6 +130,5 @@ def show(
     table({"": "", "words": ".1f", "hedges": ".2f", "names what is right (95 % interval)": ""}, rows)
     for row, *both in list(zip(exam, before, after))[:8]:
         print(f"» {row['prompt'][0]['content']}\n" + columns(["SmolLM2", "after DPO"], both) + "\n")
-    if guess:
-        print(f"You guessed: {guess}")
+    guessed(guess)
     return seen

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.evaluation.safety import judged, rates
+from course_lib.shown.common import smollm2
 from course_lib.stages import constitution
 from course_lib.stages.rollout import roll_out
 from course_lib.stages.tokenizer import load_tokenizer
@@ -248,11 +249,7 @@ def real_judge(prefer, ask: str, device):
     """[2 12]: SmolLM2's P of what stands first by `prefer`, the right answer first and the wrong one first. None, with
     one line, where the model is not here. ask: the text, with places for a question, one answer and the other.
     """
-    from course_lib.stages.real import NOT_HERE, smollm2
-
-    loaded = smollm2()
-    if loaded is None:
-        print(NOT_HERE)
+    if (loaded := smollm2()) is None:
         return None
     model, tokenizer = loaded[0].to(device), loaded[1]
     letter = [tokenizer.encode(name, add_special_tokens=False)[0] for name in "AB"]

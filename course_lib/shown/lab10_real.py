@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import torch
 
+from course_lib.shown.common import smollm2
 from course_lib.shown.lab10_tables import share, told
 from course_lib.stages import lora
-from course_lib.stages.real import NOT_HERE, smollm2
 from course_lib.stages.real_training import answer_logits, answers, collate, encode, train, trained_tokens
 from course_lib.stages.sft import response_loss
 from course_lib.widgets.columns import columns
@@ -20,9 +20,7 @@ __all__ = ["answer_logits", "collate", "response_loss", "train", "trained_tokens
 
 def load(device):
     """(model, its tokenizer); (None, None) where it is not on this machine, and it says so."""
-    loaded = smollm2()
-    if loaded is None:
-        print(NOT_HERE)
+    if (loaded := smollm2()) is None:
         return None, None
     return loaded[0].to(device), loaded[1]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from course_lib.evaluation.safety import rates
+from course_lib.shown.common import guessed as told  # noqa: F401
 from course_lib.widgets import curve
 from course_lib.widgets import safety as pictures
 from course_lib.widgets.safety import counted, percent, split_by
@@ -14,12 +15,6 @@ RATES = {"harmful refused": ">", "benign refused": ">", "benign explained": ".1%
 def of_kind(rows: list[dict], kind: str) -> list[dict]:
     """The rows that are "harmful", or "benign"."""
     return [row for row in rows if row["kind"] == kind]
-
-
-def told(guess: str) -> None:
-    """Repeats what the reader has guessed, if they have."""
-    if guess:
-        print(f"You guessed: {guess}")
 
 
 def said_by_user(messages: list[dict]) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.evaluation import answers as measures
 from course_lib.evaluation import ways as five
+from course_lib.shown.common import guessed  # noqa: F401
 from course_lib.stages import retrieval
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve
@@ -17,11 +18,6 @@ from course_lib.widgets.table import table
 from course_lib.world import news
 
 CHANGED = ("changed", "again", "new")  # kinds of question that a notice answers
-
-
-def guessed(words: str) -> None:
-    if words:
-        print(f"You guessed: {words}")
 
 
 def live(title: str):

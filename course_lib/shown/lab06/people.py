@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from course_lib.evaluation import agreement
+from course_lib.shown.common import guessed  # noqa: F401
 from course_lib.stages.preferences import sample_pairs
 from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
@@ -16,12 +17,6 @@ from course_lib.widgets import annotate, chat, curve, journal, judges, stream
 from course_lib.widgets.table import table
 from course_lib.world import annotators as world
 from course_lib.world.annotators import ANNOTATORS, TASTE, pairs_of, preference_rows
-
-
-def guessed(words: str) -> None:
-    if words:
-        print(f"You guessed: {words}")
-
 
 # ----------------------------------------------------------------------------------------------- people and their pairs
 

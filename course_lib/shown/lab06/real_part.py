@@ -6,21 +6,14 @@ import torch
 from torch import Tensor
 
 from course_lib.evaluation.intervals import wilson
-from course_lib.stages import lora, real
+from course_lib.shown.common import smollm2  # noqa: F401
+from course_lib.stages import lora
 from course_lib.stages.real_data import hub_rows
 from course_lib.stages.real_training import answers, collate, encode, train  # noqa: F401  (the notebook trains)
 from course_lib.stages.tokenizer import PAD
 from course_lib.widgets.columns import columns
 from course_lib.widgets.table import table
 from course_lib.world.real import preferences as taste
-
-
-def smollm2():
-    """(model, its tokenizer), None where it is not on this machine, and it says so."""
-    loaded = real.smollm2()
-    if loaded is None:
-        print(real.NOT_HERE)
-    return loaded
 
 
 def pairs(size: str) -> tuple[list[dict], list[dict]]:

@@ -1,0 +1,37 @@
+"""What more than one lab shows: the reader's guess, the real model or a word on how to get it, a comparison where its
+library is installed.
+"""
+
+import functools
+import importlib.util
+
+from course_lib.stages import real
+
+
+def guessed(words) -> None:
+    """Repeats what the reader has guessed, if they have."""
+    if str(words).strip():
+        print(f"You guessed: {words}.")
+
+
+def smollm2():
+    """(model, tokenizer) of the real model; None where it is not here, with a line that says how to get it."""
+    if (loaded := real.smollm2()) is None:
+        print(real.NOT_HERE)
+    return loaded
+
+
+def where_installed(*packages: str):
+    """A comparison that takes place where the packages are installed; elsewhere it says that it is left out."""
+
+    def decorated(compare):
+        @functools.wraps(compare)
+        def made(*args):
+            missing = [name for name in packages if importlib.util.find_spec(name) is None]
+            if not missing:
+                return compare(*args)
+            print(f"{missing[0]} is not installed here, so this comparison is left out.")
+
+        return made
+
+    return decorated
