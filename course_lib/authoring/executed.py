@@ -53,8 +53,8 @@ def execute(notebook, lab, timeout=7200, again=None):
                 if output.output_type == "execute_result":
                     output.execution_count = number
     notebook.metadata["language_info"] = {"name": "python"}
-    untrue = {mark: [key for key, why in claims.items() if why] for mark, claims in found.items()}
-    notebook.metadata["littlebrook"] |= {"untrue": {mark: untrue[mark] for mark in sorted(untrue)}}
+    untrue = {mark: [key for key, why in found[mark].items() if why] for mark in sorted(found)}
+    notebook.metadata["littlebrook"]["untrue"] = untrue
     return notebook
 
 
@@ -73,14 +73,8 @@ def proceed(client, notebook, run, found):
             continue
         kind, name = kind_of(cell)
         if kind == "claim":
-            text = cell.source.partition("\n")[2]
-            if not name and claims.fingerprint(text) not in found:
-                cell.source = claims.asking(text)
-                client.execute_cell(cell, place)
-                found[claims.fingerprint(text)] = claims.told(cell.outputs)
-                cell.source, cell.outputs = f"# CLAIM\n{text}", []
-            if not name:
-                wrong += [f"{key!r} is not true: {why}" for key, why in found[claims.fingerprint(text)].items() if why]
+            if not name:  # one about stored figures needs no kernel
+                wrong += untrue_of(client, cell, place, found)
             continue
         if number < len(run):
             if run[number].source != cell.source:
@@ -95,6 +89,18 @@ def proceed(client, notebook, run, found):
             run.append(cell)
         number += 1
     return wrong
+
+
+def untrue_of(client, cell, place, found):
+    """A line for each claim of a cell that is false. found: as of `proceed`; what is not in it yet is asked."""
+    source, text = cell.source, cell.source.partition("\n")[2]
+    mark = claims.fingerprint(text)
+    if mark not in found:
+        cell.source = claims.asking(text)
+        client.execute_cell(cell, place)
+        found[mark] = claims.told(cell.outputs)
+        cell.source, cell.outputs = source, []
+    return [f"{key!r} is not true: {why}" for key, why in found[mark].items() if why]
 
 
 def lasting(outputs, folder):
