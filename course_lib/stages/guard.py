@@ -9,9 +9,10 @@ guards stand here, too.
 
 import math
 import re
+from collections.abc import Iterator
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.platform import CourseError
@@ -52,15 +53,25 @@ def words(conversation: list[dict]) -> list[str]:
     return found
 
 
-@torch.no_grad()
-def hidden_states(model, tokenizer, conversations: list[list[dict]], batch: int = 128) -> Float[Tensor, "N D"]:
-    """The model's hidden state where it would begin its answer: all that it knows of the request when it decides."""
-    device, states = next(model.parameters()).device, []
+def where_answers_begin(
+    model, tokenizer, conversations: list[list[dict]], batch: int
+) -> Iterator[tuple[Int[Tensor, "B T"], Int[Tensor, " B"]]]:
+    """Batches of prompts up to where the answer begins, padded on the right: (ids, the column of each last token), on
+    the model's device.
+    """
+    device = next(model.parameters()).device
     prompts = [encode_chat(tokenizer, messages, generation_prompt=True)[0] for messages in conversations]
     for start in range(0, len(prompts), batch):
         part = prompts[start : start + batch]
-        ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in part], batch_first=True).to(device)
-        ends = torch.tensor([len(ids) - 1 for ids in part], device=device)
+        ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in part], batch_first=True)
+        yield ids.to(device), torch.tensor([len(ids) - 1 for ids in part], device=device)
+
+
+@torch.no_grad()
+def hidden_states(model, tokenizer, conversations: list[list[dict]], batch: int = 128) -> Float[Tensor, "N D"]:
+    """The model's hidden state where it would begin its answer: all that it knows of the request when it decides."""
+    states = []
+    for ids, ends in where_answers_begin(model, tokenizer, conversations, batch):
         states.append(model.hidden(ids, places=one_a_row(ends, ids.shape[1])).cpu())
     return torch.cat(states)
 

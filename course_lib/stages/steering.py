@@ -13,19 +13,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.platform import CourseError
-from course_lib.stages.sft import encode_chat
+from course_lib.stages.guard import where_answers_begin
 
 
 @torch.no_grad()
 def layer_states(model, tokenizer, conversations: list[list[dict]], batch: int = 128) -> Float[Tensor, "N L D"]:
     """The residual stream after each layer, at the last token before the answer."""
-    device, found = next(model.parameters()).device, []
-    prompts = [encode_chat(tokenizer, messages, generation_prompt=True)[0] for messages in conversations]
-    for start in range(0, len(prompts), batch):
-        part = prompts[start : start + batch]
-        ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in part], batch_first=True).to(device)
-        at = torch.arange(len(part), device=device), torch.tensor([len(ids) - 1 for ids in part], device=device)
-        seen = []
+    found = []
+    for ids, ends in where_answers_begin(model, tokenizer, conversations, batch):
+        at, seen = (torch.arange(len(ids), device=ids.device), ends), []
         with hooked(model.model.layers, lambda x, seen=seen, at=at: seen.append(x[at])):
             model.hidden(ids)
         found.append(torch.stack(seen, 1).cpu())
