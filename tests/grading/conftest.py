@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -42,3 +43,17 @@ def zygote(box):
 
     with Zygote() as zygote:
         yield zygote
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        root = os.geteuid() == 0
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if root else [])
+        yield chromium
+        chromium.close()

@@ -14,7 +14,7 @@ from course_lib.grading.lms import gradescope, worksheet
 from course_lib.grading.people import gradebook
 from course_lib.grading.records import adjustments, marks, store
 from course_lib.grading.reports import feedback, page, stats
-from course_lib.grading.reports.review import queue
+from course_lib.grading.reports.review import handed_in, queue
 from course_lib.grading.scoring import grade
 
 LAB = people.LAB  # surprise and entropy of 0.75 points, written_1 and written_2 of 0.25
@@ -119,18 +119,18 @@ def test_the_whole_lab_is_the_last_word_late_or_not(desk, capsys):
 
 def test_work_that_no_machine_could_grade_is_graded_by_hand(desk):
     look = lambda: [q for q in queue.queue(LAB, page.rows_of(LAB, store.GRADES, store.SUBMISSIONS), b"k")["questions"]]
-    assert look()[-1]["id"] == queue.LOOK and row("ben")["final"] is None
+    assert look()[-1]["id"] == handed_in.LOOK and row("ben")["final"] is None
     assert adjust("ben", "--question", "surprise", "--excused", *WHY) == 0
     assert (row("ben")["final"], row("ben")["status"]) == (None, "ungradable"), "an excuse gives no points"
     assert adjust("ben", "--question", "entropy", "--points", "0.5", *WHY) == 0
     ben = row("ben")
     assert (ben["status"], ben["score"], ben["pending"], ben["final"]) == ("by hand", 0.5, 0.5, 0.8)
-    assert look()[-1]["id"] == queue.LOOK, "the rest is still to be read"
+    assert look()[-1]["id"] == handed_in.LOOK, "the rest is still to be read"
     assert [len(q["order"]) for q in look()[:2]] == [2, 2], "and is no text that waits for a mark"
     assert "0.5 of 0.75 points, and 0.5 more still to be read" in pages()["ben"] and "excused" in pages()["ben"]
     assert adjust("ben", "--points", "1", *WHY) == 0
     assert (row("ben")["status"], row("ben")["final"], canvas()[0]["ben"]) == ("by hand", 1.0, "1")
-    assert on_gradescope("ben")[0]["score"] == 1.0 and look()[-1]["id"] != queue.LOOK
+    assert on_gradescope("ben")[0]["score"] == 1.0 and look()[-1]["id"] != handed_in.LOOK
     found = stats.summary(LAB, page.rows_of(LAB, store.GRADES, store.SUBMISSIONS))
     assert found["graded"] == 3 and found["without"] == {} and "by hand" in table()["ben"]
 

@@ -158,22 +158,23 @@ def test_the_review_shows_what_ends_its_reader(tmp_path, monkeypatch):
     """Of two ungradable notebooks one kills whoever reads it: its first characters are shown, and the other's cells."""
     import classroom
 
-    from course_lib.grading.reports.review import queue
+    from course_lib.grading.reports.review import handed_in
 
     for name in ("bad", "good"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "notebook.ipynb").write_text(classroom.notebook([f"name = '{name}'"]))
-    real = queue.notebooks.read_cells
+    real = handed_in.notebooks.read_cells
 
     def reader(path):
         if path.parent.name == "bad":
             os.kill(os.getpid(), signal.SIGSEGV)
         return real(path)
 
-    monkeypatch.setattr(queue.notebooks, "read_cells", reader)
-    found = queue.beginnings([tmp_path / "bad", tmp_path / "good", tmp_path / "missing"])
-    assert found[tmp_path / "good"] == "[0] name = 'good'" and found[tmp_path / "bad"].startswith('{"nbformat"')
-    assert "No such file" in found[tmp_path / "missing"]
+    monkeypatch.setattr(handed_in.notebooks, "read_cells", reader)
+    found = handed_in.beginnings([tmp_path / "bad", tmp_path / "good", tmp_path / "missing"])
+    assert found[tmp_path / "good"] == [[0, "code", "name = 'good'", ""]]
+    [[number, _, text, _]] = found[tmp_path / "bad"]
+    assert number is None and text.startswith('{"nbformat"') and "No such file" in found[tmp_path / "missing"][0][2]
 
 
 def test_nobody_else_reads_what_a_student_wrote():
@@ -199,7 +200,9 @@ def test_nobody_else_reads_what_a_student_wrote():
         "lms/gradescope.py: ZipFile",  # writes one
         "replay/replay.py: check_model",  # in the room
         "reports/leaderboard.py: check_model",  # in the room
-        "reports/review/queue.py: read_cells",  # the student notebook, ours; cells_in, in the room
+        "reports/review/handed_in.py: cells_of",  # cells_in, in the room
+        "reports/review/handed_in.py: read_cells",  # the same
+        "reports/review/queue.py: read_cells",  # the student notebook, ours
         "reports/similarity.py: read_cells",  # the same; looked_at, in the room
         "scoring/judge.py: check_model",
         "scoring/judge.py: read_book",

@@ -53,12 +53,13 @@ def lines_of(about, rows, labs):
 
 
 def headline(about, rows):
+    """(what the term is called, how it stands)"""
     percents = [row["percent"] for row in rows if row["percent"] is not None]
     name = " · ".join(filter(None, (about["title"], about["term"]))) or "the term"
     if not percents:
-        return f"{name}: {len(rows)} students, nothing counts yet"
+        return name, f"{len(rows)} students, nothing counts yet"
     middle = f"mean {sum(percents) / len(percents):.1f} %, median {stats.middle(percents):.1f} %"
-    return f"{name}: {len(rows)} students, {len(percents)} with points; {middle}"
+    return name, f"{len(rows)} students, {len(percents)} with points; {middle}"
 
 
 def behind(rows):
@@ -80,19 +81,28 @@ def as_csv(about, rows):
 
 
 def as_html(about, rows):
-    labs, name = begun(about, rows), headline(about, rows)
+    labs, (name, standing) = begun(about, rows), headline(about, rows)
     columns = ["student", *heads(about, labs).values(), "points", "of", "%", "missing"]
     percents = [row["percent"] for row in rows if row["percent"] is not None]
-    spread = [[f"{10 * k}–{10 * k + 10} %", "█" * n, str(n)] for k, n in enumerate(stats.bars(percents))]
     late = "".join(f"<li>{page.escape(line)}</li>" for line in behind(rows)) or "<li>nobody</li>"
     body = [
-        f"<h1>{page.escape(name)}</h1>",
+        f'<h1>{page.escape(name)}</h1><p class="big">{page.escape(standing)}</p>',
         page.table(columns, lines_of(about, rows, labs), numeric=columns[1:]),
         f'<p class="soft">{LEGEND}</p><h2>Distribution</h2>',
-        page.table(["percent", "students", "number"], spread, numeric=["number"]),
+        spread(stats.bars(percents)),
         f"<h2>Behind</h2><ul>{late}</ul>",
     ]
-    return page.page(name, "\n".join(body))
+    return page.page(name, "\n".join(body), wide=True)
+
+
+def spread(counts):
+    """An HTML table of how many students have how much, with a bar each."""
+    lines, most = "", max(counts) or 1
+    for k, n in enumerate(counts):
+        bar = f'<td class="bar"><div style="width: {100 * n / most:.0f}%"></div></td>'
+        lines += f'<tr><th scope="row">{10 * k}–{10 * k + 10} %</th><td class="n">{n}</td>{bar}</tr>'
+    head = '<tr><th scope="col">percent</th><th scope="col" colspan="2">students</th></tr>'
+    return f"<table><thead>{head}</thead><tbody>{lines}</tbody></table>"
 
 
 def filled(path, kind, about, scale, skip_unmatched):
@@ -166,7 +176,7 @@ def show(about, rows):
         table.add_column(column, justify="left" if column == "student" else "right")
     for line in lines_of(about, rows, labs):
         table.add_row(*(Text(page.visible(text, 60)) for text in line))
-    console.print(Text(headline(about, rows)))
+    console.print(Text(": ".join(headline(about, rows))))
     console.print(table)
     console.print(LEGEND, highlight=False)
     percents = [row["percent"] for row in rows if row["percent"] is not None]

@@ -45,20 +45,29 @@ def entries(lab, rows, grades=store.GRADES):
     texts, prints, stub = similarity.read(lab, rows)
     pairs, found = similarity.pairs_of(prints, stub), []
     models = likeness.among(rows, store.likeness_seed(store.secret(grades), lab))
-    replayed = [line for line in store.read_lines(Path(grades, lab, "replay.jsonl")) if line.get("kind")]
+    recorded = flags_on_disk(lab, rows, grades)
     for row in rows:
-        result, student = row["result"] or {}, row["student"]
-        flags = []
-        for part in [result, *result.get("questions", [])]:
-            flags += [flag for flag in part.get("flags", []) if type(flag) is dict]
-        flags += [
-            line for line in replayed if (line.get("student"), line.get("submission_sha")) == (student, row["sha"])
-        ]
-        flags += models[student] + [alike(lab, pair, student) for pair in pairs if student in pair["pair"]]
+        student = row["student"]
+        flags = recorded[student] + models[student]
+        flags += [alike(lab, pair, student) for pair in pairs if student in pair["pair"]]
         for kind, evidence in dict.fromkeys((str(flag.get("kind")), str(flag.get("evidence"))) for flag in flags):
             lines = source_lines(texts.get(student, []), evidence)
             found.append({"student": student, "kind": kind, "evidence": evidence, "lines": lines})
     return sorted(found, key=lambda entry: entry["student"])
+
+
+def flags_on_disk(lab, rows, grades=store.GRADES):
+    """{student: [flags]} of what grading and replays have written down: nothing is compared anew."""
+    replayed = [line for line in store.read_lines(Path(grades, lab, "replay.jsonl")) if line.get("kind")]
+    found = {}
+    for row in rows:
+        result, whose = row["result"] or {}, (row["student"], row["sha"])
+        parts = [result, *result.get("questions", [])]
+        flags = [flag for part in parts for flag in part.get("flags", []) if type(flag) is dict]
+        found[row["student"]] = flags + [
+            line for line in replayed if (line.get("student"), line.get("submission_sha")) == whose
+        ]
+    return found
 
 
 def alike(lab, pair, student):

@@ -53,6 +53,11 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); }
 td.n, th.n { text-align: right; white-space: nowrap; }
 table { overflow-wrap: break-word; }
+tbody th { font-weight: 400; }
+.scroll th:first-child { position: sticky; left: 0; background: var(--paper); }
+td.bar { width: 70%; vertical-align: middle; }
+td.bar div { height: .9em; background: var(--link); }
+body.wide { max-width: 90rem; }
 ul.cases { list-style: none; padding: 0; margin: .3rem 0; }
 ul.cases > li { margin: .35rem 0; padding-left: 1.4rem; text-indent: -1.4rem; }
 ul.cases div { text-indent: 0; }
@@ -107,9 +112,9 @@ def escape(text, cap=CAP):
     return html.escape(visible(text, cap))
 
 
-def page(title, body):
+def page(title, body, wide=False):
     """A whole self-contained HTML document. `title` is text, `body` is HTML. The policy in it forbids scripts and
-    whatever lies elsewhere.
+    whatever lies elsewhere. wide: for a table of many columns.
     """
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     head = (
@@ -117,17 +122,21 @@ def page(title, body):
         f'http-equiv="Content-Security-Policy" content="{policy}"><meta name="referrer" content="no-referrer">'
     )
     head += f"<title>{escape(title, 200)}</title><style>{STYLE}</style>"
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>\n{body}\n</main></body></html>\n'
+    start = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body{" class=wide" if wide else ""}>'
+    return f"{start}<main>\n{body}\n</main></body></html>\n"
 
 
 def table(columns, rows, numeric=()):
-    """An HTML table of texts; the columns named in `numeric` are set to the right."""
+    """An HTML table of texts; the columns named in `numeric` are set to the right, the first names its row and stays in
+    sight.
+    """
     side = lambda column: ' class="n"' if column in numeric else ""
     head = "".join(f'<th scope="col"{side(c)}>{escape(c)}</th>' for c in columns)
     lines = ""
     for row in rows:
-        cells = "".join(f"<td{side(c)}>{escape(cell)}</td>" for c, cell in zip(columns, row, strict=True))
-        lines += f"<tr>{cells}</tr>"
+        first, *others = zip(columns, row, strict=True)
+        cells = "".join(f"<td{side(c)}>{escape(cell)}</td>" for c, cell in others)
+        lines += f'<tr><th scope="row"{side(first[0])}>{escape(first[1])}</th>{cells}</tr>'
     named = f'role="region" aria-label="{escape(columns[0])} and more"'
     shown = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
     return f'<div class="scroll" tabindex="0" {named}>{shown}</div>'
@@ -151,9 +160,8 @@ def rows_of(lab, grades, submitted):
     return found
 
 
-def graded_or_broken(lab, grades, submitted):
+def graded_or_broken(lab, rows):
     """Those of rows_of that were graded or found ungradable. StoreError where there are none."""
-    rows = rows_of(lab, grades, submitted)
     found = [row for row in rows if row["result"] is not None and row["result"]["status"] != "infra_error"]
     return found or not_graded(lab, rows)
 

@@ -1,28 +1,23 @@
-"""What `course review` has to show and to keep: a lab's written answers in their blind order, and the marks on them.
-
-What counts is grades/LAB/marks.jsonl (records/marks.py): a mark is on disk before the next answer shows, an undo is one
-more line, and whoever starts again goes on from there.
+"""What `course review` has to show: a lab's written answers in their blind order, then the hand-ins that a person has
+to look at (handed_in.py). What is kept of it: keep.py.
 """
 
-import fcntl
 import hashlib
 import hmac
-import math
 import re
-import time
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from course_lib.grading.reading import room
-from course_lib.grading.records import marks, store
+from course_lib.grading.people import roster
+from course_lib.grading.people.names import words as words_of
 from course_lib.grading.reports import page
+from course_lib.grading.reports.review import handed_in
 from course_lib.grading.reports.rubric import levels
 from course_lib.notebook import cells as notebooks
 from course_lib.notebook.written import STUB
 from course_lib.platform import ROOT
 
-LOOK = "ungradable"  # the list of submissions to look at, beside the questions
 LONGEST = 20_000  # characters of an answer, of a comment a fifth of it
+MOST_FOUND = 20  # students whom a search names
 
 
 def asked(lab, root=ROOT):
@@ -50,18 +45,29 @@ def item_id(key, lab, question, row):
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:20]
 
 
-def queue(lab, rows, key, names=False):
-    """{"questions": [{"id", "title", "text", "points", "levels", "order": [item ids]}], "items": {item id: {"question",
-    "student", "sha", "points", "answer", "note", "who"}}}.
+def groups_of(rows, submitted):
+    """{student: what only members of his or her group have in common}: the roster's group, else those whom the LMS
+    names as a team.
+    """
+    listed = {student["student"]: student["group"] for student in roster.beside(submitted)}
+    found = {row["student"]: listed.get(row["student"]) or "|".join(sorted(row["members"])) for row in rows}
+    return {student: group for student, group in found.items() if group}
 
-    rows: of page.graded_or_broken. Ordered by item id, which is as good as shuffled, but answers that say the same
-    follow one another. names: show whose answer it is.
+
+def queue(lab, rows, key, names=False, groups=None, flags=None):
+    """{"questions": [{"id", "title", "text", "points", "levels", "order": [item ids], "like": {item id: the first that
+    says the same}, "parts": [what a hand-in can get points for: {"id" (None: the whole lab), "title", "points"}]}],
+    "items": {item id: {"question", "student", "sha", "points", "answer", "cells", "note", "who", "called", "group"}}}.
+
+    rows: of page.graded_or_broken. groups, flags: {student: …} as from groups_of and audit.flags_on_disk. Ordered by
+    item id, which is as good as shuffled, but answers that say the same follow one another, and so do those of a group.
+    names: show whose answer it is.
     """
     from course_lib.questions import core
 
-    texts, questions, items = asked(lab), [], {}
+    texts, questions, items, groups = asked(lab), [], {}, groups or {}
 
-    def add(question, row, points, answer, note):
+    def add(question, row, points, note, answer="", cells=()):
         name = item_id(key, lab, question, row)
         items[name] = {
             "question": question,
@@ -69,17 +75,22 @@ def queue(lab, rows, key, names=False):
             "sha": row["sha"],
             "points": points,
             "answer": page.visible(answer, LONGEST),
+            "cells": cells,
             "note": page.visible(note),
             "who": page.visible((row["name"] or row["student"]) if names else "", 200),
+            "called": f"{row['name']} {row['student']} {row['email']}",  # for the search: never sent
+            "group": groups.get(row["student"], ""),
         }
         return name
 
-    for question in core.questions_of(lab):
+    definitions = core.questions_of(lab)
+    for question in definitions:
         if not isinstance(question, core.WrittenQuestion):
             continue
         order = []
         for row, answer, note in answers_to(question.id, rows):
-            order.append(add(question.id, row, question.points, answer, note))
+            order.append(add(question.id, row, question.points, note, answer))
+        like = alike_ones(sorted(order), items)
         questions.append(
             {
                 "id": question.id,
@@ -87,31 +98,35 @@ def queue(lab, rows, key, names=False):
                 "text": page.visible(texts.get(question.id, ""), LONGEST),
                 "points": question.points,
                 "levels": [{"points": p, "text": t} for p, t in levels(question.rubric, question.points)],
-                "order": alike_together(sorted(order), items),
+                "order": together(sorted(order), items, like),
+                "like": like,
+                "parts": [],
             }
         )
-    broken = [row for row in rows if row["status"] == "ungradable" or (row["status"] == "by hand" and row["pending"])]
-    order, starts = [], beginnings([row["folder"] for row in broken])
-    for row in broken:
-        why = f"{row['result']['reason']} (submission {row['sha']})"
-        order.append(add(LOOK, row, 0, starts[row["folder"]], why))
-    if order:
+    whole = sum(question.points for question in definitions)
+    parts = [{"id": None, "title": "the whole lab", "points": whole}]
+    parts += [{"id": q.id, "title": q.title or q.id, "points": q.points} for q in definitions]
+    wanted = handed_in.lists(lab, rows, flags or {})
+    shown = handed_in.beginnings([row["folder"] for *_, found in wanted for row, _ in found])
+    for name, title, text, found in wanted:
+        order = [add(name, row, whole, note, cells=shown[row["folder"]]) for row, note in found]
         questions.append(
             {
-                "id": LOOK,
-                "title": "Ungradable submissions, to look at",
-                "text": "No grade was written for these. Decide what to do with each: ask for another hand-in, or "
-                f"grade it by hand with course adjust {lab} STUDENT.",
-                "points": 0,
+                "id": name,
+                "title": title,
+                "text": text,
+                "points": whole,
                 "levels": [],
-                "order": sorted(order),
+                "order": together(sorted(order), items, {}),
+                "like": {},
+                "parts": parts,
             }
         )
     return {"questions": questions, "items": items}
 
 
-def alike_together(order, items):
-    """The order, with each answer behind the first one that is like it; the notes of such answers say so."""
+def alike_ones(order, items):
+    """{item id: the first that it is like, perhaps itself} of the answers that are like another; their notes say so."""
     groups = []  # [(the first one's words, [item ids])]
     for name in order:
         words = set(re.findall(r"\w+", items[name]["answer"].casefold()))
@@ -120,16 +135,37 @@ def alike_together(order, items):
             groups.append((words, [name]))
         else:
             found.append(name)
-    for _, ids in groups:
-        for place, name in enumerate(ids if len(ids) > 1 else [], 1):
-            note = f"{place} of {len(ids)} answers that say nearly the same"
-            items[name]["note"] = "; ".join(filter(None, (items[name]["note"], note)))
-    return [name for _, ids in groups for name in ids]
+    several = [ids for _, ids in groups if len(ids) > 1]
+    for ids in several:
+        for place, name in enumerate(ids, 1):
+            add_note(items[name], f"{place} of {len(ids)} answers that say nearly the same")
+    return {name: ids[0] for ids in several for name in ids}
 
 
 def alike(one, other):
     """Do two answers, given as sets of words, share nine tenths of all that either says?"""
     return len(one & other) >= 0.9 * len(one | other) > 0
+
+
+def together(order, items, like):
+    """The order, with those that are like an item behind it, and behind each of them the other members of its group;
+    the notes of such members say so.
+    """
+    teams, same, placed = {}, {}, {}
+    for name in order:
+        teams.setdefault(items[name]["group"] or name, []).append(name)
+        same.setdefault(like.get(name, name), []).append(name)
+    for team in teams.values():
+        for name in team if len(team) > 1 else []:
+            add_note(items[name], f"from a group, {len(team)} of whose members stand together here")
+    for name in order:
+        for one in same[like.get(name, name)]:
+            placed |= dict.fromkeys(teams[items[one]["group"] or one])
+    return list(placed)
+
+
+def add_note(item, note):
+    item["note"] = "; ".join(filter(None, (item["note"], note)))
 
 
 def answers_to(question_id, rows):
@@ -144,112 +180,13 @@ def answers_to(question_id, rows):
     return found
 
 
-def beginnings(folders):
-    """{folder: what can be read of a notebook that cannot be graded}: its cells, else the first characters of the file.
-    Read in the room, for these are the files that end what reads them.
+def find(text, items):
+    """[{"who" (as shown), "items": [their ids]}] of the students in whose name, folder or address each word of `text`
+    begins a word; at most MOST_FOUND.
     """
-    found = {}
-    for folder, text in room.each(cells_in, folders):
-        found[folder] = text if type(text) is str else characters(Path(folder, "notebook.ipynb"))
-    return found
-
-
-def cells_in(folder):
-    """A notebook's cells as one text, or None. For the room."""
-    try:
-        cells = notebooks.read_cells(Path(folder, "notebook.ipynb"))
-    except notebooks.Ungradable:
-        return None
-    return "\n\n".join(f"[{number}] {source}" for number, _, source in cells)[:LONGEST]
-
-
-def characters(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read(4000).decode("utf-8", "replace")
-    except OSError as error:
-        return f"(the file cannot be read: {error.strerror})"
-
-
-# ---- marks -----------------------------------------------------------------------------------------------------------
-
-
-class Refused(Exception):
-    """(status, one line): what is asked for cannot be done."""
-
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
-
-
-def standing(lab, items, grades):
-    """{item id: {"score", "comment", "by", "at"}} of the marks on disk, the latest last."""
-    place = {(item["student"], item["sha"], item["question"]): name for name, item in items.items()}
-    given = {place[key]: mark for key, mark in marks.read(lab, grades).items() if key in place}
-    return {name: {k: mark.get(k) for k in ("score", "comment", "by", "at")} for name, mark in given.items()}
-
-
-@contextmanager
-def locked(lab, grades):
-    """Between reading the marks and adding one nobody else adds one, be it in this process or another."""
-    path = marks.path_of(lab, grades).with_suffix(".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "w")
-    except OSError as error:
-        raise store.StoreError(f"the mark was not kept: cannot write {path} ({error.strerror})") from None
-    with file:
-        # a file system without locks: two reviewers in the same tenth of a second is all that it costs
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def append(lab, item, score, comment, by, grades):
-    mark = {
-        "student": item["student"],
-        "submission_sha": item["sha"],
-        "question": item["question"],
-        "score": score,
-        "comment": comment.strip(),
-        "by": by.strip(),
-        "at": round(time.time(), 6),
-    }
-    marks.append(lab, mark, grades)
-
-
-def put(lab, items, wish, grades):
-    """Appends the mark that a page asks for: {"id", "score" (None takes it back), "comment", "by", "seen" (the "at" of
-    the mark it shows, or None)}.
-
-    Raises Refused: 400 for a wish that makes no sense, 409 where somebody else has marked the answer since it was
-    shown. Raises StoreError where the disk refuses.
-    """
-    item = items.get(wish.get("id")) if type(wish.get("id")) is str else None
-    score, comment, by = wish.get("score"), wish.get("comment", ""), wish.get("by")
-    if item is None or item["question"] == LOOK:
-        raise Refused(400, "there is no such answer")
-    number = type(score) in (int, float) and math.isfinite(score)
-    if score is not None and not (number and 0 <= score <= item["points"]):
-        raise Refused(400, f"points are a number from 0 to {item['points']:g}")
-    if type(comment) is not str or len(comment) > LONGEST // 5 or type(by) is not str or not by.strip() or len(by) > 80:
-        raise Refused(400, f"a comment has at most {LONGEST // 5} characters, and a mark needs the reviewer's name")
-    with locked(lab, grades):
-        now = standing(lab, items, grades).get(wish["id"])
-        if (now or {}).get("at") != wish.get("seen"):
-            done = "somebody else has marked this answer" if now else "this mark was taken back"
-            raise Refused(409, f"{done} since you saw it")
-        append(lab, item, score, comment, by, grades)
-
-
-def undo(lab, items, wish, grades):
-    """Takes back the last mark that stands of the reviewer `wish["by"]` (of `wish["id"]`, if it is named). Returns its
-    item id. Raises Refused where there is none.
-    """
-    with locked(lab, grades):
-        given = standing(lab, items, grades)
-        mine = [n for n, mark in given.items() if mark["by"] == wish.get("by") and wish.get("id") in (None, n)]
-        if not mine:
-            raise Refused(404, "there is nothing of yours to take back")
-        append(lab, items[mine[-1]], None, "", wish["by"], grades)
-        return mine[-1]
+    wanted, found = words_of(text), {}
+    for name, item in items.items():
+        has = words_of(item["called"])
+        if wanted and all(any(word.startswith(start) for word in has) for start in wanted):
+            found.setdefault(item["student"], {"who": item["who"], "items": []})["items"].append(name)
+    return list(found.values())[:MOST_FOUND]
