@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from course_lib.grading.reports.review import handed_in
 from course_lib.grading.scoring import judge, signs
 from course_lib.notebook import cells as notebooks
 from course_lib.notebook.written import written_answers
@@ -55,6 +56,8 @@ def read(data, scratch):
     assert cells and notes == [] and all(type(name) is str for name in passed)
     for n, kind, source in cells:
         assert type(n) is int and kind in ("code", "markdown", "raw") and type(source) is str and "\r" not in source
+    for *_, source, output in handed_in.cells_in(scratch):  # as a person gets them who decides
+        assert type(source) is str and type(output) is str and "\x1b" not in source + output
     written_again(cells, path)
     cut_as_a_large_one(data, path, cells)
     wire.decode(wire.encode([[n, source] for n, _, source in cells]))  # as they go into the box

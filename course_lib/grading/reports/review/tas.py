@@ -1,9 +1,9 @@
 """Several readers of one class: a file of names and tokens, whose answers are whose, and how well they agree.
 
 The file (private: mode 0600) has a line for each reader, `name: token`; the token makes the address, and a line without
-one gets one. An answer is read by the first of all readers in an order of its own, drawn by hash from
-the class's secret: when one leaves, only his or her answers move. Answers of the same words, and those of a group, go
-to the same reader.
+one gets one. An answer is read by the first of all readers in an order of its own, drawn by hash from the class's
+secret: when one leaves, only his or her answers move. Answers of the same words, and those of a group, go to the same
+reader.
 """
 
 import hashlib
