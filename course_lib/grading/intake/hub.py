@@ -164,6 +164,7 @@ def main(argv=None):
         raise store.StoreError(
             f"course serve-hub is started by a JupyterHub (docs/jupyterhub.md), which sets {', '.join(lacking)}"
         )
+    os.umask(0o027)  # students may have accounts on this machine
     clear(inbox.INBOX / ".incoming")
     with server(os.environ) as serving:
         print(f"course serve-hub: {inbox.INBOX.absolute()}, filed in {store.SUBMISSIONS.absolute()}", flush=True)
