@@ -1,5 +1,5 @@
-"""The term's free days (`late_days` of course.yaml): taken in the order of handing in, only where they help, and computed
-anew from what is on disk.
+"""The term's free days (`late_days` of course.yaml): taken in the order of handing in, only where they help, and
+computed anew from what is on disk.
 """
 
 import csv

@@ -271,7 +271,9 @@ def test_what_canvas_calls_late_is_late_whatever_time_is_given(desk, received, d
     desk.hand_in("ann", "a", received, 5, late=True, received_from="given")
     assert (desk.rows()["ann"]["late_days"], desk.rows()["ann"]["reason"]) == (days, words)
     desk.hand_in("bob", "b", received, 5, late=False, received_from="given")
-    assert desk.rows()["bob"]["late_days"] == (0 if received < DUE else 2), "that a file is not called late says nothing"
+    assert desk.rows()["bob"]["late_days"] == (0 if received < DUE else 2), (
+        "that a file is not called late says nothing"
+    )
     desk.hand_in("eve", "c", received, 5, late=True, received_from="given")  # with an extension of two days
     assert desk.rows()["eve"]["late_days"] == 0
 

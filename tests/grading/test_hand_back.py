@@ -1,4 +1,4 @@
-"""What hands the pages out: the zips that Canvas and Moodle take up, by the names that they gave, and the mail merge."""
+"""What hands the pages out: the zips that Canvas and Moodle take up, by the names that they gave; and mail merge."""
 
 import csv
 import re
@@ -14,13 +14,10 @@ from course_lib.grading.records import store
 
 LAB = "02_pretraining"
 ROSTER = (
-    "student,name,email\njane,Jane Doe,jane@uni.edu\njose,\"García Márquez, José\",jose@uni.edu\n"
+    'student,name,email\njane,Jane Doe,jane@uni.edu\njose,"García Márquez, José",jose@uni.edu\n'
     '"=cmd|x",=SUM(1),+1@uni.edu\nkim,Kim Lee,\n'
 )
-CANVAS = {
-    "doejane_12345_67890_02.ipynb": book("jane"),
-    "garcíamárquezjosé_LATE_12346_67891_02-1.ipynb": book("jose"),
-}
+CANVAS = {"doejane_12345_67890_02.ipynb": book("jane"), "garcíamárquezjosé_LATE_12346_67891_02-1.ipynb": book("jose")}
 
 
 @pytest.fixture
@@ -125,7 +122,7 @@ def test_a_login_is_no_name(desk):
 
 
 def test_canvas_own_gradebook_as_the_roster_gives_names(desk):
-    text = 'Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n"Doe, Jane",12345,990001,jdoe@uni.edu,A\n'
+    text = 'Student,ID,SIS Login ID,Section\n    Points Possible,,,\n"Doe, Jane",12345,jdoe@uni.edu,A\n'
     lms(desk, "submissions.zip", {"doejane_12345_67890_02.ipynb": book("jane")}, text)
     graded(desk, "Doe_ Jane")
     assert cli.main(["feedback", LAB, "--to", "mail"]) == 0  # the login is an address

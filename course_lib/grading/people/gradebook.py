@@ -265,7 +265,8 @@ def free_in_words(row):
     days, free = row["late_days"], row["free_days"]
     if not days or not free or None in row["adjusted"]:
         return ""
-    return f"{days} day{'s' if days > 1 else ''} late, {free['here']} free, {free['left']} of {free['of']} free days left"
+    plural = "s" if days > 1 else ""
+    return f"{days} day{plural} late, {free['here']} free, {free['left']} of {free['of']} free days left"
 
 
 def not_handed_in(student, rule):

@@ -1,6 +1,6 @@
 """The class list: a CSV with the column student, and as it likes match, name, email, group, github and ids (canvas_id,
-sis_id, login, moodle_id …), extension and excused (rules.py). Canvas's own gradebook and Gradescope's roster are read as
-they are.
+sis_id, login, moodle_id …), extension and excused (rules.py). Canvas's own gradebook and Gradescope's roster are read
+as they are.
 """
 
 import unicodedata
@@ -140,8 +140,8 @@ def no_two_alike(path, found):
     for group, size in Counter(s["group"] for s in found if s["group"]).items():
         if (alike := written.setdefault(names.words(group) or (group,), group)) != group:
             raise store.StoreError(
-                f"the roster {path}: the groups {table.one_line(alike)} and {table.one_line(group)} are one but for how "
-                "they are written: write them alike"
+                f"the roster {path}: the groups {table.one_line(alike)} and {table.one_line(group)} are one but for "
+                "how they are written: write them alike"
             )
         if size > MOST_MEMBERS:
             raise store.StoreError(

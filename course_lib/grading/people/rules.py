@@ -1,5 +1,5 @@
-"""The rules of the term for this class: course.yaml, and what the roster's columns add to it: extension (days, for every
-lab with a deadline) and excused (labs by their names or numbers, "02_pretraining 7").
+"""The rules of the term for this class: course.yaml, and what the roster's columns add to it: extension (days, for
+every lab with a deadline) and excused (labs by their names or numbers, "02_pretraining 7").
 
 Of two extensions a lab's own counts, then that of course.yaml for all labs, then the roster's. Whom one of the two
 files excuses from a lab is excused. What a person says of a whole lab (`course adjust`) comes before both.
@@ -36,18 +36,17 @@ def check_names(rules, students, submitted):
     listed = {student["student"] for student in students}
     said = [(name, f"an extension for {lab}") for lab, rule in rules.items() for name in rule["extensions"]]
     said += [(name, f"an excuse from {lab}") for lab, rule in rules.items() for name in rule["excused"]]
-    strangers = [(name, what) for name, what in said if listed and name not in listed]
-    if not strangers:
+    if not listed or listed.issuperset(name for name, _ in said):
         return
     met = {folder.name for lab in late_policy.labs() for folder in Path(submitted, lab).glob("*")}
-    for name, what in strangers:
-        if name not in met:
-            words = {word: s["student"] for s in students for word in (*s["ids"].values(), s["email"], s["name"]) if word}
-            known = words | {student: student for student in met | listed}
-            guess = nearest(name, known, known) or ": a slip of the pen?"
-            raise store.StoreError(
-                f"the policy gives {name} {what}, but there is no such student in the roster{guess}"
-            )
+    called = {student: student for student in met | listed}  # whatever a student is called, and his key
+    for student in students:
+        words = (*student["ids"].values(), student["email"], student["name"])
+        called = {word: student["student"] for word in words if word} | called
+    for name, what in said:
+        if name not in met | listed:
+            guess = nearest(name, called, called) or ": a slip of the pen?"
+            raise store.StoreError(f"the policy gives {name} {what}, but there is no such student in the roster{guess}")
 
 
 def joined(rules, students):
@@ -57,8 +56,9 @@ def joined(rules, students):
     made = {None: late_policy.of_lab(rules, None)}
     for lab in {*rules, *(lab for labs in excused.values() for lab in labs)} - {None}:
         rule = late_policy.of_lab(rules, lab)
-        due, listed = rule["deadline"], {name: "the class list says so" for name, labs in excused.items() if lab in labs}
+        due, who = rule["deadline"], "the class list says so"
         later = {name: late_policy.later(due, days) for name, days in longer.items() if due and days}
+        listed = {name: who for name, labs in excused.items() if lab in labs}
         made[lab] = rule | {"extensions": later | rule["extensions"], "excused": rule["excused"] | listed}
     return made
 
@@ -90,7 +90,7 @@ def labs_of(student):
 
 
 def nearly_alike(students):
-    """Lines on groups of one student whose name is nearly that of another group: one hand-in does not count for both."""
+    """Lines on groups of one student whose name is nearly another group's: one hand-in does not count for both."""
     sizes = Counter(student["group"] for student in students if student["group"])
     digits = {group: re.sub(r"\D", "", group) for group in sizes}
     lines = []

@@ -26,9 +26,9 @@ def labs_of(rules):
 
 
 def standings(grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, roster=None, now=None):
-    """({"title", "term", "late_days", "labs": {lab: {"points", "bonus"}}, "books": {lab: rows of its gradebook}}, [a row
-    each student: {"student", "name", "email", "ids", "cells": {lab: cell}, "days_left" (of the term's free days; None
-    in a term without), **total(…)}]).
+    """({"title", "term", "late_days", "labs": {lab: {"points", "bonus"}}, "books": {lab: rows of its gradebook}}, [a
+    row each student: {"student", "name", "email", "ids", "cells": {lab: cell}, "days_left" (of the term's free days;
+    None in a term without), **total(…)}]).
 
     policy, roster: as of gradebook.rows; now: seconds of the epoch. StoreError where a file cannot be read.
     """

@@ -84,10 +84,7 @@ def read(path):
         common = DEFAULTS | TERM | LAB | settings(plain, DEFAULTS | TERM, "the file")
         for lab in given:
             known_lab(lab)
-        return {
-            None: common | NOBODY,
-            **{lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()},
-        }
+        return {None: common | NOBODY, **{lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()}}
     except (ValueError, store.StoreError) as error:
         raise store.StoreError(f"the policy {path}: {error}") from None
 
