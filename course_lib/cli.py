@@ -22,7 +22,7 @@ COMMANDS = {
         "train a sample of handed-in models again and compare with their logs"),
     "review": ("course_lib.grading.reports.review.server", "read and mark written answers in a local page"),
     "adjust": ("course_lib.grading.people.adjust", "a person's points, excuse or comment for one student"),
-    "feedback": ("course_lib.grading.reports.feedback", "a page for each student: what failed, why, which hint"),
+    "feedback": ("course_lib.grading.reports.hand_back", "a page for each student: what failed, why, which hint"),
     "gradebook": ("course_lib.grading.lms.term", "the term: all labs with their weights, who is behind"),
     "export": ("course_lib.grading.lms.export", "grades for a spreadsheet, Canvas, Moodle or Gradescope"),
     "gradescope": ("course_lib.grading.lms.gradescope", "an autograder zip for Gradescope"),

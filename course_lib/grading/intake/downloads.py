@@ -42,8 +42,8 @@ TITLES = {
 
 def hand_ins(paths, lab, source=None, who=lambda text: None):
     """Yields the hand-ins of files and folders: {"shown", "source", "entries" (rows of an Entry), "hints", "lms",
-    "received" (epoch s or None), "late" (True, False, None), "ids", "name", "email", "others", "place" (the folder
-    where a loose file lies)}.
+    "received" (epoch s or None), "late" (True, False, None), "ids", "name", "email", "back" ({LMS: how
+    what is handed back must begin}), "others", "place" (the folder where a loose file lies)}.
 
     source: one of SOURCES, or None: told by content. who(text) -> the student of the roster whom a file's name names,
     or None: his zip is never taken for an LMS's, whatever is in it. "rejected" instead of "entries" where a container

@@ -79,6 +79,7 @@ def canvas(entries, lab):
                 "name": found["name"] or "",
                 "late": bool(found["late"]),
                 "alone": key,
+                "back": {"canvas": entry.name[: found.start("file")]},  # "doejane_12345_67890_"
             }
     return made, groups
 
@@ -103,6 +104,7 @@ def moodle(entries, lab):
                 "ids": {"moodle_id": found["id"]} if found["id"] else {},
                 "name": name,
                 "alone": name or key,
+                "back": {"moodle": f"{top[: found.end('kind')]}_/"} if found["id"] else {},
             }
     return made, groups
 

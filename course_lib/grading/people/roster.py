@@ -1,5 +1,6 @@
 """The class list: a CSV with the column student, and as it likes match, name, email, group, github and ids (canvas_id,
-sis_id, login, moodle_id …). Canvas's own gradebook and Gradescope's roster are read as they are.
+sis_id, login, moodle_id …), extension and excused (rules.py). Canvas's own gradebook and Gradescope's roster are read
+as they are.
 """
 
 import unicodedata
@@ -11,7 +12,7 @@ from course_lib.grading.people import identity, names, table
 from course_lib.grading.records import store
 from course_lib.platform import safe_name
 
-FIXED = ("student", "match", "name", "email", "group")
+FIXED = ("student", "match", "name", "email", "group", "extension", "excused")
 UNIQUE = ("canvas_id", "sis_id", "moodle_id", "github", "id")
 MOST_MEMBERS = 8  # of a group that hands in together; a tutorial's column is not one of groups
 
@@ -28,8 +29,8 @@ def beside(submitted, path=None):
 
 
 def read(path):
-    """[{"student" (as its folder is called), "match", "name", "email", "group", "ids": {kind or column: text}}], in the
-    file's order. ids are the columns that identify. StoreError with one line.
+    """[{"student" (as its folder is called), "match", "name", "email", "group", "extension", "excused", "ids": {kind or
+    column: text}}], in the file's order. ids are the columns that identify. StoreError with one line.
     """
     try:
         text, _ = table.decoded(Path(path).read_bytes())
@@ -106,9 +107,11 @@ def student_of(line, where, shown):
     return {
         "student": safe_name(line["student"]),
         "match": line.get("match") or line["student"],
-        "name": line.get("name", ""),
+        "name": line.get("name") or names.turned(line["student"]),
         "email": line.get("email", ""),
         "group": line.get("group", ""),
+        "extension": line.get("extension", ""),
+        "excused": line.get("excused", ""),
         "ids": {column: text for column, text in line.items() if column not in FIXED},
     }
 
@@ -133,7 +136,13 @@ def no_two_alike(path, found):
                     f"the roster {path}: {seen[value]} and {student['student']} have the same {what} ({value[:60]})"
                 )
             seen[value] = student["student"]
+    written: dict[tuple, str] = {}
     for group, size in Counter(s["group"] for s in found if s["group"]).items():
+        if (alike := written.setdefault(names.words(group) or (group,), group)) != group:
+            raise store.StoreError(
+                f"the roster {path}: the groups {table.one_line(alike)} and {table.one_line(group)} are one but for "
+                "how they are written: write them alike"
+            )
         if size > MOST_MEMBERS:
             raise store.StoreError(
                 f"the roster {path}: {table.one_line(group)} has {size} students, and one hand-in would count for them "
