@@ -64,7 +64,8 @@ def cells_in(folder):
     """[[number, kind, source, the text of its outputs]] of a notebook, or None. For the room."""
     path = Path(folder, "notebook.ipynb")
     try:
-        cells, raw = notebooks.read_cells(path), notebooks.cells_of(notebooks.read_bytes(path)[0])
+        cells = notebooks.read_cells(path)
+        raw = notebooks.cells_of(notebooks.read_bytes(path)[0])
     except notebooks.Ungradable:
         return None
     found, left = [], MOST

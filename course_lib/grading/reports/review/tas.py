@@ -72,7 +72,7 @@ def agreement(lab, grades=store.GRADES):
     of their points with its 95 % interval, and the answers in which they differ, most first.
     """
     ones, others, pairs = marks.by_reader(lab, grades), marks.by_reader(lab, grades, second=True), {}
-    for key in ones.keys() & others.keys():
+    for key in sorted(ones.keys() & others.keys()):
         # of the first file the one who marked first: what somebody has decided afterwards, knowing both, is no reading
         first, second = next(iter(ones[key].items()), None), next(iter(others[key].items()), None)
         if first and second and first[0] != second[0]:
