@@ -18,7 +18,7 @@ import nbformat
 from course_lib.authoring.build import build
 from course_lib.authoring.gate import hidden_lines
 from course_lib.authoring.source import convert
-from course_lib.platform import ROOT, CourseError
+from course_lib.platform import ROOT, CourseError, counted
 
 # what of the checkout students need; of labs/ only those that are released, course_lib is looked through for no leaks:
 # the functions of the library stand there
@@ -139,5 +139,6 @@ def main(argv=None):
         return 2
     labs = sorted(options.labs) or there
     count = release(root, labs, options.output, options.title)
-    print(f"{options.output}: {count} files, labs {', '.join(lab[:2] for lab in labs)}, no line of a solution in it.")
+    shown = ", ".join(lab[:2] for lab in labs)
+    print(f"{options.output}: {counted(count, 'file')}, labs {shown}, no line of a solution in it.")
     return 0

@@ -19,6 +19,7 @@ from course_lib.grading.lms import sheet, worksheet
 from course_lib.grading.people import term
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, stats
+from course_lib.platform import counted
 
 SIGNS = {"missing": "0!", "open": "–", "excused": "EX"}
 LEGEND = "(5): dropped · 0!: not handed in, counts 0 · EX: excused · –: does not count yet"
@@ -56,9 +57,9 @@ def headline(about, rows):
     percents = [row["percent"] for row in rows if row["percent"] is not None]
     name = " · ".join(filter(None, (about["title"], about["term"]))) or "the term"
     if not percents:
-        return f"{name}: {len(rows)} students, nothing counts yet"
+        return f"{name}: {counted(len(rows), 'student')}, nothing counts yet"
     middle = f"mean {sum(percents) / len(percents):.1f} %, median {stats.middle(percents):.1f} %"
-    return f"{name}: {len(rows)} students, {len(percents)} with points; {middle}"
+    return f"{name}: {counted(len(rows), 'student')}, {len(percents)} with points; {middle}"
 
 
 def behind(rows):

@@ -27,7 +27,7 @@ import zoneinfo
 from pathlib import Path
 
 from course_lib.grading.records import store
-from course_lib.platform import PACKAGE, nearest, safe_name
+from course_lib.platform import PACKAGE, counted, nearest, safe_name
 
 MOST, DEEPEST = 50_000, 20  # parts of the file; in one another
 COUNTS = ("last", "best", "last_on_time")
@@ -258,7 +258,7 @@ def penalty(policy, lab, student, received):
     if days == 0:
         within = "" if received <= due.timestamp() else f", within {rule['grace_minutes']:g} minutes of grace"
         return 0, 1.0, "on time" + within + extended
-    words = f"{days} day{'s' if days > 1 else ''} late{extended}"
+    words = f"{counted(days, 'day')} late{extended}"
     if rule["max_days"] is not None and days > rule["max_days"]:
         return days, 0.0, f"{words}, more than {rule['max_days']:g}: not counted"
     off = min(days * rule["percent_a_day"], rule["cap"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, phrases, rubric
-from course_lib.platform import write_atomic
+from course_lib.platform import counted, write_atomic
 
 CORE = "The first check is the core of this question: while it fails, the question gives 0 points."
 WHY_CORE = (
@@ -36,10 +36,10 @@ def sheet(lab, row, questions):
         head.append("Excused: this lab counts nowhere.")
     elif row["score"] is not None:
         to_read = f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""
-        head.append(f"{row['score']:g} of {row['max']:g} points{to_read}")
+        head.append(f"{row['score']:g} of {counted(row['max'], 'point')}{to_read}")
         if row["penalty"]:
-            days = f"{row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}"
-            head.append(f"Late by {days}: {row['penalty']:g} points are taken off. It counts with {row['final']:g}.")
+            days = counted(row["late_days"], "day")
+            head.append(f"Late by {days}: {taken_off(row)}. It counts with {row['final']:g}.")
     elif result is not None and row["status"] == "ungradable":
         head.append(f"It could not be graded: {result['reason']}. A person looks at it; this is no 0.")
     else:
@@ -59,13 +59,18 @@ def sheet(lab, row, questions):
     return {"title": title, "head": head, "questions": made, "after": after, "comment": comment}
 
 
+def taken_off(row):
+    """What a late hand-in costs, in words."""
+    return f"{counted(row['penalty'], 'point')} {'is' if row['penalty'] == 1 else 'are'} taken off"
+
+
 def by_a_person(row):
     """What a person has said of the whole lab, and what follows where questions are excused: lines for the student."""
     lines = []
     if line := row["adjusted"].get(None):
         lines.append(f"{heading(line)}: {line.get('reason', '')}")
     elif row["final"] is not None and any(line["score"] is None for line in row["adjusted"].values()):
-        counts = f"{round(row['final'], 2):g} of {row['out_of']:g} points"
+        counts = f"{round(row['final'], 2):g} of {counted(row['out_of'], 'point')}"
         lines.append(f"Without what you are excused from, that counts as {counts}.")
     return lines
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from course_lib.evaluation.intervals import wilson
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, phrases
-from course_lib.platform import write_atomic
+from course_lib.platform import counted, write_atomic
 
 
 def correlation(a, b):
@@ -145,7 +145,7 @@ def lines_of(found):
 
 def headline(lab, found):
     if not found["totals"]:
-        return f"{lab}: {found['students']} submissions, none with points yet"
+        return f"{lab}: {counted(found['students'], 'submission')}, none with points yet"
     without = "".join(f", {n} {status}" for status, n in found["without"].items())
     by_hand = ", ".join(f"{n} × {question}" for question, n in found["adjusted"].items())
     adjusted = f", adjusted by a person: {by_hand}" if by_hand else ""

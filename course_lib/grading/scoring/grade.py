@@ -14,6 +14,7 @@ from course_lib.grading.reading import likeness
 from course_lib.grading.records import adjustments, policy, store
 from course_lib.grading.scoring.jobs import jobs_of, run_job
 from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
+from course_lib.platform import counted
 
 
 def run_here(jobs, workers, done):
@@ -107,7 +108,7 @@ def table(lab, rows, alike):
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=f"{lab}: {sum(row['sha'] is not None for row in rows)} submissions")
+    shown = Table(title=f"{lab}: {counted(sum(row['sha'] is not None for row in rows), 'submission')}")
     for column in ("student", "score", "of", "%", "to read", "status", "s", "remarks"):
         shown.add_column(column, justify="left" if column in ("student", "status", "remarks") else "right")
     for row in rows:
