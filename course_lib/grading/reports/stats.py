@@ -227,7 +227,7 @@ def main(argv=None):
     found = summary(arguments.lab, rows)
     if not found["graded"]:
         page.not_graded(arguments.lab, rows)
-    console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     console.print(Text(headline(arguments.lab, found)))
     for column in COLUMNS[:-1]:
         side, number = ("left", False) if column == "question" else ("right", True)

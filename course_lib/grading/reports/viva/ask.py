@@ -21,7 +21,6 @@ from course_lib.notebook.language import UNREADABLE, as_python
 
 QUESTIONS = 3  # a student
 TRIED = 6  # changes of one answer that are run, drawn by the student's seed
-SECONDS = 2.0  # a call: a change may never end
 ENOUGH = 8  # of telling(): a mistake is named by such a value alone
 STOPPED = 3  # changes that took the sandbox with them, then no more
 
@@ -62,7 +61,7 @@ class Renamed:
     def call(self, name, args, kwargs, options, timeout):
         self.value = None
         name = self.new if name == self.name else name
-        reply = self.caller.call(name, args, kwargs, options, min(timeout, SECONDS))
+        reply = self.caller.call(name, args, kwargs, options, timeout)
         self.value = reply["value"]
         return reply
 
