@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": ("course_lib.grading.sandbox.doctor", "test the grading sandbox of this machine"),
     "collect": ("course_lib.grading.intake.collect",
         "file what students handed in: zips, notebooks, downloads of Canvas, Moodle and Gradescope"),
+    "serve-hub": ("course_lib.grading.intake.hub", "the service of a JupyterHub to which submit() hands in"),
     "grade": ("course_lib.grading.scoring.grade", "grade what is not graded yet, here or on many machines"),
     "grade-one": ("course_lib.grading.scoring.grade_one", "the unit of work: one job file, one result file"),
     "regrade": ("course_lib.grading.scoring.regrade", "grade one question anew; shows who moves before it writes"),

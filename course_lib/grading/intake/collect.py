@@ -24,12 +24,12 @@ from course_lib.platform import counted
 
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
 # how far a time is to be trusted: what is known better replaces what was guessed
-ORDER = {"collected": 0, "gradescope": 1, "nbgrader": 1, "git": 1, "given": 2}
+ORDER = {"collected": 0, "gradescope": 1, "nbgrader": 1, "git": 1, "hub": 1, "given": 2}
 
 
 def keep(folder, told, meta, place):
     """Files what was unpacked (unpacking.py) at `place`: the whole folder or nothing. Returns whether it is new; one
-    that is there keeps its time unless a better one is known.
+    that is there keeps its time unless a better one is known, or it was handed in to the hub again after another.
     """
     if (folder / "meta.json").exists():
         try:
@@ -37,7 +37,8 @@ def keep(folder, told, meta, place):
         except (OSError, ValueError):
             return False
         better = ORDER[meta["received_from"]] - ORDER.get(old.get("received_from"), 0)
-        if better > 0 or (meta["received_from"] == "given" and int(meta["received"]) != int(old.get("received", 0))):
+        given = meta["received_from"] == "given" and int(meta["received"]) != int(old.get("received", 0))
+        if better > 0 or given or again(folder, old, meta):
             store.write_json(folder / "meta.json", old | {k: meta[k] for k in ("received", "received_from", "late")})
         return False
     unpacked = Path(told["folder"])
@@ -57,6 +58,14 @@ def keep(folder, told, meta, place):
     if temporary == unpacked:
         told["folder"] = str(folder)
     return True
+
+
+def again(folder, old, meta):
+    """Whether the hub's student has handed in something else since, and then this once more, which now is the last."""
+    if not meta["received_from"] == old.get("received_from") == "hub":
+        return False
+    others = (store.read_meta(other)["received"] for other in folder.parent.iterdir() if other != folder)
+    return any(old["received"] < other < meta["received"] for other in others)
 
 
 def linked(folder, names, place):

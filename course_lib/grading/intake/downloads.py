@@ -28,13 +28,14 @@ from course_lib.platform import safe_name
 
 LOOKING = room.Limits(cpu=120, wall=600, memory=4 * 2**30)  # at one file: a class's export may be large
 MAX_WORDS = 400  # characters of a name, or of what is said of a person
-SOURCES = ("canvas", "moodle", "gradescope", "nbgrader", "github", "files")
+SOURCES = ("canvas", "moodle", "gradescope", "nbgrader", "github", "hub", "files")
 TITLES = {
     "canvas": "a download of Canvas",
     "moodle": "a download of Moodle",
     "gradescope": "a download of Gradescope",
     "nbgrader": "nbgrader's folder",
     "github": "repositories",
+    "hub": "what came by course serve-hub",
     "files": "a class's zip",
 }
 

@@ -207,6 +207,8 @@ def named_by(what, text, among):
         return by_text(among, text)
     if what == "manifest":
         return [s for s in among if s["student"] == safe_name(text)]
+    if what == "student":  # a login, of one who has no other
+        return [s for s in among if s["student"] == safe_name(text) and may_have(s, "login", text)]
     if what == "email":
         return by_id(among, "email", text) or [s for s in among if s["student"].casefold() == text.casefold()]
     return by_id(among, what, text)
@@ -215,10 +217,10 @@ def named_by(what, text, among):
 def find(students, hints):
     """(student of the roster whom the hints mean, note or ""). Raises NotMatched.
 
-    hints: [(what, text)] in the order of trust; what: "canvas_id", "moodle_id", "moodle_number", "github", "id" (any
-    column), "email", "name", "file name", "manifest". The first that names exactly one student decides; one that names
-    several leaves the choice among them to the next. A moodle_number is a participant's or a team's: it decides only
-    together with the name, and is nobody else's.
+    hints: [(what, text)] in the order of trust; what: "canvas_id", "moodle_id", "moodle_number", "login", "github",
+    "id" (any column), "email", "name", "file name", "student", "manifest". The first that names exactly one student
+    decides; one that names several leaves the choice among them to the next. A moodle_number is a participant's or a
+    team's: it decides only together with the name, and is nobody else's.
     """
     among, narrowed, owner = students, False, None
     told = {what: text for what, text in reversed(hints) if text}
@@ -253,9 +255,9 @@ def may_have(student, kind, text):
 
 def why_not(students, among, told):
     """One line: who it may be, and what to add to the roster."""
-    kinds = ("canvas_id", "moodle_id", "moodle_number", "github", "email", "id")
+    kinds = ("canvas_id", "moodle_id", "moodle_number", "login", "github", "email", "id")
     kind = next((k for k in kinds if k in told), None)
-    who = safe_name(told.get("name") or told.get("email") or told.get("file name") or told.get("canvas_id") or "")
+    who = safe_name(next(filter(None, map(told.get, ("name", "email", "file name", "login", "canvas_id"))), ""))
     add = ""
     if kind:
         column = {"id": "sis_id", "moodle_number": "moodle_id"}.get(kind, kind)

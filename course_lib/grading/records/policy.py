@@ -15,6 +15,7 @@
       04_lora_and_qlora: {counts_in_term: no}
       07_rlhf: {points: 20}          # that it counts in the term's total; default: its own
       11_evaluation_and_release: {bonus: yes}
+      10_safety_refusals: {exam: yes}  # `course release` hands it out without hints, and its checks do not judge
 
 Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts
 and timezone. A lab without a deadline is never late. A file called policy.yaml is read as well.
@@ -40,7 +41,7 @@ DEFAULTS = {
     "counts": "last",
 }
 TERM = {"title": "", "term": "", "drop_lowest": 0}  # of the whole file
-LAB = {"points": None, "bonus": False, "counts_in_term": True}
+LAB = {"points": None, "bonus": False, "counts_in_term": True, "exam": False}
 NAMES = ("course.yaml", "policy.yaml")
 
 
@@ -56,8 +57,8 @@ def beside(submitted, path=None):
 
 def read(path):
     """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "grace_minutes", "percent_a_day",
-    "max_days", "cap", "counts", "points" (in the term; None: the lab's own), "bonus", "counts_in_term", and "title",
-    "term", "drop_lowest" of the file}}; labs without an entry under None.
+    "max_days", "cap", "counts", "points" (in the term; None: the lab's own), "bonus", "counts_in_term", "exam", and
+    "title", "term", "drop_lowest" of the file}}; labs without an entry under None.
 
     Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students
     points.
@@ -151,10 +152,10 @@ def settings(given, allowed, where):
             found[key] = value
         elif key in ("title", "term"):
             found[key] = value
-        elif key in ("bonus", "counts_in_term"):
-            if value not in ("yes", "no"):
+        elif key in ("bonus", "counts_in_term", "exam"):
+            if value not in ("yes", "no", "true", "false"):
                 raise ValueError(f"{where}: {key}: {value!r} must be yes or no")
-            found[key] = value == "yes"
+            found[key] = value in ("yes", "true")
         else:
             highest = 100 if key in ("percent_a_day", "cap") else 1e6
             try:
