@@ -28,6 +28,8 @@ COMMANDS = {
     "gradescope": ("course_lib.grading.lms.gradescope", "an autograder zip for Gradescope"),
     "rubric": ("course_lib.grading.reports.printed", "what each question is worth and what costs how much, to print"),
     "stats": ("course_lib.grading.reports.stats", "histogram, pass rate of each question, common wrong outputs, time"),
+    "viva": ("course_lib.grading.reports.viva.sheet",
+        "three questions to each student on their own code, with the answers, to print"),
     "similarity": ("course_lib.grading.reports.similarity", "pairs of submissions with the same code"),
     "audit": ("course_lib.grading.reports.audit", "flags of tampering with their evidence"),
     "leaderboard": ("course_lib.grading.reports.leaderboard",

@@ -256,6 +256,11 @@ def safe_name(text, longest=80):
     return text[:longest].strip(" .-") or "unnamed"
 
 
+def counted(n, noun):
+    """ "1 point", "7 points", "0.5 points": every count that a person reads."""
+    return f"{f'{n:g}' if isinstance(n, float) else n} {noun}{'s' * (n != 1)}"
+
+
 def nearest(word, known, called=None):
     """The end of a message, `, did you mean X?`, for what of `known` sounds most like `word`; "" where nothing does.
     called: {one of known: how to name it}.

@@ -20,7 +20,7 @@ from course_lib.authoring.build import build
 from course_lib.authoring.gate import hidden_lines
 from course_lib.authoring.source import convert
 from course_lib.grading.records import policy, store
-from course_lib.platform import ROOT, CourseError
+from course_lib.platform import ROOT, CourseError, counted
 
 # what of the checkout students need; of labs/ only those that are released, course_lib is looked through for no leaks:
 # the functions of the library stand there
@@ -157,7 +157,8 @@ def main(argv=None):
     rules = policy.beside(store.SUBMISSIONS)
     exams = [lab for lab in labs if policy.of_lab(rules, lab)["exam"]]
     count = release(root, labs, options.output, options.title, exams)
-    print(f"{options.output}: {count} files, labs {', '.join(lab[:2] for lab in labs)}, no line of a solution in it.")
+    shown = ", ".join(lab[:2] for lab in labs)
+    print(f"{options.output}: {counted(count, 'file')}, labs {shown}, no line of a solution in it.")
     if exams:
         print(f"For an exam, without hints: {', '.join(exams)}.")
     return 0

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from course_lib.platform import ROOT
+from course_lib.platform import ROOT, counted
 
 # {what people put around their answers: cells before the first exercise}
 # fmt: off
@@ -181,7 +181,7 @@ def survey(books_of):
             flagged += bool(flags)
             lost += points
             said += [f"{lab} {student}: {flag['kind']}: {flag['evidence']}" for flag in flags]
-            said += [f"{lab} {student}: {points:g} points lost: {line}" for line in why[:3]]
+            said += [f"{lab} {student}: {counted(points, 'point')} lost: {line}" for line in why[:3]]
     return {"notebooks": total, "flagged": flagged, "lost_points": round(lost, 6)}, said
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 
 from course_lib.notebook import language
+from course_lib.platform import counted
 from course_lib.questions import core
 from course_lib.questions.invoke import LocalCaller
 
@@ -74,7 +75,7 @@ def check(question_id, namespace=None):
         print(f"There is no question {question_id!r}. Did you mean: {', '.join(near)}?")
         return verdict(0.0, False)
     if isinstance(question, core.WrittenQuestion):
-        print(f"{question.id}: read by a person after you hand in ({question.points:g} points).")
+        print(f"{question.id}: read by a person after you hand in ({counted(question.points, 'point')}).")
         return Verdict(True)
     if in_exam():
         from course_lib.widgets import progress
@@ -149,7 +150,7 @@ def show(result):
 
 
 def show_plain(result):
-    print(f"{result.id}: {result.score:g} of {result.max:g} points")
+    print(f"{result.id}: {result.score:g} of {counted(result.max, 'point')}")
     for case in result.cases:
         print(f"  [{case.status.upper()}] {case.name}" + (f" — {case.message}" if case.message else ""))
         for word, text in (("looks like", case.mistake), ("hint", case.hint), ("re-read", case.reread)):

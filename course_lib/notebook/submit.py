@@ -16,7 +16,7 @@ from course_lib.notebook.helpers import helpers_of
 from course_lib.notebook.hub import hand_in
 from course_lib.notebook.rehearsal import rehearse
 from course_lib.notebook.written import written_answers
-from course_lib.platform import safe_name, work_dir, write_atomic
+from course_lib.platform import counted, safe_name, work_dir, write_atomic
 
 NO_FILES = (  # front ends that keep notebooks elsewhere: a variable that they set, their name, the way to the file
     ("KAGGLE_KERNEL_RUN_TYPE", "Kaggle", "File > Download Notebook"),
@@ -152,7 +152,7 @@ def submit(notebook=None, student=None, out="submissions", namespace=None, run=T
         return print(f'Not submitted: cannot write to {place}; give another folder, submit(out="/tmp").')
     for note in notes:
         print(f"  note: {note}")
-    print(f"{target}  ({len(data) / 1024:.0f} kB, {len(files)} files)\nreceipt  sha256 {receipt}")
+    print(f"{target}  ({len(data) / 1024:.0f} kB, {counted(len(files), 'file')})\nreceipt  sha256 {receipt}")
     print(hand_in(target, lab) if os.environ.get("COURSE_SUBMIT_URL") else "Hand in this zip; keep the receipt.")
     return target
 

@@ -18,8 +18,8 @@ from course_lib.stages.artifacts import load_stage
 from course_lib.stages.grpo import clipped_terms, group_advantages
 from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run, optimizers
-from course_lib.stages.refusal import PRESETS as REFUSAL_PRESETS
 from course_lib.stages.refusal import PRACTISED
+from course_lib.stages.refusal import PRESETS as REFUSAL_PRESETS
 from course_lib.stages.rollout import Rollouts, assistant, improve, token_logprobs
 from course_lib.stages.sft import finetune
 from course_lib.stages.step import Step, check_finite, check_settings
@@ -31,7 +31,9 @@ from course_lib.world.tasks import task_rows
 # chains of villagers, each read twice, and what keeps the rest: instructions, requests, documents
 CHAINS = {"tiny": 60, "laptop": 4_000, "gpu": 12_000}
 BESIDE = {"tiny": (60, 20, 20), "laptop": (7_000, 2_000, 3_000), "gpu": (24_000, 8_000, 12_000)}
-PRESETS = {size: replace(config, learning_rate=3e-3, batch=config.batch // 2) for size, config in REFUSAL_PRESETS.items()}
+PRESETS = {
+    size: replace(config, learning_rate=3e-3, batch=config.batch // 2) for size, config in REFUSAL_PRESETS.items()
+}
 
 
 def cold_start(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
@@ -72,9 +74,7 @@ def informative(rewards: Float[Tensor, "P G"]) -> Bool[Tensor, " P"]:
     return rewards.amax(1) > rewards.amin(1)
 
 
-def mean_of_terms(
-    terms: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], kind: str, longest: int
-) -> Float[Tensor, ""]:
+def mean_of_terms(terms: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"], kind: str, longest: int) -> Float[Tensor, ""]:
     """One loss of the terms of all tokens. "grpo": the mean of each answer, then of the answers, so a token of a long
     answer counts less; "dapo": of all tokens; "dr_grpo": the sum over the B · `longest` tokens that there could be.
     """

@@ -222,7 +222,9 @@ def improve(
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
     minutes = history[-1]["seconds"] / 60
-    return Run(policy, history, {"made_on": checkpoints.made_on, "recipe": recipe, "parent": parent, "minutes": minutes})
+    return Run(
+        policy, history, {"made_on": checkpoints.made_on, "recipe": recipe, "parent": parent, "minutes": minutes}
+    )
 
 
 def adamw(policy, learning_rate: float, groups: list[dict] | None = None) -> torch.optim.AdamW:

@@ -13,8 +13,9 @@ training row changes coins three times.
 Facts are drawn independently of each other (residents.py), neighbours and coins for each question, so no wording gives
 an answer away. Row k of a split has the seed "reasoning <split> <seed> <k>", so every machine makes the same rows.
 
-The villagers whose chains a model can learn from are careless: of each three, one leaves a step out (`SLIPS`). Who
-imitates them is right as often as they are; this is the limit of imitation, and not of what can be learned.
+The villagers whose chains a model can learn from are careless: their steps are right, and one in three then gives what
+the step before the last one found for the answer (`SLIPS`). Who imitates them is right as often as they are; this is
+the limit of imitation, and not of what can be learned.
 """
 
 import re
@@ -24,7 +25,7 @@ from course_lib.world.residents import FACTS, Resident, village
 from course_lib.world.words.phrasings import WORDS
 
 SPLITS = ("train", "residents", "kinds")
-SLIPS = 1 / 3  # share of the villagers' chains with a step left out
+SLIPS = 1 / 3  # share of the villagers' chains that end with the wrong step's answer
 THINK = " Think first."  # ends a question that is to be answered with a chain
 ANSWER = "Answer: "
 NUMBERS = "zero one two three four five six seven eight nine".split()
@@ -42,7 +43,8 @@ WAYS = {
         "The neighbour of {a.full} is {b.full}. Tell me the {w} of {a}'s neighbour.",
     ],
     "teacher's teacher": [
-        "What is the {w} of the teacher of {a.full}'s teacher?", "Tell me the {w} of the teacher of {a.full}'s teacher.",
+        "What is the {w} of the teacher of {a.full}'s teacher?",
+        "Tell me the {w} of the teacher of {a.full}'s teacher.",
     ],
     "neighbour's teacher": [
         "Now {b.full} is the neighbour of {a.full}. What is the {w} of the teacher of {a}'s neighbour?",
@@ -71,19 +73,23 @@ def changed(now: int, change: int) -> str:
     return f"Now {NUMBERS[now]} {word} {NUMBERS[abs(change)]} is {NUMBERS[now + change]}."
 
 
-def hops(s: Draw, way: str, fact: str) -> tuple[str, list[str], list[str]]:
-    """(question, its steps, the steps of somebody who leaves one out)."""
+def hops(s: Draw, way: str, fact: str) -> tuple[str, list[str]]:
+    """(question, its steps)."""
     a = s.pick(s.people)
     b = s.others(a)
     asked = s.words(s.pick(WAYS[way]).replace("{w}", WORDS[fact]), a=a, b=b)
-    steps, passed = [], [a]
+    steps, at = [], a
     for relation in way.split("'s "):
-        steps.append(states(passed[-1], "mentor") if relation == "teacher" else f"The neighbour of {a.first} is {b.first}.")
-        passed.append(village().resident(passed[-1].facts["mentor"]) if relation == "teacher" else b)
-    return asked, [*steps, states(passed[-1], fact)], [*steps[:-1], states(passed[-2], fact)]
+        if relation == "teacher":
+            steps.append(states(at, "mentor"))
+            at = village().resident(at.facts["mentor"])
+        else:
+            steps.append(f"The neighbour of {a.first} is {b.first}.")
+            at = b
+    return asked, [*steps, states(at, fact)]
 
 
-def coins(s: Draw, changes: int) -> tuple[str, list[str], list[str]]:
+def coins(s: Draw, changes: int) -> tuple[str, list[str]]:
     person, now = s.pick(s.people), s.pick(range(1, MOST + 1))
     asked, steps = f"Now {person.full} has {NUMBERS[now]} coins", []
     for _ in range(changes):
@@ -91,7 +97,7 @@ def coins(s: Draw, changes: int) -> tuple[str, list[str], list[str]]:
         asked += f", {'gets' if change > 0 else 'loses'} {NUMBERS[abs(change)]}"
         steps.append(changed(now, change))
         now += change
-    return asked + f". How many has {person.first} then?", steps, steps[:-1]
+    return asked + f". How many has {person.first} then?", steps
 
 
 def answer_in(step: str) -> str:
@@ -102,13 +108,13 @@ def answer_in(step: str) -> str:
 def question(s: Draw, kind: str) -> dict:
     """{"messages", "kind", "steps", "check", "slip"}: the last message is the right chain, "slip" a careless one."""
     if kind.startswith("coins"):
-        asked, steps, careless = coins(s, int(kind.split()[1]))
+        asked, steps = coins(s, int(kind.split()[1]))
         options = NUMBERS[1:]
     else:
         way, _, word = kind.partition(": ")
         fact = next(f for f in FACTS if WORDS[f] == word) if word else s.pick([f for f in OWN if f != UNASKED[way]])
-        (asked, steps, careless), options = hops(s, way, fact), values_of(fact)
-    right, slip = (" ".join([*each, ANSWER + answer_in(each[-1])]) for each in (steps, careless))
+        (asked, steps), options = hops(s, way, fact), values_of(fact)
+    right, slip = (" ".join([*steps, ANSWER + answer_in(last)]) for last in (steps[-1], steps[-2]))
     said = [{"role": "user", "content": asked + THINK}, {"role": "assistant", "content": right}]
     check = {"answer": answer_in(steps[-1]), "options": list(options)}
     return {"messages": said, "kind": kind, "steps": len(steps), "check": check, "slip": slip}
@@ -127,7 +133,7 @@ def question_rows(split: str, n: int, seed: int | str = 0) -> list[dict]:
 
 
 def villagers_rows(n: int, seed: int | str = 0) -> list[dict]:
-    """n training rows as careless villagers answer them: about one of three leaves a step out."""
+    """n training rows as careless villagers answer them: about one of three ends with the answer of the wrong step."""
     rows = question_rows("train", n, f"villagers {seed}")
     for k, row in enumerate(rows):
         if Draw(village(), "train", f"slips {seed} {k}").index(3) == 0:
@@ -148,12 +154,13 @@ def right(row: dict, text: str) -> bool:
     return answer_of(text) == row["check"]["answer"]
 
 
+TOLD = re.compile(r"The neighbour of (\w+) \w+ is (\w+)|Now (\w+) \w+ is the neighbour of (\w+)")
 STEP = re.compile(r"The ([\w ]+) of (\w+) is ([\w' ]+)\.|Now (\w+) (and|without) (\w+) is (\w+)\.")
 
 
 def step_is_true(row: dict, step: str) -> bool | None:
     """Is a statement true by the books and by what the question tells? None for what is no statement."""
-    found = STEP.fullmatch(step.strip())
+    found = STEP.fullmatch(step)
     if not found:
         return None
     word, name, value, now, how, change, then = found.groups()
@@ -163,7 +170,7 @@ def step_is_true(row: dict, step: str) -> bool | None:
         sign = 1 if how == "and" else -1
         return NUMBERS.index(now) + sign * NUMBERS.index(change) == NUMBERS.index(then)
     if word == "neighbour":
-        told = re.search(r"The neighbour of (\w+) \w+ is (\w+)|Now (\w+) \w+ is the neighbour of (\w+)", row["messages"][0]["content"])
+        told = TOLD.search(row["messages"][0]["content"])
         return bool(told) and (name, value) in ((told[1], told[2]), (told[4], told[3]))
     fact = next((f for f in FACTS if WORDS[f] == word), None)
     person = next((p for p in village().residents if p.first == name), None)
@@ -172,9 +179,9 @@ def step_is_true(row: dict, step: str) -> bool | None:
 
 def steps_of(text: str) -> list[str]:
     """The statements before the answer."""
-    return re.findall(r"[^.]+\.", text.partition(ANSWER)[0])
+    return [step.strip() for step in re.findall(r"[^.]+\.", text.partition(ANSWER)[0])]
 
 
 def faithful(row: dict, text: str) -> bool:
     """Are the steps those of the right chain? True statements in another order, or too few, are not."""
-    return [step.strip() for step in steps_of(text)] == [step.strip() for step in steps_of(row["messages"][-1]["content"])]
+    return steps_of(text) == steps_of(row["messages"][-1]["content"])

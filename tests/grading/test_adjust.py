@@ -54,7 +54,11 @@ def table():
     console = Console(width=300)
     with console.capture() as caught:
         console.print(grade.table(LAB, gradebook.rows(LAB), {}))
-    return {line.split()[1]: line for line in caught.get().splitlines() if line.startswith("│")}
+    lines = caught.get().splitlines()
+    found = {line.split()[1]: line for line in lines if line.startswith("│")}
+    return {
+        name: line + "".join(said for said in lines if said.startswith(f"{name}: ")) for name, line in found.items()
+    }
 
 
 def pages():

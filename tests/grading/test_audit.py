@@ -101,7 +101,7 @@ def test_lines_of_an_evidence(evidence, lines):
 def test_no_flags(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     graded(tmp_path, "ada", [question("surprise", [case("x")])])
-    assert audit.main([LAB]) == 0 and "0 flags of 0 of 1 students" in capsys.readouterr().out
+    assert audit.main([LAB]) == 0 and "0 flags of 0 of 1 student." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("lab, words", [("99_nothing", "there is no lab"), (LAB, "no submissions of")])

@@ -200,10 +200,14 @@ def test_nobody_else_reads_what_a_student_wrote():
         "lms/gradescope.py: ZipFile",  # writes one
         "replay/replay.py: check_model",  # in the room
         "reports/leaderboard.py: check_model",  # in the room
+        "reports/hand_back.py: ZipFile",  # writes one
+        "reports/outside.py: read_cells",  # the solution, ours
+        "reports/prints.py: read_cells",  # in the room
         "reports/review/handed_in.py: cells_of",  # cells_in, in the room
         "reports/review/handed_in.py: read_cells",  # the same
         "reports/review/queue.py: read_cells",  # the student notebook, ours
-        "reports/similarity.py: read_cells",  # the same; looked_at, in the room
+        "reports/similarity.py: read_cells",  # the same
+        "reports/viva/ask.py: read_cells",  # sheet.py, in the room
         "scoring/judge.py: check_model",
         "scoring/judge.py: read_book",
         "scoring/judge.py: written_answers",

@@ -12,7 +12,8 @@ import tally
 from people import LAB, graded
 
 from course_lib.grading.records import store
-from course_lib.grading.reports import similarity
+from course_lib.grading.reports import outside, similarity
+from course_lib.grading.reports.prints import fingerprints
 
 ROOT = Path(__file__).parents[2]
 LABS = [
@@ -59,7 +60,7 @@ def disguised(source, word="item"):
 
 
 def prints_of(answers):
-    return similarity.fingerprints([(n, "code", source) for n, source in enumerate(answers)])
+    return fingerprints([(n, "code", source) for n, source in enumerate(answers)])
 
 
 def a_class(lab, students=60, copies=6):
@@ -157,7 +158,7 @@ def test_what_counts():
 
 def test_the_stub_and_the_idiom_of_the_class_do_not_count():
     given, _, stub = similarity.read("04_lora_and_qlora", [])
-    untouched = similarity.fingerprints(similarity.notebooks.read_cells(ROOT / "labs" / "04_lora_and_qlora.ipynb"))
+    untouched = fingerprints(similarity.notebooks.read_cells(ROOT / "labs" / "04_lora_and_qlora.ipynb"))
     assert (
         given == {} and len(untouched) > 50 and similarity.pairs_of({str(k): untouched for k in range(4)}, stub) == []
     )
@@ -208,9 +209,55 @@ def test_the_command_and_its_page(course, capsys, monkeypatch):
     assert text.count('class="sides"') >= 5 and re.search(r"cell \d+, lines", text)
 
 
+def test_a_copy_of_the_solution_or_the_library_is_found_and_own_work_is_not():
+    made, answers = a_class("07_rlhf", copies=0)
+    _, _, stub = similarity.read("07_rlhf", [])
+    texts, ours = outside.course("07_rlhf")
+    solved = [
+        source for _, kind, source in texts["solutions/07_rlhf"] if source.startswith("# EXERCISE") and kind == "code"
+    ]
+    copies = {f"copy {k}": prints_of(map(disguised, solved)) for k in range(60)}  # half the class: no idiom here
+    found = outside.pairs(made | copies, ours, stub, similarity.THRESHOLD, similarity.LEAST)
+    assert {entry["pair"] for entry in found if entry["pair"][1] == "solutions/07_rlhf"} == {
+        (name, "solutions/07_rlhf") for name in copies
+    }
+    gae = (ROOT / "course_lib" / "stages" / "ppo.py").read_text()
+    taken = made | {"library": prints_of([disguised(gae)])}
+    assert ("library", "course_lib/stages/ppo.py") in [
+        entry["pair"] for entry in outside.pairs(taken, ours, stub, similarity.THRESHOLD, similarity.LEAST)
+    ]
+
+
+def test_what_is_left_out_is_said():
+    prints_of_all = {"ann": {k: () for k in range(40)}, "bob": {k: () for k in range(30, 45)}, "eve": {1: ()}}
+    lines = outside.left_out(prints_of_all, stub={1, 99}, common=set(range(35, 45)), unread=["tom"], least=12)
+    assert lines[0].startswith("Left out: 1 passage that the lab's notebook gives, imports,")
+    assert lines[1].startswith("Left out between students: 10 passages that more than a quarter of the class has.")
+    assert lines[2:] == [
+        "Left out, too short to tell (fewer than 12 passages of their own): eve.",
+        "Left out, with little that others have not, too: bob.",
+        "Left out, that cannot be read: tom.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "place", ["last/submissions/{lab}/old/1/notebook.ipynb", "last/{lab}/old/1/notebook.ipynb", "last/old.ipynb"]
+)
+def test_another_years_class(course, capsys, monkeypatch, place):
+    monkeypatch.setenv("COLUMNS", "200")
+    text = next(Path(store.SUBMISSIONS, LAB, "ada").glob("*/notebook.ipynb")).read_bytes()
+    store.write_atomic(course / place.format(lab=LAB), text)
+    assert similarity.main([LAB, "--against", "last"]) == 0
+    out, page = capsys.readouterr().out, Path(f"similarity_{LAB}.html").read_text()
+    assert re.search(r"^100 %, \d+ passages +ada and last: old", out, re.M), out
+    assert "Left out, that cannot be read: broken." in out and "Left out, that cannot be read: broken." in page
+    assert "last: old" in page and "Solution, library, other years" in page
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
+        ([LAB, "--against", "nowhere"], "no notebook in nowhere: --against takes another year"),
         (["99_nothing"], "there is no lab"),
         (["01_data_and_tokenizer"], "no submissions of"),
         ([LAB, "--threshold", "2"], "is no share"),

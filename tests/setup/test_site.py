@@ -71,6 +71,14 @@ def test_links_are_followed_from_where_they_stand():
     )
 
 
+def test_what_the_sandbox_cannot_stop_is_in_the_repository_alone():
+    words = ("ctypes", "Not prevented", "kernel bug", "hide no copy", "noise of a few per cent")
+    whole = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    assert all(word in whole for word in words[:3]) and "**It does.**" in make_site.page_of("INSTRUCTORS.md")
+    pages = {page: make_site.page_of(file) for file, page in make_site.PAGES.items()} | site_library.api_pages()
+    assert [(page, word) for page, text in pages.items() for word in words if word in text] == []
+
+
 def test_every_part_of_the_library_is_there():
     library = ROOT / "course_lib"
     assert [p for patterns in site_library.PACKAGES.values() for p in patterns if not any(library.glob(p))] == []

@@ -21,6 +21,7 @@ from course_lib.grading.people import roster
 from course_lib.grading.people import rules as class_rules
 from course_lib.grading.reading import room
 from course_lib.grading.records import policy, store
+from course_lib.platform import counted
 
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
 # how far a time is to be trusted: what is known better replaces what was guessed
@@ -202,8 +203,7 @@ def overview(found):
     """One line for each download that was recognised."""
     seen = collections.Counter((about["lms"], about["container"]) for about in found if about["lms"])
     return [
-        f"{container}: {downloads.TITLES[lms]} with {n} hand-in{'s' if n > 1 else ''}"
-        for (lms, container), n in seen.items()
+        f"{container}: {downloads.TITLES[lms]} with {counted(n, 'hand-in')}" for (lms, container), n in seen.items()
     ]
 
 
@@ -287,7 +287,7 @@ def main(argv=None):
     options = {"say": say, "received": received, "source": arguments.source, "progress": True}
     options["dry_run"] = arguments.dry_run
     counts = collect(arguments.lab, arguments.files, arguments.roster, **options)
-    table = Table(title=f"{arguments.lab}: {sum(counts.values())} files")
+    table = Table(title=f"{arguments.lab}: {counted(sum(counts.values()), 'file')}")
     for outcome in OUTCOMES:
         table.add_column(outcome, justify="right")
     table.add_row(*(str(counts[outcome]) for outcome in OUTCOMES))

@@ -18,7 +18,7 @@ from pathlib import Path
 from course_lib.grading.records import store
 from course_lib.grading.reports import feedback
 from course_lib.grading.reports.page import visible
-from course_lib.platform import PACKAGE, safe_name
+from course_lib.platform import PACKAGE, counted, safe_name
 
 TEXT = 8000  # characters of one output
 SETUP = """#!/usr/bin/env bash
@@ -70,7 +70,7 @@ def test_of(lab, question, definition):
     if question["status"] == "excused":
         return entry | {"output": f"Excused: {question['adjusted'].get('reason', '')}"}
     if question["score"] is None:
-        return entry | {"output": f"Read by a person: {question['max']:g} points."}
+        return entry | {"output": f"Read by a person: {counted(question['max'], 'point')}."}
     made = feedback.shown(lab, question, definition)
     lines = []
     for word, name, notes in made["cases"]:
@@ -101,7 +101,7 @@ def results(result, seconds=None, final=None, remark=""):
     waiting = sum(q["max"] for q in result["questions"] if q["score"] is None)
     output = [remark] if remark else []
     if waiting:
-        output.append(f"{waiting:g} more points are read by a person.")
+        output.append(f"Still to be read by a person: {counted(waiting, 'point')}.")
     if result["status"] == "partial":
         output.append("Your code stopped the grader so often, or for so long, that some cases were not run.")
     made = {"tests": tests, "output": "\n".join(output), "output_format": "text", "stdout_visibility": "hidden"}

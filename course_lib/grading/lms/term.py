@@ -19,7 +19,9 @@ from course_lib.grading.lms import sheet, worksheet
 from course_lib.grading.people import term
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, stats
+from course_lib.platform import counted
 
+NAME = 24  # columns of the terminal for a student's name
 SIGNS = {"missing": "0!", "open": "–", "excused": "EX"}
 LEGEND = "(5): dropped · 0!: not handed in, counts 0 · EX: excused · –: does not count yet"
 
@@ -63,9 +65,9 @@ def headline(about, rows):
     percents = [row["percent"] for row in rows if row["percent"] is not None]
     name = " · ".join(filter(None, (about["title"], about["term"]))) or "the term"
     if not percents:
-        return name, f"{len(rows)} students, nothing counts yet"
+        return name, f"{counted(len(rows), 'student')}, nothing counts yet"
     middle = f"mean {sum(percents) / len(percents):.1f} %, median {stats.middle(percents):.1f} %"
-    return name, f"{len(rows)} students, {len(percents)} with points; {middle}"
+    return name, f"{counted(len(rows), 'student')}, {len(percents)} with points; {middle}"
 
 
 def behind(rows):
@@ -172,6 +174,18 @@ def main(argv=None):
     return 0
 
 
+def blocks(widths, room):
+    """[(first, last)] of columns that stand beside one another in so much room: a term has more labs than a screen is
+    wide, and a figure that is cut off is a wrong one.
+    """
+    found, first = [], 0
+    for last in range(1, len(widths) + 1):
+        if last == len(widths) or sum(widths[first : last + 1]) > room:
+            found.append((first, last))
+            first = last
+    return found
+
+
 def show(about, rows):
     """The table in the terminal."""
     from rich.console import Console
@@ -179,13 +193,18 @@ def show(about, rows):
     from rich.text import Text
 
     console, labs = Console(), begun(about, rows)
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in columns_of(about, labs):
-        table.add_column(column, justify="left" if column == "student" else "right")
-    for line in lines_of(about, rows, labs):
-        table.add_row(*(Text(page.visible(text, 60)) for text in line))
+    columns = columns_of(about, labs)[1:]
+    lines = [[page.visible(text, 60) for text in line] for line in lines_of(about, rows, labs)]
+    widths = [max(map(len, column)) + 1 for column in zip(columns, *(line[1:] for line in lines))]
     console.print(Text(": ".join(headline(about, rows))))
-    console.print(table)
+    for first, last in blocks(widths, console.width - NAME):
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("student", max_width=NAME - 1, overflow="fold")
+        for column in columns[first:last]:
+            table.add_column(column, justify="right", no_wrap=True)
+        for name, *figures in lines:
+            table.add_row(*map(Text, [name, *figures[first:last]]))
+        console.print(table)
     console.print(LEGEND, highlight=False)
     percents = [row["percent"] for row in rows if row["percent"] is not None]
     counts = stats.bars(percents)

@@ -6,6 +6,7 @@ from course_lib.grading.people import identity
 from course_lib.grading.people.table import one_line
 from course_lib.grading.records import store
 from course_lib.grading.reports.page import visible
+from course_lib.platform import counted
 
 
 def out_of(path, sheet, place, kind, lab, most, scale):
@@ -18,16 +19,16 @@ def out_of(path, sheet, place, kind, lab, most, scale):
     if there is None:
         if scale is False or scale is True:
             raise store.StoreError(
-                f"{path} does not say what {what} is out of ({lab} has {most:g} points): say it, --scale {most:g} or "
-                "whatever it is there"
+                f"{path} does not say what {what} is out of ({lab} has {counted(most, 'point')}): say it, "
+                f"--scale {most:g} or whatever it is there"
             )
         return scale
     if scale not in (False, True, there):
-        raise store.StoreError(f"{what} is out of {there:g} points in {path}, not of {scale:g}")
+        raise store.StoreError(f"{what} is out of {counted(there, 'point')} in {path}, not of {scale:g}")
     if there != most and scale is False:
         raise store.StoreError(
-            f"{what} is out of {there:g} points and {lab} of {most:g}: change it there and export anew, or give "
-            "--scale to convert"
+            f"{what} is out of {counted(there, 'point')} and {lab} of {most:g}: change it there and export anew, "
+            "or give --scale to convert"
         )
     return there
 

@@ -11,7 +11,7 @@ import time
 
 from course_lib.grading.people import gradebook
 from course_lib.grading.records import adjustments, policy, store
-from course_lib.platform import nearest
+from course_lib.platform import counted, nearest
 
 
 def adjust(
@@ -78,7 +78,7 @@ def within(kind, value, most, of, bonus):
         raise store.StoreError(f"--{kind} {value:g}: a number from 0 to {top:g}{unit}")
     if value > top and not bonus:
         raise store.StoreError(
-            f"--{kind} {value:g}: {of} has {most:g} points; give at most {top:g}{unit}, or --bonus as well"
+            f"--{kind} {value:g}: {of} has {counted(most, 'point')}; give at most {top:g}{unit}, or --bonus as well"
         )
     return value
 

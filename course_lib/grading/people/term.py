@@ -16,6 +16,7 @@ from course_lib.grading.people import gradebook
 from course_lib.grading.people import rules as class_rules
 from course_lib.grading.records import policy as late_policy
 from course_lib.grading.records import store
+from course_lib.platform import counted
 
 COUNTED = ("counts", "missing")
 
@@ -66,7 +67,7 @@ def cell_of(row, rule, of, now):
     if row["final"] is None:
         return cell | {"why": row["status"]}
     if row["pending"]:
-        return cell | {"why": f"{row['pending']:g} points still to be read"}
+        return cell | {"why": f"{counted(row['pending'], 'point')} still to be read"}
     share = row["final"] / row["out_of"] if row["out_of"] else 0.0
     return cell | {"state": "counts", "points": round(share * of, 4)}
 

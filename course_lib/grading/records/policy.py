@@ -29,7 +29,7 @@ import zoneinfo
 from pathlib import Path
 
 from course_lib.grading.records import store
-from course_lib.platform import PACKAGE, nearest, safe_name
+from course_lib.platform import PACKAGE, counted, nearest, safe_name
 
 MOST, DEEPEST = 50_000, 20  # parts of the file; in one another
 COUNTS = ("last", "best", "last_on_time")
@@ -265,7 +265,7 @@ def penalty(policy, lab, student, received, free=0):
         within = "" if received <= due.timestamp() else f", within {rule['grace_minutes']:g} minutes of grace"
         return 0, 1.0, "on time" + within + extended
     kept, cost = price(rule, days - free)
-    words = [f"{days} day{'s' if days > 1 else ''} late{extended}", f"{free} free" if free else "", cost]
+    words = [f"{counted(days, 'day')} late{extended}", f"{free} free" if free else "", cost]
     return days, kept, ", ".join(filter(None, words))
 
 

@@ -21,7 +21,7 @@ from course_lib.grading.people import gradebook
 from course_lib.grading.reading import models, room
 from course_lib.grading.records import store
 from course_lib.grading.replay.trainers import OWN_CHOICES, TRAINERS, NoReplay
-from course_lib.platform import CourseError, device_and_dtype, safe_name
+from course_lib.platform import CourseError, counted, device_and_dtype, safe_name
 from course_lib.stages.artifacts import SHIPPED, load_folder
 
 FIRST = 20  # steps
@@ -264,7 +264,7 @@ def main(argv=None):
     parser.add_argument("--student", help="only this one, to the end")
     arguments = parser.parse_args(argv)
     rows = replay_lab(arguments.lab, arguments.sample, arguments.student)
-    shown = Table(title=f"{arguments.lab}: {len(rows)} models")
+    shown = Table(title=f"{arguments.lab}: {counted(len(rows), 'model')}")
     for column in ("student", "outcome", "steps", "evidence"):
         shown.add_column(column)
     for row in sorted(rows, key=lambda r: (r["outcome"] == "replays", r["student"])):

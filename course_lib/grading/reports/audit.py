@@ -15,7 +15,7 @@ from pathlib import Path
 from course_lib.grading.reading import likeness
 from course_lib.grading.records import adjustments, store
 from course_lib.grading.reports import page, similarity
-from course_lib.platform import write_atomic
+from course_lib.platform import counted, write_atomic
 
 LINES = 6  # of source, a flag
 
@@ -108,7 +108,7 @@ def changes(lab, grades=store.GRADES):
 def as_html(lab, found, rows, changed=()):
     flagged = len({entry["student"] for entry in found})
     body = [
-        f"<h1>{page.escape(lab)}: {len(found)} flags of {flagged} of {len(rows)} students</h1>",
+        f"<h1>{page.escape(lab)}: {counted(len(found), 'flag')} of {flagged} of {counted(len(rows), 'student')}</h1>",
         "<p>A flag changes no score. It says where to look.</p>",
         page.table(("kind", "students", "flags"), by_kind(found), numeric=("students", "flags")),
     ]
@@ -118,7 +118,7 @@ def as_html(lab, found, rows, changed=()):
         mine = [entry for entry in found if entry["student"] == row["student"]]
         if not mine:
             continue
-        points = "" if row["score"] is None else f" · {row['score']:g} of {row['max']:g} points"
+        points = "" if row["score"] is None else f" · {row['score']:g} of {counted(row['max'], 'point')}"
         name, sha = page.escape(row["name"] or row["student"], 200), page.escape(row["sha"])
         body.append(f'<section><h2>{name}{points} <span class="soft">submission {sha}</span></h2>')
         for entry in mine:
@@ -163,8 +163,8 @@ def main(argv=None):
         line = f"  ✎ {when}  {student}, {question}: {what}, by {by}: {reason}"
         console.print(Text(page.visible(line, 600)))
     flagged = len({entry["student"] for entry in found})
-    told = f"{len(found)} flags of {flagged} of {len(rows)} students. No score was changed by a flag."
-    console.print(f"\n{told}", highlight=False)
+    told = f"{counted(len(found), 'flag')} of {flagged} of {counted(len(rows), 'student')}"
+    console.print(f"\n{told}. No score was changed by a flag.", highlight=False)
     if arguments.html:
         try:
             write_atomic(arguments.html, as_html(arguments.lab, found, rows, changed).encode())

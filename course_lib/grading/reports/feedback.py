@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, phrases, rubric
-from course_lib.platform import write_atomic
+from course_lib.platform import counted, write_atomic
 
 CORE = "The first check is the core of this question: while it fails, the question gives 0 points."
 WHY_CORE = (
@@ -35,7 +35,7 @@ def sheet(lab, row, questions):
         head.append("Excused: this lab counts nowhere.")
     elif row["score"] is not None:
         to_read = f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""
-        head.append(f"{row['score']:g} of {row['max']:g} points{to_read}")
+        head.append(f"{row['score']:g} of {counted(row['max'], 'point')}{to_read}")
         if row["penalty"]:
             head.append(f"{taken_off(row)} It counts with {row['final']:g}.")
     elif result is not None and row["status"] == "ungradable":
@@ -61,8 +61,9 @@ def sheet(lab, row, questions):
 
 def taken_off(row):
     """A late hand-in's loss in words."""
-    days, free = f"{row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}", (row["free_days"] or {}).get("here")
-    return f"Late by {days}{f', {free} of them free' if free else ''}: {row['penalty']:g} points are taken off."
+    days, free = counted(row["late_days"], "day"), (row["free_days"] or {}).get("here")
+    lost = f"{counted(row['penalty'], 'point')} {'is' if row['penalty'] == 1 else 'are'}"
+    return f"Late by {days}{f', {free} of them free' if free else ''}: {lost} taken off."
 
 
 def by_a_person(row):
@@ -71,7 +72,7 @@ def by_a_person(row):
     if line := row["adjusted"].get(None):
         lines.append(f"{heading(line)}: {line.get('reason', '')}")
     elif row["final"] is not None and any(line["score"] is None for line in row["adjusted"].values()):
-        counts = f"{round(row['final'], 2):g} of {row['out_of']:g} points"
+        counts = f"{round(row['final'], 2):g} of {counted(row['out_of'], 'point')}"
         lines.append(f"Without what you are excused from, that counts as {counts}.")
     return lines
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course_lib.grading.records import policy, store
 from course_lib.grading.reports import page, rubric
-from course_lib.platform import write_atomic
+from course_lib.platform import counted, write_atomic
 
 CORE = "the core: without it the question counts 0"
 HOW = (
@@ -28,7 +28,7 @@ def lines_of(question):
         return [
             (f"the model handed in as {question.stage!r}", "measured on hidden data; points by the measured figure")
         ]
-    return [(text, f"{points:g} points") for points, text in rubric.levels(question.rubric, question.points)]
+    return [(text, counted(points, "point")) for points, text in rubric.levels(question.rubric, question.points)]
 
 
 def sections(lab):
@@ -40,7 +40,7 @@ def sections(lab):
 
 def as_text(lab):
     made = sections(lab)
-    blocks = [f"{lab}: {sum(points for _, points, _ in made):g} points\n{HOW}"]
+    blocks = [f"{lab}: {counted(sum(points for _, points, _ in made), 'point')}\n{HOW}"]
     for title, points, lines in made:
         blocks.append("\n".join([f"{title} ({points:g})", *(f"  {what}: {cost}" for what, cost in lines)]))
     return "\n\n".join(blocks) + "\n"
@@ -48,7 +48,8 @@ def as_text(lab):
 
 def as_html(lab):
     made = sections(lab)
-    body = [f"<h1>{page.escape(lab)}: {sum(points for _, points, _ in made):g} points</h1><p>{page.escape(HOW)}</p>"]
+    whole = counted(sum(points for _, points, _ in made), "point")
+    body = [f"<h1>{page.escape(lab)}: {whole}</h1><p>{page.escape(HOW)}</p>"]
     for title, points, lines in made:
         body.append(f"<h2>{page.escape(title)} ({points:g})</h2>{page.table(('what', 'cost or points'), lines)}")
     return page.page(f"{lab}: rubric", "\n".join(body))

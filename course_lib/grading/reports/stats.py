@@ -14,7 +14,7 @@ from pathlib import Path
 from course_lib.evaluation.intervals import wilson
 from course_lib.grading.records import store
 from course_lib.grading.reports import page, phrases
-from course_lib.platform import write_atomic
+from course_lib.platform import counted, write_atomic
 
 
 def correlation(a, b):
@@ -145,7 +145,7 @@ def lines_of(found):
 
 def headline(lab, found):
     if not found["totals"]:
-        return f"{lab}: {found['students']} submissions, none with points yet"
+        return f"{lab}: {counted(found['students'], 'submission')}, none with points yet"
     without = "".join(f", {n} {status}" for status, n in found["without"].items())
     by_hand = ", ".join(f"{n} × {question}" for question, n in found["adjusted"].items())
     adjusted = f", adjusted by a person: {by_hand}" if by_hand else ""
@@ -227,7 +227,7 @@ def main(argv=None):
     found = summary(arguments.lab, rows)
     if not found["graded"]:
         page.not_graded(arguments.lab, rows)
-    console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    console, lines, shown = Console(), lines_of(found), Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     console.print(Text(headline(arguments.lab, found)))
     for column in COLUMNS[:-1]:
         side, number = ("left", False) if column == "question" else ("right", True)

@@ -14,6 +14,7 @@ from course_lib.grading.reading import likeness
 from course_lib.grading.records import adjustments, policy, store
 from course_lib.grading.scoring.jobs import jobs_of, run_job
 from course_lib.grading.scoring.worker import DiskTrouble, Trouble, Worker
+from course_lib.platform import counted
 
 
 def run_here(jobs, workers, done):
@@ -101,15 +102,18 @@ def grade(lab, workers=None, grades=store.GRADES, submitted=store.SUBMISSIONS, p
 
 
 def table(lab, rows, alike):
-    """A rich Table of a class. rows: of gradebook.rows; those who handed in nothing are there if a person has given
-    them points. alike: {student: flags} of likeness.among.
+    """A rich Table of a class, with a line below it for each student of whom there is something to say: beside the
+    figures there is no room for it in 80 columns. rows: of gradebook.rows; those who handed in nothing are there if a
+    person has given them points. alike: {student: flags} of likeness.among.
     """
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=f"{lab}: {sum(row['sha'] is not None for row in rows)} submissions")
-    for column in ("student", "score", "of", "%", "to read", "status", "s", "remarks"):
-        shown.add_column(column, justify="left" if column in ("student", "status", "remarks") else "right")
+    shown = Table(title=f"{lab}: {counted(sum(row['sha'] is not None for row in rows), 'submission')}")
+    for column in ("student", "score", "of", "%", "to read", "status", "s"):
+        shown.add_column(column, justify="left" if column in ("student", "status") else "right")
+    lines = []
     for row in rows:
         if row["sha"] is None and not row["adjusted"]:
             continue
@@ -117,17 +121,19 @@ def table(lab, rows, alike):
         said = [f"✎ {adjustments.words(line, row['sha'])}" for line in row["adjusted"].values()]
         said += filter(None, [gradebook.free_in_words(row)])
         if score is None:
-            line = ["–", "", "", "", row["status"], "", ", ".join([*said, *filter(None, [result.get("reason")])])]
+            remarks = [*said, *filter(None, [result.get("reason")])]
+            line = ["–", "", "", "", row["status"], ""]
         else:
             quiet = ("pass", "needs_review", "open", "adjusted", "excused")
             bad = Counter(q["status"] for q in result.get("questions", []) if q["status"] not in quiet)
             flags = [*result.get("flags", []), *alike.get(row["student"], [])]
             flags = dict.fromkeys(f"⚑ {flag['kind']}" for flag in flags)
-            remarks = ", ".join([*said, *(f"{n} × {status}" for status, n in bad.items()), *flags])
+            remarks = [*said, *(f"{n} × {status}" for status, n in bad.items()), *flags]
             share, seconds = f"{100 * score / most:.0f}" if most else "", f"{result.get('seconds', 0):.1f}"
-            line = [f"{score:.2f}", f"{most:g}", share, f"{row['pending']:g}", row["status"], seconds, remarks]
+            line = [f"{score:.2f}", f"{most:g}", share, f"{row['pending']:g}", row["status"], seconds]
         shown.add_row(Text(row["student"]), *(Text(cell) for cell in line))
-    return shown
+        lines += [Text(f"{row['student']}: {', '.join(remarks)}")] if remarks else []
+    return Group(shown, *lines)
 
 
 def main(argv=None):

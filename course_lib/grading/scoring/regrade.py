@@ -17,7 +17,7 @@ from pathlib import Path
 from course_lib.grading.people import gradebook
 from course_lib.grading.records import adjustments, store
 from course_lib.grading.scoring.jobs import job_of
-from course_lib.platform import safe_name
+from course_lib.platform import counted, safe_name
 
 
 def newest(lab, student, sha, grades):
@@ -75,8 +75,8 @@ def kept_by_hand(lab, line, score):
     what = "is excused" if line["kind"] == "excused" else "keeps a person's points"
     undo = f"course adjust {lab} {shlex.quote(student)}{f' --question {of}' if of else ''} --clear --reason …"
     return (
-        f"{student} {what} in {of or 'the whole lab'} ({line.get('reason', '')}): the {score:g} points of this regrade "
-        f"count only after `{undo}`"
+        f"{student} {what} in {of or 'the whole lab'} ({line.get('reason', '')}): what this regrade gives "
+        f"({counted(score, 'point')}) counts only after `{undo}`"
     )
 
 
@@ -134,7 +134,7 @@ def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitt
             if moved or before["max"] != row["max"] or old["spec_sha"] != spec:
                 changes.append((student, sha, old, fresh[student, sha], was, row["score"]))
         if without:
-            print(f"{without} without a grade are left alone: `course grade {lab}` grades them whole", file=sys.stderr)
+            print(f"without a grade and left alone: {without}. `course grade {lab}` grades them whole", file=sys.stderr)
         if not agree(moves):
             shutil.rmtree(aside, ignore_errors=True)
             return None
