@@ -1,10 +1,11 @@
-"""Benches of labs 06 to 11: reward model, RLHF, direct alignment, constitution, refusals, release."""
+"""Benches of labs 06 to 12: reward model, RLHF, direct alignment, constitution, refusals, release, reasoning."""
 
 import statistics
 
 from course_lib.bench.runs import over_seeds, spread, summary
 from course_lib.evaluation import release
 from course_lib.evaluation.runs.direct import dpo_run
+from course_lib.evaluation.runs.reasoning import reasoning_run
 from course_lib.evaluation.runs.reward_model import reward_run
 from course_lib.evaluation.runs.rlhf import rlhf_run
 from course_lib.evaluation.safety import constitution_run, safety_run
@@ -96,3 +97,21 @@ def bench_release(arguments) -> dict:
     )
     runs = over_seeds(arguments, measured, words.format_map)
     return summary(arguments, runs, spread(runs, "score", *release.AXES))
+
+
+def bench_reasoning(arguments) -> dict:
+    def words(run):
+        shares = (run[step]["residents"]["pass"][1] for step in ("before", "cold", "rl"))
+        return "right at once, after the cold start, after RL: {:.1%}, {:.1%}, {:.1%}".format(*shares)
+
+    measured = lambda seed: reasoning_run(arguments.size, seed, progress=not arguments.json)
+    runs = over_seeds(arguments, measured, words)
+    figures = {}
+    for step in ("before", "cold", "rl"):
+        for split in ("residents", "kinds"):
+            key = f"{step}_{split}"
+            figures |= spread([{key: run[step][split]["pass"][1]} for run in runs], key)
+    false = [{"false_step": run["rl"][split]["false_step"]} for run in runs for split in ("residents", "kinds")]
+    figures |= spread(runs, "share_of_pass32") | spread(false, "false_step", worst=max)
+    figures |= spread(runs, "tax_points", "rl_minutes", "peak_gb", worst=max)
+    return summary(arguments, runs, figures)

@@ -34,6 +34,8 @@ BENCHES = {
         "lab 09's supervised phase: requests of known categories done right, over seeds (~ 15 minutes)"),
     "release": ("alignment",
         "lab 11's capstone with the solution's mix: the three axes on fresh exams, over seeds (~ 20 minutes)"),
+    "reasoning": ("alignment",
+        "lab 12's recipe: pass@k at once, after the cold start and after RL on a checker, over seeds (~ 30 minutes)"),
     "chain": ("chain",
         "this build beside the older --against REV, by turns: each phase's seconds, memory, figure (~ 2 hours)"),
     "real": ("real_memory",

@@ -240,7 +240,7 @@ def test_every_loop_explains_it(monkeypatch):
         lambda: rollout.improve(
             model,
             model,
-            rollout.adamw(model, 1e-3),
+            [rollout.adamw(model, 1e-3)],
             full,
             [{}],
             type("C", (), {"prompts": 1, "beta": 0, "steps": 1, "each": 1})(),

@@ -57,7 +57,7 @@ def reasoning_run(size: str = "laptop", seed: int = 0, progress: bool = True) ->
         "before": before,
         **made,
         "able": other,
-        "share_of_pass32": made["rl"]["residents"]["pass"][1] / made["cold"]["residents"]["pass"][most],
+        "share_of_pass32": made["rl"]["residents"]["pass"][1] / max(1e-9, made["cold"]["residents"]["pass"][most]),
         "tax_points": 100 * worst,
         "rl_minutes": rl_minutes,
         "minutes": (began - started) / 60 + rl_minutes,
