@@ -15,6 +15,7 @@
       04_lora_and_qlora: {counts_in_term: no}
       07_rlhf: {points: 20}          # that it counts in the term's total; default: its own
       11_evaluation_and_release: {bonus: yes}
+    lti: {client_id: …}              # an LMS that takes scores: `course lti register` says what belongs here
 
 Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts
 and timezone. A lab without a deadline is never late. A file called policy.yaml is read as well.
@@ -41,6 +42,8 @@ DEFAULTS = {
 }
 TERM = {"title": "", "term": "", "drop_lowest": 0}  # of the whole file
 LAB = {"points": None, "bonus": False, "counts_in_term": True}
+LTI = ("client_id", "token_url", "lineitems_url", "memberships_url", "audience")
+SECURE = re.compile(r"https://[^\s/]|http://(?:localhost|127\.0\.0\.1)[:/]")  # where a token may be sent
 NAMES = ("course.yaml", "policy.yaml")
 
 
@@ -57,7 +60,7 @@ def beside(submitted, path=None):
 def read(path):
     """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "grace_minutes", "percent_a_day",
     "max_days", "cap", "counts", "points" (in the term; None: the lab's own), "bonus", "counts_in_term", and "title",
-    "term", "drop_lowest" of the file}}; labs without an entry under None.
+    "term", "drop_lowest" of the file}}; labs without an entry under None, which has "lti" ({key of LTI: text}), too.
 
     Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students
     points.
@@ -78,12 +81,13 @@ def read(path):
     try:
         plain = expect(plain or {}, dict, "the file")
         given = expect(plain.pop("labs", {}), dict, "labs")
+        lti = lti_settings(expect(plain.pop("lti", {}), dict, "lti"))
         everywhere = days_for_all(expect(plain.pop("extensions", {}), dict, "extensions"))
         common = DEFAULTS | TERM | LAB | settings(plain, DEFAULTS | TERM, "the file")
         for lab in given:
             known_lab(lab)
         return {
-            None: common | {"deadline": None, "extensions": {}},
+            None: common | {"deadline": None, "extensions": {}, "lti": lti},
             **{lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()},
         }
     except (ValueError, store.StoreError) as error:
@@ -137,7 +141,7 @@ def settings(given, allowed, where):
     found = {}
     for key, value in given.items():
         if key not in allowed:
-            known = [*allowed, *(["labs", "extensions"] if where == "the file" else [])]
+            known = [*allowed, *(["labs", "extensions", "lti"] if where == "the file" else [])]
             raise ValueError(f"{where}: {key!r} is no setting; settings: {', '.join(known)}")
         expect(value, str, key)
         if key == "timezone":
@@ -167,6 +171,17 @@ def settings(given, allowed, where):
                 raise ValueError(f"{where}: {key}: {value!r} must be a {kind} from 0 to {highest:g}")
             found[key] = number
     return found
+
+
+def lti_settings(given):
+    """Who the course is to an LMS, and the addresses of its services."""
+    for key, value in given.items():
+        if key not in LTI:
+            raise ValueError(f"lti: {key!r} is no setting; settings: {', '.join(LTI)}")
+        expect(value, str, f"lti: {key}")
+        if key.endswith("_url") and not SECURE.match(value):
+            raise ValueError(f"lti: {key}: {value[:80]!r} must be an address that begins with https://")
+    return given
 
 
 def days_for_all(given):
