@@ -107,7 +107,8 @@ def test_it_shows_first_and_posts_with_yes(lms, capsys):
     assert post() == 0
     assert lms.posted == POSTED
     (item,) = lms.items
-    assert (item["label"], item["scoreMaximum"], item["resourceId"]) == ("Lab 04: lora and qlora", 10.0, LAB)
+    assert (item["label"], item["resourceId"]) == ("Lab 04: lora and qlora", LAB)
+    assert item["scoreMaximum"] == 10 and type(item["scoreMaximum"]) is int, "Open edX takes no 10.0"
     assert capsys.readouterr().out.splitlines()[-1] == "4 of 4 are there as posted"
     assert journal() == [(name, state) for name in ("ada", "ben", "cleo", "dan") for state in ("sending", "posted")]
 

@@ -86,7 +86,8 @@ def find_item(service, lab, most, scale):
 def new_item(lab, most):
     number, _, words = lab.partition("_")
     label = f"Lab {number}: {words.replace('_', ' ')}"
-    return {"label": label, "scoreMaximum": most, "resourceId": lab, "tag": lab}
+    whole = int(most) if most == int(most) else most  # Open edX takes no 10.5, and not everybody reads 10.0
+    return {"label": label, "scoreMaximum": whole, "resourceId": lab, "tag": lab}
 
 
 # ---- the export -----------------------------------------------------------------------------------------------------
