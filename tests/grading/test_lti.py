@@ -430,7 +430,7 @@ def test_register(tmp_path, monkeypatch, capsys):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and "PRIVATE" not in told
     (jwk,) = json.loads(next(line for line in told.splitlines() if "JWKS" in line).split(None, 3)[3])["keys"]
     assert jwk.keys() == {"kty", "n", "e", "kid", "alg", "use"} and f"key id {jwk['kid']}" in told
-    assert jwk["kid"] == jwt.PyJWK(jwk).thumbprint() if hasattr(jwt.PyJWK, "thumbprint") else len(jwk["kid"]) == 43
+    assert len(jwk["kid"]) == 43
     signed = lti_key.assertion(lti_key.read_key(), CLIENT, "https://lms.example/token")
     assert jwt.decode(signed, jwt.PyJWK(jwk), ["RS256"], audience="https://lms.example/token")["iss"] == CLIENT
     assert "BEGIN PUBLIC KEY" in told and all(scope in told for scope in SCOPES)

@@ -18,6 +18,8 @@ try:
     import jwt
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
+    from jwt.algorithms import RSAAlgorithm
+    from jwt.utils import base64url_encode
 except ImportError:
     raise store.StoreError("LTI needs pyjwt and cryptography: pip install 'littlebrook-course[grade]'") from None
 
@@ -88,10 +90,10 @@ def read_key(grades=store.GRADES):
 
 def public_jwk(key):
     """The public half as a JSON Web Key. Its id is its thumbprint (RFC 7638)."""
-    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    jwk = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     plain = {name: jwk[name] for name in ("e", "kty", "n")}
     digest = hashlib.sha256(json.dumps(plain, separators=(",", ":")).encode()).digest()
-    return plain | {"kid": jwt.utils.base64url_encode(digest).decode(), "alg": "RS256", "use": "sig"}
+    return plain | {"kid": base64url_encode(digest).decode(), "alg": "RS256", "use": "sig"}
 
 
 def assertion(key, client_id, audience):
