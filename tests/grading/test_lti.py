@@ -397,9 +397,10 @@ def test_nothing_of_netrc_is_sent(lms, tmp_path, monkeypatch):
 
 def test_no_token_goes_where_anybody_may_listen(lms):
     post()
-    lms.items[0]["id"] = "http://elsewhere.example/lineitems/1/lineitem"
-    with pytest.raises(store.StoreError, match="names an address without https:// for results: http://elsewhere"):
-        post()
+    for start in ("http://elsewhere.example", "http://127.0.0.1:x@elsewhere.example", "http://localhost.example"):
+        lms.items[0]["id"] = f"{start}/lineitems/1/lineitem"
+        with pytest.raises(store.StoreError, match=f"names an address without https:// for results: {start}"):
+            post()
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "{}", '[{"id": 1}, 2]', "[[]]"])

@@ -43,7 +43,7 @@ DEFAULTS = {
 TERM = {"title": "", "term": "", "drop_lowest": 0}  # of the whole file
 LAB = {"points": None, "bonus": False, "counts_in_term": True}
 LTI = ("client_id", "token_url", "lineitems_url", "memberships_url", "audience")
-SECURE = re.compile(r"https://[^\s/]|http://(?:localhost|127\.0\.0\.1)[:/]")  # where a token may be sent
+SECURE = re.compile(r"https://[^\s/]|http://(?:localhost|127\.0\.0\.1)(?::\d+)?/")  # where a token may be sent
 NAMES = ("course.yaml", "policy.yaml")
 
 
