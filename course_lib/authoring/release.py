@@ -2,7 +2,8 @@
 
 Labs, library, data and what installs them; no solutions, tests, instructors' pages or journal. A lab that is not in
 order is not released, and nothing is if a line of any lab's solution stands in it outside the library. Put it into a
-public repository of its own, to which the badges lead (COURSE_REPO), and keep this one private.
+public repository of its own, to which the badges lead (COURSE_REPO), and keep this one private. A lab with `exam: yes`
+in course.yaml goes out without its hints, and its checks do not judge.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import nbformat
 from course_lib.authoring.build import build
 from course_lib.authoring.gate import hidden_lines
 from course_lib.authoring.source import convert
+from course_lib.grading.records import policy, store
 from course_lib.platform import ROOT, CourseError
 
 # what of the checkout students need; of labs/ only those that are released, course_lib is looked through for no leaks:
@@ -25,6 +27,7 @@ from course_lib.platform import ROOT, CourseError
 PARTS = ("labs/", "course_lib/", "datasets/", "docker/")
 FILES = ("LICENSE", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml", "scripts/install.sh")
 FILES += ("scripts/lab.sh", "docs/real_model.md", "docs/settings.md", "docs/lifecycle.png")
+EXAM = r"course = course_lib.setup(\1, exam=True)"
 VERBS = ("help", "lab", "tour", "clean")  # of the Makefile
 TEXTS = (".ipynb", ".md", ".py", ".sh", ".txt", ".yml", ".toml", "")
 README = """\
@@ -98,9 +101,20 @@ def written_in(path):
     return path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def release(root, labs, out, title="Littlebrook"):
-    """Writes the release of these labs to `out`, a new folder or zip. Returns the number of its files. CourseError with
-    what is wrong, and then nothing is written.
+def as_exam(path):
+    """Makes a student notebook one for an exam: no hints in its text, and checks that do not judge."""
+    book = nbformat.read(path, as_version=4)
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\n*<details><summary>Hint.*?</details>", "", cell.source, flags=re.S)
+        else:
+            cell.source = re.sub(r"^course = course_lib\.setup\((.*)\)$", EXAM, cell.source, flags=re.M)
+    nbformat.write(book, path)
+
+
+def release(root, labs, out, title="Littlebrook", exams=()):
+    """Writes the release of these labs to `out`, a new folder or zip; exams: those of them that are one. Returns the
+    number of its files. CourseError with what is wrong, and then nothing is written.
     """
     if out.exists():
         raise CourseError(f"{out} is there already: give another name, or remove it")
@@ -114,6 +128,8 @@ def release(root, labs, out, title="Littlebrook"):
             shutil.copy2(root / name, folder / name)
         (folder / "README.md").write_text(readme(root, labs, title), encoding="utf-8")
         (folder / "Makefile").write_text(makefile((root / "Makefile").read_text(encoding="utf-8")), encoding="utf-8")
+        for lab in exams:
+            as_exam(folder / "labs" / f"{lab}.ipynb")
         if found := leaks(root, folder):
             raise CourseError("not released:\n" + "\n".join(found))
         count = sum(path.is_file() for path in folder.rglob("*"))
@@ -138,6 +154,10 @@ def main(argv=None):
         print(f"course release: no lab {unknown[0]}; labs: {', '.join(there)}", file=sys.stderr)
         return 2
     labs = sorted(options.labs) or there
-    count = release(root, labs, options.output, options.title)
+    rules = policy.beside(store.SUBMISSIONS)
+    exams = [lab for lab in labs if policy.of_lab(rules, lab)["exam"]]
+    count = release(root, labs, options.output, options.title, exams)
     print(f"{options.output}: {count} files, labs {', '.join(lab[:2] for lab in labs)}, no line of a solution in it.")
+    if exams:
+        print(f"For an exam, without hints: {', '.join(exams)}.")
     return 0

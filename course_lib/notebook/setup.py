@@ -23,8 +23,8 @@ from course_lib.platform import (
 )
 
 
-def setup(lab, seed=0):
-    """Seed everything, look at the machine, print one table. Returns a Platform.
+def setup(lab, seed=0, exam=False):
+    """Seed everything, look at the machine, print one table. Returns a Platform. exam: nothing is judged.
 
     Raises CourseError, one line, for a Python that is too old, an unknown COURSE_SIZE, COURSE_DEVICE, COURSE_DTYPE or
     COURSE_GPU_FRACTION, an unwritable work folder, a full disk.
@@ -44,7 +44,7 @@ def setup(lab, seed=0):
         raise CourseError(
             f"Only {free} MB are free on the disk of {work}: free some space, or set COURSE_WORK to a folder elsewhere."
         )
-    use_lab(lab)
+    use_lab(lab, exam)
     notes = [note for note in [*map(hide_old, OLDEST), share_gpu(device), colab_note(work)] if note]
     # peft and TRL load it, and it would say in red that a faster kernel is not installed
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -62,7 +62,7 @@ def setup(lab, seed=0):
         work=work,
     )
     rows = {
-        "lab": f"{lab}, seed {seed}",
+        "lab": f"{lab}, seed {seed}" + (", exam: nothing is judged before you hand in" if exam else ""),
         "python": f"{here.python}, torch {here.torch}" + (", on Colab" if in_colab() else ""),
         "device": f"{here.device}, {here.threads} thread{'s' * (here.threads > 1)}",
         "dtype": f"{here.dtype} ({here.reason})",

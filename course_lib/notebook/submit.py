@@ -11,8 +11,9 @@ import zipfile
 from pathlib import Path
 
 from course_lib.notebook.cells import MAX_MODEL, Ungradable, lab_of, not_code, read_cells, read_cells_in
-from course_lib.notebook.check import executed, lab_in_use, long_names, notebook_namespace
+from course_lib.notebook.check import executed, in_exam, lab_in_use, long_names, notebook_namespace
 from course_lib.notebook.helpers import helpers_of
+from course_lib.notebook.hub import hand_in
 from course_lib.notebook.rehearsal import rehearse
 from course_lib.notebook.written import written_answers
 from course_lib.platform import safe_name, work_dir, write_atomic
@@ -118,7 +119,8 @@ def missing(cells, questions):
 def submit(notebook=None, student=None, out="submissions", namespace=None, run=True, ready=True):
     """Writes {lab}_{sha8}.zip and prints its receipt. Returns the path, or None with one line that says what to do.
 
-    run: try the answers first as the grader will run them, in a process of their own, and say what would not pass.
+    run: try the answers first as the grader will run them, in a process of their own, and say what would not pass; not
+    in an exam. Where COURSE_SUBMIT_URL is set, the zip is handed in to that service of the hub as well.
     ready: False in the labs, so that Run all packs nothing.
     """
     if not ready:
@@ -138,7 +140,7 @@ def submit(notebook=None, student=None, out="submissions", namespace=None, run=T
             "cell again."
         )
     files, notes = collected(lab, path, data, cells)
-    if run and not os.environ.get("NBGRADER_EXECUTION"):
+    if run and not in_exam() and not os.environ.get("NBGRADER_EXECUTION"):
         notes += tried(lab, cells, files)
     data = packed(files, lab, student or os.environ.get("COURSE_STUDENT", ""))
     receipt = hashlib.sha256(data).hexdigest()
@@ -151,7 +153,7 @@ def submit(notebook=None, student=None, out="submissions", namespace=None, run=T
     for note in notes:
         print(f"  note: {note}")
     print(f"{target}  ({len(data) / 1024:.0f} kB, {len(files)} files)\nreceipt  sha256 {receipt}")
-    print("Hand in this zip; keep the receipt.")
+    print(hand_in(target, lab) if os.environ.get("COURSE_SUBMIT_URL") else "Hand in this zip; keep the receipt.")
     return target
 
 

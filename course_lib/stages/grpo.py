@@ -106,8 +106,8 @@ def grpo(
         )
     reference = (base or assistant(load_stage("sft").model)).eval()
     policy = copy.deepcopy(reference)
-    optimiser = adamw(policy, config.learning_rate)
-    take = Step(policy, [optimiser], config.max_norm, torch.float32)
+    optimiser = [adamw(policy, config.learning_rate)]
+    take = Step(policy, optimiser, config.max_norm, torch.float32)
 
     def update(
         batch: Rollouts, scores: Tensor, ref: Tensor, generator: torch.Generator, beta: float, lr: float, step: int

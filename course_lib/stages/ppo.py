@@ -149,8 +149,8 @@ def ppo(
     policy.load_state_dict(reference.state_dict(), strict=False)
     body = [p for name, p in policy.named_parameters() if not name.startswith("value.")]
     groups = [{"params": body}, {"params": policy.value.parameters(), "scale": config.value_rate}]
-    optimiser = adamw(policy, config.learning_rate, groups)
-    take = Step(policy, [optimiser], config.max_norm, torch.float32)
+    optimiser = [adamw(policy, config.learning_rate, groups)]
+    take = Step(policy, optimiser, config.max_norm, torch.float32)
 
     def update(
         batch: Rollouts, scores: Tensor, ref: Tensor, generator: torch.Generator, beta: float, lr: float, step: int

@@ -142,7 +142,7 @@ def entropies(model, ids: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Floa
 def improve(
     policy,
     reference,
-    optimiser: torch.optim.Optimizer,
+    optimiser: list[torch.optim.Optimizer],
     reward: Callable[[list[dict], list[str]], Tensor],
     prompts: list[dict],
     config,
@@ -154,6 +154,7 @@ def improve(
     resume: bool = True,
     progress: bool = True,
     checkpoint_steps: int = 5,
+    parent: str = "sft",
 ) -> Run:
     """The loop that PPO and GRPO share: sample, score, `update(batch, scores, reference's log-probabilities,
     generator, beta, lr, step)`, measure.
@@ -171,7 +172,7 @@ def improve(
     tokenizer = load_tokenizer()
     recipe = {"seed": seed, "name": name, "prompts_in_all": len(prompts), **asdict(config)}
     made_of = (policy, reference, reward, update, prompts)
-    checkpoints = Checkpoints(out, resume, policy, [optimiser], recipe, checkpoint_steps, made_of)
+    checkpoints = Checkpoints(out, resume, policy, optimiser, recipe, checkpoint_steps, made_of)
     history = checkpoints.history
     beta = history[-1]["next_beta"] if history else config.beta
     started = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
@@ -221,7 +222,7 @@ def improve(
         checkpoints.save(history)
     checkpoints.finish(history, on_step)
     minutes = history[-1]["seconds"] / 60
-    return Run(policy, history, {"made_on": checkpoints.made_on, "recipe": recipe, "parent": "sft", "minutes": minutes})
+    return Run(policy, history, {"made_on": checkpoints.made_on, "recipe": recipe, "parent": parent, "minutes": minutes})
 
 
 def adamw(policy, learning_rate: float, groups: list[dict] | None = None) -> torch.optim.AdamW:

@@ -18,24 +18,29 @@ FINISHED = ("release", "safe")  # the furthest first; what comes with the course
 def totals(labs: list[dict]) -> str:
     """ "3 of 106 checks passed, 2.5 of 100 points so far; 11.5 are for written answers, which a person reads" """
     add = lambda key: sum(row[key] for row in labs)
+    exam = f"; {add('taken')} taken in an exam, which are judged when you have handed in" if add("taken") else ""
     return (
         f"{add('passed')} of {add('checks')} checks passed, {add('score'):g} of {add('points'):g} points so far; "
-        f"{add('written'):g} are for written answers, which a person reads"
+        f"{add('written'):g} are for written answers, which a person reads{exam}"
     )
 
 
 def next_lab(labs: list[dict]) -> str:
-    """What to open now: the first lab with a check that has not passed."""
-    row = next((row for row in labs if row["passed"] < row["checks"]), None)
+    """What to open now: the first lab with a check that has not passed, or was not taken."""
+    row = next((row for row in labs if row["passed"] + row["taken"] < row["checks"]), None)
     if row is None:
-        return "All checks pass: hand in what you have not handed in yet."
+        return "All checks are done: hand in what you have not handed in yet."
     return f"Next: lab {row['lab'][:2]}, {row['title']}"
 
 
 def plain(phases: list[dict], labs: list[dict], here: str | None = None) -> str:
     rows = [
-        f"lab {row['lab'][:2]}  {row['title']:<38} {row['passed']:>2} of {row['checks']:>2} checks   "
-        f"{row['score']:>5g} of {row['points']:g} points"
+        f"lab {row['lab'][:2]}  {row['title']:<38} "
+        + (
+            f"{row['taken']:>2} of {row['checks']:>2} taken in an exam"
+            if row["taken"]
+            else f"{row['passed']:>2} of {row['checks']:>2} checks   {row['score']:>5g} of {row['points']:g} points"
+        )
         for row in labs
     ]
     return "\n".join([lifecycle.plain(phases, here), "", *rows, "", totals(labs), next_lab(labs)])
@@ -56,10 +61,10 @@ def render(phases: list[dict], labs: list[dict], here: str | None = None) -> str
     cell = 'style="text-align:left;padding:.15em .8em .15em 0;background:transparent"'
     rows = ""
     for row in labs:
-        title, passed = escape(row["title"]), f"{bar(row)}{row['passed']} of {row['checks']}"
-        cells = "".join(
-            f"<td {cell}>{words}</td>" for words in (title, passed, f"{row['score']:g} of {row['points']:g}")
-        )
+        passed, points = f"{bar(row)}{row['passed']} of {row['checks']}", f"{row['score']:g} of {row['points']:g}"
+        if row["taken"]:
+            passed, points = f"{row['taken']} of {row['checks']} taken in an exam", ""
+        cells = "".join(f"<td {cell}>{words}</td>" for words in (escape(row["title"]), passed, points))
         rows += f'<tr style="background:transparent"><th scope="row" {cell}>{row["lab"][:2]}</th>{cells}</tr>'
     head = "".join(f'<th scope="col" {cell}>{words}</th>' for words in ("lab", "", "checks passed", "points"))
     table = (

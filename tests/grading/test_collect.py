@@ -610,6 +610,18 @@ def test_received_sets_the_time_now_or_later(tmp_path):
     assert [int(m["received"]) for m in metas(tmp_path, "jane")] == [1000, 2000]
 
 
+def test_received_keeps_what_canvas_calls_late(tmp_path):
+    _, said, _ = lms(tmp_path, "submissions.zip", CANVAS, received=1000.0)
+    told = [(m["late"], m["received"], m["received_from"]) for m in metas(tmp_path, "jose") + metas(tmp_path, "jane")]
+    assert told == [(True, 1000.0, "given"), (False, 1000.0, "given")]
+    assert re.search(r": jose \(\w+\), late", said) and not re.search(r": jane \(\w+\), late", said)
+
+
+def test_a_group_of_one_that_is_nearly_another_is_said(tmp_path):
+    said = lms(tmp_path, "submissions.zip", CANVAS, "student,name,group\njane,Jane Doe,Green\nx,,Green\ny,,Gren\n")[1]
+    assert said.startswith("the group Gren of the roster has one student: is it Green?")
+
+
 def test_late_only_by_the_time_of_collecting_is_said(tmp_path):
     (tmp_path / "policy.yaml").write_text("timezone: UTC\nlabs: {02_pretraining: {deadline: 2020-01-01 18:00}}")
     assert "3 of them count as late only because nobody told" in lms(tmp_path, "moodle.zip", MOODLE)[1]

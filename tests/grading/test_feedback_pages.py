@@ -6,7 +6,7 @@ import pytest
 from people import LAB, case, graded, question, written
 
 from course_lib.grading.records import marks, store
-from course_lib.grading.reports import feedback, phrases
+from course_lib.grading.reports import feedback, hand_back, phrases
 
 # Each call carries its hidden input out another way: in an exception's text, in its class's name, in what it prints, in
 # the value that comes back, in words like the grader's own.
@@ -247,7 +247,7 @@ def test_no_grade_is_no_zero(tmp_path):
 def test_nothing_to_tell_is_one_line(tmp_path, monkeypatch, lab, words):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(store.StoreError, match=words):
-        feedback.main([lab])
+        hand_back.main([lab])
     assert not (tmp_path / "feedback").exists()
 
 
@@ -256,7 +256,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     graded(tmp_path, "ada", [question("surprise", [case("x")])])
     (tmp_path / "file").write_text("")
     with pytest.raises(store.StoreError, match="give another folder"):
-        feedback.main([LAB, "-o", "file/inside"])
+        hand_back.main([LAB, "-o", "file/inside"])
 
 
 @pytest.mark.parametrize("failing, said", [([], 0), ([3], 0), ([2, 3], 1), ([0], 1)])

@@ -95,6 +95,7 @@ def test_without_policy_and_roster(desk):
         "pending",
         "late_days",
         "penalty",
+        "free_days",
         "final",
         "out_of",
         "attempts",
@@ -118,7 +119,7 @@ def test_without_policy_and_roster(desk):
     assert (row["attempts"], row["reason"], row["name"], row["email"], row["ids"]) == (
         2,
         "attempt 2 of 2 (the last counts)",
-        "doeann",
+        "",  # "doeann" is no name
         "a@x.org",
         {"canvas_id": "77"},
     )
@@ -256,6 +257,25 @@ def test_an_extension_for_nobody_is_a_slip(desk):
     desk.roster("student\nEve_P\nann\n")
     with pytest.raises(store.StoreError, match=r"no such student in the roster, did you mean Eve_P\?"):
         desk.rows()
+
+
+@pytest.mark.parametrize(
+    "received, days, words",
+    [
+        (DUE - 9, 1, "1 day late, 10 % off (Canvas says late, not how late)"),
+        (DUE + DAY + 1, 2, "2 days late, 20 % off"),
+    ],
+)
+def test_what_canvas_calls_late_is_late_whatever_time_is_given(desk, received, days, words):
+    desk.policy()
+    desk.hand_in("ann", "a", received, 5, late=True, received_from="given")
+    assert (desk.rows()["ann"]["late_days"], desk.rows()["ann"]["reason"]) == (days, words)
+    desk.hand_in("bob", "b", received, 5, late=False, received_from="given")
+    assert desk.rows()["bob"]["late_days"] == (0 if received < DUE else 2), (
+        "that a file is not called late says nothing"
+    )
+    desk.hand_in("eve", "c", received, 5, late=True, received_from="given")  # with an extension of two days
+    assert desk.rows()["eve"]["late_days"] == 0
 
 
 @pytest.mark.parametrize(

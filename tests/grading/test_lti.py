@@ -20,7 +20,7 @@ from lti_platform import CLIENT, SCOPES, TEACHER, Platform, member
 
 from course_lib import cli
 from course_lib.grading.lms import lti, lti_key, lti_sent, lti_service
-from course_lib.grading.records import policy, store
+from course_lib.grading.records import store
 
 LAB = "04_lora_and_qlora"
 
@@ -435,7 +435,7 @@ def test_register(tmp_path, monkeypatch, capsys):
     signed = lti_key.assertion(lti_key.read_key(), CLIENT, "https://lms.example/token")
     assert jwt.decode(signed, jwt.PyJWK(jwk), ["RS256"], audience="https://lms.example/token")["iss"] == CLIENT
     assert "BEGIN PUBLIC KEY" in told and all(scope in told for scope in SCOPES)
-    assert all(f"{name}: " in told for name in policy.LTI) and "initiate login URL" in told and "redirect URI" in told
+    assert all(f"{name}: " in told for name in lti.SETTINGS) and "initiate login URL" in told and "redirect URI" in told
     key = path.read_bytes()
     assert cli.main(["lti", "register"]) == 0 and capsys.readouterr().out == told and path.read_bytes() == key
     path.write_bytes(b"x")
@@ -449,7 +449,7 @@ def test_the_settings_stand_in_course_yaml(tmp_path, monkeypatch):
         lti.settings_of()
     for text, why in (
         ("lti: {secret: x}", "lti: 'secret' is no setting; settings: client_id, token_url"),
-        ("lti: {token_url: http://lms.example/token}", "must be an address that begins with https://"),
+        ("lti: {token_url: http://lms.example/token}", "must begin with https://"),
         ("lti: {client_id: [1]}", "lti: client_id must be one value"),
         ("lti: [1]", "lti must be a list of"),
     ):

@@ -2,8 +2,10 @@
 name check away, to leave a check out, to run a text.
 """
 
+import base64
+
 import pytest
-from bad import drawn_plain, drawn_tricks, ways
+from bad import drawn_fresh, drawn_plain, drawn_tricks, ways
 
 from course_lib.grading.scoring import signs
 
@@ -44,7 +46,7 @@ def test_a_check_that_never_runs(way):
     "import runpy\nrunpy.run_path(path)", "import marshal\nmarshal.loads(data)", "import pickle\npickle.loads(data)",
     "import types\ntypes.FunctionType(code, {})", "import code\ncode.InteractiveInterpreter().runsource(text)",
     "import importlib\nimportlib.import_module('cty' + 'pes')", "getattr(torch, 'rms' + '_norm')",
-    "import operator\noperator.attrgetter('epyt'[::-1])(x)",
+    "import operator\noperator.attrgetter('epyt'[::-1])(x)", "get_ipython().ev(text)",
 ])
 # fmt: on
 def test_a_text_that_only_the_running_program_knows(source):
@@ -61,11 +63,30 @@ def test_a_text_that_only_the_running_program_knows(source):
     ["from course_lib import check", "from course_lib.notebook.check import check, mine", "import torch as t\nu = t"],
     ["def f(checks):\n    for check in checks:\n        print(check)", "getattr(model, f'layer{i}')\ngetattr(x, name)"],
     ["import importlib\nfor m in ('torch', 'numpy'):\n    importlib.import_module(m)", "exec('x = 1')"],
+    ["spline.ev(x, y)\nopen('/content/etc/notes')", "glob('/sys/devices/*')\n!cat /proc/cpuinfo"],
     ["from unittest.mock import patch\nwith patch.object(model, 'forward'):\n    pass", "class A:\n    check = 1"],
 ])
 # fmt: on
 def test_what_honest_people_write_is_no_sign(sources):
     assert kinds(*sources) == set()
+
+
+# fmt: off
+@pytest.mark.parametrize("source", [
+    "open('/etc/passwd').read()", "!cat /etc/shadow", "import os\nos.stat('/dev/mem')", "f = open('/dev/kmem', 'rb')",
+    "from pathlib import Path\nlist(Path('/root/.ssh').iterdir())", "os.path.exists('/.dockerenv')",
+    "s.connect('/var/run/docker.sock')", "os.listdir('/sys/class/net')",
+])
+# fmt: on
+def test_what_only_looks_round_the_machine_is_a_sign(source):
+    assert kinds(source) == {"reaches for the grader"}
+
+
+def test_every_carrier_of_ipython_is_looked_into():
+    for carrier in drawn_fresh.CARRIERS.values():
+        payload = drawn_tricks.SETS["a loop"].format(t="json", n="dumps").replace("F", "(lambda *a: True)")
+        text = carrier.format(p=payload, r=repr(payload), b=base64.b64encode(payload.encode()))
+        assert kinds(text, "import carried") & set(drawn_tricks.TOUCHED.split("|")), carrier
 
 
 def test_a_check_in_a_function_that_is_called_in_a_loop_or_in_a_magic_counts():

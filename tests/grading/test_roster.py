@@ -41,6 +41,8 @@ def test_a_roster_as_spreadsheets_write_it(tmp_path, encoding, separator):
             "name": "Müller\n, Änne",
             "email": "",
             "group": "",
+            "extension": "",
+            "excused": "",
             "ids": {"Matriculation Number": "0123"},
         }
     ]

@@ -22,6 +22,7 @@ def hand_in(shown, source, **changes):
         "ids": {},
         "name": "",
         "email": "",
+        "back": {},
         "others": [],
     }
     return found | changes

@@ -18,17 +18,19 @@ from course_lib.grading.intake import downloads, people
 from course_lib.grading.intake.containers import Rejected
 from course_lib.grading.intake.unpacking import synced, unpacked
 from course_lib.grading.people import roster
+from course_lib.grading.people import rules as class_rules
 from course_lib.grading.reading import room
 from course_lib.grading.records import policy, store
 
 OUTCOMES = ("taken", "already here", "not matched", "rejected")
 # how far a time is to be trusted: what is known better replaces what was guessed
-ORDER = {"collected": 0, "gradescope": 1, "nbgrader": 1, "git": 1, "given": 2}
+ORDER = {"collected": 0, "gradescope": 1, "nbgrader": 1, "git": 1, "hub": 1, "given": 2}
 
 
 def keep(folder, told, meta, place):
     """Files what was unpacked (unpacking.py) at `place`: the whole folder or nothing. Returns whether it is new; one
-    that is there keeps its time unless a better one is known.
+    that is there keeps its time unless a better one is known, or it was handed in to the hub again after another;
+    it is handed back as the last download says.
     """
     if (folder / "meta.json").exists():
         try:
@@ -36,8 +38,12 @@ def keep(folder, told, meta, place):
         except (OSError, ValueError):
             return False
         better = ORDER[meta["received_from"]] - ORDER.get(old.get("received_from"), 0)
-        if better > 0 or (meta["received_from"] == "given" and int(meta["received"]) != int(old.get("received", 0))):
-            store.write_json(folder / "meta.json", old | {k: meta[k] for k in ("received", "received_from", "late")})
+        newer = old | ({"back": meta["back"]} if meta["back"] else {})
+        given = meta["received_from"] == "given" and int(meta["received"]) != int(old.get("received", 0))
+        if better > 0 or given or again(folder, old, meta):
+            newer |= {k: meta[k] for k in ("received", "received_from", "late")}
+        if newer != old:
+            store.write_json(folder / "meta.json", newer)
         return False
     unpacked = Path(told["folder"])
     temporary = unpacked if unpacked.parent == place else linked(unpacked, told["names"], place)
@@ -56,6 +62,14 @@ def keep(folder, told, meta, place):
     if temporary == unpacked:
         told["folder"] = str(folder)
     return True
+
+
+def again(folder, old, meta):
+    """Whether the hub's student has handed in something else since, and then this once more, which now is the last."""
+    if not meta["received_from"] == old.get("received_from") == "hub":
+        return False
+    others = (store.read_meta(other)["received"] for other in folder.parent.iterdir() if other != folder)
+    return any(old["received"] < other < meta["received"] for other in others)
 
 
 def linked(folder, names, place):
@@ -94,7 +108,7 @@ def collect(
     found = list(downloads.hand_ins(paths, lab, source, lambda text: people.named_in(students, text)))
     if not students:
         people.name_by_folder(found, lab)
-    for line in overview(found):
+    for line in [*class_rules.nearly_alike(students), *overview(found)]:
         say(line)
     known = people.Known(students)
     steps = unpacked_for(found, lab, incoming)
@@ -136,7 +150,7 @@ def collect(
         say(line)
     with contextlib.suppress(OSError):  # another collect may be at work in it
         incoming.rmdir()
-    if warning := late_by_guess(lab, submitted, guessed):
+    if warning := late_by_guess(lab, submitted, guessed, roster_path):
         say(warning)
     return counts
 
@@ -172,12 +186,13 @@ def meta_of(about, manifest, notes, settle, now, received, order):
         "received": when,
         "received_from": told,
         "collected": now + order * 1e-6,
-        "late": about["late"] if told == "collected" else None,
+        "late": about["late"] if told in ("collected", "given") else None,
         "notes": notes,
         "manifest": manifest,
         "ids": about["ids"],
         "name": about["name"],
         "email": about["email"],
+        "back": about["back"],
         "clock": max((when for _, _, when, *_ in about["entries"]), default=""),
     }
     return meta | ({"ungradable": settle} if settle else {})
@@ -199,10 +214,10 @@ def clear(incoming):
             shutil.rmtree(old, ignore_errors=True)
 
 
-def late_by_guess(lab, submitted, guessed):
+def late_by_guess(lab, submitted, guessed, roster_path=None):
     """A line for the instructor where only the time of collecting is known and makes students late, else ""."""
     try:
-        rules = policy.beside(submitted)
+        rules, _ = class_rules.beside(submitted, roster=roster_path)
     except store.StoreError as error:
         return str(error)
     late = [student for student, when in guessed if policy.penalty(rules, lab, student, when)[0]]

@@ -28,21 +28,22 @@ from course_lib.platform import safe_name
 
 LOOKING = room.Limits(cpu=120, wall=600, memory=4 * 2**30)  # at one file: a class's export may be large
 MAX_WORDS = 400  # characters of a name, or of what is said of a person
-SOURCES = ("canvas", "moodle", "gradescope", "nbgrader", "github", "files")
+SOURCES = ("canvas", "moodle", "gradescope", "nbgrader", "github", "hub", "files")
 TITLES = {
     "canvas": "a download of Canvas",
     "moodle": "a download of Moodle",
     "gradescope": "a download of Gradescope",
     "nbgrader": "nbgrader's folder",
     "github": "repositories",
+    "hub": "what came by course serve-hub",
     "files": "a class's zip",
 }
 
 
 def hand_ins(paths, lab, source=None, who=lambda text: None):
     """Yields the hand-ins of files and folders: {"shown", "source", "entries" (rows of an Entry), "hints", "lms",
-    "received" (epoch s or None), "late" (True, False, None), "ids", "name", "email", "others", "place" (the folder
-    where a loose file lies)}.
+    "received" (epoch s or None), "late" (True, False, None), "ids", "name", "email", "back" ({LMS: how
+    what is handed back must begin}), "others", "place" (the folder where a loose file lies)}.
 
     source: one of SOURCES, or None: told by content. who(text) -> the student of the roster whom a file's name names,
     or None: his zip is never taken for an LMS's, whatever is in it. "rejected" instead of "entries" where a container

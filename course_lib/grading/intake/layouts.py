@@ -5,15 +5,19 @@ Moodle      Jane Doe_1234567_assignsubmission_file/file.zip         name, partic
             (flat: …_assignsubmission_file_file.zip)                number; without a number: all who are in no team
 Gradescope  assignment_9_export/submission_123/… (unpacked)         submission_metadata.yml lists submitters and times
 nbgrader    submitted/jane/02_pretraining/file.ipynb                student; timestamp.txt beside it
+the hub     hub/02_pretraining/jane/0001/submission.zip             receipt.json beside it (inbox.py); never guessed
 """
 
 import datetime
+import json
 import re
 import zoneinfo
+from urllib.parse import quote
 
 from course_lib.grading.intake.containers import Rejected
 from course_lib.grading.people import identity
 from course_lib.grading.records import store
+from course_lib.platform import safe_name
 
 MAX_METADATA = 256 * 2**20
 MAX_WORDS = 300  # characters of a name or an address
@@ -75,6 +79,7 @@ def canvas(entries, lab):
                 "name": found["name"] or "",
                 "late": bool(found["late"]),
                 "alone": key,
+                "back": {"canvas": entry.name[: found.start("file")]},  # "doejane_12345_67890_"
             }
     return made, groups
 
@@ -99,6 +104,7 @@ def moodle(entries, lab):
                 "ids": {"moodle_id": found["id"]} if found["id"] else {},
                 "name": name,
                 "alone": name or key,
+                "back": {"moodle": f"{top[: found.end('kind')]}_/"} if found["id"] else {},
             }
     return made, groups
 
@@ -115,6 +121,24 @@ def nbgrader(entries, lab):
             about["received"] = moment(entry.read(200).decode("utf-8", "replace"))
         else:
             groups.setdefault(student, []).append(entry._replace(name=found["file"]) if not entry.bad else entry)
+    return made, groups
+
+
+def hub(entries, lab):
+    """What `course serve-hub` has kept, of which receipt.json is the service's own."""
+    made, groups = {}, {}
+    attempts = {entry.name.rpartition("/")[0]: entry for entry in entries if entry.name.endswith("submission.zip")}
+    for entry in entries:
+        top, _, name = entry.name.rpartition("/")
+        if name != "receipt.json" or top not in attempts or top.startswith("."):
+            continue
+        told = json.loads(entry.read(2**16))
+        if told["lab"] == lab:
+            user, key = told["user"], f"{told['user']} attempt {told['attempt']}"
+            hints = [("login", user), ("email", user if "@" in user else ""), ("student", user)]
+            alone = user if safe_name(user) == user else quote(user)  # o'brien and o_brien are two
+            made[key] = {"hints": hints, "ids": {"login": user}, "alone": alone, "received": told["received"]}
+            groups[key] = [attempts[top]]
     return made, groups
 
 
@@ -161,7 +185,7 @@ def submitter(person, top):
     }
 
 
-READERS = {"canvas": canvas, "moodle": moodle, "gradescope": gradescope, "nbgrader": nbgrader}
+READERS = {"canvas": canvas, "moodle": moodle, "gradescope": gradescope, "nbgrader": nbgrader, "hub": hub}
 
 
 def read_metadata(entry):

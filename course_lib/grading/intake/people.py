@@ -30,7 +30,8 @@ class Handed(NamedTuple):
         if not self.group:
             return [(self.first, {"student": self.first})]
         shared = {"group": self.group, "members": [*self.owners, *self.mates]}
-        nobody = {"ids": {}, "name": "", "email": ""}  # what the LMS told is the team's, or another member's
+        # what the LMS told is the team's, or another member's
+        nobody = {"ids": {}, "name": "", "email": "", "back": {}}
         own = shared if self.mates else shared | nobody
         return [
             *((student, {"student": student} | own) for student in self.owners),

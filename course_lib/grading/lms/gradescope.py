@@ -202,7 +202,7 @@ def shown_grades(lab, rows):
         if row["final"] is None and not excused:
             without += [row["student"]]
             continue
-        late = f"{row['penalty']:g} points are taken off: {row['late_days']} days late." if row["penalty"] else ""
+        late = feedback.taken_off(row) if row["penalty"] else ""
         comment = feedback.general_comment(row)
         told = [late, *feedback.by_a_person(row), f"Comment to you: {comment}" if comment else ""]
         remark = visible("\n".join(filter(None, told)), TEXT)

@@ -9,25 +9,32 @@ import sys
 import time
 
 from course_lib.grading.lms import lti_key, lti_sent, rows
-from course_lib.grading.lms.lti_service import Service
+from course_lib.grading.lms.lti_service import SECURE, Service
 from course_lib.grading.lms.worksheet import few
 from course_lib.grading.people.table import one_line
 from course_lib.grading.records import policy, store
 from course_lib.grading.reports.page import visible
 
+SETTINGS = ("client_id", "token_url", "lineitems_url", "memberships_url", "audience")  # the first three are needed
 COLUMN = "lti_user_id"  # of the roster, where the LMS does not tell its members
 KIND = f"the column {COLUMN.replace('_', ' ')}"  # what people/identity.py calls it
 DOWN = 3  # students in a row for whom the LMS does not answer or takes no score at all: then we stop
 
 
 def settings_of(submitted=store.SUBMISSIONS):
-    rules = policy.beside(submitted) or {None: {"lti": {}}}
-    found = rules[None]["lti"]
-    missing = [key for key in ("client_id", "token_url", "lineitems_url") if not found.get(key)]
+    """{key of SETTINGS: text}: `lti` of course.yaml. Raises StoreError."""
+    rules = policy.beside(submitted)
+    found = rules[None]["lti"] if rules else {}
+    for key, value in found.items():
+        if key not in SETTINGS:
+            raise store.StoreError(f"course.yaml: lti: {key!r} is no setting; settings: {', '.join(SETTINGS)}")
+        if not isinstance(value, str):
+            raise store.StoreError(f"course.yaml: lti: {key} must be one value")
+        if key.endswith("_url") and not SECURE.match(value):
+            raise store.StoreError(f"course.yaml: lti: {key}: {value[:80]!r} must begin with https://")
+    missing = [key for key in SETTINGS[:3] if not found.get(key)]
     if missing:
-        raise store.StoreError(
-            f"course.yaml has no {', '.join(missing)} under lti: `course lti register` says what it is"
-        )
+        raise store.StoreError(f"course.yaml has no {', '.join(missing)} under lti: see `course lti register`")
     return found
 
 

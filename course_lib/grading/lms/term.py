@@ -41,13 +41,19 @@ def heads(about, labs):
     return {lab: f"{lab[:2]} /{about['labs'][lab]['points']:g}{'+' * about['labs'][lab]['bonus']}" for lab in labs}
 
 
+def columns_of(about, labs):
+    free = ["free days left"] if about["late_days"] else []
+    return ["student", *heads(about, labs).values(), "points", "of", "%", "missing", *free]
+
+
 def lines_of(about, rows, labs):
-    """A list of texts for each student: name, a cell a lab, points, of, percent, number of labs missing."""
+    """A list of texts for each student: name, a cell a lab, points, of, percent, labs missing, free days left."""
     found = []
     for row in rows:
         percent = "–" if row["percent"] is None else f"{row['percent']:.1f}"
         cells = [shown(lab, row) for lab in labs]
         ending = [f"{row['points']:g}", f"{row['of']:g}", percent, str(len(row["missing"]) or "")]
+        ending += [str(row["days_left"])] if about["late_days"] else []
         found.append([row["name"] or row["student"], *cells, *ending])
     return found
 
@@ -71,17 +77,19 @@ def as_csv(about, rows):
     labs = list(about["labs"])
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["student", "name", "email", *labs, "points", "of", "percent", "dropped", "missing"])
+    free = ["free_days_left"] if about["late_days"] else []
+    writer.writerow(["student", "name", "email", *labs, "points", "of", "percent", "dropped", "missing", *free])
     for row in rows:
         cells = [{"excused": "EX"}.get(row["cells"][lab]["state"], row["cells"][lab]["points"]) for lab in labs]
         line = [row["student"], row["name"], row["email"], *cells, row["points"], row["of"], row["percent"]]
-        writer.writerow(page.neutral(value) for value in [*line, " ".join(row["dropped"]), " ".join(row["missing"])])
+        line += [" ".join(row["dropped"]), " ".join(row["missing"]), *([row["days_left"]] if free else [])]
+        writer.writerow(map(page.neutral, line))
     return out.getvalue()
 
 
 def as_html(about, rows):
     labs, name = begun(about, rows), headline(about, rows)
-    columns = ["student", *heads(about, labs).values(), "points", "of", "%", "missing"]
+    columns = columns_of(about, labs)
     percents = [row["percent"] for row in rows if row["percent"] is not None]
     spread = [[f"{10 * k}–{10 * k + 10} %", "█" * n, str(n)] for k, n in enumerate(stats.bars(percents))]
     late = "".join(f"<li>{page.escape(line)}</li>" for line in behind(rows)) or "<li>nobody</li>"
@@ -162,7 +170,7 @@ def show(about, rows):
 
     console, labs = Console(), begun(about, rows)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ["student", *heads(about, labs).values(), "points", "of", "%", "missing"]:
+    for column in columns_of(about, labs):
         table.add_column(column, justify="left" if column == "student" else "right")
     for line in lines_of(about, rows, labs):
         table.add_row(*(Text(page.visible(text, 60)) for text in line))

@@ -3,64 +3,101 @@ Whatever shows grades takes them from here.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
-from course_lib.grading.people import roster as class_list
+from course_lib.grading.people import names
+from course_lib.grading.people import rules as class_rules
 from course_lib.grading.records import adjustments, marks, store
 from course_lib.grading.records import policy as late_policy
-from course_lib.platform import nearest
 
 # fmt: off
 ROW = ("student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty",
-    "final", "out_of", "attempts", "members", "reason", "adjusted", "comments")
+    "free_days", "final", "out_of", "attempts", "members", "reason", "adjusted", "comments")
 # fmt: on
 
 
-def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, roster=None):
+class Book(NamedTuple):
+    """What the grades of a lab are computed from, beside the results."""
+
+    lab: str
+    rules: dict
+    spec: str
+    marks: dict
+    said: dict  # {student: {question or None: adjustment}}, the excuses of the rules among them
+    comments: dict
+    grades: Path | str
+
+
+def opened(lab, rules, grades):
+    said, comments = adjustments.read(lab, grades)
+    line = {"question": None, "kind": "excused", "value": None}
+    for student, who in late_policy.of_lab(rules, lab)["excused"].items():
+        said.setdefault(student, {}).setdefault(None, line | {"student": student, "reason": who})
+    return Book(lab, rules, store.spec_sha(lab), marks.read(lab, grades), said, comments, grades)
+
+
+def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, roster=None, free=None):
     """One dict a student, by student; those of the roster who handed in nothing are there, too. final is None, never 0,
     where there is no grade.
 
     {"student", "sha", "folder", "received" (epoch s), "status", "result" (with marks, a person's points and comments;
     or None), "score", "max" (of what is scored), "pending" (points still to be read), "late_days", "penalty" (points
-    taken off), "final", "out_of" (the points of the lab, which final is out of), "attempts", "members" (of the group
-    that handed it in, else []), "reason" (which attempt counts and why, the late policy in words), "adjusted"
-    ({question or None: the adjustment in effect}), "comments" ({question or None: text}), "name", "email", "ids" ({kind
-    or column: text} of the roster)}
+    taken off), "free_days" ({"here", "left", "of"}: of the term's free days those that pay for this lab, those that are
+    left after all labs; None in a term without), "final", "out_of" (the points of the lab, which final is out of),
+    "attempts", "members" (of the group that handed it in, else []), "reason" (which attempt counts and why, the late
+    policy in words), "adjusted" ({question or None: the adjustment in effect}), "comments" ({question or None: text}),
+    "name" (as people write it, or ""), "email", "ids" ({kind or column: text} of the roster)}
 
-    policy, roster: paths; None takes policy.yaml and roster.csv beside the folder `submitted` where they exist. Raises
-    StoreError where one of them cannot be read.
+    policy, roster: as of rules.beside. free: of free_days, where it is known. Raises StoreError where one of them
+    cannot be read.
     """
-    rules, students = late_policy.beside(submitted, policy), class_list.beside(submitted, roster)
-    spec, given, by_student = store.spec_sha(lab), marks.read(lab, grades), attempts_of(lab, submitted)
-    said, comments = adjustments.read(lab, grades)
+    rules, students = class_rules.beside(submitted, policy, roster)
+    book, by_student = opened(lab, rules, grades), attempts_of(lab, submitted)
+    free = free_days(rules, grades, submitted) if free is None else free
     listed, rule = {s["student"]: s for s in students}, late_policy.of_lab(rules, lab)
-    strangers = [s for s in rule["extensions"] if students and s not in listed and s not in by_student]
-    if strangers:
-        raise store.StoreError(
-            f"the policy gives {strangers[0]} an extension for {lab}, but there is no such student in the roster"
-            f"{nearest(strangers[0], listed.keys() | by_student.keys()) or ': a slip of the pen?'}"
-        )
     found = []
     for student in sorted(by_student.keys() | listed.keys()):
-        attempts, by_person = by_student.get(student, []), (said.get(student, {}), comments.get(student, {}))
+        attempts, taken = by_student.get(student, []), free.get(student, {})
         if attempts:
-            graded = [graded_attempt(lab, a, rules, spec, given, by_person, grades) for a in attempts]
-            row = counted_row(graded, rule["counts"])
+            row = counted_row(book, attempts, taken.get(lab, 0))
         else:
             row = not_handed_in(student, rule)
-        row = last_word(lab, row, *by_person)
+        if of := int(rule["late_days"]):
+            row["free_days"] = {"here": taken.get(lab, 0), "left": of - sum(taken.values()), "of": of}
+        row = last_word(book, row)
         if students and student not in listed:
             row["reason"] = "; ".join(filter(None, (row["reason"], "not in the roster")))
-        found.append(row | identity(listed.get(student, {}), attempts))
+        found.append(row | identity(student, listed.get(student, {}), attempts))
     return found
 
 
-def identity(line, attempts):
+def free_days(rules, grades=store.GRADES, submitted=store.SUBMISSIONS):
+    """{student: {lab: free days of the term that pay for its being late}}, over all labs. Which attempt counts is
+    settled before; a lab that a person has decided, or that a student is excused from, takes none.
+    """
+    late = {}
+    for lab in rules if late_policy.of_lab(rules, None)["late_days"] else ():
+        if late_policy.of_lab(rules, lab)["deadline"] is None:
+            continue
+        book = opened(lab, rules, grades)
+        for student, attempts in attempts_of(lab, submitted).items():
+            deciding = deciding_of(rules, lab, student, attempts)
+            if None in book.said.get(student, {}) or not any(lateness(rules, lab, student, a[3])[0] for a in deciding):
+                continue
+            row = counted_row(book, deciding)
+            late.setdefault(student, []).append((row["received"] or 0, lab, row["late_days"]))
+    return {student: late_policy.free_days(rules, hand_ins) for student, hand_ins in late.items()}
+
+
+def identity(student, line, attempts):
     """{"name", "email", "ids"} of a student: what the roster's line says, else what the LMS told."""
     told = {}
     for *_, meta in attempts:
         about = {**meta.get("ids", {}), "name": meta.get("name"), "email": meta.get("email")}
         told |= {k: v for k, v in about.items() if v}
-    name, email = (line.get(k) or told.pop(k, "") for k in ("name", "email"))
+    called, email = told.get("name", ""), line.get("email") or told.get("email", "")  # Canvas tells "doejane"
+    mine = line.get("name", "")
+    name = names.turned(mine) or mine or names.turned(called) or names.turned(student)
     ids = {k: v for k, v in told.items() if k not in ("name", "email")}
     ids |= {k: v or told.get(k, "") for k, v in line.get("ids", {}).items()}
     return {"name": name, "email": email, "ids": ids}
@@ -78,46 +115,51 @@ def attempts_to_grade(lab, submitted=store.SUBMISSIONS, policy=None):
     """[(student, sha, folder, meta)] of the attempts that decide under the policy: each student's last, last on time,
     or all of them.
     """
-    rules, found = late_policy.beside(submitted, policy), []
-    counts = late_policy.of_lab(rules, lab)["counts"]
+    (rules, _), found = class_rules.beside(submitted, policy), []
     for student, attempts in attempts_of(lab, submitted).items():
-        if counts == "best":
-            found += attempts
-            continue
-        on_time = [a for a in attempts if lateness(rules, lab, student, a[3])[0] == 0]
-        found.append(on_time[-1] if counts == "last_on_time" and on_time else attempts[-1])
+        found += deciding_of(rules, lab, student, attempts)
     return found
 
 
-def lateness(rules, lab, student, meta):
-    """(days, fraction kept, reason) of a submission. Where only the time of collecting is known, Canvas's own mark
-    decides.
+def deciding_of(rules, lab, student, attempts):
+    """Those of a student's attempts of which one counts, the only one where that does not depend on its grade."""
+    counts = late_policy.of_lab(rules, lab)["counts"]
+    if counts == "best":
+        return attempts
+    on_time = [a for a in attempts if lateness(rules, lab, student, a[3])[0] == 0]
+    return (on_time if counts == "last_on_time" and on_time else attempts)[-1:]
+
+
+def lateness(rules, lab, student, meta, free=0):
+    """(days, fraction kept, reason) of a submission of whose late days `free` cost nothing. Canvas's own mark decides
+    where only the time of collecting is known; and what has its LATE is late, whatever time --received has set.
     """
     received, late, rule = meta.get("received") or 0, meta.get("late"), late_policy.of_lab(rules, lab)
-    guessed = meta.get("received_from") == "collected"
-    if not guessed or late is None:
-        days, kept, reason = late_policy.penalty(rules, lab, student, received)
-        doubt = " (when it was collected: nobody told when it came in)" if days and guessed else ""
-        return days, kept, reason + doubt
-    if rule["deadline"] is None:
-        return 0, 1.0, "no deadline"
-    if not late:
+    guessed, note = meta.get("received_from") == "collected", ""
+    if rule["deadline"] is not None and guessed and late is False:
         return 0, 1.0, "on time, says Canvas"
-    # late, but not how late: its first day, in the student's favour
-    begun = rule["deadline"].timestamp() + rule["grace_minutes"] * 60 + 1
-    days, kept, reason = late_policy.penalty(rules, lab, student, min(received, begun))
-    return days, kept, f"{reason} (Canvas says late, not how late)"
+    if rule["deadline"] is not None and late:
+        # late, but not how late: its first day, in the student's favour
+        begun = rule["deadline"].timestamp() + rule["grace_minutes"] * 60 + 1
+        note = " (Canvas says late, not how late)" if guessed or received < begun else ""
+        received = min(received, begun) if guessed else max(received, begun)
+    days, kept, reason = late_policy.penalty(rules, lab, student, received, free)
+    if days and guessed and late is None:
+        note = " (when it was collected: nobody told when it came in)"
+    return days, kept, reason + note
 
 
-def graded_attempt(lab, attempt, rules, spec, given, by_person, grades):
-    """The row of one attempt, as if it counted. by_person: (adjustments, comments) of the student."""
+def graded_attempt(book, attempt, free=0):
+    """The row of one attempt, as if it counted and `free` of its late days cost nothing."""
     student, sha, folder, meta = attempt
-    result = marks.marked(store.result_of(lab, student, sha, spec, grades), given)
-    if result and result["status"] == "ungradable" and by_person[0].keys() - {None}:
-        result = adjustments.by_hand(result, points_of(lab), by_person[0])
-    result = adjustments.adjusted(result, *by_person)
+    lab, spec, grades = book.lab, book.spec, book.grades
+    given, comments = book.said.get(student, {}), book.comments.get(student, {})
+    result = marks.marked(store.result_of(lab, student, sha, spec, grades), book.marks)
+    if result and result["status"] == "ungradable" and given.keys() - {None}:
+        result = adjustments.by_hand(result, points_of(lab), given)
+    result = adjustments.adjusted(result, given, comments)
     score, most, pending = store.totals(result)
-    days, kept, words = lateness(rules, lab, student, meta)
+    days, kept, words = lateness(book.rules, lab, student, meta, free)
     if result:
         status, why = result["status"], result.get("reason", "")
     elif older := older_totals(lab, student, sha, spec, grades):
@@ -141,6 +183,7 @@ def graded_attempt(lab, attempt, rules, spec, given, by_person, grades):
         "pending": pending,
         "late_days": days,
         "penalty": penalty,
+        "free_days": None,
         "final": final,
         "out_of": whole,
         "attempts": 1,
@@ -163,16 +206,17 @@ def points_of(lab):
     return {question.id: question.points for question in core.questions_of(lab)}
 
 
-def last_word(lab, row, given, comments):
+def last_word(book, row):
     """The row with what a person has said of the whole lab, from which nothing is taken off for being late."""
-    row = row | {"adjusted": {}, "comments": comments}
+    given = book.said.get(row["student"], {})
+    row = row | {"adjusted": {}, "comments": book.comments.get(row["student"], {})}
     for question in (row["result"] or {}).get("questions", []):
         if "adjusted" in question:
             row["adjusted"][question["id"]] = question["adjusted"]
     line = given.get(None)
     if line is None:
         return row
-    whole = row["out_of"] or sum(points_of(lab).values())
+    whole = row["out_of"] or sum(points_of(book.lab).values())
     score = adjustments.points(line, whole)
     row["adjusted"][None] = line | {"score": score, "before": row["final"]}
     if score is None:
@@ -193,8 +237,10 @@ def older_totals(lab, student, sha, spec, grades):
     return None
 
 
-def counted_row(graded, counts):
-    """Which of a student's attempts counts (the oldest is first), and why in words."""
+def counted_row(book, attempts, free=0):
+    """The row of that of a student's attempts (the oldest is first) which counts, and why in words."""
+    counts = late_policy.of_lab(book.rules, book.lab)["counts"]
+    graded = [graded_attempt(book, attempt) for attempt in attempts]
     chosen, why = graded[-1], "the last counts"
     if counts == "best":
         scored = [r for r in graded if r["final"] is not None]
@@ -205,11 +251,22 @@ def counted_row(graded, counts):
         why = "the last counts, none was on time"
         if on_time := [r for r in graded if r["late_days"] == 0]:
             chosen, why = on_time[-1], "the last one on time counts"
+    place = next(i for i, r in enumerate(graded) if r is chosen)
+    if free:
+        chosen = graded_attempt(book, attempts[place], free)
     if len(graded) == 1:
         return chosen
-    number = next(i for i, r in enumerate(graded, 1) if r is chosen)
-    words = f"attempt {number} of {len(graded)} ({why})"
+    words = f"attempt {place + 1} of {len(graded)} ({why})"
     return chosen | {"attempts": len(graded), "reason": "; ".join(filter(None, (words, chosen["reason"])))}
+
+
+def free_in_words(row):
+    """What the term's free days have to do with a lab: "3 days late, 2 free, 1 of 5 free days left"; "" for nothing."""
+    days, free = row["late_days"], row["free_days"]
+    if not days or not free or None in row["adjusted"]:
+        return ""
+    plural = "s" if days > 1 else ""
+    return f"{days} day{plural} late, {free['here']} free, {free['left']} of {free['of']} free days left"
 
 
 def not_handed_in(student, rule):

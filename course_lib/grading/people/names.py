@@ -16,6 +16,15 @@ def words(text):
     return tuple("".join(letters).split())
 
 
+def turned(text):
+    """A name as people write it: "Doe, Jane" -> "Jane Doe", "Jane Doe" as it is; "" for a single word, which may be a
+    login, and for an address.
+    """
+    last, comma, first = text.partition(",")
+    full = f"{first} {last}".strip() if comma and "," not in first else text.strip()
+    return full if len(full.split()) > 1 and "@" not in full else ""
+
+
 def same(one, other):
     """Whether two names are one person's; either may be without any spaces (Canvas: doejane for "Doe, Jane")."""
     mine, theirs = sorted((words(one), words(other)), key=len, reverse=True)

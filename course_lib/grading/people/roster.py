@@ -1,5 +1,6 @@
 """The class list: a CSV with the column student, and as it likes match, name, email, group, github and ids (canvas_id,
-sis_id, login, moodle_id …). Canvas's own gradebook and Gradescope's roster are read as they are.
+sis_id, login, moodle_id …), extension and excused (rules.py). Canvas's own gradebook and Gradescope's roster are read
+as they are.
 """
 
 import unicodedata
@@ -11,7 +12,7 @@ from course_lib.grading.people import identity, names, table
 from course_lib.grading.records import store
 from course_lib.platform import safe_name
 
-FIXED = ("student", "match", "name", "email", "group")
+FIXED = ("student", "match", "name", "email", "group", "extension", "excused")
 UNIQUE = ("canvas_id", "sis_id", "moodle_id", "github", "id")
 MOST_MEMBERS = 8  # of a group that hands in together; a tutorial's column is not one of groups
 
@@ -28,8 +29,8 @@ def beside(submitted, path=None):
 
 
 def read(path):
-    """[{"student" (as its folder is called), "match", "name", "email", "group", "ids": {kind or column: text}}], in the
-    file's order. ids are the columns that identify. StoreError with one line.
+    """[{"student" (as its folder is called), "match", "name", "email", "group", "extension", "excused", "ids": {kind or
+    column: text}}], in the file's order. ids are the columns that identify. StoreError with one line.
     """
     try:
         text, _ = table.decoded(Path(path).read_bytes())
@@ -106,9 +107,11 @@ def student_of(line, where, shown):
     return {
         "student": safe_name(line["student"]),
         "match": line.get("match") or line["student"],
-        "name": line.get("name", ""),
+        "name": line.get("name") or names.turned(line["student"]),
         "email": line.get("email", ""),
         "group": line.get("group", ""),
+        "extension": line.get("extension", ""),
+        "excused": line.get("excused", ""),
         "ids": {column: text for column, text in line.items() if column not in FIXED},
     }
 
@@ -133,7 +136,13 @@ def no_two_alike(path, found):
                     f"the roster {path}: {seen[value]} and {student['student']} have the same {what} ({value[:60]})"
                 )
             seen[value] = student["student"]
+    written: dict[tuple, str] = {}
     for group, size in Counter(s["group"] for s in found if s["group"]).items():
+        if (alike := written.setdefault(names.words(group) or (group,), group)) != group:
+            raise store.StoreError(
+                f"the roster {path}: the groups {table.one_line(alike)} and {table.one_line(group)} are one but for "
+                "how they are written: write them alike"
+            )
         if size > MOST_MEMBERS:
             raise store.StoreError(
                 f"the roster {path}: {table.one_line(group)} has {size} students, and one hand-in would count for them "
@@ -207,6 +216,8 @@ def named_by(what, text, among):
         return by_text(among, text)
     if what == "manifest":
         return [s for s in among if s["student"] == safe_name(text)]
+    if what == "student":  # a login, of one who has no other
+        return [s for s in among if s["student"] == safe_name(text) and may_have(s, "login", text)]
     if what == "email":
         return by_id(among, "email", text) or [s for s in among if s["student"].casefold() == text.casefold()]
     return by_id(among, what, text)
@@ -215,10 +226,10 @@ def named_by(what, text, among):
 def find(students, hints):
     """(student of the roster whom the hints mean, note or ""). Raises NotMatched.
 
-    hints: [(what, text)] in the order of trust; what: "canvas_id", "moodle_id", "moodle_number", "github", "id" (any
-    column), "email", "name", "file name", "manifest". The first that names exactly one student decides; one that names
-    several leaves the choice among them to the next. A moodle_number is a participant's or a team's: it decides only
-    together with the name, and is nobody else's.
+    hints: [(what, text)] in the order of trust; what: "canvas_id", "moodle_id", "moodle_number", "login", "github",
+    "id" (any column), "email", "name", "file name", "student", "manifest". The first that names exactly one student
+    decides; one that names several leaves the choice among them to the next. A moodle_number is a participant's or a
+    team's: it decides only together with the name, and is nobody else's.
     """
     among, narrowed, owner = students, False, None
     told = {what: text for what, text in reversed(hints) if text}
@@ -253,9 +264,9 @@ def may_have(student, kind, text):
 
 def why_not(students, among, told):
     """One line: who it may be, and what to add to the roster."""
-    kinds = ("canvas_id", "moodle_id", "moodle_number", "github", "email", "id")
+    kinds = ("canvas_id", "moodle_id", "moodle_number", "login", "github", "email", "id")
     kind = next((k for k in kinds if k in told), None)
-    who = safe_name(told.get("name") or told.get("email") or told.get("file name") or told.get("canvas_id") or "")
+    who = safe_name(next(filter(None, map(told.get, ("name", "email", "file name", "login", "canvas_id"))), ""))
     add = ""
     if kind:
         column = {"id": "sis_id", "moodle_number": "moodle_id"}.get(kind, kind)

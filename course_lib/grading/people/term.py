@@ -13,7 +13,7 @@ import itertools
 import time
 
 from course_lib.grading.people import gradebook
-from course_lib.grading.people import roster as class_list
+from course_lib.grading.people import rules as class_rules
 from course_lib.grading.records import policy as late_policy
 from course_lib.grading.records import store
 
@@ -26,20 +26,21 @@ def labs_of(rules):
 
 
 def standings(grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, roster=None, now=None):
-    """({"title", "term", "labs": {lab: {"points", "bonus"}}, "books": {lab: rows of its gradebook}}, [a row each
-    student: {"student", "name", "email", "ids", "cells": {lab: cell}, **total(…)}]).
+    """({"title", "term", "late_days", "labs": {lab: {"points", "bonus"}}, "books": {lab: rows of its gradebook}}, [a
+    row each student: {"student", "name", "email", "ids", "cells": {lab: cell}, "days_left" (of the term's free days;
+    None in a term without), **total(…)}]).
 
     policy, roster: as of gradebook.rows; now: seconds of the epoch. StoreError where a file cannot be read.
     """
-    rules, now = late_policy.beside(submitted, policy), time.time() if now is None else now
-    term, students = {}, {s["student"]: s for s in class_list.beside(submitted, roster)}
-    common, people = late_policy.of_lab(rules, None), {name: {} for name in students}
-    about, books = {}, {}
+    (rules, students), now = class_rules.beside(submitted, policy, roster), time.time() if now is None else now
+    common, people = late_policy.of_lab(rules, None), {student["student"]: {} for student in students}
+    free, of = gradebook.free_days(rules, grades, submitted), int(common["late_days"])
+    term, about, books = {}, {}, {}
     for lab in labs_of(rules):
         rule = late_policy.of_lab(rules, lab)
         own = sum(gradebook.points_of(lab).values())
         term[lab] = {"points": own if rule["points"] is None else rule["points"], "bonus": rule["bonus"]}
-        books[lab] = gradebook.rows(lab, grades, submitted, policy, roster)
+        books[lab] = gradebook.rows(lab, grades, submitted, policy, roster, free)
         for row in books[lab]:
             people.setdefault(row["student"], {})[lab] = cell_of(row, rule, term[lab]["points"], now)
             about[row["student"]] = {key: row[key] or about.get(row["student"], {}).get(key) for key in ABOUT}
@@ -47,8 +48,9 @@ def standings(grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
     for student in sorted(people):
         cells = {lab: people[student].get(lab) or never(student, lab, rules, term, now) for lab in term}
         line = {"student": student, **about.get(student, dict.fromkeys(ABOUT)), "cells": cells}
+        line["days_left"] = of - sum(free.get(student, {}).values()) if of else None
         found.append(line | total(cells, term, common["drop_lowest"]))
-    return {"title": common["title"], "term": common["term"], "labs": term, "books": books}, found
+    return {key: common[key] for key in ("title", "term", "late_days")} | {"labs": term, "books": books}, found
 
 
 ABOUT = ("name", "email", "ids")
@@ -78,8 +80,11 @@ def missing_or_open(cell, rule, student, now):
 
 def never(student, lab, rules, term, now):
     """The cell of a student of whom this lab's gradebook knows nothing: there is no roster, and nothing came in."""
+    rule = late_policy.of_lab(rules, lab)
     cell = {"state": "open", "points": None, "of": term[lab]["points"], "late_days": 0, "why": ""}
-    return missing_or_open(cell, late_policy.of_lab(rules, lab), student, now)
+    if student in rule["excused"]:
+        return cell | {"state": "excused", "why": "excused"}
+    return missing_or_open(cell, rule, student, now)
 
 
 def total(cells, term, drop_lowest):

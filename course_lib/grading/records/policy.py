@@ -4,17 +4,19 @@
     term: winter 2026
     drop_lowest: 1                   # labs that a student's total leaves out: those without which it is best
     extensions: {ann: 3}             # days, for every lab with a deadline
+    late_days: 5                     # a student's free days of the whole term (free_days below)
     timezone: Europe/Berlin          # of all deadlines (IANA name)
     grace_minutes: 15                # nobody is late within them
-    percent_a_day: 10                # of the points reached, for each day begun after the deadline
+    percent_a_day: 10                # of the points reached, for each day begun after the deadline and not free
     max_days: 5                      # later than that counts nothing
     cap: 50                          # but never more percent than this
     counts: last                     # which attempt: last, best or last_on_time
     labs:                            # an extension is days, or another deadline
-      02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}}
+      02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}, excused: [eve]}
       04_lora_and_qlora: {counts_in_term: no}
       07_rlhf: {points: 20}          # that it counts in the term's total; default: its own
       11_evaluation_and_release: {bonus: yes}
+      10_safety_refusals: {exam: yes}  # `course release` hands it out without hints, and its checks do not judge
     lti: {client_id: …}              # an LMS that takes scores: `course lti register` says what belongs here
 
 Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts
@@ -40,10 +42,9 @@ DEFAULTS = {
     "cap": 100.0,
     "counts": "last",
 }
-TERM = {"title": "", "term": "", "drop_lowest": 0}  # of the whole file
-LAB = {"points": None, "bonus": False, "counts_in_term": True}
-LTI = ("client_id", "token_url", "lineitems_url", "memberships_url", "audience")
-SECURE = re.compile(r"https://[^\s/]|http://(?:localhost|127\.0\.0\.1)(?::\d+)?/")  # where a token may be sent
+TERM = {"title": "", "term": "", "drop_lowest": 0, "late_days": 0}  # of the whole file
+LAB = {"points": None, "bonus": False, "counts_in_term": True, "exam": False}
+NOBODY = {"deadline": None, "extensions": {}, "excused": {}}
 NAMES = ("course.yaml", "policy.yaml")
 
 
@@ -58,9 +59,10 @@ def beside(submitted, path=None):
 
 
 def read(path):
-    """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "grace_minutes", "percent_a_day",
-    "max_days", "cap", "counts", "points" (in the term; None: the lab's own), "bonus", "counts_in_term", and "title",
-    "term", "drop_lowest" of the file}}; labs without an entry under None, which has "lti" ({key of LTI: text}), too.
+    """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "excused": {student: who says so},
+    "grace_minutes", "percent_a_day", "max_days", "cap", "counts", "points" (in the term; None: the lab's own), "bonus",
+    "counts_in_term", "exam", and "title", "term", "drop_lowest", "late_days" of the file}}; labs
+    without an entry under None, which has "lti" ({key: value}) as well.
 
     Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students
     points.
@@ -81,15 +83,13 @@ def read(path):
     try:
         plain = expect(plain or {}, dict, "the file")
         given = expect(plain.pop("labs", {}), dict, "labs")
-        lti = lti_settings(expect(plain.pop("lti", {}), dict, "lti"))
+        lti = expect(plain.pop("lti", {}), dict, "lti")
         everywhere = days_for_all(expect(plain.pop("extensions", {}), dict, "extensions"))
         common = DEFAULTS | TERM | LAB | settings(plain, DEFAULTS | TERM, "the file")
         for lab in given:
             known_lab(lab)
-        return {
-            None: common | {"deadline": None, "extensions": {}, "lti": lti},
-            **{lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()},
-        }
+        every = {lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()}
+        return {None: common | NOBODY | {"lti": lti}, **every}
     except (ValueError, store.StoreError) as error:
         raise store.StoreError(f"the policy {path}: {error}") from None
 
@@ -155,33 +155,22 @@ def settings(given, allowed, where):
             found[key] = value
         elif key in ("title", "term"):
             found[key] = value
-        elif key in ("bonus", "counts_in_term"):
-            if value not in ("yes", "no"):
+        elif key in ("bonus", "counts_in_term", "exam"):
+            if value not in ("yes", "no", "true", "false"):
                 raise ValueError(f"{where}: {key}: {value!r} must be yes or no")
-            found[key] = value == "yes"
+            found[key] = value in ("yes", "true")
         else:
-            highest = 100 if key in ("percent_a_day", "cap") else 1e6
+            highest = {"percent_a_day": 100, "cap": 100, "late_days": 366}.get(key, 1e6)
             try:
                 number = float(value)
             except ValueError:
                 number = math.nan
-            whole = key in ("max_days", "drop_lowest")
+            whole = key in ("max_days", "drop_lowest", "late_days")
             if not 0 <= number <= highest or (whole and number % 1):
                 kind = "whole number" if whole else "number"
                 raise ValueError(f"{where}: {key}: {value!r} must be a {kind} from 0 to {highest:g}")
             found[key] = number
     return found
-
-
-def lti_settings(given):
-    """Who the course is to an LMS, and the addresses of its services."""
-    for key, value in given.items():
-        if key not in LTI:
-            raise ValueError(f"lti: {key!r} is no setting; settings: {', '.join(LTI)}")
-        expect(value, str, f"lti: {key}")
-        if key.endswith("_url") and not SECURE.match(value):
-            raise ValueError(f"lti: {key}: {value[:80]!r} must be an address that begins with https://")
-    return given
 
 
 def days_for_all(given):
@@ -199,11 +188,12 @@ def days_for_all(given):
 def lab_policy(lab, given, common, everywhere):
     given = dict(expect(given, dict, lab))
     deadline, extensions = given.pop("deadline", None), expect(given.pop("extensions", {}), dict, f"{lab}: extensions")
-    made = common | settings(given, DEFAULTS | LAB | {"deadline": None, "extensions": None}, lab)
+    excused = excused_by(given.pop("excused", []), lab)
+    made = common | settings(given, DEFAULTS | LAB | NOBODY, lab) | NOBODY | {"excused": excused}
     if deadline is None:
         if extensions:
             raise ValueError(f"{lab}: extensions need a deadline")
-        return made | {"deadline": None, "extensions": {}}
+        return made
     made["deadline"] = moment(deadline, made["timezone"], f"{lab}: deadline")
     made["extensions"] = {student: later(made["deadline"], days) for student, days in everywhere.items()}
     own = set()  # one of the lab's own takes the place of that for all labs
@@ -220,6 +210,14 @@ def lab_policy(lab, given, common, everywhere):
         own.add(safe_name(student))
         made["extensions"][safe_name(student)] = new
     return made
+
+
+def excused_by(names, lab):
+    """{student: who says so} of a lab's `excused`, a list of students or one."""
+    names = names if isinstance(names, list) else [names] if names else []
+    if not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"{lab}: excused must be a list of students, like [ann, bob]")
+    return dict.fromkeys(map(safe_name, names), "course.yaml says so")
 
 
 def moment(text, zone, where):
@@ -242,11 +240,7 @@ def later(when, days):
 
 
 def of_lab(policy, lab):
-    return (
-        (policy or {}).get(lab)
-        or (policy or {}).get(None)
-        or DEFAULTS | TERM | LAB | {"deadline": None, "extensions": {}}
-    )
+    return (policy or {}).get(lab) or (policy or {}).get(None) or DEFAULTS | TERM | LAB | NOBODY
 
 
 def due_of(rule, student):
@@ -254,9 +248,9 @@ def due_of(rule, student):
     return rule["extensions"].get(student, rule["deadline"])
 
 
-def penalty(policy, lab, student, received):
+def penalty(policy, lab, student, received, free=0):
     """(days late, fraction of the points kept, reason) of a submission received at `received` (epoch seconds, whole
-    seconds count). Pure; policy as from `read`, or None.
+    seconds count), of whose late days `free` cost nothing. Pure; policy as from `read`, or None.
 
     A day is one of the wall clock, begun days count whole, and each day's end has the grace minutes, too. On the very
     second of the deadline nobody is late.
@@ -273,9 +267,28 @@ def penalty(policy, lab, student, received):
     if days == 0:
         within = "" if received <= due.timestamp() else f", within {rule['grace_minutes']:g} minutes of grace"
         return 0, 1.0, "on time" + within + extended
-    words = f"{days} day{'s' if days > 1 else ''} late{extended}"
+    kept, cost = price(rule, days - free)
+    words = [f"{days} day{'s' if days > 1 else ''} late{extended}", f"{free} free" if free else "", cost]
+    return days, kept, ", ".join(filter(None, words))
+
+
+def price(rule, days):
+    """(fraction of the points kept, what that costs in words) of so many days that are late and not free."""
+    if days <= 0:
+        return 1.0, ""
     if rule["max_days"] is not None and days > rule["max_days"]:
-        return days, 0.0, f"{words}, more than {rule['max_days']:g}: not counted"
+        return 0.0, f"more than {rule['max_days']:g}: not counted"
     off = min(days * rule["percent_a_day"], rule["cap"])
-    most = " (the most)" if off < days * rule["percent_a_day"] else ""
-    return days, 1 - off / 100, f"{words}, {off:g} % off{most}"
+    return 1 - off / 100, f"{off:g} % off" + (" (the most)" if off < days * rule["percent_a_day"] else "")
+
+
+def free_days(policy, hand_ins):
+    """{lab: free days} of one student's late hand-ins, [(when it came in, lab, days late)]: each takes from the term's
+    late_days in the order in which they came in, as few as keep it the most points that the days left can. Pure.
+    """
+    left, taken = int(of_lab(policy, None)["late_days"]), {}
+    for _, lab, days in sorted(hand_ins):
+        kept = [price(of_lab(policy, lab), days - free)[0] for free in range(min(days, left) + 1)]
+        taken[lab] = kept.index(max(kept))
+        left -= taken[lab]
+    return taken

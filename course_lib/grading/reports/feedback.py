@@ -3,7 +3,6 @@
 What it may say of a graded call: phrases.py. Everything is escaped and capped.
 """
 
-import argparse
 import csv
 import hashlib
 import hmac
@@ -38,13 +37,14 @@ def sheet(lab, row, questions):
         to_read = f", and {row['pending']:g} more still to be read by a person" if row["pending"] else ""
         head.append(f"{row['score']:g} of {row['max']:g} points{to_read}")
         if row["penalty"]:
-            days = f"{row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}"
-            head.append(f"Late by {days}: {row['penalty']:g} points are taken off. It counts with {row['final']:g}.")
+            head.append(f"{taken_off(row)} It counts with {row['final']:g}.")
     elif result is not None and row["status"] == "ungradable":
         head.append(f"It could not be graded: {result['reason']}. A person looks at it; this is no 0.")
     else:
         head.append("Not graded yet. This is no 0.")
     head += by_a_person(row)
+    if free := row["free_days"]:
+        head.append(f"{free['left']} of the term's {free['of']} free days are left.")
     if row["status"] in ("graded", "partial") and None not in row["adjusted"]:  # else it speaks to the instructor
         head += [reason for reason in row["reason"].split("; ") if reason and reason != "not in the roster"]
     made = [shown(lab, q, questions.get(q["id"])) for q in (result or {}).get("questions", [])]
@@ -57,6 +57,12 @@ def sheet(lab, row, questions):
         after.append(("The end of what your cells printed", log[-CAPS["log"] :]))
     title, comment = f"{lab}: {row['name'] or row['student']}", general_comment(row)
     return {"title": title, "head": head, "questions": made, "after": after, "comment": comment}
+
+
+def taken_off(row):
+    """A late hand-in's loss in words."""
+    days, free = f"{row['late_days']:g} day{'s' if row['late_days'] != 1 else ''}", (row["free_days"] or {}).get("here")
+    return f"Late by {days}{f', {free} of them free' if free else ''}: {row['penalty']:g} points are taken off."
 
 
 def by_a_person(row):
@@ -222,15 +228,3 @@ def write(lab, folder, text=False, grades=store.GRADES, submitted=store.SUBMISSI
     except OSError as error:
         raise store.StoreError(f"cannot write to {folder} ({error.strerror}): give another folder with -o") from None
     return made
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog="course feedback", description=__doc__.split("\n")[0])
-    parser.add_argument("lab")
-    parser.add_argument("-o", "--output", help="folder (default: feedback/LAB)")
-    parser.add_argument("--text", action="store_true", help="a plain text beside each page, for mail")
-    arguments = parser.parse_args(argv)
-    folder = Path(arguments.output or Path("feedback", arguments.lab))
-    made = write(arguments.lab, folder, arguments.text)
-    print(f"{len(made)} pages in {folder}/; {folder / 'mapping.csv'} says whose is which: keep it to yourself.")
-    return 0

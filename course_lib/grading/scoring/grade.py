@@ -115,6 +115,7 @@ def table(lab, rows, alike):
             continue
         result, score, most = row["result"] or {}, row["score"], row["max"]
         said = [f"✎ {adjustments.words(line, row['sha'])}" for line in row["adjusted"].values()]
+        said += filter(None, [gradebook.free_in_words(row)])
         if score is None:
             line = ["–", "", "", "", row["status"], "", ", ".join([*said, *filter(None, [result.get("reason")])])]
         else:

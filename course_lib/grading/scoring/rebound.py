@@ -16,7 +16,7 @@ IMPORTERS = {"__import__", "import_module"}
 RUNS_TEXT = {"exec", "eval", "compile", "__import__"}
 # that run what they are given, whatever they belong to; and those of single modules
 RUNNERS = {"run_cell", "run_cell_async", "run_code", "runsource", "runcode", "run_path", "run_module", "exec_module"}
-RUNNERS |= {"ex"}
+RUNNERS |= {"ex", "ev"}
 OF_MODULES = {("marshal", "loads"), ("pickle", "loads"), ("types", "FunctionType"), ("types", "CodeType")}
 NAMED_BY_TEXT = {"getattr", "attrgetter", "methodcaller", *IMPORTERS}
 MOST_TEXTS = 50
@@ -142,7 +142,8 @@ def runs_text(node, names, own=frozenset()):
     bare = of is None or holder == "builtins" or last_name(of) == "__builtins__"
     if called in RUNS_TEXT - own and bare and not fixed:
         return f"{called}(…)"
-    if called in RUNNERS and isinstance(node.func, ast.Attribute) and not fixed:
+    one = called != "ev" or len(node.args) == 1  # a spline's ev takes two
+    if called in RUNNERS and one and isinstance(node.func, ast.Attribute) and not fixed:
         return f"{called}(…)"
     if called in NAMED_BY_TEXT and any(map(in_pieces, node.args[:2])):
         return f"{called}(a name in pieces)"

@@ -35,6 +35,7 @@ REACHED = re.compile(
             r"setattr\(\s*(?:torch|builtins|json|course_lib)|sys\.modules\[|LocalCaller|ForbidTorch",
             r"setprofile|settrace|addaudithook|torch\._C\b|torch\.ops\.|torch\.jit\.(?!script\b|trace\b)|_pop_mode",
             r"Torch(?:Function|Dispatch)Mode|DisableTorchFunction|(?:ast|input)_transformers|do_execute",
+            r"/etc/(?:shadow|passwd)|/dev/k?mem\b|/root/\.ssh|\.dockerenv|docker\.sock|/sys/class/",
             r"\bopen\(\s*[\"'](?:/(?!content|tmp|box)|(?:torch|course_lib|conftest|sitecustomize)\.py)",
         ]
     )

@@ -9,11 +9,10 @@ from course_lib.grading.records import policy, store
 SHAPE = "text"
 # fmt: off
 WORDS = ["timezone: Europe/Berlin", "grace_minutes: 15", "percent_a_day: 10", "max_days: 5", "cap: 50",
-    "counts: best", "labs:", "02_pretraining:", "deadline:", "extensions:", "2026-11-20 18:00",
-    "lti:", "token_url:", "https://a.b/",
-    "2026-11-20T18:00+01:00", "ann", "UTC", ":submitters:", "- :name: Ann", ":sid:", ":email:", ":created_at:",
-    "&a ", "*a", "<<: *a", "!ruby/object:Set", "!!str ", "!!timestamp ", "!!binary ", "!!python/name:os.system",
-    "? ", "|\n", ">\n", "---\n", "9999-12-31 23:59", "0001-01-01 00:00"]
+    "counts: best", "late_days: 5", "excused: [ann]", "labs:", "02_pretraining:", "deadline:", "extensions:", "lti:",
+    "2026-11-20 18:00", "2026-11-20T18:00+01:00", "ann", "UTC", ":submitters:", "- :name: Ann", ":sid:", ":email:",
+    ":created_at:", "&a ", "*a", "<<: *a", "!ruby/object:Set", "!!str ", "!!timestamp ", "!!binary ",
+    "!!python/name:os.system", "? ", "|\n", ">\n", "---\n", "9999-12-31 23:59", "0001-01-01 00:00"]
 # fmt: on
 TIMES = (0, 1795197480, 1795197481, 1.9e9, 4e9)
 LONGEST = 500  # characters of a name or address
@@ -41,7 +40,10 @@ def of_policy(data, scratch):
                 assert student != "nobody" or before is None or kept <= before, "later is never better"
                 before = kept if student == "nobody" else before
                 told.append((days, kept))
-    return told
+    late = [(received, lab, days) for received, lab, (days, _) in zip(TIMES, rules, told)]
+    taken = policy.free_days(rules, late)
+    assert all(taken[lab] <= days for _, lab, days in late) and sum(taken.values()) <= rules[None]["late_days"]
+    return [*told, taken]
 
 
 def of_gradescope(data):

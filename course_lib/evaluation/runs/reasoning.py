@@ -1,0 +1,66 @@
+"""Lab 12's recipe from the assistant with refusals to one that thinks first, measured at each step."""
+
+import resource
+import time
+
+from course_lib.evaluation.reasoning import at_once, chain_chance, figures, tries
+from course_lib.evaluation.safety import capability, safety
+from course_lib.stages.artifacts import load_stage
+from course_lib.stages.reasoning import RL_PRESETS, cold_start, reinforce
+from course_lib.stages.rollout import assistant
+from course_lib.world.reasoning import question_rows
+
+# held-out questions a split, and instructions; requests are twice as many
+EXAMINED = {"tiny": 12, "laptop": 240, "gpu": 480}
+INSTRUCTIONS = {"tiny": 20, "laptop": 1_000, "gpu": 1_000}
+
+
+def measured(model, size: str, seed: int) -> dict:
+    """`figures` of both held-out splits, and the exact chance of the right chain."""
+    made = {}
+    for split in ("residents", "kinds"):
+        rows = question_rows(split, EXAMINED[size], f"examined {seed}")
+        made[split] = figures(tries(model, rows, seed=seed)) | {"chain": chain_chance(model, rows)}
+    return made
+
+
+def able(model, size: str, seed: int) -> dict:
+    rates = safety(model, 2 * INSTRUCTIONS[size], seed=f"reasoning {seed}")
+    kept = capability(model, INSTRUCTIONS[size], f"reasoning {seed}")
+    return {"instructions": kept, **{key: rates[key] for key in ("harmful_refused", "benign_refused")}}
+
+
+def reasoning_run(size: str = "laptop", seed: int = 0, progress: bool = True) -> dict:
+    """{"before" (answers at once, exactly), "cold", "rl": figures of both splits; "able": what else each can do, by
+    name; "share_of_pass32", "tax_points", "minutes", "rl_minutes", "peak_gb"}.
+    """
+    base = load_stage("safe").model
+    splits = {split: question_rows(split, EXAMINED[size], f"examined {seed}") for split in ("residents", "kinds")}
+    before = {split: at_once(base, rows) for split, rows in splits.items()}
+    other = {"before": able(base, size, seed)}
+    started = time.perf_counter()
+    cold = assistant(cold_start(size, seed, base, progress=progress).model.eval())
+    made = {"cold": measured(cold, size, seed)}
+    began = time.perf_counter()
+    run = reinforce(RL_PRESETS[size], cold, seed, progress=progress)
+    rl_minutes = (time.perf_counter() - began) / 60
+    made["rl"] = measured(run.model.eval(), size, seed)
+    other |= {"cold": able(cold, size, seed), "rl": able(run.model, size, seed)}
+    worst = max(
+        other["before"]["instructions"] - other["rl"]["instructions"],
+        other["before"]["harmful_refused"] - other["rl"]["harmful_refused"],
+        other["rl"]["benign_refused"] - other["before"]["benign_refused"],
+    )
+    most = max(made["cold"]["residents"]["pass"])
+    return {
+        "seed": seed,
+        "before": before,
+        **made,
+        "able": other,
+        "share_of_pass32": made["rl"]["residents"]["pass"][1] / made["cold"]["residents"]["pass"][most],
+        "tax_points": 100 * worst,
+        "rl_minutes": rl_minutes,
+        "minutes": (began - started) / 60 + rl_minutes,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "rewards": [row["reward"] for row in run.history],
+    }
