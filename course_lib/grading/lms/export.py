@@ -1,9 +1,10 @@
-"""`course export LAB --to csv|canvas|moodle|gradescope`: grades in the form that others read. A missing grade stays
+"""`course export LAB --to csv|canvas|moodle|lti|gradescope`: grades in the form that others read. A missing grade stays
 empty, it is never a 0.
 
 csv         one row a student with all there is, safe to open in a spreadsheet
 canvas      --into FILE, your own export of Canvas's gradebook: the lab's column is filled, nothing else changes
 moodle      --into FILE, Moodle's grading worksheet or gradebook export: the same
+lti         shows which scores it would post to your LMS; --yes posts them (docs/lti.md)
 gradescope  -o FILE.zip, an autograder that runs nothing: it shows each submission the grade that was given here
 """
 
@@ -63,7 +64,7 @@ def main(argv=None):
         prog="course export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("lab")
-    parser.add_argument("--to", choices=["csv", "canvas", "moodle", "gradescope"], default="csv")
+    parser.add_argument("--to", choices=["csv", "canvas", "moodle", "lti", "gradescope"], default="csv")
     parser.add_argument("--into", metavar="FILE", help="canvas, moodle: your own export, which is read and not changed")
     parser.add_argument("--column", help="canvas, moodle: the column to fill, where the lab's name does not tell")
     parser.add_argument(
@@ -73,13 +74,14 @@ def main(argv=None):
         const=True,
         default=False,
         metavar="POINTS",
-        help="canvas, moodle: convert to the points that the column is out of; say them where the file does not",
+        help="canvas, moodle, lti: convert to the points that the column is out of; say them where the file does not",
     )
     parser.add_argument(
         "--skip-unmatched",
         action="store_true",
         help="canvas, moodle: leave out students who are not in the file, and list them",
     )
+    parser.add_argument("--yes", action="store_true", help="lti: post, and do not only show")
     parser.add_argument("-o", "--output", metavar="FILE", help="file to write (default: standard output)")
     arguments = parser.parse_args(argv)
     lab, notes = arguments.lab, []
@@ -89,6 +91,14 @@ def main(argv=None):
     if into != bool(arguments.into):
         what = f"needs your own export: --into FILE ({WHERE[arguments.to]})" if into else "takes no --into"
         raise store.StoreError(f"--to {arguments.to} {what}")
+    if arguments.yes and arguments.to != "lti":
+        raise store.StoreError("--yes posts, which only --to lti does")
+    if arguments.to == "lti":
+        if arguments.output or arguments.column:
+            raise store.StoreError("--to lti posts to your LMS: it takes no -o and no --column")
+        from course_lib.grading.lms import lti
+
+        return lti.export(lab, gradebook.rows(lab), bool(arguments.scale), arguments.yes)
     if arguments.to == "gradescope":
         from course_lib.grading.lms import gradescope
 

@@ -39,7 +39,20 @@ def match(path, sheet, indices, place, kind, grades):
     """({index of a row: grade row}, [indices of rows that are nobody's of ours]). Raises StoreError on a contradiction
     about a row that would be filled.
     """
+
+    def line(row):
+        return f"line {sheet.line(indices[row])} ({visible(one_line(' '.join(sheet.values[indices[row]][:2])), 60)})"
+
     theirs = identities(sheet, indices, place, kind)
+    pairs = paired(path, theirs, grades, [fills(grade, kind) for grade in grades], line)
+    found = {indices[row]: grades[person] for row, person in pairs.items()}
+    return found, [index for index in indices if index not in found]
+
+
+def paired(where, theirs, grades, wanted, line):
+    """{index in theirs: index in grades} of whoever can be told. theirs: [{kind: {values}}]; line(index) names one of
+    them. Raises StoreError on a contradiction about somebody who is `wanted` (a bool for each of grades).
+    """
     mine = [identity.of_person(grade) for grade in grades]
     joined = identity.links(mine, theirs) + by_student(grades, theirs)
     by_row, by_person = {}, {}
@@ -49,27 +62,24 @@ def match(path, sheet, indices, place, kind, grades):
     for person, row in by_name(mine, theirs, by_person, by_row):
         by_row[row], by_person[person] = {person: ["name"]}, {row: ["name"]}
 
-    def line(row):
-        return f"line {sheet.line(indices[row])} ({visible(one_line(' '.join(sheet.values[indices[row]][:2])), 60)})"
-
     for person, rows in by_person.items():
-        if not fills(grades[person], kind):
+        if not wanted[person]:
             continue
         student, (row, *more) = grades[person]["student"], rows
         if more:
-            raise contradiction(path, f"{line(row)} and {line(more[0])} are both {student}'s", rows[row], rows[more[0]])
+            text = f"{line(row)} and {line(more[0])} are both {student}'s"
+            raise contradiction(where, text, rows[row], rows[more[0]])
         if len(by_row[row]) > 1:
             other = next(p for p in by_row[row] if p != person)
             text = f"{line(row)} is {student}'s and {grades[other]['student']}'s"
-            raise contradiction(path, text, rows[row], by_row[row][other])
+            raise contradiction(where, text, rows[row], by_row[row][other])
         if wrong := contradicts(mine[person], theirs[row]):
             said, here = (one_line(", ".join(sorted(side[wrong]))) for side in (mine[person], theirs[row]))
             raise store.StoreError(
-                f"{path}: {line(row)} is {student}'s by {word(rows[row][0])}, but its {word(wrong)} is {here} and in "
+                f"{where}: {line(row)} is {student}'s by {word(rows[row][0])}, but its {word(wrong)} is {here} and in "
                 f"the class list {said}: correct the one that is wrong. Nothing was written"
             )
-    found = {indices[row]: grades[next(iter(people))] for row, people in by_row.items() if len(people) == 1}
-    return found, [index for index in indices if index not in found]
+    return {row: next(iter(people)) for row, people in by_row.items() if len(people) == 1}
 
 
 def contradicts(mine, theirs):
@@ -78,9 +88,9 @@ def contradicts(mine, theirs):
     return next((kind for kind in both if identity.agree(kind, mine[kind], theirs[kind]) is False), None)
 
 
-def contradiction(path, text, kinds, others):
+def contradiction(where, text, kinds, others):
     how = f"by {word(kinds[0])} and by {word(others[0])}"
-    return store.StoreError(f"{path}: {text}, {how}: correct the one that is wrong. Nothing was written")
+    return store.StoreError(f"{where}: {text}, {how}: correct the one that is wrong. Nothing was written")
 
 
 def word(kind):

@@ -17,6 +17,7 @@
       07_rlhf: {points: 20}          # that it counts in the term's total; default: its own
       11_evaluation_and_release: {bonus: yes}
       10_safety_refusals: {exam: yes}  # `course release` hands it out without hints, and its checks do not judge
+    lti: {client_id: …}              # an LMS that takes scores: `course lti register` says what belongs here
 
 Only timezone and the deadlines are needed; a lab may have its own grace_minutes, percent_a_day, max_days, cap, counts
 and timezone. A lab without a deadline is never late. A file called policy.yaml is read as well.
@@ -61,7 +62,7 @@ def read(path):
     """{lab: {"deadline" (aware datetime or None), "extensions": {student: datetime}, "excused": {student: who says so},
     "grace_minutes", "percent_a_day", "max_days", "cap", "counts", "points" (in the term; None: the lab's own), "bonus",
     "counts_in_term", "exam", and "title", "term", "drop_lowest", "late_days" of the file}}; labs
-    without an entry under None.
+    without an entry under None, which has "lti" ({key: value}) as well.
 
     Raises StoreError with one line on whatever is not understood: a policy that is half read would cost students
     points.
@@ -82,11 +83,13 @@ def read(path):
     try:
         plain = expect(plain or {}, dict, "the file")
         given = expect(plain.pop("labs", {}), dict, "labs")
+        lti = expect(plain.pop("lti", {}), dict, "lti")
         everywhere = days_for_all(expect(plain.pop("extensions", {}), dict, "extensions"))
         common = DEFAULTS | TERM | LAB | settings(plain, DEFAULTS | TERM, "the file")
         for lab in given:
             known_lab(lab)
-        return {None: common | NOBODY, **{lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()}}
+        every = {lab: lab_policy(lab, its, common, everywhere) for lab, its in given.items()}
+        return {None: common | NOBODY | {"lti": lti}, **every}
     except (ValueError, store.StoreError) as error:
         raise store.StoreError(f"the policy {path}: {error}") from None
 
@@ -138,7 +141,7 @@ def settings(given, allowed, where):
     found = {}
     for key, value in given.items():
         if key not in allowed:
-            known = [*allowed, *(["labs", "extensions"] if where == "the file" else [])]
+            known = [*allowed, *(["labs", "extensions", "lti"] if where == "the file" else [])]
             raise ValueError(f"{where}: {key!r} is no setting; settings: {', '.join(known)}")
         expect(value, str, key)
         if key == "timezone":

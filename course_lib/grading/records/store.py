@@ -40,12 +40,23 @@ def secret(grades=GRADES):
     if os.environ.get("COURSE_SECRET"):
         return os.environ["COURSE_SECRET"].encode()
     path = Path(grades) / ".secret"
+    value = made_once(path, lambda: os.urandom(32).hex().encode() + b"\n", grades).decode(errors="replace").strip()
+    if len(value) < 32:
+        raise StoreError(
+            f"{path} is damaged: put back the copy you keep, or remove it and grade everything again (hidden inputs "
+            "change)."
+        )
+    return value.encode()
+
+
+def made_once(path, make, grades=GRADES):
+    """The bytes at path; at first use those of make(), for their owner only. StoreError where they cannot be kept."""
     if not path.exists():
-        fresh = path.with_name(f".secret.{uuid.uuid4().hex}")
+        fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(os.urandom(32).hex() + "\n")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(make())
                 file.flush(), os.fsync(file.fileno())
             os.link(fresh, path)  # the whole secret or none, and never over another one
         except FileExistsError:
@@ -54,13 +65,7 @@ def secret(grades=GRADES):
             raise StoreError(not_writable(path, error, grades)) from None
         finally:
             fresh.unlink(missing_ok=True)
-    value = path.read_text().strip()
-    if len(value) < 32:
-        raise StoreError(
-            f"{path} is damaged: put back the copy you keep, or remove it and grade everything again (hidden inputs "
-            "change)."
-        )
-    return value.encode()
+    return path.read_bytes()
 
 
 def not_writable(path, error, grades):

@@ -9,7 +9,7 @@ from course_lib.grading.records import policy, store
 SHAPE = "text"
 # fmt: off
 WORDS = ["timezone: Europe/Berlin", "grace_minutes: 15", "percent_a_day: 10", "max_days: 5", "cap: 50",
-    "counts: best", "late_days: 5", "excused: [ann]", "labs:", "02_pretraining:", "deadline:", "extensions:",
+    "counts: best", "late_days: 5", "excused: [ann]", "labs:", "02_pretraining:", "deadline:", "extensions:", "lti:",
     "2026-11-20 18:00", "2026-11-20T18:00+01:00", "ann", "UTC", ":submitters:", "- :name: Ann", ":sid:", ":email:",
     ":created_at:", "&a ", "*a", "<<: *a", "!ruby/object:Set", "!!str ", "!!timestamp ", "!!binary ",
     "!!python/name:os.system", "? ", "|\n", ">\n", "---\n", "9999-12-31 23:59", "0001-01-01 00:00"]
