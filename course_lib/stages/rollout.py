@@ -227,7 +227,7 @@ def improve(
     )
 
 
-def adamw(policy, learning_rate: float, groups: list[dict] | None = None) -> torch.optim.AdamW:
+def adamw(policy, learning_rate: float, groups: list[dict] | None = None) -> torch.optim.Optimizer:
     """For all parameters, or for `groups` of them."""
     on_gpu = next(policy.parameters()).is_cuda  # fused: a dozen launches in place of hundreds
     trained = groups or policy.parameters()

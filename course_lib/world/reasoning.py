@@ -28,7 +28,7 @@ SPLITS = ("train", "residents", "kinds")
 SLIPS = 1 / 3  # share of the villagers' chains that end with the wrong step's answer
 THINK = " Think first."  # ends a question that is to be answered with a chain
 ANSWER = "Answer: "
-NUMBERS = "zero one two three four five six seven eight nine".split()
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 OWN = tuple(fact for fact in FACTS if fact != "mentor")
 # way → its phrasings; {w} is the word of the asked fact. No text begins with a name: there it has other tokens
 # fmt: off
