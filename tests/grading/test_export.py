@@ -136,6 +136,20 @@ def test_names_are_the_last_resort_and_must_be_unique(tmp_path):
         fill(tmp_path, twins, "canvas", named[:1])
 
 
+def test_who_has_no_name_may_be_a_namesake(tmp_path):
+    data = CANVAS.replace(b"101,S1,ada@uni.example", b"101,,ada")  # in truth the row of 79, the other Ada
+    for unnamed in (row("79", None), row("79", 3), row("79", None, "ada@uni.example")):
+        reason = r"line 3 .*is 80's by name alone, but may be 79's.*: give 79 a name there, or an id that the file has"
+        with pytest.raises(store.StoreError, match=reason):
+            fill(tmp_path, data, "canvas", [unnamed, row("80", 5, name="Ada Lovelace")], skip_unmatched=True)
+    for other in (row("79", 3, login="ada"), row("79", 3, name="Ada Lovelace", login="ada")):
+        out, _ = fill(tmp_path, data, "canvas", [other, row("80", 5, name="Ada Lovelace")], skip_unmatched=True)
+        assert out == data.replace(b"7.25,,72.5", b"7.25,3,72.5")
+    for other in (row("79", 3, name="Zoe Quill"), row("79", 3, login="zoe"), row("Zoe Quill", 3)):
+        out, _ = fill(tmp_path, data, "canvas", [other, row("80", 5, name="Ada Lovelace")], skip_unmatched=True)
+        assert out == data.replace(b"7.25,,72.5", b"7.25,5,72.5")
+
+
 def test_who_is_not_in_the_file_stops_it_or_is_listed(tmp_path):
     rows = [*CLASS, row("zoe", 3)]
     with pytest.raises(store.StoreError, match="zoe.*--skip-unmatched"):

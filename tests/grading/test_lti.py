@@ -159,7 +159,7 @@ def test_other_points_are_refused_or_converted_by_the_lms(lms):
 
 
 def test_who_is_not_found_is_named_and_not_posted(lms, capsys):
-    grades = [*CLASS, row("zoe", 3.0), row("Ben Muller", 4.0, name="Eve Nobody")]
+    grades = [*CLASS, row("zoe", 3.0, name="Zoe Quill"), row("Ben Muller", 4.0, name="Eve Nobody")]
     assert post(grades) == 0 and lms.posted == POSTED
     assert (
         "2 are not found in the LMS: give roster.csv an address or id that it has, or the column lti_user_id: zoe"
@@ -171,6 +171,12 @@ def test_a_contradiction_stops_it_before_anything_is_posted(lms):
     lms.members[0] = member("u-ada", "Grace Hopper", "ada@uni.example")
     with pytest.raises(store.StoreError, match="member Grace Hopper is ada's by email, but its name is Grace Hopper"):
         post()
+    assert lms.posted == [] and lms.items == []
+
+
+def test_who_has_no_name_may_be_a_namesake_and_stops_it(lms):
+    with pytest.raises(store.StoreError, match="Müller, Ben is ben's by name alone, but may be zoe's.*: give zoe a name"):
+        post([*CLASS, row("zoe", 3.0)])
     assert lms.posted == [] and lms.items == []
 
 

@@ -1,8 +1,9 @@
 """Which row of an export is whose, so that a grade only ever stands in the row of the person who earned it.
 
 An identifier joins a row and a student if both sides have that column and its value is one person's on each; a name
-only where no identifier does, and if nobody else has it. Then every row that would be filled is compared in all that
-the class and the file have in common: one contradiction, and nothing is written.
+only where no identifier does, and if nobody else has it or, without a name in the class list, may have it. Then every
+row that would be filled is compared in all that the class and the file have in common: one contradiction, and nothing
+is written.
 """
 
 import re
@@ -61,6 +62,7 @@ def paired(where, theirs, grades, wanted, line):
         by_person.setdefault(person, {}).setdefault(row, []).append(how)
     for person, row in by_name(mine, theirs, by_person, by_row):
         by_row[row], by_person[person] = {person: ["name"]}, {row: ["name"]}
+    nameless = [i for i, grade in enumerate(grades) if not grade["name"] and i not in by_person]
 
     for person, rows in by_person.items():
         if not wanted[person]:
@@ -78,6 +80,12 @@ def paired(where, theirs, grades, wanted, line):
             raise store.StoreError(
                 f"{where}: {line(row)} is {student}'s by {word(rows[row][0])}, but its {word(wrong)} is {here} and in "
                 f"the class list {said}: correct the one that is wrong. Nothing was written"
+            )
+        maybe = [grades[i]["student"] for i in nameless if not contradicts(mine[i], theirs[row])]
+        if maybe and rows[row] == ["name"] and grades[person]["name"]:  # not by the key itself, which is one person's
+            raise store.StoreError(
+                f"{where}: {line(row)} is {student}'s by name alone, but may be {maybe[0]}'s, who has no name in the "
+                f"class list: give {maybe[0]} a name there, or an id that the file has. Nothing was written"
             )
     return {row: next(iter(people)) for row, people in by_row.items() if len(people) == 1}
 
