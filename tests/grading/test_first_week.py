@@ -31,8 +31,8 @@ def rows(path):
 
 def test_every_setting_stands_in_the_table_once_and_no_other():
     listed = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", PAGE, re.M)
-    top = {*policy.DEFAULTS, *policy.TERM, "labs", "extensions"}
-    lab = {*policy.DEFAULTS, *policy.LAB, "deadline", "extensions"}
+    top = {*policy.DEFAULTS, *policy.TERM, "labs", "extensions", "lti"}
+    lab = {*policy.DEFAULTS, *policy.LAB, *policy.NOBODY}
     assert len(listed) == len(dict(listed)) and set(dict(listed)) == top | lab
     for name, where in listed:
         assert where == ", ".join([*["top"] * (name in top), *["lab"] * (name in lab)]), name
