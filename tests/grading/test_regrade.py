@@ -101,7 +101,7 @@ def test_what_a_person_has_adjusted_stays_and_is_named(lab, tmp_path, capsys):
     adjustments.append(quick.LAB, line | {"student": "s02", "question": None, "kind": "excused", "value": None})
     assert [m[0] for m in lab(lambda moves: True)] == ["s00"], "these two do not move"
     said = capsys.readouterr().err
-    assert "s01 keeps a person's points in surprise (shown in class): the 0." in said
+    assert "s01 keeps a person's points in surprise (shown in class): what this regrade gives (0." in said
     assert f"`course adjust {quick.LAB} s01 --question surprise --clear --reason …`" in said
     assert "s02 is excused in the whole lab" in said
     rows = {row["student"]: row for row in gradebook.rows(quick.LAB)}
