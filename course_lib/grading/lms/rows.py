@@ -81,8 +81,9 @@ def paired(where, theirs, grades, wanted, line):
                 f"{where}: {line(row)} is {student}'s by {word(rows[row][0])}, but its {word(wrong)} is {here} and in "
                 f"the class list {said}: correct the one that is wrong. Nothing was written"
             )
-        maybe = [grades[i]["student"] for i in nameless if not contradicts(mine[i], theirs[row])]
-        if maybe and rows[row] == ["name"] and grades[person]["name"]:  # not by the key itself, which is one person's
+        called = rows[row] == ["name"] and grades[person]["name"]  # where it is the key itself, it is one person's
+        maybe = [grades[i]["student"] for i in nameless if called and not contradicts(mine[i], theirs[row])]
+        if maybe:
             raise store.StoreError(
                 f"{where}: {line(row)} is {student}'s by name alone, but may be {maybe[0]}'s, who has no name in the "
                 f"class list: give {maybe[0]} a name there, or an id that the file has. Nothing was written"
