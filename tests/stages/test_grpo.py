@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib.stages.grpo import GRPOConfig, group_advantages, grpo, grpo_loss, k3
+from course_lib.stages.grpo import GRPOConfig, clipped_terms, group_advantages, grpo, grpo_loss, k3
 from course_lib.stages.model import Llama, ModelConfig, to_transformers
+from course_lib.stages.reasoning import mean_of_terms
 from course_lib.stages.rollout import chosen_logits, entropies, exact_kl, roll_out, token_logprobs
 from course_lib.stages.sft import to_transformers_chat
 from course_lib.stages.tokenizer import load_tokenizer
@@ -84,8 +85,17 @@ def test_loss_by_hand():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("beta, scale", [(0.0, "group"), (0.3, "group"), (0.3, "none")])
-def test_advantages_and_loss_are_trl_s(beta, scale, tmp_path):
+@pytest.mark.parametrize(
+    "beta, scale, kind",
+    [
+        (0.0, "group", "grpo"),
+        (0.3, "group", "grpo"),
+        (0.3, "none", "grpo"),
+        (0.0, "none", "dapo"),
+        (0.0, "none", "dr_grpo"),
+    ],
+)
+def test_advantages_and_loss_are_trl_s(beta, scale, kind, tmp_path):
     with warnings.catch_warnings():  # TRL's and its dependencies' own
         warnings.simplefilter("ignore")
         import trl
@@ -113,7 +123,11 @@ def test_advantages_and_loss_are_trl_s(beta, scale, tmp_path):
                     on_answer(inputs.get("old_per_token_logps")),
                     on_answer(inputs.get("ref_per_token_logps")),
                 )
-                ours, _ = grpo_loss(logprobs, old, reference, inputs["advantages"], mask, 0.2, beta)
+                if kind == "grpo":
+                    ours, _ = grpo_loss(logprobs, old, reference, inputs["advantages"], mask, 0.2, beta)
+                else:
+                    terms, _ = clipped_terms(logprobs, old, inputs["advantages"][:, None], 0.2)
+                    ours = mean_of_terms(terms, mask, kind, longest=8)
                 leaf = dict(model.named_parameters())["model.norm.weight"]
                 gradients = [torch.autograd.grad(loss, leaf, retain_graph=True)[0] for loss in (ours, theirs)]
                 # TRL shuffles a batch after it has scored it
@@ -151,7 +165,7 @@ def test_advantages_and_loss_are_trl_s(beta, scale, tmp_path):
             learning_rate=1e-2,
             beta=beta,
             # by default TRL 1.16 weighs the KL with the ratio, too (2512.02556); the paper of GRPO does not
-            loss_type="grpo",
+            loss_type=kind,
             scale_rewards=scale,
             use_bias_correction_kl=False,
             **fixed,
