@@ -13,8 +13,8 @@ LONG = "the notebook file is empty (0 bytes): the upload did not finish"
 def row(student, score, status="graded", flags=(), failed=0, **result):
     questions = [{"status": "fail"}] * failed
     result |= {"questions": questions, "flags": [{"kind": flag} for flag in flags], "seconds": 12.3}
-    about = {"sha": "x", "adjusted": {}, "max": 8.0, "pending": 0.5, "student": student}
-    return about | {"result": result, "score": score, "status": status}
+    about = {"sha": "x", "adjusted": {}, "max": 8.0, "pending": 0.5, "student": student, "late_days": 0}
+    return about | {"free_days": None, "result": result, "score": score, "status": status}
 
 
 def test_the_class_has_its_remarks_below_it():
@@ -33,18 +33,21 @@ def test_the_class_has_its_remarks_below_it():
     ]
 
 
-def test_a_term_of_all_labs_stands_in_blocks(capsys, monkeypatch):
+@pytest.mark.parametrize("days, blocks", [(0, 2), (5, 3)])
+def test_a_term_of_all_labs_stands_in_blocks(days, blocks, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     labs = policy.labs()
     cells = {lab: {"state": "counts", "points": round(9.13 + k / 8, 2)} for k, lab in enumerate(labs)}
-    about = {"title": "A course", "term": "", "labs": {lab: {"points": 10.0, "bonus": False} for lab in labs}}
-    ending = {"dropped": labs[:1], "points": 93.25, "of": 110.0, "percent": 84.8, "missing": []}
+    about = {"title": "A course", "term": "", "late_days": days}
+    about["labs"] = {lab: {"points": 10.0, "bonus": False} for lab in labs}
+    ending = {"dropped": labs[:1], "points": 93.25, "of": 110.0, "percent": 84.8, "missing": [], "days_left": 2}
     term.show(about, [{"name": "Maximilian von Hohenzollern-Sigmaringen", "student": "max", "cells": cells} | ending])
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80 and "…" not in said
     words = said.split()
-    assert all(f"{cell['points']:g}" in said for cell in cells.values()) and words.count("student") == 2
+    assert all(f"{cell['points']:g}" in said for cell in cells.values()) and words.count("student") == blocks
     assert all(word in words for word in ("93.25", "110", "84.8", "(9.13)", "Maximilian"))
+    assert ("free days left" in said) == bool(days)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,12 @@ def test_one_is_no_plural(n, words):
 
 
 def test_what_is_late():
-    assert feedback.taken_off({"penalty": 1.0}) == "1 point is taken off"
-    assert feedback.taken_off({"penalty": 0.15}) == "0.15 points are taken off"
+    assert feedback.taken_off({"penalty": 1.0, "late_days": 1, "free_days": None}) == (
+        "Late by 1 day: 1 point is taken off."
+    )
+    assert feedback.taken_off({"penalty": 0.15, "late_days": 2, "free_days": {"here": 1}}) == (
+        "Late by 2 days, 1 of them free: 0.15 points are taken off."
+    )
 
 
 def test_no_message_counts_by_itself():

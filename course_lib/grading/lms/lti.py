@@ -14,6 +14,7 @@ from course_lib.grading.lms.worksheet import few
 from course_lib.grading.people.table import one_line
 from course_lib.grading.records import policy, store
 from course_lib.grading.reports.page import visible
+from course_lib.platform import counted
 
 SETTINGS = ("client_id", "token_url", "lineitems_url", "memberships_url", "audience")  # the first three are needed
 COLUMN = "lti_user_id"  # of the roster, where the LMS does not tell its members
@@ -84,8 +85,8 @@ def find_item(service, lab, most, scale):
     there = found[0].get("scoreMaximum")
     if not isinstance(there, (int, float)) or there <= 0 or (there != most and not scale):
         raise store.StoreError(
-            f"the LMS's line item of {lab} is out of {there} points and {lab} of {most:g}: change it there, or give "
-            "--scale to have the LMS convert"
+            f"the LMS's line item of {lab} is out of {counted(there, 'point')} and {lab} of {most:g}: change it there, "
+            "or give --scale to have the LMS convert"
         )
     return found[0]
 

@@ -9,6 +9,7 @@ from course_lib.grading.people import names
 from course_lib.grading.people import rules as class_rules
 from course_lib.grading.records import adjustments, marks, store
 from course_lib.grading.records import policy as late_policy
+from course_lib.platform import counted
 
 # fmt: off
 ROW = ("student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty",
@@ -265,8 +266,7 @@ def free_in_words(row):
     days, free = row["late_days"], row["free_days"]
     if not days or not free or None in row["adjusted"]:
         return ""
-    plural = "s" if days > 1 else ""
-    return f"{days} day{plural} late, {free['here']} free, {free['left']} of {free['of']} free days left"
+    return f"{counted(days, 'day')} late, {free['here']} free, {free['left']} of {free['of']} free days left"
 
 
 def not_handed_in(student, rule):

@@ -83,7 +83,7 @@ def main(argv=None):
     else:
         data, without = zipped(options.lab, kind, made)
     if len(without) == len(made):
-        raise store.StoreError(f"no {FILES[kind]} is written: all {len(made)} students are {LACK[kind]}")
+        raise store.StoreError(f"no {FILES[kind]} is written: every student is {LACK[kind]}")
     store.write_private(folder / FILES[kind], data)
     print(f"{folder / FILES[kind]}: {len(made) - len(without)} of them. {THERE[kind]}")
     if without:

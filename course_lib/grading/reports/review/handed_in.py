@@ -10,6 +10,7 @@ from pathlib import Path
 from course_lib.grading.reading import room
 from course_lib.grading.reports import page
 from course_lib.notebook import cells as notebooks
+from course_lib.platform import counted
 
 LOOK, FLAGGED = "ungradable", "flagged"  # the lists' names, beside those of the questions
 MOST = 200_000  # characters of a notebook
@@ -43,7 +44,7 @@ def lists(lab, rows, flags):
 
 def told(row, flags):
     """What stands above a flagged notebook: its points, and a line a flag."""
-    score = "no points yet" if row["score"] is None else f"{row['score']:g} of {row['max']:g} points"
+    score = "no points yet" if row["score"] is None else f"{row['score']:g} of {counted(row['max'], 'point')}"
     lines = dict.fromkeys(f"{flag.get('kind')}: {flag.get('evidence')}" for flag in flags)
     more = [f"and {len(lines) - MOST_FLAGS} more"] if len(lines) > MOST_FLAGS else []
     return "\n".join([f"{score} (submission {row['sha']})", *list(lines)[:MOST_FLAGS], *more])

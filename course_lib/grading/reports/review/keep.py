@@ -16,6 +16,7 @@ from course_lib.grading.people import adjust
 from course_lib.grading.records import adjustments, marks, store
 from course_lib.grading.reports.review.handed_in import FLAGGED, LOOK
 from course_lib.grading.reports.review.queue import LONGEST
+from course_lib.platform import counted
 
 
 class Refused(Exception):
@@ -62,7 +63,7 @@ def decided(lab, desk, grades):
 def told(line, most):
     """An adjustment that stands, for the page."""
     score = adjustments.points(line, most)
-    what = "excused" if score is None else f"{score:g} of {most:g} points"
+    what = "excused" if score is None else f"{score:g} of {counted(most, 'point')}"
     text = f"{line['question'] or 'the whole lab'}: {what}, by {line.get('by', '?')} ({line.get('reason', '')})"
     return {"text": text, "points": score, "reason": line.get("reason", ""), "at": line.get("at")}
 
