@@ -30,9 +30,9 @@ from course_lib.world.tasks import task_rows
 
 # chains of villagers, each read twice, and what keeps the rest: instructions, requests, documents
 CHAINS = {"tiny": 60, "laptop": 4_000, "gpu": 12_000}
-BESIDE = {"tiny": (60, 20, 20), "laptop": (10_000, 3_000, 3_000), "gpu": (24_000, 8_000, 12_000)}
+BESIDE = {"tiny": (60, 20, 20), "laptop": (7_000, 2_000, 8_000), "gpu": (24_000, 8_000, 12_000)}
 PRESETS = {
-    size: replace(config, learning_rate=3e-3, batch=config.batch * 2 // 3) for size, config in REFUSAL_PRESETS.items()
+    size: replace(config, learning_rate=1.5e-3, batch=config.batch // 2) for size, config in REFUSAL_PRESETS.items()
 }
 
 
@@ -103,7 +103,7 @@ def loosely_checked(rows: list[dict], answers: list[str]) -> Tensor:
 
 @dataclass(frozen=True)
 class RLConfig:
-    steps: int = 80
+    steps: int = 120
     prompts: int = 30  # a step, as many of each kind
     each: int = 8  # G, answers to each of them
     minibatches: int = 2
