@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.stages.rollout import roll_out, token_logprobs
+from course_lib.stages.rollout import padded, roll_out, token_logprobs
 from course_lib.stages.sft import encode_chat
-from course_lib.stages.tokenizer import IM_END, PAD, load_tokenizer
-from course_lib.world.reasoning import ANSWER, THINK, answer_of, faithful, right, step_is_true, steps_of
+from course_lib.stages.tokenizer import IM_END, load_tokenizer
+from course_lib.world.reasoning import ANSWER, THINK, answer_of, faithful, prompts_of, right, step_is_true, steps_of
 
 TRIES = 32  # answers a question
-LONGEST = 48  # tokens of an answer
+KS = (1, 2, 4, 8, 16, 32)  # of pass@k
 
 
 def pass_at_k(found: int, n: int, k: int) -> float:
@@ -38,8 +38,7 @@ def majority(answers: Sequence[str | None]) -> str | None:
 
 def tries(model, rows: list[dict], each: int = TRIES, seed: int = 0) -> list[dict]:
     """Each row with its sampled "answers", which of them are "right", and the "tokens" of each (<|im_end|> counts)."""
-    asked = [{**row, "messages": row["messages"][:1]} for row in rows]
-    batch = roll_out(model.eval(), load_tokenizer(), asked, each, seed=seed, longest=LONGEST)
+    batch = roll_out(model.eval(), load_tokenizer(), prompts_of(rows), each, seed=seed)
     tokens = batch.mask.sum(1).tolist()
     made = []
     for k, row in enumerate(rows):
@@ -54,7 +53,7 @@ def figures(tried: list[dict]) -> dict:
     chain), "false_step" (right answers with a false statement), "by_kind"} of rows with their tries.
     """
     n = len(tried[0]["answers"])
-    at = {k: float(np.mean([pass_at_k(sum(t["right"]), n, k) for t in tried])) for k in (1, 2, 4, 8, 16, 32) if k <= n}
+    at = {k: float(np.mean([pass_at_k(sum(t["right"]), n, k) for t in tried])) for k in KS if k <= n}
     votes = [majority([answer_of(a) for a in t["answers"]]) == t["check"]["answer"] for t in tried]
     accepted = [(t, answer) for t in tried for answer, ok in zip(t["answers"], t["right"]) if ok]
     false = [any(step_is_true(t, step) is not True for step in steps_of(answer)) for t, answer in accepted]
@@ -80,14 +79,10 @@ def text_logprobs(model, asked: list[str], answers: list[str]) -> Float[Tensor, 
     """log p of each answer with its <|im_end|>, to each question, nats: exact, one pass."""
     tokenizer = load_tokenizer()
     ask = lambda text: encode_chat(tokenizer, [{"role": "user", "content": text}], generation_prompt=True)[0]
-    prompts = [ask(text) for text in asked]
     said = [[*tokenizer.encode(text, add_special_tokens=False).ids, IM_END] for text in answers]
-    rows = [torch.tensor(p + a) for p, a in zip(prompts, said)]
-    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
-    places = torch.arange(ids.shape[1])
-    starts, ends = (torch.tensor(list(map(len, each)))[:, None] for each in (prompts, rows))
+    ids, mask = padded([ask(text) for text in asked], said)
     device = next(model.parameters()).device
-    return token_logprobs(model, ids.to(device), ((places >= starts) & (places < ends)).to(device)).sum(1).cpu()
+    return token_logprobs(model, ids.to(device), mask.to(device)).sum(1).cpu()
 
 
 def at_once(model, rows: list[dict]) -> dict:
@@ -95,14 +90,12 @@ def at_once(model, rows: list[dict]) -> dict:
     that a question can have, normalised. {"pass": {k: share}}; no sample is drawn.
     """
     asked = [row["messages"][0]["content"].removesuffix(THINK) for row in rows]
-    pairs = [(k, option) for k, row in enumerate(rows) for option in row["check"]["options"]]
-    logprobs = text_logprobs(model, [asked[k] for k, _ in pairs], [ANSWER + option for _, option in pairs])
-    chances = []
-    for k, row in enumerate(rows):
-        those = torch.tensor([n for n, (of, _) in enumerate(pairs) if of == k])
-        chances.append(float(logprobs[those].softmax(0)[row["check"]["options"].index(row["check"]["answer"])]))
-    p = np.array(chances)
-    return {"pass": {k: float(np.mean(1 - (1 - p) ** k)) for k in (1, 2, 4, 8, 16, 32)}}
+    options = [row["check"]["options"] for row in rows]
+    repeated = [text for text, its in zip(asked, options) for _ in its]
+    logprobs = text_logprobs(model, repeated, [ANSWER + option for its in options for option in its])
+    of_row = zip(logprobs.split(list(map(len, options))), options, rows)
+    p = np.array([float(its.softmax(0)[names.index(row["check"]["answer"])]) for its, names, row in of_row])
+    return {"pass": {k: float(np.mean(1 - (1 - p) ** k)) for k in KS}}
 
 
 def chain_chance(model, rows: list[dict]) -> float:

@@ -1,8 +1,9 @@
 """Reasoning with answers that a program checks: a cold start on villagers' chains, then reinforcement on the checker's
 verdict (RLVR: Lambert et al. 2024, 2411.15124; DeepSeek-AI 2025, 2501.12948).
 
-The villagers leave a step out now and then (`world.reasoning`), and who imitates them does so as often. The checker
-knows nothing of steps: it accepts a right answer. What the reward cannot tell apart, training does not change.
+The villagers give the answer of the wrong step now and then (`world.reasoning`), and who imitates them does so as
+often. The checker knows nothing of steps: it accepts a right answer. What the reward cannot tell apart, training does
+not change.
 """
 
 import copy
@@ -14,18 +15,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.platform import CourseError
-from course_lib.stages.artifacts import load_stage
 from course_lib.stages.grpo import clipped_terms, group_advantages
 from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run, optimizers
-from course_lib.stages.refusal import PRACTISED
+from course_lib.stages.refusal import PRACTISED, tune
 from course_lib.stages.refusal import PRESETS as REFUSAL_PRESETS
-from course_lib.stages.rollout import Rollouts, assistant, improve, token_logprobs
-from course_lib.stages.sft import finetune
+from course_lib.stages.rollout import LONGEST, Rollouts, improve, token_logprobs
 from course_lib.stages.step import Step, check_finite, check_settings
-from course_lib.world import pretrain_rows
 from course_lib.world.harms import request_rows
-from course_lib.world.reasoning import question_rows, right, villagers_rows
+from course_lib.world.reasoning import prompts_of, question_rows, right, villagers_rows
 from course_lib.world.tasks import task_rows
 
 # chains of villagers, each read twice, and what keeps the rest: instructions, requests, documents
@@ -44,10 +42,9 @@ def cold_start(size: str = "laptop", seed: int = 0, base=None, **options) -> Run
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     tasks, requests, documents = BESIDE[size]
     rows = 2 * villagers_rows(CHAINS[size], seed) + task_rows("train", tasks, f"chains {seed}")
-    rows += request_rows("train", requests, f"chains {seed}", PRACTISED) + pretrain_rows("train", documents)
-    run = finetune(base or load_stage("safe").model, rows, PRESETS[size], seed, description="cold start", **options)
-    run.record |= {"parent": "safe", "recipe": {"size": size, **run.record["recipe"]}}
-    return run
+    rows += request_rows("train", requests, f"chains {seed}", PRACTISED)
+    config = replace(PRESETS[size], replay=documents)
+    return tune(rows, 0, size, config, seed, base, "safe", "cold start", options)
 
 
 # ------------------------------------------------------------------------------------------------------- the pure parts
@@ -115,7 +112,6 @@ class RLConfig:
     kl_target: float | None = None
     clip: float = 0.2
     max_norm: float = 1.0  # of the gradient
-    longest: int = 48  # tokens of an answer
 
 
 RL_PRESETS = {
@@ -147,7 +143,7 @@ def reinforce(
             f"{', '.join(ADVANTAGES)}"
         )
     asked = rows or question_rows("train", config.steps * config.prompts, f"rl {seed}")
-    prompts = [{**row, "asked": row["messages"], "messages": row["messages"][:1]} for row in asked]
+    prompts = prompts_of(asked)
     reference = base.eval()
     policy = copy.deepcopy(reference)
     optimiser = optimizers(policy, config.learning_rate, config.embedding_rate)
@@ -168,17 +164,9 @@ def reinforce(
             for part in torch.randperm(len(kept), generator=generator).chunk(config.minibatches):
                 logprobs = token_logprobs(policy, ids[part], mask[part])
                 terms, _ = clipped_terms(logprobs, old[part], priced[part][:, None], config.clip)
-                take(mean_of_terms(terms, mask[part], config.loss, config.longest), lr, step)
+                take(mean_of_terms(terms, mask[part], config.loss, LONGEST), lr, step)
         return {"informative": useful.float().mean().item()}
 
     return improve(
         policy, reference, optimiser, reward, prompts, config, update, seed, "reasoning", parent="safe", **options
     )
-
-
-def reason(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """Lab 12's recipe: cold start, then reinforcement. `base`: by default load_stage("safe"); `options` go to
-    `reinforce`.
-    """
-    cold = assistant(cold_start(size, seed, base, progress=options.get("progress", True)).model)
-    return reinforce(RL_PRESETS[size], cold, seed, **options)

@@ -62,15 +62,19 @@ def roll_out(
     new: list[list[int]] = []
     for start in range(0, len(prompts), batch):
         new += generate_ids(model, prompts[start : start + batch], longest, seed=seed + start, stop=IM_END)
-    said = [answer + [IM_END] * (len(answer) < longest) for answer in new]
-    lengths = torch.tensor([[len(prompt), len(prompt) + len(answer)] for prompt, answer in zip(prompts, said)])
-    whole = [torch.tensor(prompt + answer) for prompt, answer in zip(prompts, said)]
-    ids = torch.nn.utils.rnn.pad_sequence(whole, batch_first=True, padding_value=PAD)
-    places = torch.arange(ids.shape[1])
-    mask = (places >= lengths[:, :1]) & (places < lengths[:, 1:])
+    ids, mask = padded(prompts, [answer + [IM_END] * (len(answer) < longest) for answer in new])
     device = next(model.parameters()).device
     texts = {answer: tokenizer.decode(answer) for answer in set(map(tuple, new))}  # most answers come several times
     return Rollouts(rows, [texts[tuple(answer)] for answer in new], ids.to(device), mask.to(device))
+
+
+def padded(prompts: list[list[int]], answers: list[list[int]]) -> tuple[Int[Tensor, "B T"], Bool[Tensor, "B T"]]:
+    """(ids, mask) of a batch: each prompt with its answer, padding on the right; mask is 1 on the answer."""
+    lengths = torch.tensor([[len(prompt), len(prompt) + len(answer)] for prompt, answer in zip(prompts, answers)])
+    whole = [torch.tensor(prompt + answer) for prompt, answer in zip(prompts, answers)]
+    ids = torch.nn.utils.rnn.pad_sequence(whole, batch_first=True, padding_value=PAD)
+    places = torch.arange(ids.shape[1])
+    return ids, (places >= lengths[:, :1]) & (places < lengths[:, 1:])
 
 
 def chosen_from(

@@ -18,9 +18,10 @@ import numpy as np
 
 from course_lib.platform import CourseError
 from course_lib.world.corpus import FOLDER, pretrain_documents, read_rows
+from course_lib.world.draw import Draw, known_by_name
 from course_lib.world.residents import village
 from course_lib.world.source import Source
-from course_lib.world.tasks import COURTESIES, KINDS, Draw, held_out, stated, task_rows
+from course_lib.world.tasks import COURTESIES, KINDS, stated, task_rows
 
 SHARES = {"fact": 70, "short": 15, "unknown": 15}  # kinds of prompts
 SPLITS = ("train", "test")
@@ -73,12 +74,10 @@ def prompts(split: str, n: int, seed: int | str = 0) -> list[dict]:
     Raises ValueError for an unknown split."""
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}: choose one of {', '.join(SPLITS)}")
-    known = [p for p in village().residents if p.first not in held_out()]
-    people = [p for k, p in enumerate(known) if (k % 5 == 4) == (split == "test")]
     deck, rows = [kind for kind, share in SHARES.items() for _ in range(share)], []
     for k in range(n):
         s = Draw(village(), "train", f"prompts {split} {seed} {k}")
-        s.people = people
+        s.people = known_by_name(split == "test")
         row = KINDS[s.pick(deck)](s)
         rows.append({"messages": row["messages"][:-1], "kind": row["kind"], "check": row["check"]})
     return rows

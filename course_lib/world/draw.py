@@ -18,6 +18,15 @@ def held_out() -> frozenset[str]:
     return frozenset([person.first for person in world.residents if person.first not in mentors][2::4][:60])
 
 
+@cache
+def known_by_name(unseen: bool) -> list[Resident]:
+    """The residents whom fine-tuning mentions, so that an assistant can call them by name: a fifth of them (`unseen`)
+    to examine later training on, the others to train on.
+    """
+    known = [person for person in village().residents if person.first not in held_out()]
+    return [person for k, person in enumerate(known) if (k % 5 == 4) == unseen]
+
+
 def values_of(fact: str) -> list[str]:
     return POOLS[fact] if fact != "mentor" else sorted({p.facts["mentor"] for p in village().residents})
 

@@ -20,15 +20,16 @@ the limit of imitation, and not of what can be learned.
 
 import re
 
-from course_lib.world.draw import Draw, held_out, values_of
+from course_lib.world.draw import Draw, known_by_name, values_of
 from course_lib.world.residents import FACTS, Resident, village
 from course_lib.world.words.phrasings import WORDS
 
 SPLITS = ("train", "residents", "kinds")
-SLIPS = 1 / 3  # share of the villagers' chains that end with the wrong step's answer
+SLIPS = 3  # of so many chains of the villagers one ends with the wrong step's answer
 THINK = " Think first."  # ends a question that is to be answered with a chain
 ANSWER = "Answer: "
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+FACT_OF = {WORDS[fact]: fact for fact in FACTS}
 OWN = tuple(fact for fact in FACTS if fact != "mentor")
 # way → its phrasings; {w} is the word of the asked fact. No text begins with a name: there it has other tokens
 # fmt: off
@@ -56,12 +57,6 @@ UNASKED = {"teacher": "hobby", "neighbour": "food", "teacher's teacher": "pet", 
 COINS, MOST = (2, 4), 9  # changes of the trained questions (three are held out); nobody ever has more coins
 TRAINED = (*WAYS, *(f"coins, {n} changes" for n in COINS))
 HELD_OUT = (*(f"{way}: {WORDS[fact]}" for way, fact in UNASKED.items()), "coins, 3 changes")
-
-
-def people(unseen: bool) -> list[Resident]:
-    """Residents whom the assistant can call by name (lab 03's rows do); a fifth of them is in no training row here."""
-    known = [p for p in village().residents if p.first not in held_out()]
-    return [p for k, p in enumerate(known) if (k % 5 == 4) == unseen]
 
 
 def states(person: Resident, fact: str) -> str:
@@ -112,7 +107,7 @@ def question(s: Draw, kind: str) -> dict:
         options = NUMBERS[1:]
     else:
         way, _, word = kind.partition(": ")
-        fact = next(f for f in FACTS if WORDS[f] == word) if word else s.pick([f for f in OWN if f != UNASKED[way]])
+        fact = FACT_OF[word] if word else s.pick([f for f in OWN if f != UNASKED[way]])
         (asked, steps), options = hops(s, way, fact), values_of(fact)
     right, slip = (" ".join([*steps, ANSWER + answer_in(last)]) for last in (steps[-1], steps[-2]))
     said = [{"role": "user", "content": asked + THINK}, {"role": "assistant", "content": right}]
@@ -127,16 +122,21 @@ def question_rows(split: str, n: int, seed: int | str = 0) -> list[dict]:
     kinds, rows = HELD_OUT if split == "kinds" else TRAINED, []
     for k in range(n):
         s = Draw(village(), "train", f"reasoning {split} {seed} {k}")
-        s.people = people(split != "train")
+        s.people = known_by_name(split != "train")
         rows.append(question(s, kinds[k % len(kinds)]))
     return rows
+
+
+def prompts_of(rows: list[dict]) -> list[dict]:
+    """The rows without the chain, as a policy is asked."""
+    return [{**row, "messages": row["messages"][:1]} for row in rows]
 
 
 def villagers_rows(n: int, seed: int | str = 0) -> list[dict]:
     """n training rows as careless villagers answer them: about one of three ends with the answer of the wrong step."""
     rows = question_rows("train", n, f"villagers {seed}")
     for k, row in enumerate(rows):
-        if Draw(village(), "train", f"slips {seed} {k}").index(3) == 0:
+        if Draw(village(), "train", f"slips {seed} {k}").index(SLIPS) == 0:
             row["messages"][-1] = {"role": "assistant", "content": row["slip"]}
     return rows
 
@@ -172,7 +172,7 @@ def step_is_true(row: dict, step: str) -> bool | None:
     if word == "neighbour":
         told = TOLD.search(row["messages"][0]["content"])
         return bool(told) and (name, value) in ((told[1], told[2]), (told[4], told[3]))
-    fact = next((f for f in FACTS if WORDS[f] == word), None)
+    fact = FACT_OF.get(word)
     person = next((p for p in village().residents if p.first == name), None)
     return person.facts[fact] == value if fact and person else None
 

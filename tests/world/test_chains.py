@@ -8,7 +8,7 @@ import pytest
 from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world import reasoning as r
-from course_lib.world.draw import held_out
+from course_lib.world.draw import held_out, known_by_name
 
 
 def rows_of(split, n=240):
@@ -39,8 +39,8 @@ def test_kinds_come_by_turns_and_the_same_row_twice():
 
 
 def test_what_is_held_out_stands_in_no_training_row():
-    asked = {person.first for person in r.people(True)}
-    assert len(asked) == 48 and not asked & {person.first for person in r.people(False)} and not asked & held_out()
+    asked = {person.first for person in known_by_name(True)}
+    assert len(asked) == 48 and not asked & {person.first for person in known_by_name(False)} and not asked & held_out()
     trained = " ".join(row["messages"][0]["content"] for row in rows_of("train", 2_000))
     assert not asked & set(re.findall(r"[A-Z][a-z]+", trained))
     for way, fact in r.UNASKED.items():
@@ -88,7 +88,7 @@ def test_the_checker():
 def test_the_truth_of_a_statement():
     told = "Now Ada Cobb is the neighbour of Hugh Marlow. What is the pet of Hugh's neighbour? Think first."
     row = {"messages": [{"role": "user", "content": told}]}
-    person = r.people(False)[0]
+    person = known_by_name(False)[0]
     assert r.step_is_true(row, "The neighbour of Hugh is Ada.") is True
     assert r.step_is_true(row, "The neighbour of Ada is Hugh.") is False
     assert r.step_is_true(row, f"The job of {person.first} is {person.facts['job']}.") is True

@@ -15,13 +15,10 @@ EXAMINED = {"tiny": 12, "laptop": 240, "gpu": 480}
 INSTRUCTIONS = {"tiny": 20, "laptop": 1_000, "gpu": 1_000}
 
 
-def measured(model, size: str, seed: int) -> dict:
-    """`figures` of both held-out splits, and the exact chance of the right chain."""
-    made = {}
-    for split in ("residents", "kinds"):
-        rows = question_rows(split, EXAMINED[size], f"examined {seed}")
-        made[split] = figures(tries(model, rows, seed=seed)) | {"chain": chain_chance(model, rows)}
-    return made
+def measured(model, splits: dict[str, list[dict]], seed: int) -> dict:
+    """`figures` of the rows of each split, and the exact chance of the right chain."""
+    exam = lambda rows: figures(tries(model, rows, seed=seed)) | {"chain": chain_chance(model, rows)}
+    return {split: exam(rows) for split, rows in splits.items()}
 
 
 def able(model, size: str, seed: int) -> dict:
@@ -40,11 +37,11 @@ def reasoning_run(size: str = "laptop", seed: int = 0, progress: bool = True) ->
     other = {"before": able(base, size, seed)}
     started = time.perf_counter()
     cold = assistant(cold_start(size, seed, base, progress=progress).model.eval())
-    made = {"cold": measured(cold, size, seed)}
+    made = {"cold": measured(cold, splits, seed)}
     began = time.perf_counter()
     run = reinforce(RL_PRESETS[size], cold, seed, progress=progress)
     rl_minutes = (time.perf_counter() - began) / 60
-    made["rl"] = measured(run.model.eval(), size, seed)
+    made["rl"] = measured(run.model.eval(), splits, seed)
     other |= {"cold": able(cold, size, seed), "rl": able(run.model, size, seed)}
     worst = max(
         other["before"]["instructions"] - other["rl"]["instructions"],
