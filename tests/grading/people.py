@@ -2,11 +2,23 @@
 afterwards.
 """
 
+import types
+
 import classroom
 
+from course_lib.grading.people import term
 from course_lib.grading.records import store
 
 LAB = "00_start_here"
+
+
+def term_desk(tmp_path, monkeypatch, rules, roster):
+    """An instructor's folder with these files, in January 2027."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(term, "time", types.SimpleNamespace(time=lambda: 1.8e9))
+    (tmp_path / "course.yaml").write_text(rules)
+    (tmp_path / "roster.csv").write_text(roster)
 
 
 def case(name, status="pass", message="", **more):

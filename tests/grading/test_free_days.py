@@ -5,13 +5,12 @@ computed anew from what is on disk.
 import csv
 import io
 import random
-import types
 
 import people
 import pytest
 
 from course_lib import cli
-from course_lib.grading.people import gradebook, term
+from course_lib.grading.people import gradebook
 from course_lib.grading.records import policy, store
 from course_lib.grading.scoring import grade
 
@@ -82,11 +81,7 @@ def test_a_slip_is_one_line(tmp_path, days):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(term, "time", types.SimpleNamespace(time=lambda: 1.8e9))  # January 2027
-    (tmp_path / "course.yaml").write_text(RULES)
-    (tmp_path / "roster.csv").write_text("student,name\nada,Ada Lovelace\nben,\n")
+    people.term_desk(tmp_path, monkeypatch, RULES, "student,name\nada,Ada Lovelace\nben,\n")
     for lab, days in ((FIRST, 2), (SECOND, 2), (THIRD, 0)):
         hand_in(tmp_path, lab, "ada", days)
     hand_in(tmp_path, FIRST, "ben", 0)

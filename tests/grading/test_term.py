@@ -3,7 +3,6 @@
 import csv
 import io
 import random
-import types
 
 import people
 import pytest
@@ -37,11 +36,7 @@ def hand_in(desk, lab, student, share, pending=False):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(term, "time", types.SimpleNamespace(time=lambda: 1.8e9))  # January 2027
-    (tmp_path / "course.yaml").write_text(RULES)
-    (tmp_path / "roster.csv").write_text("student,name\nada,Ada Lovelace\nben,\ncleo,\n")
+    people.term_desk(tmp_path, monkeypatch, RULES, "student,name\nada,Ada Lovelace\nben,\ncleo,\n")
     hand_in(tmp_path, FIRST, "ada", 0.5)
     hand_in(tmp_path, SECOND, "ada", 1.0)
     hand_in(tmp_path, THIRD, "ada", 0.8)

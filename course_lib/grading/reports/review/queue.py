@@ -129,7 +129,7 @@ def alike_ones(order, items):
     """{item id: the first that it is like, perhaps itself} of the answers that are like another; their notes say so."""
     groups = []  # [(the first one's words, [item ids])]
     for name in order:
-        words = set(re.findall(r"\w+", items[name]["answer"].casefold()))
+        words = vocabulary(items[name]["answer"])
         found = next((ids for first, ids in groups if alike(words, first)), None)
         if found is None:
             groups.append((words, [name]))
@@ -140,6 +140,11 @@ def alike_ones(order, items):
         for place, name in enumerate(ids, 1):
             add_note(items[name], f"{place} of {len(ids)} answers that say nearly the same")
     return {name: ids[0] for ids in several for name in ids}
+
+
+def vocabulary(answer):
+    """The words that an answer uses, in lower case."""
+    return set(re.findall(r"\w+", answer.casefold()))
 
 
 def alike(one, other):

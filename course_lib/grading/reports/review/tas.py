@@ -14,6 +14,7 @@ from pathlib import Path
 
 from course_lib.evaluation.agreement import bootstrap, cohen_kappa
 from course_lib.grading.records import marks, store
+from course_lib.grading.reports.review.queue import vocabulary
 
 SHORTEST = 20  # characters of a token
 
@@ -57,7 +58,7 @@ def shares(items, names, twice, key):
     """
     found = {name: (set(), set()) for name in names}
     for each, item in items.items() if names else ():
-        words = " ".join(sorted(set(re.findall(r"\w+", item["answer"].casefold()))))
+        words = " ".join(sorted(vocabulary(item["answer"])))
         same = f"{item['question']}|{item['group'] or words}"
         first, *others = sorted(names, key=lambda name: drawn(key, same, name))
         found[first][0].add(each)
