@@ -212,7 +212,7 @@ SLOW = [
 
 
 def test_what_was_slow_is_not_run_again_after_a_death(box, zygote, monkeypatch):
-    monkeypatch.setattr(boxes, "CELL", 1.0)
+    monkeypatch.setattr(boxes, "CELL", 2.0)
     inside = Box(SLOW, zygote.spawn)
     try:
         for _ in range(2):
