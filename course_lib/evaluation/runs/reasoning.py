@@ -6,6 +6,7 @@ import time
 from course_lib.evaluation.reasoning import at_once, chain_chance, figures, tries
 from course_lib.evaluation.safety import capability, safety
 from course_lib.stages.artifacts import load_stage
+from course_lib.stages.pretrain import Run
 from course_lib.stages.reasoning import RL_PRESETS, cold_start, reinforce
 from course_lib.stages.rollout import assistant
 from course_lib.world.reasoning import question_rows
@@ -27,11 +28,13 @@ def able(model, size: str, seed: int) -> dict:
     return {"instructions": kept, **{key: rates[key] for key in ("harmful_refused", "benign_refused")}}
 
 
-def reasoning_run(size: str = "laptop", seed: int = 0, progress: bool = True) -> dict:
-    """{"before" (answers at once, exactly), "cold", "rl": figures of both splits; "able": what else each can do, by
+def reasoning_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = True) -> tuple[Run, dict]:
+    """(Run of the reinforcement, figures) of lab 12's recipe with one seed, from `base`, by default load_stage("safe").
+
+    {"before" (answers at once, exactly), "cold", "rl": figures of both splits; "able": what else each can do, by
     name; "share_of_pass32", "tax_points", "minutes", "rl_minutes", "peak_gb"}.
     """
-    base = load_stage("safe").model
+    base = base or load_stage("safe").model
     splits = {split: question_rows(split, EXAMINED[size], f"examined {seed}") for split in ("residents", "kinds")}
     before = {split: at_once(base, rows) for split, rows in splits.items()}
     other = {"before": able(base, size, seed)}
@@ -49,7 +52,7 @@ def reasoning_run(size: str = "laptop", seed: int = 0, progress: bool = True) ->
         other["rl"]["benign_refused"] - other["before"]["benign_refused"],
     )
     most = max(made["cold"]["residents"]["pass"])
-    return {
+    return run, {
         "seed": seed,
         "before": before,
         **made,
