@@ -28,6 +28,12 @@ def able(model, size: str, seed: int) -> dict:
     return {"instructions": kept, **{key: rates[key] for key in ("harmful_refused", "benign_refused")}}
 
 
+def tax(before: dict, after: dict) -> float:
+    """The largest loss of what `able` counts, points."""
+    less = [before[key] - after[key] for key in ("instructions", "harmful_refused")]
+    return 100 * max(*less, after["benign_refused"] - before["benign_refused"])
+
+
 def reasoning_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = True) -> tuple[Run, dict]:
     """(Run of the reinforcement, figures) of lab 12's recipe with one seed, from `base`, by default load_stage("safe").
 
@@ -46,11 +52,6 @@ def reasoning_run(size: str = "laptop", seed: int = 0, base=None, progress: bool
     rl_minutes = (time.perf_counter() - began) / 60
     made["rl"] = measured(run.model.eval(), splits, seed)
     other |= {"cold": able(cold, size, seed), "rl": able(run.model, size, seed)}
-    worst = max(
-        other["before"]["instructions"] - other["rl"]["instructions"],
-        other["before"]["harmful_refused"] - other["rl"]["harmful_refused"],
-        other["rl"]["benign_refused"] - other["before"]["benign_refused"],
-    )
     most = max(made["cold"]["residents"]["pass"])
     return run, {
         "seed": seed,
@@ -58,7 +59,7 @@ def reasoning_run(size: str = "laptop", seed: int = 0, base=None, progress: bool
         **made,
         "able": other,
         "share_of_pass32": made["rl"]["residents"]["pass"][1] / max(1e-9, made["cold"]["residents"]["pass"][most]),
-        "tax_points": 100 * worst,
+        "tax_points": tax(other["before"], other["rl"]),
         "rl_minutes": rl_minutes,
         "minutes": (began - started) / 60 + rl_minutes,
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
