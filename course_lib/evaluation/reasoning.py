@@ -13,7 +13,17 @@ from torch import Tensor
 from course_lib.stages.rollout import padded, roll_out, token_logprobs
 from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import IM_END, load_tokenizer
-from course_lib.world.reasoning import ANSWER, THINK, answer_of, faithful, prompts_of, right, step_is_true, steps_of
+from course_lib.world.reasoning import (
+    ANSWER,
+    THINK,
+    answer_of,
+    faithful,
+    plain,
+    prompts_of,
+    right,
+    step_is_true,
+    steps_of,
+)
 
 TRIES = 32  # answers a question
 KS = (1, 2, 4, 8, 16, 32)  # of pass@k
@@ -54,7 +64,7 @@ def figures(tried: list[dict]) -> dict:
     """
     n = len(tried[0]["answers"])
     at = {k: float(np.mean([pass_at_k(sum(t["right"]), n, k) for t in tried])) for k in KS if k <= n}
-    votes = [majority([answer_of(a) for a in t["answers"]]) == t["check"]["answer"] for t in tried]
+    votes = [majority([answer_of(a) for a in t["answers"]]) == plain(t["check"]["answer"]) for t in tried]
     (other, n_right), (false, _) = unfaithful(tried).values()
     kinds = sorted({t["kind"] for t in tried})
     return {
