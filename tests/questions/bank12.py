@@ -91,8 +91,8 @@ ADVANTAGES_RIGHT = {
                       '1.0, "maxrl": lambda: m + (m == 0)}\n    if kind not in under:\n        raise ValueError(f"kind '
                       'is {kind!r}")\n    return c / under[kind]()',
     "loop": "out = []\n    for row in rewards:\n        c = row - row.mean()\n        if kind == 'grpo':\n            "
-            "c = c / (row.std() + 1e-4)\n        elif kind == 'maxrl':\n            c = c / row.mean() if row.any() else "
-            "c\n        elif kind != 'dr_grpo':\n            raise ValueError('unknown kind')\n        out.append(c)\n "
+            "c = c / (row.std() + 1e-4)\n        elif kind == 'maxrl':\n            c = c / row.mean() if row.any() "
+            "else c\n        elif kind != 'dr_grpo':\n            raise ValueError('unknown kind')\n        out.append(c)\n "
             "   return torch.stack(out)",
     "lists": "import statistics\n    out = []\n    if kind not in ('grpo', 'dr_grpo', 'maxrl'):\n        raise "
              "ValueError\n    for row in rewards.tolist():\n        m = sum(row) / len(row)\n        d = "
@@ -235,8 +235,8 @@ MEAN_RIGHT = {
                     grpo="torch.einsum('bt,b->', x, 1 / w.sum(1)) / len(w)"),
     "loop": "total, n, per = 0.0, 0, []\n    for b in range(terms.shape[0]):\n        own = [terms[b, t] for t in "
             "range(terms.shape[1]) if mask[b, t]]\n        total = total + sum(own); n += len(own); per.append("
-            "sum(own) / len(own))\n    match kind:\n        case 'grpo': return sum(per) / len(per)\n        case 'dapo': "
-            "return total / n\n        case 'dr_grpo': return total / (len(per) * longest)\n    raise "
+            "sum(own) / len(own))\n    match kind:\n        case 'grpo': return sum(per) / len(per)\n        case "
+            "'dapo': return total / n\n        case 'dr_grpo': return total / (len(per) * longest)\n    raise "
             "ValueError('kind')",
     "matmul": means(before="x = terms.where(mask, 0.0).sum(dim=1); n = mask.sum(dim=1)", grpo="(x / n).mean()",
                     dapo="x.sum() / n.sum()", dr_grpo="x.mean() / longest"),
@@ -432,7 +432,8 @@ NAMED = {
         "wrong ones of all": "wrong chains of ALL", "only right ones": "only the right chains",
         "only wrong ones": "only the wrong chains", "repeat, not interleave": "chain · P + group",
         "chains by groups": "chain · P + group", "mean between 0 and 1": "between 0 and 1",
-        "mean neither 0 nor 1": "other than 0 and 1", "a 0 and a 1": "above 0 may differ", "count of right ones": "above 0 may differ",
+        "mean neither 0 nor 1": "other than 0 and 1", "a 0 and a 1": "above 0 may differ",
+        "count of right ones": "above 0 may differ",
     },
     "mean_of_terms": {
         "dapo averages chains": 'that is "grpo"', "dapo over padding": "B · T", "dapo over everything": "prompt and",
