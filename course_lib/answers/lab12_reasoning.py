@@ -1,13 +1,41 @@
 """Lab 12's answers: what `mine` takes where the student's function does not pass its check."""
 
 import math
+import statistics
 
 import torch
 
+from course_lib.evaluation import reasoning as measures
 from course_lib.stages import reasoning
 from course_lib.stages.reasoning import mean_of_terms
+from course_lib.world.reasoning import right as accepted
 
-__all__ = ["advantages", "cost", "first_right", "informative", "mean_of_terms"]
+# fmt: off
+__all__ = [
+    "advantages", "cost", "first_right", "informative", "majority", "mean_of_terms", "pass_at_k", "step_chances",
+    "verify",
+]
+# fmt: on
+
+
+def step_chances(logprobs, part):
+    """[B S]: log-probabilities added up in a column for each number, one more in front for −1."""
+    sums = logprobs.new_zeros(len(part), int(part.max()) + 2)
+    return sums.scatter_add(1, part + 1, logprobs)[:, 1:].exp()
+
+
+def pass_at_k(found, n, k):
+    values = [measures.pass_at_k(c, n, k) for c in found]
+    return statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+
+
+def majority(answers):
+    winner = measures.majority(answers)
+    return winner, 0.0 if winner is None else answers.count(winner) / sum(answer is not None for answer in answers)
+
+
+def verify(text, answer):
+    return accepted({"check": {"answer": answer}}, text)
 
 
 def advantages(rewards, kind):
@@ -25,8 +53,8 @@ def informative(rewards):
 def first_right(answers, right):
     chosen = {}
     for q, marks in enumerate(right):
-        for chain, accepted in zip(answers[q], marks):
-            if accepted:
+        for chain, ok in zip(answers[q], marks):
+            if ok:
                 chosen.setdefault(q, chain)
     return list(chosen.items()), [(q, answers[q][0]) for q in chosen]
 

@@ -92,8 +92,8 @@ ADVANTAGES_RIGHT = {
                       'is {kind!r}")\n    return c / under[kind]()',
     "loop": "out = []\n    for row in rewards:\n        c = row - row.mean()\n        if kind == 'grpo':\n            "
             "c = c / (row.std() + 1e-4)\n        elif kind == 'maxrl':\n            c = c / row.mean() if row.any() "
-            "else c\n        elif kind != 'dr_grpo':\n            raise ValueError('unknown kind')\n        out.append(c)\n "
-            "   return torch.stack(out)",
+            "else c\n        elif kind != 'dr_grpo':\n            raise ValueError('unknown kind')\n        "
+            "out.append(c)\n    return torch.stack(out)",
     "lists": "import statistics\n    out = []\n    if kind not in ('grpo', 'dr_grpo', 'maxrl'):\n        raise "
              "ValueError\n    for row in rewards.tolist():\n        m = sum(row) / len(row)\n        d = "
              "{'grpo': statistics.stdev(row) + 1e-4, 'dr_grpo': 1, 'maxrl': m or 1}[kind]\n        out.append([(r - m) "
