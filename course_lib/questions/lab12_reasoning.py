@@ -1339,7 +1339,7 @@ def _(q):
 
 @CHOICE.case("the lists are left alone", reread=CHOICE_TEXT)
 def _(q):
-    answers, right = written(q, "-x", "x-x")
+    answers, right = written(q, "-x", "x--")
     got = q.call_checked_unmutated("first_right", answers, right)
     q.same("chosen", got[0], taken(answers, right, min))
 

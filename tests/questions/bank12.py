@@ -479,7 +479,7 @@ NAMED = {
 }
 BREAKS = {
     "advantages": {
-        "G": lab.DEVIATION, "batch std": lab.DEVIATION, "nan to num": lab.EPSILON, "epsilon in the root": lab.EPSILON,
+        "G": lab.DEVIATION, "nan to num": lab.EPSILON, "epsilon in the root": lab.EPSILON,
         "maxrl by the sum": lab.BY_THE_MEAN, "maxrl with 1e-4": lab.BY_THE_MEAN, "maxrl 0 over 0": lab.ALIKE,
         "maxrl of nothing is −1": lab.ALIKE, "the last for all others": lab.UNKNOWN,
         "KeyError": lab.UNKNOWN,
@@ -495,7 +495,7 @@ BREAKS = {
     },
     "first_right": {
         "last right": lab.THE_FIRST, "all right ones": lab.THE_FIRST, "control of all questions": lab.NEITHER,
-        "index raises": lab.NEITHER, "control is a wrong one": lab.RIGHT_OR_NOT, "numbered anew": lab.ITS_NUMBER,
+        "control is a wrong one": lab.RIGHT_OR_NOT, "numbered anew": lab.ITS_NUMBER,
         "numbered by .index": lab.ITS_NUMBER,
     },
     "cost": {
