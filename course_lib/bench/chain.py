@@ -106,8 +106,8 @@ def worktree(sha: str):
             git("worktree", "remove", "--force", str(place))
 
 
-def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path, left: str = "") -> dict | None:
-    """What chain_phase.py says of a phase, run now or read from the file of an earlier run; None of one that the build
+def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path, left: str = "") -> dict:
+    """What chain_phase.py says of a phase, run now or read from the file of an earlier run; {} of one that the build
     has not. Raises CourseError for one that fails, and where the course folder was changed while it ran: its seconds
     would be those of no build.
     """

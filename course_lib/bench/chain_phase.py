@@ -1,7 +1,7 @@
 """One phase of the tour in the build that PYTHONPATH names, this one or an older one: what `course bench chain` runs in
 a process of its own.
 
-    python chain_phase.py FOLDER PHASE SIZE SEED        FOLDER: empty; prints one line of JSON, null for a phase
+    python chain_phase.py FOLDER PHASE SIZE SEED        FOLDER: empty; prints one line of JSON, {} for a phase
                                                         that this build has not
 
 A phase starts from the models that come with its build, and not from what the phase before has made. This file is read
@@ -50,7 +50,7 @@ def main(folder: str, name: str, size: str, seed: str) -> None:
         shutil.copytree(shipped, Path(folder) / shipped.name)
     phase = next((phase for phase in lifecycle.PHASES if phase.name == name), None)
     if phase is None:
-        print("null")
+        print("{}")
         return
     began, cpu = time.perf_counter(), cpu_seconds()
     figures = phases.run(phases.Tour(size, Path(folder), ""), phase)["figures"]

@@ -31,7 +31,7 @@ from course_lib.world.reasoning import (
 TRIES = 32  # answers a question
 KS = (1, 2, 4, 8, 16, 32)  # of pass@k
 # questions of a grade, and the shares of them that give all points and none: the cold start has 0.71
-GRADED, FULL, NOTHING = 300, 0.90, 0.65
+GRADED, FULL, NOTHING = 240, 0.90, 0.65
 
 
 def pass_at_k(found: int, n: int, k: int) -> float:

@@ -51,7 +51,7 @@ Figures = tuple[list[dict], str]  # the figures of a phase, the first one first,
 DOCUMENTS = {"tiny": 1_000, "laptop": 20_000, "gpu": 20_000}
 # instructions that an assistant is examined on; requests are twice as many
 EXAMINED = {"tiny": 40, "laptop": 1_000, "gpu": 1_000}
-# questions that need steps, each answered 32 times
+# questions that need steps; each is answered 32 times before reinforcement and 8 times after it
 QUESTIONS = {"tiny": 6, "laptop": 120, "gpu": 240}
 
 
@@ -251,7 +251,7 @@ def on_a_checker(tour: Tour) -> Figures:
     cold, safe, config = assistant(tour.stage("cold")), tour.stage("safe"), reasoning.RL_PRESETS[tour.size]
     model = tour.made("reasoning", lambda out: reasoning.reinforce(config, cold, SEED, out=out))
     rows = questions.question_rows("residents", QUESTIONS[tour.size], "tour")
-    before, after = (of_tries(tries(each, rows)) for each in (cold, model))
+    before, after = of_tries(tries(cold, rows)), of_tries(tries(model, rows, 8))
     most, first = max(before["pass"].values()), at_once(safe, rows)["pass"][1]
     lost = tax(*(able(each, tour.size, SEED) for each in (safe, model)))
     figures = [
@@ -290,6 +290,6 @@ PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", 
 REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 205))
 EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release,), (1, 5))
 REASONING = Phase("reasoning", "Reasoning (RL on a checker)", on_a_checker, ("cold", "reasoning"), (REFUSALS,),
-    (reasoning.PRESETS, reasoning.RL_PRESETS, reasoning, questions, rollout, EXAMINED, QUESTIONS), (10, 400))
+    (reasoning.PRESETS, reasoning.RL_PRESETS, reasoning, questions, rollout, EXAMINED, QUESTIONS), (10, 300))
 # fmt: on
 PHASES = (DATA, TOKENIZER, PRETRAIN, SFT, LORA, REWARD, RLHF, DPO, PRINCIPLED, REFUSALS, EVALUATION, REASONING)

@@ -138,7 +138,7 @@ def test_a_phase_that_the_older_build_has_not_is_left_out_and_said(repository, t
         lines = capfd.readouterr().err.splitlines()
         assert lines[-1] == "reasoning       left out: the older build has no such phase"
         assert lines[-2].endswith("tokenizer: 20.50 → 20.50")
-    assert [file.read_text() for file in (tmp_path / "out").glob("reasoning-*.json")] == ["null"]
+    assert [file.read_text() for file in (tmp_path / "out").glob("reasoning-*.json")] == ["{}"]
     with pytest.raises(CourseError, match="has none of these phases: reasoning; choose others"):
         chain.bench_chain(arguments(tmp_path / "out", phases="reasoning"))
 
