@@ -185,7 +185,6 @@ ERROR = "the standard error is the values' standard deviation, with Q − 1, ove
 ALONE = "of one question the error is 0.0"
 PASS = Question("pass_at_k", lab=LAB, points=1, rules=(FEW_WRONG, LARGE, ERROR, ALONE))
 PASS_TEXT = "§ 4 Right once in k tries"
-BOTH_NUMBERS = ("the mean", "the standard error")
 
 
 def none_right(c, n, k):
@@ -348,12 +347,11 @@ def _(q):
     )
 
 
-@PASS.case("k = 1; questions that are all alike; the list is left alone", reread=PASS_TEXT)
+@PASS.case("k = 1; the list is left alone", reread=PASS_TEXT)
 def _(q):
     got = q.call_checked_unmutated("pass_at_k", [3, 0, 2, 1], 5, 1)
-    q.close("both numbers for k = 1", got, (0.3, standard_error([0.6, 0.0, 0.4, 0.2])), tol=1e-5, names=BOTH_NUMBERS)
-    got = q.call("pass_at_k", [2, 2, 2], 7, 3)
-    q.close("both numbers for equal questions", got, (1 - 10 / 35, 0.0), tol=1e-5, names=BOTH_NUMBERS)
+    q.true("two numbers are asked for: (mean, standard error)", isinstance(got, (list, tuple, torch.Tensor)))
+    q.close("the mean for k = 1", got[0], 0.3, tol=1e-5)  # the error is another rule's
 
 
 # -------------------------------------------------------------------------------------------------------------- a vote
@@ -436,7 +434,7 @@ def _(q):
 )
 def _(q):
     a, b, c, d, e = some_jobs(q, 5)
-    votes = [[b, a, a, b], [c, b, a, a, b, c], [None, a, c, b], [b, c, a], [d, c, a, a, c]]
+    votes = [[b, a, a, b], [c, b, a, a, b, c], [None, a, c, b, c, b, a], [b, c, a], [d, c, a, a, c]]
     votes += [[a, b, c, d, e][k:] + [a, b, c, d, e][:k] for k in range(5)]
     by_hand = [b, c, a, b, c]
     turns = [a, b, c, d, e]
@@ -447,10 +445,11 @@ def _(q):
         names=[f"the vote {answers}" for answers in votes],
         mistakes={
             "in a tie the answer that came LAST won": [a, a, b, a, a, e, a, b, c, d],
+            "in a tie the answer of the LAST of their chains won": [b, c, a, a, c, e, a, b, c, d],
             "in a tie the first of the alphabet won": [a] * 10,
             "in a tie the last of the alphabet won": [b, c, c, c, c] + [e] * 5,
             "in a tie the one won that had its votes together first: the one whose FIRST vote came first": (
-                [a, a, a, b, a] + turns
+                [a, a, c, b, a] + turns
             ),
         },
     )
@@ -472,10 +471,10 @@ def _(q):
 @VOTE.case("one vote; the list is left alone", reread=VOTE_TEXT)
 def _(q):
     few, most = some_jobs(q, 2)
-    names = ("the answer", "the share")
-    q.close("one vote", q.call("majority", [few]), (few, 1.0), tol=1e-6, names=names)
+    q.close("one vote", vote_on(q, [few]), (few, 1.0), tol=1e-6, names=("the answer", "the share"))
     got = q.call_checked_unmutated("majority", [most, None, few, most, None, most])
-    q.close("a vote", got, (most, 0.75), tol=1e-6, names=names)
+    q.true("two things are asked for: (answer, share)", isinstance(got, (list, tuple)) and len(got) == 2)
+    q.same("the answer", got[0], most)  # the share is another rule's
 
 
 # ----------------------------------------------------------------------------------------------------------- a checker
@@ -653,7 +652,7 @@ def _(q):
             "capitals were put aside in the text alone: in the right answer, too": (7, 8),
             "the full stop was looked for before the blanks behind it were taken off": (6,),
             "more than one full stop was taken off: one at most": (9,),
-            "all kinds of signs at the end were taken off: one full stop at most": (9, 10),
+            "a second full stop or another sign behind the answer was accepted: one full stop at most": (9, 10),
             "`Answer:` was only found with a blank behind it: a line break will do, or nothing": (0, 2),
             "line breaks were not taken off: .strip() takes off all blanks": (2, 6),
             "exactly one blank was taken off: .strip() takes off all": (0, 1, 2, 6),
