@@ -16,7 +16,7 @@
 #                                                                  ► 12 ◄
 # ```
 #
-# **About 120 minutes · 10 points, beside the 100 of the other labs · a laptop is enough.** Your computer works alone for about MINUTES of these minutes (two cores at 200 GFLOP/s).
+# **About 120 minutes · 10 points, beside the 100 of the other labs · a laptop is enough.** Your computer works alone for about twelve of these minutes (two cores at 200 GFLOP/s).
 # Some questions have an answer that a program can check. Then no people need to be asked, and no reward model has to guess: the checker's verdict is the reward. You teach the safe assistant to write a chain of steps before it answers, train it on the verdict, and find out whether it has learned anything that it could not do before.
 
 # %% [markdown]
@@ -57,6 +57,21 @@ safe = load_stage("safe").model.to(course.device).eval()
 at_once = lab.show_at_once(safe, residents, kinds, course.size)
 
 # %% [markdown]
+# **What to notice.** In our run the right answer comes at once with a chance of 10 %, and a guess among the answers of the kind asked for has 9 %. It is not that the assistant lacks the facts: asked one step at a time, it knows them (lab 03). It has no room to take the first step before it must say the second.
+
+# %%
+# CLAIM
+{
+    "In our run the right answer comes at once": (
+        round(100 * at_once["residents"][1]),
+        round(100 * lab.blindly(residents)),
+    )
+    == (10, 9),
+    "It is not that the assistant lacks": GENERAL,
+    "It has no room": GENERAL,
+}
+
+# %% [markdown]
 # ## § 2 A cold start
 #
 # The villagers have written down 4,000 chains for us. They are careless: their steps are right, but one chain in three ends with the answer of the wrong step. Nobody has sorted them. We fine-tune the safe assistant on them, as in lab 03, with labels on the chain *and* on the answer; instructions, requests and documents stay in the mix, so that it does not forget them. Such a **cold start** before reinforcement is what DeepSeek-R1 had ([2025](https://arxiv.org/abs/2501.12948)).
@@ -67,6 +82,17 @@ at_once = lab.show_at_once(safe, residents, kinds, course.size)
 # LONG
 cold = lab.cold_started(safe, course.work, course.size)  # its temperature of 0.6 is in its weights
 tried = lab.show_tries(cold, residents, kinds, course.size)  # 32 sampled chains a question
+
+# %% [markdown]
+# **What to notice.** The pupil has become as careless as its teachers: in our run it is right in 69 of 100 about new residents. It has learned the chain, and the villagers' slip with it: a wrong chain often ends with the name that stands one step too early. Imitation ends where the teachers end.
+
+# %%
+# CLAIM
+{
+    "The pupil has become as careless": round(100 * lab.one_try(tried["residents"])) == 69,
+    "a wrong chain often ends with": lab.slips(tried["residents"]) > 0.5,
+    "Imitation ends where": GENERAL,
+}
 
 # %% [markdown]
 # ## § 3 Where is it lost?
@@ -107,6 +133,22 @@ check("step_chances")
 # %%
 # LONG
 lost = lab.show_parts(mine("step_chances", globals()), cold, residents, course.size)
+
+# %% [markdown]
+# **What to notice.** In our run the statements of chains with two and three are nearly certain, 97 % and more, about residents of whom no chain spoke. What is lost is lost at the answer. So the knowledge is there, and the way of writing too; only the last choice is wrong, and it is the only part that a checker of answers looks at. Four statements are sums of coins, and there a statement goes wrong as well.
+
+# %%
+# CLAIM
+{
+    "In our run the statements of chains": all(
+        p >= 0.965 for n in (2, 3) for p in lost[n]["parts"][:-1]
+    ),
+    "What is lost is lost at the answer": all(
+        lost[n]["parts"][-1] < min(lost[n]["parts"][:-1]) - 0.1 for n in (2, 3)
+    ),
+    "So the knowledge is there": GENERAL,
+    "Four statements are sums of coins": min(lost[4]["parts"][:-1]) < 0.95,
+}
 
 # %% [markdown]
 # ## § 4 Right once in k tries
@@ -155,6 +197,21 @@ pass_of = mine("pass_at_k", globals())
 curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, course.size)
 
 # %% [markdown]
+# **What to notice.** One try of the cold start is right in 69 %, the best of 32 in 99 %: the right chain is nearly always among them, and somebody who could check would find it. Answers at once do not get there with any number of tries that one would pay for. The distance between pass@1 and pass@32 is what a checker can turn into training.
+
+# %%
+# CLAIM
+{
+    "One try of the cold start is right": (
+        round(100 * curves["cold start"]["residents"][1][0]),
+        round(100 * curves["cold start"]["residents"][32][0]),
+    )
+    == (69, 99),
+    "Answers at once do not get there": curves["at once"]["residents"][32][0] < 0.5,
+    "The distance between pass@1": GENERAL,
+}
+
+# %% [markdown]
 # ## § 5 A vote
 #
 # Of 32 chains to one question, most end with the same answer. **Majority vote**, or self-consistency ([Wang et al. 2022](https://arxiv.org/abs/2203.11171)): write several, take the answer that most of them give. No checker is needed, only tokens.
@@ -195,6 +252,27 @@ check("majority")
 # LONG
 vote = mine("majority", globals())
 votes = lab.show_votes(vote, tried, course.size)
+
+# %% [markdown]
+# **What to notice.** A vote makes what is frequent certain. Where the right answer is the most frequent one that helps: two changes of coins go from 75 to 98 % in our run. Three changes, a kind that no row had, are right in 15 %, and the vote makes that 12. It helps little where the chains of a question agree: among neighbours 84 % of the votes go to one answer, and too often it is the wrong step's.
+
+# %%
+# CLAIM
+{
+    "A vote makes what is frequent certain": GENERAL,
+    "Where the right answer is the most frequent": (
+        round(100 * votes["coins, 2 changes"]["one"]),
+        round(100 * votes["coins, 2 changes"]["vote"]),
+    )
+    == (75, 98),
+    "Three changes, a kind that no row had": (
+        round(100 * votes["coins, 3 changes"]["one"]),
+        round(100 * votes["coins, 3 changes"]["vote"]),
+    )
+    == (15, 12),
+    "It helps little where the chains": round(100 * votes["neighbour"]["share"]) == 84
+    and votes["neighbour"]["vote"] < 0.9,
+}
 
 # %% [markdown]
 # ## § 6 A checker
@@ -254,6 +332,21 @@ checker = mine("verify", globals())
 judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, tried)
 
 # %% [markdown]
+# **What to notice.** The checker in a hurry accepts every kind of text in the table. It is right about none of those that ought to fail. Of the cold start's own wrong chains it accepts most, in our run 83 %: their steps are true, so the right answer stands in them. A reward that pays for them pays for the very slip that we want to train away.
+
+# %%
+# CLAIM
+{
+    "The checker in a hurry accepts every kind": judged["in a hurry"]["false accepts"] == 1,
+    "It is right about none": judged["yours"]["false accepts"] == 0,
+    "Of the cold start's own wrong chains": round(
+        100 * judged["in a hurry"]["sampled wrong ones accepted"]
+    )
+    == 83,
+    "A reward that pays for them": GENERAL,
+}
+
+# %% [markdown]
 # ## § 7 What a prompt weighs
 #
 # Each prompt gets a **group** of $G$ chains, and each chain a reward of 0 or 1. Lab 07's GRPO compares a chain with its own group. Three ways, with mean $\bar r$ and standard deviation $s$ of the group (with $G - 1$ in it):
@@ -306,6 +399,22 @@ advantages_of = mine("advantages", globals())
 weights = lab.show_weights(advantages_of, group=8)
 
 # %% [markdown]
+# **What to notice.** Dr. GRPO's weight is the same for all prompts: 7/8, for each chain is also a part of the mean that it is compared with. The division by the deviation gives more to prompts at both ends, the nearly hopeless and the nearly solved. MaxRL gives most to the hopeless, up to $G - 1$, and to a solved one hardly more than Dr. GRPO: its gradient is that of $\log p$, as in maximum likelihood.
+
+# %%
+# CLAIM
+{
+    "Dr. GRPO's weight is the same": all(
+        abs(w - 7 / 8) < 1e-4 for w in weights["dr_grpo"].values()
+    ),
+    "The division by the deviation gives more": min(weights["grpo"][0.01], weights["grpo"][0.99])
+    > 1.3 * weights["grpo"][0.5],
+    "MaxRL gives most to the hopeless": max(weights["maxrl"].values()) == weights["maxrl"][0.01]
+    and weights["maxrl"][0.01] < 7
+    and weights["maxrl"][0.99] < 1.2,
+}
+
+# %% [markdown]
 # ## § 8 Groups that say nothing
 #
 # A group that is all right or all wrong has advantages of 0: it was sampled for nothing. DAPO ([Yu et al. 2025](https://arxiv.org/abs/2503.14476)) leaves it out of the update, so that forward and backward pass are paid only for chains that teach.
@@ -341,6 +450,19 @@ check("informative")
 # LONG
 kept_of = mine("informative", globals())
 groups = lab.show_groups(kept_of, tried, course.size)
+
+# %% [markdown]
+# **What to notice.** A group of $G$ with pass rate $p$ is tied with a chance of $p^G + (1 - p)^G$, so large groups teach more often. The questions' pass rates differ, and what is expected of them is what was counted. As training goes on more and more questions are always right: watch *informative* in § 10.
+
+# %%
+# CLAIM
+{
+    "A group of $G$ with pass rate": all(
+        a[0] < b[0] for a, b in zip(list(groups.values()), list(groups.values())[1:])
+    ),
+    "The questions' pass rates differ": all(abs(a - b) < 0.06 for a, b in groups.values()),
+    "As training goes on": GENERAL,
+}
 
 # %% [markdown]
 # ## § 9 One loss of many tokens
@@ -398,6 +520,20 @@ loss_of = mine("mean_of_terms", globals())
 pulls = lab.show_pulls(loss_of, lengths=(20, 40))
 
 # %% [markdown]
+# **What to notice.** With the paper's mean a token of the longer chain counts half. So a long wrong chain is punished less for each of its tokens than a short one, and wrong chains can grow: the bias that Dr. GRPO was made against. The other two give each token the same. They differ in what they divide by: DAPO's divisor changes with the batch, Dr. GRPO's never.
+
+# %%
+# CLAIM
+{
+    "With the paper's mean a token": abs(pulls["grpo"][1] / pulls["grpo"][0] - 0.5) < 1e-6,
+    "So a long wrong chain": GENERAL,
+    "The other two give each token": all(
+        abs(pulls[kind][0] - pulls[kind][1]) < 1e-9 for kind in ("dapo", "dr_grpo")
+    ),
+    "They differ in what": GENERAL,
+}
+
+# %% [markdown]
 # ### In the library
 #
 # TRL's `GRPOTrainer` has all three losses, and the advantages with and without the division. We look over its shoulder: the same batches, your functions.
@@ -406,6 +542,13 @@ pulls = lab.show_pulls(loss_of, lengths=(20, 40))
 # LONG
 compared = lab12_trl.show(cold, advantages_of, loss_of, course.work)
 assert all(max(row["loss"], row["advantages"]) < 1e-5 for row in compared)
+
+# %% [markdown]
+# What TRL does by default is not all the same. The next cell asks it:
+
+# %%
+# LONG
+library = lab12_trl.show_defaults(course.work)
 
 # %% [markdown]
 # ## § 10 Reinforcement
@@ -420,10 +563,47 @@ verdict = lab.reward_of(checker)  # (rows, chains) → 0 or 1 each, [B]
 rl_run = lab.train("RL on the checker", cold, verdict, course.work, course.size, keep="rl")
 after = lab.show_after(rl_run, tried, residents, kinds, course.size)
 
+# %% [markdown]
+# **What to notice.** In our run the reward is above 90 % after twenty steps of 120. The slip is gone also where no reward was ever given: held-out kinds of questions went from 59 to 78 %. One stays: three changes of coins, where the policy writes two statements or four. Nothing in the reward speaks of it.
+
+# %%
+# CLAIM
+{
+    "In our run the reward is above 90 %": rl_run.history[20]["reward"] > 0.9
+    and len(rl_run.history) == 120,
+    "The slip is gone also where": [
+        round(100 * lab.one_try(each["kinds"])) for each in (tried, after)
+    ]
+    == [59, 78],
+    "One stays: three changes of coins": lab.by_kind(after)["coins, 3 changes"] < 0.2,
+    "Nothing in the reward": GENERAL,
+}
+
 # %%
 # LONG
 both = {"at once": at_once, "cold start": tried, "RL on the checker": after}
 later = lab.show_curves(pass_of, both, course.size)
+
+# %% [markdown]
+# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 97 against 99 %. It has moved probability to chains that were there. On held-out kinds the price shows: its best of 32 finds *less* than the cold start's did, 89 against 92 %. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); here each curve has its limit beside it, and yours says it for your run.
+
+# %%
+# CLAIM
+{
+    "RL's one try is nearly as good": (
+        round(100 * later["RL on the checker"]["residents"][1][0]),
+        round(100 * later["cold start"]["residents"][32][0]),
+    )
+    == (97, 99),
+    "It has moved probability": GENERAL,
+    "On held-out kinds the price shows": (
+        round(100 * later["RL on the checker"]["kinds"][32][0]),
+        round(100 * later["cold start"]["kinds"][32][0]),
+    )
+    == (89, 92),
+    "Whether reinforcement only": GENERAL,
+    "here each curve has": GENERAL,
+}
 
 # %% [markdown]
 # ## § 11 A checker in a hurry
@@ -434,9 +614,19 @@ later = lab.show_curves(pass_of, both, course.size)
 # LONG
 MY_GUESS = ""
 
-hurried = lab.train("RL on the checker in a hurry", cold, lab.reward_of(loose), course.work, course.size, short=True)
+hasty = lab.reward_of(loose)
+hurried = lab.train("RL in a hurry", cold, hasty, course.work, course.size, short=True)
 hacked = lab.show_hacked(hurried, {"in a hurry": loose, "yours": checker}, residents, course.size)
 lab.guessed(MY_GUESS)
+
+# %% [markdown]
+# **What to notice.** HURRIED
+
+# %%
+# CLAIM
+{
+    "HURRIED": True,
+}
 
 # %% [markdown]
 # ## § 12 Learning or choosing?
@@ -483,6 +673,26 @@ taken_of = mine("first_right", globals())
 practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
 
 # %% [markdown]
+# **What to notice.** Practice on its own chains, right and wrong, leaves the cold start where it was: 71 % in our run, 70 before. The same number of chains, chosen by the checker, makes it 95. All of the gain is the checker's choice. It has cost a small part of § 10's sampling, and RL ends two points higher.
+
+# %%
+# CLAIM
+{
+    "Practice on its own chains": (
+        round(100 * practised["control"]["right"]),
+        round(100 * practised["cold start"]["right"]),
+    )
+    == (71, 70),
+    "The same number of chains": round(100 * practised["chosen"]["right"]) == 95,
+    "All of the gain": practised["chosen"]["right"] - practised["control"]["right"]
+    > 5 * practised["chosen"]["error"],
+    "It has cost a small part": round(
+        100 * (lab.one_try(after["residents"]) - practised["chosen"]["right"])
+    )
+    == 2,
+}
+
+# %% [markdown]
 # ## § 13 What a right answer costs
 #
 # More tokens buy more right answers. Are they worth it? Count **all** tokens that were written for a question: those of every chain of a vote, those of the chains that a checker threw away, those of questions that were answered wrong in the end.
@@ -521,6 +731,28 @@ cost_of = mine("cost", globals())
 costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 
 # %% [markdown]
+# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 59 tokens a right answer in our run, a chain 38. A vote of 16 costs 533 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 93 % for 46. After RL one chain is enough, 28 tokens. Training is paid once, a vote for every answer.
+
+# %%
+# CLAIM
+{
+    "The shortest answer is the dearest": (
+        round(costs["at once"][2]),
+        round(costs["one chain"][2]),
+    )
+    == (59, 38),
+    "A vote of 16 costs": round(costs["a vote of 16"][2]) == 533
+    and round(100 * (costs["a vote of 16"][0] - costs["one chain"][0])) == 10,
+    "Who can check buys more": (
+        round(100 * costs["up to 4, until the checker accepts"][0]),
+        round(costs["up to 4, until the checker accepts"][2]),
+    )
+    == (93, 46),
+    "After RL one chain is enough": round(costs["after RL, one chain"][2]) == 28,
+    "Training is paid once": GENERAL,
+}
+
+# %% [markdown]
 # ## § 14 Are the steps true, and what else has changed?
 #
 # The checker looks at the answer only. A chain with a false step and a right answer earns as much as any. We know the truth of each statement, so such chains can be counted.
@@ -530,7 +762,32 @@ costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 # %%
 # LONG
 faith = lab.show_faith(tried, after, course.size)
-tax = lab.show_tax({"safe": safe, "cold start": cold, "RL on the checker": rl_run.model}, course.size)
+three = {"safe": safe, "cold start": cold, "RL on the checker": rl_run.model}
+tax = lab.show_tax(three, course.size)
+
+# %% [markdown]
+# **What to notice.** A right answer behind a false statement is rare here: under 1 % about new residents, 4 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, 1.7 points of the instructions: the cold start had instructions, requests and documents in its mix, and the 120 steps on chains took half a point more.
+
+# %%
+# CLAIM
+{
+    "A right answer behind a false statement": lab.share(
+        faith["RL on the checker, new residents"]["false_step"]
+    )
+    < 0.01
+    and round(
+        100 * lab.share(faith["RL on the checker, held-out kinds of questions"]["false_step"])
+    )
+    == 4,
+    "That is no merit": GENERAL,
+    "It is rare because": GENERAL,
+    "The tax is small in our run": [
+        round(100 * (tax[a]["instructions"] - tax["RL on the checker"]["instructions"]), 1)
+        for a in ("safe", "cold start")
+    ]
+    == [1.7, 0.5],
+    "the cold start had instructions": GENERAL,
+}
 
 # %% [markdown]
 # ## § 15 A real model
@@ -545,13 +802,36 @@ if loaded:
     real_log, real_exam = lab12_real.show(loaded, *parts, course.device, course.size)
 
 # %% [markdown]
+# **What to notice.** REAL
+
+# %%
+# CLAIM
+{
+    "REAL": True,
+}
+
+# %% [markdown]
 # ## § 16 Summary
 #
-# You wrote pass@k, a vote, a checker, the advantages and the losses that most work on reasoning uses today, and know where each of them misleads.
+# You wrote pass@k, a vote, a checker, the advantages and the losses that work on reasoning uses, and know where each of them misleads. A chain gave the model room for its steps. The checker took away the slip that it had learned from people. What was not among its own tries it did not find.
 #
 # Two questions, read by a person. Three or four sentences each.
 #
 # **1.** Has reinforcement taught the policy anything that the cold start could not do? Use your pass@k curves, § 3's parts and § 12's control.
+
+# %%
+# CLAIM
+{
+    "You wrote pass@k": GENERAL,
+    "A chain gave the model room": later["cold start"]["residents"][1][0]
+    > 5 * later["at once"]["residents"][1][0],
+    "The checker took away": lab.one_try(after["residents"]) > 0.9,
+    "What was not among": lab.by_kind(after)["coins, 3 changes"] < 0.2,
+    "Two questions, read by": GENERAL,
+    "Three or four sentences": GENERAL,
+    "Has reinforcement taught": GENERAL,
+    "Use your pass@k curves": GENERAL,
+}
 
 # %% [markdown]
 # <!-- WRITTEN written_1 -->

@@ -39,6 +39,27 @@ def asked(row: dict) -> str:
     return row["messages"][0]["content"]
 
 
+def one_try(rows: list[dict]) -> float:
+    """The share of the tries that are right."""
+    return measures.figures(rows)["pass"][1]
+
+
+def slips(rows: list[dict]) -> float:
+    """The share of the wrong chains that end with the answer of the step before the last one, as careless ones do."""
+    slipped = [
+        answer_of(text) == answer_of(row["slip"])
+        for row in rows
+        for text, ok in zip(row["answers"], row["right"])
+        if not ok
+    ]
+    return sum(slipped) / max(1, len(slipped))
+
+
+def share(count: tuple[int, int]) -> float:
+    """how many, of how many."""
+    return count[0] / max(1, count[1])
+
+
 def by_kind(tried: Tried) -> dict[str, float]:
     """{kind of question: share of the tries that are right}."""
     return {kind: p for rows in tried.values() for kind, p in measures.figures(rows)["by_kind"].items()}
@@ -91,7 +112,7 @@ def show_tries(model, residents: list[dict], kinds: list[dict], size: str) -> Tr
         if not ok
     ]
     table({"question": "", "a wrong chain": "", "right answer": ""}, wrong[:: max(1, len(wrong) // 4)][:4])
-    shares = {split: measures.figures(rows)["pass"][1] for split, rows in tried.items()}
+    shares = {split: one_try(rows) for split, rows in tried.items()}
     your_run(
         f"The pupil is right in {shares['residents']:.0%} about new residents and in {shares['kinds']:.0%} of the "
         "held-out kinds.",
@@ -217,20 +238,20 @@ def show_checkers(checkers: dict[str, Callable], rows: list[dict], tried: Tried)
     """
     texts = [(row, *its) for row in rows for its in labelled(row)]
     sampled = [(row, text) for row in tried["residents"] for text, ok in zip(row["answers"], row["right"]) if not ok]
-    share = lambda marks: sum(marks) / max(1, len(marks))
+    part = lambda marks: sum(marks) / max(1, len(marks))
     says = {name: [bool(f(text, row["check"]["answer"])) for row, _, text, _ in texts] for name, f in checkers.items()}
     names = list(dict.fromkeys(what for _, what, _, _ in texts))
     lines = []
     for what in names:
         at = [k for k, its in enumerate(texts) if its[1] == what]
-        lines.append((what, "yes" if texts[at[0]][3] else "no", *(share([says[n][k] for k in at]) for n in checkers)))
+        lines.append((what, "yes" if texts[at[0]][3] else "no", *(part([says[n][k] for k in at]) for n in checkers)))
     table({"text": "", "right?": "", **{f"accepted, {name}": ".0%" for name in checkers}}, lines)
     made = {}
     for name, f in checkers.items():
         made[name] = {
-            "false accepts": share([said for said, its in zip(says[name], texts) if not its[3]]),
-            "false rejects": share([not said for said, its in zip(says[name], texts) if its[3]]),
-            "sampled wrong ones accepted": share([bool(f(t, row["check"]["answer"])) for row, t in sampled]),
+            "false accepts": part([said for said, its in zip(says[name], texts) if not its[3]]),
+            "false rejects": part([not said for said, its in zip(says[name], texts) if its[3]]),
+            "sampled wrong ones accepted": part([bool(f(t, row["check"]["answer"])) for row, t in sampled]),
         }
     heads = {"checker": "", "false accepts": ".0%", "false rejects": ".0%", "wrong chains of § 2 accepted": ".0%"}
     table(heads, [(name, *of.values()) for name, of in made.items()])
@@ -322,7 +343,8 @@ def train(title: str, base, reward: Callable, work, size: str, keep: str = "", s
     first, last = run.history[0], run.history[-1]
     print(
         f"{title}: {len(run.history)} steps in {last['seconds'] / 60:.1f} minutes, reward {first['reward']:.2f} → "
-        f"{last['reward']:.2f}, {last['length']:.0f} tokens a chain, KL {last['kl']:.2f} nats a chain"
+        f"{last['reward']:.2f}, {last['length']:.0f} tokens a chain, KL {last['kl']:.2f} nats a chain, "
+        f"groups that teach {first['informative']:.0%} → {last['informative']:.0%}"
     )
     return run
 
@@ -335,7 +357,7 @@ def show_after(run: Run, before: Tried, residents: list[dict], kinds: list[dict]
     }
     old, new = by_kind(before), by_kind(tried)
     table({"kind": "", "cold start": ".0%", "after RL": ".0%"}, [(kind, old[kind], new[kind]) for kind in old])
-    one = {split: measures.figures(rows)["pass"][1] for split, rows in tried.items()}
+    one = {split: one_try(rows) for split, rows in tried.items()}
     your_run(
         f"After RL {one['residents']:.1%} of the chains about new residents are right, and {one['kinds']:.1%} of "
         "those to held-out kinds of questions.",
@@ -438,7 +460,6 @@ def show_faith(before: Tried, after: Tried, size: str) -> dict[str, dict[str, tu
         for split, title in SPLITS.items():
             made[f"{name}, {title}"] = measures.unfaithful(tried[split])
     between = lambda count: "{:.1%} to {:.1%}".format(*wilson(*count)) if count[1] else "–"
-    share = lambda count: count[0] / count[1] if count[1] else None
     heads = {"": "", "right answers": ",", "with a false statement": ".1%", "95 %": "", "with other steps": ".1%"}
     table(heads, [
         (name, of["false_step"][1], share(of["false_step"]), between(of["false_step"]), share(of["other_steps"]))
@@ -475,5 +496,5 @@ def show_tax(models: dict, size: str) -> dict[str, dict[str, float]]:
 
 def figures_of(after: Tried, tax: dict[str, dict[str, float]]) -> dict[str, float]:
     """The metrics of the record of the policy that is handed in."""
-    one = {split: measures.figures(rows)["pass"][1] for split, rows in after.items()}
+    one = {split: one_try(rows) for split, rows in after.items()}
     return one | {"tokens": measures.figures(after["residents"])["tokens"]} | list(tax.values())[-1]

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from course_lib.shown.lab07_trl import batches, differences
+from course_lib.platform import CourseError
+from course_lib.shown.lab07_trl import batches, config, differences, library
 from course_lib.stages.grpo import clipped_terms
 from course_lib.stages.reasoning import checked
 from course_lib.stages.rollout import LONGEST
@@ -32,3 +33,27 @@ def show(policy, advantages: Callable, loss: Callable, work) -> list[dict]:
     if found:
         table(heads | {"largest |log ratio|": ".2f"}, [tuple(row.values()) for row in found])
     return found
+
+
+def show_defaults(work) -> dict[str, bool]:
+    """What this lab does beside what TRL does by default: {statement: is it so?}, {} without TRL. Raises CourseError
+    where the installed TRL does otherwise.
+    """
+    trl = library()
+    if trl is None:
+        return {}
+    theirs = config(trl, work)
+    facts = {
+        "mean over all tokens": theirs.loss_type == "dapo",
+        "over the group's deviation": theirs.scale_rewards == "group",
+        "no price on the KL": theirs.beta == 0.0,
+    }
+    if wrong := [name for name, holds in facts.items() if not holds]:
+        raise CourseError(f"TRL {trl.__version__} does not do what this table says: {', '.join(wrong)}")
+    table({"": "", "this lab": "", f"TRL {trl.__version__}, GRPOTrainer by default": ""}, [
+        ("loss", "DAPO's mean over all tokens", 'the same: loss_type="dapo"'),
+        ("advantages", "not divided (Dr. GRPO)", 'over the deviation + 1e-4: scale_rewards="group"'),
+        ("tied groups", "left out before the passes", "their advantages are 0, their passes are paid"),
+        ("price on the KL", "none", "none: beta=0.0, and no reference model is held"),
+    ])  # fmt: skip
+    return facts

@@ -87,7 +87,7 @@ def hops(s: Draw, way: str, fact: str) -> tuple[str, list[str]]:
 
 def coins(s: Draw, changes: int) -> tuple[str, list[str]]:
     person, now = s.pick(s.people), s.pick(range(1, MOST + 1))
-    asked, steps = f"Now {person.full} has {NUMBERS[now]} coins", []
+    asked, steps = f"Now {person.full} has {NUMBERS[now]} coin{'s' * (now > 1)}", []
     for _ in range(changes):
         change = s.pick([n for n in range(-3, 4) if n and 0 < now + n <= MOST])
         asked += f", {'gets' if change > 0 else 'loses'} {NUMBERS[abs(change)]}"

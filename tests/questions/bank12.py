@@ -8,8 +8,9 @@ card must show, and "breaks" the rule that an answer breaks alone.
 from course_lib.questions import lab12_reasoning as lab
 
 PRELUDE = (
-    "import math\nimport random\nimport re\nimport statistics\nfrom collections import Counter\nimport numpy as np\n"
-    "import torch\nimport torch.nn.functional as F\nfrom scipy.special import comb, gammaln\n"
+    "import math\nimport random\nimport re\nimport statistics\nfrom collections import Counter\n"
+    "import numpy as np\nimport torch\n"
+    "import torch.nn.functional as F\nfrom scipy.special import comb, gammaln\n"
 )
 
 STACKED = "return torch.stack([{part} for s in range(int(part.max()) + 1)], 1)"
@@ -329,6 +330,9 @@ VERIFY_RIGHT = {
     "numpy": "ok = np.array([text.count('Answer:') == 1, text.split('Answer:')[-1].strip().removesuffix('.').lower() "
     "== answer.lower()]); return ok.all()",
 }
+
+# words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
+# to do)
 
 RAISES = "raise ValueError(kind)"
 
@@ -729,8 +733,7 @@ COST_RIGHT = {
                            "share else math.inf",
 }
 
-# words of the named mistake that the card must show (for wrong answers without one, the failing case's own message has
-# to do)
+# fmt: off
 NAMED = {
     "step_chances": {
         "no exp": "exp makes chances", "losses": "signs are turned", "mean of logarithms": "MEAN log-probability",
