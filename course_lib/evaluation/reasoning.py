@@ -2,6 +2,7 @@
 steps behind it are true.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,7 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.stages.rollout import padded, roll_out, token_logprobs
+from course_lib.stages.artifacts import ArtifactError
+from course_lib.stages.rollout import LONGEST, padded, roll_out, token_logprobs
 from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import IM_END, load_tokenizer
 from course_lib.world.reasoning import (
@@ -20,6 +22,7 @@ from course_lib.world.reasoning import (
     faithful,
     plain,
     prompts_of,
+    question_rows,
     right,
     step_is_true,
     steps_of,
@@ -27,6 +30,8 @@ from course_lib.world.reasoning import (
 
 TRIES = 32  # answers a question
 KS = (1, 2, 4, 8, 16, 32)  # of pass@k
+# questions of a grade, and the shares of them that give all points and none: the cold start has 0.71
+GRADED, FULL, NOTHING = 300, 0.90, 0.65
 
 
 def pass_at_k(found: int, n: int, k: int) -> float:
@@ -166,3 +171,30 @@ def chain_chance(model, rows: list[dict]) -> float:
     """
     asked, chains = ([row["messages"][k]["content"] for row in rows] for k in (0, 1))
     return float(text_logprobs(model, asked, chains).exp().mean())
+
+
+def readable(model, rows: list[dict]) -> None:
+    """Raises ArtifactError where the model cannot read the rows' questions and write an answer to each."""
+    tokenizer = load_tokenizer()
+    asked = [encode_chat(tokenizer, row["messages"][:1], generation_prompt=True)[0] for row in rows]
+    needed = max(map(len, asked)) + LONGEST
+    if model.config.vocabulary < tokenizer.get_vocab_size() or model.config.context < needed:
+        raise ArtifactError(
+            f"the model does not fit the course's tokenizer, or reads fewer than {needed} tokens: start from "
+            'assistant(load_stage("safe").model)'
+        )
+
+
+def score_of_reasoner(model, seed: int | str, n: int = GRADED) -> tuple[float, str]:
+    """(fraction of the points, what it is for) of a handed-in model: one answer to each of n fresh questions about
+    residents of no training row, sampled as the model is. Raises ArtifactError for one that cannot read them.
+    """
+    rows = question_rows("residents", n, f"grade {seed}")
+    readable(model, rows)
+    drawn = int.from_bytes(hashlib.sha256(f"answers {seed}".encode()).digest()[:5], "big")
+    share = float(np.mean([tried["right"] for tried in tries(model, rows, 1, drawn)]))
+    fraction = min(1.0, max(0.0, (share - NOTHING) / (FULL - NOTHING)))
+    return fraction, (
+        f"{100 * share:.1f} % of {n} fresh questions about residents of no training row right, one sampled answer to "
+        f"each; full marks from {100 * FULL:g} % on, none up to {100 * NOTHING:g} %."
+    )
