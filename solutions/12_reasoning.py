@@ -103,7 +103,7 @@ tried = lab.show_tries(cold, residents, kinds, course.size)  # 32 sampled chains
 #
 # - `logprobs`: `[B T]`, log-probability of each token of $B$ right chains · `part`: `[B T]`, the number of the part that the token belongs to: 0, 1, … → the chance of each part, `[B S]`; $S$ is the largest number + 1
 # - −1 is the number of tokens of no part (prompt and padding). They count nowhere, whatever their log-probability holds: NaN, too
-# - a part that a row does not have cannot go wrong: its chance is 1
+# - a part that a row does not have cannot go wrong: its chance is 1. A number that no row has gets a column as well
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -158,7 +158,7 @@ lost = lab.show_parts(mine("step_chances", globals()), cold, residents, course.s
 # $$\text{pass@}k = 1 - \binom{n - c}{k} \Big/ \binom{n}{k}$$
 #
 # - `found`: a list, the number $c$ of right tries of each question · `n`: tries a question · `k`: from 1 to n
-# - return two numbers: the mean over the questions, and its standard error: the standard deviation of the questions' values (with $Q - 1$ in it) over $\sqrt{Q}$. Of one question: 0.0
+# - return two numbers: the mean over the questions, and its standard error: the standard deviation of the questions' values (with $Q - 1$ in it) over $\sqrt{Q}$. It is about the questions: tries do not count in it. Of one question: 0.0
 # - fewer than $k$ wrong tries: some right one is always among the $k$, so the value is 1
 # - `n` may be several thousand: then the binomials are larger than any float
 #
@@ -219,7 +219,7 @@ curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, cou
 # - `answers`: a list of texts; `None` for a chain that gave no answer
 # - return the most frequent answer, and its share of the votes that were cast
 # - `None` is no vote: it neither wins nor counts among the votes cast
-# - in a tie the answer that came first wins
+# - in a tie the answer wins whose first vote stands earliest in the list
 # - where nobody voted: `(None, 0.0)`
 #
 # > Difficulty: ●○○○○ (1 of 5)  
@@ -301,14 +301,14 @@ attacked = lab.show_attack(loose, MY_ATTACK, residents, course.size)
 # - `Answer:` stands exactly once in the text. Two answers are none, even if both are right
 # - what follows it, to the end of the text, is the right answer and nothing else: a list of answers is no answer, and nothing may come behind it
 # - what stands before it does not count: neither a right answer there helps, nor a wrong step harms
-# - blanks and line breaks around the answer, capitals in it, and one full stop at its end change nothing. `Answer:` itself is written just so
+# - blanks and line breaks around the answer, capitals in it, and one full stop at its end change nothing; two full stops do. `Answer:` itself is written just so: `answer:` is none
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
 # > Minutes: 12
 #
 # <details><summary>Hint 1</summary><code>text.count("Answer:")</code> and <code>text.partition("Answer:")[2]</code>.</details>
-# <details><summary>Hint 2</summary><code>.strip()</code>, then <code>.removesuffix(".")</code>, which takes off one, then <code>.lower()</code> on both sides.</details>
+# <details><summary>Hint 2</summary><code>.strip()</code>, then <code>.removesuffix(".")</code>, which takes off one, then <code>.strip()</code> again; <code>.lower()</code> on both sides.</details>
 
 # %%
 # EXERCISE verify
@@ -357,7 +357,8 @@ judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, t
 # | `"dr_grpo"` | $r - \bar r$ | [Liu et al. 2025](https://arxiv.org/abs/2503.20783) |
 # | `"maxrl"` | $(r - \bar r) / \bar r$ | [Tajwar et al. 2026](https://arxiv.org/abs/2602.02710) |
 #
-# - `rewards`: `[P G]`, not negative, a row for each prompt → advantages `[P G]`
+# - `rewards`: `[P G]`, not negative, $G \ge 2$, a row for each prompt → advantages `[P G]`, of the rewards' dtype; the rewards stay as they are
+# - nothing is added to the mean of `"maxrl"`
 # - a group whose rewards are all alike has advantages of 0, never NaN: with `"maxrl"` a group of zeros, too
 # - another `kind` raises a `ValueError`
 #
@@ -399,12 +400,12 @@ advantages_of = mine("advantages", globals())
 weights = lab.show_weights(advantages_of, group=8)
 
 # %% [markdown]
-# **What to notice.** Dr. GRPO's weight is the same for all prompts: 7/8, for each chain is also a part of the mean that it is compared with. The division by the deviation gives more to prompts at both ends, the nearly hopeless and the nearly solved. MaxRL gives most to the hopeless, up to $G - 1$, and to a solved one hardly more than Dr. GRPO: its gradient is that of $\log p$, as in maximum likelihood.
+# **What to notice.** `dr_grpo` gives all prompts the same weight, 7/8: each chain is also a part of the mean that it is compared with. The division by the deviation gives more to prompts at both ends, the nearly hopeless and the nearly solved. MaxRL gives most to the hopeless, up to $G - 1$, and to a solved one hardly more than `dr_grpo`: its gradient is that of $\log p$, as in maximum likelihood.
 
 # %%
 # CLAIM
 {
-    "Dr. GRPO's weight is the same": all(
+    "gives all prompts the same weight": all(
         abs(w - 7 / 8) < 1e-4 for w in weights["dr_grpo"].values()
     ),
     "The division by the deviation gives more": min(weights["grpo"][0.01], weights["grpo"][0.99])
@@ -419,8 +420,8 @@ weights = lab.show_weights(advantages_of, group=8)
 #
 # A group that is all right or all wrong has advantages of 0: it was sampled for nothing. DAPO ([Yu et al. 2025](https://arxiv.org/abs/2503.14476)) leaves it out of the update, so that forward and backward pass are paid only for chains that teach.
 #
-# - `rewards`: `[P G]` → the places, among all $P \cdot G$ chains, of those whose group has different rewards: `[K]`, int64, ascending. The chains of group $p$ have the places $pG$ to $pG + G - 1$
-# - all chains of such a group stay, right and wrong ones
+# - `rewards`: `[P G]` → the places, among all $P \cdot G$ chains, of those whose group has different rewards: `[K]`, int64, ascending: a tensor, no list and no mask. The chains of group $p$ have the places $pG$ to $pG + G - 1$
+# - all chains of such a group stay, right and wrong ones; rewards may be other numbers than 0 and 1
 # - no such group: a tensor with no places in it, int64 as well
 #
 # > Difficulty: ●●○○○ (2 of 5)  
@@ -475,7 +476,7 @@ groups = lab.show_groups(kept_of, tried, course.size)
 # | `"dapo"` | the mean of all tokens of the batch | TRL's default |
 # | `"dr_grpo"` | the sum of all tokens over $B$ · `longest` | a constant |
 #
-# - `terms`: `[B T]` · `mask`: `[B T]`, True on a chain's tokens, at least one a row · `longest`: how many tokens a chain can have → loss `[]`, with a gradient to `terms`
+# - `terms`: `[B T]` · `mask`: `[B T]`, True on a chain's tokens, at least one a row · `longest`: how many tokens a chain can have → loss `[]`, of the terms' dtype, with a gradient to `terms`
 # - 0 off the chains, whatever the terms hold there: NaN, too
 # - another `kind` raises a `ValueError`
 #
@@ -520,7 +521,7 @@ loss_of = mine("mean_of_terms", globals())
 pulls = lab.show_pulls(loss_of, lengths=(20, 40))
 
 # %% [markdown]
-# **What to notice.** With the paper's mean a token of the longer chain counts half. So a long wrong chain is punished less for each of its tokens than a short one, and wrong chains can grow: the bias that Dr. GRPO was made against. The other two give each token the same. They differ in what they divide by: DAPO's divisor changes with the batch, Dr. GRPO's never.
+# **What to notice.** With the paper's mean a token of the longer chain counts half. So a long wrong chain is punished less for each of its tokens than a short one, and wrong chains can grow: it is against this bias that `dr_grpo` was made. The other two give each token the same. They differ in what they divide by: the divisor of `dapo` changes with the batch, that of `dr_grpo` never does.
 
 # %%
 # CLAIM
@@ -633,7 +634,7 @@ lab.guessed(MY_GUESS)
 #
 # There is a simpler way: sample, keep what the checker accepts, fine-tune on it (**rejection sampling**, [STaR](https://arxiv.org/abs/2203.14465), Zelikman et al. 2022). The model gets better. But the chains that it learns from are its own, so did it learn from the checker, or from practice? A **matched control** says it: the same questions, as many chains, not chosen.
 #
-# - `answers`, `right`: a list for each question: its chains, and whether each was accepted
+# - `answers`, `right`: a list for each question: its chains, one at least, and whether each was accepted. Questions count from 0
 # - for each question with at least one right chain: `(number of the question, its first right chain)` is **chosen**, and `(number of the question, its first chain)`, right or not, is the **control**
 # - a question without a right chain is in neither: the control must have the same questions
 # - return the two lists, in the order of the questions
@@ -697,7 +698,7 @@ practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
 #
 # More tokens buy more right answers. Are they worth it? Count **all** tokens that were written for a question: those of every chain of a vote, those of the chains that a checker threw away, those of questions that were answered wrong in the end.
 #
-# - `tokens`: for each question a list: the length of every text that was written for it · `right`: for each question whether the answer that was given in the end is right
+# - `tokens`: for each question a list: the length of every text that was written for it · `right`: for each question whether the answer that was given in the end is right; there is one question at least
 # - return three numbers: the share of the questions that were answered right, the tokens a question, and the tokens a right answer: all tokens over the number of right answers
 # - no right answer: the third number is infinite (`math.inf`)
 #
@@ -836,8 +837,33 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# TODO
+# Hardly. In my run one try went from 69 % to 97 %, and the cold start's best of 32 was already 99 %: the right chains were among its own tries. § 3 says what was missing: its statements had 97 % and more, only the answer had 72 to 80 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did nearly the same, 95 %, and the same number of unchosen ones did nothing, 71 %: what came in from outside is the checker's choice.
+# Where the tries held nothing right, in three changes of coins, nothing was learned, and the best of 32 on held-out kinds went down. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "Hardly": GENERAL,
+    "In my run one try went": (
+        round(100 * later["cold start"]["residents"][1][0]),
+        round(100 * later["RL on the checker"]["residents"][1][0]),
+        round(100 * later["cold start"]["residents"][32][0]),
+    )
+    == (69, 97, 99),
+    "§ 3 says what was missing": [
+        round(100 * f(lost[n]["parts"][-1] for n in (2, 3, 4))) for f in (min, max)
+    ]
+    == [72, 80],
+    "Fine-tuning on chains that the checker": (
+        round(100 * practised["chosen"]["right"]),
+        round(100 * practised["control"]["right"]),
+    )
+    == (95, 71),
+    "Where the tries held nothing right": later["RL on the checker"]["kinds"][32][0]
+    < later["cold start"]["kinds"][32][0],
+    "The gain on held-out kinds": lab.one_try(after["kinds"]) > lab.one_try(tried["kinds"]) + 0.1,
+}
 
 # %% [markdown]
 # **2.** You write a checker for a task of your own, in which a program can verify the answer. Which texts would you try on it before you train, and what would you watch during the run? Use your numbers from §§ 6, 11 and 14.
@@ -845,8 +871,20 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# TODO
+# The texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 83 % of the cold start's wrong chains; with it as the reward the reward rose and my own checker's verdict did not.
+# During the run I should have a second, stricter checker look at some chains at each step, read samples, and count the right answers with a false statement: under 1 % here, but the reward would never show it.
 # ### END SOLUTION
+
+# %%
+# CLAIM
+{
+    "The texts of § 6": GENERAL,
+    "A checker in a hurry accepted": judged["in a hurry"]["false accepts"] == 1
+    and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 83
+    and hurried.history[-1]["reward"] > hurried.history[0]["reward"]
+    and hacked["yours"] < 0.8,
+    "During the run I should have": GENERAL,
+}
 
 # %% [markdown]
 # ## § 17 Hand in
@@ -855,7 +893,8 @@ if loaded:
 
 # %%
 # LONG
-saved = save_stage("reasoning", rl_run.model, {**rl_run.record, "metrics": lab.figures_of(after, tax)})
+figures = lab.figures_of(after, tax)
+saved = save_stage("reasoning", rl_run.model, {**rl_run.record, "metrics": figures})
 
 # %%
 check("trained_reasoner")

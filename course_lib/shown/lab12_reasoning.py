@@ -32,7 +32,8 @@ Tried = dict[str, list[dict]]  # a split's rows with their tries: see evaluation
 
 def examined(size: str) -> tuple[list[dict], list[dict]]:
     """(questions about residents of no training row, questions of held-out kinds)."""
-    return tuple(question_rows(split, QUESTIONS[size], "lab 12") for split in SPLITS)
+    residents, kinds = (question_rows(split, QUESTIONS[size], "lab 12") for split in SPLITS)
+    return residents, kinds
 
 
 def asked(row: dict) -> str:
@@ -312,8 +313,8 @@ def show_pulls(loss_of: Callable, lengths: tuple[int, int]) -> dict[str, tuple[f
     mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
     for kind in ("grpo", "dapo", "dr_grpo"):
         terms = torch.ones(mask.shape, requires_grad=True)
-        loss_of(terms, mask, kind, longest).backward()
-        made[kind] = tuple(terms.grad[:, 0].tolist())
+        (pull,) = torch.autograd.grad(loss_of(terms, mask, kind, longest), terms)
+        made[kind] = tuple(pull[:, 0].tolist())
     heads = {"loss": "", f"a token of {lengths[0]}": ".4f", f"a token of {lengths[1]}": ".4f", "ratio": ".2f"}
     table(heads, [(kind, a, b, b / a) for kind, (a, b) in made.items()])
     return made
@@ -396,7 +397,7 @@ def show_rejection(taken_of: Callable, base, checker: Callable, rows: list[dict]
     pool = measures.tries(base, question_rows("train", questions, "lab 12, practice"), each, seed=4)
     marks = [[bool(checker(text, row["check"]["answer"])) for text in row["answers"]] for row in pool]
     chosen, control = taken_of([row["answers"] for row in pool], marks)
-    made = {"cold start": {"rows": None, "rows right": None, **rightness(base, rows)}}
+    made: dict[str, dict] = {"cold start": {"rows": None, "rows right": None, **rightness(base, rows)}}
     config = replace(reasoning.PRESETS[size], learning_rate=5e-4, epochs=2, validations=0)
     for name, taken in (("control", control), ("chosen", chosen)):
         talks = [{"messages": [pool[q]["messages"][0], {"role": "assistant", "content": chain}]} for q, chain in taken]

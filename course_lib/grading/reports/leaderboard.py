@@ -157,14 +157,15 @@ def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progr
                 found = {"reason": str(reason)}
             if "right" in found:
                 store.write_json(cache, found)
-        if asked.most and "right" in found and found["tokens"] > asked.most:
-            found = {"reason": f"its answers have {found['tokens']:.1f} tokens, and {asked.most} are allowed"}
+        tokens = found.get("tokens")
+        if asked.most and isinstance(tokens, float) and tokens > asked.most:
+            found = {"reason": f"its answers have {tokens:.1f} tokens, and {asked.most} are allowed"}
         if "reason" in found:
             left_out.append({"student": student, "reason": found["reason"]})
             continue
         got, rounds[student] = asked.standing(rows, found["right"])
         low, high = (float(x) for x in np.percentile(rounds[student], [2.5, 97.5]))
-        board.append({"student": student, **got, "low": low, "high": high, "tokens": found["tokens"]})
+        board.append({"student": student, **got, "low": low, "high": high, "tokens": tokens})
     ranks = rank(rounds)
     board = [{"rank": ranks[row["student"]], **row} for row in board]
     board.sort(key=lambda row: (row["rank"], -row["score"], row["student"]))
