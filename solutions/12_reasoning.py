@@ -12,7 +12,7 @@
 # ```
 #  raw text ──▶ base model ──▶ assistant ──▶ preferred ──▶ safe ──▶ released
 #  00, 01       02             03, 04, 05    06 – 09       10       11
-#                                                          └─────▶ THINKS FIRST
+#                                                          └─────▶ THAT REASONS
 #                                                                  ► 12 ◄
 # ```
 #
