@@ -117,7 +117,7 @@ class Server:
                 "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
                 "COURSE_WORK": str(self.work),
                 "COURSE_SIZE": "tiny",
-                "PYTHONPATH": os.pathsep.join((str(ROOT), str(missing))),
+                "PYTHONPATH": os.pathsep.join((os.environ["PYTHONPATH"], str(missing))),
             },
         )
         for _ in range(600):
