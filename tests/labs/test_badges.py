@@ -52,7 +52,7 @@ def test_there_and_back(fork):
         for old, new in lines:
             assert old == new or (b"colab.research.google.com" in old or b"source = " in old) and b"me/my.fork" in new
         assert sum(old != new for old, new in lines) == (
-            2 if name.endswith("ipynb") else 0 if name.endswith("py") else 12
+            2 if name.endswith("ipynb") else 0 if name.endswith("py") else 13
         )
     assert build.rebadge(fork, "me/my.fork", "term/2027-v2") == []  # twice is once
     assert len(build.rebadge(fork, COURSE_REPO, COURSE_REF)) == notebooks + 1 and files(fork) == before
