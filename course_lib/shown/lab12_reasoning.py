@@ -398,6 +398,9 @@ def show_rejection(taken_of: Callable, base, checker: Callable, rows: list[dict]
     marks = [[bool(checker(text, row["check"]["answer"])) for text in row["answers"]] for row in pool]
     chosen, control = taken_of([row["answers"] for row in pool], marks)
     made: dict[str, dict] = {"cold start": {"rows": None, "rows right": None, **rightness(base, rows)}}
+    if not chosen:
+        your_run(f"None of the {questions * each} chains was accepted, so there is nothing to practise on.", size=size)
+        return made
     config = replace(reasoning.PRESETS[size], learning_rate=5e-4, epochs=2, validations=0)
     for name, taken in (("control", control), ("chosen", chosen)):
         talks = [{"messages": [pool[q]["messages"][0], {"role": "assistant", "content": chain}]} for q, chain in taken]
