@@ -24,6 +24,7 @@ def lab(tmp_path, monkeypatch):
     """
     monkeypatch.setattr(worker.Worker, "program", (sys.executable, quick.__file__, "worker"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_SECRET", "of which nobody's points are drawn as 0, so that all three move")
     quick.hand_in(tmp_path, "fine", "fine", "fine")
     monkeypatch.setattr(store, "spec_sha", lambda lab: OLD)
     grade.grade(quick.LAB, 1, progress=False)

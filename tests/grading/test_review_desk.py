@@ -128,9 +128,25 @@ def test_points_for_a_hand_in_are_an_adjustment(course):
         assert (row("zoe")["status"], row("zoe")["final"]) == ("by hand", 1.0)
 
 
+def test_a_student_is_excused_here_as_well(course):
+    with serving(names=True) as (address, _):
+        name = item_of(address, "zoe", "ungradable")
+        wish = {"id": name, "question": None, "points": None, "excused": True, "by": "anna", "seen": None}
+        assert ask(address, "decide", wish | {"reason": ""})[0] == 400 and adjustments.history(LAB) == []
+        status, now = ask(address, "decide", wish | {"reason": "ill, certificate seen"})
+        assert (status, now["decided"][name]["open"]) == (200, False)
+        assert now["decided"][name]["stands"][""]["text"] == "the whole lab: excused, by anna (ill, certificate seen)"
+        assert (row("zoe")["status"], row("zoe")["final"]) == ("excused", None)
+        seen = now["decided"][name]["stands"][""]["at"]
+        again = wish | {"excused": False, "reason": "she wants it to count", "seen": seen}
+        assert ask(address, "decide", again)[1]["decided"][name]["open"] is True
+        assert [line["kind"] for line in adjustments.history(LAB)] == ["excused", "clear"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"excused": True}, {"excused": "yes", "points": None},
         {"points": 2.01}, {"points": -1}, {"points": "1"}, {"points": True}, {"points": float("nan")},
         {"question": "surprise", "points": 0.8}, {"question": "nothing"}, {"question": ["surprise"]},
         {"reason": "  "}, {"reason": 3}, {"reason": "x" * 4001}, {"by": ""}, {"id": "nobody"}, {"id": "an answer"},
@@ -443,6 +459,8 @@ def test_a_hand_in_is_decided_by_keyboard(browser, course):
             tab.keyboard.type("3")
             tab.get_by_role("button", name="Set").click()
             tab.get_by_role("alert").get_by_text("points are a number from 0 to 2").wait_for()
+            tab.get_by_role("button", name="Excuse").click()
+            tab.get_by_role("alert").get_by_text("the reason is missing").wait_for()
             tab.get_by_role("textbox", name="Points").fill(points)
             tab.get_by_role("button", name="Set").click()
             tab.get_by_role("alert").get_by_text("the reason is missing").wait_for()
@@ -456,7 +474,10 @@ def test_a_hand_in_is_decided_by_keyboard(browser, course):
         tab.keyboard.press("Escape")
         tab.keyboard.press("u")
         said(tab, "what stood is cleared")
-        assert [line["kind"] for line in adjustments.history(LAB)] == ["points", "points", "clear"]
+        tab.get_by_role("textbox", name="Reason").fill("ill")
+        tab.get_by_role("button", name="Excuse").click()
+        said(tab, "the whole lab, excused, kept.")
+        assert [line["kind"] for line in adjustments.history(LAB)] == ["points", "points", "clear", "excused"]
         tab.context.close()
 
 
