@@ -338,7 +338,7 @@ def test_each_reader_sees_a_share_and_marks_under_an_own_name(course):
         assert list(others) == ["ann", "ben"] and all(start["account"] for start in starts.values())
         everything = set(lists(address)["written_1"]["order"])
         for start in starts.values():
-            assert [q["id"] for q in start["questions"]] == ["written_1"], "hand-ins are the instructor's"
+            assert start["questions"][0]["id"] == "written_1"
             assert set(start["questions"][0]["order"]) == everything, "all are marked twice"
         scores = {}
         for name, where in others.items():
@@ -351,9 +351,16 @@ def test_each_reader_sees_a_share_and_marks_under_an_own_name(course):
         assert len(first) == len(second) == 6 and all(first[key]["by"] != second[key]["by"] for key in first)
         status, undone = ask(others["ann"], "undo", {"by": "ben"})
         assert status == 200 and undone["id"] == max(everything), "his or her own last, in either file"
-        stranger = {"id": lists(address)["ungradable"]["order"][0], "points": 1, "reason": "x", "by": "ann"}
-        assert ask(others["ann"], "decide", stranger)[0] == 400 and adjustments.history(LAB) == []
-        assert ask(others["ann"], f"item/s/{stranger['id']}")[0] == 404
+        for place in ("ungradable", "flagged"):
+            shares = {name: set(lists(where).get(place, {"order": []})["order"]) for name, where in others.items()}
+            whose = {each: name for name in others for each in shares[name]}
+            assert sorted(whose) == sorted(lists(address)[place]["order"]) and not shares["ann"] & shares["ben"]
+            for each, name in whose.items():
+                assert ask(others[name], f"item/s/{each}")[1]["cells"]
+                stranger = others["ben" if name == "ann" else "ann"]
+                wish = {"id": each, "points": 1, "reason": "read by hand", "by": "somebody else"}
+                assert ask(stranger, f"item/s/{each}")[0] == 404 and ask(stranger, "decide", wish)[0] == 400
+                assert ask(others[name], "decide", wish)[0] == 200 and adjustments.history(LAB)[-1]["by"] == name
         told = tas.agreement(LAB)
     a, b = [0.25] * 5, [0.25] * 4 + [0.0]
     assert told[0].startswith("written_1: 5 answers marked twice, 4 alike, κ ") and cohen_kappa(a, b) == 0

@@ -16,15 +16,12 @@ def expected(term):
     """
     found = {}
     for student in term.students:
-        cells, left = {}, term.common["late_days"]
+        cells, free, left = {}, {}, term.common["late_days"]
         chosen = {lab.name: counted(term, lab, student) for lab in term.labs}
-        free = {}
-        for lab in sorted(
-            term.labs, key=lambda lab: (chosen[lab.name][0].at if chosen[lab.name] else LONG_AGO, lab.name)
-        ):
-            if chosen[lab.name] and last_word(lab, student) is None:
-                free[lab.name] = free_days(term, chosen[lab.name][1], left)
-                left -= free[lab.name]
+        undecided = [lab for lab in term.labs if chosen[lab.name] and last_word(lab, student) is None]
+        for lab in sorted(undecided, key=lambda lab: (chosen[lab.name][0].at.timestamp(), lab.name)):
+            free[lab.name] = free_days(term, chosen[lab.name][1], left)
+            left -= free[lab.name]
         for lab in term.labs:
             cells[lab.name] = cell(term, lab, student, chosen[lab.name], free.get(lab.name, 0))
         found[student.key] = {"labs": cells, "left": left} | total(term, cells)

@@ -171,7 +171,7 @@ def hand_ins(draw, lab, people):
             times = [] if first is None else [first] + ([again] if again is not None and again > first else [])
             for n in times:
                 lab.hand_ins.append(one(draw, lab, owners, n, skill[member]))
-    lab.hand_ins.sort(key=lambda h: (h.round, h.at))
+    lab.hand_ins.sort(key=lambda h: (h.round, h.at, h.who))  # as a download has them: of one time the last counts
 
 
 def one(draw, lab, owners, number, skill):
