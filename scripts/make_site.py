@@ -27,7 +27,7 @@ from site_library import api_pages  # noqa: E402
 from site_try import libraries, with_models, write_files  # noqa: E402
 
 from course_lib.authoring.source import as_student, kind_of  # noqa: E402
-from course_lib.platform import COURSE_REF, COURSE_REPO  # noqa: E402
+from course_lib.platform import COURSE_REF, COURSE_REPO, OPTIONAL  # noqa: E402
 
 GITHUB = f"https://github.com/{COURSE_REPO}/blob/{COURSE_REF}"
 COLAB = f"https://colab.research.google.com/github/{COURSE_REPO}/blob/{COURSE_REF}"
@@ -134,6 +134,10 @@ def glossary(markdown: str, rows: list[dict]) -> str:
     )
 
 
+def points_of(row: dict) -> str:
+    return f"{row['points']} points" + " beside the 100" * (row["lab"] in OPTIONAL)
+
+
 def index_page(readme: str, rows: list[dict]) -> str:
     """README down to its labs, with the larger picture, the labs as cards, and the contents."""
     words = "The map of the course, a training curve, the red-team console, a check card, a heat map of tokens"
@@ -145,7 +149,7 @@ def index_page(readme: str, rows: list[dict]) -> str:
 :link-type: doc
 :class-card: lab-card
 
-{row["minutes"].replace(",", " min,", 1) if "," in row["minutes"] else row["minutes"] + " min"} · {row["points"]} points
+{row["minutes"].replace(",", " min,", 1) if "," in row["minutes"] else row["minutes"] + " min"} · {points_of(row)}
 
 {row["see"][0].upper() + row["see"][1:]}
 :::

@@ -175,6 +175,23 @@ def ship_safety(size: str = "laptop", seed: int = 0) -> None:
         )
 
 
+def ship_reasoning(size: str = "laptop", seed: int = 0) -> None:
+    """The assistant that thinks first, from the shipped safe one."""
+    from course_lib.evaluation.runs.reasoning import reasoning_run
+    from course_lib.stages.artifacts import load_folder
+
+    run, scores = reasoning_run(size, seed, load_folder(SHIPPED / "safe", "safe")[0])
+    right = {split: scores["rl"][split]["pass"][1] for split in ("residents", "kinds")}
+    metrics = {key: scores[key] for key in ("seed", "share_of_pass32", "tax_points", "minutes")} | right
+    metrics["false_step"] = scores["rl"]["residents"]["false_step"]
+    record = {**run.record, "metrics": metrics}
+    folder = save_stage("reasoning", run.model, record, SHIPPED / "reasoning", dtype=torch.bfloat16)
+    print(
+        f"{folder}: {right['residents']:.1%} of the questions about held-out residents right, {right['kinds']:.1%} of "
+        f"held-out kinds, after {scores['minutes']:.1f} minutes"
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     parts = {
         "tokenizer": ship_tokenizer,
@@ -187,6 +204,7 @@ def main(argv: list[str] | None = None) -> int:
         "reward": ship_reward,
         "requests": ship_requests,
         "safety": ship_safety,
+        "reasoning": ship_reasoning,
     }
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"what to make again: {', '.join(parts)} (default: all, in this order)")

@@ -104,7 +104,7 @@ def bench_reasoning(arguments) -> dict:
         shares = (run[step]["residents"]["pass"][1] for step in ("before", "cold", "rl"))
         return "right at once, after the cold start, after RL: {:.1%}, {:.1%}, {:.1%}".format(*shares)
 
-    measured = lambda seed: reasoning_run(arguments.size, seed, progress=not arguments.json)
+    measured = lambda seed: reasoning_run(arguments.size, seed, progress=not arguments.json)[1]
     runs = over_seeds(arguments, measured, words)
     figures = {}
     for step in ("before", "cold", "rl"):

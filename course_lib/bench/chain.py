@@ -37,13 +37,18 @@ def bench_chain(arguments) -> dict:
     sha = git("rev-parse", "--verify", "--quiet", f"{arguments.against}^{{commit}}")
     kept = Path(arguments.out or work_dir() / "chain").absolute()
     plan = [(build, name, seed) for seed in range(arguments.seeds) for name in asked for build in BUILDS]
-    runs, failed = {}, []
+    runs, failed, lacking = {}, [], []
     with worktree(sha) as there:
         places = {"old": (sha, there), "new": (here(), ROOT)}
         for k, (build, name, seed) in enumerate(plan, 1):
+            if name in lacking:
+                continue
             left = f"[{k} of {len(plan)}, about {minutes_left(plan[k - 1 :], runs, arguments.size):.0f} min left] "
             try:
-                runs[build, name, seed] = measured(*places[build], name, arguments.size, seed, kept, left)
+                if found := measured(*places[build], name, arguments.size, seed, kept, left):
+                    runs[build, name, seed] = found
+                else:
+                    lacking.append(name)
             except CourseError as error:
                 failed.append(str(error))
                 print(error, file=sys.stderr)
@@ -51,8 +56,10 @@ def bench_chain(arguments) -> dict:
         more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
         raise CourseError(f"{failed[0]}{more}; what was measured is kept in {kept}: run the same command again")
     of = lambda build, name: [runs[build, name, seed] for seed in range(arguments.seeds)]
-    figures = {name: compared(of("old", name), of("new", name)) for name in asked}
-    print(table(figures), file=sys.stderr)
+    figures = {name: compared(of("old", name), of("new", name)) for name in asked if name not in lacking}
+    if not figures:
+        raise CourseError(f"{sha[:7]} has none of these phases: {', '.join(asked)}; choose others with --phases")
+    print(table(figures, lacking), file=sys.stderr)
     return {
         "size": arguments.size,
         "seeds": arguments.seeds,
@@ -62,6 +69,7 @@ def bench_chain(arguments) -> dict:
         **whole_chain(figures),
         **{f"{name}_ratio": each["wall_ratio"] for name, each in figures.items()},
         "phases": figures,
+        "lacking": lacking,  # phases that the older build has not
         "matmul_gflops": matmul_rate(),
     }
 
@@ -99,8 +107,9 @@ def worktree(sha: str):
 
 
 def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path, left: str = "") -> dict:
-    """What chain_phase.py says of a phase, run now or read from the file of an earlier run. Raises CourseError for one
-    that fails, and where the course folder was changed while it ran: its seconds would be those of no build.
+    """What chain_phase.py says of a phase, run now or read from the file of an earlier run; {} of one that the build
+    has not. Raises CourseError for one that fails, and where the course folder was changed while it ran: its seconds
+    would be those of no build.
     """
     file = kept / f"{name}-{size}-{seed}-{torch.get_num_threads()}t-{build}.json"
     with contextlib.suppress(OSError, ValueError):
@@ -112,9 +121,8 @@ def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path
     if root == ROOT and here() != build:
         raise CourseError(f"course_lib was changed while phase {name} ran, which is not kept")
     write_atomic(file, json.dumps(result).encode())
-    print(
-        "{wall_s:.1f} s, {cpu_s:.1f} of CPU, {peak_gib:.2f} GiB, {metric}: {value}".format_map(result), file=sys.stderr
-    )
+    words = "{wall_s:.1f} s, {cpu_s:.1f} of CPU, {peak_gib:.2f} GiB, {metric}: {value}"
+    print(words.format_map(result) if result else "there is no such phase", file=sys.stderr)
     return result
 
 
@@ -184,8 +192,10 @@ def worse(each: dict) -> bool:
     return low is not None and (low > 0 if each["limit"] == 0 else high < 0)
 
 
-def table(figures: dict[str, dict]) -> str:
-    """A line a phase: seconds by the clock and of CPU, peak memory, the figure; old → new."""
+def table(figures: dict[str, dict], lacking: list[str]) -> str:
+    """A line a phase: seconds by the clock and of CPU, peak memory, the figure; old → new. What is `lacking` is in the
+    newer build alone, and is not compared.
+    """
     lines = ["phase           wall, s           ratio   CPU, s            ratio   peak, GiB      ratio   figure"]
     for name, each in figures.items():
         cells = []
@@ -194,7 +204,7 @@ def table(figures: dict[str, dict]) -> str:
             cells.append(f"{made:{12 if digits == 2 else 15}} {each[key.partition('_')[0] + '_ratio']:7.2f}   ")
         old, new = ("–" if each["figure"][b]["mean"] is None else f"{each['figure'][b]['mean']:.2f}" for b in BUILDS)
         lines.append(f"{name:15} {''.join(cells)}{each['metric']}: {old} → {new}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"{name:15} left out: the older build has no such phase" for name in lacking)])
 
 
 def whole_chain(figures: dict[str, dict]) -> dict:

@@ -1,7 +1,8 @@
 """One phase of the tour in the build that PYTHONPATH names, this one or an older one: what `course bench chain` runs in
 a process of its own.
 
-    python chain_phase.py FOLDER PHASE SIZE SEED        FOLDER: empty; prints one line of JSON
+    python chain_phase.py FOLDER PHASE SIZE SEED        FOLDER: empty; prints one line of JSON, {} for a phase
+                                                        that this build has not
 
 A phase starts from the models that come with its build, and not from what the phase before has made. This file is read
 by older builds, too: it imports nothing but what they all have.
@@ -47,7 +48,10 @@ def main(folder: str, name: str, size: str, seed: str) -> None:
     lifecycle.SEED = phases.SEED = int(seed)
     for shipped in Path(course_lib.__file__).parent.glob("shipped/*/"):
         shutil.copytree(shipped, Path(folder) / shipped.name)
-    phase = next(phase for phase in lifecycle.PHASES if phase.name == name)
+    phase = next((phase for phase in lifecycle.PHASES if phase.name == name), None)
+    if phase is None:
+        print("{}")
+        return
     began, cpu = time.perf_counter(), cpu_seconds()
     figures = phases.run(phases.Tour(size, Path(folder), ""), phase)["figures"]
     measured = {

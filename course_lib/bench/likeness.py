@@ -34,6 +34,7 @@ SHARES = {
     "constitution": 0.05,
     "safe": 0.025,
     "release": 0.03,
+    "reasoning": 0.05,
 }
 TINY_SHARE = 0.1  # of these, at --size tiny: to see that it runs
 
@@ -42,7 +43,7 @@ def trained(stage: str, seed: int, share: float):
     """The Run of an honest student of this seed, by the lab's own recipe."""
     from course_lib.evaluation import release
     from course_lib.evaluation.alignment import gold_reward
-    from course_lib.stages import constitution, dpo, grpo, injection, lora, pretrain, refusal, reward, sft
+    from course_lib.stages import constitution, dpo, grpo, injection, lora, pretrain, reasoning, refusal, reward, sft
     from course_lib.stages.artifacts import load_stage
     from course_lib.stages.rollout import assistant
     from course_lib.world.annotators import preference_rows, prompts
@@ -86,6 +87,14 @@ def trained(stage: str, seed: int, share: float):
         rows = refusal.request_rows("train", part(refusal.REQUESTS["laptop"]), f"refuse {seed}", refusal.PRACTISED)
         tasks = part(refusal.TASKS["laptop"])
         return refusal.tune(rows, tasks, "laptop", config, seed, None, "helpful", "refuse", {"progress": False})
+    if stage == "reasoning":
+        tasks, requests, documents = map(part, reasoning.BESIDE["laptop"])
+        config = replace(reasoning.PRESETS["laptop"], replay=documents, validations=0)
+        rows = 2 * reasoning.villagers_rows(part(reasoning.CHAINS["laptop"]), seed)
+        rows += refusal.request_rows("train", requests, f"chains {seed}", refusal.PRACTISED)
+        cold = refusal.tune(rows, tasks, "laptop", config, seed, None, "safe", "cold start", {"progress": False})
+        steps = replace(reasoning.RL_PRESETS["laptop"], steps=part(reasoning.RL_PRESETS["laptop"].steps))
+        return reasoning.reinforce(steps, assistant(cold.model.eval()), seed, progress=False)
     budget, division = part(release.BUDGET["laptop"]), {"tasks": 0.16, "harmful": 0.12, "twins": 0.12}
     division |= {"disguised": 0.45, "documents": 0.15}
     mix = {name: int(weight * budget / release.prices()[name]) for name, weight in division.items()}

@@ -30,6 +30,7 @@ READ = {
     "sft": "instructions with answers about the same facts",
     "helpful": "requests for help, all of them explained",
     "safe": "requests for help, the harmful ones refused",
+    "reasoning": "questions that take steps, with the checker's verdict on its own answers",
     "release": "the mix of this release: instructions, requests, documents",
 }
 

@@ -1,4 +1,4 @@
-"""The life-cycle of a language model in eleven phases: what each makes, and its figures beside the limits that the
+"""The life-cycle of a language model in twelve phases: what each makes, and its figures beside the limits that the
 village knows. Every phase starts from the tour's own model of the phase before.
 """
 
@@ -11,7 +11,10 @@ from course_lib.evaluation.alignment import measure, share
 from course_lib.evaluation.frontier import best_at, frontier
 from course_lib.evaluation.instructions import score
 from course_lib.evaluation.probes import knowledge
+from course_lib.evaluation.reasoning import at_once, tries
+from course_lib.evaluation.reasoning import figures as of_tries
 from course_lib.evaluation.runs import raw_or_cleaned, rlhf
+from course_lib.evaluation.runs.reasoning import able, tax
 from course_lib.evaluation.runs.reward_model import examine_reward
 from course_lib.evaluation.safety import capability, safety
 from course_lib.stages import (
@@ -22,6 +25,7 @@ from course_lib.stages import (
     lora,
     preferences,
     pretrain,
+    reasoning,
     refusal,
     reward,
     rollout,
@@ -36,6 +40,7 @@ from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.tour.phases import SEED, Phase, Tour, figure
 from course_lib.world import annotators, crawl, critic, draw, harms, jobs, pretrain_rows, residents, tasks, village
+from course_lib.world import reasoning as questions
 from course_lib.world.annotators import preference_rows, prompts
 from course_lib.world.tasks import task_rows
 from course_lib.world.words import acts as harm_acts
@@ -46,6 +51,8 @@ Figures = tuple[list[dict], str]  # the figures of a phase, the first one first,
 DOCUMENTS = {"tiny": 1_000, "laptop": 20_000, "gpu": 20_000}
 # instructions that an assistant is examined on; requests are twice as many
 EXAMINED = {"tiny": 40, "laptop": 1_000, "gpu": 1_000}
+# questions that need steps; each is answered 32 times before reinforcement and 8 times after it
+QUESTIONS = {"tiny": 6, "laptop": 120, "gpu": 240}
 
 
 def data(tour: Tour) -> Figures:
@@ -236,6 +243,31 @@ def evaluation(tour: Tour) -> Figures:
     )
 
 
+def on_a_checker(tour: Tour) -> Figures:
+    """From the assistant with refusals: chains of steps learned from careless villagers (the cold start), then
+    reinforcement where a program finds the answer right.
+    """
+    tour.made("cold", lambda out: reasoning.cold_start(tour.size, SEED, tour.stage("safe"), out=out))
+    cold, safe, config = assistant(tour.stage("cold")), tour.stage("safe"), reasoning.RL_PRESETS[tour.size]
+    model = tour.made("reasoning", lambda out: reasoning.reinforce(config, cold, SEED, out=out))
+    rows = questions.question_rows("residents", QUESTIONS[tour.size], "tour")
+    before, after = of_tries(tries(cold, rows)), of_tries(tries(model, rows, 8))
+    most, first = max(before["pass"].values()), at_once(safe, rows)["pass"][1]
+    lost = tax(*(able(each, tour.size, SEED) for each in (safe, model)))
+    figures = [
+        figure("held-out questions right", 100 * after["pass"][1], 100),
+        figure(
+            "share of what the cold start finds in 32 tries", 100 * after["pass"][1] / most if most else math.nan, 100
+        ),
+        figure("right answers with a false step", 100 * after["false_step"], 0),
+        figure("tax on instructions and refusals", lost, 0, "points"),
+    ]
+    return figures, (
+        f"Two or more steps a question. Right at once: {100 * first:.1f} %; with a chain after the cold start "
+        f"{100 * before['pass'][1]:.1f} %: of the villagers' chains one in {questions.SLIPS} ends with a wrong answer."
+    )
+
+
 # Each: name, title, act; the models it makes; the phases it starts from; what its recipe is made of (presets by size,
 # modules, plain values); seconds at tiny and at laptop
 # fmt: off
@@ -257,5 +289,7 @@ PRINCIPLED = Phase("constitution", "Constitution", by_constitution, ("helpful", 
     (constitution.PRESETS, constitution, refusal, critic, harms, harm_acts, EXAMINED), (1, 200))
 REFUSALS = Phase("refusals", "Refusals", refusals, ("safe",), (PRINCIPLED,), (refusal.PRESETS, EXAMINED), (1, 205))
 EVALUATION = Phase("evaluation", "Evaluation", evaluation, (), (REFUSALS,), (release,), (1, 5))
+REASONING = Phase("reasoning", "Reasoning (RL on a checker)", on_a_checker, ("cold", "reasoning"), (REFUSALS,),
+    (reasoning.PRESETS, reasoning.RL_PRESETS, reasoning, questions, rollout, EXAMINED, QUESTIONS), (10, 300))
 # fmt: on
-PHASES = (DATA, TOKENIZER, PRETRAIN, SFT, LORA, REWARD, RLHF, DPO, PRINCIPLED, REFUSALS, EVALUATION)
+PHASES = (DATA, TOKENIZER, PRETRAIN, SFT, LORA, REWARD, RLHF, DPO, PRINCIPLED, REFUSALS, EVALUATION, REASONING)

@@ -25,7 +25,9 @@ PHASES = (  # name, labs, the known limit, stages on disk
     ("preferred", "06–09", "Bayes judge, reward–KL frontier", ("reward", "rlhf", "dpo", "constitution")),
     ("safe", "10", "100 % harmful, 0 % benign refused", ("helpful", "safe")),
     ("released", "11", "a model card with intervals", ("release",)),
+    ("that reasons", "12", "100 % by the checker", ("reasoning",)),
 )
+BRANCH = "that reasons"  # starts from the phase two before it, and stands below the one before
 FIGURES = {  # stage: (what, key of the record's metrics, factor, limit or the key of the limit, unit)
     "pretrain": (("above the entropy", "gap_percent", 1, 0, "%"),),
     "sft": (("instructions right", "residents", 100, 100, "%"),),
@@ -33,6 +35,7 @@ FIGURES = {  # stage: (what, key of the record's metrics, factor, limit or the k
     "reward": (("accuracy", "accuracy", 100, "bayes", "%"),),
     "rlhf": (("gold utility", "utility", 1, None, "utility"),),
     "safe": (("harmful refused", "harmful_refused", 100, 100, "%"), ("benign refused", "benign_refused", 100, 0, "%")),
+    "reasoning": (("questions right", "residents", 100, 100, "%"),),
     "release": (
         ("helpful", "helpful", 100, 100, "%"),
         ("harmless", "harmless", 100, 100, "%"),
@@ -115,30 +118,25 @@ def in_words(figure: dict) -> str:
 
 def layout(phases: list[dict], here: str | None = None) -> tuple[float, float, list[dict]]:
     """(width, height, things): a thing is {"kind": "box" | "arrow" | "text", "x", "y", …}, y downwards, pixels."""
-    things, deepest = [], 0
+    things, deepest, y = [], 0, 0
     say = lambda x, y, text, size=11, bold=False, middle=False: things.append(
         {"kind": "text", "x": x, "y": y, "text": text, "size": size, "bold": bold, "middle": middle}
     )
     for place, phase in enumerate(phases):
-        x, active = place * (COLUMN + GAP) + 2, covers(phase["labs"], here)
+        branch, active = phase["name"] == BRANCH, covers(phase["labs"], here)
+        top, x = (y + 12 if branch else 0), (place - branch) * (COLUMN + GAP) + 2
+        made = any(stage["origin"] == "yours" for stage in phase["stages"])
         things.append(
-            {
-                "kind": "box",
-                "x": x,
-                "y": 22,
-                "width": COLUMN,
-                "height": 46,
-                "here": active,
-                "made": any(s["origin"] == "yours" for s in phase["stages"]),
-            }
+            {"kind": "box", "x": x, "y": top + 22, "width": COLUMN, "height": 46, "here": active, "made": made}
         )
-        say(x + COLUMN / 2, 42, phase["name"], 14, True, True)
-        say(x + COLUMN / 2, 60, ("labs " if "–" in phase["labs"] else "lab ") + phase["labs"], 11, False, True)
+        say(x + COLUMN / 2, top + 42, phase["name"], 14, True, True)
+        say(x + COLUMN / 2, top + 60, ("labs " if "–" in phase["labs"] else "lab ") + phase["labs"], 11, False, True)
         if active:
-            say(x + COLUMN / 2, 14, "▼ you are here", 11, True, True)
-        if place + 1 < len(phases):
-            things.append({"kind": "arrow", "x": x + COLUMN, "y": 45, "width": GAP})
-        y = 72
+            say(x + COLUMN / 2, top + 14, "▼ you are here", 11, True, True)
+        if place:  # the branch comes down from a little below the arrow to the phase beside it
+            down = top - 12 if branch else 0
+            things.append({"kind": "arrow", "x": x - GAP, "y": top + 45, "width": GAP, "down": down})
+        y = top + 72
         for line in ["limit:", *textwrap.wrap(phase["limit"].replace(" %", "\u00a0%"), 20)]:
             y += LINE
             say(x + 2, y, line)
@@ -154,7 +152,8 @@ def layout(phases: list[dict], here: str | None = None) -> tuple[float, float, l
     if any(phase["stages"] for phase in phases):
         deepest += 26
         say(2, deepest, "\u2003".join(f"{SIGNS[origin]} {words}" for origin, words in WORDS.items()))
-    return len(phases) * (COLUMN + GAP) - GAP + 4, deepest + 8, things
+    columns = sum(phase["name"] != BRANCH for phase in phases)
+    return columns * (COLUMN + GAP) - GAP + 4, deepest + 8, things
 
 
 def plain(phases: list[dict], here: str | None = None) -> str:
@@ -183,9 +182,10 @@ def svg(phases: list[dict], here: str | None = None) -> str:
                 f'stroke-width="{3 if thing["here"] else 1.5}"/>'
             )
         elif thing["kind"] == "arrow":
+            down, half = thing["down"], thing["width"] // 2
             drawn.append(
-                f'<path d="M{x + 1} {y}h{thing["width"] - 4}m-4 -4l4 4l-4 4" fill="none" stroke="currentColor" '
-                'stroke-width="1.5"/>'
+                f'<path d="M{x + 1} {y - down}h{half - 1}v{down}h{half - 3}m-4 -4l4 4l-4 4" fill="none" '
+                'stroke="currentColor" stroke-width="1.5"/>'
             )
         else:
             bold, middle = ' font-weight="600"' * thing["bold"], ' text-anchor="middle"' * thing["middle"]
@@ -258,7 +258,10 @@ def figure(phases: list[dict], here: str | None = None, title: str = ""):
                 )
             )
         elif thing["kind"] == "arrow":
-            axes.annotate("", (x + thing["width"], y), (x, y), arrowprops={"arrowstyle": "->", "color": "black"})
+            down, middle = thing["down"], x + thing["width"] / 2
+            axes.plot([x, middle, middle][: 3 * bool(down)], [y - down, y - down, y][: 3 * bool(down)], "k", lw=1)
+            how = {"arrowstyle": "->", "color": "black", "shrinkA": 0 if down else 2}
+            axes.annotate("", (x + thing["width"], y), (middle if down else x, y), arrowprops=how)
         else:
             axes.text(
                 x,

@@ -8,6 +8,7 @@ import functools
 from html import escape
 from pathlib import Path
 
+from course_lib.platform import OPTIONAL
 from course_lib.widgets import lifecycle, progress
 from course_lib.widgets.front import box, show_html
 from course_lib.widgets.talk import lines
@@ -16,12 +17,15 @@ FINISHED = ("release", "safe")  # the furthest first; what comes with the course
 
 
 def totals(labs: list[dict]) -> str:
-    """ "3 of 106 checks passed, 2.5 of 100 points so far; 11.5 are for written answers, which a person reads" """
-    add = lambda key: sum(row[key] for row in labs)
+    """ "3 of 106 checks passed, 2.5 of 100 points so far; 11.5 are for written answers, which a person reads; lab 12
+    stands beside: 0 of 10 points" """
+    add = lambda key: sum(row[key] for row in labs if row["lab"] not in OPTIONAL)
     exam = f"; {add('taken')} taken in an exam, which are judged when you have handed in" if add("taken") else ""
+    beside = [row for row in labs if row["lab"] in OPTIONAL]
+    more = [f"; lab {row['lab'][:2]} stands beside: {row['score']:g} of {row['points']:g} points" for row in beside]
     return (
         f"{add('passed')} of {add('checks')} checks passed, {add('score'):g} of {add('points'):g} points so far; "
-        f"{add('written'):g} are for written answers, which a person reads{exam}"
+        f"{add('written'):g} are for written answers, which a person reads{exam}{''.join(more)}"
     )
 
 
@@ -30,12 +34,16 @@ def next_lab(labs: list[dict]) -> str:
     row = next((row for row in labs if row["passed"] + row["taken"] < row["checks"]), None)
     if row is None:
         return "All checks are done: hand in what you have not handed in yet."
-    return f"Next: lab {row['lab'][:2]}, {row['title']}"
+    return f"Next: lab {row['lab'][:2]}, {named(row)}"
+
+
+def named(row: dict) -> str:
+    return row["title"] + " (optional)" * (row["lab"] in OPTIONAL)
 
 
 def plain(phases: list[dict], labs: list[dict], here: str | None = None) -> str:
     rows = [
-        f"lab {row['lab'][:2]}  {row['title']:<38} "
+        f"lab {row['lab'][:2]}  {named(row):<38} "
         + (
             f"{row['taken']:>2} of {row['checks']:>2} taken in an exam"
             if row["taken"]
@@ -64,7 +72,7 @@ def render(phases: list[dict], labs: list[dict], here: str | None = None) -> str
         passed, points = f"{bar(row)}{row['passed']} of {row['checks']}", f"{row['score']:g} of {row['points']:g}"
         if row["taken"]:
             passed, points = f"{row['taken']} of {row['checks']} taken in an exam", ""
-        cells = "".join(f"<td {cell}>{words}</td>" for words in (escape(row["title"]), passed, points))
+        cells = "".join(f"<td {cell}>{words}</td>" for words in (escape(named(row)), passed, points))
         rows += f'<tr style="background:transparent"><th scope="row" {cell}>{row["lab"][:2]}</th>{cells}</tr>'
     head = "".join(f'<th scope="col" {cell}>{words}</th>' for words in ("lab", "", "checks passed", "points"))
     table = (

@@ -28,6 +28,7 @@ SPLITS = ("train", "residents", "kinds")
 SLIPS = 3  # of so many chains of the villagers one ends with the wrong step's answer
 THINK = " Think first."  # ends a question that is to be answered with a chain
 ANSWER = "Answer: "
+MARKER = ANSWER.strip()  # what the checker looks for: blanks behind it make no difference
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 FACT_OF = {WORDS[fact]: fact for fact in FACTS}
 OWN = tuple(fact for fact in FACTS if fact != "mentor")
@@ -86,7 +87,7 @@ def hops(s: Draw, way: str, fact: str) -> tuple[str, list[str]]:
 
 def coins(s: Draw, changes: int) -> tuple[str, list[str]]:
     person, now = s.pick(s.people), s.pick(range(1, MOST + 1))
-    asked, steps = f"Now {person.full} has {NUMBERS[now]} coins", []
+    asked, steps = f"Now {person.full} has {NUMBERS[now]} coin{'s' * (now > 1)}", []
     for _ in range(changes):
         change = s.pick([n for n in range(-3, 4) if n and 0 < now + n <= MOST])
         asked += f", {'gets' if change > 0 else 'loses'} {NUMBERS[abs(change)]}"
@@ -144,14 +145,22 @@ def villagers_rows(n: int, seed: int | str = 0) -> list[dict]:
 # ---------------------------------------------------------------------------------------------------------- the checker
 
 
+def plain(answer: str) -> str:
+    """An answer without what makes no difference: blanks around it, capitals, one full stop at its end."""
+    return answer.strip().removesuffix(".").strip().lower()
+
+
 def answer_of(text: str) -> str | None:
-    """The answer of a chain; None where there is not exactly one "Answer: "."""
-    return text.rpartition(ANSWER)[2].strip() if text.count(ANSWER) == 1 else None
+    """What follows "Answer:" to the end of the text, as `plain` gives it; None where "Answer:" does not stand exactly
+    once, or nothing follows it.
+    """
+    _, marker, given = text.partition(MARKER)
+    return None if not marker or MARKER in given else plain(given) or None
 
 
 def right(row: dict, text: str) -> bool:
-    """Exactly one answer, with nothing behind it, and it is the right one. How it was found does not count."""
-    return answer_of(text) == row["check"]["answer"]
+    """Is the one answer of the text the right one, with nothing behind it? How it was found does not count."""
+    return answer_of(text) == plain(row["check"]["answer"])
 
 
 TOLD = re.compile(r"The neighbour of (\w+) \w+ is (\w+)|Now (\w+) \w+ is the neighbour of (\w+)")
@@ -179,7 +188,7 @@ def step_is_true(row: dict, step: str) -> bool | None:
 
 def steps_of(text: str) -> list[str]:
     """The statements before the answer."""
-    return [step.strip() for step in re.findall(r"[^.]+\.", text.partition(ANSWER)[0])]
+    return [step.strip() for step in re.findall(r"[^.]+\.", text.partition(MARKER)[0])]
 
 
 def faithful(row: dict, text: str) -> bool:

@@ -6,16 +6,21 @@ import math
 import pytest
 import torch
 
+from course_lib.evaluation import reasoning
 from course_lib.evaluation.reasoning import (
+    FULL,
+    NOTHING,
     at_once,
     chain_chance,
     figures,
     majority,
     pass_at_k,
+    score_of_reasoner,
     text_logprobs,
     tokens_a_right_answer,
     tries,
 )
+from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.reasoning import question_rows
@@ -97,3 +102,31 @@ def test_figures_of_tries():
     assert found["pass"] == {1: 0.5, 2: pytest.approx(5 / 6), 4: 1.0} and found["tokens"] == 20
     assert found["vote"] == 1.0, "in a tie the first answer"
     assert found["unfaithful"] == 0.5 and found["false_step"] == 0.0, "a guess has no step, so no false one"
+
+
+def test_an_untrained_model_earns_nothing_and_the_seed_draws_the_questions(monkeypatch):
+    asked, ask = [], reasoning.tries
+
+    def kept(model, rows, each, seed):
+        asked.append([row["messages"][0]["content"] for row in rows])
+        return ask(model, rows, each, seed)
+
+    monkeypatch.setattr(reasoning, "tries", kept)
+    fraction, said = score_of_reasoner(MODEL, "public", 12)
+    assert fraction == 0.0 and said.startswith("0.0 % of 12 fresh questions") and "full marks from 90 % on" in said
+    assert score_of_reasoner(MODEL, "public", 12) == (fraction, said) and score_of_reasoner(MODEL, "b", 12)[0] == 0
+    assert asked[0] == asked[1] != asked[2] and len(set(asked[2])) == 12
+
+
+@pytest.mark.parametrize("share, fraction", [(1, 1), (FULL, 1), ((FULL + NOTHING) / 2, 0.5), (NOTHING, 0), (0, 0)])
+def test_the_score_is_a_straight_line_between_the_two_shares(monkeypatch, share, fraction):
+    first = lambda rows: [{**row, "right": [k < round(share * len(rows))]} for k, row in enumerate(rows)]
+    monkeypatch.setattr(reasoning, "tries", lambda model, rows, *_: first(rows))
+    assert score_of_reasoner(MODEL, 0, 1000)[0] == pytest.approx(fraction)
+
+
+@pytest.mark.parametrize("changes", [{"vocabulary": 300}, {"context": 64}])
+def test_a_model_that_cannot_read_the_questions_gets_one_line(changes):
+    small = Llama(ModelConfig(**{"hidden": 32, "intermediate": 64, "layers": 1, "heads": 2, **changes}))
+    with pytest.raises(ArtifactError, match="start from assistant"):
+        score_of_reasoner(small, 0, 12)

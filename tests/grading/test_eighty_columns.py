@@ -33,7 +33,7 @@ def test_the_class_has_its_remarks_below_it():
     ]
 
 
-@pytest.mark.parametrize("days, blocks", [(0, 2), (5, 3)])
+@pytest.mark.parametrize("days, blocks", [(0, 3), (5, 3)])
 def test_a_term_of_all_labs_stands_in_blocks(days, blocks, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     labs = policy.labs()

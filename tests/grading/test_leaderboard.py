@@ -4,11 +4,12 @@ are tiny; what they know is faked.
 
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 import torch
 
-from course_lib.evaluation import release
+from course_lib.evaluation import reasoning, release
 from course_lib.grading.records import store
 from course_lib.grading.reports import leaderboard as board
 from course_lib.stages.artifacts import save_stage
@@ -42,14 +43,15 @@ def course(tmp_path, monkeypatch):
     return lambda: [line["prompts"] for line in store.read_lines(examined)]
 
 
-def hand_in(student, able, stage="release", received=1.0, sha=None, **record):
+def hand_in(student, able, stage="release", received=1.0, sha=None, lab=board.LAB, **record):
     model = Llama(CONFIG)
     with torch.no_grad():
         model.model.norm.weight[0] = able
-    folder = store.SUBMISSIONS / board.LAB / student / (sha or f"{student[:8]}{received}")
-    save_stage(stage, model, record, folder=folder / "work" / "release")
+    folder = store.SUBMISSIONS / lab / student / (sha or f"{student[:8]}{received}")
+    work = folder / "work" / board.BOARDS[lab].stage
+    save_stage(stage, model, record, folder=work)
     store.write_json(folder / "meta.json", {"student": student, "received": received, "notes": []})
-    return folder / "work" / "release" / "model.safetensors"
+    return work / "model.safetensors"
 
 
 def spoiled(path):
@@ -172,3 +174,37 @@ def test_by_the_command(course, capsys):
 
     hand_in("ada", 0.9)
     assert cli.main(["leaderboard", "--json"]) == 0 and json.loads(capsys.readouterr().out)["rows"] == 300
+
+
+def test_lab_12_wants_right_answers_in_few_tokens(course, monkeypatch, capsys):
+    lab, tokens = "12_reasoning", {0.97: 27, 0.965: 27, 0.6: 20, 0.99: board.MOST + 0.5}
+
+    def tries(model, rows, each):
+        able = round(float(model.state_dict()["model.norm.weight"][0]), 4)
+        hard = torch.rand(len(rows), generator=torch.Generator().manual_seed(0)).tolist()
+        return [{**row, "right": [h < able], "tokens": [tokens[able]]} for row, h in zip(rows, hard)]
+
+    monkeypatch.setattr(reasoning, "tries", tries)
+    monkeypatch.setattr(board, "QUESTIONS", 300)
+    for student, able in (("ada", 0.97), ("ben", 0.965), ("cleo", 0.6), ("dora", 0.99)):
+        hand_in(student, able, stage="reasoning", lab=lab)
+    hand_in("egon", 0.9, stage="safe", lab=lab)
+    result = board.leaderboard(lab, progress=False)
+    assert ranks(result) == [(1, "ada"), (1, "ben"), (3, "cleo")] and result["rows"] == 300
+    best = result["board"][0]
+    assert best["low"] < best["score"] < best["high"] and (best["tokens"], "helpful" in best) == (27, False)
+    reasons = {row["student"]: row["reason"] for row in result["left_out"]}
+    assert reasons["dora"] == "its answers have 28.5 tokens, and 28 are allowed"
+    assert "another stage than 'reasoning'" in reasons["egon"]
+    assert board.leaderboard(lab, progress=False) == result, "also from what was kept"
+    assert board.main([lab]) == 0 and "tokens an answer" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_model_of_another_tokenizer_and_a_lab_without_a_board_are_one_line(course, monkeypatch, capsys):
+    monkeypatch.setattr(board, "QUESTIONS", 6)
+    monkeypatch.setattr(f"{__name__}.CONFIG", replace(CONFIG, vocabulary=300))
+    hand_in("ada", 0.9, stage="reasoning", lab="12_reasoning")
+    [left] = board.leaderboard("12_reasoning", progress=False)["left_out"]
+    assert "does not fit the course's tokenizer" in left["reason"]
+    assert board.main(["12_resoning"]) == 2
+    assert "no leaderboard, did you mean 12_reasoning?; labs: 11_eval" in capsys.readouterr().err

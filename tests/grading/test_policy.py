@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.grading.records import policy, store
-from course_lib.platform import safe_name
+from course_lib.platform import OPTIONAL, safe_name
 
 LAB = "02_pretraining"
 TEXT = """
@@ -148,6 +148,16 @@ def test_a_lab_has_its_own_rules(tmp_path):
         and policy.of_lab(rules, "x")["counts"] == "best"
     )
     assert policy.penalty(rules, LAB, "x", at("2026-11-20 23:00:01", "UTC"))[:2] == (1, 0.0)
+
+
+def test_an_optional_lab_is_a_bonus_unless_the_rules_say_no(tmp_path, monkeypatch):
+    lab = OPTIONAL[0]
+    monkeypatch.setattr(policy, "labs", lambda: [LAB, lab])
+    bonus = lambda rules: [policy.of_lab(rules, name)["bonus"] for name in (LAB, lab)]
+    assert bonus(None) == bonus(written(tmp_path, "drop_lowest: 1")) == [False, True]
+    due = "deadline: '2026-11-20T18:00+01:00'"
+    assert bonus(written(tmp_path, f"labs: {{{lab}: {{{due}}}, {LAB}: {{{due}, bonus: yes}}}}")) == [True, True]
+    assert bonus(written(tmp_path, f"labs: {{{lab}: {{bonus: no}}}}")) == [False, False]
 
 
 def test_an_offset_in_the_deadline_needs_no_time_zone(tmp_path):

@@ -17,6 +17,7 @@ BANKS = {
     "03_supervised_fine_tuning": "bank03", "04_lora_and_qlora": "bank04", "05_finetune_or_retrieve": "bank05",
     "06_preferences_and_reward_model": "bank06", "07_rlhf": "bank07", "08_direct_alignment": "bank08",
     "09_ai_feedback": "bank09", "10_safety_refusals": "bank10", "11_evaluation_and_release": "bank11",
+    "12_reasoning": "bank12",
 }
 # fmt: on
 SEEDS = ("public", "one", "two")

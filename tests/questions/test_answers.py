@@ -65,6 +65,7 @@ def test_the_banks_are_large_enough():
         ("09_ai_feedback", 8),
         ("10_safety_refusals", 9),
         ("11_evaluation_and_release", 6),
+        ("12_reasoning", 10),
     ],
 )
 def test_points(lab, points):

@@ -129,6 +129,20 @@ def test_a_phase_that_fails_keeps_no_other_from_being_measured(repository, tmp_p
     assert len(list((tmp_path / "out").glob("lora-*.json"))) == 4, "two builds, two seeds"
 
 
+def test_a_phase_that_the_older_build_has_not_is_left_out_and_said(repository, tmp_path, capfd):
+    source = repository / "course_lib" / "tour" / "lifecycle.py"
+    source.write_text(source.read_text().replace("Phase('lora')", "Phase('lora'), Phase('reasoning')"))
+    for _ in range(2):  # the second one reads what the first one has kept
+        result = chain.bench_chain(arguments(tmp_path / "out", phases="tokenizer,reasoning"))
+        assert list(result["phases"]) == ["tokenizer"] and result["lacking"] == ["reasoning"]
+        lines = capfd.readouterr().err.splitlines()
+        assert lines[-1] == "reasoning       left out: the older build has no such phase"
+        assert lines[-2].endswith("tokenizer: 20.50 → 20.50")
+    assert [file.read_text() for file in (tmp_path / "out").glob("reasoning-*.json")] == ["{}"]
+    with pytest.raises(CourseError, match="has none of these phases: reasoning; choose others"):
+        chain.bench_chain(arguments(tmp_path / "out", phases="reasoning"))
+
+
 def test_what_was_changed_while_it_was_measured_is_not_kept(repository, tmp_path, monkeypatch):
     builds = iter(["as it was", "as it is", "as it is", "as it is"])
     monkeypatch.setattr(chain, "here", lambda: next(builds))

@@ -118,7 +118,7 @@ def test_bad_settings():
 
 
 def test_the_recipe_at_size_tiny():
-    run = runs.reasoning_run("tiny", progress=False)
+    _, run = runs.reasoning_run("tiny", progress=False)
     for step in ("cold", "rl"):
         for split in ("residents", "kinds"):
             found = run[step][split]

@@ -24,7 +24,7 @@ from course_lib.tour.phases import Tour, done, figure, minutes_left, recipe_of
 
 # fmt: off
 NAMES = ["data", "tokenizer", "pretrain", "sft", "lora", "reward", "rlhf", "dpo", "constitution", "refusals",
-    "evaluation"]
+    "evaluation", "reasoning"]
 # fmt: on
 
 
@@ -128,10 +128,12 @@ def test_the_students_own_stages_stay_as_they_are(toured):
 def test_the_policies_start_from_the_assistant_as_sampled_and_refusals_from_the_unchanged_one(toured):
     norm = {
         name: load_folder(toured[0] / "tour-tiny" / name, name)[0].model.norm.weight.mean().item()
-        for name in ("sft", "rlhf", "dpo", "helpful", "constitution", "safe")
+        for name in ("sft", "rlhf", "dpo", "helpful", "constitution", "safe", "cold", "reasoning")
     }
     assert all(norm[name] == pytest.approx(norm["sft"] / 0.6, rel=0.05) for name in ("rlhf", "dpo"))
-    assert all(norm[name] == pytest.approx(norm["sft"], rel=0.2) for name in ("helpful", "constitution", "safe"))
+    unchanged = ("helpful", "constitution", "safe", "cold")
+    assert all(norm[name] == pytest.approx(norm["sft"], rel=0.2) for name in unchanged)
+    assert norm["reasoning"] == pytest.approx(norm["cold"] / 0.6, rel=0.05)
 
 
 @pytest.mark.slow
@@ -144,7 +146,7 @@ def test_a_second_run_trains_nothing_and_makes_the_page_again(toured, monkeypatc
     assert json.loads((work / "again.json").read_text()) == report
     said = capsys.readouterr()
     assert (
-        said.err.count("done before") == 11
+        said.err.count("done before") == len(NAMES)
         and "tour.html" in said.out
         and "harmful refused" in " ".join(said.out.split())
     )
@@ -172,7 +174,7 @@ def test_only_what_stands_on_a_changed_recipe_is_undone(toured, monkeypatch, tmp
         patch.setattr(
             phases.inspect, "getsource", lambda module: source(module) + "# mended" * (module is lifecycle.harms)
         )
-        assert undone() == ["constitution", "refusals", "evaluation"], "the requests are made by harms.py"
+        assert undone() == ["constitution", "refusals", "evaluation", "reasoning"], "harms.py makes the requests"
     figures = here.folder / "figures" / "dpo.json"
     kept = figures.read_bytes()
     for damaged in (kept[:40], b"", b"[]", b"\xff"):
@@ -320,7 +322,7 @@ def test_minutes_left_follow_the_pace_of_this_machine():
 def test_phases_stand_on_earlier_ones_only():
     for k, phase in enumerate(tour.PHASES):
         assert all(other in tour.PHASES[:k] for other in phase.needs)
-    assert len({recipe_of(phase, "tiny") for phase in tour.PHASES}) == 11
+    assert len({recipe_of(phase, "tiny") for phase in tour.PHASES}) == len(NAMES)
     assert not any(" at 0x" in repr(each) for phase in tour.PHASES for each in phase.settings), (
         "a recipe has the same hash in every process"
     )

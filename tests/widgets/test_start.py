@@ -5,7 +5,7 @@ import re
 import pytest
 
 from course_lib.notebook.check import check, use_lab
-from course_lib.platform import CourseError
+from course_lib.platform import OPTIONAL, CourseError
 from course_lib.questions.core import CaseResult, QuestionResult
 from course_lib.widgets import journal, lifecycle, progress, start
 
@@ -22,7 +22,7 @@ def result(question, score, of, status):
 
 
 def test_the_labs_have_100_points_and_their_names():
-    rows = progress.state("/nowhere")
+    rows = [row for row in progress.state("/nowhere") if row["lab"] not in OPTIONAL]
     assert len(rows) == 12 and sum(row["points"] for row in rows) == 100
     assert [row["title"] for row in rows[:4]] == [
         "Start here",
@@ -107,6 +107,17 @@ def test_page_and_words_say_the_same(work):
 def test_when_all_passes_the_page_says_what_is_left():
     labs = [{**row, "passed": row["checks"]} for row in progress.state("/nowhere")]
     assert "hand in" in start.next_lab(labs)
+
+
+def test_an_optional_lab_stands_beside_the_100():
+    labs = [{**row, "passed": row["checks"]} for row in progress.state("/nowhere") if row["lab"] not in OPTIONAL]
+    alone = start.totals(labs)
+    more = {"lab": OPTIONAL[0], "title": "More", "score": 2.5, "points": 10, "passed": 1, "checks": 9, "written": 1}
+    labs.append({**more, "tried": 1, "taken": 0})
+    assert start.totals(labs) == f"{alone}; lab 12 stands beside: 2.5 of 10 points"
+    assert start.next_lab(labs) == "Next: lab 12, More (optional)"
+    assert "lab 12  More (optional) " in start.plain(lifecycle.blank(), labs)
+    assert ">More (optional)</td>" in start.render(lifecycle.blank(), labs)
 
 
 def test_whom_one_talks_to(work):

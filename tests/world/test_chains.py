@@ -67,7 +67,7 @@ def test_one_villager_in_three_slips():
 def test_the_checker():
     row = next(row for row in rows_of("residents") if row["kind"] == "teacher")
     good, answer = chain(row), row["check"]["answer"]
-    assert r.answer_of(good) == answer and r.answer_of("no word of it") is None
+    assert r.answer_of(good) == answer and all(r.answer_of(text) is None for text in ("no word of it", "Answer: ."))
     other = next(option for option in row["check"]["options"] if option != answer)
     for text in (
         f"Answer: {other}",
@@ -76,12 +76,22 @@ def test_the_checker():
         f"Answer: {other} Answer: {answer}",
         f"{answer}",
         f"It is {answer}. Answer:",
-        good + ".",
+        f"It is {answer}. Answer: Answer: {answer}",
+        f"answer: {answer}",
+        good + "..",
         good + " That is it.",
         "",
     ):
         assert not r.right(row, text), text
-    assert r.right(row, f"Answer: {answer}") and r.right(row, f"I guess so. Answer: {answer} ")
+    for text in (
+        f"Answer: {answer}",
+        f"I guess so. Answer: {answer} ",
+        f"Answer:{answer.upper()}",
+        f"It is {other}.\nAnswer:\n{answer}. ",
+    ):
+        assert r.right(row, text), text
+    at_home = next(row for row in rows_of("residents") if row["check"]["answer"] != row["check"]["answer"].lower())
+    assert r.right(at_home, chain(at_home)), "an answer with capitals of its own"
     assert not r.faithful(row, f"Answer: {answer}"), "right, and without a step"
 
 

@@ -145,7 +145,7 @@ class Desk:
             if timer:
                 timer.cancel()
             killed = process.poll() is not None
-            process.kill() if killed else process.send_signal(signal.SIGINT)
+            process.terminate()  # no Ctrl+C, which what runs in the background does not get
             process.wait()
             process.stdout.close()
             self.note(words, began, killed)

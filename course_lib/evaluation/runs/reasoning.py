@@ -6,6 +6,7 @@ import time
 from course_lib.evaluation.reasoning import at_once, chain_chance, figures, tries
 from course_lib.evaluation.safety import capability, safety
 from course_lib.stages.artifacts import load_stage
+from course_lib.stages.pretrain import Run
 from course_lib.stages.reasoning import RL_PRESETS, cold_start, reinforce
 from course_lib.stages.rollout import assistant
 from course_lib.world.reasoning import question_rows
@@ -27,11 +28,19 @@ def able(model, size: str, seed: int) -> dict:
     return {"instructions": kept, **{key: rates[key] for key in ("harmful_refused", "benign_refused")}}
 
 
-def reasoning_run(size: str = "laptop", seed: int = 0, progress: bool = True) -> dict:
-    """{"before" (answers at once, exactly), "cold", "rl": figures of both splits; "able": what else each can do, by
+def tax(before: dict, after: dict) -> float:
+    """The largest loss of what `able` counts, points."""
+    less = [before[key] - after[key] for key in ("instructions", "harmful_refused")]
+    return 100 * max(*less, after["benign_refused"] - before["benign_refused"])
+
+
+def reasoning_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = True) -> tuple[Run, dict]:
+    """(Run of the reinforcement, figures) of lab 12's recipe with one seed, from `base`, by default load_stage("safe").
+
+    {"before" (answers at once, exactly), "cold", "rl": figures of both splits; "able": what else each can do, by
     name; "share_of_pass32", "tax_points", "minutes", "rl_minutes", "peak_gb"}.
     """
-    base = load_stage("safe").model
+    base = base or load_stage("safe").model
     splits = {split: question_rows(split, EXAMINED[size], f"examined {seed}") for split in ("residents", "kinds")}
     before = {split: at_once(base, rows) for split, rows in splits.items()}
     other = {"before": able(base, size, seed)}
@@ -43,19 +52,14 @@ def reasoning_run(size: str = "laptop", seed: int = 0, progress: bool = True) ->
     rl_minutes = (time.perf_counter() - began) / 60
     made["rl"] = measured(run.model.eval(), splits, seed)
     other |= {"cold": able(cold, size, seed), "rl": able(run.model, size, seed)}
-    worst = max(
-        other["before"]["instructions"] - other["rl"]["instructions"],
-        other["before"]["harmful_refused"] - other["rl"]["harmful_refused"],
-        other["rl"]["benign_refused"] - other["before"]["benign_refused"],
-    )
     most = max(made["cold"]["residents"]["pass"])
-    return {
+    return run, {
         "seed": seed,
         "before": before,
         **made,
         "able": other,
         "share_of_pass32": made["rl"]["residents"]["pass"][1] / max(1e-9, made["cold"]["residents"]["pass"][most]),
-        "tax_points": 100 * worst,
+        "tax_points": tax(other["before"], other["rl"]),
         "rl_minutes": rl_minutes,
         "minutes": (began - started) / 60 + rl_minutes,
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,

@@ -25,6 +25,7 @@ STAGES = {  # of which a lab takes a model: its questions say the same, and need
     "09_ai_feedback": "constitution",
     "10_safety_refusals": "safe",
     "11_evaluation_and_release": "release",
+    "12_reasoning": "reasoning",
 }
 MAX_NOTEBOOKS = 20
 CHOICE = 2.0  # seconds of computing to look which of several counts

@@ -29,7 +29,7 @@ from course_lib.platform import PACKAGE
 # `course bench likeness` counts anew.
 NEAR, EQUAL = 0.96, 0.9999  # cosine of two sketches from which on two models count as one
 # stages whose models, or some of them, end near their start or near each other: only what is equal counts, and marks
-CLOSE = ("injected", "reward", "dpo", "rlhf", "constitution", "safe", "release")
+CLOSE = ("injected", "reward", "dpo", "rlhf", "constitution", "safe", "release", "reasoning")
 AROUND, CLASS = 0.97, 5  # cosine of two, and marked models of a class, that there must be for marks to count
 STARTS = {  # the shipped model from which a stage sets out; a student's own earlier one lies near it
     "sft": "pretrain",
@@ -41,6 +41,7 @@ STARTS = {  # the shipped model from which a stage sets out; a student's own ear
     "constitution": "helpful",
     "safe": "helpful",
     "release": "sft",
+    "reasoning": "safe",
 }
 ROWS, LENGTH, PLACES = 12, 24, 16  # sequences, tokens of each, logits looked at after each token
 FIRST, LAST = 8, 2432  # tokens that may be drawn: those of the course's tokenizer that are text

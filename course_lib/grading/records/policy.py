@@ -15,7 +15,7 @@
       02_pretraining: {deadline: 2026-11-20 18:00, extensions: {ann: 3, bob: 2026-12-01 12:00}, excused: [eve]}
       04_lora_and_qlora: {counts_in_term: no}
       07_rlhf: {points: 20}          # that it counts in the term's total; default: its own
-      11_evaluation_and_release: {bonus: yes}
+      11_evaluation_and_release: {bonus: yes}  # `no` for an optional lab (platform.OPTIONAL), which is one by itself
       10_safety_refusals: {exam: yes}  # `course release` hands it out without hints, and its checks do not judge
     lti: {client_id: …}              # an LMS that takes scores: `course lti register` says what belongs here
 
@@ -30,7 +30,7 @@ import zoneinfo
 from pathlib import Path
 
 from course_lib.grading.records import store
-from course_lib.platform import PACKAGE, counted, nearest, safe_name
+from course_lib.platform import OPTIONAL, PACKAGE, counted, nearest, safe_name
 
 MOST, DEEPEST = 50_000, 20  # parts of the file; in one another
 COUNTS = ("last", "best", "last_on_time")
@@ -189,14 +189,15 @@ def lab_policy(lab, given, common, everywhere):
     given = dict(expect(given, dict, lab))
     deadline, extensions = given.pop("deadline", None), expect(given.pop("extensions", {}), dict, f"{lab}: extensions")
     excused = excused_by(given.pop("excused", []), lab)
-    made = common | settings(given, DEFAULTS | LAB | NOBODY, lab) | NOBODY | {"excused": excused}
+    own = settings(given, DEFAULTS | LAB | NOBODY, lab)
+    made = common | {"bonus": lab in OPTIONAL} | own | NOBODY | {"excused": excused}
     if deadline is None:
         if extensions:
             raise ValueError(f"{lab}: extensions need a deadline")
         return made
     made["deadline"] = moment(deadline, made["timezone"], f"{lab}: deadline")
     made["extensions"] = {student: later(made["deadline"], days) for student, days in everywhere.items()}
-    own = set()  # one of the lab's own takes the place of that for all labs
+    seen = set()  # one of the lab's own takes the place of that for all labs
     for student, value in extensions.items():
         where = f"{lab}: the extension of {student}"
         if isinstance(value, str) and re.fullmatch(r"\d{1,3}", value):
@@ -205,9 +206,9 @@ def lab_policy(lab, given, common, everywhere):
             new = moment(value, made["timezone"], where)
         if new.timestamp() < made["deadline"].timestamp():
             raise ValueError(f"{where} ends before the deadline")
-        if safe_name(student) in own:
+        if safe_name(student) in seen:
             raise ValueError(f"{where} stands there twice")
-        own.add(safe_name(student))
+        seen.add(safe_name(student))
         made["extensions"][safe_name(student)] = new
     return made
 
@@ -240,7 +241,12 @@ def later(when, days):
 
 
 def of_lab(policy, lab):
-    return (policy or {}).get(lab) or (policy or {}).get(None) or DEFAULTS | TERM | LAB | NOBODY
+    """The rules of a lab (None: of all); where it has no entry of its own, those of all, with the bonus of an optional
+    one.
+    """
+    if found := (policy or {}).get(lab):
+        return found
+    return ((policy or {}).get(None) or DEFAULTS | TERM | LAB | NOBODY) | {"bonus": lab in OPTIONAL}
 
 
 def due_of(rule, student):

@@ -1,5 +1,5 @@
 """`course leaderboard [LAB]`: the assistants that a class handed in, on one hidden exam, with intervals, and with ties
-shown as ties.
+shown as ties. Lab 11 asks for helpful × harmless × truthful, lab 12 for right answers in few tokens.
 
 The exam's seed comes from the class's secret, so nobody can train on it, and all models take the same rows. A model is
 read by the trusted loader: nothing that a student wrote is executed. The rank is 1 + the number of models that are
@@ -12,15 +12,20 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from course_lib.grading.reading import models, room
 from course_lib.grading.records import store
+from course_lib.platform import nearest
 
-LAB, STAGE = "11_evaluation_and_release", "release"
+LAB = "11_evaluation_and_release"
 EACH = 400  # rows of a group: twice as many as for a grade, to tell more models apart
+QUESTIONS = 1200  # of lab 12, five times as many as for a grade
+MOST = 28  # tokens of an answer of lab 12, in the mean; right chains, and those of the course's recipe, have 27.0
 ROUNDS = 2000  # of the bootstrap
 EXAM = room.Limits(cpu=180, wall=1800, memory=4 * 2**30)
 
@@ -35,22 +40,85 @@ def kept(cache, n):
         return None
 
 
-def examined(folder, rows):
-    """{"right": [of each row], "tokens"} of a handed-in model, or {"reason"} why it cannot be ranked. For the room.
+class Board(NamedTuple):
+    stage: str
+    exam: Callable  # exam(seed) → rows
+    answered: Callable  # answered(model, record, rows) → (right of each row, tokens); in the room
+    standing: Callable  # standing(rows, right) → ({score and more}, scores of each round of a bootstrap)
+    more: tuple  # columns beside score and interval
+    tokens: str  # what the tokens are
+    most: int | None = None  # that there may be
 
-    tokens: those that the record says the last step has cost, the student's word; nobody can check it.
-    """
+
+def releases(seed):
+    from course_lib.evaluation.release import exam
+
+    return exam(seed, EACH)
+
+
+def released(model, record, rows):
+    """tokens: those that the record says the last step has cost, the student's word; nobody can check it."""
     from course_lib.evaluation.release import take
 
+    tokens = record.get("tokens")
+    known = type(tokens) is int and 0 <= tokens < 10**12
+    return [t["right"] for t in take(model, rows)], tokens if known else None
+
+
+def on_axes(rows, right):
+    from course_lib.evaluation.release import AXES, axes, resampled_axes
+
+    taken = [{**row, "right": its} for row, its in zip(rows, right)]
+    got = axes(taken)
+    return {"score": got["score"]} | {axis: got[axis] for axis in AXES}, resampled_axes(taken, ROUNDS)["score"]
+
+
+def questions(seed):
+    from course_lib.world.reasoning import question_rows
+
+    return question_rows("residents", QUESTIONS, seed)
+
+
+def reasoned(model, record, rows):
+    """One sampled answer to each question, as for a grade. tokens: of an answer, in the mean."""
+    from course_lib.evaluation.reasoning import readable, tries
+
+    readable(model, rows)
+    tried = tries(model, rows, 1)
+    return [t["right"][0] for t in tried], float(np.mean([t["tokens"] for t in tried]))
+
+
+def by_share(rows, right):
+    """Residents are drawn as wholes, as in lab 11."""
+    import torch
+
+    from course_lib.evaluation.comparison import clusters_of, draw, resampled
+    from course_lib.evaluation.release import subject
+
+    clusters = clusters_of([subject(row) for row in rows])
+    draws = draw(int(clusters.max()) + 1, ROUNDS)
+    return {"score": float(np.mean(right))}, resampled(torch.tensor(right).double(), clusters, draws).numpy()
+
+
+AXES = ("helpful", "harmless", "truthful")
+BOARDS = {
+    LAB: Board("release", releases, released, on_axes, AXES, "tokens, by its record"),
+    "12_reasoning": Board("reasoning", questions, reasoned, by_share, (), "tokens an answer", MOST),
+}
+
+
+def examined(folder, lab, rows):
+    """{"right": [of each row], "tokens"} of a handed-in model, or {"reason"} why it cannot be ranked. For the room."""
+    from course_lib.stages.artifacts import ArtifactError
+
     try:
-        model = models.check_model(folder, STAGE)
-        right = [t["right"] for t in take(models.built(model)[0].eval(), rows)]
-    except models.BadModel as bad:
+        model = models.check_model(folder, BOARDS[lab].stage)
+        right, tokens = BOARDS[lab].answered(models.built(model)[0].eval(), model.record, rows)
+    except (models.BadModel, ArtifactError) as bad:
         return {"reason": str(bad)}
     except RuntimeError:
         return {"reason": "torch fails to compute with its weights"}
-    tokens = model.record.get("tokens")
-    return {"right": right, "tokens": tokens if type(tokens) is int and 0 <= tokens < 10**12 else None}
+    return {"right": right, "tokens": tokens}
 
 
 def rank(rounds):
@@ -65,37 +133,39 @@ def rank(rounds):
 
 
 def leaderboard(lab=LAB, grades=store.GRADES, submitted=store.SUBMISSIONS, progress=True):
-    """{"lab", "rows", "board": [{"student", "rank", "score", "low", "high", the axes, "tokens"}], "left_out":
-    [{"student", "reason"}]}, the best first. StoreError where nothing was collected.
+    """{"lab", "rows", "board": [{"student", "rank", "score", "low", "high", the axes of lab 11, "tokens"}], "left_out":
+    [{"student", "reason"}]}, the best first. StoreError for a lab without a board, and where nothing was collected.
     """
     from tqdm import tqdm
 
-    from course_lib.evaluation.release import AXES, axes, exam, resampled_axes
-
+    if lab not in BOARDS:
+        raise store.StoreError(f"{lab!r} has no leaderboard{nearest(lab, BOARDS)}; labs: {', '.join(BOARDS)}")
     latest = store.latest(lab, submitted)
     if not latest:
         raise store.StoreError(f"no submissions in {submitted}/{lab}: run `course collect {lab} FILES…` first")
     seed = store.seed_for(store.secret(grades), lab, "leaderboard")
-    rows, drawn = exam(seed, EACH), hashlib.sha256(f"{seed} {EACH} {store.spec_sha(lab)}".encode()).hexdigest()[:12]
+    asked, rows = BOARDS[lab], BOARDS[lab].exam(seed)
+    drawn = hashlib.sha256(f"{seed} {len(rows)} {store.spec_sha(lab)}".encode()).hexdigest()[:12]
     board, left_out, rounds = [], [], {}
     for student, sha, folder, _ in tqdm(latest, desc="examining", unit="model", disable=not progress, file=sys.stderr):
         cache = Path(grades, ".leaderboard", lab, student, f"{sha}-{drawn}.json")
         found = kept(cache, len(rows))
         if found is None:
             try:
-                found = room.apart(examined, Path(folder, "work", STAGE), rows, limits=EXAM)
+                found = room.apart(examined, Path(folder, "work", asked.stage), lab, rows, limits=EXAM)
             except room.Unreadable as reason:
                 found = {"reason": str(reason)}
             if "right" in found:
                 store.write_json(cache, found)
+        tokens = found.get("tokens")
+        if asked.most and isinstance(tokens, float) and tokens > asked.most:
+            found = {"reason": f"its answers have {tokens:.1f} tokens, and {asked.most} are allowed"}
         if "reason" in found:
             left_out.append({"student": student, "reason": found["reason"]})
             continue
-        taken = [{**row, "right": right} for row, right in zip(rows, found["right"])]
-        got, rounds[student] = axes(taken), resampled_axes(taken, ROUNDS)["score"]
+        got, rounds[student] = asked.standing(rows, found["right"])
         low, high = (float(x) for x in np.percentile(rounds[student], [2.5, 97.5]))
-        measured = {"student": student, "score": got["score"], "low": low, "high": high}
-        board.append({**measured, **{axis: got[axis] for axis in AXES}, "tokens": found["tokens"]})
+        board.append({"student": student, **got, "low": low, "high": high, "tokens": tokens})
     ranks = rank(rounds)
     board = [{"rank": ranks[row["student"]], **row} for row in board]
     board.sort(key=lambda row: (row["rank"], -row["score"], row["student"]))
@@ -110,8 +180,8 @@ def table(result):
     from rich.text import Text
 
     shown = Table(title=f"{result['lab']}: {len(result['board'])} assistants on {result['rows']} hidden rows")
-    axes = ("helpful", "harmless", "truthful")
-    for column in ("rank", "student", "score", "95 % interval", *axes, "tokens, by its record"):
+    asked = BOARDS[result["lab"]]
+    for column in ("rank", "student", "score", "95 % interval", *asked.more, asked.tokens):
         shown.add_column(column, justify="left" if column == "student" else "right")
     shared = [row["rank"] for row in result["board"]]
     for row in result["board"]:
@@ -121,8 +191,8 @@ def table(result):
             Text(row["student"]),
             f"{row['score']:.3f}",
             f"{row['low']:.3f} – {row['high']:.3f}",
-            *(f"{row[axis]:.3f}" for axis in axes),
-            f"{row['tokens']:,}" if row["tokens"] is not None else "?",
+            *(f"{row[axis]:.3f}" for axis in asked.more),
+            "?" if row["tokens"] is None else f"{row['tokens']:,.{1 if asked.most else 0}f}",
         )
     return shown
 
@@ -131,7 +201,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="course leaderboard", description="Rank the assistants that were handed in, on hidden data"
     )
-    parser.add_argument("lab", nargs="?", default=LAB, metavar="LAB")
+    parser.add_argument("lab", nargs="?", default=LAB, metavar="LAB", help=f"{' or '.join(BOARDS)}")
     parser.add_argument("--json", action="store_true", help="print the result as JSON and no table")
     options = parser.parse_args(argv)
     try:

@@ -1,0 +1,501 @@
+"""What lab 12 asks, trains and shows. What it teaches, the checker, the advantages and the losses, stands in the
+notebook.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from course_lib.evaluation import reasoning as measures
+from course_lib.evaluation.intervals import wilson
+from course_lib.evaluation.safety import capability, safety
+from course_lib.shown.common import guessed  # noqa: F401
+from course_lib.stages import reasoning
+from course_lib.stages.pretrain import Run
+from course_lib.stages.rollout import LONGEST, assistant
+from course_lib.stages.sft import finetune
+from course_lib.widgets import curve, rlhf
+from course_lib.widgets import reasoning as pictures
+from course_lib.widgets.reasoning import SPLITS
+from course_lib.widgets.table import table, your_run
+from course_lib.world.reasoning import ANSWER, answer_of, question_rows, right
+
+QUESTIONS = {"tiny": 24, "laptop": 240, "gpu": 480}  # held-out ones a split
+TRIES = {"tiny": 8, "laptop": measures.TRIES, "gpu": measures.TRIES}
+GROUP = 8
+
+Tried = dict[str, list[dict]]  # a split's rows with their tries: see evaluation.reasoning.tries
+
+
+def examined(size: str) -> tuple[list[dict], list[dict]]:
+    """(questions about residents of no training row, questions of held-out kinds)."""
+    residents, kinds = (question_rows(split, QUESTIONS[size], "lab 12") for split in SPLITS)
+    return residents, kinds
+
+
+def asked(row: dict) -> str:
+    return row["messages"][0]["content"]
+
+
+def one_try(rows: list[dict]) -> float:
+    """The share of the tries that are right."""
+    return measures.figures(rows)["pass"][1]
+
+
+def slips(rows: list[dict]) -> float:
+    """The share of the wrong chains that end with the answer of the step before the last one, as careless ones do."""
+    slipped = [
+        answer_of(text) == answer_of(row["slip"])
+        for row in rows
+        for text, ok in zip(row["answers"], row["right"])
+        if not ok
+    ]
+    return sum(slipped) / max(1, len(slipped))
+
+
+def share(count: tuple[int, int]) -> float:
+    """how many, of how many."""
+    return count[0] / max(1, count[1])
+
+
+def by_kind(tried: Tried) -> dict[str, float]:
+    """{kind of question: share of the tries that are right}."""
+    return {kind: p for rows in tried.values() for kind, p in measures.figures(rows)["by_kind"].items()}
+
+
+# ------------------------------------------------------------------------------------------------------ §§ 1 to 3
+
+
+def show_at_once(model, residents: list[dict], kinds: list[dict], size: str) -> dict[str, dict[int, float]]:
+    """A question of each kind with its right chain, and the exact chance of the right answer where the model answers at
+    once: {split: {k: pass@k}}.
+    """
+    first = {row["kind"]: row for row in [*residents, *kinds]}
+    table({"kind": "", "question": "", "right chain": ""}, [
+        (kind, asked(row), row["messages"][1]["content"]) for kind, row in first.items()
+    ])  # fmt: skip
+    found = {split: measures.at_once(model, rows)["pass"] for split, rows in zip(SPLITS, (residents, kinds))}
+    blind = {split: blindly(rows) for split, rows in zip(SPLITS, (residents, kinds))}
+    table({"": "", "right at once": ".1%", "by a guess": ".1%"}, [
+        (title, found[split][1], blind[split]) for split, title in SPLITS.items()
+    ], "the safe assistant, exactly")  # fmt: skip
+    your_run(
+        f"The safe assistant gives the right answer at once with a chance of {found['residents'][1]:.0%};",
+        f"a guess among all answers of the kind asked for has {blind['residents']:.0%}.",
+        size=size,
+    )  # fmt: skip
+    return found
+
+
+def blindly(rows: list[dict]) -> float:
+    """The chance of a guess among the answers that a question can have."""
+    return sum(1 / len(row["check"]["options"]) for row in rows) / len(rows)
+
+
+def cold_started(base, work, size: str):
+    """The safe assistant after the cold start, its temperature in its weights; goes on from its checkpoint."""
+    run = reasoning.cold_start(size, 0, base, out=work / f"cold_start_{size}")
+    print(f"cold start: {run.record['minutes']:.1f} minutes, {run.record['tokens']:,} tokens")
+    return assistant(run.model.eval())
+
+
+def show_tries(model, residents: list[dict], kinds: list[dict], size: str) -> Tried:
+    """Sampled chains to each question; of each kind the share that is right, and some chains that are wrong."""
+    tried = {split: measures.tries(model, rows, TRIES[size], seed=1) for split, rows in zip(SPLITS, (residents, kinds))}
+    table({"kind": "", "right": ".0%"}, by_kind(tried).items(), f"{TRIES[size]} chains to each question")
+    wrong = [
+        (asked(row), answer, row["check"]["answer"])
+        for row in tried["residents"]
+        for answer, ok in zip(row["answers"], row["right"])
+        if not ok
+    ]
+    table({"question": "", "a wrong chain": "", "right answer": ""}, wrong[:: max(1, len(wrong) // 4)][:4])
+    shares = {split: one_try(rows) for split, rows in tried.items()}
+    your_run(
+        f"The pupil is right in {shares['residents']:.0%} about new residents and in {shares['kinds']:.0%} of the "
+        "held-out kinds.",
+        size=size, shows="what chains can do",
+    )  # fmt: skip
+    return tried
+
+
+def show_parts(chances_of: Callable, model, rows: list[dict], size: str) -> dict[int, dict]:
+    """The chance of each statement of the right chain and of its answer, by the number of statements: {statements:
+    {"parts": means, "chain": mean of the products}}.
+    """
+    logprobs, part = measures.parts_of_chains(model, rows)
+    chances, made = chances_of(logprobs, part), {}
+    for steps in sorted({row["steps"] for row in rows}):
+        those = chances[[k for k, row in enumerate(rows) if row["steps"] == steps], : steps + 1]
+        made[steps] = {"parts": those.mean(0).tolist(), "chain": those.prod(1).mean().item()}
+    most = max(made)
+    lines = [
+        (str(steps), *(of["parts"][:-1] + [None] * most)[:most], of["parts"][-1], of["chain"])
+        for steps, of in made.items()
+    ]
+    heads = {"statements": "", **{f"statement {s + 1}": ".1%" for s in range(most)}, "answer": ".1%"}
+    table(heads | {"whole chain": ".1%"}, lines, "the chance of each part of the right chain, given all before it")
+    lowest = min(p for of in made.values() for p in of["parts"][:-1])
+    answers = [of["parts"][-1] for of in made.values()]
+    your_run(
+        f"No statement has a chance below {lowest:.0%} in the mean;",
+        f"the answer behind them has {min(answers):.0%} to {max(answers):.0%}.",
+        size=size, shows="where chains go wrong",
+    )  # fmt: skip
+    return made
+
+
+# ------------------------------------------------------------------------------------------------------ §§ 4 to 6
+
+
+def show_curves(pass_of: Callable, models: dict, size: str) -> dict[str, dict[str, dict[int, tuple[float, float]]]]:
+    """pass@k by the reader's function, of each model in `models` {name: its tries, or the exact chances of
+    `show_at_once`}; on a picture and in a table: {name: {split: {k: (mean, standard error)}}}.
+    """
+    made = {}
+    for name, of in models.items():
+        made[name] = {}
+        for split, its in of.items():
+            if isinstance(its, dict):  # exact
+                made[name][split] = {k: (p, 0.0) for k, p in its.items() if k <= TRIES[size]}
+                continue
+            n, found = len(its[0]["right"]), [sum(row["right"]) for row in its]
+            made[name][split] = {k: pass_of(found, n, k) for k in measures.KS if k <= n}
+    curve.show(pictures.pass_figure(made))
+    ks = list(next(iter(made.values()))["residents"])
+    table({"": "", "questions": "", **{f"pass@{k}": ".1%" for k in ks}}, [
+        (name, SPLITS[split], *(m for m, _ in values.values())) for name, of in made.items()
+        for split, values in of.items()
+    ])  # fmt: skip
+    name, of = list(made.items())[-1]
+    one, many = (of["residents"][k] for k in (ks[0], ks[-1]))
+    your_run(
+        f"{name}: {one[0]:.1%} ± {1.96 * one[1]:.1%} with one try, {many[0]:.1%} with the best of {ks[-1]}.",
+        size=size, shows="how far tries carry",
+    )  # fmt: skip
+    return made
+
+
+def show_votes(vote: Callable, tried: Tried, size: str) -> dict[str, dict[str, float]]:
+    """One chain and a vote of all, by kind: {kind: {"one", "vote", "share" (of the votes, in the mean)}}."""
+    made: dict[str, dict[str, float]] = {}
+    for row in [row for rows in tried.values() for row in rows]:
+        answer, share = vote([answer_of(text) for text in row["answers"]])
+        of = made.setdefault(row["kind"], {"n": 0, "one": 0.0, "vote": 0.0, "share": 0.0})
+        of["n"] += 1
+        of["one"] += sum(row["right"]) / len(row["right"])
+        of["vote"] += answer is not None and right(row, ANSWER + answer)
+        of["share"] += share
+    for of in made.values():
+        n = of.pop("n")
+        of |= {key: value / n for key, value in of.items()}
+    heads = {"kind": "", "one chain": ".0%", f"a vote of {TRIES[size]}": ".0%", "share of the votes": ".0%"}
+    table(heads, [(kind, of["one"], of["vote"], of["share"]) for kind, of in made.items()])
+    worse = [kind for kind, of in made.items() if of["vote"] < of["one"] - 0.02]
+    mended = max(made, key=lambda kind: made[kind]["vote"] - made[kind]["one"])
+    your_run(
+        f"The vote helps most in “{mended}”: {made[mended]['one']:.0%} → {made[mended]['vote']:.0%}.",
+        f"It harms in {', '.join(f'“{kind}”' for kind in worse)}." if worse else "It harms in no kind.",
+        size=size, shows="what a vote is worth",
+    )  # fmt: skip
+    return made
+
+
+def show_attack(checker: Callable, attack: str, rows: list[dict], size: str) -> float:
+    """The share of the questions to which the attack is accepted; it is the same text for all answers."""
+    filled = [attack.replace("{options}", ", ".join(row["check"]["options"])) for row in rows]
+    share = sum(checker(text, row["check"]["answer"]) for row, text in zip(rows, filled)) / len(rows)
+    print(f"» {asked(rows[0])}\n{filled[0]}\n")
+    your_run(f"The checker accepts your attack for {share:.0%} of the questions.", size=size)
+    return share
+
+
+def labelled(row: dict) -> list[tuple[str, str, bool]]:
+    """(what it is, text, is it right?) of texts that a checker must tell apart."""
+    chain, answer = row["messages"][1]["content"], row["check"]["answer"]
+    steps, other = chain.partition(ANSWER)[0], row["slip"]
+    wrong = next(option for option in row["check"]["options"] if option != answer)
+    return [
+        ("the right chain", chain, True),
+        ("with a full stop", chain + ".", True),
+        ("with a capital", steps + ANSWER + answer.capitalize(), True),
+        ("with a line break", steps + ANSWER + "\n" + answer + "\n", True),
+        ("no step, the right answer", ANSWER + answer, True),
+        ("the wrong step's answer", other if not right(row, other) else steps + ANSWER + wrong, False),
+        ("a list of all answers", steps + ANSWER + ", ".join(row["check"]["options"]), False),
+        ("two answers", f"{steps}{ANSWER}{answer} {ANSWER}{wrong}", False),
+        ("right in a step, wrong at the end", f"It is {answer}. {ANSWER}{wrong}", False),
+        ("right, and something behind", f"{steps}{ANSWER}{answer} or {wrong}", False),
+        ("no “Answer:”", f"{steps}{answer}", False),
+    ]
+
+
+def show_checkers(checkers: dict[str, Callable], rows: list[dict], tried: Tried) -> dict[str, dict[str, float]]:
+    """What each checker accepts of each kind of text, and its mistakes on them and on sampled chains: {name:
+    {"false accepts", "false rejects", "sampled wrong ones accepted"}}.
+    """
+    texts = [(row, *its) for row in rows for its in labelled(row)]
+    sampled = [(row, text) for row in tried["residents"] for text, ok in zip(row["answers"], row["right"]) if not ok]
+    part = lambda marks: sum(marks) / max(1, len(marks))
+    says = {name: [bool(f(text, row["check"]["answer"])) for row, _, text, _ in texts] for name, f in checkers.items()}
+    names = list(dict.fromkeys(what for _, what, _, _ in texts))
+    lines = []
+    for what in names:
+        at = [k for k, its in enumerate(texts) if its[1] == what]
+        lines.append((what, "yes" if texts[at[0]][3] else "no", *(part([says[n][k] for k in at]) for n in checkers)))
+    table({"text": "", "right?": "", **{f"accepted, {name}": ".0%" for name in checkers}}, lines)
+    made = {}
+    for name, f in checkers.items():
+        made[name] = {
+            "false accepts": part([said for said, its in zip(says[name], texts) if not its[3]]),
+            "false rejects": part([not said for said, its in zip(says[name], texts) if its[3]]),
+            "sampled wrong ones accepted": part([bool(f(t, row["check"]["answer"])) for row, t in sampled]),
+        }
+    heads = {"checker": "", "false accepts": ".0%", "false rejects": ".0%", "wrong chains of § 2 accepted": ".0%"}
+    table(heads, [(name, *of.values()) for name, of in made.items()])
+    return made
+
+
+# ------------------------------------------------------------------------------------------------------ §§ 7 to 9
+
+
+def weight(advantages_of: Callable, kind: str, p: float, group: int) -> float:
+    """By what a prompt's gradient ∇p is multiplied, exactly: the mean over all groups of the advantages of its right
+    chains over p and of its wrong ones over −(1 − p), each times its share of the group.
+    """
+    rewards = torch.tensor([[1.0] * c + [0.0] * (group - c) for c in range(group + 1)])
+    priced, total = advantages_of(rewards, kind), 0.0
+    for c in range(group + 1):
+        chance = math.comb(group, c) * p**c * (1 - p) ** (group - c)
+        right_ones, wrong_ones = priced[c, :c].sum().item(), priced[c, c:].sum().item()
+        total += chance * (right_ones / p - wrong_ones / (1 - p)) / group
+    return total
+
+
+def show_weights(advantages_of: Callable, group: int) -> dict[str, dict[float, float]]:
+    """What a prompt weighs, by its pass rate, with each kind of advantage."""
+    rates = [0.01, 0.03, *(k / 20 for k in range(1, 20)), 0.97, 0.99]
+    made = {kind: {p: weight(advantages_of, kind, p, group) for p in rates} for kind in reasoning.ADVANTAGES}
+    curve.show(pictures.weight_figure(made, group))
+    some = (0.01, 0.1, 0.5, 0.9, 0.99)
+    heads = {"advantage": "", **{f"p = {p:g}": ".2f" for p in some}}
+    table(heads, [(kind, *(of[p] for p in some)) for kind, of in made.items()])
+    return made
+
+
+def show_groups(kept_of: Callable, tried: Tried, size: str) -> dict[int, tuple[float, float]]:
+    """How many chains are of groups that teach, by the size of the groups: {G: (counted, expected of the questions'
+    pass rates)}.
+    """
+    marks, made = torch.tensor([row["right"] for row in tried["residents"]]).float(), {}
+    p = marks.mean(1).double()
+    for group in (2, 4, 8, 16, 32):
+        if group <= marks.shape[1]:
+            counted = len(kept_of(marks.view(-1, group))) / marks.numel()
+            made[group] = counted, float((1 - p**group - (1 - p) ** group).mean())
+    heads = {"chains a group": "", "of groups that teach": ".0%", "expected of the pass rates": ".0%"}
+    table(heads, [(str(group), *of) for group, of in made.items()])
+    at = min(GROUP, max(made))
+    your_run(
+        f"In groups of {at} the update needs {made[at][0]:.0%} of the chains; the others would have cost a forward "
+        "and a backward pass and changed nothing.",
+        size=size, shows="what is saved",
+    )  # fmt: skip
+    return made
+
+
+def show_pulls(loss_of: Callable, lengths: tuple[int, int]) -> dict[str, tuple[float, float]]:
+    """The gradient of the loss at one token of the shorter and of the longer chain: {kind: (pull, pull)}."""
+    longest, made = LONGEST, {}
+    mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
+    for kind in ("grpo", "dapo", "dr_grpo"):
+        terms = torch.ones(mask.shape, requires_grad=True)
+        (pull,) = torch.autograd.grad(loss_of(terms, mask, kind, longest), terms)
+        made[kind] = tuple(pull[:, 0].tolist())
+    heads = {"loss": "", f"a token of {lengths[0]}": ".4f", f"a token of {lengths[1]}": ".4f", "ratio": ".2f"}
+    table(heads, [(kind, a, b, b / a) for kind, (a, b) in made.items()])
+    return made
+
+
+# --------------------------------------------------------------------------------------------------- §§ 10 to 12
+
+
+def reward_of(checker: Callable) -> Callable:
+    """A checker as a reward: (rows, chains) → 1 where it accepts a chain, [B]."""
+    return lambda rows, chains: torch.tensor(
+        [float(bool(checker(chain, row["check"]["answer"]))) for row, chain in zip(rows, chains, strict=True)]
+    )
+
+
+def train(title: str, base, reward: Callable, work, size: str, keep: str = "", short: bool = False) -> Run:
+    """Reinforcement from `base` with this reward, drawn as it goes on; `short`: a third of the steps. keep: name of the
+    folder of its checkpoints.
+    """
+    config = reasoning.RL_PRESETS[size]
+    if short:
+        config = replace(config, steps=max(1, config.steps // 3))
+    live = rlhf.LiveRun(title)
+    options = {"out": work / f"{keep}_{size}"} if keep else {}
+    run = reasoning.reinforce(config, base, 0, reward, progress=False, on_step=live, **options)
+    live.close()
+    first, last = run.history[0], run.history[-1]
+    print(
+        f"{title}: {len(run.history)} steps in {last['seconds'] / 60:.1f} minutes, reward {first['reward']:.2f} → "
+        f"{last['reward']:.2f}, {last['length']:.0f} tokens a chain, KL {last['kl']:.2f} nats a chain, "
+        f"groups that teach {first['informative']:.0%} → {last['informative']:.0%}"
+    )
+    return run
+
+
+def show_after(run: Run, before: Tried, residents: list[dict], kinds: list[dict], size: str) -> Tried:
+    """Chains of the trained policy to the same questions, kind by kind beside those of before."""
+    tried = {
+        split: measures.tries(run.model.eval(), rows, TRIES[size], seed=2)
+        for split, rows in zip(SPLITS, (residents, kinds))
+    }
+    old, new = by_kind(before), by_kind(tried)
+    table({"kind": "", "cold start": ".0%", "after RL": ".0%"}, [(kind, old[kind], new[kind]) for kind in old])
+    one = {split: one_try(rows) for split, rows in tried.items()}
+    your_run(
+        f"After RL {one['residents']:.1%} of the chains about new residents are right, and {one['kinds']:.1%} of "
+        "those to held-out kinds of questions.",
+        size=size, shows="what reinforcement does",
+    )  # fmt: skip
+    return tried
+
+
+def show_hacked(run: Run, checkers: dict[str, Callable], rows: list[dict], size: str) -> dict[str, float]:
+    """What the checkers say of the policy that one of them has trained, and chains on which they differ."""
+    tried = measures.tries(run.model.eval(), rows, GROUP, seed=3)
+    pairs = [(row, text) for row in tried for text in row["answers"]]
+    says = {name: [bool(f(text, row["check"]["answer"])) for row, text in pairs] for name, f in checkers.items()}
+    made = {name: sum(marks) / len(marks) for name, marks in says.items()}
+    made["tokens"] = measures.figures(tried)["tokens"]
+    table({"": "", "chains accepted": ".1%"}, [(name, made[name]) for name in checkers])
+    loose, yours = says.values()
+    apart = [
+        (asked(row), text, row["check"]["answer"]) for (row, text), a, b in zip(pairs, loose, yours) if a and not b
+    ]
+    table({"question": "", "accepted by one only": "", "right answer": ""}, apart[:: max(1, len(apart) // 4)][:4])
+    first, last = run.history[0]["reward"], run.history[-1]["reward"]
+    your_run(
+        f"The reward went from {first:.0%} to {last:.0%}; of new questions this checker accepts "
+        f"{list(made.values())[0]:.0%} of the chains, and yours {list(made.values())[1]:.0%}.",
+        size=size, shows="what a checker in a hurry teaches",
+    )  # fmt: skip
+    return made
+
+
+def show_rejection(taken_of: Callable, base, checker: Callable, rows: list[dict], size: str) -> dict[str, dict]:
+    """The cold start fine-tuned on its own chosen chains and on the control's: {"cold start" | "control" | "chosen":
+    {"rows right" (share of the training rows), "right" (share of new chains), "error"}}.
+    """
+    questions, each = {"tiny": (40, 4), "laptop": (1_500, 4), "gpu": (6_000, 8)}[size]
+    pool = measures.tries(base, question_rows("train", questions, "lab 12, practice"), each, seed=4)
+    marks = [[bool(checker(text, row["check"]["answer"])) for text in row["answers"]] for row in pool]
+    chosen, control = taken_of([row["answers"] for row in pool], marks)
+    made: dict[str, dict] = {"cold start": {"rows": None, "rows right": None, **rightness(base, rows)}}
+    config = replace(reasoning.PRESETS[size], learning_rate=5e-4, epochs=2, validations=0)
+    for name, taken in (("control", control), ("chosen", chosen)):
+        talks = [{"messages": [pool[q]["messages"][0], {"role": "assistant", "content": chain}]} for q, chain in taken]
+        run = finetune(copy.deepcopy(base), talks, config, 0, description=f"practice on the {name}")
+        share = sum(right(pool[q], chain) for q, chain in taken) / max(1, len(taken))
+        made[name] = {"rows": len(taken), "rows right": share, **rightness(run.model, rows)}
+    heads = {"": "", "chains to learn from": ",", "of them right": ".0%", "then right, new residents": ".1%"}
+    table(heads | {"±": ".1%"}, [(name, *of.values()) for name, of in made.items()])
+    selection = made["chosen"]["rows right"] - made["control"]["rows right"]
+    learning = made["chosen"]["right"] - made["control"]["right"]
+    your_run(
+        f"Choosing makes the rows {100 * selection:.0f} points better. What is learned of it is "
+        f"{100 * learning:.1f} points; the control alone changes the cold start by "
+        f"{100 * (made['control']['right'] - made['cold start']['right']):+.1f}.",
+        size=size, shows="what choosing teaches",
+    )  # fmt: skip
+    return made
+
+
+def rightness(model, rows: list[dict]) -> dict[str, float]:
+    """{"right": share of 8 chains a question, "error": 1.96 standard errors over the questions}."""
+    shares = torch.tensor([sum(row["right"]) / GROUP for row in measures.tries(model.eval(), rows, GROUP, seed=5)])
+    return {"right": float(shares.mean()), "error": float(1.96 * shares.std() / math.sqrt(len(rows)))}
+
+
+# --------------------------------------------------------------------------------------------------- §§ 13 to 17
+
+
+def show_costs(
+    cost_of: Callable, vote: Callable, safe, tried: Tried, after: Tried, size: str
+) -> dict[str, tuple[float, float, float]]:
+    """Accuracy and tokens of ways to answer questions about new residents: {way: what the reader's function says}."""
+    rows, made = tried["residents"], {}
+    likeliest, length = measures.likeliest_at_once(safe, rows)
+    made["at once"] = cost_of([[n] for n in length], [a == row["check"]["answer"] for a, row in zip(likeliest, rows)])
+    made["one chain"] = cost_of([row["tokens"][:1] for row in rows], [row["right"][0] for row in rows])
+    for n in (4, 16):
+        if n <= TRIES[size]:
+            given = [vote([answer_of(text) for text in row["answers"][:n]])[0] for row in rows]
+            ok = [answer is not None and right(row, ANSWER + answer) for row, answer in zip(rows, given)]
+            made[f"a vote of {n}"] = cost_of([row["tokens"][:n] for row in rows], ok)
+    until = [row["right"][:4].index(True) + 1 if any(row["right"][:4]) else 4 for row in rows]
+    made["up to 4, until the checker accepts"] = cost_of(
+        [row["tokens"][:n] for row, n in zip(rows, until)], [any(row["right"][:4]) for row in rows]
+    )
+    last = after["residents"]
+    made["after RL, one chain"] = cost_of([row["tokens"][:1] for row in last], [row["right"][0] for row in last])
+    curve.show(pictures.cost_figure(made))
+    table({"way": "", "right": ".1%", "tokens a question": ".1f", "tokens a right answer": ".1f"}, [
+        (way, *of) for way, of in made.items()
+    ])  # fmt: skip
+    return made
+
+
+def show_faith(before: Tried, after: Tried, size: str) -> dict[str, dict[str, tuple[int, int]]]:
+    """Right answers with a false statement, and with other steps than those of the right chain: {model, split: {what:
+    (how many, of how many)}}.
+    """
+    made = {}
+    for name, tried in (("cold start", before), ("RL on the checker", after)):
+        for split, title in SPLITS.items():
+            made[f"{name}, {title}"] = measures.unfaithful(tried[split])
+    between = lambda count: "{:.1%} to {:.1%}".format(*wilson(*count)) if count[1] else "–"
+    heads = {"": "", "right answers": ",", "with a false statement": ".1%", "95 %": "", "with other steps": ".1%"}
+    table(heads, [
+        (name, of["false_step"][1], share(of["false_step"]), between(of["false_step"]), share(of["other_steps"]))
+        for name, of in made.items()
+    ])  # fmt: skip
+    found = next(
+        ((asked(row), text) for row in [*after["residents"], *after["kinds"]]
+         for text, ok in zip(row["answers"], row["right"]) if ok and measures.has_false_step(row, text)),
+        None,
+    )  # fmt: skip
+    if found:
+        table({"question": "", "right answer, false statement": ""}, [found])
+    return made
+
+
+def show_tax(models: dict, size: str) -> dict[str, dict[str, float]]:
+    """What else each model can do: instructions of lab 03, refusals of lab 10."""
+    n, made = {"tiny": 20, "laptop": 600, "gpu": 2_000}[size], {}
+    for name, model in models.items():
+        rates = safety(model, 2 * n, seed="lab 12")
+        made[name] = {"instructions": capability(model, n, "lab 12")}
+        made[name] |= {key: rates[key] for key in ("harmful_refused", "benign_refused")}
+    heads = {"": "", "instructions followed": ".1%", "harmful refused": ".1%", "benign refused": ".1%"}
+    table(heads, [(name, *of.values()) for name, of in made.items()])
+    first, *_, last = made.values()
+    your_run(
+        f"Instructions {100 * (last['instructions'] - first['instructions']):+.1f} points, harmful requests refused "
+        f"{100 * (last['harmful_refused'] - first['harmful_refused']):+.1f}, benign ones "
+        f"{100 * (last['benign_refused'] - first['benign_refused']):+.1f}.",
+        size=size, shows="what it has cost",
+    )  # fmt: skip
+    return made
+
+
+def figures_of(after: Tried, tax: dict[str, dict[str, float]]) -> dict[str, float]:
+    """The metrics of the record of the policy that is handed in."""
+    one = {split: one_try(rows) for split, rows in after.items()}
+    return one | {"tokens": measures.figures(after["residents"])["tokens"]} | list(tax.values())[-1]
