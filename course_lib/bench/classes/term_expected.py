@@ -6,6 +6,7 @@ import datetime
 import itertools
 
 from course_lib.bench.classes.term_files import own_points
+from course_lib.platform import OPTIONAL
 
 DAY = datetime.timedelta(days=1)
 
@@ -148,7 +149,7 @@ def total(term, cells):
     """Points, what they are out of and the percentage, without the labs without which it is best."""
     rules = {lab.name: lab.rule for lab in term.labs if lab.rule.get("counts_in_term", True)}
     due = [name for name in rules if cells[name]["state"] in ("counts", "missing")]
-    asked = [name for name in due if not rules[name].get("bonus")]
+    asked = [name for name in due if not rules[name].get("bonus", name in OPTIONAL)]
     bonus = sum(cells[name]["points"] for name in due if name not in asked)
     dropped = min(term.common["drop_lowest"], max(0, len(asked) - 1))
     ways = []

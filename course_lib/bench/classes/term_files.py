@@ -171,14 +171,13 @@ def rules(term, every, lti=None):
     """course.yaml. every: all labs of the course; those that are not played do not count."""
     import yaml
 
-    entries = {name: {"counts_in_term": "no"} for name in every}
+    entries: dict[str, dict] = {name: {"counts_in_term": "no"} for name in every}
     for lab in term.labs:
         words = {True: "yes", False: "no"}
-        entries[lab.name] = {k: words[v] if type(v) is bool else v for k, v in lab.rule.items()}
-        if "deadline" in lab.rule:
-            entries[lab.name]["deadline"] = moment(lab.rule["deadline"])
-        if "extensions" in lab.rule:
-            entries[lab.name]["extensions"] = {who: moment(when) for who, when in lab.rule["extensions"].items()}
+        rule = {k: words[v] if type(v) is bool else v for k, v in lab.rule.items()}
+        rule |= {"deadline": moment(rule["deadline"])} if "deadline" in rule else {}
+        longer = {who: moment(when) for who, when in rule.get("extensions", {}).items()}
+        entries[lab.name] = rule | ({"extensions": longer} if longer else {})
     said = {"title": "A played term", **term.common, "labs": entries} | ({"lti": lti} if lti else {})
     return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 

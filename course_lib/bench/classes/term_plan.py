@@ -11,14 +11,16 @@ import zoneinfo
 
 from course_lib.bench.classes.term_files import exercises_of, models_of
 from course_lib.grading.records import policy
+from course_lib.platform import ROOT
 
 ZONE = zoneinfo.ZoneInfo("Europe/Berlin")
 FIRST = datetime.datetime(2024, 9, 13, 18, tzinfo=ZONE)  # a Friday; the clocks change between two of the deadlines
 FIRST_NAMES = "Ada Ben Cléo Dora Egon Fatima Gül Hans Ines Jun Kofi Lena Maté Nadia Olu Pia Quinn Rosa Sam Tove".split()
 LAST_NAMES = "Lovelace Müller Li Okafor Lindqvist García O'Brien Nguyen Nowak Şahin Dubois Rossi Smith Kim".split()
+GRACE = 15  # minutes
 COMMON = {
     "timezone": "Europe/Berlin",
-    "grace_minutes": 15,
+    "grace_minutes": GRACE,
     "percent_a_day": 10,
     "max_days": 5,
     "cap": 40,
@@ -100,7 +102,7 @@ class Term:
 def term(seed, students, labs=None):
     """The whole term: a class of so many students over the first `labs` labs (None: all there are)."""
     draw = random.Random(f"term|{seed}")
-    names = policy.labs()[:labs]
+    names = [name for name in policy.labs() if (ROOT / "labs" / f"{name}.ipynb").exists()][:labs]
     people = class_of(draw, students, names)
     long = {s.key: draw.randint(1, 3) for s in draw.sample(people, max(1, students // 20))}
     made = Term(seed, COMMON | {"extensions": long}, people, [])
@@ -147,7 +149,7 @@ def lab_of(draw, number, name, people):
         rule["extensions"] = {s.key: deadline + datetime.timedelta(days=2, hours=-6) for s in draw.sample(people, 2)}
     if number % 4 == 0:
         rule["excused"] = [draw.choice(people).key]
-    grace = datetime.timedelta(minutes=COMMON["grace_minutes"])
+    grace = datetime.timedelta(minutes=GRACE)
     soon = draw.choice([grace, grace + datetime.timedelta(seconds=1), grace / 2, datetime.timedelta(hours=20)])
     late = datetime.timedelta(days=draw.randint(1, 6), hours=draw.randint(1, 22))
     rounds = [deadline - datetime.timedelta(hours=3), deadline + soon, deadline + late]
