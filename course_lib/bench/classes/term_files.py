@@ -174,7 +174,7 @@ def rules(term, every, lti=None):
     entries: dict[str, dict] = {name: {"counts_in_term": "no"} for name in every}
     for lab in term.labs:
         words = {True: "yes", False: "no"}
-        rule = {k: words[v] if type(v) is bool else v for k, v in lab.rule.items()}
+        rule: dict = {k: words[v] if type(v) is bool else v for k, v in lab.rule.items()}
         rule |= {"deadline": moment(rule["deadline"])} if "deadline" in rule else {}
         longer = {who: moment(when) for who, when in rule.get("extensions", {}).items()}
         entries[lab.name] = rule | ({"extensions": longer} if longer else {})
