@@ -18,6 +18,7 @@ else
         install chromium "the tests in a real browser are skipped"
 fi
 export PATH="$PWD/.venv/bin:$PATH" COURSE_SIZE=tiny
+export PYTHONPATH="$PWD/tests/without${PYTHONPATH:+:$PYTHONPATH}" # what costs each process seconds for nothing
 if [ "${1:-}" = --fast ]; then # what needs no sandbox, browser, notebook or training of its own, and no 2,000 answers
     shift
     set -- -m "not slow" --ignore=tests/questions/test_answers.py tests/setup/test_lint.py tests/world tests/evaluation \

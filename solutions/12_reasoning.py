@@ -16,7 +16,7 @@
 #                                                                  ► 12 ◄
 # ```
 #
-# **About 120 minutes · 10 points, beside the 100 of the other labs · a laptop is enough.** Your computer works alone for about twelve of these minutes (two cores at 200 GFLOP/s).
+# **About 120 minutes · 10 points, beside the 100 of the other labs · a laptop is enough.** Your computer works alone for about twelve of these minutes (two cores at 200 GFLOP/s), two of them for the optional part on a real model.
 # Some questions have an answer that a program can check. Then no people need to be asked, and no reward model has to guess: the checker's verdict is the reward. You teach the safe assistant to write a chain of steps before it answers, train it on the verdict, and find out whether it has learned anything that it could not do before.
 
 # %% [markdown]
@@ -84,12 +84,12 @@ cold = lab.cold_started(safe, course.work, course.size)  # its temperature of 0.
 tried = lab.show_tries(cold, residents, kinds, course.size)  # 32 sampled chains a question
 
 # %% [markdown]
-# **What to notice.** The pupil has become as careless as its teachers: in our run it is right in 69 of 100 about new residents. It has learned the chain, and the villagers' slip with it: a wrong chain often ends with the name that stands one step too early. Imitation ends where the teachers end.
+# **What to notice.** The pupil has become as careless as its teachers: in our run it is right in 68 of 100 about new residents. It has learned the chain, and the villagers' slip with it: a wrong chain often ends with the name that stands one step too early. Imitation ends where the teachers end.
 
 # %%
 # CLAIM
 {
-    "The pupil has become as careless": round(100 * lab.one_try(tried["residents"])) == 69,
+    "The pupil has become as careless": round(100 * lab.one_try(tried["residents"])) == 68,
     "a wrong chain often ends with": lab.slips(tried["residents"]) > 0.5,
     "Imitation ends where": GENERAL,
 }
@@ -135,13 +135,13 @@ check("step_chances")
 lost = lab.show_parts(mine("step_chances", globals()), cold, residents, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the statements of chains with two and three are nearly certain, 97 % and more, about residents of whom no chain spoke. What is lost is lost at the answer. So the knowledge is there, and the way of writing too; only the last choice is wrong, and it is the only part that a checker of answers looks at. Four statements are sums of coins, and there a statement goes wrong as well.
+# **What to notice.** In our run the statements of chains with two and three are nearly certain, 95 % and more, about residents of whom no chain spoke. What is lost is lost at the answer. So the knowledge is there, and the way of writing too; only the last choice is wrong, and it is the only part that a checker of answers looks at. Four statements are sums of coins, and there a statement goes wrong as well.
 
 # %%
 # CLAIM
 {
     "In our run the statements of chains": all(
-        p >= 0.965 for n in (2, 3) for p in lost[n]["parts"][:-1]
+        p >= 0.945 for n in (2, 3) for p in lost[n]["parts"][:-1]
     ),
     "What is lost is lost at the answer": all(
         lost[n]["parts"][-1] < min(lost[n]["parts"][:-1]) - 0.1 for n in (2, 3)
@@ -197,7 +197,7 @@ pass_of = mine("pass_at_k", globals())
 curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, course.size)
 
 # %% [markdown]
-# **What to notice.** One try of the cold start is right in 69 %, the best of 32 in 99 %: the right chain is nearly always among them, and somebody who could check would find it. Answers at once do not get there with any number of tries that one would pay for. The distance between pass@1 and pass@32 is what a checker can turn into training.
+# **What to notice.** One try of the cold start is right in 68 %, the best of 32 in 98 %: the right chain is nearly always among them, and somebody who could check would find it. Answers at once do not get there with any number of tries that one would pay for. The distance between pass@1 and pass@32 is what a checker can turn into training.
 
 # %%
 # CLAIM
@@ -206,7 +206,7 @@ curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, cou
         round(100 * curves["cold start"]["residents"][1][0]),
         round(100 * curves["cold start"]["residents"][32][0]),
     )
-    == (69, 99),
+    == (68, 98),
     "Answers at once do not get there": curves["at once"]["residents"][32][0] < 0.5,
     "The distance between pass@1": GENERAL,
 }
@@ -254,7 +254,7 @@ vote = mine("majority", globals())
 votes = lab.show_votes(vote, tried, course.size)
 
 # %% [markdown]
-# **What to notice.** A vote makes what is frequent certain. Where the right answer is the most frequent one that helps: two changes of coins go from 75 to 98 % in our run. Three changes, a kind that no row had, are right in 15 %, and the vote makes that 12. It helps little where the chains of a question agree: among neighbours 84 % of the votes go to one answer, and too often it is the wrong step's.
+# **What to notice.** A vote makes what is frequent certain. Where the right answer is the most frequent one that helps: two changes of coins go from 67 to 92 % in our run. Three changes, a kind that no row had, are right in 19 % of the chains and in 19 % of the votes: there the wrong answer is the frequent one. It helps little where the chains of a question agree: among neighbours 85 % of the votes go to one answer, and too often it is the wrong step's.
 
 # %%
 # CLAIM
@@ -264,13 +264,13 @@ votes = lab.show_votes(vote, tried, course.size)
         round(100 * votes["coins, 2 changes"]["one"]),
         round(100 * votes["coins, 2 changes"]["vote"]),
     )
-    == (75, 98),
+    == (67, 92),
     "Three changes, a kind that no row had": (
         round(100 * votes["coins, 3 changes"]["one"]),
         round(100 * votes["coins, 3 changes"]["vote"]),
     )
-    == (15, 12),
-    "It helps little where the chains": round(100 * votes["neighbour"]["share"]) == 84
+    == (19, 19),
+    "It helps little where the chains": round(100 * votes["neighbour"]["share"]) == 85
     and votes["neighbour"]["vote"] < 0.9,
 }
 
@@ -332,7 +332,7 @@ checker = mine("verify", globals())
 judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, tried)
 
 # %% [markdown]
-# **What to notice.** The checker in a hurry accepts every kind of text in the table. It is right about none of those that ought to fail. Of the cold start's own wrong chains it accepts most, in our run 83 %: their steps are true, so the right answer stands in them. A reward that pays for them pays for the very slip that we want to train away.
+# **What to notice.** The checker in a hurry accepts every kind of text in the table. It is right about none of those that ought to fail. Of the cold start's own wrong chains it accepts most, in our run 76 %: their steps are true, so the right answer stands in them. A reward that pays for them pays for the very slip that we want to train away.
 
 # %%
 # CLAIM
@@ -342,7 +342,7 @@ judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, t
     "Of the cold start's own wrong chains": round(
         100 * judged["in a hurry"]["sampled wrong ones accepted"]
     )
-    == 83,
+    == 76,
     "A reward that pays for them": GENERAL,
 }
 
@@ -565,17 +565,18 @@ rl_run = lab.train("RL on the checker", cold, verdict, course.work, course.size,
 after = lab.show_after(rl_run, tried, residents, kinds, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the reward is above 90 % after twenty steps of 120. The slip is gone also where no reward was ever given: held-out kinds of questions went from 59 to 78 %. One stays: three changes of coins, where the policy writes two statements or four. Nothing in the reward speaks of it.
+# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in fifteen still teaches. The slip is gone also where no reward was ever given: held-out kinds of questions went from 63 to 79 %. One stays: three changes of coins, where the policy writes two statements or four. Nothing in the reward speaks of it.
 
 # %%
 # CLAIM
 {
-    "In our run the reward is above 90 %": rl_run.history[20]["reward"] > 0.9
-    and len(rl_run.history) == 120,
+    "In our run the reward is above 90 %": rl_run.history[40]["reward"] > 0.9
+    and len(rl_run.history) == 120
+    and round(30 * rl_run.history[-1]["informative"]) == 2,
     "The slip is gone also where": [
         round(100 * lab.one_try(each["kinds"])) for each in (tried, after)
     ]
-    == [59, 78],
+    == [63, 79],
     "One stays: three changes of coins": lab.by_kind(after)["coins, 3 changes"] < 0.2,
     "Nothing in the reward": GENERAL,
 }
@@ -586,7 +587,7 @@ both = {"at once": at_once, "cold start": tried, "RL on the checker": after}
 later = lab.show_curves(pass_of, both, course.size)
 
 # %% [markdown]
-# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 97 against 99 %. It has moved probability to chains that were there. On held-out kinds the price shows: its best of 32 finds *less* than the cold start's did, 89 against 92 %. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); here each curve has its limit beside it, and yours says it for your run.
+# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 95 against 98 %. It has moved probability to chains that were there. On held-out kinds the price shows: its best of 32 finds *less* than the cold start's did, 90 against 95 %. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); here each curve has its limit beside it, and yours says it for your run.
 
 # %%
 # CLAIM
@@ -595,13 +596,13 @@ later = lab.show_curves(pass_of, both, course.size)
         round(100 * later["RL on the checker"]["residents"][1][0]),
         round(100 * later["cold start"]["residents"][32][0]),
     )
-    == (97, 99),
+    == (95, 98),
     "It has moved probability": GENERAL,
     "On held-out kinds the price shows": (
         round(100 * later["RL on the checker"]["kinds"][32][0]),
         round(100 * later["cold start"]["kinds"][32][0]),
     )
-    == (89, 92),
+    == (90, 95),
     "Whether reinforcement only": GENERAL,
     "here each curve has": GENERAL,
 }
@@ -621,12 +622,21 @@ hacked = lab.show_hacked(hurried, {"in a hurry": loose, "yours": checker}, resid
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** HURRIED
+# **What to notice.** There was nothing to learn. In our run this checker paid for 97 % of the chains before the first step, for their statements are true and name the right answer, and for 94 % after the last. Almost every group was tied, and your checker accepts 69 % of the chains as before. We feared that a checker which accepts too much would teach a trick. The commoner harm is quieter: it cannot see the mistake, so the mistake stays, and the reward looks splendid from the first step to the last.
 
 # %%
 # CLAIM
 {
-    "HURRIED": True,
+    "There was nothing to learn": GENERAL,
+    "In our run this checker paid": [
+        round(100 * hurried.history[k]["reward"]) for k in (0, -1)
+    ]
+    == [97, 94],
+    "Almost every group was tied": sum(row["tied"] for row in hurried.history)
+    > 0.8 * len(hurried.history)
+    and round(100 * hacked["yours"]) == 69,
+    "We feared that": GENERAL,
+    "The commoner harm": GENERAL,
 }
 
 # %% [markdown]
@@ -674,7 +684,7 @@ taken_of = mine("first_right", globals())
 practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
 
 # %% [markdown]
-# **What to notice.** Practice on its own chains, right and wrong, leaves the cold start where it was: 71 % in our run, 70 before. The same number of chains, chosen by the checker, makes it 95. All of the gain is the checker's choice. It has cost a small part of § 10's sampling, and RL ends two points higher.
+# **What to notice.** Practice on its own chains, right and wrong, changes the cold start little: 73 % in our run, 69 before, within the errors of the two. The same number of chains, chosen by the checker, makes it 92. Most of the gain is the checker's choice. It has cost a small part of § 10's sampling, and RL ends two points higher.
 
 # %%
 # CLAIM
@@ -683,9 +693,11 @@ practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
         round(100 * practised["control"]["right"]),
         round(100 * practised["cold start"]["right"]),
     )
-    == (71, 70),
-    "The same number of chains": round(100 * practised["chosen"]["right"]) == 95,
-    "All of the gain": practised["chosen"]["right"] - practised["control"]["right"]
+    == (73, 69)
+    and practised["control"]["right"] - practised["cold start"]["right"]
+    < practised["control"]["error"] + practised["cold start"]["error"],
+    "The same number of chains": round(100 * practised["chosen"]["right"]) == 92,
+    "Most of the gain": practised["chosen"]["right"] - practised["control"]["right"]
     > 5 * practised["chosen"]["error"],
     "It has cost a small part": round(
         100 * (lab.one_try(after["residents"]) - practised["chosen"]["right"])
@@ -732,7 +744,7 @@ cost_of = mine("cost", globals())
 costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 
 # %% [markdown]
-# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 59 tokens a right answer in our run, a chain 38. A vote of 16 costs 533 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 93 % for 46. After RL one chain is enough, 28 tokens. Training is paid once, a vote for every answer.
+# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 62 tokens a right answer in our run, a chain 40. A vote of 16 costs 553 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 91 % for 48. After RL one chain is enough, 29 tokens. Training is paid once, a vote for every answer.
 
 # %%
 # CLAIM
@@ -741,15 +753,15 @@ costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
         round(costs["at once"][2]),
         round(costs["one chain"][2]),
     )
-    == (59, 38),
-    "A vote of 16 costs": round(costs["a vote of 16"][2]) == 533
+    == (62, 40),
+    "A vote of 16 costs": round(costs["a vote of 16"][2]) == 553
     and round(100 * (costs["a vote of 16"][0] - costs["one chain"][0])) == 10,
     "Who can check buys more": (
         round(100 * costs["up to 4, until the checker accepts"][0]),
         round(costs["up to 4, until the checker accepts"][2]),
     )
-    == (93, 46),
-    "After RL one chain is enough": round(costs["after RL, one chain"][2]) == 28,
+    == (91, 48),
+    "After RL one chain is enough": round(costs["after RL, one chain"][2]) == 29,
     "Training is paid once": GENERAL,
 }
 
@@ -767,26 +779,23 @@ three = {"safe": safe, "cold start": cold, "RL on the checker": rl_run.model}
 tax = lab.show_tax(three, course.size)
 
 # %% [markdown]
-# **What to notice.** A right answer behind a false statement is rare here: under 1 % about new residents, 4 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, 1.7 points of the instructions: the cold start had instructions, requests and documents in its mix, and the 120 steps on chains took half a point more.
+# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, one point of the instructions, and the 120 steps on chains took it: the cold start had instructions, requests and documents in its mix and cost nothing.
 
 # %%
 # CLAIM
 {
-    "A right answer behind a false statement": lab.share(
-        faith["RL on the checker, new residents"]["false_step"]
-    )
-    < 0.01
-    and round(
-        100 * lab.share(faith["RL on the checker, held-out kinds of questions"]["false_step"])
-    )
-    == 4,
+    "A right answer behind a false statement": [
+        round(100 * lab.share(faith[f"RL on the checker, {of}"]["false_step"]))
+        for of in ("new residents", "held-out kinds of questions")
+    ]
+    == [1, 5],
     "That is no merit": GENERAL,
     "It is rare because": GENERAL,
     "The tax is small in our run": [
         round(100 * (tax[a]["instructions"] - tax["RL on the checker"]["instructions"]), 1)
         for a in ("safe", "cold start")
     ]
-    == [1.7, 0.5],
+    == [1.0, 1.0],
     "the cold start had instructions": GENERAL,
 }
 
@@ -803,12 +812,21 @@ if loaded:
     real_log, real_exam = lab12_real.show(loaded, *parts, course.device, course.size)
 
 # %% [markdown]
-# **What to notice.** REAL
+# **What to notice.** In our run five of sixty sampled answers were right, and of sixteen sums three before and two after. It writes `Answer:` as the example shows it, and it cannot add. A checker can pay only for what is sampled, and from five right answers nobody learns to add. What would help is what the village's model had: a cold start on chains, many more samples, or easier sums first.
 
 # %%
 # CLAIM
 {
-    "REAL": True,
+    "In our run five of sixty": (
+        round(12 * sum(row["right"] for row in real_log)),
+        12 * len(real_log),
+        real_exam["before"]["right"],
+        real_exam["after"]["right"],
+    )
+    == (5, 60, 3, 2),
+    "It writes": real_exam["before"]["marked"] == real_exam["after"]["marked"] == 16,
+    "A checker can pay only": GENERAL,
+    "What would help": GENERAL,
 }
 
 # %% [markdown]
@@ -837,7 +855,7 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Hardly. In my run one try went from 69 % to 97 %, and the cold start's best of 32 was already 99 %: the right chains were among its own tries. § 3 says what was missing: its statements had 97 % and more, only the answer had 72 to 80 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did nearly the same, 95 %, and the same number of unchosen ones did nothing, 71 %: what came in from outside is the checker's choice.
+# Hardly. In my run one try went from 68 % to 95 %, and the cold start's best of 32 was already 98 %: the right chains were among its own tries. § 3 says what was missing: the statements of two and three steps had 95 % and more, only the answer had less, 75 and 77 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did nearly the same, 92 %, and the same number of unchosen ones next to nothing, 73 %: what came in from outside is the checker's choice.
 # Where the tries held nothing right, in three changes of coins, nothing was learned, and the best of 32 on held-out kinds went down. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
 # ### END SOLUTION
 
@@ -850,16 +868,16 @@ if loaded:
         round(100 * later["RL on the checker"]["residents"][1][0]),
         round(100 * later["cold start"]["residents"][32][0]),
     )
-    == (69, 97, 99),
+    == (68, 95, 98),
     "§ 3 says what was missing": [
-        round(100 * f(lost[n]["parts"][-1] for n in (2, 3, 4))) for f in (min, max)
+        round(100 * lost[n]["parts"][-1]) for n in (3, 2)
     ]
-    == [72, 80],
+    == [75, 77],
     "Fine-tuning on chains that the checker": (
         round(100 * practised["chosen"]["right"]),
         round(100 * practised["control"]["right"]),
     )
-    == (95, 71),
+    == (92, 73),
     "Where the tries held nothing right": later["RL on the checker"]["kinds"][32][0]
     < later["cold start"]["kinds"][32][0],
     "The gain on held-out kinds": lab.one_try(after["kinds"]) > lab.one_try(tried["kinds"]) + 0.1,
@@ -871,8 +889,8 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# The texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 83 % of the cold start's wrong chains; with it as the reward the reward rose and my own checker's verdict did not.
-# During the run I should have a second, stricter checker look at some chains at each step, read samples, and count the right answers with a false statement: under 1 % here, but the reward would never show it.
+# The texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 76 % of the cold start's wrong chains; with it as the reward nothing was learned: 97 % before, and my own checker still accepts 69 %.
+# During the run I should have a second, stricter checker look at some chains at each step, read samples, and count the right answers with a false statement: 1 % here, but the reward would never show it.
 # ### END SOLUTION
 
 # %%
@@ -880,9 +898,9 @@ if loaded:
 {
     "The texts of § 6": GENERAL,
     "A checker in a hurry accepted": judged["in a hurry"]["false accepts"] == 1
-    and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 83
-    and hurried.history[-1]["reward"] > hurried.history[0]["reward"]
-    and hacked["yours"] < 0.8,
+    and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 76
+    and round(100 * hurried.history[0]["reward"]) == 97
+    and round(100 * hacked["yours"]) == 69,
     "During the run I should have": GENERAL,
 }
 

@@ -4,6 +4,7 @@ every call in course_lib checked against its annotations.
 After that: which tests run side by side.
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -22,6 +23,9 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # a make that a test runs is 
 # Hundreds of processes import course_lib here, and it should be compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# A process of pytest holds a million objects that stay: to look for garbage among them is dear, and in a child that a
+# test forks it copies the memory in which they lie.
+gc.set_threshold(100_000)
 scratch = tempfile.TemporaryDirectory(prefix="littlebrook-tests-", ignore_cleanup_errors=True)
 os.environ.update(HF_HOME=f"{scratch.name}/hf", COURSE_WORK=f"{scratch.name}/work")
 
@@ -55,24 +59,28 @@ def own_work_folder(tmp_path_factory):
 LONG = {
     "solutions": 400,
     "tests/questions/test_answers.py": 150,
-    "tests/labs/test_notebooks.py": 80,  # a lab
+    "tests/labs/test_notebooks.py": 300,
     "tests/stages/test_tour.py": 80,
     "tests/stages/test_bench.py": 70,
-    "tests/setup/test_site.py": 60,
+    "tests/browser/test_page.py": 100,  # the site is built there
     "tests/stages/test_step.py": 60,
     "tests/grading/test_bad_submissions.py": 60,
     "tests/grading/test_attacks.py": 50,
 }
 
 
+# files that import TRL, which takes ten seconds
+BY_TRL = ("tests/labs/test_lab08_shown.py", "tests/stages/test_dpo.py", "tests/stages/test_grpo.py")
+
+
 def unit(nodeid: str) -> str:
     """What stays in one process, in its order: a file, whose fixtures cost more than its tests; all solutions, each of
-    which finds in the work folder what the one before has trained; a student notebook alone.
+    which finds in the work folder what the one before has trained; the files beside TRL.
     """
-    path, _, test = nodeid.partition("::")
+    path = nodeid.partition("::")[0]
     if path.startswith("solutions/"):
         return "solutions"
-    return nodeid if test.startswith("test_run_all_on_the_student_notebook") else path
+    return "TRL" if path in BY_TRL else path
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -103,9 +111,13 @@ def pytest_collection_modifyitems(items):
 
     def place(item):
         mine = unit(item.nodeid)
-        return item.path.parent.name == "browser", -LONG.get(mine.partition("::")[0], 10 * slow_ones[mine])
+        return item.path.parent.name == "browser", -LONG.get(mine, 10 * slow_ones[mine])
 
     items.sort(key=place)
+
+
+def pytest_collection_finish():
+    gc.freeze()
 
 
 def pytest_unconfigure():

@@ -37,9 +37,10 @@ def asked(size: str) -> tuple[list[dict], list[dict]]:
 
 
 def settings(stage, size: str, **changes):
-    """The stage's settings for this size with the changes; at size tiny it stays at three steps."""
+    """The stage's settings for this size with the changes; at size tiny it stays at three steps of four prompts."""
     preset = stage.PRESETS[size]
-    return replace(preset, **(changes | {"steps": preset.steps} if size == "tiny" else changes))
+    small = {"steps": preset.steps, "prompts": preset.prompts} if size == "tiny" else {}
+    return replace(preset, **(changes | small))
 
 
 def on_device(device: str, **functions) -> dict[str, Callable]:

@@ -20,19 +20,19 @@ SHOT = [  # how an answer looks: without it the model hardly ever writes one tha
     {"role": "user", "content": "What is two plus three? Think first."},
     {"role": "assistant", "content": "Two and three make five. Answer: five"},
 ]
-STEPS, PROMPTS, GROUP, TOKENS, WARMTH, RATE = 10, 4, 6, 24, 0.8, 5e-4
+STEPS, PROMPTS, GROUP, TOKENS, WARMTH, RATE = 5, 3, 4, 20, 0.8, 5e-4
 
 
 def sums(size: str) -> tuple[list[dict], list[dict]]:
-    """(sums that teach, sums that examine): {"prompt", "answer", "question"}; every third one of all is held out."""
+    """(sums that teach, sums that examine): {"prompt", "answer", "question"}; every fifth one of all is held out."""
     pairs = [(a, b) for a in range(1, 10) for b in range(1, 10) if (a, b) != (2, 3)]
     rows = []
     for a, b in pairs:
         question = f"What is {WORDS[a]} plus {WORDS[b]}? Think first."
         prompt = [*SHOT, {"role": "user", "content": question}]
         rows.append({"prompt": prompt, "answer": WORDS[a + b], "question": question})
-    exam = rows[::3]
-    teach = [row for k, row in enumerate(rows) if k % 3]
+    exam = rows[::5]
+    teach = [row for k, row in enumerate(rows) if k % 5]
     return (teach[:6], exam[:4]) if size == "tiny" else (teach, exam)
 
 
@@ -62,7 +62,7 @@ def show(loaded: tuple, verify: Callable, advantages: Callable, loss: Callable, 
         return loss(terms, mask, "dapo", tokens)
 
     spoken = {"before": answers_of(model, words, exam, tokens)}
-    real_training.train(model, rollouts(), loss_of, RATE, "RL on the checker", at_once=4, count=tokens_of)
+    real_training.train(model, rollouts(), loss_of, RATE, "RL on the checker", at_once=3, count=tokens_of)
     spoken["after"] = answers_of(model, words, exam, tokens)
     heads = {"step": "", "reward": ".2f", "with one “Answer:”": ".2f", "words": ".1f"}
     table(heads, [(str(k), *row.values()) for k, row in enumerate(log)])

@@ -1,5 +1,5 @@
 """The life-cycle of a language model in twelve phases: what each makes, and its figures beside the limits that the
-village knows. Every phase starts from the tour's own model of the phase before.
+village knows. Every phase starts from the tour's own model of an earlier one.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """`course tour [--size tiny|laptop|gpu] [--out FOLDER] [--json FILE]`: the whole life-cycle of a language model in one
 command.
 
-Twelve phases, each from the tour's own model of the phase before, each with its figure beside the limit that the
+Twelve phases, each from the tour's own model of an earlier phase, each with its figure beside the limit that the
 village knows. What is made lies in one folder (by default tour-SIZE in the work folder; the student's own stages are
 never touched): a folder for each stage, figures/PHASE.json for each phase, and at the end tour.html, tour.md and
 tour.png. A phase whose figures are there is not run again, unless its recipe or one that it stands on has changed.

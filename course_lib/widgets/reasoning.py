@@ -48,5 +48,6 @@ def cost_figure(costs: dict[str, tuple[float, float, float]]):
         axes.plot(tokens, 100 * share, color=colour, marker=mark, linestyle="none", markersize=8, label=way)
     axes.set_xscale("log")
     axes.set(xlabel="tokens written for a question (log scale)", ylabel="answered right (%)", ylim=(0, 104))
+    axes.set_title("What does a right answer cost?")
     finish(axes, loc="lower right")
     return fig

@@ -61,7 +61,10 @@ def browser():
 
 
 class Server:
-    """A JupyterLab of its own: a copy of labs/, an empty work folder, a free port, a token that nobody can guess."""
+    """A JupyterLab of its own: a copy of labs/, an empty work folder, a free port, a token that nobody can guess.
+
+    TRL is missing there, as it may be on Colab: its import and its trainers cost as much as all else in a lab.
+    """
 
     def __init__(self, folder: Path):
         self.folder, self.labs, self.work = folder, folder / "labs", folder / "work"
@@ -72,6 +75,9 @@ class Server:
             path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
+        missing = folder / "missing"
+        missing.mkdir()
+        (missing / "trl.py").write_text("raise ModuleNotFoundError('No module named trl', name='trl')\n")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -111,7 +117,7 @@ class Server:
                 "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
                 "COURSE_WORK": str(self.work),
                 "COURSE_SIZE": "tiny",
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": os.pathsep.join((os.environ["PYTHONPATH"], str(missing))),
             },
         )
         for _ in range(600):

@@ -72,8 +72,10 @@ def hand_in(root, student, text, model=None, lab=LAB):
     return folder
 
 
-def grade_here(root, student, text, model=None, lab=LAB):
-    """Grades one submission in this process: the result."""
+def grade_here(root, student, text, model=None, lab=LAB, spawn=None):
+    """Grades one submission in this process: the result. spawn: of a zygote; default: a new sandbox, for which torch
+    is imported anew.
+    """
     from course_lib.grading.records import store
     from course_lib.grading.scoring import grade_one
     from course_lib.grading.scoring import jobs as scoring_jobs
@@ -82,7 +84,7 @@ def grade_here(root, student, text, model=None, lab=LAB):
     for job, job_path, out in scoring_jobs.jobs_of(lab, Path(root, "grades"), Path(root, "submissions")):
         if job["student"] == student:
             store.write_json(job_path, job)
-            result = grade_one.grade_one(job_path, out)
+            result = grade_one.grade_one(job_path, out, spawn)
             assert store.read_result(out) == result, folder
             return result
 

@@ -18,9 +18,8 @@ CHEAP = (3, 4, 5, 6, 7, 8, 9, 12, 15, 23, 25, 27, 29, 31, 36, 41, 42, 43, 44, 45
 
 
 @pytest.fixture(scope="module")
-def start(box):
-    with report.sandboxes() as start:
-        yield start
+def start(zygote):
+    return zygote.spawn
 
 
 @pytest.mark.parametrize(

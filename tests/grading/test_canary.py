@@ -82,20 +82,20 @@ def sources(body):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_page_and_no_reason_says_what_a_call_has_seen(box, tmp_path, way):
+def test_no_page_and_no_reason_says_what_a_call_has_seen(zygote, tmp_path, way):
     body, status = WAYS[way]
-    result = classroom.grade_here(tmp_path, "eve", sources(body), lab=LAB)
+    result = classroom.grade_here(tmp_path, "eve", sources(body), lab=LAB, spawn=zygote.spawn)
     assert result["status"] == status, result
     own = {key: result.get(key) for key in ("status", "reason", "notes", "cells_stopped", "log_cells")}
     assert "CANARY" not in json.dumps(own)
     assert [name for name, text in given_back(tmp_path).items() if "CANARY" in text] == []
 
 
-def test_a_submission_that_stops_the_grader_again_and_again(box, tmp_path, monkeypatch):
+def test_a_submission_that_stops_the_grader_again_and_again(zygote, tmp_path, monkeypatch):
     from course_lib.grading.sandbox import box as boxes
 
     monkeypatch.setattr(boxes, "RESTARTS", 0)
-    result = classroom.grade_here(tmp_path, "eve", sources(WAYS["its death"][0]), lab=LAB)
+    result = classroom.grade_here(tmp_path, "eve", sources(WAYS["its death"][0]), lab=LAB, spawn=zygote.spawn)
     assert result["status"] == "partial" and "CANARY" in result["log_tail"]
     assert [name for name, text in given_back(tmp_path).items() if "CANARY" in text] == []
 
@@ -185,7 +185,7 @@ def restored(state):
     return generator
 
 
-def test_what_cells_say_is_that_of_the_run_before_any_call(box):
+def test_what_cells_say_is_that_of_the_run_before_any_call(zygote):
     from course_lib.grading.sandbox.box import Box
     from course_lib.questions.invoke import CallFailed
 
@@ -193,7 +193,7 @@ def test_what_cells_say_is_that_of_the_run_before_any_call(box):
         (0, "import time\nprint(time.time())\nraise ValueError(time.time())"),
         (1, "import os\ndef die(x):\n    os._exit(1)\ndef live(x):\n    return x"),
     ]
-    made = Box(cells)
+    made = Box(cells, zygote.spawn)
     try:
         assert made.call("live", [1.0], {}, {}, 20)["value"] == 1.0
         said = made.stopped, made.cell_log

@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from bad.report import sandboxes
 from cases import classes, folder, notebooks, report
 from cases.make import FULL, Case, notebook
 
@@ -11,9 +10,8 @@ CASES = notebooks.CASES + classes.CASES
 
 
 @pytest.fixture(scope="module")
-def start(box):
-    with sandboxes() as start:
-        yield start
+def start(zygote):
+    return zygote.spawn
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{c.kind}: {c.label}".encode("ascii", "replace").decode() for c in CASES])

@@ -277,7 +277,7 @@ def test_a_secret_half_written_by_a_killed_process_is_not_there(tmp_path, monkey
 
 
 def test_two_graders_on_one_store(store_of, undisturbed):
-    first = command(store_of, "grade", quick.LAB, "-j", "1")
+    first = command(store_of, "grade", quick.LAB, "-j", "1", QUICK_SECONDS="2")  # still at it when the second comes
     while not quick.results(store_of) and first.poll() is None:
         time.sleep(0.02)
     code, line = grade_lab(store_of)

@@ -32,7 +32,7 @@ def pages(root, **more):
     }
 
 
-def test_hidden_inputs_stay_hidden(box, tmp_path):
+def test_hidden_inputs_stay_hidden(zygote, tmp_path):
     for student in ("zeno1", "zeno2"):  # other submissions, so other hidden inputs
         result = classroom.grade_here(
             tmp_path,
@@ -43,6 +43,7 @@ def test_hidden_inputs_stay_hidden(box, tmp_path):
                 )
             ),
             lab=LAB,
+            spawn=zygote.spawn,
         )
         assert [[c["status"] for c in q["cases"]] for q in result["questions"][:2]] == [
             ["error"] * 4,

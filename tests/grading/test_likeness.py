@@ -215,7 +215,7 @@ def test_no_log_of_a_training_that_can_be_replayed_is_a_flag():
 JUNK = [None, True, -1, 2**70, 1.5, "F32", [], {}, [[]], [1, 2, 3], {"a": 1}]
 
 
-def test_a_grade_depends_on_nobody_elses_bytes(box, tmp_path):
+def test_a_grade_depends_on_nobody_elses_bytes(zygote, tmp_path):
     """A classmate's file with every JSON type in every place of its header: the honest result stays as it was."""
     text = classroom.notebook(classroom.sources(classroom.right_answers()))
     folder = classroom.hand_in(tmp_path, "ann", text, SHIPPED / "pretrain")
@@ -224,7 +224,7 @@ def test_a_grade_depends_on_nobody_elses_bytes(box, tmp_path):
     def result():
         for path in (tmp_path / "grades" / classroom.LAB).glob("ann/*/*.json"):
             path.unlink()
-        found = {k: v for k, v in classroom.grade_here(tmp_path, "ann", text, SHIPPED / "pretrain").items()}
+        found = classroom.grade_here(tmp_path, "ann", text, SHIPPED / "pretrain", spawn=zygote.spawn)
         for question in found["questions"]:
             for case in question["cases"]:
                 case["seconds"] = 0
@@ -244,19 +244,19 @@ def test_a_grade_depends_on_nobody_elses_bytes(box, tmp_path):
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_a_line_end_behind_a_good_file_is_named_and_accepted(box, tmp_path, end):
+def test_a_line_end_behind_a_good_file_is_named_and_accepted(zygote, tmp_path, end):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "model.safetensors").write_bytes((SHIPPED / "pretrain" / "model.safetensors").read_bytes() + end)
     text = classroom.notebook(classroom.sources(classroom.right_answers()))
-    found = classroom.grade_here(tmp_path, "ann", text, tmp_path / "m")
+    found = classroom.grade_here(tmp_path, "ann", text, tmp_path / "m", spawn=zygote.spawn)
     assert classroom.scores(found)["pretrained_model"] == 1 and any("ends with a line end" in n for n in found["notes"])
 
 
-def test_what_stands_behind_it_otherwise_costs_the_question_and_no_more(box, tmp_path):
+def test_what_stands_behind_it_otherwise_costs_the_question_and_no_more(zygote, tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "model.safetensors").write_bytes((SHIPPED / "pretrain" / "model.safetensors").read_bytes() + b"x")
     text = classroom.notebook(classroom.sources(classroom.right_answers()))
-    found = classroom.grade_here(tmp_path, "ann", text, tmp_path / "m")
+    found = classroom.grade_here(tmp_path, "ann", text, tmp_path / "m", spawn=zygote.spawn)
     assert found["status"] == "graded" and classroom.function_points(found) == classroom.AUTO
     (row,) = [q for q in found["questions"] if q["id"] == "pretrained_model"]
     assert row["status"] == "error" and "bytes behind its last tensor" in row["message"]

@@ -170,7 +170,7 @@ def test_an_adapter_with_NaN_is_refused(adapter):
         models.check_model(adapter, "lora")
 
 
-def test_a_bad_model_costs_its_question_only(tmp_path, folder, box):
+def test_a_bad_model_costs_its_question_only(tmp_path, folder, zygote):
     import classroom
 
     (folder / "model.safetensors").write_bytes(b"<html>login</html>")
@@ -179,14 +179,16 @@ def test_a_bad_model_costs_its_question_only(tmp_path, folder, box):
         "ann",
         classroom.notebook(classroom.sources({"rms_norm": classroom.right_answers()["rms_norm"]})),
         folder,
+        spawn=zygote.spawn,
     )
     scores = classroom.scores(result)
     assert (scores["pretrained_model"], scores["rms_norm"]) == (0, 0.75) and "safetensors" in str(result), result
 
 
-def test_an_untrained_model_scores_0_on_hidden_text(tmp_path, folder, box):
+def test_an_untrained_model_scores_0_on_hidden_text(tmp_path, folder, zygote):
     import classroom
 
-    result = classroom.grade_here(tmp_path, "ann", classroom.notebook(classroom.sources({})), folder)
+    text = classroom.notebook(classroom.sources({}))
+    result = classroom.grade_here(tmp_path, "ann", text, folder, spawn=zygote.spawn)
     question = [q for q in result["questions"] if q["id"] == "pretrained_model"][0]
     assert question["score"] == 0 and question["status"] == "fail" and "%" in question["message"]

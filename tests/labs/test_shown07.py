@@ -19,9 +19,10 @@ def run_of(**columns):
     return run
 
 
-def test_settings_of_size_tiny_keep_their_three_steps():
-    tiny, laptop = (lab07_rlhf.settings(grpo, size, beta=0.0, steps=50) for size in ("tiny", "laptop"))
-    assert (tiny.steps, tiny.beta, laptop.steps, laptop.beta) == (3, 0.0, 50, 0.0)
+def test_settings_of_size_tiny_keep_their_three_steps_of_four_prompts():
+    tiny, laptop = (lab07_rlhf.settings(grpo, size, beta=0.0, steps=50, prompts=16) for size in ("tiny", "laptop"))
+    assert (tiny.steps, tiny.prompts, tiny.beta) == (3, 4, 0.0)
+    assert (laptop.steps, laptop.prompts, laptop.beta) == (50, 16, 0.0)
 
 
 def test_habits_are_means_over_a_kind_of_prompt_and_their_worth_is_the_utility():

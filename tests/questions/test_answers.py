@@ -1,5 +1,5 @@
-"""Every wrong answer of the banks fails, with its mistake named where the question knows it; every right one passes.
-Three seeds.
+"""Every wrong answer of the banks fails, with its mistake named where the question knows it, on two seeds; every right
+one passes on three. `course bench questions` has three for all.
 """
 
 import pytest
@@ -17,7 +17,8 @@ def test_answer(question, kind, label, source, words):
     """A right answer passes. A wrong one fails, is called what it is or nothing, and if it breaks one rule alone it
     fails that rule's cases only and keeps half at most.
     """
-    results = [tally.verdict(question, source, seed) for seed in tally.SEEDS]
+    seeds = tally.SEEDS if kind == "right" else tally.SEEDS[:2]
+    results = [tally.verdict(question, source, seed) for seed in seeds]
     failed = [[case for case in result.cases if case.status != "pass"] for result in results]
     if kind == "right":
         assert not any(failed), [[(case.name, case.message, case.hint) for case in cases] for cases in failed]

@@ -113,9 +113,8 @@ def test_the_question_shows_first_then_the_answer_grows_then_it_is_on_disk(path)
 def test_in_a_kernel_clicks_are_answered_while_the_answer_grows(path):
     async def kernel():
         widget = make(growing, path)
-        started = time.perf_counter()
         widget.field.value = "Who?"
-        returned = time.perf_counter() - started
+        assert journal.read(path) == [], "it returns before there is an answer"
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert "Who?" in widget.html.value and "…" in widget.html.value and widget.busy
@@ -128,9 +127,8 @@ def test_in_a_kernel_clicks_are_answered_while_the_answer_grows(path):
             and "good" in widget.html.value
             and "…" not in widget.html.value
         )
-        return returned
 
-    assert asyncio.run(kernel()) < 0.04, "less than the answer takes"
+    asyncio.run(kernel())
 
 
 def test_a_new_conversation_drops_the_answer_that_grows(path):

@@ -26,6 +26,7 @@ from course_lib.widgets import (
     feedback,
     judges,
     lifecycle,
+    reasoning,
     release,
     rlhf,
     safety,
@@ -75,6 +76,8 @@ TOURED = [
     }
 ]
 
+TRIED = {split: {1: (0.7, 0.02), 8: (0.9, 0.01)} for split in reasoning.SPLITS}
+
 # each figure function with toy data, and the limit that it is given: (value, is the line upright?)
 # fmt: off
 FIGURES = {
@@ -104,6 +107,11 @@ FIGURES = {
     "judges.probe_figure": (lambda: judges.probe_figure([0, 1, 2],
         {"flattery": {"a": [0, 1, 2], "b": [0, 0, 0]}, "length": {"a": [0, 1, 2], "b": [0, 0, 0]}}, "reward"), None),
     "lifecycle.figure": (lambda: lifecycle.figure(PHASES, "02"), None),
+    "reasoning.pass_figure": (lambda: reasoning.pass_figure({"before": TRIED, "after": TRIED}), (100, False)),
+    "reasoning.weight_figure": (lambda: reasoning.weight_figure({"grpo": {0.1: 0.3, 0.5: 0.5},
+        "maxrl": {0.1: 0.9, 0.5: 0.5}}, 8), None),
+    "reasoning.cost_figure": (lambda: reasoning.cost_figure({"chain": (0.7, 27.0, 38.6), "vote": (0.9, 432.0, 480.0)}),
+        (100, False)),
     "release.forest": (lambda: release.forest({"before": {"fact": (0.5, 0.4, 0.6)},
         "after": {"fact": (0.9, 0.8, 0.95)}}, "Better?"), (100, True)),
     "release.mixes": (lambda: release.mixes({"trained": {"fact": 2.0, "list": 1.0},
