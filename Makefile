@@ -1,5 +1,5 @@
 # The verbs of the course; `make` alone lists them.
-.PHONY: help lab test lint build check grade-demo bench fuzz tour site pictures colab-mirror drift clean
+.PHONY: help lab test lint build check grade-demo term bench fuzz tour site pictures colab-mirror drift clean
 .DEFAULT_GOAL := help
 
 help:         ## this list
@@ -28,6 +28,10 @@ check:        ## say whether the committed notebooks are what their sources give
 grade-demo:   ## build a small class, grade it, print the table
 	@bash scripts/install.sh lab grade dev
 	@.venv/bin/python -m course_lib.bench.classes.demo $(ARGS)
+
+term:         ## play a class's whole term with kills, compare every total (ARGS="--seed 7 --students 60")
+	@bash scripts/install.sh lab grade dev
+	@.venv/bin/python -m course_lib.bench.classes.term $(ARGS)
 
 bench:        ## print a measured figure of docs/results (NAME=pretrain, ARGS=--json)
 	@bash scripts/install.sh lab grade dev

@@ -97,6 +97,7 @@ def test_without_policy_and_roster(desk):
         "penalty",
         "free_days",
         "final",
+        "could_be",
         "out_of",
         "attempts",
         "members",
@@ -169,6 +170,22 @@ def test_best_says_what_has_no_grade_yet_and_a_tie_goes_to_the_later(desk):
     assert desk.rows()["ann"]["reason"] == "attempt 2 of 3 (the best counts, 1 without a grade yet); on time"
     desk.hand_in("bob", "d", 1)
     assert (desk.rows()["bob"]["final"], desk.rows()["bob"]["status"]) == (None, "not graded")
+
+
+def test_the_best_is_the_best_of_what_is_read(desk):
+    desk.policy("best")
+    desk.hand_in("ann", "a", DUE - 2, 8)
+    desk.hand_in("ann", "b", DUE - 1, 7)
+    assert desk.rows()["ann"]["sha"][0] == "a"
+    desk.mark("ann", "a", 0)
+    row = desk.rows()["ann"]
+    assert (row["sha"][0], row["pending"]) == ("b", 2), "it may pass the first one, so it is read as well"
+    desk.mark("ann", "b", 1.5)
+    row = desk.rows()["ann"]
+    assert (row["sha"][0], row["final"], row["pending"]) == ("b", 8.5, 0)
+    desk.mark("ann", "b", 0.5)
+    row = desk.rows()["ann"]
+    assert (row["sha"][0], row["final"], row["pending"]) == ("a", 8, 0)
 
 
 def test_nobody_on_time(desk):

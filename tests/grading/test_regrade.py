@@ -24,6 +24,7 @@ def lab(tmp_path, monkeypatch):
     """
     monkeypatch.setattr(worker.Worker, "program", (sys.executable, quick.__file__, "worker"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_SECRET", "of which nobody's points are drawn as 0, so that all three move")
     quick.hand_in(tmp_path, "fine", "fine", "fine")
     monkeypatch.setattr(store, "spec_sha", lambda lab: OLD)
     grade.grade(quick.LAB, 1, progress=False)
@@ -129,6 +130,10 @@ def test_killed_while_it_writes_it_goes_on(lab, tmp_path, monkeypatch):
     moves = lab(lambda moves: True)
     assert [m[0] for m in moves] == ["s01", "s02"], "the first one is written already"
     assert all(result_of(tmp_path, s, NEW)["questions"][0]["score"] > 0 for s in ("s00", "s01", "s02"))
+    lines = store.read_lines(tmp_path / "grades" / quick.LAB / "regrades.jsonl")
+    assert [line["student"] for line in lines] == ["s00", "s01", "s02"], "whose line was there before the kill has one"
+    for line in lines:
+        assert result_of(tmp_path, line["student"], NEW)["regraded"][0]["at"] == line["at"]
 
 
 def test_a_faulty_spec_writes_nothing(lab, tmp_path):

@@ -128,9 +128,25 @@ def test_points_for_a_hand_in_are_an_adjustment(course):
         assert (row("zoe")["status"], row("zoe")["final"]) == ("by hand", 1.0)
 
 
+def test_a_student_is_excused_here_as_well(course):
+    with serving(names=True) as (address, _):
+        name = item_of(address, "zoe", "ungradable")
+        wish = {"id": name, "question": None, "points": None, "excused": True, "by": "anna", "seen": None}
+        assert ask(address, "decide", wish | {"reason": ""})[0] == 400 and adjustments.history(LAB) == []
+        status, now = ask(address, "decide", wish | {"reason": "ill, certificate seen"})
+        assert (status, now["decided"][name]["open"]) == (200, False)
+        assert now["decided"][name]["stands"][""]["text"] == "the whole lab: excused, by anna (ill, certificate seen)"
+        assert (row("zoe")["status"], row("zoe")["final"]) == ("excused", None)
+        seen = now["decided"][name]["stands"][""]["at"]
+        again = wish | {"excused": False, "reason": "she wants it to count", "seen": seen}
+        assert ask(address, "decide", again)[1]["decided"][name]["open"] is True
+        assert [line["kind"] for line in adjustments.history(LAB)] == ["excused", "clear"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"excused": True}, {"excused": "yes", "points": None},
         {"points": 2.01}, {"points": -1}, {"points": "1"}, {"points": True}, {"points": float("nan")},
         {"question": "surprise", "points": 0.8}, {"question": "nothing"}, {"question": ["surprise"]},
         {"reason": "  "}, {"reason": 3}, {"reason": "x" * 4001}, {"by": ""}, {"id": "nobody"}, {"id": "an answer"},
@@ -322,7 +338,7 @@ def test_each_reader_sees_a_share_and_marks_under_an_own_name(course):
         assert list(others) == ["ann", "ben"] and all(start["account"] for start in starts.values())
         everything = set(lists(address)["written_1"]["order"])
         for start in starts.values():
-            assert [q["id"] for q in start["questions"]] == ["written_1"], "hand-ins are the instructor's"
+            assert start["questions"][0]["id"] == "written_1"
             assert set(start["questions"][0]["order"]) == everything, "all are marked twice"
         scores = {}
         for name, where in others.items():
@@ -335,9 +351,16 @@ def test_each_reader_sees_a_share_and_marks_under_an_own_name(course):
         assert len(first) == len(second) == 6 and all(first[key]["by"] != second[key]["by"] for key in first)
         status, undone = ask(others["ann"], "undo", {"by": "ben"})
         assert status == 200 and undone["id"] == max(everything), "his or her own last, in either file"
-        stranger = {"id": lists(address)["ungradable"]["order"][0], "points": 1, "reason": "x", "by": "ann"}
-        assert ask(others["ann"], "decide", stranger)[0] == 400 and adjustments.history(LAB) == []
-        assert ask(others["ann"], f"item/s/{stranger['id']}")[0] == 404
+        for place in ("ungradable", "flagged"):
+            shares = {name: set(lists(where).get(place, {"order": []})["order"]) for name, where in others.items()}
+            whose = {each: name for name in others for each in shares[name]}
+            assert sorted(whose) == sorted(lists(address)[place]["order"]) and not shares["ann"] & shares["ben"]
+            for each, name in whose.items():
+                assert ask(others[name], f"item/s/{each}")[1]["cells"]
+                stranger = others["ben" if name == "ann" else "ann"]
+                wish = {"id": each, "points": 1, "reason": "read by hand", "by": "somebody else"}
+                assert ask(stranger, f"item/s/{each}")[0] == 404 and ask(stranger, "decide", wish)[0] == 400
+                assert ask(others[name], "decide", wish)[0] == 200 and adjustments.history(LAB)[-1]["by"] == name
         told = tas.agreement(LAB)
     a, b = [0.25] * 5, [0.25] * 4 + [0.0]
     assert told[0].startswith("written_1: 5 answers marked twice, 4 alike, κ ") and cohen_kappa(a, b) == 0
@@ -443,6 +466,8 @@ def test_a_hand_in_is_decided_by_keyboard(browser, course):
             tab.keyboard.type("3")
             tab.get_by_role("button", name="Set").click()
             tab.get_by_role("alert").get_by_text("points are a number from 0 to 2").wait_for()
+            tab.get_by_role("button", name="Excuse").click()
+            tab.get_by_role("alert").get_by_text("the reason is missing").wait_for()
             tab.get_by_role("textbox", name="Points").fill(points)
             tab.get_by_role("button", name="Set").click()
             tab.get_by_role("alert").get_by_text("the reason is missing").wait_for()
@@ -456,7 +481,10 @@ def test_a_hand_in_is_decided_by_keyboard(browser, course):
         tab.keyboard.press("Escape")
         tab.keyboard.press("u")
         said(tab, "what stood is cleared")
-        assert [line["kind"] for line in adjustments.history(LAB)] == ["points", "points", "clear"]
+        tab.get_by_role("textbox", name="Reason").fill("ill")
+        tab.get_by_role("button", name="Excuse").click()
+        said(tab, "the whole lab, excused, kept.")
+        assert [line["kind"] for line in adjustments.history(LAB)] == ["points", "points", "clear", "excused"]
         tab.context.close()
 
 

@@ -148,6 +148,7 @@ def test_make_lists_its_verbs(course):
         "build",
         "check",
         "grade-demo",
+        "term",
         "bench",
         "fuzz",
         "tour",

@@ -13,7 +13,7 @@ from course_lib.platform import counted
 
 # fmt: off
 ROW = ("student", "sha", "folder", "received", "status", "result", "score", "max", "pending", "late_days", "penalty",
-    "free_days", "final", "out_of", "attempts", "members", "reason", "adjusted", "comments")
+    "free_days", "final", "could_be", "out_of", "attempts", "members", "reason", "adjusted", "comments")
 # fmt: on
 
 
@@ -44,10 +44,11 @@ def rows(lab, grades=store.GRADES, submitted=store.SUBMISSIONS, policy=None, ros
     {"student", "sha", "folder", "received" (epoch s), "status", "result" (with marks, a person's points and comments;
     or None), "score", "max" (of what is scored), "pending" (points still to be read), "late_days", "penalty" (points
     taken off), "free_days" ({"here", "left", "of"}: of the term's free days those that pay for this lab, those that are
-    left after all labs; None in a term without), "final", "out_of" (the points of the lab, which final is out of),
-    "attempts", "members" (of the group that handed it in, else []), "reason" (which attempt counts and why, the late
-    policy in words), "adjusted" ({question or None: the adjustment in effect}), "comments" ({question or None: text}),
-    "name" (as people write it, or ""), "email", "ids" ({kind or column: text} of the roster)}
+    left after all labs; None in a term without), "final", "could_be" (final, if all that is still to be read got all
+    its points), "out_of" (the points of the lab, which final is out of), "attempts", "members" (of the group that
+    handed it in, else []), "reason" (which attempt counts and why, the late policy in words), "adjusted" ({question or
+    None: the adjustment in effect}), "comments" ({question or None: text}), "name" (as people write it, or ""),
+    "email", "ids" ({kind or column: text} of the roster)}
 
     policy, roster: as of rules.beside. free: of free_days, where it is known. Raises StoreError where one of them
     cannot be read.
@@ -170,7 +171,11 @@ def graded_attempt(book, attempt, free=0):
         status, why = "not graded", f"run course grade {lab}"
     penalty = None if score is None else round(score * (1 - kept), 4)
     whole = sum(q["max"] for q in result["questions"]) if score is not None else None
-    final = final_points(score, penalty, most + pending, whole) if score is not None else None
+    final = could_be = None
+    if score is not None:
+        full = score + (pending if status in ("graded", "partial") else 0.0)
+        final = final_points(score, penalty, most + pending, whole)
+        could_be = final_points(full, round(full * (1 - kept), 4), most + pending, whole)
     team = f"handed in by {meta['by']} for the group {meta['group']}" if meta.get("by") else ""
     return {
         "student": student,
@@ -186,6 +191,7 @@ def graded_attempt(book, attempt, free=0):
         "penalty": penalty,
         "free_days": None,
         "final": final,
+        "could_be": could_be,
         "out_of": whole,
         "attempts": 1,
         "members": meta.get("members", []),
@@ -244,8 +250,9 @@ def counted_row(book, attempts, free=0):
     graded = [graded_attempt(book, attempt) for attempt in attempts]
     chosen, why = graded[-1], "the last counts"
     if counts == "best":
+        # the one that may become the best is read first: once it is read to the end and none can pass it, it is
         scored = [r for r in graded if r["final"] is not None]
-        chosen, why = max(reversed(scored), key=lambda r: r["final"], default=graded[-1]), "the best counts"
+        chosen, why = max(reversed(scored), key=lambda r: r["could_be"], default=graded[-1]), "the best counts"
         if open_ := [r for r in graded if r["final"] is None and r is not chosen]:
             why += f", {len(open_)} without a grade yet"
     elif counts == "last_on_time":

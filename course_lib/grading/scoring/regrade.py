@@ -144,8 +144,12 @@ def regrade(lab, only, reason, agree, workers=None, grades=store.GRADES, submitt
 
 
 def write(lab, only, reason, changes, grades):
-    """A line of the log, then the result, one student after the other."""
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    """A line of the log, then the result, one student after the other. A line whose result a killed run did not write
+    any more is there already.
+    """
+    who, log = f"{getpass.getuser()}@{socket.gethostname()}", Path(grades, lab, "regrades.jsonl")
+    keys = ("student", "submission_sha", "question")
+    last = {tuple(str(line.get(key)) for key in keys): line for line in store.read_lines(log)}
     for student, sha, old, fresh, before, after in changes:
         note = {
             "question": only,
@@ -157,9 +161,15 @@ def write(lab, only, reason, changes, grades):
             "before": before,
             "after": after,
         }
+        line = {"student": student, "submission_sha": sha, **note}
+        logged = last.get((student, sha, only), {})
+        same = all(logged.get(key) == line[key] for key in ("old_spec", "new_spec", "before", "after"))
+        if same:
+            note = {key: logged.get(key) for key in note}
         result = merged(lab, old, fresh, only, note)
         path = store.result_path(lab, student, sha, fresh["spec_sha"], grades)
-        store.append_line(Path(grades, lab, "regrades.jsonl"), {"student": student, "submission_sha": sha, **note})
+        if not same:
+            store.append_line(log, line)
         try:
             store.write_json(path, result)
         except OSError as error:

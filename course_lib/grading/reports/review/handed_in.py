@@ -27,8 +27,8 @@ def lists(lab, rows, flags):
         (
             LOOK,
             "Ungradable hand-ins, to decide",
-            "No machine could grade these. Decide what to do with each: give points and a reason here, ask for another "
-            f"hand-in, or excuse with course adjust {lab} STUDENT.",
+            "No machine could grade these. Decide what to do with each: give points or excuse here, with a reason, or "
+            "ask for another hand-in.",
             [(row, f"{row['result']['reason']} (submission {row['sha']})") for row in broken],
         ),
         (

@@ -154,7 +154,8 @@ def undo(lab, desk, wish, grades):
 
 def decide(lab, desk, wish, grades, submitted):
     """Writes a person's points for a hand-in as `course adjust` does: {"id", "question" (None: the whole lab), "points"
-    (None takes back what stands), "reason", "by", "seen" (the "at" of what stands, or None)}.
+    (None takes back what stands), "excused" (True: the student is, and "points" is None), "reason", "by", "seen" (the
+    "at" of what stands, or None)}.
 
     Raises Refused, and StoreError where the disk refuses.
     """
@@ -162,16 +163,19 @@ def decide(lab, desk, wish, grades, submitted):
     most = {part["id"]: part["points"] for part in desk["parts"]}
     if type(question) not in (str, type(None)) or question not in most:
         raise Refused(400, "there is no such question")
+    excused = wish.get("excused", False)
+    if type(excused) is not bool or (excused and value is not None):
+        raise Refused(400, "either points are given or the student is excused")
     if value is not None:
         within(value, most[question])
     reason, by = words_of(desk, wish, "reason")
     reason = " ".join(reason.split())
-    if value is not None and not reason:
+    if (excused or value is not None) and not reason:
         raise Refused(400, "the reason is missing: the student and colleagues will ask why")
     about = {"by": by.strip(), "reason": reason or "taken back", "grades": grades, "submitted": submitted}
     with locked(lab, grades):
         stands = decided(lab, desk, grades)[wish["id"]]["stands"].get(question or "", {})
         if stands.get("at") != wish.get("seen"):
             raise Refused(409, "somebody else has decided this since you saw it")
-        kind = "clear" if value is None else "points"
+        kind = "excused" if excused else "clear" if value is None else "points"
         adjust.adjust(lab, item["student"], question, kind=kind, value=value, **about)

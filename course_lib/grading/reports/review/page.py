@@ -51,7 +51,8 @@ HTML = """<!doctype html>
 <div class="row" role="group" aria-label="Points by a person" id="decision" hidden>
 <label>Points for <select id="part"></select></label>
 <label>Points <input id="given" inputmode="decimal" size="6" autocomplete="off"></label> <span id="of"></span>
-<button id="set">Set</button> <button id="clear">Clear what stands <kbd>u</kbd></button></div>
+<button id="set">Set</button> <button id="excuse">Excuse</button>
+<button id="clear">Clear what stands <kbd>u</kbd></button></div>
 <p id="said" role="status"></p><p id="alarm" role="alert" class="bad"></p>
 </div>
 <label for="comment"><span id="what">Comment for the student</span> (<kbd>c</kbd>; Ctrl+Enter keeps it, Esc leaves

@@ -185,13 +185,13 @@ function same() {
   return once(async () => { at = place; await show(); say(`Like your last: l gives it ${points(last.score)}, too.`) })
 }
 
-const decide = value => once(async () => {
+const decide = (value, excused = false) => once(async () => {
   const id = shown, number = at + 1, part = $('part').value, told = $('part').selectedOptions[0].textContent
   if (Number.isNaN(value)) throw Error('Not kept: write the points as a number.')
-  const wish = {id, question: part || null, points: value, reason: $('comment').value, by: $('by').value}
+  const wish = {id, question: part || null, points: value, excused, reason: $('comment').value, by: $('by').value}
   await ask('decide', {...wish, seen: stands()?.at ?? null})
   delete typed[id]; $('given').value = ''
-  const what = value === null ? 'what stood is cleared' : points(value)
+  const what = excused ? 'excused' : value === null ? 'what stood is cleared' : points(value)
   await onward(`Hand-in ${number}: ${told}, ${what}, kept.`, isOpen(id) || question.id === data.flagged)
 })
 
@@ -223,6 +223,7 @@ const find = () => once(async () => {
 
 const help = () => { if (!$('keys').open) $('keys').showModal() }
 const clear = () => decide(null)
+const excuse = () => decide(null, true)
 const keys = {
   j: () => move(at + 1), k: () => move(at - 1), n: forward, l: same, c: () => $('comment').focus(),
   u: () => question.levels.length ? undo() : stands() && clear(),
@@ -253,7 +254,7 @@ document.addEventListener('keydown', event => {
 $('comment').addEventListener('input', () => { typed[shown] = $('comment').value })
 $('question').addEventListener('change', () => once(() => choose($('question').value)))
 $('part').addEventListener('change', paint)
-const clicks = {previous: keys.k, next: keys.j, open: forward, same, undo, help, look: find, set, clear}
+const clicks = {previous: keys.k, next: keys.j, open: forward, same, undo, help, look: find, set, excuse, clear}
 for (const id in clicks) $(id).addEventListener('click', () => clicks[id]())
 $('close').addEventListener('click', () => $('keys').close())
 

@@ -51,13 +51,18 @@ FILES = {
 
 def desks_of(work, accounts, twice, key):
     """{reader's name, None for the instructor: desk as keep.py has it, with "questions", the lists of the page}. A
-    reader with an account has a share of the answers and no hand-ins: those are the instructor's to decide.
+    reader with an account has a share of the answers, and one of the hand-ins, which nobody else reads but the
+    instructor.
     """
-    answers = {name: item for name, item in work["items"].items() if item["question"] not in (LOOK, FLAGGED)}
+    whole = {name: item for name, item in work["items"].items() if item["question"] in (LOOK, FLAGGED)}
+    answers = {name: item for name, item in work["items"].items() if name not in whole}
+    whole = {name: item | {"group": item["group"] or item["student"]} for name, item in whole.items()}
+    hand_ins = tas.shares(whole, list(accounts), 0.0, key)
     parts = next((q["parts"] for q in work["questions"] if q["parts"]), [])
     everything = {None: (set(work["items"]), set())}
     found = {}
     for reader, (mine, second) in (everything | tas.shares(answers, list(accounts), twice, key)).items():
+        mine = mine | hand_ins.get(reader, everything[None])[0]
         questions = [q | {"order": [name for name in q["order"] if name in mine]} for q in work["questions"]]
         found[reader] = {
             "by": reader,

@@ -54,7 +54,7 @@ def drawn(key, *parts):
 
 def shares(items, names, twice, key):
     """{name: (ids that he or she reads, those of them that another one reads first)}; a share `twice` of all is read by
-    a second one. items: the answers only.
+    a second one. items: the answers, or the hand-ins with "group" for whose they are.
     """
     found = {name: (set(), set()) for name in names}
     for each, item in items.items() if names else ():
