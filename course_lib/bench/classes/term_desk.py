@@ -136,15 +136,15 @@ class Desk:
             timer = threading.Timer(draw.uniform(0.01, 1.5), process.kill) if kills else None
             if timer:
                 timer.start()
-            kills, more = max(0, kills - 1), 0
+            kills, more, lost = max(0, kills - 1), 0, False
             try:
                 for reader, address in enumerate(addresses):
                     more += self.mark_all(address, mark_of, given.setdefault(reader, set()))
             except LOST:
-                more = 1
+                lost = True
             if timer:
                 timer.cancel()
-            killed = process.poll() is not None
+            killed = lost or process.poll() is not None  # it answers no more, and may be about to end
             process.terminate()  # no Ctrl+C, which what runs in the background does not get
             process.wait()
             process.stdout.close()
