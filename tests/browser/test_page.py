@@ -65,7 +65,7 @@ def ask(tab, kind):
 def test_the_site_builds_and_is_whole(site):
     formulas = (site / "labs" / "02_pretraining.html").read_text()
     assert formulas.count("<math") > 20 and "$" not in formulas.split("<h1>")[1].split("<pre")[0]
-    assert len(list((site / "labs").glob("*.html"))) == 12
+    assert len(list((site / "labs").glob("*.html"))) == 13
 
 
 def test_logits_answers_and_tokens_are_the_courses(tab):

@@ -47,7 +47,7 @@ def test_both_grade_the_same_class_by_turns(builds):
     made = against.bench_class(arguments())
     assert made["class_ratio"] == made["class_light_ratio"] == 0.5 and made["class_turns"] == [0.5] * 3
     assert made["class_seconds"] == {"old": 18, "new": 9} and made["class_light_seconds"] == {"old": 6, "new": 3}
-    assert made["import_ratio"] == 0.5 and len(made["import_ratios"]) == 12 and made["torch_ratio"] == 0.5
+    assert made["import_ratio"] == 0.5 and len(made["import_ratios"]) == 13 and made["torch_ratio"] == 0.5
     assert made["against"] == "1" * 40 and made["matmul_gflops"] == 100.0
 
 

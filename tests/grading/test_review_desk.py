@@ -462,12 +462,12 @@ def test_a_hand_in_is_decided_by_keyboard(browser, course):
         for number, points, kept in ((1, "1,5", 1.5), (2, "0", 0)):
             tab.get_by_role("heading", name=f"Hand-in {number} of 2").wait_for()
             decided["zoe" if "Zoë" in tab.locator("#who").text_content() else "yan"] = kept
+            tab.get_by_role("button", name="Excuse").click()
+            tab.get_by_role("alert").get_by_text("the reason is missing").wait_for()
             tab.keyboard.press("p")
             tab.keyboard.type("3")
             tab.get_by_role("button", name="Set").click()
             tab.get_by_role("alert").get_by_text("points are a number from 0 to 2").wait_for()
-            tab.get_by_role("button", name="Excuse").click()
-            tab.get_by_role("alert").get_by_text("the reason is missing").wait_for()
             tab.get_by_role("textbox", name="Points").fill(points)
             tab.get_by_role("button", name="Set").click()
             tab.get_by_role("alert").get_by_text("the reason is missing").wait_for()
