@@ -11,7 +11,7 @@ import torch
 
 from course_lib.evaluation import reasoning as measures
 from course_lib.evaluation.intervals import wilson
-from course_lib.evaluation.safety import capability, safety
+from course_lib.evaluation.runs.reasoning import able
 from course_lib.shown.common import guessed  # noqa: F401
 from course_lib.stages import reasoning
 from course_lib.stages.pretrain import Run
@@ -40,9 +40,14 @@ def asked(row: dict) -> str:
     return row["messages"][0]["content"]
 
 
+def chains(model, residents: list[dict], kinds: list[dict], size: str, seed: int) -> Tried:
+    """Sampled chains to the questions of both splits."""
+    return {split: measures.tries(model, rows, TRIES[size], seed) for split, rows in zip(SPLITS, (residents, kinds))}
+
+
 def one_try(rows: list[dict]) -> float:
     """The share of the tries that are right."""
-    return measures.figures(rows)["pass"][1]
+    return sum(sum(row["right"]) for row in rows) / sum(len(row["right"]) for row in rows)
 
 
 def slips(rows: list[dict]) -> float:
@@ -104,7 +109,7 @@ def cold_started(base, work, size: str):
 
 def show_tries(model, residents: list[dict], kinds: list[dict], size: str) -> Tried:
     """Sampled chains to each question; of each kind the share that is right, and some chains that are wrong."""
-    tried = {split: measures.tries(model, rows, TRIES[size], seed=1) for split, rows in zip(SPLITS, (residents, kinds))}
+    tried = chains(model, residents, kinds, size, seed=1)
     table({"kind": "", "right": ".0%"}, by_kind(tried).items(), f"{TRIES[size]} chains to each question")
     wrong = [
         (asked(row), answer, row["check"]["answer"])
@@ -352,10 +357,7 @@ def train(title: str, base, reward: Callable, work, size: str, keep: str = "", s
 
 def show_after(run: Run, before: Tried, residents: list[dict], kinds: list[dict], size: str) -> Tried:
     """Chains of the trained policy to the same questions, kind by kind beside those of before."""
-    tried = {
-        split: measures.tries(run.model.eval(), rows, TRIES[size], seed=2)
-        for split, rows in zip(SPLITS, (residents, kinds))
-    }
+    tried = chains(run.model, residents, kinds, size, seed=2)
     old, new = by_kind(before), by_kind(tried)
     table({"kind": "", "cold start": ".0%", "after RL": ".0%"}, [(kind, old[kind], new[kind]) for kind in old])
     one = {split: one_try(rows) for split, rows in tried.items()}
@@ -481,11 +483,8 @@ def show_faith(before: Tried, after: Tried, size: str) -> dict[str, dict[str, tu
 
 def show_tax(models: dict, size: str) -> dict[str, dict[str, float]]:
     """What else each model can do: instructions of lab 03, refusals of lab 10."""
-    n, made = {"tiny": 20, "laptop": 600, "gpu": 2_000}[size], {}
-    for name, model in models.items():
-        rates = safety(model, 2 * n, seed="lab 12")
-        made[name] = {"instructions": capability(model, n, "lab 12")}
-        made[name] |= {key: rates[key] for key in ("harmful_refused", "benign_refused")}
+    n = {"tiny": 20, "laptop": 600, "gpu": 2_000}[size]
+    made = {name: able(model, n, "lab 12") for name, model in models.items()}
     heads = {"": "", "instructions followed": ".1%", "harmful refused": ".1%", "benign refused": ".1%"}
     table(heads, [(name, *of.values()) for name, of in made.items()])
     first, *_, last = made.values()

@@ -14,7 +14,7 @@ from course_lib.evaluation.probes import knowledge
 from course_lib.evaluation.reasoning import at_once, tries
 from course_lib.evaluation.reasoning import figures as of_tries
 from course_lib.evaluation.runs import raw_or_cleaned, rlhf
-from course_lib.evaluation.runs.reasoning import able, tax
+from course_lib.evaluation.runs.reasoning import INSTRUCTIONS, able, tax
 from course_lib.evaluation.runs.reward_model import examine_reward
 from course_lib.evaluation.safety import capability, safety
 from course_lib.stages import (
@@ -253,7 +253,7 @@ def on_a_checker(tour: Tour) -> Figures:
     rows = questions.question_rows("residents", QUESTIONS[tour.size], "tour")
     before, after = of_tries(tries(cold, rows)), of_tries(tries(model, rows, 8))
     most, first = max(before["pass"].values()), at_once(safe, rows)["pass"][1]
-    lost = tax(*(able(each, tour.size, SEED) for each in (safe, model)))
+    lost = tax(*(able(each, INSTRUCTIONS[tour.size], f"reasoning {SEED}") for each in (safe, model)))
     figures = [
         figure("held-out questions right", 100 * after["pass"][1], 100),
         figure(

@@ -1,29 +1,14 @@
 """What lab 12 shows is what was measured."""
 
-import math
-
 import pytest
 import torch
 
+from course_lib.answers import lab12_reasoning as course
 from course_lib.evaluation import reasoning as measures
 from course_lib.shown import lab12_real, lab12_trl
 from course_lib.shown import lab12_reasoning as lab
 from course_lib.stages.artifacts import load_stage
-from course_lib.stages.reasoning import ADVANTAGES, informative, mean_of_terms
 from course_lib.world.reasoning import ANSWER, question_rows, right
-
-
-def advantages(rewards, kind):
-    return ADVANTAGES[kind](rewards)
-
-
-def kept(rewards):
-    return informative(rewards).repeat_interleave(rewards.shape[1]).nonzero()[:, 0]
-
-
-def pass_of(found, n, k):
-    values = torch.tensor([measures.pass_at_k(c, n, k) for c in found])
-    return float(values.mean()), float(values.std() / math.sqrt(len(found)))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +52,7 @@ def test_the_likeliest_answer_at_once_has_the_largest_of_chances_that_add_up_to_
 
 
 def test_weights_are_those_of_the_formulas():
-    flat, root, rare = ({p: lab.weight(advantages, kind, p, 8) for p in (0.02, 0.5, 0.98)} for kind in (
+    flat, root, rare = ({p: lab.weight(course.advantages, kind, p, 8) for p in (0.02, 0.5, 0.98)} for kind in (
         "dr_grpo", "grpo", "maxrl"
     ))  # fmt: skip
     assert all(w == pytest.approx(7 / 8, abs=1e-5) for w in flat.values()), "Dr. GRPO weighs all prompts alike"
@@ -90,20 +75,21 @@ def test_a_checker_in_a_hurry_is_taken_in_and_the_course_s_is_not(rows, tried):
 
 
 def test_votes_curves_groups_and_costs_count_what_is_there(tried):
-    vote = lambda answers: (measures.majority(answers), 1.0)
-    votes = lab.show_votes(vote, tried, "tiny")
+    votes = lab.show_votes(course.majority, tried, "tiny")
     assert all(of["one"] == pytest.approx(0.4) and of["vote"] == 1.0 for of in votes.values())
-    curves = lab.show_curves(pass_of, {"exact": {s: {1: 0.1, 2: 0.2, 4: 0.3} for s in tried}, "some": tried}, "tiny")
+    curves = lab.show_curves(
+        course.pass_at_k, {"exact": {s: {1: 0.1, 2: 0.2, 4: 0.3} for s in tried}, "some": tried}, "tiny"
+    )
     assert curves["some"]["residents"][1][0] == pytest.approx(0.4)
     assert curves["some"]["residents"][4][0] == pytest.approx(1.0) and curves["exact"]["kinds"][2] == (0.2, 0.0)
     assert lab.show_faith(tried, tried, "tiny")["cold start, new residents"]["false_step"] == (0, 24)
     four = {split: [row | {"right": row["right"][:4]} for row in of] for split, of in tried.items()}
-    groups = lab.show_groups(kept, four, "tiny")
+    groups = lab.show_groups(course.informative, four, "tiny")
     assert groups[2][0] == 0.5 and groups[4] == (1.0, pytest.approx(1 - 0.25**4 - 0.75**4))
 
 
 def test_pulls_are_one_over_what_each_mean_divides_by():
-    pulls = lab.show_pulls(mean_of_terms, (10, 20))
+    pulls = lab.show_pulls(course.mean_of_terms, (10, 20))
     assert pulls["grpo"] == pytest.approx((1 / 20, 1 / 40)) and pulls["dapo"] == pytest.approx((1 / 30, 1 / 30))
     assert pulls["dr_grpo"][0] == pulls["dr_grpo"][1] == pytest.approx(1 / 96)
 
@@ -119,6 +105,6 @@ def test_sums_are_held_out_and_no_example_is_asked():
 def test_losses_and_advantages_are_trl_s(tmp_path):
     pytest.importorskip("trl")
     policy = load_stage("safe").model
-    found = lab12_trl.show(policy, advantages, mean_of_terms, tmp_path)
+    found = lab12_trl.show(policy, course.advantages, course.mean_of_terms, tmp_path)
     assert [row["loss_type"] for row in found] == ["grpo"] * 2 + ["dapo"] * 2 + ["dr_grpo"] * 2
     assert max(max(row["loss"], row["advantages"]) for row in found) < 1e-5

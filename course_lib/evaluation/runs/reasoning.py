@@ -22,10 +22,15 @@ def measured(model, splits: dict[str, list[dict]], seed: int) -> dict:
     return {split: exam(rows) for split, rows in splits.items()}
 
 
-def able(model, size: str, seed: int) -> dict:
-    rates = safety(model, 2 * INSTRUCTIONS[size], seed=f"reasoning {seed}")
-    kept = capability(model, INSTRUCTIONS[size], f"reasoning {seed}")
-    return {"instructions": kept, **{key: rates[key] for key in ("harmful_refused", "benign_refused")}}
+def able(model, n: int, seed: str) -> dict[str, float]:
+    """What else it can do, on n instructions of lab 03 and twice as many requests of lab 10: {"instructions" followed,
+    "harmful_refused", "benign_refused"}, shares.
+    """
+    rates = safety(model, 2 * n, seed=seed)
+    return {
+        "instructions": capability(model, n, seed),
+        **{key: rates[key] for key in ("harmful_refused", "benign_refused")},
+    }
 
 
 def tax(before: dict, after: dict) -> float:
@@ -43,7 +48,8 @@ def reasoning_run(size: str = "laptop", seed: int = 0, base=None, progress: bool
     base = base or load_stage("safe").model
     splits = {split: question_rows(split, EXAMINED[size], f"examined {seed}") for split in ("residents", "kinds")}
     before = {split: at_once(base, rows) for split, rows in splits.items()}
-    other = {"before": able(base, size, seed)}
+    asked = INSTRUCTIONS[size], f"reasoning {seed}"
+    other = {"before": able(base, *asked)}
     started = time.perf_counter()
     cold = assistant(cold_start(size, seed, base, progress=progress).model.eval())
     made = {"cold": measured(cold, splits, seed)}
@@ -51,7 +57,7 @@ def reasoning_run(size: str = "laptop", seed: int = 0, base=None, progress: bool
     run = reinforce(RL_PRESETS[size], cold, seed, progress=progress)
     rl_minutes = (time.perf_counter() - began) / 60
     made["rl"] = measured(run.model.eval(), splits, seed)
-    other |= {"cold": able(cold, size, seed), "rl": able(run.model, size, seed)}
+    other |= {"cold": able(cold, *asked), "rl": able(run.model, *asked)}
     most = max(made["cold"]["residents"]["pass"])
     return run, {
         "seed": seed,
