@@ -4,6 +4,8 @@ library is installed.
 
 import functools
 import importlib.util
+import logging
+import warnings
 
 from course_lib.stages import real
 
@@ -35,3 +37,23 @@ def where_installed(*packages: str):
         return made
 
     return decorated
+
+
+def trl_library():
+    """The module trl, quiet; None with one line where it, or what it needs, is not installed."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it would say that a faster kernel is not installed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import trl
+            from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+            import datasets
+        except ImportError as error:
+            print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
+            return None
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing")  # TRL 1.16 asks transformers 5 by an old name
+    datasets.disable_progress_bars()
+    disable_progress_bar()
+    set_verbosity_error()
+    return trl

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from course_lib.platform import work_dir
-from course_lib.shown.common import where_installed
+from course_lib.shown.common import trl_library, where_installed
 from course_lib.stages.model import to_transformers
 from course_lib.stages.sft import IGNORE, IM_END, encode_rows, load_tokenizer, task_rows, to_transformers_chat
 from course_lib.widgets.table import table
@@ -17,18 +17,17 @@ from course_lib.widgets.table import table
 def trainer(model, conversations: list[dict], **options):
     """TRL's trainer on a copy of `model`, in fp32, rows {"messages"} in their order; `options` are SFTConfig's."""
     from transformers.trainer_callback import PrinterCallback
-    from trl import SFTConfig, SFTTrainer
 
     import datasets
 
-    datasets.disable_progress_bars()
+    trl = trl_library()
     # what makes it run anywhere and silently; none of it changes what is learned
     quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
     quiet |= {"use_cpu": not torch.cuda.is_available(), "bf16": False, "activation_checkpointing": False}
-    arguments = SFTConfig(output_dir=str(work_dir() / "trl"), **quiet, **options)
+    arguments = trl.SFTConfig(output_dir=str(work_dir() / "trl"), **quiet, **options)
     data = datasets.Dataset.from_list([{"messages": row["messages"]} for row in conversations])
     words = to_transformers_chat(load_tokenizer())
-    made = SFTTrainer(model=to_transformers(model), args=arguments, train_dataset=data, processing_class=words)
+    made = trl.SFTTrainer(model=to_transformers(model), args=arguments, train_dataset=data, processing_class=words)
     made.remove_callback(PrinterCallback)
     return made
 
@@ -93,9 +92,7 @@ def defaults(base) -> dict[str, int]:
     """What SFTTrainer does where nothing is said, beside what the lab writes: each line is tried here. Returns what was
     counted: tokens, those that are trained; of 8 rows at a limit of 24 tokens those left, and those with their end.
     """
-    import trl
-    from trl import SFTConfig
-
+    trl = trl_library()
     conversations = task_rows("train", 8)
     ours = encode_rows(load_tokenizer(), conversations, 512)
     made = trainer(base, conversations)
@@ -105,7 +102,7 @@ def defaults(base) -> dict[str, int]:
     cut = trainer(base, conversations, assistant_only_loss=True, max_length=24).train_dataset
     left = [row for row in ours if any(row[1][:24])]  # of the others nothing to train is left
     assert [list(row) for row in cut["input_ids"]] == [ids[:24] for ids, _ in left], "long rows are cut, or dropped"
-    plain = SFTConfig(output_dir=str(work_dir() / "trl"), use_cpu=not torch.cuda.is_available(), bf16=False)
+    plain = trl.SFTConfig(output_dir=str(work_dir() / "trl"), use_cpu=not torch.cuda.is_available(), bf16=False)
     found = (plain.assistant_only_loss, plain.packing, plain.packing_strategy, plain.max_length)
     assert found == (False, False, "bfd", 1024), found
     found = (plain.learning_rate, plain.num_train_epochs, plain.per_device_train_batch_size, plain.optim)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import inspect
-import logging
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.platform import CourseError
+from course_lib.shown.common import trl_library
 from course_lib.stages import grpo
 from course_lib.stages.model import to_transformers
 from course_lib.stages.rollout import LONGEST
@@ -19,25 +19,6 @@ from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets.table import table
 
 GROUP = 8
-
-
-def library():
-    """The module trl, quiet; None with one line where it is not installed."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import trl
-            from transformers.utils.logging import disable_progress_bar, set_verbosity_error
-
-            import datasets
-        except ImportError as error:
-            print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
-            return None
-    datasets.disable_progress_bars()
-    disable_progress_bar()
-    set_verbosity_error()
-    return trl
 
 
 def config(trl, work, **settings):
@@ -54,7 +35,7 @@ def batches(reference, reward: Callable, rows: list[dict], work, **settings) -> 
     the rewards that it was given, [P G]; TRL has shuffled the answers meanwhile. [] without TRL. settings: of
     GRPOConfig.
     """
-    trl = library()
+    trl = trl_library()
     if trl is None:
         return []
     settings = {"learning_rate": 1e-4} | settings  # large enough that the second use of a batch has other ratios
@@ -133,7 +114,7 @@ def show_defaults(reference, reward: Callable, rows: list[dict], work, ours) -> 
     default. Returns {statement of the table: is it so?}; raises CourseError where the installed TRL does otherwise.
     {} without TRL.
     """
-    trl = library()
+    trl = trl_library()
     if trl is None:
         return {}
     theirs, rloo = config(trl, work), trl.RLOOConfig(output_dir=str(work / "trl"), use_cpu=True, bf16=False)

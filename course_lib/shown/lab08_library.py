@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.platform import CourseError, work_dir
+from course_lib.shown.common import trl_library
 from course_lib.stages import dpo as direct
 from course_lib.stages.model import Llama, to_transformers
 from course_lib.stages.preferences import batch_of, encode_answers
@@ -22,25 +23,6 @@ from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets.table import table
 
 PAIR, THUMB = ("prompt", "chosen", "rejected"), ("prompt", "completion", "label")
-
-
-def trl():
-    """The library, quiet; None where it is not installed."""
-    import logging
-    import warnings
-
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing")  # TRL 1.16 asks transformers 5 by an old name
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it would say that a faster kernel is not installed
-    try:
-        import trl
-
-        import datasets
-
-        datasets.disable_progress_bars()
-        return trl
-    except ImportError as error:
-        print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
-        return None
 
 
 @dataclass
@@ -76,7 +58,7 @@ def trainer_of(pair: Twins, model=None, ref_model=None, **options):
     """TRL's DPOTrainer, or KTOTrainer for thumbs, on the rows in one batch."""
     import datasets
 
-    library = trl()
+    library = trl_library()
     config, make = (
         (library.DPOConfig, library.DPOTrainer) if pair.columns == PAIR else (library.KTOConfig, library.KTOTrainer)
     )
@@ -112,7 +94,7 @@ class Theirs:
 
 def by_trl(pair: Twins, **options) -> Theirs | None:
     """The batch, the loss and every gradient that TRL's trainer comes to. None without TRL."""
-    if trl() is None:
+    if trl_library() is None:
         return None
     made = trainer_of(pair, ref_model=to_transformers(pair.reference), **options)
     batch, loss = first_loss(made, len(pair.rows))
@@ -176,7 +158,7 @@ def show_defaults(pair: Twins, preset) -> None:
     """The table "in the library": what DPOTrainer does by default beside what the lab does. Raises CourseError for a
     row that the installed version does not bear out.
     """
-    library = trl()
+    library = trl_library()
     if library is None:
         return
     n, there = len(pair.rows), to_transformers(pair.reference)

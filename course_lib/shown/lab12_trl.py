@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from course_lib.platform import CourseError
-from course_lib.shown.lab07_trl import batches, config, differences, library
+from course_lib.shown.common import trl_library
+from course_lib.shown.lab07_trl import batches, config, differences
 from course_lib.stages.grpo import clipped_terms
 from course_lib.stages.reasoning import checked
 from course_lib.stages.rollout import LONGEST
@@ -39,7 +40,7 @@ def show_defaults(work) -> dict[str, bool]:
     """What this lab does beside what TRL does by default: {statement: is it so?}, {} without TRL. Raises CourseError
     where the installed TRL does otherwise.
     """
-    trl = library()
+    trl = trl_library()
     if trl is None:
         return {}
     theirs = config(trl, work)

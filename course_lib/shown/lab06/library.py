@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib.platform import work_dir
+from course_lib.shown.common import trl_library
 from course_lib.stages.model import RewardModel, to_transformers
 from course_lib.stages.preferences import batch_of, encode_answers
 from course_lib.stages.reward import reward_model_of
@@ -51,21 +52,18 @@ def equals_transformers(head: Callable, base, rows: list[dict]) -> float:
 
 def reward_trainer(model: RewardModel, rows: list[dict], **arguments):
     """TRL's RewardTrainer on the raw pairs; None where TRL is not installed, and it says so."""
-    try:
-        from transformers.trainer_callback import PrinterCallback
-        from trl import RewardConfig, RewardTrainer
-
-        import datasets
-    except ImportError as error:
-        print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
+    if (trl := trl_library()) is None:
         return None
-    datasets.disable_progress_bars()
+    from transformers.trainer_callback import PrinterCallback
+
+    import datasets
+
     quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
     precise: dict[str, Any] = {"use_cpu": True, "bf16": False, "activation_checkpointing": False}
     data = [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in rows]
-    trainer = RewardTrainer(
+    trainer = trl.RewardTrainer(
         model=to_transformers(model),
-        args=RewardConfig(output_dir=str(work_dir() / "trl"), **quiet, **precise, **arguments),
+        args=trl.RewardConfig(output_dir=str(work_dir() / "trl"), **quiet, **precise, **arguments),
         train_dataset=datasets.Dataset.from_list(data),
         processing_class=to_transformers_chat(load_tokenizer()),
     )
