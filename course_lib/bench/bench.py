@@ -85,7 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     chain.add_argument("--students", type=int, default=300, help="of class; default: 300")
     chain.add_argument("--jobs", type=int, default=2, help="of class: submissions at a time; default: 2")
     chain.add_argument("--phases", metavar="A,B", help="default: all phases of the tour")
-    chain.add_argument("--out", metavar="FOLDER", help="where its runs are kept (default: chain in the work folder)")
+    out = "chain, and benches over seeds: where runs are kept, and not run again (chain: in the work folder)"
+    parser.add_argument("--out", metavar="FOLDER", help=out)
     arguments = parser.parse_args(argv)
     arguments.seeds = arguments.seeds or (2 if arguments.name == "chain" else 5)
     arguments.size = arguments.size or ("gpu" if arguments.name in ("gpu", "plan") else "laptop")

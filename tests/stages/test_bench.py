@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from course_lib.bench import bench, throughput
+from course_lib.bench.runs import over_seeds
 from course_lib.bench.throughput import flop_per_token
 from course_lib.evaluation.runs.rlhf import collapsed, turned
 from course_lib.platform import ROOT
@@ -85,9 +86,28 @@ def test_the_benches_of_alignment_run_at_tiny(name, keys, monkeypatch):
     for stage in (dpo, reward):
         monkeypatch.setitem(stage.PRESETS, "tiny", replace(stage.PRESETS["tiny"], rows=48))
     monkeypatch.setitem(refusal.REQUESTS, "tiny", 48)
-    result = bench.measure(name, argparse.Namespace(size="tiny", seeds=1, json=True))
+    result = bench.measure(name, argparse.Namespace(size="tiny", seeds=1, json=True, out=None))
     assert keys <= set(result) and len(result["runs"]) == 1
     json.dumps(result)
+
+
+def test_a_run_that_is_kept_is_not_run_again(tmp_path):
+    """Its whole numbers among keys, {k: pass@k}, are numbers again; another size and another seed are other runs."""
+    measured, asked = [], argparse.Namespace(name="reasoning", size="tiny", seeds=2, out=str(tmp_path / "runs"))
+
+    def measure(seed):
+        measured.append(seed)
+        return {"seed": seed, "pass": {1: 0.5, 32: 0.9}, "by_kind": {"coins": 0.1}}
+
+    for seeds, size, expected in ((1, "tiny", [0]), (2, "tiny", [0, 1]), (1, "laptop", [0, 1, 0])):
+        asked.seeds, asked.size = seeds, size
+        made = over_seeds(asked, measure, "{seed}".format_map)
+        assert measured == expected and [run["seed"] for run in made] == list(range(seeds))
+        assert made[0]["pass"] == {1: 0.5, 32: 0.9}
+    next((tmp_path / "runs").glob("reasoning-laptop-0-*")).write_text('{"seed"')  # cut: run again
+    assert over_seeds(asked, measure, "{seed}".format_map)[0]["pass"][32] == 0.9 and measured == [0, 1, 0, 0]
+    asked.out = None
+    assert over_seeds(asked, measure, "{seed}".format_map) and measured == [0, 1, 0, 0, 0]
 
 
 def test_over_optimisation_and_collapse_are_told_from_their_absence():

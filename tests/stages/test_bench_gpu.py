@@ -15,7 +15,7 @@ from course_lib.tour import phases
 
 pytestmark = pytest.mark.slow
 
-TINY = argparse.Namespace(size="tiny", seeds=1, json=True)
+TINY = argparse.Namespace(size="tiny", seeds=1, json=True, out=None)
 
 
 def test_no_gpu_is_one_line():
