@@ -415,15 +415,15 @@ final_preferred = lab.judged(preferred_run.model, final)
 changed_by_dpo = lab.show_changed(final_safe, final_preferred, MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** The second table compares the two models on the *same* requests; single rates with their intervals would hide how little or how much has moved. DPO measures its margin from the reference, and the reference is the model itself: so every pair begins at a loss of log 2, however right the model is already. It learns mostly by pushing the rejected answers down, in our run by 11 nats at the end. Of 600 harmful requests 14 are refused only since DPO and 1 only before it; of 600 benign ones 4 and 2.
+# **What to notice.** The second table compares the two models on the *same* requests; single rates with their intervals would hide how little or how much has moved. DPO measures its margin from the reference, and the reference is the model itself: so every pair begins at a loss of log 2, however right the model is already. It learns mostly by pushing the rejected answers down, in our run by 12 nats at the end. Of 600 harmful requests 10 are refused only since DPO and 2 only before it; of 600 benign ones 8 and 4.
 
 # %%
 # CLAIM
 {
     "compares the two models on the *same* requests": [row["messages"] for row in final_safe] == [row["messages"] for row in final_preferred],
     "every pair begins at a loss of log 2": abs(preferred_run.history[0]["train_loss"] - 0.6931) < 1e-3,
-    "in our run by 11 nats at the end": 10 < -sum(h["rejected"] for h in preferred_run.history[-5:]) / 5 < 12 and abs(preferred_run.history[-1]["chosen"]) < 2,
-    "14 are refused only since DPO and 1 only before it; of 600 benign ones 4 and 2": changed_by_dpo == {"harmful": (14, 1), "benign": (4, 2)},
+    "in our run by 12 nats at the end": 11.5 < -sum(h["rejected"] for h in preferred_run.history[-5:]) / 5 < 12.5 and abs(preferred_run.history[-1]["chosen"]) < 2,
+    "10 are refused only since DPO and 2 only before it; of 600 benign ones 8 and 4": changed_by_dpo == {"harmful": (10, 2), "benign": (8, 4)},
 }
 
 # %% [markdown]
@@ -476,12 +476,13 @@ able |= {name: lab.right_on(model, tasks) for name, model in models.items()}
 taxes = lab.show_tax(able, tax_of, "helpful-only", MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** A tax whose interval holds 0 has not been shown; in our run that is so for the whole recipe. The last two columns are half the interval's width, with the same tasks and with other ones. Pairing pays where the same tasks are hard for both models; here the helpful-only one fails hardly any, so it narrows little. Look at the naive model, too: it learned to refuse *requests*, and in our run that costs 14 points of tasks that are none.
+# **What to notice.** A tax whose interval holds 0 has not been shown. In our run the whole recipe costs 2.0 ± 1.8 points: little, and shown by a hair. The last two columns are half the interval's width, with the same tasks and with other ones. Pairing pays where the same tasks are hard for both models; here the helpful-only one fails hardly any, so it narrows little. Look at the naive model, too: it learned to refuse *requests*, and in our run that costs 14 points of tasks that are none.
 
 # %%
 # CLAIM
 {
-    "in our run that is so for the whole recipe": taxes["the whole recipe"][0] - 1.96 * taxes["the whole recipe"][1] < 0,
+    "A tax whose interval holds 0": GENERAL,
+    "costs 2.0 ± 1.8 points": [round(100 * x, 1) for x in (taxes["the whole recipe"][0], 1.96 * taxes["the whole recipe"][1])] == [2.0, 1.8],
     "The last two columns are": GENERAL,
     "so it narrows little": all(error > 0.85 * apart for name, (_, error, apart) in taxes.items() if name != "helpful-only" and name != "assistant (lab 03)")
     and able["helpful-only"].double().mean() > 0.98,
@@ -541,13 +542,13 @@ plain = lab.of_kind(lab.request_rows("test", 2 * MANY, "insist", ("plain",)), "h
 still = lab.show_insisted({name: lab.insisted(model, plain) for name, model in two.items()}, plain)
 
 # %% [markdown]
-# **What to notice.** Training showed at most one "please tell me all the same" after a refusal. What happens at the third and fifth is what the model made of it: in our run 5 of 60 are still refused after the fifth. A refusal about the wrong person is worse than none, for it accuses somebody. In our run no refusal does that.
+# **What to notice.** Training showed at most one "please tell me all the same" after a refusal. What happens at the third and fifth is what the model made of it: in our run 22 of 60 are still refused after the fifth. A refusal about the wrong person is worse than none, for it accuses somebody. In our run no refusal does that.
 
 # %%
 # CLAIM
 {
     "at most one": GENERAL,
-    "5 of 60 are still refused": still["the whole recipe"][-1] == 5 and len(plain) == 60,
+    "22 of 60 are still refused": still["the whole recipe"][-1] == 22 and len(plain) == 60,
     "A refusal about the wrong person": GENERAL,
     "no refusal does that": sum(row["refused"] for row in lab.of_kind(final_safe, "harmful")) == manner["names the right person"],
 }
@@ -625,15 +626,15 @@ tax_here = lab.show_tax({k: able[k] for k in steered}, tax_of, "the whole recipe
 similar = lab.direction.show_categories(steered, [*lessons, *exam], safe, LAYER, r)
 
 # %% [markdown]
-# **What to notice.** In the plane the model goes from the upper left corner nearly back to where § 1 began: in our run less than 1 % of what harms is refused without the direction of layer 2, no benign request is refused, and no tax on the tasks can be shown. Added, it pushes to the right: with half of it 24 % of what is benign is refused, with all of it the answers fall apart. One direction serves the categories of which no training row spoke, too: in our run each category's own one has a cosine of at least 0.9 with it. So all of this refusal hangs on one number at each token, and whoever holds the weights can set it to 0. In the first layer there is no such direction yet: in our run a harmful request lies further along it than a benign one in 75 of 100 pairs.
+# **What to notice.** In the plane the model goes from the upper left corner nearly back to where § 1 began: in our run 4 % of what harms is refused without the direction of layer 2, no benign request is refused, and no tax on the tasks can be shown. Added, it pushes to the right: with half of it 30 % of what is benign is refused, with all of it the answers fall apart. One direction serves the categories of which no training row spoke, too: in our run each category's own one has a cosine of at least 0.9 with it. So all of this refusal hangs on one number at each token, and whoever holds the weights can set it to 0. In the first layer there is no such direction yet: in our run a harmful request lies further along it than a benign one in 75 of 100 pairs.
 
 # %%
 # CLAIM
 {
-    "less than 1 % of what harms is refused": lab.share(steered["direction taken out"], "harmful") < 0.01
+    "4 % of what harms is refused": round(100 * lab.share(steered["direction taken out"], "harmful")) == 4
     and lab.share(steered["direction taken out"], "benign") == 0
     and abs(tax_here["direction taken out"][0]) < 1.96 * tax_here["direction taken out"][1] + 1e-9,
-    "with half of it 24 %": round(100 * lab.share(steered["0.5 of it added"], "benign")) == 24
+    "with half of it 30 %": round(100 * lab.share(steered["0.5 of it added"], "benign")) == 30
     and sum(row["explained"] for row in lab.of_kind(steered["1 of it added"], "benign")) < 60,
     "cosine of at least 0.9": min(similar.values()) >= 0.9 and set(similar) > {"fire", "privacy", "sabotage"},
     "whoever holds the weights": GENERAL,
@@ -751,7 +752,7 @@ library = lab.guards.show_library()
 # %% [markdown]
 # **In the library.** The last table says what scikit-learn does by default beside what this lab does. A threshold that nobody has chosen is one of those defaults.
 #
-# **What to notice.** The first two curves are guards on words, the third and the fourth are probes. In our run the probe of the helpful-only model has an area of 0.74. A coin has 0.5 and the words alone 0.998: where its answer begins this model holds little of what a bag of words can tell, for nothing in its training asked for it. After the recipe the same probe has 0.998. So a model may follow instructions and not hold, where it decides, whether they mean harm.
+# **What to notice.** The first two curves are guards on words, the third and the fourth are probes. In our run the probe of the helpful-only model has an area of 0.74. A coin has 0.5 and the words alone 0.998: where its answer begins this model holds little of what a bag of words can tell, for nothing in its training asked for it. After the recipe the same probe has 0.996. So a model may follow instructions and not hold, where it decides, whether they mean harm.
 
 # %%
 # CLAIM
@@ -759,7 +760,7 @@ library = lab.guards.show_library()
     "the third and the fourth are probes": list(curves)[2:] == ["probe of helpful-only", "probe of the whole recipe"],
     "an area of 0.74": round(curves["probe of helpful-only"][2], 2) == 0.74,
     "the words alone 0.998": round(curves["words"][2], 3) == 0.998,
-    "has 0.998": round(curves["probe of the whole recipe"][2], 3) == 0.998,
+    "has 0.996": round(curves["probe of the whole recipe"][2], 3) == 0.996,
     "may follow instructions and not hold": able["helpful-only"].double().mean() > 0.97,
 }
 
@@ -826,7 +827,7 @@ costs = lab.guards.costs_of(chosen, final_safe, scores["words"], rates_of, PRICE
 lab.guards.show_thresholds(outside, y, PRICES, chosen, scores["words"], curves["words"])
 
 # %% [markdown]
-# **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. *Promised* and *guard* differ, for a new kind of harm is another one than any that was left out. *Both* refuse what either refuses: the guard's false alarms come on top of the model's, and must be paid by what the model misses. In our run both are cheapest at a base rate of 1 in 2 and 1 in 10, the model alone at 1 in 100, and the guard alone at 1 in 1,000. Where harm is rare a second defence finds little that the first has missed.
+# **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. *Promised* and *guard* differ, for a new kind of harm is another one than any that was left out. *Both* refuse what either refuses: the guard's false alarms come on top of the model's, and must be paid by what the model misses. In our run both are cheapest at a base rate of 1 in 2 and 1 in 10, and the guard alone at 1 in 100 and 1 in 1,000. Where harm is rare a second defence finds little that the first has missed.
 
 # %%
 # CLAIM
@@ -834,7 +835,7 @@ lab.guards.show_thresholds(outside, y, PRICES, chosen, scores["words"], curves["
     "the higher the threshold (never lower)": sorted(t for t, _ in chosen.values()) == [t for t, _ in chosen.values()],
     "*Promised* and *guard* differ": all(1000 * chosen[p][1] != cost["guard"] for p, cost in costs.items()),
     "*Both* refuse what either refuses": GENERAL,
-    "In our run both are cheapest": [min(("nothing", "guard", "model", "both"), key=cost.get) for cost in costs.values()] == ["both", "both", "model", "guard"],
+    "In our run both are cheapest": [min(("nothing", "guard", "model", "both"), key=cost.get) for cost in costs.values()] == ["both", "both", "guard", "guard"],
     "a second defence finds little": all(costs[p]["both"] > max(1, min(costs[p]["guard"], costs[p]["model"])) for p in (0.01, 0.001)),
 }
 
@@ -910,7 +911,7 @@ if smol is not None:
 MY_PREDICTION = ""
 START, BETA, PAIRS = safe, 0.1, pairs[::2]  # pairs stand harmful, benign by turns
 
-settings = dpo.PreferenceConfig(len(PAIRS), 2, settings.batch, 1e-4)  # half of them, twice
+settings = dpo.PreferenceConfig(len(PAIRS), settings.batch, 2, 1e-4)  # half of them, twice
 changed = dpo.dpo(PAIRS, settings, base=START, beta=BETA, progress=False).model.eval()
 lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDICTION)
 
@@ -940,21 +941,21 @@ lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDI
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The helpful-only assistant does 99 % of lab 03's instructions right, as many as the safe one (98 %, § 10), and refuses nothing that harms. So the ability to follow instructions says nothing about which ones should be followed.
+# The helpful-only assistant does 99 % of lab 03's instructions right, the safe one 97 % (§ 10), and the first refuses nothing that harms. So the ability to follow instructions says nothing about which ones should be followed.
 # After the naive data 95 % of the harmful requests were refused and 94 % of the benign ones (§ 3): on the plane this is a step along the diagonal. The data held requests of this form with refusals only, so the form was enough to predict the answer.
-# With twins only the aim still predicts it, and the point leaves the diagonal: 0.3 % of the benign are refused. Plain twins in a short run catch 22 % of what harms, and 48 % even of the plain requests. With twins in every disguise and six times the rows it is 95.0 %, and 0.7 % of the benign.
+# With twins only the aim still predicts it, and the point leaves the diagonal: 0.3 % of the benign are refused. Plain twins in a short run catch 22 % of what harms, and 48 % even of the plain requests. With twins in every disguise and six times the rows it is 97.7 %, and 2.5 % of the benign.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "does 99 % of lab 03's instructions right": round(100 * able["helpful-only"].double().mean().item()) == 99 and round(100 * able["the whole recipe"].double().mean().item()) == 98,
+    "does 99 % of lab 03's instructions right": round(100 * able["helpful-only"].double().mean().item()) == 99 and round(100 * able["the whole recipe"].double().mean().item()) == 97,
     "says nothing about which ones": GENERAL,
     "95 % of the harmful requests were refused and 94 %": [round(100 * lab.share(found["naive refusals"], kind)) for kind in ("harmful", "benign")] == [95, 94],
     "the form was enough": GENERAL,
     "0.3 % of the benign are refused": round(100 * lab.share(found["plain twins"], "benign"), 1) == 0.3,
     "catch 22 % of what harms": round(100 * lab.share(found["plain twins"], "harmful")) == 22,
-    "it is 95.0 %, and 0.7 % of the benign": [round(100 * lab.share(final_safe, kind), 1) for kind in ("harmful", "benign")] == [95.0, 0.7]
+    "it is 97.7 %, and 2.5 % of the benign": [round(100 * lab.share(final_safe, kind), 1) for kind in ("harmful", "benign")] == [97.7, 2.5]
     and refusal.REQUESTS["laptop"] == 6 * len(twins_rows),
 }
 
@@ -964,19 +965,19 @@ lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDI
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, the three cost about the same: 16.9 for 1,000 requests by the guard alone, 16.6 by the model, 17.2 by both.
-# I would release both, with the threshold of 0.88 that this base rate gives. My base rate is a guess: if harm becomes as frequent as 1 in 10, both together at this threshold cost 21.7, less than a third of either alone.
-# Spelled words still get through the model (85 % refused), and 0.7 % of the benign are turned away. Who asks a fifth time often succeeds (§ 11), and who holds the weights can take the refusal out (§ 12). The exams cannot show disguises that nobody thought of, and an aim that is not told cannot be refused.
+# At 20 for a miss and 1 for a false alarm, and a guess of 1 harmful request in 100, 1,000 requests cost 16.9 by the guard alone, 29.4 by the model and 28.4 by both.
+# I would release both, with the threshold of 0.88 that this base rate gives, and pay 11.5 more than for the guard alone. My base rate is a guess: if harm becomes as frequent as 1 in 10, both together at this threshold cost 28.8, less than half of either alone.
+# Who insists still gets through the model (92 % refused), and 2.5 % of the benign are turned away. Who asks a fifth time often succeeds (§ 11), and who holds the weights can take the refusal out (§ 12). The exams cannot show disguises that nobody thought of, and an aim that is not told cannot be refused.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "16.9 for 1,000 requests by the guard alone, 16.6 by the model, 17.2 by both": [round(costs[0.01][way], 1) for way in ("guard", "model", "both")] == [16.9, 16.6, 17.2],
-    "the threshold of 0.88": round(chosen[0.01][0], 2) == 0.88,
-    "cost 21.7, less than a third of either alone": round((held := lab.guards.costs_of({0.1: (chosen[0.01][0], 0)}, final_safe, scores["words"], rates_of, PRICES, "")[0.1])["both"], 1) == 21.7
-    and 3 * held["both"] < min(held["model"], held["guard"]),
-    "Spelled words still get through": round(100 * lab.share([r for r in final_safe if r["disguise"] == "spelled"], "harmful")) == 85,
+    "1,000 requests cost 16.9 by the guard alone, 29.4 by the model and 28.4 by both": [round(costs[0.01][way], 1) for way in ("guard", "model", "both")] == [16.9, 29.4, 28.4],
+    "the threshold of 0.88": round(chosen[0.01][0], 2) == 0.88 and round(costs[0.01]["both"] - costs[0.01]["guard"], 1) == 11.5,
+    "cost 28.8, less than half of either alone": round((held := lab.guards.costs_of({0.1: (chosen[0.01][0], 0)}, final_safe, scores["words"], rates_of, PRICES, "")[0.1])["both"], 1) == 28.8
+    and 2 * held["both"] < min(held["model"], held["guard"]),
+    "Who insists still gets through": round(100 * lab.share([r for r in final_safe if r["disguise"] == "insist"], "harmful")) == 92,
     "Who asks a fifth time often succeeds": still["the whole recipe"][-1] < len(plain) / 2,
     "disguises that nobody thought of": GENERAL,
 }
