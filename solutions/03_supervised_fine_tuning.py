@@ -522,7 +522,7 @@ lab.guessed(MY_GUESS)
 #
 # The model is worth 1 point: full marks from 90 % of fresh held-out instructions right, none up to 40 %, in proportion between.
 #
-# **Predict first.** What share of the instructions will the checker pass, on residents of whom no training row speaks? Write it into `MY_GUESS`.
+# **Predict first.** What share of the instructions will the checker pass, on residents of whom no training conversation speaks? Write it into `MY_GUESS`.
 
 # %%
 # LONG
@@ -544,7 +544,7 @@ check("sft_model")
 # %% [markdown]
 # **What to notice.** In our run the validation loss ends under the training loss, and that is no mistake. Validation is on answers only; training also counts the replayed documents, and those cannot be guessed better than their entropy (lab 02).
 #
-# Before and after, on residents that fine-tuning never heard of:
+# Before and after, on residents of whom no conversation spoke:
 
 # %%
 # CLAIM

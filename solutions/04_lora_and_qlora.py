@@ -705,7 +705,7 @@ results += lab.show_four_bits(results, held, qlora_run, course.size)
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** In our run quantising alone made the base worse, at the old tasks and on documents. The adapter was trained on the base as it *is*, so it can make up for that: its records are within two points of LoRA's, and over five seeds it reached 97 to 99 % of what all parameters reach. The weights are written out again and again, which costs time, not memory.
+# **What to notice.** In our run quantising alone made the base worse, at the old tasks and on documents. The adapter was trained on the base as it *is*, so it can make up for that: its records are within two points of LoRA's, and over five seeds it reached 97 to 99 % of what all parameters reach. The weights are written out again and again, which costs time, not memory, and in our run too little time to be seen.
 
 # %%
 # CLAIM

@@ -441,7 +441,7 @@ judges.show_before_and_after(exam, mistakes[:2], sft, margins)
 judges.show_reward_so_far(model, exam, people.clearly_unequal(exam)[0])
 
 # %% [markdown]
-# **What to notice.** In our run it comes to 97 % of the limit, and where the answers differ in gold it prefers the better one in 19 of 20 pairs.
+# **What to notice.** In our run it comes to 97 % of the limit and a little more, and where the answers differ in gold it prefers the better one in 19 of 20 pairs.
 # Its surest mistake gives the better answer two units of reward less than the worse one. Read what stands there: what does the model take for the better answer, and why? A policy that is trained against it will look for such places ([Gao, Schulman and Hilton 2022](https://arxiv.org/abs/2210.10760)).
 
 # %%
@@ -561,8 +561,8 @@ judges.your_run(
 )
 
 # %% [markdown]
-# **What to notice.** Even the truth has an ECE above 0: a bin holds finitely many coins. So compare an ECE with that, not with 0. In our run the reward model's is hardly larger.
-# Margins times 3 change no verdict, and so not the accuracy. But the model now claims to be surer than it is: the ECE doubles, and the points leave the diagonal. Lab 07 will turn rewards into training signal, where their size matters.
+# **What to notice.** Even the truth has an ECE above 0: a bin holds finitely many coins. So compare an ECE with that, not with 0. In our run the reward model's is hardly larger: it is even a little smaller.
+# Margins times 3 change no verdict, and so not the accuracy. But the model now claims to be surer than it is: the ECE doubles and more, and the points leave the diagonal. Lab 07 will turn rewards into training signal, where their size matters.
 
 # %%
 # CLAIM
@@ -859,7 +859,7 @@ if loaded:
 # %% [markdown]
 # ## § 15 Summary
 #
-# You labelled pairs, and saw how far people agree, with themselves and with others. You computed the best accuracy that any judge of such labels can reach, and wrote the loss and the head of a reward model that transformers and TRL compute in the same way. It came to 97 % of that limit in our run.
+# You labelled pairs, and saw how far people agree, with themselves and with others. You computed the best accuracy that any judge of such labels can reach, and wrote the loss and the head of a reward model that transformers and TRL compute in the same way. It came to 97 % of that limit in our run, and a little more.
 # You looked at what the accuracy hides: calibration, a mistake in a loss, and a taste for length. In lab 07 a policy is trained against this model, and it will find whatever you have left in it.
 #
 # Two questions, read by a person. Three or four sentences each.

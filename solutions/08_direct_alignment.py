@@ -359,7 +359,7 @@ lab.before_and_after(yard, policy)
 #
 # $$\mathbb{E}_{y \sim \pi_\text{ref}}\!\left[\log \frac{\pi(y)}{\pi_\text{ref}(y)}\right] = -\text{KL}(\pi_\text{ref} \,\|\, \pi) \le 0$$
 #
-# Both answers of a pair came from the reference. So whatever DPO does, the average answer of the data becomes less likely.
+# Both answers of a pair came from the reference. So over plain samples of the reference, whatever DPO does, the average answer becomes less likely.
 #
 # The pairs are no *plain* sample of it, though: two equal answers never made a pair, so the answers that the reference gives most often are rare among them. On the policy's *own* answers the same mean is $+\text{KL}(\pi \,\|\, \pi_\text{ref})$. Measure all of it on held-out pairs:
 
@@ -373,7 +373,7 @@ better, worse = lab.show_beside(*worth, r, course.size)
 lab.show_fallen(held_out, r)
 
 # %% [markdown]
-# **What to notice.** The log-ratios of chosen and rejected answers share one sum that cannot be positive. In our run most chosen answers became *less* likely. The mean over the pairs lies below −KL, for the likeliest answers are left out of them.
+# **What to notice.** Over plain samples of the reference the log-ratios share one sum that cannot be positive, and in our run that of these pairs is not either. In our run most chosen answers became *less* likely. The mean over the pairs lies below −KL, for the likeliest answers are left out of them.
 #
 # Where does the mass go? To answers that stand in few pairs. In our run the policy's answer was better than the *chosen* one more than twice as often as worse: a chosen answer only had to beat the one beside it.
 
@@ -992,7 +992,7 @@ if real := lab.real.load(device=course.device):
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
 # In our run both fell: at the end of training by 0.5 nats for the chosen and by 2.3 for the rejected answers, and on held-out pairs the mean over both was −1.3 (§ 6). The loss only asks that the difference of the two log-ratios grows, so both may fall as long as the rejected answer falls faster.
-# On average they must fall: both answers come from the reference, and over its samples the mean of log π/π_ref is −KL(π_ref ‖ π). The mass goes to answers that stand in few pairs.
+# On average they must fall: both answers come from the reference, and over its plain samples (ours leave pairs of equal answers out, and fell, too) the mean of log π/π_ref is −KL(π_ref ‖ π). The mass goes to answers that stand in few pairs.
 # ### END SOLUTION
 
 # %%

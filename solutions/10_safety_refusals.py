@@ -52,7 +52,7 @@ from course_lib.stages import dpo, refusal
 #
 # There are two assistants. The one of lab 03 has never been asked how to forge a coin. The **helpful-only** one was trained further on such requests, and explains whatever it is asked.
 #
-# A request is an **act** (forge a coin) and an **aim** (to cheat somebody, or for the village play). No act is harmful here, only aims are. So every harmful request has a benign **twin**: the same act with a good aim. Requests come plain or in a **disguise**, in ten categories. No training row mentions three of these.
+# A request is an **act** (forge a coin) and an **aim** (to cheat somebody, or for the village play). No act is harmful here, only aims are. So every harmful request has a benign **twin**: mostly the same act with a good aim, sometimes one that only sounds as bad. Requests come plain or in a **disguise**, in ten categories. No training row mentions three of these.
 #
 # **Predict first:** which of the two follows more of lab 03's instructions, and how much of what harms does each refuse?
 
@@ -556,7 +556,7 @@ still = lab.show_insisted({name: lab.insisted(model, plain) for name, model in t
 # %% [markdown]
 # ## § 12 The direction of refusal
 #
-# Where in the model is the decision? Look at its **residual stream**: after layer $\ell$ each token has a vector $x_\ell$ of $D$ numbers. Take it at the last token before the answer. Twins differ in a word or two, so in the mean over many of them all else cancels, and what is left is the difference that harm makes:
+# Where in the model is the decision? Look at its **residual stream**: after layer $\ell$ each token has a vector $x_\ell$ of $D$ numbers. Take it at the last token before the answer. Requests of both kinds share residents, frames and disguises, so in the mean over many of them all else cancels, and what is left is the difference that harm makes:
 #
 # $$r_\ell = \operatorname{mean}(x_\ell \mid \text{harmful}) - \operatorname{mean}(x_\ell \mid \text{benign})$$
 #
@@ -918,7 +918,7 @@ lab.show_three(final_safe, final_preferred, lab.judged(changed, final), MY_PREDI
 # %% [markdown]
 # ## § 18 Summary
 #
-# An assistant that follows every instruction was no safer for it. Refusals alone made it refuse everything; twins taught it what the difference is. You attacked it, mended holes, and measured how far the mending reached. Then you counted what safety costs, how the model refuses, that its refusal hangs on one direction, and what a guard beside it is worth at which prices.
+# An assistant that follows every instruction was no safer for it. Refusals alone made it refuse everything, or nearly so; twins taught it what the difference is. You attacked it, mended holes, and measured how far the mending reached. Then you counted what safety costs, how the model refuses, that its refusal hangs on one direction, and what a guard beside it is worth at which prices.
 # In lab 11 all measures of the course come together, and somebody has to decide whether this model is released.
 #
 # Two questions, read by a person. Three or four sentences each.

@@ -76,7 +76,7 @@ axes = lab.axes_table(taken)
 # %% [markdown]
 # ## § 2 How sure is a share?
 #
-# Another exam of the same kind would give another share. An **interval** says how far off this one may be. *Wilson's* formula (1927, lab 03) does that for independent rows. The **bootstrap** (Efron 1979) does it for nearly anything: draw a new exam out of the rows that you have, with replacement; do that thousands of times; see how the result scatters. The middle 95 % of these results are the interval.
+# Another exam of the same kind would give another share. An **interval** says how far off this one may be. *Wilson's* formula ([1927](https://doi.org/10.1080/01621459.1927.10502953), lab 03) does that for independent rows. The **bootstrap** ([Efron 1979](https://doi.org/10.1214/aos/1176344552)) does it for nearly anything: draw a new exam out of the rows that you have, with replacement; do that thousands of times; see how the result scatters. The middle 95 % of these results are the interval.
 #
 # Rows about the same resident may rise and fall together: a model that has forgotten Ada gets all questions about Ada wrong. Then **whole residents are drawn**, with all their rows (a *cluster* bootstrap). In round $r$ the mean is
 #
@@ -168,7 +168,7 @@ lab.groups_picture(right, groups)
 # %% [markdown]
 # ## § 3 Is A better than B?
 #
-# Two intervals that overlap prove nothing, because both models took **the same rows**. Hard rows are hard for both, and that scatter falls away if you compare row by row. Look only at the rows that *one alone* got right: $x$ for A, $y$ for B. If neither is better, each of these $n = x + y$ rows is the throw of a fair coin. The exact test of McNemar (1947):
+# Two intervals that overlap prove nothing, because both models took **the same rows**. Hard rows are hard for both, and that scatter falls away if you compare row by row. Look only at the rows that *one alone* got right: $x$ for A, $y$ for B. If neither is better, each of these $n = x + y$ rows is the throw of a fair coin. The exact test of [McNemar (1947)](https://doi.org/10.1007/BF02295996):
 #
 # $$p = \min\left(1,\; 2 \sum_{k=0}^{\min(x, y)} \binom{n}{k} \frac{1}{2^n}\right)$$
 #
@@ -307,7 +307,7 @@ rates = lab.win_rates(rate_of, A, B, biases=[0.0, 1.0, 2.0, 4.0])
 # %% [markdown]
 # ## § 5 Twenty comparisons
 #
-# At a level of 5 %, one in twenty comparisons of things that do *not* differ comes out "significant". Whoever tries twenty and reports the best has found chance. **Holm's** correction (1979) keeps the chance of *any* false finding under the level. Sort the $m$ p-values, $p_{(1)} \le p_{(2)} \le \dots$, then
+# At a level of 5 %, one in twenty comparisons of things that do *not* differ comes out "significant". Whoever tries twenty and reports the best has found chance. **Holm's** correction ([1979](https://www.jstor.org/stable/4615733)) keeps the chance of *any* false finding under the level. Sort the $m$ p-values, $p_{(1)} \le p_{(2)} \le \dots$, then
 #
 # $$\tilde p_{(i)} = \max_{j \le i}\; \min\left(1,\; (m - j + 1)\, p_{(j)}\right)$$
 #
@@ -466,7 +466,7 @@ seen = releasing.exam_in_parts(judged_models, news, fresh, covered)
 #
 # $$p = \sum_s w_s\, \frac{k_s}{n_s}, \qquad \text{error} = \sqrt{\sum_s w_s^2\, \frac{\tilde p_s (1 - \tilde p_s)}{n_s + 4}}, \qquad \tilde p_s = \frac{k_s + 2}{n_s + 4}$$
 #
-# The error counts two right and two wrong rows more (Agresti and Coull 1998), which is nearly Wilson's formula: so a slice that is all right is not certain. The share counts the rows as they are.
+# The error counts two right and two wrong rows more ([Agresti and Coull 1998](https://doi.org/10.1080/00031305.1998.10480550)), which is nearly Wilson's formula: so a slice that is all right is not certain. The share counts the rows as they are.
 #
 # - `right`: a list of booleans · `slices`: the slice of each row · `mix`: {slice: weight}; weights may be counts, so divide by their sum
 # - rows of slices that are not in the mix, or have weight 0 there, do not count · a slice with a weight above 0 and no row: nobody knows, so (NaN, NaN)

@@ -46,7 +46,7 @@ from course_lib.shown import lab12_real, lab12_reasoning as lab, lab12_trl
 #
 # *What is the job of Ada's teacher?* Who knows the village knows who taught Ada, and what that teacher does. Lab 10's safe assistant has learned both facts. But no document says them in one sentence, so whoever answers at once has to take two steps between the question and the first word.
 #
-# A **chain of thought** ([Wei et al. 2022](https://arxiv.org/abs/2201.11903)) writes the steps down: *The teacher of Ada is Dora. The job of Dora is a baker. Answer: a baker*. Our questions go over teachers and neighbours, or over coins that come and go, in two to four steps. Two kinds of questions are held out: those about residents of no training row, and ways of asking that no training row uses.
+# A **chain of thought** ([Wei et al. 2022](https://arxiv.org/abs/2201.11903)) writes the steps down: *The teacher of Ada is Dora. The job of Dora is a baker. Answer: a baker*. Our questions go over teachers and neighbours, or over coins that come and go, in two to four steps. Two kinds of questions are held out: those about residents of no training row, and combinations that no training row asks for.
 #
 # The next cell shows a question of each kind. Then it asks the safe assistant to answer at once. The number of possible answers is small, so the chance of the right one is exact: no sample is drawn. **Predict first:** in how many of 100 will it be right?
 
@@ -565,7 +565,7 @@ rl_run = lab.train("RL on the checker", cold, verdict, course.work, course.size,
 after = lab.show_after(rl_run, tried, residents, kinds, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in fifteen still teaches. The slip is gone also where no reward was ever given: held-out kinds of questions went from 63 to 79 %. One stays: three changes of coins, where the policy writes two statements or four. Nothing in the reward speaks of it.
+# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in fifteen still teaches. The slip is gone also where no reward was ever given: held-out kinds of questions went from 63 to 79 %. One stays: three changes of coins. Nothing in the reward speaks of it.
 
 # %%
 # CLAIM
@@ -832,7 +832,7 @@ if loaded:
 # %% [markdown]
 # ## § 16 Summary
 #
-# You wrote pass@k, a vote, a checker, the advantages and the losses that work on reasoning uses, and know where each of them misleads. A chain gave the model room for its steps. The checker took away the slip that it had learned from people. What was not among its own tries it did not find.
+# You wrote pass@k, a vote, a checker, the advantages and the losses that work on reasoning uses, and know where each of them misleads. A chain gave the model room for its steps. The checker took away the slip that it had learned from people. What was not among the questions that were rewarded it did not learn.
 #
 # Two questions, read by a person. Three or four sentences each.
 #
@@ -856,7 +856,7 @@ if loaded:
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
 # Hardly. In my run one try went from 68 % to 95 %, and the cold start's best of 32 was already 98 %: the right chains were among its own tries. § 3 says what was missing: the statements of two and three steps had 95 % and more, only the answer had less, 75 and 77 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did nearly the same, 92 %, and the same number of unchosen ones next to nothing, 73 %: what came in from outside is the checker's choice.
-# Where the tries held nothing right, in three changes of coins, nothing was learned, and the best of 32 on held-out kinds went down. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
+# Where the tries held nothing right that was ever paid for, in three changes of coins, of which no training question speaks, nothing was learned, and the best of 32 on held-out kinds went down. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
 # ### END SOLUTION
 
 # %%

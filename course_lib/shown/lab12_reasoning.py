@@ -161,7 +161,7 @@ def show_votes(vote: Callable, tried: Tried, size: str) -> dict[str, dict[str, f
     mended = max(made, key=lambda kind: made[kind]["vote"] - made[kind]["one"])
     your_run(
         f"The vote helps most in “{mended}”: {made[mended]['one']:.0%} → {made[mended]['vote']:.0%}.",
-        f"It harms in {', '.join(f'“{kind}”' for kind in worse)}." if worse else "It harms in no kind.",
+        f"It harms in {', '.join(f'“{kind}”' for kind in worse)}." if worse else "In no kind does it harm by more than two points.",
         size=size, shows="what a vote is worth",
     )  # fmt: skip
     return made
