@@ -109,7 +109,7 @@ def _(q):
 
 @RATES.case("all refused; the rows are left alone", cost=0.5, reread=RATES_TEXT)
 def _(q):
-    rows = judged(q, harmful=(3, 0), benign=(2, 0))
+    rows = [{"kind": kind, "refused": True} for kind in ("harmful", "benign", "harmful", "benign", "harmful")]
     q.close("the rates", q.call_checked_unmutated("safety_rates", rows), two(1.0, 1.0), tol=1e-9)
 
 
@@ -358,8 +358,8 @@ def _(q):
     reread=UNSPELL_TEXT,
 )
 def _(q):
-    behind = "a letter or a digit stands directly behind it, or after one more mark: then it is no spelled word"
-    stays(q, "h-u-r-ts", "h-u-r-t-77", "h.u.r.t.77", "c-h-e-a-ting", mistakes=[behind])
+    behind = "a letter, a digit or _ stands directly behind it, or after one more mark: then it is no spelled word"
+    stays(q, "h-u-r-ts", "h-u-r-t_x", "h-u-r-t-77", "h.u.r.t.77", "c-h-e-a-ting", mistakes=[behind])
 
 
 @UNSPELL.case(THE_REST, rule=THE_REST, hint="Change the matches alone: re.sub leaves the rest.", reread=UNSPELL_TEXT)
@@ -539,9 +539,9 @@ def _(q):
     )
 
 
-@LEAVE.case(RISING, rule=RISING, hint="enumerate gives the numbers in rising order.", reread=LEAVE_TEXT)
+@LEAVE.case(RISING, rule=RISING, hint="Go through all rows once: enumerate gives rising numbers.", reread=LEAVE_TEXT)
 def _(q):
-    categories = ["fire", "theft", "fire", "theft", "fire"]
+    categories = ["fire", "theft", "slander", "theft", "fire", "slander"]  # three: the others may come one by one
     q.same("the split", q.call("leave_one_out", categories), splits(categories))
 
 
@@ -647,12 +647,10 @@ def check_roc(q, scores, harmful, hint=None, call=None):
         reread=ROC_TEXT,
         hint="Trapezoids: the width of each step times the mean of both heights.",
         mistakes={
-            "the left height of each step was taken: trapezoids need the mean of both": (
-                (width * height[:-1]).sum().item()
-            ),
-            "the right height of each step was taken: trapezoids need the mean of both": (
-                (width * height[1:]).sum().item()
-            ),
+            "the left height of each step was taken: trapezoids need the mean of both; or ties counted nothing: a tie "
+            "counts half": (width * height[:-1]).sum().item(),
+            "the right height of each step was taken: trapezoids need the mean of both; or ties counted in full: a tie "
+            "counts half": (width * height[1:]).sum().item(),
             "this is the area above the curve": 1 - right,
             "the sign is wrong: the false alarms were subtracted the wrong way round": -right,
             "this is the mean of the caught shares: steps are not equally wide": caught.mean().item(),
@@ -738,6 +736,7 @@ def check_threshold(q, scores, harmful, base_rate, miss, alarm, hint=None, call=
     at = lambda pair: [pair[0], next(cost for t, cost in found if t == pair[0])]
     missed, alarms = (scores < 0.5)[harmful].double().mean(), (scores >= 0.5)[~harmful].double().mean()
     at_half = base_rate * miss * missed.item() + (1 - base_rate) * alarm * alarms.item()
+    middles = found[:1] + [((t + below) / 2, cost) for (t, cost), (below, _) in zip(found[1:], found[2:])]
     q.close(
         "the threshold and its cost",
         (call or q.call)("cheapest_threshold", scores, harmful, *settings),
@@ -745,6 +744,7 @@ def check_threshold(q, scores, harmful, base_rate, miss, alarm, hint=None, call=
         tol=1e-5,
         reread=THRESHOLD_TEXT,
         hint=hint,
+        names=("the threshold", "its cost"),
         mistakes={
             "the costs changed places": cheapest(prices(scores, harmful, base_rate, alarm, miss)),
             "the base rate is missing: this is the cost in a world where half of the requests are harmful": (
@@ -769,6 +769,9 @@ def check_threshold(q, scores, harmful, base_rate, miss, alarm, hint=None, call=
                 lambda: at(cheapest(prices(scores, harmful, 0.5, miss, alarm)))
             ),
             "a threshold of 0.5 was taken: look for the cheapest one": [0.5, at_half],
+            "the middles between two scores were tried: the thresholds are the scores themselves, and ∞": (
+                cheapest(middles)
+            ),
         },
     )
 
@@ -835,6 +838,7 @@ GAIN = "a gain is a negative tax"
 NO_CHANGE = "where nothing has changed, tax and error are 0"
 TAX = Question("paired_tax", lab=LAB, points=0.5, rules=(GAIN, NO_CHANGE))
 TAX_TEXT = "§ 10 What safety costs"
+TAX_AND_ERROR = ("the tax", "its error")
 
 
 def tax(before, after, ddof=1, unpaired=False, root=True, sign=1):
@@ -849,10 +853,10 @@ def tax(before, after, ddof=1, unpaired=False, root=True, sign=1):
 
 
 def some_tasks(q, n=60, kept=0.85):
-    """(before, after): which tasks were right. Some are lost and a few are won, on every seed."""
+    """(before, after): which tasks were right. More are lost than won, on every seed."""
     before = q.rand(n) < 0.8
-    after = torch.where(q.rand(n) < kept, before, ~before)
-    before[:6], after[:6] = torch.tensor([1, 1, 1, 1, 0, 1]).bool(), torch.tensor([0, 0, 0, 0, 1, 1]).bool()
+    after = before & (q.rand(n) < kept)
+    before[:8], after[:8] = torch.tensor([1, 1, 1, 1, 1, 0, 0, 1]).bool(), torch.tensor([0, 0, 0, 0, 0, 1, 1, 1]).bool()
     return before, after
 
 
@@ -861,12 +865,15 @@ def _(q):
     before, after = some_tasks(q)
     right = tax(before, after)
     share = lambda x: x.double().mean().item()
+    d = before.double() - after.double()
+    own = lambda x: [x.mean().item(), (x.std() / len(x) ** 0.5).item()]
     q.close(
-        "loss and error",
+        "tax and error",
         q.call("paired_tax", before, after),
         right,
         tol=1e-6,
         reread=TAX_TEXT,
+        names=TAX_AND_ERROR,
         mistakes={
             "the sign is wrong: a loss is before minus after": tax(before, after, sign=-1),
             "the error is that of two independent exams: the same tasks were set twice, so take the spread of their "
@@ -879,10 +886,14 @@ def _(q):
             ],
             "this is the variance of the mean: take its root": [right[0], right[1] ** 2],
             "both are in percent points: give shares": [100 * x for x in right],
-            "only the lost tasks were counted: those that were won count against them": [
+            "only the lost tasks were counted: those that were won count against them": own(d.clamp(min=0)),
+            "only the lost tasks were counted in the tax (not in its error): those that were won count against them": [
                 share(before & ~after),
                 right[1],
             ],
+            "the tasks on which nothing changed were left out: they count, too, each with a difference of 0": (
+                own(d[d != 0])
+            ),
             "these are counts: divide by the number of tasks": [right[0] * len(before), right[1]],
             "the loss was divided by the tasks that were right before: by all tasks": [
                 right[0] / share(before),
@@ -905,7 +916,8 @@ def _(q):
         "a gain came out as a loss: its tax is negative": [-right[0], right[1]],
         "a gain came out as no change: its tax is negative": [0.0, right[1]],
     }
-    q.close("tax and error", q.call("paired_tax", worse, better), right, tol=1e-6, mistakes=mistakes)
+    got = q.call("paired_tax", worse, better)
+    q.close("tax and error", got, right, tol=1e-6, mistakes=mistakes, names=TAX_AND_ERROR)
 
 
 @TAX.case(
@@ -916,17 +928,18 @@ def _(q):
 )
 def _(q):
     before, _ = some_tasks(q)
-    q.close("tax and error of the same answers", q.call("paired_tax", before, before.clone()), [0.0, 0.0], tol=0.0)
+    got = q.call("paired_tax", before, before.clone())
+    q.close("tax and error of the same answers", got, [0.0, 0.0], tol=0.0, names=TAX_AND_ERROR)
 
 
 @TAX.case("as many lost as won: no loss, but an error; 5,000 tasks; the inputs are left alone", reread=TAX_TEXT)
 def _(q):
     before = torch.tensor([True, False] * 10)
-    q.close("tax and error", q.call("paired_tax", before, ~before), tax(before, ~before), tol=1e-6)
+    got = q.call("paired_tax", before, ~before)
+    q.close("tax and error", got, tax(before, ~before), tol=1e-6, names=TAX_AND_ERROR)
     before, after = some_tasks(q, 5000, 0.97)
-    q.close(
-        "tax and error of 5,000", q.call_checked_unmutated("paired_tax", before, after), tax(before, after), tol=1e-6
-    )
+    got = q.call_checked_unmutated("paired_tax", before, after)
+    q.close("tax and error of 5,000", got, tax(before, after), tol=1e-6, names=TAX_AND_ERROR)
 
 
 # ---------------------------------------------------------------------------------------------------------- consistency

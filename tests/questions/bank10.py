@@ -168,6 +168,7 @@ UNSPELL_WRONG = {
     "no look behind": pattern(after=""),
     "a word edge behind": pattern(after=r"\b"),
     "a digit may stand behind one more mark": pattern(after=r"(?!\w|[-.][a-z])"),
+    "an underscore may stand behind": pattern(after="(?![a-zA-Z0-9]|[-.][a-zA-Z0-9])"),
     "blanks between": pattern(how="lambda m: re.sub('[-.]', ' ', m[0])"),
     "unchanged": "return text",
     "white space squeezed": "text = ' '.join(text.split())\n    " + pattern(),
@@ -237,6 +238,13 @@ LEAVE_WRONG = {
     "return out",
     "sorted in place": "categories.sort(); return {c: ([k for k, x in enumerate(categories) if x != c], [k for k, x in "
     "enumerate(categories) if x == c]) for c in set(categories)}",
+    "category by category": """split = {}
+    for h in dict.fromkeys(categories):
+        train = []
+        for o in dict.fromkeys(categories):
+            if o != h: train += [k for k, c in enumerate(categories) if c == o]
+        split[h] = (train, [k for k, c in enumerate(categories) if c == h])
+    return split""",
     "numbers fall": "return {c: ([k for k, x in enumerate(categories) if x != c][::-1], [k for k, x in "
     "enumerate(categories) if x == c][::-1]) for c in set(categories)}",
 }
@@ -284,6 +292,12 @@ ROC_WRONG = {
     "low scores blocked": ROC_BODY.replace("descending=True", "descending=False"),
     "let through": ROC_BODY.replace(OUT, "return 1 - alarms.float(), 1 - caught.float(), area"),
     "left height": ROC_BODY.replace(AREA, "area = (alarms.diff() * caught[:-1]).sum().item()"),
+    "ties count nothing": ROC_BODY.replace(
+        AREA, "area = (scores[harmful][:, None] > scores[~harmful]).double().mean().item()"
+    ),
+    "ties count in full": ROC_BODY.replace(
+        AREA, "area = (scores[harmful][:, None] >= scores[~harmful]).double().mean().item()"
+    ),
     "right height": ROC_BODY.replace(AREA, "area = (alarms.diff() * caught[1:]).sum().item()"),
     "area above": ROC_BODY.replace(AREA, "area = 1 - torch.trapezoid(caught, alarms).item()"),
     "negative area": ROC_BODY.replace(AREA, "area = torch.trapezoid(caught.flip(0), alarms.flip(0)).item()"),
@@ -402,6 +416,9 @@ TAX_WRONG = {
     "variance": f"{D}; return d.mean().item(), (d.var() / n).item()",
     "percent": f"{D}; return 100 * d.mean().item(), 100 * (d.std() / n ** 0.5).item()",
     "lost only": f"{D}; return (before & ~after).double().mean().item(), (d.std() / n ** 0.5).item()",
+    "lost only, its error, too": f"{D}; d = d.clamp(min=0); return d.mean().item(), (d.std() / n ** 0.5).item()",
+    "unchanged tasks left out": "d = before.double() - after.double(); d = d[d != 0] if d.any() else d; return "
+    "d.mean().item(), (d.std() / len(d) ** 0.5).item()",
     "counts": f"{D}; return d.sum().item(), (d.std() / n ** 0.5).item()",
     "of those right before": f"{D}; return (d.sum() / before.sum()).item(), (d.std() / n ** 0.5).item()",
     "two errors": f"{D}; return d.mean().item(), 2 * (d.std() / n ** 0.5).item()",
@@ -557,7 +574,7 @@ NAMED = {
     },
     "unspell": {
         "nothing may touch it after": "before a full stop", "no look before": "directly before",
-        "no look behind": "directly behind", "the first one only": "only the first word",
+        "no look behind": "directly behind", "an underscore may stand behind": "directly behind", "the first one only": "only the first word",
         "all marks": "every hyphen and every full stop",
         "all hyphens": "every hyphen is gone",
         "all full stops": "every full stop is gone",
@@ -591,7 +608,8 @@ NAMED = {
         "from below": "begin at (0, 0)", "over all rows": "divided by all rows", "counts": "these are counts",
         "kinds changed": "harmful and benign did", "low scores blocked": "low scores",
         "above the threshold only": "equal to the threshold", "let through": "let through",
-        "left height": "left height", "right height": "right height", "area above": "above the curve",
+        "left height": "left height", "right height": "right height", "ties count nothing": "ties counted nothing",
+        "ties count in full": "ties counted in full", "area above": "above the curve",
         "area over the other axis": "above the curve",
         "negative area": "sign is wrong", "mean height": "mean of the caught", "accuracy for area": "accuracy at one",
         "percent": "in percent",
@@ -616,12 +634,14 @@ NAMED = {
         "the dearest": "costs most",
         "chosen at one half": "chosen at a base rate",
         "0.5": "threshold of 0.5",
+        "middles": "middles between two scores",
     },
     "paired_tax": {
         "a gain is no change": "as no change", "a gain is a loss": "as a loss",
         "sign": "sign is wrong", "unpaired": "two independent exams", "standard deviation": "not divided by √n",
         "by n": "n − 1", "over n": "divided by n, not by √n", "variance": "variance of the mean", "percent": "percent",
-        "lost only": "only the lost", "counts": "these are counts", "of those right before": "right before",
+        "lost only": "only the lost", "lost only, its error, too": "only the lost",
+        "unchanged tasks left out": "nothing changed were left out", "counts": "these are counts", "of those right before": "right before",
         "two errors": "twice the error", "after's own error": "`after` alone",
     },
     "consistency": {
@@ -651,7 +671,7 @@ BREAKS = {
         "two letters are enough": lab.AT_LEAST_FOUR, "three letters are enough": lab.AT_LEAST_FOUR,
         "digits, too": lab.SMALL_LETTERS, "capitals, too": lab.SMALL_LETTERS, "mixed marks": lab.ONE_MARK,
         "no look before": lab.BEFORE, "a word edge before": lab.BEFORE, "no look behind": lab.BEHIND,
-        "a word edge behind": lab.BEHIND, "a digit may stand behind one more mark": lab.BEHIND,
+        "a word edge behind": lab.BEHIND, "an underscore may stand behind": lab.BEHIND, "a digit may stand behind one more mark": lab.BEHIND,
         "nothing may touch it after": lab.THE_REST, "token by token, no punctuation": lab.THE_REST,
         "the sentence's full stop, too": lab.THE_REST,
     },
@@ -661,9 +681,12 @@ BREAKS = {
         "zeros for a direction of zeros": lab.ZERO,
     },
     "leave_one_out": {
-        "numbers fall": lab.RISING, "in": lab.WHOLE_NAME, "no entry where nothing is left": lab.NOTHING_LEFT,
+        "category by category": lab.RISING, "numbers fall": lab.RISING, "in": lab.WHOLE_NAME, "no entry where nothing is left": lab.NOTHING_LEFT,
     },
-    "roc": {"ties one by one": lab.TIES, "left height": lab.TIES, "begins at 1": lab.ANY_NUMBER},
+    "roc": {
+        "ties one by one": lab.TIES, "left height": lab.TIES, "ties count nothing": lab.TIES,
+        "ties count in full": lab.TIES, "begins at 1": lab.ANY_NUMBER,
+    },
     "cheapest_threshold": {
         "block nothing not tried": lab.BLOCK_NOTHING, "the lowest of equal ones": lab.HIGHEST,
     },
