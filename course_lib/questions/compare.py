@@ -93,7 +93,7 @@ def changed_part(after, before):
 
 
 def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False, names=None):
-    """None where equal, otherwise a short text. names: of the entries of a list or tuple."""
+    """None where equal, otherwise a short text. names: of the entries of a list or tuple, or of each one in a dict."""
     if isinstance(expected, torch.Tensor):
         return tensor_difference(got, expected, tol, check_dtype, equal_nan)
     if isinstance(got, torch.Tensor):
@@ -115,7 +115,7 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False, n
         if set(got) != set(expected):
             return f"the keys are {sorted(map(str, got))[:12]}, expected {sorted(map(str, expected))[:12]}"
         for k, e in expected.items():
-            if (text := describe_difference(got[k], e, tol, check_dtype, equal_nan)) is not None:
+            if (text := describe_difference(got[k], e, tol, check_dtype, equal_nan, names)) is not None:
                 return f"[{k!r}]: {text}"
         return None
     if type(expected) in (int, float):
@@ -131,6 +131,8 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False, n
                 pass
         return None if equal else "yours is {}, expected {}".format(*told_apart(got, expected))
     if type(got) is not type(expected):
+        if expected is None:
+            return f"yours is {short(got)}, expected None"
         return f"{kind(got)} came back, {kind(expected)} was expected"
     if got == expected:
         return None

@@ -201,7 +201,7 @@ class Q:
 
     def same(self, label, got, expected, hint=None, reread=None, mistakes=None, names=None):
         """got == expected for numbers, texts, lists and dicts of them (and tensors, bit for bit). names: of the entries
-        of a list or tuple, for the message.
+        of a list or tuple, or of each one in a dict, for the message.
         """
         compare(label, got, expected, tol=0.0, mistakes=mistakes, hint=hint, reread=reread, names=names)
 

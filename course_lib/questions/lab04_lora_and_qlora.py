@@ -159,6 +159,7 @@ def _(q):
         "the shapes of A and B",
         [list(A.shape), list(B.shape)],
         [[8, 100], [60, 8]],
+        names="AB",
         mistakes={
             "A and B changed places: A reads the input, [R D]; B writes the output, [F R]": [[60, 8], [8, 100]],
             "both are transposed: A is [R D], B is [F R]": [[100, 8], [8, 60]],
@@ -218,13 +219,13 @@ def _(q):
 @INIT.case(FLOAT32, rule=FLOAT32, reread=INIT_TEXT)
 def _(q):
     A, B = q.call("init_lora", 6, 4, 2, q.new_generator())
-    q.same("the dtypes", [str(A.dtype), str(B.dtype)], ["torch.float32", "torch.float32"])
+    q.same("the dtypes", [str(A.dtype), str(B.dtype)], ["torch.float32", "torch.float32"], names="AB")
 
 
 @INIT.case("rank 1, one input, one output", reread=INIT_TEXT)
 def _(q):
     A, B = q.call("init_lora", 1, 1, 1, q.new_generator())
-    q.same("the shapes", [list(A.shape), list(B.shape)], [[1, 1], [1, 1]])
+    q.same("the shapes", [list(A.shape), list(B.shape)], [[1, 1], [1, 1]], names="AB")
     q.true("A is outside ±1", abs(float(A[0, 0])) <= 1)
 
 
@@ -322,7 +323,7 @@ def _(q):
     q.close("dB at A = 0", dB, 0 * B, tol=1e-6, hint="dB is made of x Aᵀ.")
     q.close("dA at A = 0", dA, autograd_gradients(x, 0 * A, B, 1.0, g)[0], tol=1e-4, hint="dA does not contain A.")
     both = q.call("lora_gradients", x, 0 * A, 0 * B, 3.0, g)
-    q.close("dA and dB at A = B = 0", list(both), [0 * A, 0 * B], tol=1e-7)
+    q.close("dA and dB at A = B = 0", list(both), [0 * A, 0 * B], tol=1e-7, names=["dA", "dB"])
 
 
 @GRADIENTS.case("float64, a large upstream gradient", reread=GRADIENTS_TEXT)
@@ -362,6 +363,9 @@ def _(q):
             "the scaling is missing": merged(weight, A, B, 1.0).float(),
             "the scaling is alpha: it is alpha / R": merged(weight, A, B, 12.0).float(),
             "the scaling is R / alpha: it is alpha / R": merged(weight, A, B, 0.25).float(),
+            "alpha was divided by the rows of B: R is the rank, the number of A's rows": (
+                merged(weight, A, B, 12.0 / 5).float()
+            ),
             "W was scaled, too: only B A is": 4 * merged(weight, A, B, 1.0).float(),
             "B A was taken off: that is un-merging": merged(weight, A, B, -4.0).float(),
             "W itself is missing: this is the change alone": merged(0 * weight, A, B, 4.0).float(),
@@ -728,7 +732,8 @@ def _(q):
     x = off_the_fence(q, 6, 16, code)
     codes, absmax = q.call("quantize_blockwise", x, code, 16)
     want, largest = oracle_quantize(x, code, 16)
-    q.same("the shapes of codes and absmax", [list(codes.shape), list(absmax.shape)], [[96], [6]], reread=QUANTIZE_TEXT)
+    shapes = [list(codes.shape), list(absmax.shape)]
+    q.same("the shapes", shapes, [[96], [6]], reread=QUANTIZE_TEXT, names=["codes", "absmax"])
     rows = x.view(6, 16)
     q.close(
         "absmax",
@@ -821,7 +826,8 @@ def _(q):
 @QUANTIZE.case("nothing to quantise", reread=QUANTIZE_TEXT)
 def _(q):
     codes, absmax = q.call("quantize_blockwise", torch.zeros(0), code_book(), 64)
-    q.same("the shapes for no weights", [list(codes.shape), list(absmax.shape)], [[0], [0]])
+    shapes = [list(codes.shape), list(absmax.shape)]
+    q.same("the shapes for no weights", shapes, [[0], [0]], names=["codes", "absmax"])
 
 
 @QUANTIZE.case("the weights are left alone", reread=QUANTIZE_TEXT)
@@ -981,9 +987,10 @@ def _(q):
     offset = torch.tensor(offset) if type(offset) is float else offset  # which has a case of its own
     want, largest, mean = oracle_double(absmax, code, 32)
     q.same(
-        "the shapes of codes, scale and offset",
+        "the shapes",
         [list(codes.shape), list(scale.shape), list(offset.shape)],
         [[96], [3], []],
+        names=["codes", "scale", "offset"],
     )
     rows = absmax.view(3, 32)
     q.close(

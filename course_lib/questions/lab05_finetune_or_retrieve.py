@@ -435,6 +435,7 @@ def _(q):
     scores = torch.tensor([1e-30, 1e30, 1.0, 5e-30])[q.permutation(4)]
     q.same("the places", q.call("top_k", scores, 3), ranking(scores)[:3])
     q.same("the places of near scores", q.call("top_k", torch.tensor([0.50003, 0.50002, 0.50001]), 3), [0, 1, 2])
+    q.same("the places of tiny scores", q.call("top_k", torch.tensor([5e-30, 1e-30]), 2), [0, 1])
 
 
 @TOP_K.case("the scores are left alone", reread=TOP_TEXT)
@@ -495,6 +496,8 @@ def _(q):
                 F.normalize(plain, p=1, dim=-1)
             ),
             "the columns were brought to length 1: each row is a text": F.normalize(plain, dim=0),
+            "the mask, whole numbers, was used as an index, which takes the states 0 and 1 again and again: "
+            "mask.bool() chooses": F.normalize(torch.stack([h[m].mean(0) for h, m in zip(hidden, mask)]), dim=-1),
             "the vectors were divided by the squared length": plain / plain.pow(2).sum(-1, keepdim=True),
         },
     )
@@ -534,7 +537,7 @@ def _(q):
 )
 def _(q):
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]])
-    for size in (1e4, 1e-4):
+    for size in (1e4, 1e-7):
         hidden = size * (1 + 0.3 * q.randn(2, 4, 5))
         got = q.call("mean_pool", hidden, mask)
         q.close(f"the vectors of states near {size:g}", got, pooled(hidden, mask), tol=1e-4)
@@ -1046,6 +1049,7 @@ def _(q):
         way("the dearest", 0.92, 7000.0, 30.0),
     ]
     ways = [ways[int(p)] for p in q.permutation(8)]
+    ways.sort(key=lambda w: w["way"] != "dear a question")  # the first that fits is the choice of no other slip
     needed, questions = 0.9, 100
     total = lambda w: w["training"] + questions * w["each"]
     q.same(
@@ -1055,6 +1059,7 @@ def _(q):
         reread=DECIDE_TEXT,
         mistakes={
             "accuracy was not looked at": cheapest(ways, needed, questions, fits=lambda w: True),
+            "only the cheapest of all ways was looked at: first drop what is not accurate enough, then choose": "none",
             "the most accurate way won: among those that are good enough the cheapest wins": (
                 max(ways, key=lambda w: w["accuracy"])["way"]
             ),

@@ -476,7 +476,7 @@ def _(q):
 
 
 @POLICY.case(
-    "steps in the wrong direction, one of them to a ratio of 7",
+    "steps in the wrong direction, to a ratio of 7, and to one of e³⁰",
     rule=MINIMUM,
     hint="torch.minimum of ratio · A and clip(ratio) · A, and nothing else that limits the ratio.",
     reread=POLICY_TEXT,
@@ -501,6 +501,8 @@ def _(q):
         },
     )
     q.close("the gradient", grad, -r * a / mask.sum(), tol=1e-5)  # in this case none is held back
+    far = [torch.tensor([[x]]) for x in (-0.5, -30.5, -1.0, True)]  # one token, a ratio of e³⁰, A = −1
+    q.close("the loss of a ratio of e³⁰", q.call("clipped_policy_loss", *far, 0.3), oracle_policy(*far, 0.3), tol=1e-4)
 
 
 @POLICY.case(
@@ -556,10 +558,10 @@ def _(q):
     reread=POLICY_TEXT,
 )
 def _(q):
-    logprobs, old, advantages, mask = policy_inputs(q, ALIKE)
+    logprobs, old, advantages, mask = policy_inputs(q, WHOLE)  # which tokens count is another rule's
     args = [logprobs.double(), old.double(), advantages.double(), mask]
-    got = q.call_checked_unmutated("clipped_policy_loss", *args, 0.3)
-    q.close("the loss in float64", got, oracle_policy(*args, 0.3), tol=1e-9)
+    q.close("the loss in float64", q.call("clipped_policy_loss", *args, 0.3), oracle_policy(*args, 0.3), tol=1e-9)
+    q.call_checked_unmutated("clipped_policy_loss", *policy_inputs(q, ALIKE), 0.3)
 
 
 # ----------------------------------------------------------------------------------------------------------- value loss
@@ -704,10 +706,10 @@ def _(q):
     reread=VALUE_TEXT,
 )
 def _(q):
-    values, old, returns, mask = value_inputs(q, ALIKE)
+    values, old, returns, mask = value_inputs(q, WHOLE)  # which tokens count is another rule's
     args = [values.double(), old.double(), returns.double(), mask]
-    got = q.call_checked_unmutated("clipped_value_loss", *args, 0.3)
-    q.close("the loss in float64", got, oracle_value(*args, 0.3), tol=1e-9)
+    q.close("the loss in float64", q.call("clipped_value_loss", *args, 0.3), oracle_value(*args, 0.3), tol=1e-9)
+    q.call_checked_unmutated("clipped_value_loss", *value_inputs(q, ALIKE), 0.3)
 
 
 # ----------------------------------------------------------------------------------------------------- group advantages

@@ -311,6 +311,9 @@ def _(q):
             "the shift goes the wrong way": summed(logits, labels, offset=-1).float(),
             "the mean over the answer's tokens was taken: DPO needs the sum": per_token,
             "the mask is missing: prompt and padding were added up, too": everywhere.sum(1),
+            "the mask is not shifted: it belongs to the labels that are scored, those from place 1 on": (
+                (everywhere * (labels[:, :-1] != -100)).sum(1)
+            ),
             "the logits themselves were added up: log_softmax first": raw.sum(1),
             "the sign is wrong: log-probabilities are not positive": -want,
             "the sum was divided by the length of the whole row": want / labels.shape[1],
@@ -476,6 +479,9 @@ def _(q):
             "chosen and rejected changed places": nll(-m).mean().float(),
             "β is missing": nll(m / 0.4).mean().float(),
             "the log-ratios were divided by β": nll(m / 0.16).mean().float(),
+            "β stands before log σ: it belongs inside, before the difference of the log-ratios": (
+                0.4 * nll(m / 0.4).mean().float()
+            ),
             "the sum over the pairs was taken: take their mean": nll(m).sum().float(),
             "the sign of the loss is wrong: minimise −log σ(m)": -nll(m).mean().float(),
             "this is −σ(m): the logarithm is missing": -torch.sigmoid(m).mean().float(),
@@ -652,6 +658,7 @@ def _(q):
         list(grads),
         [zero, zero],
         tol=1e-5,
+        names=["chosen", "rejected"],
         reread=CDPO_TEXT,
         hint="With a tenth of the labels wrong, nobody should be surer than 9 : 1.",
     )
@@ -780,6 +787,9 @@ def _(q):
             ),
             "both were divided by the chosen answer's length: each has its own": (
                 mean((((chosen - a) - (rejected - b)) / n - target) ** 2)
+            ),
+            "both were divided by the rejected answer's length: each has its own": (
+                mean((((chosen - a) - (rejected - b)) / m - target) ** 2)
             ),
             "the lengths changed places": mean(((chosen - a) / m - (rejected - b) / n - target) ** 2),
             "both were divided by the mean length of the batch": (

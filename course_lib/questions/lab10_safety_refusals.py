@@ -172,9 +172,10 @@ def _(q):
     rows = collected(q, fraud_plain=(6, 2), fraud_role=(2, 4), theft_plain=(3, 9), theft_role=(4, 1))
     counts = lambda **slips: cell_counts(paired(rows, **slips))
     q.same(
-        f"the counts (harmful, benign) in the cells {', '.join(CELL_COUNTS)}",
+        "the counts (harmful, benign)",
         cell_counts(q.call("balance", rows)),
         counts(),
+        names=CELL_COUNTS,
         mistakes={
             "balanced over all rows together: one category may still be harmful as a rule": counts(cell=()),
             "the disguise was left out: in a role a request may still be harmful as a rule": counts(cell=("category",)),
@@ -495,6 +496,7 @@ WHOLE_NAME = "a category is its whole name"
 NOTHING_LEFT = "one category only: an empty list to train on"
 LEAVE = Question("leave_one_out", lab=LAB, points=0.5, rules=(RISING, WHOLE_NAME, NOTHING_LEFT))
 LEAVE_TEXT = "§ 13 A guard beside the model"
+TO_TRAIN_AND_TEST = ("to train on", "to test on")
 
 
 def splits(categories, train=lambda one, other: one != other, test=lambda one, other: one == other):
@@ -521,6 +523,7 @@ def _(q):
         "the split",
         got,
         right,
+        names=TO_TRAIN_AND_TEST,
         mistakes={
             "training and test rows changed places": {name: [b, a] for name, (a, b) in right.items()},
             "the test rows are in the training rows, too: then nothing is left out": (
@@ -542,18 +545,19 @@ def _(q):
 @LEAVE.case(RISING, rule=RISING, hint="Go through all rows once: enumerate gives rising numbers.", reread=LEAVE_TEXT)
 def _(q):
     categories = ["fire", "theft", "slander", "theft", "fire", "slander"]  # three: the others may come one by one
-    q.same("the split", q.call("leave_one_out", categories), splits(categories))
+    q.same("the split", q.call("leave_one_out", categories), splits(categories), names=TO_TRAIN_AND_TEST)
 
 
 @LEAVE.case(WHOLE_NAME, rule=WHOLE_NAME, hint="Compare with ==: `in` finds fire in wildfire, too.", reread=LEAVE_TEXT)
 def _(q):
     categories = ["fire", "wildfire"]
-    q.same("the split", q.call("leave_one_out", categories), splits(categories))
+    q.same("the split", q.call("leave_one_out", categories), splits(categories), names=TO_TRAIN_AND_TEST)
 
 
 @LEAVE.case(NOTHING_LEFT, rule=NOTHING_LEFT, hint="Every category that occurs has its entry.", reread=LEAVE_TEXT)
 def _(q):
-    q.same("the split of one category", q.call("leave_one_out", ["fire"]), {"fire": [[], [0]]})
+    got = q.call("leave_one_out", ["fire"])
+    q.same("the split of one category", got, {"fire": [[], [0]]}, names=TO_TRAIN_AND_TEST)
 
 
 @LEAVE.case("no rows; the list is left alone", cost=0.5, reread=LEAVE_TEXT)
@@ -608,10 +612,11 @@ def check_roc(q, scores, harmful, hint=None, call=None):
     steps = lambda mask: torch.cat((torch.zeros(1), (mask[one_by_one].float().cumsum(0) / mask.sum()).float()))
     n, threes = len(scores), curve(scores, harmful, strict=True)
     q.close(
-        "false alarms and caught",
+        "the points of the curve",
         list(got[:2]),
         exact(alarms, caught),
         tol=1e-5,
+        names=("false alarms", "caught"),
         reread=ROC_TEXT,
         hint=hint,
         mistakes={

@@ -12,7 +12,7 @@ import math
 
 import torch
 
-from course_lib.questions.compare import CaseFailed
+from course_lib.questions.compare import CaseFailed, describe_difference
 from course_lib.questions.core import ArtifactQuestion, Question, WrittenQuestion
 
 LAB = "11_evaluation_and_release"
@@ -171,11 +171,11 @@ def _(q):
 @BOOT.case("no scatter: everything right; a single round", reread=BOOT_TEXT)
 def _(q):
     clusters, draws = torch.tensor([0, 0, 1, 1, 2, 2]), q.randint(0, 3, (30, 3))
-    q.close(
-        "the interval of 6 of 6", q.call("bootstrap_interval", torch.ones(6), clusters, draws), (1.0, 1.0), tol=1e-6
-    )
+    got = q.call("bootstrap_interval", torch.ones(6), clusters, draws)
+    q.close("the interval of 6 of 6", got, (1.0, 1.0), tol=1e-6, names=LIMITS)
     one = q.call("bootstrap_interval", torch.tensor([1.0, 0, 1, 0, 0, 0]), clusters, torch.tensor([[2, 0, 0]]))
-    q.close("the interval from one round", one, (1 / 3, 1 / 3), tol=1e-6, hint="Clusters 2, 0, 0: two of six are 1.")
+    hint = "Clusters 2, 0, 0: two of six are 1."
+    q.close("the interval from one round", one, (1 / 3, 1 / 3), tol=1e-6, hint=hint, names=LIMITS)
 
 
 @BOOT.case("two plain numbers, the same again; the inputs left alone", reread=BOOT_TEXT)
@@ -184,7 +184,8 @@ def _(q):
     got = q.call_checked_unmutated("bootstrap_interval", values, clusters, draws)
     q.close("the interval", got, interval(rounds_of(values, clusters, draws)), tol=1e-5, names=LIMITS)
     again = q.call("bootstrap_interval", values, clusters, draws)
-    q.close("the interval of the same inputs", again, got, tol=1e-9, hint="The draws are given: draw nothing yourself.")
+    hint = "The draws are given: draw nothing yourself."
+    q.close("the interval of the same inputs", again, got, tol=1e-9, hint=hint, names=LIMITS)
 
 
 # -------------------------------------------------------------------------------------------------------- a paired test
@@ -793,6 +794,10 @@ def _(q):
             "the weights were multiplied by the number of rows in the exam: the mix replaces it": (
                 restated(right, slices, mix, own=True)
             ),
+            "each row has its slice's weight: a slice has it, however many rows it has": (
+                restated(right, slices, mix, own=True)[0],
+                want[1],
+            ),
             "the weights were turned round": restated(right, slices, backwards),
             "the weights must be squared in the variance": (want[0], restated(right, slices, mix, power=1)[1]),
             "that is the variance: take its root": (want[0], restated(right, slices, mix, root=False)[1]),
@@ -927,7 +932,7 @@ def bought(q, budget, prices, least=0.0, whole=False):
         budget < 1000 or not all(type(n) is float and n <= 1 for n in numbers),
         mistake="these are shares: a number of rows is share · budget / price",
     )
-    q.true("a number of rows is not negative", all(n >= 0 for n in numbers))
+    q.true("a number of rows is negative", all(n >= 0 for n in numbers))
     spent = sum(n * prices[name] for name, n in rows.items())
     mistake = None
     if 0.5 * budget < sum(numbers) <= budget:
@@ -938,11 +943,11 @@ def bought(q, budget, prices, least=0.0, whole=False):
         f"{spent:,.0f} tokens for a budget of {budget:,}",
         spent <= budget * (1 + 1e-9),
         mistake=mistake,
-        hint="Round down, and see that the shares of the tokens add up to 1 at most.",
+        hint=None if budget < 1000 else "Round down, and see that the shares of the tokens add up to 1 at most.",
     )
     q.true(f"{spent:,.0f} tokens of a budget of {budget:,} are spent: use 90 % at least", spent >= least * budget)
     if whole:
-        q.true("rows are whole numbers", all(type(n) is int for n in numbers))
+        q.true("a number of rows is no whole number", all(type(n) is int for n in numbers))
     return rows
 
 
@@ -1064,8 +1069,8 @@ def parsed(text):
 
 
 def flat(index):
-    """[[model name, task, dataset name, dataset type, metric, value], …] of a model-index, sorted; CaseFailed where it
-    has another shape.
+    """[[model name, task, dataset name, dataset type, metric, value], …] of a model-index; CaseFailed where it has
+    another shape.
     """
     rows = []
     try:
@@ -1089,13 +1094,28 @@ def flat(index):
         raise CaseFailed(
             message, hint="[{name, results: [{task: {type}, dataset: {name, type}, metrics: [{type, value}]}]}]"
         ) from None
-    return sorted(rows, key=str)
+    return rows
+
+
+RESULT = ("model", "task", "data set's name", "data set's type", "metric", "value")
 
 
 def wanted(name, results):
-    return sorted(
-        ([name, "text-generation", r["dataset"], r["dataset"], r["metric"], r["value"]] for r in results), key=str
-    )
+    return [[name, "text-generation", r["dataset"], r["dataset"], r["metric"], r["value"]] for r in results]
+
+
+def unmatched(rows, want):
+    """(row of the card, place of what was wanted) of the first pair that differs, in whatever order the rows stand; None
+    where there is none.
+    """
+    left, missing = list(rows), []
+    for k, due in enumerate(want):
+        found = next((row for row in left if describe_difference(row, due, 1e-9) is None), None)
+        if found is None:
+            missing.append(k)
+        else:
+            left.remove(found)
+    return (left[0], missing[0]) if missing else None
 
 
 def look(q, name, metadata, results, sections):
@@ -1114,28 +1134,29 @@ def look(q, name, metadata, results, sections):
         hint="yaml.safe_dump quotes what YAML would read as something else: no is False, 2024-12-31 is a date.",
     )
     rows = flat(index)
-    names, numbers = [[row[0] for row in rows], [row[5] for row in rows]]
-    q.same("the names of the results' model", names, [name] * len(results))
+    hint = "Each row of `results` becomes a result of its own."
+    q.same("the number of results in the model-index", len(rows), len(results), hint=hint)
     q.true(
-        "the values of the model-index are numbers",
-        all(type(v) in (int, float) for v in numbers),
+        "a value of the model-index is no number",
+        all(type(row[5]) in (int, float) for row in rows),
         mistake="the values are texts: write numbers, a program shall compare them",
     )
-    q.close(
-        "the results",
-        rows,
-        wanted(name, results),
-        tol=1e-9,
-        mistakes={
-            "the values are in per cent: they came in as shares": (
-                wanted(name, [{**r, "value": 100 * r["value"]} for r in results])
-            ),
-            "the values were rounded": wanted(name, [{**r, "value": round(r["value"], 2)} for r in results]),
-            "metric and dataset changed places": (
-                wanted(name, [{**r, "metric": r["dataset"], "dataset": r["metric"]} for r in results])
-            ),
-        },
-    )
+    if pair := unmatched(rows, wanted(name, results)):
+        row, k = pair
+        r = results[k]
+        as_if = lambda **slip: wanted(name, [{**r, **slip}])[0]
+        q.close(
+            f"result {k + 1}",
+            row,
+            as_if(),
+            tol=1e-9,
+            names=RESULT,
+            mistakes={
+                "the values are in per cent: they came in as shares": as_if(value=100 * r["value"]),
+                "the values were rounded": as_if(value=round(r["value"], 2)),
+                "metric and dataset changed places": as_if(metric=r["dataset"], dataset=r["metric"]),
+            },
+        )
     q.same("the title", title, name, hint="# and the name, after the front matter.")
     q.same(
         "the headings",

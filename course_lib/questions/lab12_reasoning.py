@@ -464,8 +464,10 @@ def _(q):
         "the answer is an empty text: None": ("", 0.0),
         "one thing came back: (None, 0.0)": None,
     }
-    q.same("where each chain gave none", q.call("majority", [None, None, None]), (None, 0.0), mistakes=wrong)
-    q.same("for no chain at all", q.call("majority", []), (None, 0.0), mistakes=wrong)
+    both = ("the answer", "the share")
+    got = q.call("majority", [None, None, None])
+    q.same("where each chain gave none", got, (None, 0.0), mistakes=wrong, names=both)
+    q.same("for no chain at all", q.call("majority", []), (None, 0.0), mistakes=wrong, names=both)
 
 
 @VOTE.case("one vote; the list is left alone", reread=VOTE_TEXT)

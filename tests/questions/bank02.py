@@ -60,6 +60,10 @@ ATTENTION_WRONG = {
     allowed = torch.ones(T, T).tril().bool()
     if key_mask is not None: allowed = allowed & key_mask[:, None, None, :]
     return torch.softmax(s.masked_fill(~allowed, -1e4), -1) @ v""",
+    "filled with -1e9": """s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
+    allowed = torch.ones(T, T).tril().bool()
+    if key_mask is not None: allowed = allowed & key_mask[:, None, None, :]
+    return torch.softmax(s.masked_fill(~allowed, -1e9), -1) @ v""",
     "mask of the first row": """s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); T = q.shape[-2]
     allowed = torch.ones(T, T).tril().bool()
     if key_mask is not None: allowed = allowed & key_mask[0]
@@ -284,10 +288,10 @@ SCHEDULE_WRONG = {
     "floor divided by the peak": f"{RAMP}{FALL}low = floor / peak; return peak - (peak - low) * p",
     "integer division": f"if step < warmup: return peak * ((step + 1) // warmup)\n    {FALL}return peak * (1 - (1 - "
     "floor) * p)",
-    "a tensor": f"if step < warmup: return torch.tensor(peak * (step + 1) / warmup)\n    {FALL}return "
-    "torch.tensor(peak * (1 - (1 - floor) * p))",
 }
 SCHEDULE_RIGHT = {
+    "a tensor": f"if step < warmup: return torch.tensor(peak * (step + 1) / warmup)\n    {FALL}return "
+    "torch.tensor(peak * (1 - (1 - floor) * p))",
     "two branches": f"{RAMP}{FALL}return peak * (1 - (1 - floor) * p)",
     "the smaller of two lines": "ramp = (step + 1) / warmup if step < warmup else 1.0\n    left = (total - 1 - step) / "
     "max(1, total - 1 - warmup)\n    fall = floor + (1 - floor) * min(1, max(0, left))\n  "
@@ -492,6 +496,7 @@ NAMED = {
         "softmax over queries": "over the queries", "key_mask ignored": "key_mask was ignored",
         "key_mask on the queries": "axis of the queries",
         "additive -1e4": "large scores can beat", "filled with -1e4": "not the lowest",
+        "filled with -1e9": "not the lowest",
         "mask of the first row": "mask of the first row",
     },
     "rms_norm": {
@@ -546,7 +551,7 @@ NAMED = {
 }
 BREAKS = {
     "causal_attention": {
-        "filled with -1e4": lab.NO_LEAK, "key_mask ignored": lab.PADDING_UNREAD,
+        "filled with -1e4": lab.NO_LEAK, "filled with -1e9": lab.NO_LEAK, "key_mask ignored": lab.PADDING_UNREAD,
         "key_mask on the queries": lab.PADDING_UNREAD, "mask of the first row": lab.PADDING_UNREAD,
         "-inf makes NaN": lab.NEVER_NAN, "-inf, then NaN to 0: the gradient is NaN": lab.NEVER_NAN,
         "always float32": lab.DTYPE_OF_Q,

@@ -124,6 +124,7 @@ MERGE_WRONG = {
     "no scaling": "return weight - B @ A if undo else weight + B @ A",
     "alpha alone": "return weight + (-alpha if undo else alpha) * (B @ A)",
     "R over alpha": "s = A.shape[0] / alpha; return weight + (-s if undo else s) * (B @ A)",
+    "by the rows of B": "s = alpha / B.shape[0]; return weight + (-s if undo else s) * (B @ A)",
     "both scaled": "s = alpha / A.shape[0]; return (weight - B @ A) * s if undo else (weight + B @ A) * s",
     "always minus": "return weight - alpha / A.shape[0] * (B @ A)",
     "undo ignored": "return weight + alpha / A.shape[0] * (B @ A)",
@@ -409,7 +410,7 @@ NAMED = {
     },
     "merge_lora": {
         "no scaling": "scaling is missing", "alpha alone": "is alpha:", "R over alpha": "R / alpha",
-        "both scaled": "W was scaled", "always minus": "taken off", "undo ignored": "undo was ignored",
+        "by the rows of B": "rows of B", "both scaled": "W was scaled", "always minus": "taken off", "undo ignored": "undo was ignored",
         "undo does nothing": "unchanged", "delta alone": "W itself is missing", "unchanged": "unchanged",
         "undo without scaling": "when undoing",
     },

@@ -170,6 +170,8 @@ TOP_WRONG = {
     "; return [i for i in order.flip(0).tolist() if scores[i] > 0][:k]",
     "a threshold": "order = scores.sort(stable=True).indices.flip(0).tolist(); return [i for i in order if scores[i] > "
     "1e-6][:k]",
+    "ties broken by 1e-9": "place = torch.arange(len(scores)); order = (scores.double() + 1e-9 * place).sort().indices"
+    "; return [i for i in order.flip(0).tolist() if scores[i] > 0][:k]",
     "a tensor": "order = scores.sort(stable=True).indices.flip(0); return order[scores[order] > 0][:k]",
     "negative places": "out = []\n    for _ in range(min(k, len(scores))):\n        i = int(scores.argmax()); "
     "out.append(i); scores[i] = -1.0\n    return out",
@@ -206,6 +208,10 @@ POOL_WRONG = {
     "v.norm(dim=-1, keepdim=True)",
     "a constant under the length": "m = mask.to(hidden.dtype)[:, :, None]; v = (hidden * m).sum(1) / "
     "m.sum(1).clamp_min(1); return v / (v.norm(dim=-1, keepdim=True) + 1e-6)",
+    "1e-8 under the length": "m = mask.to(hidden.dtype)[:, :, None]; u = (hidden * m).sum(1) / m.sum(1).clamp_min(1); "
+    "return u / (u.norm(dim=-1, keepdim=True) + 1e-8)",
+    "mask as an index": "return F.normalize(torch.stack([h[m].mean(0) if m.any() else 0 * h[0] for h, m in zip(hidden, "
+    "mask)]), dim=-1)",
     "cut at a length": "return F.normalize(torch.stack([h[:int(m.sum())].mean(0) if m.any() else h[0] * 0 for h, m in "
     "zip(hidden, mask)]), dim=-1)",
     "whole numbers only": "v = hidden.masked_fill((1 - mask).bool()[:, :, None], 0.0).sum(1); return F.normalize(v, "
@@ -456,6 +462,8 @@ DECIDE_WRONG = {
     "w['training'] + questions * w['each'])['way'] if left else 'none'",
     "the better of equals": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: "
     "(w['training'] + questions * w['each'], -w['accuracy']))['way'] if left else 'none'",
+    "the cheapest, then its accuracy": "best = min(ways, key=lambda w: w['training'] + questions * w['each'], "
+    "default={'accuracy': -1}); return best['way'] if best['accuracy'] >= needed else 'none'",
     "the whole row": "left = [w for w in ways if w['accuracy'] >= needed]; return min(left, key=lambda w: "
     "w['training'] + questions * w['each']) if left else 'none'",
     "crashes on none": "return min((w for w in ways if w['accuracy'] >= needed), key=lambda w: w['training'] + "
@@ -491,10 +499,12 @@ BREAKS = {
     "top_k": {
         "earlier first": rules.LATER_FIRST, "zeros stay": rules.MATCHES_ONLY,
         "k places, whatever there is": rules.LARGE_K, "a threshold": rules.ANY_SIZE,
+        "ties broken by 1e-9": rules.ANY_SIZE,
     },
     "mean_pool": {
         "NaN for padding": rules.NO_TOKEN, "cut at a length": rules.HOLES, "whole numbers only": rules.BOOLEANS,
-        "a constant under the length": rules.SMALL, "detached": rules.REAL_ONLY,
+        "a constant under the length": rules.SMALL, "1e-8 under the length": rules.SMALL,
+        "detached": rules.REAL_ONLY,
     },
     "build_prompt": {
         "budget to the newest": rules.TO_THE_BEST, "stops": rules.PASSED_OVER, "< in place of ≤": rules.EXACT_FIT,
@@ -556,7 +566,8 @@ BANK = {
         "padding averaged": "padding was averaged", "not normalised": "do not have length 1", "sum": "added up",
             "over T": "all T positions", "last token": "last token", "last position": "last position",
         "first token": "first token", "max": "largest value", "normalised first": "brought to length 1 first",
-            "L1": "absolute values", "columns": "columns", "squared length": "squared length"}),
+            "L1": "absolute values", "columns": "columns", "squared length": "squared length",
+        "mask as an index": "used as an index"}),
     "build_prompt": answers("build_prompt(notices, question, budget)", PROMPT_WRONG, PROMPT_RIGHT, {
         "newest first": "newest notice stands first", "by rank": "order of their rank",
             "by rank, reversed": "worst notice", "question first": "question stands first",
@@ -587,6 +598,7 @@ BANK = {
     "decide": answers("decide(ways, needed, questions)", DECIDE_WRONG, DECIDE_RIGHT, {
         "strict": "left out", "last of equals": "last of equals", "the better of equals": "more accurate of equals",
         "no accuracy": "not looked at", "most accurate": "most accurate", "one question": "multiply the cost",
-            "no training": "training was left out", "dearest": "dearest", "training every time": "multiply the cost"}),
+            "no training": "training was left out", "dearest": "dearest", "training every time": "multiply the cost",
+        "the cheapest, then its accuracy": "cheapest of all"}),
 }
 # fmt: on

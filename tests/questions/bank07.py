@@ -170,6 +170,8 @@ POLICY_WRONG = {
     f"advantages); return {MASKED}",
     "log-ratio held at 1": "r = (logprobs - old).clamp(-1, 1).exp(); c = r.clamp(1 - clip, 1 + clip); x = "
     f"-torch.minimum(r * advantages, c * advantages); return {MASKED}",
+    "log-ratio held at 5": "r = (logprobs - old).clamp(-5, 5).exp(); c = r.clamp(1 - clip, 1 + clip); x = "
+    f"-torch.minimum(r * advantages, c * advantages); return {MASKED}",
     "gradient of the unclipped": f"{RATIO}; x = -torch.minimum(r * advantages, c * advantages).detach() - (r - "
     f"r.detach()) * advantages; return {MASKED}",
     "old not used": "r = (logprobs - logprobs.detach()).exp(); c = r.clamp(1 - clip, 1 + clip); x = -torch.minimum(r * "
@@ -581,11 +583,13 @@ BREAKS = {
     },
     "gae": {"value of the padding": lab.NOTHING_AFTER, "returns not masked": lab.GAE_OFF},
     "clipped_policy_loss": {
-        "answers first": lab.ALL_TOKENS, "clipped only": lab.MINIMUM, "log-ratio held at 1": lab.MINIMUM,
+        "answers first": lab.ALL_TOKENS, "mean over all": lab.ALL_TOKENS, "padding counted": lab.ALL_TOKENS,
+        "clipped only": lab.MINIMUM, "log-ratio held at 1": lab.MINIMUM, "log-ratio held at 5": lab.MINIMUM,
         "quotient of probabilities": lab.LOGARITHMS, "gradient of the unclipped": lab.HELD,
     },
     "clipped_value_loss": {
-        "clipped only": lab.LARGER, "answers first": lab.ALL_TOKENS, "gradient of the plain error": lab.VALUE_HELD,
+        "clipped only": lab.LARGER, "answers first": lab.ALL_TOKENS, "mean over all": lab.ALL_TOKENS,
+        "padding counted": lab.ALL_TOKENS, "gradient of the plain error": lab.VALUE_HELD,
     },
     "group_advantages": {
         "always scaled": lab.UNSCALED, "epsilon only where it is not needed": lab.ALL_TIED, "epsilon 1e-8": lab.EPSILON,

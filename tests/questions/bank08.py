@@ -75,6 +75,7 @@ LOGPROBS_WRONG = {
     "-100; return (logs.gather(2, aim.clamp(min=0)[..., None])[..., 0] * mask).sum(1)",
     "mean a token": f"{TAKEN}; return (logs * mask).sum(1) / mask.sum(1).clamp(min=1)",
     "no mask": f"{TAKEN}; return logs.sum(1)",
+    "mask not shifted": f"{TAKEN}; mask = labels[:, :-1] != -100; return (logs * mask).sum(1)",
     "logits": "aim = labels[:, 1:]; mask = aim != -100; return (logits.float()[:, :-1].gather(2, aim.clamp(min=0)[..., "
     "None])[..., 0] * mask).sum(1)",
     "sign": f"{TAKEN}; return -(logs * mask).sum(1)",
@@ -123,6 +124,7 @@ DPO_WRONG = {
     "changed places": f"{MARGIN}; return -F.logsigmoid(-m).mean()",
     "no beta": "return -F.logsigmoid((chosen - chosen_reference) - (rejected - rejected_reference)).mean()",
     "over beta": f"{MARGIN}; return -F.logsigmoid(m / beta ** 2).mean()",
+    "beta outside": "return -beta * F.logsigmoid((chosen - chosen_reference) - (rejected - rejected_reference)).mean()",
     "sum": f"{MARGIN}; return -F.logsigmoid(m).sum()",
     "sign": f"{MARGIN}; return F.logsigmoid(m).mean()",
     "no logarithm": f"{MARGIN}; return -torch.sigmoid(m).mean()",
@@ -207,6 +209,7 @@ SUMS = "h = (chosen - chosen_reference) - (rejected - rejected_reference)"
 IPO_WRONG = {
     "sums": f"{SUMS}; return ((h - 1 / (2 * beta)) ** 2).mean()",
     "by the chosen length": f"{SUMS}; return ((h / lengths_chosen - 1 / (2 * beta)) ** 2).mean()",
+    "by the rejected length": f"{SUMS}; return ((h / lengths_rejected - 1 / (2 * beta)) ** 2).mean()",
     "lengths swapped": "h = (chosen - chosen_reference) / lengths_rejected - (rejected - rejected_reference) / "
     "lengths_chosen; return ((h - 1 / (2 * beta)) ** 2).mean()",
     "by the mean length": f"{SUMS}; n = torch.cat((lengths_chosen, lengths_rejected)).to(h.dtype).mean(); return ((h / "
@@ -320,6 +323,7 @@ NAMED = {
         "shift the wrong way": "wrong way",
         "mean a token": "mean over the answer's tokens",
         "no mask": "mask is missing",
+        "mask not shifted": "mask is not shifted",
         "logits": "logits themselves",
         "sign": "sign is wrong",
         "over the whole row": "whole row",
@@ -333,7 +337,8 @@ NAMED = {
     },
     "dpo_loss": {
         "no reference": "reference model is missing", "changed places": "changed places", "no beta": "β is missing",
-        "over beta": "divided by β", "sum": "sum over the pairs", "sign": "sign of the loss",
+        "over beta": "divided by β", "beta outside": "before log σ", "sum": "sum over the pairs",
+        "sign": "sign of the loss",
         "no logarithm": "logarithm is missing", "one minus sigmoid": "1 − σ(m)", "added": "were added",
         "references swapped": "swapped", "references added": "swapped", "mean first": "before the log σ",
         "hinge": "hinge", "chosen only": "only the chosen", "a number a pair": "mean is missing", "base 2": "base-2",
@@ -348,6 +353,7 @@ NAMED = {
     },
     "ipo_loss": {
         "sums": "are sums", "by the chosen length": "chosen answer's length",
+        "by the rejected length": "rejected answer's length",
         "lengths swapped": "lengths changed places", "by the mean length": "mean length",
         "over all tokens of the batch": "answer by answer", "target 1/β": "target is 1/β",
         "target β/2": "target is β/2", "target 1/2": "β is missing", "no target": "target is missing",

@@ -290,6 +290,8 @@ MIXED_WRONG = {
     "not normalised": f"{WHOLE}; t = 1; return {SHARE}, math.sqrt({SQUARES})",
     "times the exam": f"{WHOLE}; w = {{s: mix[s] * len(by[s]) for s in p}}; t = sum(w.values()); return sum(w[s] / t * "
     f"p[s] for s in p), {ERROR_OF}",
+    "a weight a row": f"{WHOLE}; w = [mix.get(s, 0) for s in slices]; share = sum(x * r for x, r in zip(w, right)) / "
+    f"sum(w); return share, math.sqrt({SQUARES})",
     "turned round": f"{WHOLE}; w = {{s: 1 / mix[s] for s in p}}; t = sum(w.values()); return sum(w[s] / t * p[s] for s "
     f"in p), {ERROR_OF}",
     "weights not squared": f"{WHOLE}; return {SHARE}, math.sqrt(sum(mix[s] / t * v[s] for s in p))",
@@ -402,6 +404,9 @@ CARD_WRONG = {
     "metric and dataset changed": f"results = [{{**r, 'metric': r['dataset'], 'dataset': r['metric']}} for r in "
     f"results]; {FRONT}; {BODY}; return f'---\\n{{front}}---\\n\\n# "
     f"{{name}}\\n\\n{{body}}\\n'",
+    "name of the data set in place of the model's": f"{INDEX}; index = [{{**index[0], 'name': r['dataset'], 'results': "
+    f"[x]}} for r, x in zip(results, index[0]['results'])]; front = yaml.safe_dump({{**metadata, 'model-index': "
+    f"index}}); {BODY}; return f'---\\n{{front}}---\\n\\n# {{name}}\\n\\n{{body}}\\n'",
     "first result only": f"results = results[:1]; {FRONT}; {BODY}; return f'---\\n{{front}}---\\n\\n# "
     f"{{name}}\\n\\n{{body}}\\n'",
     "a flat index": f"{BODY}; front = yaml.safe_dump({{**metadata, 'model-index': results}}); return "
@@ -487,7 +492,7 @@ NAMED = {
     },
     "reweight": {
         "no mix": "mix was not used", "even": "weigh the same", "not normalised": "divided by their sum",
-        "times the exam": "number of rows in the exam", "turned round": "turned round",
+        "times the exam": "number of rows in the exam", "a weight a row": "each row has its slice's weight", "turned round": "turned round",
         "weights not squared": "squared in the variance", "variance": "take its root",
         "errors added": "their squares add up", "error of the whole": "whole exam at this share",
         "no n": "lacks its number", "rows as they are": "as they are: add", "share with more rows": "are for the error",
