@@ -16,7 +16,7 @@
 # ```
 #
 # **About 105 minutes · 8 points · a laptop is enough.** Your computer works alone for about ten of these minutes (two cores at 200 GFLOP/s).
-# Labels by people are dear. Here a machine gives the feedback: a critic that reads principles which *you* write, and a judge that compares answers. You measure what such feedback is worth, where it leans, and what it cannot give.
+# Labels by people cost much. Here a machine gives the feedback: a critic that reads principles which *you* write, and a judge that compares answers. You measure what such feedback is worth, where it leans, and what it cannot give.
 
 # %% [markdown]
 # > **After this lab you can**

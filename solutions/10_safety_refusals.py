@@ -827,7 +827,7 @@ costs = lab.guards.costs_of(chosen, final_safe, scores["words"], rates_of, PRICE
 lab.guards.show_thresholds(outside, y, PRICES, chosen, scores["words"], curves["words"])
 
 # %% [markdown]
-# **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. *Promised* and *guard* differ, for a new kind of harm is another one than any that was left out. *Both* refuse what either refuses: the guard's false alarms come on top of the model's, and must be paid by what the model misses. In our run both are cheapest at a base rate of 1 in 2 and 1 in 10, and the guard alone at 1 in 100 and 1 in 1,000. Where harm is rare a second defence finds little that the first has missed.
+# **What to notice.** The rarer harm is, the higher the threshold (never lower): most of those whom a strict guard would stop are innocent. *Promised* and *guard* differ, for the three new kinds of harm are none of those that were left out in turn. *Both* refuse what either refuses: the guard's false alarms come on top of the model's, and the guard pays for them only if it catches enough of what the model misses. In our run both are cheapest at a base rate of 1 in 2 and 1 in 10, and the guard alone at 1 in 100 and 1 in 1,000. Where harm is rare a second defence finds little that the first has missed.
 
 # %%
 # CLAIM
