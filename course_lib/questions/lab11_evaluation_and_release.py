@@ -1105,8 +1105,8 @@ def wanted(name, results):
 
 
 def unmatched(rows, want):
-    """(row of the card, place of what was wanted) of the first pair that differs, in whatever order the rows stand; None
-    where there is none.
+    """(row of the card, place of what was wanted) of the first pair that differs, in whatever order the rows stand, or
+    None.
     """
     left, missing = list(rows), []
     for k, due in enumerate(want):

@@ -159,9 +159,10 @@ def show_votes(vote: Callable, tried: Tried, size: str) -> dict[str, dict[str, f
     table(heads, [(kind, of["one"], of["vote"], of["share"]) for kind, of in made.items()])
     worse = [kind for kind, of in made.items() if of["vote"] < of["one"] - 0.02]
     mended = max(made, key=lambda kind: made[kind]["vote"] - made[kind]["one"])
+    harm = f"It harms in {', '.join(f'“{kind}”' for kind in worse)}." if worse else ""
     your_run(
         f"The vote helps most in “{mended}”: {made[mended]['one']:.0%} → {made[mended]['vote']:.0%}.",
-        f"It harms in {', '.join(f'“{kind}”' for kind in worse)}." if worse else "In no kind does it harm by more than two points.",
+        harm or "In no kind does it harm by more than two points.",
         size=size, shows="what a vote is worth",
     )  # fmt: skip
     return made

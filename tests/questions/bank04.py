@@ -410,7 +410,8 @@ NAMED = {
     },
     "merge_lora": {
         "no scaling": "scaling is missing", "alpha alone": "is alpha:", "R over alpha": "R / alpha",
-        "by the rows of B": "rows of B", "both scaled": "W was scaled", "always minus": "taken off", "undo ignored": "undo was ignored",
+        "by the rows of B": "rows of B", "both scaled": "W was scaled",
+        "always minus": "taken off", "undo ignored": "undo was ignored",
         "undo does nothing": "unchanged", "delta alone": "W itself is missing", "unchanged": "unchanged",
         "undo without scaling": "when undoing",
     },

@@ -574,7 +574,8 @@ NAMED = {
     },
     "unspell": {
         "nothing may touch it after": "before a full stop", "no look before": "directly before",
-        "no look behind": "directly behind", "an underscore may stand behind": "directly behind", "the first one only": "only the first word",
+        "no look behind": "directly behind", "an underscore may stand behind": "directly behind",
+        "the first one only": "only the first word",
         "all marks": "every hyphen and every full stop",
         "all hyphens": "every hyphen is gone",
         "all full stops": "every full stop is gone",
@@ -641,7 +642,8 @@ NAMED = {
         "sign": "sign is wrong", "unpaired": "two independent exams", "standard deviation": "not divided by √n",
         "by n": "n − 1", "over n": "divided by n, not by √n", "variance": "variance of the mean", "percent": "percent",
         "lost only": "only the lost", "lost only, its error, too": "only the lost",
-        "unchanged tasks left out": "nothing changed were left out", "counts": "these are counts", "of those right before": "right before",
+        "unchanged tasks left out": "nothing changed were left out", "counts": "these are counts",
+        "of those right before": "right before",
         "two errors": "twice the error", "after's own error": "`after` alone",
     },
     "consistency": {
@@ -671,7 +673,8 @@ BREAKS = {
         "two letters are enough": lab.AT_LEAST_FOUR, "three letters are enough": lab.AT_LEAST_FOUR,
         "digits, too": lab.SMALL_LETTERS, "capitals, too": lab.SMALL_LETTERS, "mixed marks": lab.ONE_MARK,
         "no look before": lab.BEFORE, "a word edge before": lab.BEFORE, "no look behind": lab.BEHIND,
-        "a word edge behind": lab.BEHIND, "an underscore may stand behind": lab.BEHIND, "a digit may stand behind one more mark": lab.BEHIND,
+        "a word edge behind": lab.BEHIND, "an underscore may stand behind": lab.BEHIND,
+        "a digit may stand behind one more mark": lab.BEHIND,
         "nothing may touch it after": lab.THE_REST, "token by token, no punctuation": lab.THE_REST,
         "the sentence's full stop, too": lab.THE_REST,
     },
@@ -681,7 +684,8 @@ BREAKS = {
         "zeros for a direction of zeros": lab.ZERO,
     },
     "leave_one_out": {
-        "category by category": lab.RISING, "numbers fall": lab.RISING, "in": lab.WHOLE_NAME, "no entry where nothing is left": lab.NOTHING_LEFT,
+        "category by category": lab.RISING, "numbers fall": lab.RISING,
+        "in": lab.WHOLE_NAME, "no entry where nothing is left": lab.NOTHING_LEFT,
     },
     "roc": {
         "ties one by one": lab.TIES, "left height": lab.TIES, "ties count nothing": lab.TIES,

@@ -492,7 +492,8 @@ NAMED = {
     },
     "reweight": {
         "no mix": "mix was not used", "even": "weigh the same", "not normalised": "divided by their sum",
-        "times the exam": "number of rows in the exam", "a weight a row": "each row has its slice's weight", "turned round": "turned round",
+        "times the exam": "number of rows in the exam", "a weight a row": "each row has its slice's weight",
+        "turned round": "turned round",
         "weights not squared": "squared in the variance", "variance": "take its root",
         "errors added": "their squares add up", "error of the whole": "whole exam at this share",
         "no n": "lacks its number", "rows as they are": "as they are: add", "share with more rows": "are for the error",
