@@ -155,6 +155,8 @@ def test_differences_are_told_so_that_they_can_be_seen():
     ) == f"it: they differ from character 91 on: yours {'…' + 'a' * 30!r}, expected " + repr("…" + "a" * 20)
     assert text("short", "brief") == "it: yours is 'short', expected 'brief'"
     assert text((0.5, 0.1), (0.5, 0.2), names=("agreement", "κ")) == "it: κ: yours is 0.1, expected 0.2"
+    assert text({"a": [[1], [2]]}, {"a": [[1], []]}, names=("train", "test")).startswith("it: ['a']: test: it has 1")
+    assert text(0.0, None) == "it: yours is 0.0, expected None"
     assert text([1, 3], [1, 2], 0.0) == "it: entry 1: yours is 3, expected 2"
     assert "gradient" not in text(1.0, torch.tensor(1.0))
 
