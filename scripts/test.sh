@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests on all cores, those of `make lint` and the notebooks of solutions/ included (run again at size tiny,
-# the outputs of the checks compared). Arguments go to pytest: --fast leaves out the slow ones, -n0 runs all in one
+# Runs the tests on all cores, those of `make lint` and all notebooks at size tiny included. Arguments go to pytest: --fast leaves out the slow ones, -n0 runs all in one
 # process.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,5 +25,4 @@ if [ "${1:-}" = --fast ]; then # what needs no sandbox, browser, notebook or tra
 fi
 # a process more than cores: the tests of the sandbox and of the browser wait for others much of their time
 export PYTEST_XDIST_AUTO_NUM_WORKERS=$(($(getconf _NPROCESSORS_ONLN) + 1))
-exec python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder \
-    --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=300 "$@"
+exec python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder "$@"

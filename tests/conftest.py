@@ -44,9 +44,6 @@ jaxtyping.install_import_hook("course_lib", "typechecker.check")
 jaxtyping.jaxtyped = checked
 
 
-collect_ignore_glob = ["*.ipynb"]  # hand-ins that tests grade; nbval runs those of solutions/
-
-
 @pytest.fixture(scope="module", autouse=True)
 def own_work_folder(tmp_path_factory):
     """A file's tests find no stage that another file's tests have trained, whichever ran before in this process."""
@@ -57,9 +54,8 @@ def own_work_folder(tmp_path_factory):
 
 # seconds of the units that begin first, on a slow machine; of the rest ten for each slow test
 LONG = {
-    "solutions": 400,
     "tests/questions/test_answers.py": 150,
-    "tests/labs/test_notebooks.py": 300,
+    "tests/labs/test_notebooks.py": 400,
     "tests/stages/test_tour.py": 80,
     "tests/stages/test_bench.py": 70,
     "tests/browser/test_page.py": 100,  # the site is built there
@@ -74,12 +70,8 @@ BY_TRL = ("tests/labs/test_lab08_shown.py", "tests/stages/test_dpo.py", "tests/s
 
 
 def unit(nodeid: str) -> str:
-    """What stays in one process, in its order: a file, whose fixtures cost more than its tests; all solutions, each of
-    which finds in the work folder what the one before has trained; the files beside TRL.
-    """
+    """What stays in one process, in its order: a file, whose fixtures cost more than its tests; the files beside TRL."""
     path = nodeid.partition("::")[0]
-    if path.startswith("solutions/"):
-        return "solutions"
     return "TRL" if path in BY_TRL else path
 
 

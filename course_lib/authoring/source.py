@@ -112,7 +112,7 @@ def convert(source, lab, student, questions=(), claims=False):
     trains = any(type(q).__name__ == "ArtifactQuestion" for q in questions)
     path = f"{'labs' if student else 'solutions'}/{lab}.ipynb"
     place = {"repo": COURSE_REPO, "ref": COURSE_REF, "lab": lab, "path": path}
-    cells, exercises = [], set()
+    cells = []
     number = -1
     for old in jupytext.reads(source, fmt="py:percent").cells:
         kind, name = kind_of(old)
@@ -131,7 +131,6 @@ def convert(source, lab, student, questions=(), claims=False):
         if number == 0:
             title, _, rest = text.partition("\n")
             text = f"{title}\n\n{BADGE.format(**place)}\n{rest}".rstrip()
-        exercises |= {name} if kind == "exercise" else set()
         make = nbformat.v4.new_markdown_cell if old.cell_type == "markdown" else nbformat.v4.new_code_cell
         cell = make(as_student(text, kind) if student else text)
         own = len(cells) if kind == "claim" else name or number  # there may be several about stored figures
@@ -140,8 +139,6 @@ def convert(source, lab, student, questions=(), claims=False):
             cell.metadata.update(nbgrader(kind, name, points))
         if kind == "setup":
             cell.metadata["cellView"] = "form"
-        if kind == "check" and name in exercises and not student:
-            cell.metadata["tags"] = ["nbval-check-output"]  # the tests compare these outputs, and no others
         cells.append(cell)
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.nbformat_minor = 5

@@ -1,4 +1,4 @@
-"""The real labs: the gate, the static rules, and a student who presses Run all on the untouched notebook."""
+"""The real labs: the gate, the static rules, and every cell once at size tiny, as the student finds it and answered."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from lint import lint
 
 from course_lib.authoring import build as building
 from course_lib.authoring.build import build
-from course_lib.authoring.source import BADGE
+from course_lib.authoring.source import BADGE, kind_of
 from course_lib.platform import COURSE_REF, COURSE_REPO
 from course_lib.questions.core import ArtifactQuestion, questions_of
 
@@ -64,11 +64,17 @@ def warm():
         process.stdin.close()
 
 
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """One work folder for all labs: each finds in it the stages that those before it have saved."""
+    return tmp_path_factory.mktemp("work")
+
+
 @pytest.fixture
-def kernel(warm, tmp_path):
-    """A client of a kernel in tmp_path, whose work folder is empty."""
+def kernel(warm, work, tmp_path):
+    """A client of a kernel in tmp_path."""
     path, _ = write_connection_file(str(tmp_path / "kernel.json"))
-    environment = {"COURSE_SIZE": "tiny", "COURSE_WORK": str(tmp_path / "work"), "JPY_PARENT_PID": str(warm.pid)}
+    environment = {"COURSE_SIZE": "tiny", "COURSE_WORK": str(work), "JPY_PARENT_PID": str(warm.pid)}
     asked = {"connection": path, "folder": str(tmp_path), "environment": environment}
     print(json.dumps(asked), file=warm.stdin, flush=True)
     client = BlockingKernelClient()
@@ -80,14 +86,47 @@ def kernel(warm, tmp_path):
     client.stop_channels()
 
 
+def run(kernel, cell) -> str:
+    """Runs a cell, which must not raise. Returns its words: what it prints, and the text of what it displays."""
+    said = []
+
+    def hear(message):
+        content = message["content"]
+        said.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
+
+    reply = kernel.execute_interactive(cell.source, allow_stdin=False, timeout=300, output_hook=hear)
+    assert reply["content"]["status"] == "ok", "\n".join([cell.source, *reply["content"]["traceback"]])
+    return "".join(said)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lab", LABS)
-def test_run_all_on_the_student_notebook_stops_nowhere(lab, tmp_path, kernel):
+def test_the_notebook_from_top_to_bottom(lab, tmp_path, kernel):
+    """A student who presses Run all on the untouched notebook stops nowhere. And where they answer as the solution
+    does, the check says what it has said in the solution's own run; after that the exercises are untouched again, so
+    that the cells behind meet a student who has not answered.
+    """
     shutil.copy(ROOT / "labs" / f"{lab}.ipynb", tmp_path)
-    notebook = nbformat.read(tmp_path / f"{lab}.ipynb", as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.source.strip():
-            reply = kernel.execute_interactive(
-                cell.source, allow_stdin=False, timeout=300, output_hook=lambda message: None
-            )
-            assert reply["content"]["status"] == "ok", "\n".join(reply["content"]["traceback"])
+    student, solution = (nbformat.read(ROOT / place / f"{lab}.ipynb", as_version=4) for place in ("labs", "solutions"))
+    answered = {cell.id: cell for cell in solution.cells}
+    exercises, checked = {}, 0
+    for cell in student.cells:
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        run(kernel, cell)
+        kind, name = kind_of(cell)
+        if kind == "exercise":
+            exercises[name] = cell
+        elif kind == "check" and name in exercises:
+            for exercise in exercises.values():  # an answer may use those before it
+                run(kernel, answered[exercise.id])
+            assert run(kernel, cell) == words(answered[cell.id].outputs), cell.source
+            for exercise in exercises.values():
+                run(kernel, exercise)
+            checked += 1
+    assert checked == len(exercises)
+
+
+def words(outputs) -> str:
+    """What `run` returns of a cell with these outputs."""
+    return "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)

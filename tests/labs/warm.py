@@ -2,7 +2,7 @@
 
     python -P warm.py      a line on stdin {"connection": a connection file, "folder", "environment"} starts a kernel
 
-A cell that forgets an import can pass here. The solutions, which have the same cells, run in fresh kernels (nbval).
+A cell that forgets an import of a library's submodule can pass here; `course build` runs it in a kernel of its own.
 """
 
 import importlib
