@@ -70,7 +70,7 @@ BY_TRL = ("tests/labs/test_lab08_shown.py", "tests/stages/test_dpo.py", "tests/s
 
 
 def unit(nodeid: str) -> str:
-    """What stays in one process, in its order: a file, whose fixtures cost more than its tests; the files beside TRL."""
+    """What stays in one process, in its order: a file (fixtures cost more than tests); the files beside TRL."""
     path = nodeid.partition("::")[0]
     return "TRL" if path in BY_TRL else path
 
