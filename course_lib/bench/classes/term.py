@@ -27,6 +27,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tqdm import tqdm
+
 from course_lib.bench.classes import term_files as files
 from course_lib.bench.classes.term_check import differences
 from course_lib.bench.classes.term_desk import Desk
@@ -183,7 +185,8 @@ def played(options, folder, console):
     (folder / "roster.csv").write_text(files.roster(made.students), encoding="utf-8")
     (folder / "course.yaml").write_text(files.rules(made, policy.labs()), encoding="utf-8")
     with ThreadPoolExecutor(AT_A_TIME) as threads:
-        list(threads.map(lambda number: play_lab(desk, made, number), range(len(made.labs))))
+        played_labs = threads.map(lambda number: play_lab(desk, made, number), range(len(made.labs)))
+        list(tqdm(played_labs, "labs played", len(made.labs)))
     lms = play_term(desk, made)
     wrong, facts = differences(folder, made, expected(made), lms)
     wrong, spent = desk.wrong + wrong, resource.getrusage(resource.RUSAGE_CHILDREN)
