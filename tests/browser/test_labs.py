@@ -80,7 +80,7 @@ def test_a_check_card_names_the_mistake_and_leads_to_the_section(open_lab, serve
 
 def test_ten_pairs_by_button_and_key_outlive_a_restart(open_lab, server, record_property):
     lab = open_lab("06_preferences_and_reward_model")
-    lab.run_all()
+    lab.run_all(upto="widget = people.label_yourself(")
     assert lab.errors() == []
     cell = lab.go("widget = people.label_yourself(")
     shown = cell.locator(".widget-html-content").first

@@ -46,7 +46,7 @@ def own_pairs(policy, n: int, seed: int, again: int) -> list[dict]:
     """n pairs of different answers of `policy` to fresh prompts, labelled by the villagers."""
     found, part = [], 0
     while len(found) < n:
-        asked = prompts("train", 4_000, f"own r{again} {seed} {part}")
+        asked = prompts("train", min(4_000, 8 * n), f"own r{again} {seed} {part}")
         found += sample_pairs(policy, load_tokenizer(), asked, seed * 100 + part)
         part += 1
     return label_pairs(found[:n], seed=f"own {seed} {again}")
