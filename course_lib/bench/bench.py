@@ -52,7 +52,7 @@ BENCHES = {
     "likeness": ("likeness",
         "the flag of similar models on 5 honest ones a stage and 7 ways to hide a copy: both errors (~ 12 minutes)"),
     "honest": ("honest",
-        "336 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 20 minutes)"),
+        "364 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 20 minutes)"),
     "cases": ("cases",
         "honest hand-ins and class files: as expected, points lost, grades in a wrong row (~ 3 minutes)"),
     "page": ("page",
