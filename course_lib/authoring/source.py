@@ -3,6 +3,7 @@ it becomes, the student's and the solution.
 """
 
 import hashlib
+import itertools
 import re
 
 import nbformat
@@ -102,6 +103,14 @@ def claim_cells(source):
     return found
 
 
+def tell_points(cells, points):
+    """Writes below the minutes in the text of an exercise, which stands at the end of `cells`, what it is worth."""
+    for text in itertools.takewhile(lambda cell: kind_of(cell)[0] != "exercise", reversed(cells)):
+        if found := re.search(r"^> Minutes: .+$", text.source, re.M):
+            text.source = f"{text.source[: found.end()]}  \n> Points: {points:g}{text.source[found.end() :]}"
+            return
+
+
 def convert(source, lab, student, questions=(), claims=False):
     """Text of solutions/NN_name.py -> a notebook with deterministic ids and no outputs. claims: with its claim cells,
     which stand in no notebook that anybody reads.
@@ -137,6 +146,8 @@ def convert(source, lab, student, questions=(), claims=False):
         cell.id = hashlib.sha1(f"{lab} {kind} {own}".encode()).hexdigest()[:8]
         if kind in ("exercise", "check", "written"):
             cell.metadata.update(nbgrader(kind, name, points))
+        if kind == "exercise" and name in points:
+            tell_points(cells, points[name])
         if kind == "setup":
             cell.metadata["cellView"] = "form"
         cells.append(cell)

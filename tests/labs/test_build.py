@@ -81,6 +81,8 @@ def test_student_notebook(course):
     assert exercise.source.endswith(
         '    """Twice x. x: Float[T]"""\n    # YOUR CODE HERE\n    raise NotImplementedError()'
     )
+    text = notebook.cells[kinds.index(("exercise", "double")) - 1].source
+    assert "> Minutes: 2  \n> Points: 3\n\n<details>" in text and text.count("Points") == 1
     assert notebook.cells[kinds.index(("written", "why"))].source.endswith("YOUR ANSWER HERE")
     assert "twice_as_much" not in path.read_text() and "two things" not in path.read_text()
 
