@@ -98,11 +98,6 @@ def has_false_step(row: dict, text: str) -> bool:
     return any(step_is_true(row, step) is not True for step in steps_of(text))
 
 
-def tokens_a_right_answer(tokens: Sequence[float], accepted: Sequence[bool]) -> float:
-    """All tokens that were written over the number of right answers; infinite where none is."""
-    return sum(tokens) / sum(accepted) if any(accepted) else float("inf")
-
-
 def text_logprobs(model, asked: list[str], answers: list[str]) -> Float[Tensor, " N"]:
     """log p of each answer with its <|im_end|>, to each question, nats: exact, one pass."""
     return chosen_logprobs(model, asked, [encoded(text).ids for text in answers])[0].sum(1)

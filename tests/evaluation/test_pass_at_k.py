@@ -17,7 +17,6 @@ from course_lib.evaluation.reasoning import (
     pass_at_k,
     score_of_reasoner,
     text_logprobs,
-    tokens_a_right_answer,
     tries,
 )
 from course_lib.stages.artifacts import ArtifactError
@@ -49,11 +48,6 @@ def test_pass_at_k_is_unbiased_where_the_plug_in_is_not():
 def test_a_vote():
     assert majority(["b", "a", "a", None, None, None]) == "a" and majority(["b", "a"]) == "b"
     assert majority([None, None]) is None and majority([]) is None
-
-
-def test_costs():
-    assert tokens_a_right_answer([10, 20, 30], [True, False, True]) == 30
-    assert tokens_a_right_answer([10], [False]) == math.inf
 
 
 def test_chances_are_exact():
