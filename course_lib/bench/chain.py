@@ -106,6 +106,11 @@ def worktree(sha: str):
             git("worktree", "remove", "--force", str(place))
 
 
+def labs_of(there: Path, labs: list[str]) -> list[str]:
+    """Of these labs those that the build in this folder has, too: one that is newer has nothing to compare with."""
+    return [lab for lab in labs if (there / "labs" / f"{lab}.ipynb").exists()]
+
+
 def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path, left: str = "") -> dict:
     """What chain_phase.py says of a phase, run now or read from the file of an earlier run; {} of one that the build
     has not. Raises CourseError for one that fails, and where the course folder was changed while it ran: its seconds

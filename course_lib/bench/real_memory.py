@@ -3,15 +3,17 @@ older one, by turns. Every part is a process of its own (real_part.py) with one 
 """
 
 import os
+import re
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
-from course_lib.bench.chain import git, said_in, worktree
+from course_lib.bench.chain import git, labs_of, said_in, worktree
 from course_lib.platform import ROOT, CourseError
 
 PART = Path(__file__).with_name("real_part.py")
+HEADING = re.compile(r"^# ## § \d+ A real model$", re.M)
 PLACE = ROOT / "labs" / "smollm2"  # where `course smollm2` puts the model
 
 
@@ -23,15 +25,15 @@ def bench_real(arguments) -> dict:
     model = Path(os.environ.get("COURSE_SMOLLM") or PLACE).absolute()
     if not model.exists():
         raise CourseError("course bench real needs the real model: run `course smollm2` first, or set COURSE_SMOLLM")
-    sources = sorted(ROOT.glob("solutions/*.py"))
-    labs = [path.stem for path in sources if "smollm2()" in path.read_text(encoding="utf-8")]
+    labs = [path.stem for path in sorted(ROOT.glob("solutions/*.py")) if HEADING.search(path.read_text("utf-8"))]
     if not arguments.against:
         runs = {lab: {"new": part(ROOT, lab, arguments.size, model)} for lab in labs}
         return {"size": arguments.size, **figures(runs)}
     sha = git("rev-parse", "--verify", "--quiet", f"{arguments.against}^{{commit}}")
     with worktree(sha) as there:
         places = {"new": ROOT, "old": there}
-        runs = {lab: {b: part(root, lab, arguments.size, model) for b, root in places.items()} for lab in labs}
+        shared = labs_of(there, labs)
+        runs = {lab: {b: part(root, lab, arguments.size, model) for b, root in places.items()} for lab in shared}
     return {"size": arguments.size, "against": sha, **figures(runs)}
 
 

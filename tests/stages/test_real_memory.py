@@ -1,6 +1,7 @@
 """`course bench real`: what of a lab is run, and the figures of two builds."""
 
 import argparse
+import contextlib
 import math
 import shutil
 
@@ -63,6 +64,15 @@ def test_two_builds_are_measured_and_compared(tmp_path, monkeypatch):
     assert 0.1 < made["real_peak_gb"] < 1 and made["real_memory_ratio"] == made["09_memory_ratio"]
     assert made["real_memory_ratio"] == pytest.approx(1, abs=0.2) and math.isfinite(made["real_cpu_ratio"])
     assert made["same_text"] == [LAB] and "right answer" in made["labs"][LAB]["new"]["printed"]
+    seen = []
+    monkeypatch.setenv("COURSE_SMOLLM", str(model))
+    monkeypatch.setattr(real_memory, "worktree", lambda sha: contextlib.nullcontext(tmp_path))
+    monkeypatch.setattr(real_memory, "part", lambda root, lab, *_: seen.append(lab) or runs[LAB]["new"])
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs" / f"{LAB}.ipynb").touch()
+    assert real_memory.bench_real(argparse.Namespace(size="tiny", against="HEAD"))["labs"].keys() == {LAB} == {*seen}
+    alone = real_memory.bench_real(argparse.Namespace(size="tiny", against=None))
+    assert [lab[:2] for lab in alone["labs"]] == ["03", "04", "06", "07", "08", "09", "10", "12"]
     shutil.rmtree(model)
     monkeypatch.setenv("COURSE_SMOLLM", str(model))
     with pytest.raises(CourseError, match="run `course smollm2` first"):

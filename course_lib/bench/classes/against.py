@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from course_lib.bench.chain import BUILDS, git, here, worktree
+from course_lib.bench.chain import BUILDS, git, here, labs_of, worktree
 from course_lib.bench.classes import demo, first_cells, timing_class
 from course_lib.grading.people import gradebook
 from course_lib.grading.records import store
@@ -36,7 +36,7 @@ def bench_class(arguments) -> dict:
     sha = git("rev-parse", "--verify", "--quiet", f"{arguments.against}^{{commit}}")
     seconds: dict = {lab: {build: [] for build in BUILDS} for lab in (HEAVY, LIGHT)}
     with worktree(sha) as there, tempfile.TemporaryDirectory() as folder:
-        imports = first_cells.import_ratio(there, core.labs())
+        imports = first_cells.import_ratio(there, labs_of(there, core.labs()))
         for lab, n in ((HEAVY, arguments.students), (LIGHT, max(TURNS, arguments.students // 5))):
             classes = hand_in(Path(folder), lab, n)
             for turn, root in enumerate(classes):
