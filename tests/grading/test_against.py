@@ -73,6 +73,9 @@ def test_other_points_are_other_work(builds):
     builds["new"] = 1.5
     with pytest.raises(CourseError, match="differ in points"):
         against.bench_class(arguments())
+    builds["old"] = None
+    with pytest.raises(CourseError, match="HEAD can grade none of today's notebooks of 01_data_and_tokenizer"):
+        against.bench_class(arguments())
 
 
 def test_without_a_build_to_compare_with_it_says_so():

@@ -45,6 +45,9 @@ def bench_class(arguments) -> dict:
                     spent, points[build] = graded(root, lab, place, arguments.jobs)
                     seconds[lab][build].append(spent)
                     print(f"{lab}, turn {turn + 1} of {TURNS}, {build}: {spent:.1f} s", file=sys.stderr, flush=True)
+                if set(points["old"].values()) == {None}:
+                    older = f"{arguments.against} can grade none of today's notebooks of {lab}"
+                    raise CourseError(f"{older}: name a commit that has today's labs and questions")
                 if points["old"] != points["new"]:
                     raise CourseError(f"the builds differ in points, so their times are of different work: {points}")
     made = {"against": sha, "build": here(), "students": arguments.students, "jobs": arguments.jobs}
