@@ -21,7 +21,7 @@ from course_lib.notebook.check import mine
 # %% [markdown]
 # ## § 1 Doubling
 #
-# > Difficulty: ●○○○○ (1 of 5)  
+# > Difficulty: ●○○○○ (1 of 5)
 # > Minutes: 2
 #
 # <details><summary>Hint</summary>Twice is the sum of a thing and itself.</details>
