@@ -111,14 +111,22 @@ def labs_of(there: Path, labs: list[str]) -> list[str]:
     return [lab for lab in labs if (there / "labs" / f"{lab}.ipynb").exists()]
 
 
+def kept_run(file: Path) -> dict | None:
+    """The run in this file, None where there is none. Its keys that were whole numbers are so again: JSON has none."""
+    numbers = lambda found: {int(key) if key.isdecimal() else key: value for key, value in found.items()}
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(file.read_text(), object_hook=numbers)
+    return None
+
+
 def measured(build: str, root: Path, name: str, size: str, seed: int, kept: Path, left: str = "") -> dict:
     """What chain_phase.py says of a phase, run now or read from the file of an earlier run; {} of one that the build
     has not. Raises CourseError for one that fails, and where the course folder was changed while it ran: its seconds
     would be those of no build.
     """
     file = kept / f"{name}-{size}-{seed}-{torch.get_num_threads()}t-{build}.json"
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads(file.read_text())
+    if (before := kept_run(file)) is not None:
+        return before
     print(f"{left}{name}, seed {seed}, {build[:7]}: …", end=" ", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         arguments, settings = (folder, name, size, str(seed)), {"COURSE_WORK": f"{folder}/work"}

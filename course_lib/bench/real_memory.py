@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 from course_lib.bench.chain import git, labs_of, said_in, worktree
+from course_lib.bench.real_part import HEADING
 from course_lib.platform import ROOT, CourseError
 
 PART = Path(__file__).with_name("real_part.py")
-HEADING = re.compile(r"^# ## § \d+ A real model$", re.M)
 PLACE = ROOT / "labs" / "smollm2"  # where `course smollm2` puts the model
 
 
@@ -25,7 +25,7 @@ def bench_real(arguments) -> dict:
     model = Path(os.environ.get("COURSE_SMOLLM") or PLACE).absolute()
     if not model.exists():
         raise CourseError("course bench real needs the real model: run `course smollm2` first, or set COURSE_SMOLLM")
-    labs = [path.stem for path in sorted(ROOT.glob("solutions/*.py")) if HEADING.search(path.read_text("utf-8"))]
+    labs = [path.stem for path in sorted(ROOT.glob("solutions/*.py")) if re.search(HEADING, path.read_text("utf-8"))]
     if not arguments.against:
         runs = {lab: {"new": part(ROOT, lab, arguments.size, model)} for lab in labs}
         return {"size": arguments.size, **figures(runs)}

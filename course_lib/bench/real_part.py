@@ -21,6 +21,8 @@ from pathlib import Path
 
 import course_lib
 
+HEADING = r"(?m)^# ## § \d+ A real model$"
+
 
 def code_cells(source: str) -> list[str]:
     """The code cells of a notebook in jupytext's percent format."""
@@ -85,7 +87,7 @@ def peak_gb() -> float:
 
 def main(lab: str) -> None:
     source = (Path(course_lib.__file__).parents[1] / "solutions" / f"{lab}.py").read_text(encoding="utf-8")
-    cells, before = code_cells(source), re.split(r"(?m)^# ## § \d+ A real model$", source)[0]
+    cells, before = code_cells(source), re.split(HEADING, source)[0]
     part = next((k for k, cell in enumerate(cells) if "smollm2()" in cell), len(code_cells(before)))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

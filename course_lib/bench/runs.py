@@ -1,13 +1,12 @@
 """What the benches of training share: one run a seed, and the figures over all of them."""
 
-import contextlib
 import json
 import statistics
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from course_lib.bench.chain import here
+from course_lib.bench.chain import here, kept_run
 from course_lib.platform import write_atomic
 
 
@@ -18,21 +17,13 @@ def over_seeds(arguments, measure: Callable[[int], dict], words: Callable[[dict]
     runs = []
     for seed in range(arguments.seeds):
         file = arguments.out and Path(arguments.out) / f"{arguments.name}-{arguments.size}-{seed}-{here()}.json"
-        if (run := kept(file)) is None:
+        if (run := kept_run(file) if file else None) is None:
             run = measure(seed)
             if file:
                 write_atomic(file, json.dumps(run).encode())
         runs.append(run)
         print(f"seed {seed}: {words(run)}", file=sys.stderr)
     return runs
-
-
-def kept(file: Path | None) -> dict | None:
-    """The run in this file, None where there is none. Its keys that were whole numbers are so again: JSON has none."""
-    numbers = lambda found: {int(key) if key.isdecimal() else key: value for key, value in found.items()}
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads(file.read_text(), object_hook=numbers) if file else None
-    return None
 
 
 def spread(runs: list[dict], *keys: str, worst: Callable[[Iterable[float]], float] = min) -> dict:

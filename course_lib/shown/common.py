@@ -6,8 +6,19 @@ import functools
 import importlib.util
 import logging
 import warnings
+from typing import Any
 
 from course_lib.stages import real
+
+# of TRL's configs: what makes a trainer run anywhere and silently; none of it changes what is learned
+QUIET: dict[str, Any] = {
+    "report_to": "none",
+    "save_strategy": "no",
+    "disable_tqdm": True,
+    "log_level": "error",
+    "bf16": False,
+    "activation_checkpointing": False,
+}
 
 
 def guessed(words) -> None:

@@ -3,12 +3,11 @@ nothing is said. Everything raises AssertionError where the installed version do
 """
 
 import copy
-from typing import Any
 
 import torch
 
 from course_lib.platform import work_dir
-from course_lib.shown.common import trl_library, where_installed
+from course_lib.shown.common import QUIET, trl_library, where_installed
 from course_lib.stages.model import to_transformers
 from course_lib.stages.sft import IGNORE, IM_END, encode_rows, load_tokenizer, task_rows, to_transformers_chat
 from course_lib.widgets.table import table
@@ -21,10 +20,8 @@ def trainer(model, conversations: list[dict], **options):
     import datasets
 
     trl = trl_library()
-    # what makes it run anywhere and silently; none of it changes what is learned
-    quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
-    quiet |= {"use_cpu": not torch.cuda.is_available(), "bf16": False, "activation_checkpointing": False}
-    arguments = trl.SFTConfig(output_dir=str(work_dir() / "trl"), **quiet, **options)
+    place = {"output_dir": str(work_dir() / "trl"), "use_cpu": not torch.cuda.is_available()}
+    arguments = trl.SFTConfig(**place, **QUIET, **options)
     data = datasets.Dataset.from_list([{"messages": row["messages"]} for row in conversations])
     words = to_transformers_chat(load_tokenizer())
     made = trl.SFTTrainer(model=to_transformers(model), args=arguments, train_dataset=data, processing_class=words)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.platform import CourseError
-from course_lib.shown.common import trl_library
+from course_lib.shown.common import QUIET, trl_library
 from course_lib.stages import grpo
 from course_lib.stages.model import to_transformers
 from course_lib.stages.rollout import LONGEST
@@ -25,8 +25,7 @@ def config(trl, work, **settings):
     """A GRPOConfig of TRL's own defaults, but for what a small run on any machine needs, and `settings`."""
     return trl.GRPOConfig(
         output_dir=str(work / "trl"), per_device_train_batch_size=2 * GROUP, max_completion_length=LONGEST,
-        report_to="none", save_strategy="no", use_cpu=not torch.cuda.is_available(), bf16=False,
-        disable_tqdm=True, log_level="error", activation_checkpointing=False, **settings,
+        use_cpu=not torch.cuda.is_available(), **QUIET, **settings,
     )  # fmt: skip
 
 

@@ -7,14 +7,13 @@ out, with one line.
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.platform import CourseError, work_dir
-from course_lib.shown.common import trl_library
+from course_lib.shown.common import QUIET, trl_library
 from course_lib.stages import dpo as direct
 from course_lib.stages.model import Llama, to_transformers
 from course_lib.stages.preferences import batch_of, encode_answers
@@ -62,13 +61,7 @@ def trainer_of(pair: Twins, model=None, ref_model=None, **options):
     config, make = (
         (library.DPOConfig, library.DPOTrainer) if pair.columns == PAIR else (library.KTOConfig, library.KTOTrainer)
     )
-    fixed: dict[str, Any] = {
-        "output_dir": str(work_dir() / "trl"),
-        "report_to": "none",
-        "save_strategy": "no",
-        "use_cpu": True,
-    }
-    fixed |= {"bf16": False, "activation_checkpointing": False, "disable_tqdm": True, "log_level": "error"}
+    fixed = QUIET | {"output_dir": str(work_dir() / "trl"), "use_cpu": True}
     fixed |= {"max_length": 512, "per_device_train_batch_size": len(pair.rows)}
     return make(
         model=model or to_transformers(pair.policy),

@@ -10,7 +10,7 @@ import torch
 from course_lib.evaluation import reasoning as measures
 from course_lib.evaluation.intervals import wilson
 from course_lib.evaluation.runs.reasoning import able
-from course_lib.shown.lab12_tries import GROUP, TRIES, Tried, asked, by_kind, chains, one_try, share
+from course_lib.shown.lab12_tries import GROUP, TRIES, Tried, asked, by_kind, chains, right_by_split, share, some
 from course_lib.stages import reasoning
 from course_lib.stages.pretrain import Run
 from course_lib.stages.sft import finetune
@@ -55,7 +55,7 @@ def show_after(run: Run, before: Tried, residents: list[dict], kinds: list[dict]
     tried = chains(run.model, residents, kinds, size, seed=2)
     old, new = by_kind(before), by_kind(tried)
     table({"kind": "", "cold start": ".0%", "after RL": ".0%"}, [(kind, old[kind], new[kind]) for kind in old])
-    one = {split: one_try(rows) for split, rows in tried.items()}
+    one = right_by_split(tried)
     your_run(
         f"After RL {one['residents']:.1%} of the chains about new residents are right, and {one['kinds']:.1%} of "
         "those to held-out kinds of questions.",
@@ -76,7 +76,7 @@ def show_hacked(run: Run, checkers: dict[str, Callable], rows: list[dict], size:
     apart = [
         (asked(row), text, row["check"]["answer"]) for (row, text), a, b in zip(pairs, loose, yours) if a and not b
     ]
-    table({"question": "", "accepted by one only": "", "right answer": ""}, apart[:: max(1, len(apart) // 4)][:4])
+    table({"question": "", "accepted by one only": "", "right answer": ""}, some(apart))
     first, last = run.history[0]["reward"], run.history[-1]["reward"]
     your_run(
         f"The reward went from {first:.0%} to {last:.0%}; of new questions this checker accepts "
@@ -194,5 +194,4 @@ def show_tax(models: dict, size: str) -> dict[str, dict[str, float]]:
 
 def figures_of(after: Tried, tax: dict[str, dict[str, float]]) -> dict[str, float]:
     """The metrics of the record of the policy that is handed in."""
-    one = {split: one_try(rows) for split, rows in after.items()}
-    return one | {"tokens": measures.figures(after["residents"])["tokens"]} | list(tax.values())[-1]
+    return right_by_split(after) | {"tokens": measures.figures(after["residents"])["tokens"]} | list(tax.values())[-1]

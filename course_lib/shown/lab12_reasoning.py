@@ -20,7 +20,20 @@ from course_lib.shown.lab12_policy import (  # noqa: F401
     show_tax,
     train,
 )
-from course_lib.shown.lab12_tries import GROUP, TRIES, Tried, asked, by_kind, chains, examined, one_try, share, slips  # noqa: F401
+from course_lib.shown.lab12_tries import (  # noqa: F401
+    GROUP,
+    TRIES,
+    Tried,
+    asked,
+    by_kind,
+    chains,
+    examined,
+    one_try,
+    right_by_split,
+    share,
+    slips,
+    some,
+)
 from course_lib.stages import reasoning
 from course_lib.stages.rollout import LONGEST, assistant
 from course_lib.widgets import curve
@@ -75,8 +88,8 @@ def show_tries(model, residents: list[dict], kinds: list[dict], size: str) -> Tr
         for answer, ok in zip(row["answers"], row["right"])
         if not ok
     ]
-    table({"question": "", "a wrong chain": "", "right answer": ""}, wrong[:: max(1, len(wrong) // 4)][:4])
-    shares = {split: one_try(rows) for split, rows in tried.items()}
+    table({"question": "", "a wrong chain": "", "right answer": ""}, some(wrong))
+    shares = right_by_split(tried)
     your_run(
         f"The pupil is right in {shares['residents']:.0%} about new residents and in {shares['kinds']:.0%} of the "
         "held-out kinds.",
@@ -159,10 +172,10 @@ def show_votes(vote: Callable, tried: Tried, size: str) -> dict[str, dict[str, f
     table(heads, [(kind, of["one"], of["vote"], of["share"]) for kind, of in made.items()])
     worse = [kind for kind, of in made.items() if of["vote"] < of["one"] - 0.02]
     mended = max(made, key=lambda kind: made[kind]["vote"] - made[kind]["one"])
-    harm = f"It harms in {', '.join(f'“{kind}”' for kind in worse)}." if worse else ""
+    harm = f"It harms in {', '.join(f'“{kind}”' for kind in worse)}."
     your_run(
         f"The vote helps most in “{mended}”: {made[mended]['one']:.0%} → {made[mended]['vote']:.0%}.",
-        harm or "In no kind does it harm by more than two points.",
+        harm if worse else "In no kind does it harm by more than two points.",
         size=size, shows="what a vote is worth",
     )  # fmt: skip
     return made

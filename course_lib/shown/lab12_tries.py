@@ -31,6 +31,15 @@ def one_try(rows: list[dict]) -> float:
     return sum(sum(row["right"]) for row in rows) / sum(len(row["right"]) for row in rows)
 
 
+def right_by_split(tried: Tried) -> dict[str, float]:
+    return {split: one_try(rows) for split, rows in tried.items()}
+
+
+def some(rows: list) -> list:
+    """Four of them at most, from all over the list."""
+    return rows[:: max(1, len(rows) // 4)][:4]
+
+
 def slips(rows: list[dict]) -> float:
     """The share of the wrong chains that end with the answer of the step before the last one, as careless ones do."""
     slipped = [

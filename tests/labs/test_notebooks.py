@@ -86,17 +86,19 @@ def kernel(warm, work, tmp_path):
     client.stop_channels()
 
 
+def words(outputs) -> str:
+    """What is printed, and the text of what is displayed."""
+    return "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)
+
+
 def run(kernel, cell) -> str:
-    """Runs a cell, which must not raise. Returns its words: what it prints, and the text of what it displays."""
+    """Runs a cell, which must not raise. Returns its words."""
     said = []
 
-    def hear(message):
-        content = message["content"]
-        said.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
-
+    hear = lambda message: said.append(message["content"])
     reply = kernel.execute_interactive(cell.source, allow_stdin=False, timeout=300, output_hook=hear)
     assert reply["content"]["status"] == "ok", "\n".join([cell.source, *reply["content"]["traceback"]])
-    return "".join(said)
+    return words(said)
 
 
 @pytest.mark.slow
@@ -125,8 +127,3 @@ def test_the_notebook_from_top_to_bottom(lab, tmp_path, kernel):
                 run(kernel, exercise)
             checked += 1
     assert checked == len(exercises)
-
-
-def words(outputs) -> str:
-    """What `run` returns of a cell with these outputs."""
-    return "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)

@@ -3,13 +3,12 @@
 import contextlib
 import copy
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.platform import work_dir
-from course_lib.shown.common import trl_library
+from course_lib.shown.common import QUIET, trl_library
 from course_lib.stages.model import RewardModel, to_transformers
 from course_lib.stages.preferences import batch_of, encode_answers
 from course_lib.stages.reward import reward_model_of
@@ -58,12 +57,10 @@ def reward_trainer(model: RewardModel, rows: list[dict], **arguments):
 
     import datasets
 
-    quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "disable_tqdm": True, "log_level": "error"}
-    precise: dict[str, Any] = {"use_cpu": True, "bf16": False, "activation_checkpointing": False}
     data = [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in rows]
     trainer = trl.RewardTrainer(
         model=to_transformers(model),
-        args=trl.RewardConfig(output_dir=str(work_dir() / "trl"), **quiet, **precise, **arguments),
+        args=trl.RewardConfig(output_dir=str(work_dir() / "trl"), use_cpu=True, **QUIET, **arguments),
         train_dataset=datasets.Dataset.from_list(data),
         processing_class=to_transformers_chat(load_tokenizer()),
     )
