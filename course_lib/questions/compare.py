@@ -107,6 +107,7 @@ def describe_difference(got, expected, tol, check_dtype=True, equal_nan=False, n
             return f"it has {len(got)} entries, {len(expected)} were expected" + shown(got, expected)
         for i, (g, e) in enumerate(zip(got, expected)):
             if (text := describe_difference(g, e, tol, check_dtype, equal_nan)) is not None:
+                text = whole(g, e) or text
                 return f"{names[i] if names and i < len(names) else f'entry {i}'}: {text}"
         return None
     if type(expected) is dict:
@@ -207,6 +208,18 @@ def first_difference(got, expected, around=20):
 def short(value):
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "…"
+
+
+def whole(got, expected):
+    """Both as they are where they are small groups such as (start, end), whose parts have no names; else ""."""
+    plain = all(
+        type(x) in (list, tuple)
+        and 0 < len(x) <= 4
+        and all(part is None or type(part) in (int, float, bool, str) for part in x)
+        for x in (got, expected)
+    )
+    texts = short(got), short(expected)
+    return f"yours is {texts[0]}, expected {texts[1]}" if plain and texts[0] != texts[1] else ""
 
 
 def shown(got, expected):

@@ -158,6 +158,13 @@ def test_differences_are_told_so_that_they_can_be_seen():
     assert text({"a": [[1], [2]]}, {"a": [[1], []]}, names=("train", "test")).startswith("it: ['a']: test: it has 1")
     assert text(0.0, None) == "it: yours is 0.0, expected None"
     assert text([1, 3], [1, 2], 0.0) == "it: entry 1: yours is 3, expected 2"
+    # a small group has no names for its parts: it is shown whole
+    assert text([("a", "b"), ("c", "e")], [("a", "b"), ("c", "d")], 0.0) == (
+        "it: entry 1: yours is ('c', 'e'), expected ('c', 'd')"
+    )
+    assert text([(0, 3)], [(0, 3, 5)], 0.0) == "it: entry 0: yours is (0, 3), expected (0, 3, 5)"
+    assert text([[0, 1, 2, 3, 4]], [[0, 1, 2, 3, 5]], 0.0) == "it: entry 0: entry 4: yours is 4, expected 5"
+    assert text([(0.1, 1)], [(0.1 + 1e-12, 1)], 1e-20).startswith("it: entry 0: yours is (0.1, 1), expected (0.100000")
     assert "gradient" not in text(1.0, torch.tensor(1.0))
 
 
