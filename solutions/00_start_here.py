@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Lab 00 — Start here
 #
-# **About 20 minutes · 2 points · any machine.** Your computer works alone for less than one of these minutes.
+# **About 20 minutes · 2 points · any machine.** Your computer works alone for less than 1 of these minutes.
 
 # %% [markdown]
 # > **After this lab you can**

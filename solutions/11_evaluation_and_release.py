@@ -15,7 +15,7 @@
 #                                                                   you are here
 # ```
 #
-# **About 125 minutes · 6 points · a laptop is enough.** Your computer works alone for about five of these minutes (two cores at 200 GFLOP/s).
+# **About 125 minutes · 6 points · a laptop is enough.** Your computer works alone for about 5 of these minutes (two cores at 200 GFLOP/s).
 # All labs before this one ended with a number. Here you ask what such numbers are worth, compose an assistant with a fixed budget, and write down what others must know before they use it.
 
 # %% [markdown]

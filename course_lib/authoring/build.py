@@ -27,7 +27,7 @@ from pathlib import Path
 import nbformat
 
 from course_lib.authoring.claims import fingerprint
-from course_lib.authoring.counts import WIDE, reading, standing, statements
+from course_lib.authoring.counts import WIDE, minutes, reading, standing, statements
 from course_lib.authoring.executed import execute, is_current, keep_outputs
 from course_lib.authoring.gate import gate
 from course_lib.authoring.source import claim_cells, convert, kind_of
@@ -85,9 +85,11 @@ def counted(source, student, names, questions):
     stated, problems = statements(source)
     read, lines = reading(student)
     found = standing(student, names, questions) if names is not None else []
+    (card, whole), late = minutes(student)
     words = "{statements} statements about the run: {code} are code, {general} general".format(**stated)
     words += f"; {read['wide']} code lines over {WIDE} columns, {read['glue']} lines of glue, {len(found)} solutions"
-    return problems + lines + found, words
+    words += f"; {card} minutes on its card, {whole} counted"
+    return problems + lines + found + late, words
 
 
 def rate():

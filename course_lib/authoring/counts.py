@@ -6,6 +6,7 @@ import ast
 import contextlib
 import dataclasses
 import io
+import re
 
 from course_lib.authoring import claims
 from course_lib.authoring.source import claim_cells, kind_of
@@ -14,6 +15,9 @@ from course_lib.questions.core import LocalCaller, Question, run
 
 WIDE = 100  # columns of a code line
 IMPORTS = 8  # lines of the one cell with imports
+# minutes of a bright newcomer, who reads 200 words in one
+WORDS, PREDICTION, WRITTEN = 200, 1, 4
+ABOUT = 0.15  # how far the card may be from what is counted
 
 
 def statements(source):
@@ -68,6 +72,27 @@ def reading(student):
 
 
 GUESSES = ("MY_GUESS", "MY_PREDICTION")
+
+
+def minutes(student):
+    """((minutes on the lab's card, minutes counted: of exercises, reading, predictions, written answers and waiting),
+    problems).
+    """
+    texts = [cell.source for cell in student.cells if cell.cell_type == "markdown"]
+    code = "\n".join(cell.source for cell in student.cells if cell.cell_type == "code")
+    text = "\n".join(texts)
+    card = re.search(r"\*\*About (\d+) minutes.*?\*\* Your computer works alone for (?:about|less than) (\d+) of", text)
+    if not card:
+        return (0, 0), ["its first cell does not say 'About N minutes … Your computer works alone for about N of …'"]
+    said, waiting = map(int, card.groups())
+    exercises = sum(map(int, re.findall(r"^> Minutes: (\d+)", text, re.M)))
+    read = len(re.sub(r"```.*?```", "", text, flags=re.S).split()) / WORDS
+    guessed = PREDICTION * len(re.findall(rf"^(?:{'|'.join(GUESSES)})\b", code, re.M))
+    written = WRITTEN * sum(kind_of(cell)[0] == "written" for cell in student.cells)
+    whole = exercises + read + guessed + written + waiting
+    wrong = f"its card says {said} minutes, {whole:.0f} are counted: {exercises} of exercises, {read:.0f} of reading, "
+    wrong += f"{guessed + written} of answers, {waiting} of waiting"
+    return (said, round(whole)), [] if abs(said - whole) <= ABOUT * whole else [wrong]
 
 
 def standing(student, names, questions):

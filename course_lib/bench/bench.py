@@ -55,6 +55,8 @@ BENCHES = {
         "364 honest notebooks of all labs, graded: how many are flagged, points that they lost (~ 20 minutes)"),
     "cases": ("cases",
         "honest hand-ins and class files: as expected, points lost, grades in a wrong row (~ 3 minutes)"),
+    "labs": ("labs",
+        "how long a student waits in each lab: its solution, run on two threads (~ 2 hours)"),
     "page": ("page",
         "the site's try.html in Chromium: ready, tokens/s beside PyTorch, equal to it (~ 3 minutes, after make site)"),
     "questions": ("grading",
@@ -85,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     chain.add_argument("--students", type=int, default=300, help="of class; default: 300")
     chain.add_argument("--jobs", type=int, default=2, help="of class: submissions at a time; default: 2")
     chain.add_argument("--phases", metavar="A,B", help="default: all phases of the tour")
-    out = "chain, and benches over seeds: where runs are kept, and not run again (chain: in the work folder)"
+    out = "chain, labs, and benches over seeds: where runs are kept, and not run again (chain: in the work folder)"
     parser.add_argument("--out", metavar="FOLDER", help=out)
     arguments = parser.parse_args(argv)
     arguments.seeds = arguments.seeds or (2 if arguments.name == "chain" else 5)

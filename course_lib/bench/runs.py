@@ -17,13 +17,19 @@ def over_seeds(arguments, measure: Callable[[int], dict], words: Callable[[dict]
     runs = []
     for seed in range(arguments.seeds):
         file = arguments.out and Path(arguments.out) / f"{arguments.name}-{arguments.size}-{seed}-{here()}.json"
-        if (run := kept_run(file) if file else None) is None:
-            run = measure(seed)
-            if file:
-                write_atomic(file, json.dumps(run).encode())
-        runs.append(run)
-        print(f"seed {seed}: {words(run)}", file=sys.stderr)
+        runs.append(kept(file, lambda seed=seed: measure(seed)))
+        print(f"seed {seed}: {words(runs[-1])}", file=sys.stderr)
     return runs
+
+
+def kept(file: Path | None, measure: Callable[[], dict]) -> dict:
+    """What an earlier run left in this file, else measure(), which is then left there; without a file just measured."""
+    run = kept_run(file) if file else None
+    if run is None:
+        run = measure()
+        if file:
+            write_atomic(file, json.dumps(run).encode())
+    return run
 
 
 def spread(runs: list[dict], *keys: str, worst: Callable[[Iterable[float]], float] = min) -> dict:

@@ -402,7 +402,7 @@ def test_what_a_lab_says_is_counted(course):
     problems, said = build.build(LAB, course, check=True, questions=QUESTIONS)
     assert problems == []
     words = "3 statements about the run: 1 are code, 2 general; 0 code lines over 100 columns, 8 lines of glue"
-    assert said == [f"{words}, 0 solutions", "in order"]
+    assert said == [f"{words}, 0 solutions; 8 minutes on its card, 8 counted", "in order"]
 
 
 @pytest.mark.parametrize(
@@ -419,6 +419,8 @@ def test_what_a_lab_says_is_counted(course):
         ('# CLAIM\n{"a thing', '# CLAIM\nTrue or {"a thing', "a claim cell is one dict"),
         ('# CLAIM\n{"a thing', 'MY_GUESS = "two"\n{"a thing', "no claims below|MY_GUESS is filled in"),
         ("print(doubler(21))", "print(doubler(21))" + " " * 90 + "# wide", "a code line of 1.. columns, 100 at most"),
+        ("About 8 minutes", "About 10 minutes", "card says 10 minutes, . are counted: 2 of exercises"),
+        ("Your computer works alone", "It works alone", "its first cell does not say 'About N minutes"),
         ("print(doubler(21))", "import math\n\nprint(doubler(21))", "2 cells import"),
         ("doubler = (2).__mul__", "doubler = lambda x: x + x", "a lambda in .* is a solution of double"),
         (

@@ -9,6 +9,8 @@
 # %% [markdown]
 # # Lab 99 — A toy
 #
+# **About 8 minutes.** Your computer works alone for less than 1 of these minutes.
+#
 # One exercise, one trained model that is not there, one written answer.
 
 # %%

@@ -9,9 +9,10 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import nbformat
 import pytest
 
-from course_lib.bench import bench, throughput
+from course_lib.bench import bench, labs, throughput
 from course_lib.bench.runs import over_seeds
 from course_lib.bench.throughput import flop_per_token
 from course_lib.evaluation.runs.rlhf import collapsed, turned
@@ -138,3 +139,24 @@ def test_the_speed_of_sampling_beside_hf_and_in_a_process_of_an_older_build(monk
     ours = throughput.sampling(rounds=1)
     assert min(ours.values()) > 0
     assert ours["vs_hf_generate"] == ours["rollout_tokens_per_second"] / ours["generate_tokens_per_second"]
+
+
+def test_the_minutes_of_a_lab_are_those_of_its_solution_on_two_threads(tmp_path, monkeypatch):
+    cell = nbformat.v4.new_code_cell(
+        "import os\nassert os.environ['OMP_NUM_THREADS'] == '2' and not os.path.exists('x')"
+    )
+    metadata = {"littlebrook": {}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    (tmp_path / "solutions").mkdir()
+    for lab in ("00_one", "01_two"):
+        path = tmp_path / "solutions" / f"{lab}.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=metadata), path)
+    monkeypatch.setattr(labs, "ROOT", tmp_path)
+    monkeypatch.setattr(labs, "matmul_rate", lambda: 100.0)
+    for name in ("OMP_NUM_THREADS", "COURSE_SIZE"):  # as they were, afterwards
+        monkeypatch.setenv(name, os.environ.get(name, "1" if name.startswith("OMP") else "tiny"))
+    monkeypatch.setattr(labs.torch, "set_num_threads", lambda n: None)
+    asked = argparse.Namespace(size="tiny", out=str(tmp_path / "runs"))
+    made = bench.measure("labs", asked)
+    assert list(made["minutes"]) == ["00_one", "01_two"] and 0 < min(made["minutes"].values()) < 1
+    monkeypatch.setattr(labs, "execute", lambda *_: 1 / 0)
+    assert bench.measure("labs", asked) == made  # kept
