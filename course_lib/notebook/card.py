@@ -10,6 +10,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from course_lib.platform import size
 from course_lib.questions.core import cost_in_words
 from course_lib.widgets.palette import GREEN, GREY, ORANGE
 
@@ -50,9 +51,15 @@ def next_step(result) -> str:
     if result.status == "todo":
         return first.hint or "Write your own lines, run the cell, and run this check again."
     if first.name == "the model":
+        if size() == "tiny":
+            return (
+                "A run of size tiny is too short for the points: restart the kernel with COURSE_SIZE=laptop and run "
+                "the lab again."
+            )
         return (
-            "Compare your curve with the limit, train again (every check above should pass), save the model by the "
-            "lab's own cell, and run this check again."
+            "The line above says what full marks ask for. Look at the curve of your run, at the stage that it started "
+            "from and at what you changed, run the lab's own training cell again, which saves the model, and then this "
+            "check."
         )
     if result.status == "missing":
         return "Run the cell that defines it, then this one again."

@@ -1,17 +1,43 @@
-"""Lab 10, how a model refuses: alike in all forms of a request, with reasons about the right person, how long."""
+"""Lab 10, how a model refuses: by which first word, alike in all forms of a request, with reasons about the right
+person, how long.
+"""
 
 import re
 from collections.abc import Callable
 
 from course_lib.evaluation.safety import judged
-from course_lib.shown.lab10_tables import of_kind
+from course_lib.shown.lab10_tables import of_kind, share, told
+from course_lib.stages.guard import hidden_states
 from course_lib.stages.respond import respond
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets.safety import percent
 from course_lib.widgets.table import table
 from course_lib.world import village
-from course_lib.world.harms import DISGUISES, FRAMES, INSIST, refused, request_pair
+from course_lib.world.harms import DISGUISES, FRAMES, INSIST, REFUSALS, refused, request_pair
 from course_lib.world.tasks import sentences
+
+LIKELIEST, TOGETHER = "its likeliest first word", "all its first words together"
+
+
+def show_first_words(model, rows: list[dict], guess: str) -> dict[str, dict[str, float]]:
+    """{how it is decided: {kind of request: share refused}}: by the likeliest first word of the answer, and by the
+    probability of all first words of refusals together, more than one half.
+    """
+    tokenizer = load_tokenizer()
+    states = hidden_states(model, tokenizer, [row["messages"][:-1] for row in rows])
+    words = [tokenizer.encode(text).ids[0] for text in REFUSALS]
+    chances = model.head(states.to(next(model.parameters()).device)).softmax(-1).cpu()
+    likeliest = [word in words for word in chances.argmax(-1).tolist()]
+    together = (chances[:, words].sum(-1) > 0.5).tolist()
+    decided = {
+        name: [{**row, "refused": no} for row, no in zip(rows, noes)]
+        for name, noes in {LIKELIEST: likeliest, TOGETHER: together}.items()
+    }
+    found = {name: {kind: share(those, kind) for kind in ("harmful", "benign")} for name, those in decided.items()}
+    heads = {"refused, if one goes by": "", "harmful": ".1%", "benign": ".1%"}
+    table(heads, [(name, *shares.values()) for name, shares in found.items()])
+    told(guess)
+    return found
 
 
 def forms_of_requests(n: int) -> dict[str, list[tuple[int, dict]]]:

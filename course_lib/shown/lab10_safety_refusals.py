@@ -15,7 +15,16 @@ from course_lib.evaluation.safety import judged
 from course_lib.shown import lab10_direction as direction  # noqa: F401
 from course_lib.shown import lab10_guard as guards  # noqa: F401
 from course_lib.shown import lab10_real as real  # noqa: F401
-from course_lib.shown.lab10_manner import forms_of_requests, insisted, show_consistency, show_insisted, show_manner  # noqa: F401
+from course_lib.shown.lab10_manner import (  # noqa: F401
+    LIKELIEST,
+    TOGETHER,
+    forms_of_requests,
+    insisted,
+    show_consistency,
+    show_first_words,
+    show_insisted,
+    show_manner,
+)
 from course_lib.shown.lab10_tables import (  # noqa: F401
     by_disguise,
     of_kind,

@@ -13,8 +13,8 @@ from course_lib.stages.pretrain import Run
 from course_lib.stages.sft import PRESETS as SFT_PRESETS
 from course_lib.stages.sft import SFTConfig, finetune
 from course_lib.world import pretrain_rows
-from course_lib.world.harms import CATEGORIES, DISGUISES, obeyed, request_rows
-from course_lib.world.tasks import task_rows
+from course_lib.world.harms import CATEGORIES, DISGUISES, REFUSALS, obeyed, request_rows
+from course_lib.world.tasks import sentences, task_rows
 
 # conversations that `refuse` learns from; `helpful` needs a quarter of them
 REQUESTS = {"tiny": 120, "laptop": 24_000, "gpu": 60_000}
@@ -49,9 +49,19 @@ def helpful(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     return tune(rows, TASKS[size] // 2, size, HELPFUL_PRESETS[size], seed, base, "sft", "helpful", options)
 
 
+def begun_alike(row: dict) -> dict:
+    """The same conversation; where its answer refuses, it begins with the first of REFUSALS."""
+    if not row["check"]["refuse"]:
+        return row
+    *turns, answer = row["messages"]
+    said = " ".join((REFUSALS[0], *sentences(answer["content"])[1:]))
+    return {**row, "messages": [*turns, {**answer, "content": said}]}
+
+
 def refuse(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
     """The assistant learns to refuse: from load_stage("helpful"), on harmful requests, their twins and all disguises of
-    the seen categories. `options` go to `finetune`.
+    the seen categories. Its refusals begin alike: if three first words shared their probability, a greedy answer would
+    refuse only where a refusal is three times as likely as an explanation. `options` go to `finetune`.
     """
-    rows = request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED)
+    rows = [begun_alike(row) for row in request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED)]
     return tune(rows, TASKS[size], size, PRESETS[size], seed, base, "helpful", "refuse", options)

@@ -18,7 +18,7 @@ from course_lib.widgets.annotate import digest
 from course_lib.widgets.front import box, note, show_widget
 from course_lib.widgets.talk import Talk, asked, growing, lines
 from course_lib.world import village
-from course_lib.world.harms import refused
+from course_lib.world.harms import INSIST, refused
 from course_lib.world.tasks import held_out
 
 KINDS = ("harmful", "benign")
@@ -63,7 +63,8 @@ def disguise_of(messages: list[dict]) -> str:
     if ROLE.search(last):
         return "role"
     if before:
-        return "insist" if refused(before[-1]["content"]) else "split"
+        # asking again is that even where nothing was refused
+        return "insist" if refused(before[-1]["content"]) or last in (*INSIST[0], *INSIST[1]) else "split"
     return "plain"
 
 

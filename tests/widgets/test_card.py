@@ -26,6 +26,13 @@ def test_a_failure_names_the_mistake_and_the_next_step():
             assert words in text
 
 
+def test_a_model_without_full_marks_is_told_what_can_be_done_about_it(monkeypatch):
+    shown = QuestionResult("lora_model", 0.2, 1, "fail", [CaseResult("the model", "fail", message="71 % right")])
+    for size, words in (("tiny", "COURSE_SIZE=laptop"), ("laptop", "what full marks ask for")):
+        monkeypatch.setenv("COURSE_SIZE", size)
+        assert words in plain(shown) and words in render(shown)
+
+
 def test_everything_is_escaped():
     nasty = '<img src=x onerror="alert(1)">'
     shown = QuestionResult(nasty, 0, 1, "fail", [CaseResult(nasty, "fail", 1.0, nasty, nasty, nasty, nasty)])
