@@ -10,11 +10,13 @@ from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.harms import REFUSALS, refused, request_rows
 from course_lib.world.tasks import sentences
 
+SMALL = ModelConfig(hidden=32, intermediate=64, layers=1, heads=2)
+
 
 def test_the_recipe_says_no_in_one_way_and_leaves_all_else_alone(monkeypatch):
     """Whatever else a refusal says, and what was said before it, stays."""
     trained = []
-    monkeypatch.setattr(refusal, "tune", lambda rows, *_: trained.extend(rows) or Run(None, [], {}))
+    monkeypatch.setattr(refusal, "tune", lambda rows, *_: trained.extend(rows) or Run(Llama(SMALL), [], {}))
     refusal.refuse("tiny", 3)
     drawn = request_rows("train", refusal.REQUESTS["tiny"], "refuse 3", refusal.PRACTISED)
     assert len(trained) == len(drawn) and {sentences(r["messages"][-1]["content"])[0] for r in drawn} >= {*REFUSALS}
@@ -28,7 +30,7 @@ def test_the_recipe_says_no_in_one_way_and_leaves_all_else_alone(monkeypatch):
 
 def test_first_words_that_share_their_probability_refuse_less_than_together(monkeypatch, capsys):
     tokenizer, rows = load_tokenizer(), request_rows("test", 8, "first words")
-    model = Llama(ModelConfig(hidden=32, intermediate=64, layers=1, heads=2))
+    model = Llama(SMALL)
     no = [tokenizer.encode(text).ids[0] for text in REFUSALS]
     yes = tokenizer.encode("First carry it to the mill.").ids[0]
     chances = torch.full((8, model.config.vocabulary), 1e-9)
