@@ -253,7 +253,7 @@ def show_credit(run: Run, reference, proxy, row: dict, size: str) -> dict:
     likelier = f"{np.exp(found['log-ratio']):.1f} times as likely (log-ratio {found['log-ratio']:.2f})"
     your_run(
         f"The dearest token of this answer is {found['token']!r}: training has made it {likelier},",
-        f"and it costs {-found['reward']:.2f}. The last token gets {found['end']:+.2f}.",
+        f"and it costs {0 - found['reward']:.2f}. The last token gets {found['end']:+.2f}.",
         size=size, shows="how a policy moves",
     )  # fmt: skip
     return found
@@ -268,9 +268,10 @@ def show_ppo(results: dict, worth: Tensor, reference, run: Run, row: dict, size:
             lines.append((name if k == 0 else "", worth_of, answer))
     table({"policy": "", "gold utility": ".1f", "answer": ""}, lines, row["messages"][-1]["content"])
     before, after = results["reference model"], results["PPO"]
+    part = of_frontier(after, worth)
     your_run(
-        f"PPO gained {after['utility'] - before['utility']:+.2f} of utility for {after['kl']:.2f} nats:",
-        f"{share(after, worth.numpy()):.0%} of what the frontier gains at that KL.",
+        f"PPO gained {after['utility'] - before['utility']:+.2f} of utility for {after['kl']:.2f} nats"
+        + ("." if part is None else f": {part:.0%} of what the frontier gains at that KL."),
         f"An answer has {before['length']:.1f} tokens before and {after['length']:.1f} after.",
         size=size, shows="what PPO can do",
     )  # fmt: skip
