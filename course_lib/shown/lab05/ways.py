@@ -87,6 +87,7 @@ def show_names(model, each: int, search_of: Callable, build: Callable) -> dict[s
         found[kind] = share([right(q, people[q["resident"]]) for q in asked])
         found[f"{kind}, with {whose} names"] = share([right(q, other) for q, other in zip(asked, others)])
     table({"day 3, RAG, questions": "", "right": ".0%"}, found.items())
+    your_run(shows="whether it is the name")
     return found
 
 
@@ -166,6 +167,7 @@ def show_robustness(model, searches: dict[str, Callable], each: int) -> dict[str
     styles = next(iter(found.values()))
     rows = [(s, *(row[s][what] for row in found.values() for what in ("found", "accuracy"))) for s in styles]
     table(heads, rows)
+    your_run(shows="which of these breaks the reading")
     return found
 
 
