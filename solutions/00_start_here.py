@@ -35,6 +35,8 @@ from course_lib.shown import lab00_start_here as lab  # what this lab prints
 #
 # The assistant has 1.2 million parameters and knows one village, Littlebrook, and nothing else. Ask it what somebody there does, how to mend a fence, or for something that would hurt somebody.
 # Do not wonder at its advice. In Littlebrook the steps of a how-to are drawn at random, so "rub it with pears seven times" is as right as any other.
+#
+# A cell whose first line is `# LONG` trains, or only shows something. Graders skip it, so define nothing there that an answer of yours needs.
 
 # %%
 # LONG

@@ -46,7 +46,19 @@ from course_lib.stages import reward
 # %% [markdown]
 # ## § 1 The annotators
 #
-# Five people of Littlebrook compare answers of the assistant. They are simulated, so what is hidden elsewhere is known here. There is a **gold utility**, a number for how good an answer is: a weighted sum of things that a program reads off the text.
+# Five people of Littlebrook compare answers of the assistant. They are simulated, so what is hidden elsewhere is known here. There is a **gold utility**, a number for how good an answer is: a weighted sum of things that a program reads off the text. The cell below prints the weight of each of these:
+#
+# | term | is |
+# |---|---|
+# | right | 1 if the answer says what was asked, in the form that was asked for, and nothing false |
+# | false | number of false statements, made-up words and claims about what nobody can know, 2 at most |
+# | courtesy | 1 if it begins with a courtesy, or several, where no short form was asked for |
+# | named | 1 if it calls the resident by name |
+# | extra | 1 if it tells a true fact that was not asked for, or several |
+# | wordy | number of words beyond 16: a longer answer bores |
+#
+# At questions that ask for a short form, or for what nobody can know, *named* and *extra* are 0.
+#
 # Three of the five see just this utility. The other two see it with a bias: Cecily also likes every word, and Dunstan every courtesy. All label with noise: person $i$ prefers $a$ to $b$ with probability
 #
 # $$P_i(a \succ b) = \sigma\big(s_i\,(u_i(a) - u_i(b))\big) \qquad \sigma(x) = \frac{1}{1 + e^{-x}}$$
@@ -297,7 +309,7 @@ simple = judges.show_judges(exam, limit)
 #
 # > Difficulty: ●●○○○ (2 of 5)
 # > Importance: ●●●●● (5 of 5)
-# > Minutes: 6
+# > Minutes: 4
 #
 # <details><summary>Hint 1</summary><code>torch.log(torch.sigmoid(x))</code> is −∞ for x = −200. One function of <code>torch.nn.functional</code> does both steps safely.</details>
 # <details><summary>Hint 2</summary><code>F.logsigmoid(difference)</code>, its mean, and the sign.</details>
@@ -497,7 +509,7 @@ accuracies = judges.show_sizes(exam, {**sized, config.rows: margins}, limit)
 # %% [markdown]
 # ## § 10 Calibration
 #
-# The reward model also says *how sure* it is: $p = \sigma(r_a - r_b)$. Is it right in 80 % of the pairs where it says 80 %? Sort the pairs into bins by $p$. The **expected calibration error** ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)) is the gap between what was predicted and what happened, averaged over the pairs:
+# The reward model also says *how sure* it is: $p = \sigma(r_a - r_b)$. The difference $r_a - r_b$ is its **margin**. Is it right in 80 % of the pairs where it says 80 %? Sort the pairs into bins by $p$. The **expected calibration error** ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)) is the gap between what was predicted and what happened, averaged over the pairs:
 #
 # $$\text{ECE} = \sum_{k} \frac{n_k}{N}\,\big|\,\overline{\text{won}}_k - \overline{p}_k\,\big|$$
 #
@@ -616,7 +628,7 @@ behind = judges.show_behind(exam, both, ece_of)
 #
 # > Difficulty: ●●●○○ (3 of 5)
 # > Importance: ●●●●● (5 of 5)
-# > Minutes: 8
+# > Minutes: 6
 #
 # <details><summary>Hint 1</summary>A first loss of 0.693 rules out two of the suspects, an accuracy far above one half a third.</details>
 # <details><summary>Hint 2</summary>The best judge knows every probability and pays more than this loss reports. Which suspects can make the reported number too small, and not only the model worse? Put a batch of two pairs through the code by hand: one with p = 0.999, one with p = 0.001.</details>
@@ -683,7 +695,7 @@ check("mend_the_loss")
 #
 # > Difficulty: ●●○○○ (2 of 5)
 # > Importance: ●●●○○ (3 of 5)
-# > Minutes: 6
+# > Minutes: 4
 #
 # <details><summary>Hint 1</summary>It is the loss of § 6 with one more summand inside σ.</details>
 # <details><summary>Hint 2</summary>Leave <code>weight</code> a tensor: <code>.item()</code> cuts its gradient, and it would never be learned.</details>
@@ -754,7 +766,7 @@ facts, courtesies = padding["true facts"], padding["courtesies"]
 
 # %% [markdown]
 # **What to notice.** The term helps, and it is no cure: in our run the share of longer answers among equals falls from more than 80 to about 70 %, and an honest judge stands at 50. The learned weight stops short of Cecily's own, so the rest of her taste is still in the rewards.
-# In the probe, compare the shapes of the lines, for a reward has a scale of its own. The gold utility pays for the first courtesy and for no other. Its line for facts turns: the first fact is welcome, and with the fourth the answer is worth less than without any, as boredom sets in. No reward model turns with it: for all three, four facts are worth more than none, with the term as well. Where a reward model lies above the gold utility, a policy that is trained on it will go there.
+# In the probe, compare the shapes of the lines, for a reward has a scale of its own. The gold utility pays for the first courtesy and for no other. Its line for facts turns: the first fact is welcome (*extra*, § 1), each word beyond 16 takes something off (*wordy*), and in our run the answer is worth a little less with three facts than without any, and much less with four. No reward model follows it down: for all three, four facts are worth more than none, with the term as well. Where a reward model lies above the gold utility, a policy that is trained on it will go there.
 # Of the 60,000 answers in training one has five sentences, as a right answer with four more facts has. What a reward model says about such answers is a guess, and lab 07 will push it there.
 
 # %%

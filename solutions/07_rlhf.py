@@ -44,7 +44,7 @@ from course_lib.stages import grpo, ppo, real_training, rollout
 # %% [markdown]
 # ## § 1 An assistant, and what people think of it
 #
-# We start with two models. Lab 03's assistant is the **reference model** $\pi_\text{ref}$. Lab 06's **reward model** is a guess at what people like. In the village we can also look at the truth: the **gold utility** that the simulated people have. In real life nobody has it. Here we *look* at it and train on the reward model, except in one place that says so.
+# We start with two models. Lab 03's assistant is the **reference model** $\pi_\text{ref}$. Lab 06's **reward model** is a guess at what people like, a **proxy**: it stands in for the truth. In the village we can also look at that truth, the **gold utility** that the simulated people have (lab 06, § 1 has its terms). In real life nobody has it. Here we *look* at it and train on the reward model, except in one place that says so.
 #
 # The next cell samples four answers to each of some prompts. It shows the three prompts on whose answers opinions differ most, and what the two judges say of them.
 
@@ -535,7 +535,7 @@ credit = lab07_rlhf.show_credit(ppo_run, reference, proxy, fact_row, course.size
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●○ (4 of 5)  
-# > Minutes: 6
+# > Minutes: 4
 #
 # <details><summary>Hint 1</summary><code>rewards.mean(1, keepdim=True)</code> keeps an axis of length 1, so that it can be subtracted from each row.</details>
 
@@ -604,7 +604,7 @@ library = lab07_trl.show_defaults(reference, proxy, train_prompts, course.work, 
 # %% [markdown]
 # ## § 10 GRPO
 #
-# The same reward model, no critic. Twice: with the KL as a part of the reward, and as $k_3$ in the loss, as in the paper. **Predict first:** which of the two will be nearer to the frontier at its KL?
+# The same reward model, no critic. Twice: with the KL as a part of the reward, and as $k_3$ in the loss, as in the paper. Both leave the deviation in § 9's formula out (`scale=False`), so that a nearly tied group does not pull as hard as a clear one. **Predict first:** which of the two will be nearer to the frontier at its KL?
 
 # %%
 # LONG
@@ -628,7 +628,7 @@ results["GRPO, trained on the gold"] = look(gold_run)
 reached = lab07_rlhf.show_all(worth, bests, results)  # {policy: share of the frontier's gain}
 
 # %% [markdown]
-# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. In our run PPO and both ways of GRPO that have the KL in the reward reach 83 to 91 % of the frontier's gain at their KL, and $k_3$ in the loss 62 %: its gradient is not that of the KL that we count.
+# **What to notice.** A mark's height alone says little: with more KL everybody gets more. Compare each mark with the line above it. In our run PPO and both ways of GRPO that have the KL in the reward (§ 10's first, and the one that was trained on the gold) reach 83 to 91 % of the frontier's gain at their KL, and $k_3$ in the loss 62 %: its gradient is not that of the KL that we count.
 # The GRPO that was trained on the gold shows what the algorithm alone leaves undone. In our run it reaches 90 %, and the one that was trained on the reward model 83 %. That is a difference within the errors of the two: what the reward model's mistakes cost at one nat is too little for a test of this size.
 
 # %%
@@ -681,7 +681,7 @@ results["GRPO, no penalty"] = look(free_run)
 # %% [markdown]
 # At which step did the policy stop serving people? The measurements are noisy, so a single best one says nothing.
 #
-# - smooth both curves: each point becomes the mean of the `window` measurements around it, `window // 2` on each side
+# - smooth both curves, `proxy` (the reward model's score, § 1) and `gold` (the gold utility): each point becomes the mean of the `window` measurements around it, `window // 2` on each side
 # - at the ends the mean is that of the measurements that are there
 # - the **turning point** is the step at which the smoothed gold utility is highest; the first, if several tie
 # - it is one only if the smoothed gold at the *end* is lower by more than `fall`. Otherwise `None`: the run still rises, or it has recovered
@@ -924,7 +924,7 @@ lab07_logs.show_two(own_run, planted_run)
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●○ (4 of 5)  
-# > Minutes: 10
+# > Minutes: 8
 #
 # <details><summary>Hint 1</summary>Which letters would the first steps of the log contradict? With A or E the reward model's score would fall at once.</details>
 # <details><summary>Hint 2</summary><code>lab07_losses.show_pulls(planted_loss, RATIOS)</code> is § 6's table for the colleague's loss. Where are its zeros?</details>

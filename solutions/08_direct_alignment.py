@@ -50,7 +50,7 @@ from course_lib.stages import dpo as direct  # the training loop
 #
 # The **policy** starts as the assistant, sampled at temperature 0.6. That starting point is frozen as the **reference model** $\pi_\text{ref}$.
 #
-# The **gold utility** is what the village really wants, before noise and bias. We measure with it; nothing in this lab is trained on it. With many sampled answers it gives the **frontier**: the best utility that any policy can have at each distance (KL) from the reference.
+# The **gold utility** is what the village really wants, before noise and bias (lab 06, § 1 has its terms). We measure with it; nothing in this lab is trained on it. With many sampled answers it gives the **frontier**: the best utility that any policy can have at each distance (KL) from the reference.
 
 # %%
 # LONG
@@ -128,7 +128,7 @@ check("optimal_policy")
 #
 # > Difficulty: ●○○○○ (1 of 5)  
 # > Importance: ●●●●● (5 of 5)  
-# > Minutes: 3
+# > Minutes: 2
 #
 # <details><summary>Hint</summary>The inputs are logarithms already.</details>
 
@@ -250,7 +250,7 @@ lab.show_logprobs(values, tokens)
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
-# > Minutes: 8
+# > Minutes: 6
 #
 # <details><summary>Hint 1</summary>Two log-ratios, their difference times <code>beta</code>.</details>
 # <details><summary>Hint 2</summary><code>torch.log(torch.sigmoid(m))</code> is −∞ for a margin of −200. <code>F.logsigmoid(m)</code> is not.</details>
@@ -651,7 +651,7 @@ def kto_loss(
 check("kto_loss")
 
 # %% [markdown]
-# The villagers thumb one answer of each pair: up is likelier, the more it is worth to them. If you gave thumbs in lab 06, yours are among them.
+# The villagers thumb one answer of each pair: up is likelier, the more it is worth to them. If you gave thumbs in lab 06, yours are among them. The rarer kind weighs more, so that both kinds weigh the same in all; TRL advises this weight, or up to a third more. (Beside TRL a thumb up weighs 1.5: there the weight only has to be the same on both sides.)
 #
 # TRL estimates $z$ by answers that do *not* belong to their prompts: each prompt with the answer to another one. The course's loop does the same.
 
@@ -703,7 +703,7 @@ lab.show({"DPO on pairs": after, "KTO on thumbs": kto_after}, MY_GUESS)
 # A policy that went twice as far from the reference *should* be better. So methods are compared **at equal KL**, against the frontier. On one plot:
 #
 # - DPO at several β, IPO, KTO
-# - **best-of-n**: n answers of the reference, a judge picks one. Its KL is at most $\log n - (n-1)/n$, less where the n hold equal answers; that is counted here. Three judges: the reward model of lab 06, DPO's implicit reward, and the gold utility itself, which nobody has
+# - **best-of-n**: the reference writes n answers, a judge picks one. Its KL is at most $\log n - (n-1)/n$. It is less where some of the n are equal, and that is counted here. There are three judges: the reward model of lab 06, DPO's implicit reward, and the gold utility itself, which nobody has
 # - the policy of lab 07 (PPO or GRPO on the reward model): yours if you have saved it, else the one in the course's folder
 #
 # **Predict first,** in `MY_GUESS`: which of them is highest above the reference at half a nat?
@@ -725,7 +725,7 @@ picked = {f"best of n by {name}": lab.best_of(scores, yard) for name, scores in 
 lab.fair.show_plane(yard, trained, picked, MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** In our run best-of-n by the reward model lies above every policy that DPO trained, and best-of-n by DPO's own implicit reward lies between the two. So the policy knows a better order of the answers than it acts on.
+# **What to notice.** In our run best-of-n by the reward model lies above every policy that DPO trained. And best-of-n by DPO's own implicit reward lies between the two. So the policy knows a better order of the answers than it acts on.
 #
 # Best-of-n trains nothing, and pays at every question: n answers are written and n − 1 thrown away. A trained policy pays once.
 
@@ -752,12 +752,12 @@ lab.fair.show_plane(yard, trained, picked, MY_GUESS)
 # %% [markdown]
 # ## § 12 At equal labels and at equal compute
 #
-# Is a reward model worth its price? The papers disagree. PPO beats DPO ([Xu et al. 2024](https://arxiv.org/abs/2404.10719)); methods that sample beat those that do not, at equal KL ([Tang et al. 2024](https://arxiv.org/abs/2405.08448)); DPO's implicit reward orders unseen answers worse than a reward model does ([Lin et al. 2024](https://arxiv.org/abs/2409.03650)). In this village the limit is known, so the missing gain can be split in two:
+# Is a reward model worth its price? The papers disagree. PPO beats DPO ([Xu et al. 2024](https://arxiv.org/abs/2404.10719)). At equal KL methods that sample beat those that do not ([Tang et al. 2024](https://arxiv.org/abs/2405.08448)). DPO's implicit reward orders unseen answers worse than a reward model does ([Lin et al. 2024](https://arxiv.org/abs/2409.03650)). In this village the limit is known, so the missing gain can be split in two:
 #
 # - **ranking**: what best-of-n *by the judge* misses of the frontier, at the policy's KL. The judge puts answers into a wrong order. DPO's judge is its implicit reward, GRPO's is the reward model
 # - **policy**: what the policy itself misses of that best-of-n. It does not act on the order that its judge knows
 #
-# A comparison is fair if it counts everything: the 30,000 labels of the reward model, and the compute of training it. A model with N parameters takes about 2N FLOP to read or write a token, and 6N to learn from one:
+# A comparison is fair if it counts everything: the 30,000 labels of the reward model, and the compute of training it. A model with N parameters takes about 2N FLOP to read or write a token. To learn from one it takes 6N:
 #
 # | | FLOP for each token of an answer with its prompt |
 # |---|---|
@@ -766,7 +766,10 @@ lab.fair.show_plane(yard, trained, picked, MY_GUESS)
 # | DPO on the reward model's margins, each of two answers | 2N (reward model) + 2N (reference) + 6N (learn) |
 # | GRPO, each answer | 2N (write) + 2N (reward model) + 2 · 2N (policy before the step, reference) + 6N (learn) |
 #
-# Two policies learn from the reward model here. **Distilled DPO** ([Fisch et al. 2024](https://arxiv.org/abs/2405.19316)) reads your pairs and no label: its loss is $(m - g)^2$, with the margin $m$ of § 4 and the difference $g$ of the two rewards. **GRPO** (lab 07) gets the compute that DPO on 30,000 pairs would leave over after the reward model.
+# Two policies learn from the reward model here:
+#
+# - **Distilled DPO** ([Fisch et al. 2024](https://arxiv.org/abs/2405.19316)) reads your pairs and no label. Its loss is $(m - g)^2$: $m$ is the margin of § 4, $g$ the difference of the two rewards
+# - **GRPO** (lab 07) gets the compute that DPO on 30,000 pairs would take, less that of the reward model
 #
 # **Predict first,** in `MY_GUESS`: which of the three policies is nearest to the frontier, and does it lose more by ranking or by policy?
 
@@ -798,7 +801,7 @@ fair = lab.fair.show(yard, MY_GUESS, {
 #
 # The split says where the rest went. DPO lost 28 % by ranking and 13 % by policy. Distilled DPO has the better judge and lost less by ranking (17 %), but as much by policy (15 %): it still reads only the answers of the pairs. GRPO writes its own answers, and lost 5 % by policy.
 #
-# So each side of the dispute holds a part of the truth. The reward model's order brought about nine points, learning from one's own answers thirteen more. Neither is free: DPO had 12,000 labels and 7.7 TFLOP, the two others 30,000 labels and 19 to 24 TFLOP, most of it for the reward model. That one stays, for another policy or for best-of-n.
+# So each side of the dispute holds a part of the truth. The reward model's order brought about nine points, learning from one's own answers thirteen more. Neither is free: DPO had 12,000 labels and 7.7 TFLOP. The two others had 30,000 labels and 19 to 24 TFLOP, most of it for the reward model. That one stays, for another policy or for best-of-n.
 
 # %%
 # CLAIM
@@ -840,11 +843,13 @@ fair = lab.fair.show(yard, MY_GUESS, {
 # | cDPO, ε = 0.2 | 30,000 | 19.4 | 5 | 79 to 85 % | 0.3 |
 # | distilled DPO, as above | 30,000 | 24.2 | 1 | 72 % | 0.8 |
 #
-# With 12,000 labels DPO made 45 to 66 % in the stored runs. With 30,000 it made 60 to 88 %, in five runs: at equal labels and equal compute it can reach what GRPO reached, so most of the gap above was labels.
+# With 12,000 labels DPO made 45 to 66 % in the stored runs. With 30,000 it made 60 to 88 %, in five runs. So at equal labels and equal compute it can reach what GRPO reached: most of the gap above was labels.
 #
-# It is not reliable, though. The worst run went 1.4 nats and made 60 %, while best of n by its own implicit reward would have made 76 %: it had an order like the others and lost by policy. cDPO is held near the reference, and all five runs made 79 to 85 % at 0.3 nats. That is near: its gold utility is 2.4, that of the other runs of DPO on 30,000 pairs up to 2.7.
+# It is not reliable, though. The worst run went 1.4 nats and made 60 %. Best of n by its own implicit reward would have made 76 %: it had an order like the others, and lost by policy.
 #
-# One run each of the other two shows little: two rounds ([Dong et al. 2024](https://arxiv.org/abs/2405.07863) do it with a reward model as the judge) made 62 % with 12,000 labels, distilled DPO 72 %. What none of these figures says: whether a reward model is worth its price far from the reference.
+# cDPO is held near the reference, and all five runs made 79 to 85 % at 0.3 nats. That is near: its gold utility is 2.4, that of the other runs of DPO on 30,000 pairs up to 2.7.
+#
+# One run each of the other two shows little. Two rounds ([Dong et al. 2024](https://arxiv.org/abs/2405.07863) do it with a reward model as the judge) made 62 % with 12,000 labels, distilled DPO 72 %. What none of these figures says: whether a reward model is worth its price far from the reference.
 
 # %%
 # CLAIM stored

@@ -64,6 +64,8 @@ def trl_library():
             print(f"{error.name} is not installed here, so the comparison with TRL is left out.")
             return None
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing")  # TRL 1.16 asks transformers 5 by an old name
+    # it would advise weights by the few thumbs of a comparison, just below those that a lab takes from all thumbs
+    logging.getLogger("trl.trainer.kto_trainer").setLevel(logging.ERROR)
     datasets.disable_progress_bars()
     disable_progress_bar()
     set_verbosity_error()

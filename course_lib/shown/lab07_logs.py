@@ -60,3 +60,4 @@ def show_two(own: Run, theirs: Run) -> None:
     heads = {"step": ""} | {f"{key}, {whose}": ".2f" for key in keys for whose in ("yours", "theirs")}
     pairs = zip(own.history, theirs.history)
     table(heads, [(str(a["step"]), *(row[key] for key in keys for row in (a, b))) for a, b in pairs])
+    your_run(shows="where a wrong loss leads")

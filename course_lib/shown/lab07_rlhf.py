@@ -80,6 +80,7 @@ def show_samples(policy, proxy, rows: list[dict], each: int = 4, most: int = 400
         table({"reward model": ".2f", "gold utility": ".2f", "answer": ""}, lines, question)
         found.append({"kind": rows[at]["kind"], "answers": answers[at], "scores": scores[at], "worth": worth[at]})
     print("gold utility of an answer: " + ", ".join(f"{weight:+g} {name}" for name, weight in TASTE.items()))
+    your_run(shows="what a trained reward model makes of answers")
     return found
 
 
@@ -104,6 +105,7 @@ def show_best_of_n(best: Callable, scores: Tensor, worth: Tensor) -> dict[str, l
     show_plane(
         worth, best_of_n_line(made) | {"best of n, chosen by the gold utility": [*zip(gold, made["by the gold"])]}
     )
+    your_run(shows="what a nat of KL buys (with sixteen answers to a prompt a point can lie above the limit)")
     return made
 
 
@@ -171,8 +173,10 @@ def of_frontier(row: dict, worth: Tensor) -> float | None:
     return share(row, worth.numpy()) if row["kl"] > 0.01 else None
 
 
-def show_standings(results: dict, worth: Tensor, names=None) -> None:
-    """Utility, KL, share of the frontier's gain at that KL, the reward model's mean score, and tokens an answer."""
+def show_standings(results: dict, worth: Tensor, names=None, shows="what parts these policies") -> None:
+    """Utility, KL, share of the frontier's gain at that KL, the reward model's mean score, and tokens an answer. shows:
+    of `your_run`, where the policies are named.
+    """
     heads = {"": "", "utility": ".2f", "± error": ".2f", "KL": ".2f", "of the frontier": ".0%"}
     rows = [
         (name, row["utility"], row["error"], row["kl"], of_frontier(row, worth), row["reward"], row["length"])
@@ -180,6 +184,7 @@ def show_standings(results: dict, worth: Tensor, names=None) -> None:
         if names is None or name in names
     ]
     table(heads | {"reward model": ".2f", "tokens": ".1f"}, rows)
+    your_run(shows=shows if names else "")
 
 
 def habits(rows: list[dict], answers: list[str], kind: str | None = None) -> dict[str, float]:
@@ -211,7 +216,7 @@ def show_fall(results: dict, worth: Tensor, rows: list[dict], names: list[str]) 
     """Standings and habits of policies, and the prompt at which the gold utility has fallen most from the last but one
     to the last. Returns the habits by kind of prompt.
     """
-    show_standings(results, worth, names)
+    show_standings(results, worth, names, shows="")  # § 12's turning point has said it
     made = show_habits(results, rows, names)
     show_worst(results, rows, names[-2], names[-1])
     return made
@@ -253,7 +258,7 @@ def show_credit(run: Run, reference, proxy, row: dict, size: str) -> dict:
     likelier = f"{np.exp(found['log-ratio']):.1f} times as likely (log-ratio {found['log-ratio']:.2f})"
     your_run(
         f"The dearest token of this answer is {found['token']!r}: training has made it {likelier},",
-        f"and it costs {-found['reward']:.2f}. The last token gets {found['end']:+.2f}.",
+        f"and it costs {0 - found['reward']:.2f}. The last token gets {found['end']:+.2f}.",
         size=size, shows="how a policy moves",
     )  # fmt: skip
     return found
@@ -268,9 +273,10 @@ def show_ppo(results: dict, worth: Tensor, reference, run: Run, row: dict, size:
             lines.append((name if k == 0 else "", worth_of, answer))
     table({"policy": "", "gold utility": ".1f", "answer": ""}, lines, row["messages"][-1]["content"])
     before, after = results["reference model"], results["PPO"]
+    part = of_frontier(after, worth)
     your_run(
-        f"PPO gained {after['utility'] - before['utility']:+.2f} of utility for {after['kl']:.2f} nats:",
-        f"{share(after, worth.numpy()):.0%} of what the frontier gains at that KL.",
+        f"PPO gained {after['utility'] - before['utility']:+.2f} of utility for {after['kl']:.2f} nats"
+        + ("." if part is None else f": {part:.0%} of what the frontier gains at that KL."),
         f"An answer has {before['length']:.1f} tokens before and {after['length']:.1f} after.",
         size=size, shows="what PPO can do",
     )  # fmt: skip
@@ -283,4 +289,5 @@ def show_all(worth: Tensor, bests: dict, results: dict) -> dict[str, float | Non
     show_standings(results, worth)
     points = {name: [(row["kl"], row["utility"])] for name, row in results.items() if name != "reference model"}
     show_plane(worth, best_of_n_line(bests) | points)
+    your_run(shows="how near a policy comes to the limit (with twelve answers it can lie above it)")
     return {name: of_frontier(row, worth) for name, row in results.items()}

@@ -202,6 +202,7 @@ def show_courtesies(by_name: dict[str, tuple], yard: Yardstick, rows: list[dict]
     found["gold utility"] = [float(np.mean([utility(row, said(row, "answer")) for row in made[n]])) for n in times]
     title = f"implicit reward with {COURTESIES[1]!r} said so many times before the answer"
     table({"": "", **{f"{n} ×": "+.2f" for n in times}}, [[name, *each] for name, each in found.items()], title)
+    your_run(shows="what a policy makes of courtesies")
     return found
 
 

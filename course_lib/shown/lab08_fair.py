@@ -18,7 +18,7 @@ from course_lib.stages.grpo import PRESETS, GRPOConfig, grpo
 from course_lib.stages.reward import reward_gaps, rewards_of
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve, rlhf
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 
 __all__ = ["grpo", "learned_reward", "reward_gaps"]
 COLUMNS = {"": "", "labels": ",", "TFLOP": ".1f", "KL (nats)": ".2f", "utility": ".2f", "of the frontier": ".0%"}
@@ -59,6 +59,8 @@ def show(yard: Yardstick, guess: str, ways: dict[str, tuple]) -> dict[str, dict]
         made[name] = m | {"labels": labels, "tflop": tflop} | split(m, judged, yard)
     keys = ("labels", "tflop", "kl", "utility", "share", "ranking", "policy")
     table(COLUMNS | LOST, [[name, *(row[key] for key in keys)] for name, row in made.items()])
+    most = max(row["labels"] for row in made.values())
+    your_run(shows=f"which way is best, and counts {most:,} labels for a reward model that may have read fewer")
     guessed(guess)
     return made
 
@@ -92,6 +94,7 @@ def show_plane(yard: Yardstick, trained: dict[str, list[dict]], picked: dict[str
     rows = [measured(name, m) for name, each in trained.items() for m in each]
     rows += [measured(f"{name}, n = {m['n']}", m) for name, each in picked.items() for m in each if m["n"] in (4, 16)]
     table({"": "", **MEASURED}, rows)
+    your_run(shows="which way is best at equal KL")
     guessed(guess)
 
 

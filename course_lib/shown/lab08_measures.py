@@ -6,7 +6,7 @@ from torch import Tensor
 from course_lib.evaluation.alignment import Yardstick, logprobs, measure, utilities
 from course_lib.evaluation.alignment import share as share_of_limit
 from course_lib.shown.common import guessed
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 
 
 def said(row: dict, key: str) -> str:
@@ -37,10 +37,14 @@ def measured(name: str, m: dict) -> list:
     return [name, *(m.get(key) for key in ("utility", "error", "kl", "length", "share"))]
 
 
-def show(measures: dict[str, dict], guess: str = "") -> None:
-    """A table of `look`s: ± is the standard error of the gain; the last column is `share`."""
+def show(measures: dict[str, dict], guess: str | None = None) -> None:
+    """A table of `look`s: ± is the standard error of the gain; the last column is `share`. guess: what the reader has
+    guessed of them, None where nothing was asked.
+    """
     table({"": "", **MEASURED}, [measured(name, m) for name, m in measures.items()])
-    guessed(guess)
+    if guess is not None:
+        your_run(shows="what parts these policies")
+        guessed(guess)
 
 
 def show_frontier(yard: Yardstick) -> None:

@@ -16,7 +16,7 @@ from course_lib.stages import real_training
 from course_lib.stages.lora import add_lora
 from course_lib.stages.real_training import answer_logits, train
 from course_lib.widgets.columns import columns
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 from course_lib.world.real import preferences as taste
 
 __all__ = ["add_lora", "answer_logits", "load", "pairs", "questions", "show", "train", "without_gradient"]
@@ -128,6 +128,7 @@ def show(
         f"{seen['rejected']:+.1f} nats."
     )
     table({"": "", "words": ".1f", "hedges": ".2f", "names what is right (95 % interval)": ""}, rows)
+    your_run(shows="what DPO does to a real model's answers")
     for row, *both in list(zip(exam, before, after))[:8]:
         print(f"» {row['prompt'][0]['content']}\n" + columns(["SmolLM2", "after DPO"], both) + "\n")
     guessed(guess)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
+from course_lib.platform import size as size_here
 from course_lib.widgets.front import show_html
 
 RIGHT = "text-align:right;font-variant-numeric:tabular-nums"
@@ -45,14 +46,14 @@ def as_html(heads, formats, cells, title="") -> str:
     return f"<table>{caption}<thead>{line('th', heads)}</thead><tbody>{body}</tbody></table>"
 
 
-def your_run(*sentences: str, size: str = "laptop", shows: str = "") -> None:
+def your_run(*sentences: str, size: str = "", shows: str = "") -> None:
     """Says what the reader's own run shows: sentences with the reader's figures in them.
 
-    size: the run's (`course.size`). shows: what a run of size tiny is too short to show, if there is such a
-    thing; it is said there.
+    size: the run's (`course.size`), else this kernel's. shows: what a run of size tiny is too short to show, if there
+    is such a thing; it is said there.
     """
     words = " ".join(sentences)
-    if shows and size == "tiny":
+    if shows and (size or size_here()) == "tiny":
         words = f"{words} Size tiny is too short a run to show {shows}: what follows is about size laptop.".strip()
     if words:
         show_html(f"<p><b>Your run.</b> {escape(words)}</p>", f"Your run. {words}")

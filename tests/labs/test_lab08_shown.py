@@ -97,6 +97,23 @@ def test_twins_differ_by_noise_and_hold_the_pairs_as_one_batch():
     assert all(0 < gap < 0.2 for gap in apart)
 
 
+def test_a_table_that_answers_a_guess_says_what_size_tiny_cannot_show(capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_SIZE", "tiny")
+    looks = {"DPO": {"utility": 2.0, "error": 0.1, "kl": 0.5, "length": 9.0, "share": 0.5}}
+    lab.show(looks)
+    assert "Size tiny" not in capsys.readouterr().out
+    lab.show(looks, "more")
+    assert "Size tiny" in (said := capsys.readouterr().out) and "more" in said
+
+
+@pytest.mark.slow
+def test_kto_of_trl_gives_no_advice_on_the_few_thumbs_of_a_comparison(caplog):
+    rows = [row | {"label": k < 3} for k, row in enumerate(lab.thumbs(lab.pairs_of(PAIRS[:16]), seed="lab 08"))]
+    pair = lab.library.twins(REFERENCE, rows, lab.library.THUMB)
+    assert lab.library.by_trl(pair, beta=0.1, desirable_weight=1.5) is not None
+    assert "recommend" not in caplog.text
+
+
 @pytest.mark.slow
 def test_the_table_of_trl_s_defaults_is_true_of_the_installed_version(capsys):
     import warnings

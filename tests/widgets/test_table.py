@@ -28,3 +28,12 @@ def test_a_run_of_size_tiny_says_what_it_cannot_show(capsys):
         "Your run. The gold utility turned at step 13.\n"
         "Your run. It did not turn. Size tiny is too short a run to show a turn: what follows is about size laptop.\n"
     )
+
+
+def test_a_run_whose_size_is_not_given_has_that_of_the_kernel(capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_SIZE", "tiny")
+    tables.your_run(shows="a turn")
+    monkeypatch.setenv("COURSE_SIZE", "laptop")
+    tables.your_run(shows="a turn")
+    said = capsys.readouterr().out
+    assert said == "Your run. Size tiny is too short a run to show a turn: what follows is about size laptop.\n"

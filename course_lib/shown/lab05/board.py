@@ -14,7 +14,7 @@ from course_lib.shown.common import guessed  # noqa: F401
 from course_lib.stages import retrieval
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 from course_lib.world import news
 
 CHANGED = ("changed", "again", "new")  # kinds of question that a notice answers
@@ -62,6 +62,7 @@ def show_memory(model, days: tuple[int, ...], each: int) -> dict[tuple[int, str]
                 rows.append((day, kind, s["accuracy"], s["abstention"], s["staleness"], *example))
     heads = {"day": "d", "kind": "", "right": ".0%", "does not know": ".0%", "outdated": ".0%"}
     table({**heads, "an example": "", "right would be": ""}, rows)
+    your_run(shows="what the assistant knows by heart, and when it says that it does not know")
     return found
 
 
@@ -180,6 +181,7 @@ def show_filter(model, day: int, each: int, all_found: Callable, kept: Callable,
     }
     heads = {f"right on day {day}, RAG with": "", **{kind: ".0%" for kind in news.KINDS}}
     table(heads, [(name, *row.values()) for name, row in found.items()])
+    your_run(shows="how notices are read")
     return found
 
 

@@ -65,6 +65,7 @@ def show_accuracy(exam: SimpleNamespace, margins, limit: float, run) -> tuple[fl
     print(f"held-out pairs: accuracy {share}")
     print(f"on pairs of different gold utility it prefers the better answer in {100 * better:.1f} %")
     print(f"the run took {run.record['minutes']:.1f} minutes and {run.history[-1]['rows']:,} pairs")
+    your_run(shows="how near a reward model comes to the best judge, here and in § 9")
     return value, better
 
 
@@ -160,4 +161,5 @@ def show_behind(exam: SimpleNamespace, margins: dict[str, np.ndarray], ece: Call
         "ECE": ".3f",
     }
     table(heads, [(name, *values) for name, values in found.items()])
+    your_run(shows="what a loss or its labels do to a judge")
     return found

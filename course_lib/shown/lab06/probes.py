@@ -13,7 +13,7 @@ from course_lib.stages.pretrain import optimizers
 from course_lib.stages.reward import REST, last_rewards, reward_model_of, rewards_of
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve, judges
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 from course_lib.world import annotators as world
 from course_lib.world import village
 from course_lib.world.annotators import ANNOTATORS, pairs_of
@@ -71,6 +71,7 @@ def show_taste_for_length(exam: SimpleNamespace, models: dict) -> dict[str, floa
         rows.append((name, found[name], error, finds_the_better(exam, margins)))
     heads = {"labels": "", "prefers the longer of equals": ".0%", "±": ".0%", "prefers the better of unequals": ".1%"}
     table(heads, rows, f"{equal.sum()} held-out pairs of equal worth and unequal length; ±: two standard errors")
+    your_run(shows="a taste for length, in this cell and the next")
     return found
 
 

@@ -12,7 +12,7 @@ from course_lib.stages.real_data import hub_rows
 from course_lib.stages.real_training import answers, collate, encode, train  # noqa: F401  (the notebook trains)
 from course_lib.stages.tokenizer import PAD
 from course_lib.widgets.columns import columns
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 from course_lib.world.real import preferences as taste
 
 
@@ -82,6 +82,7 @@ def show_verdicts(model, words, head: Callable, rows: list[dict]) -> dict[str, t
     found = {name: (int((margin > 0).sum()), float(margin.mean())) for name, margin in margins.items()}
     shown = [(name, f"{n} of {len(rows)}", *wilson(n, len(rows)), mean) for name, (n, mean) in found.items()]
     table({"larger reward for": "", "": "", "95 % from": ".0%", "to": ".0%", "mean margin": "+.1f"}, shown)
+    your_run(shows="what forty pairs teach a real model")
     return found
 
 
