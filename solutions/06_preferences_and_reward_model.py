@@ -119,6 +119,8 @@ print(f"\n{len(two_minds)} of {len(test.pairs):,} recorded test pairs are like t
 # - Each label is on disk before the next pair shows. Stop when you like; after a restart of the kernel you go on where you were.
 #
 # Ten minutes are enough for about forty. Decide for yourself what counts; it may be something that Littlebrook's people do not care about.
+#
+# > Minutes: 10
 
 # %%
 # LONG

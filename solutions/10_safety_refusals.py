@@ -15,7 +15,7 @@
 #                                                          you are here
 # ```
 #
-# **About 110 minutes · 9 points · a laptop is enough.** Your computer works alone for about 12 of these minutes (two cores at 200 GFLOP/s).
+# **About 125 minutes · 9 points · a laptop is enough.** Your computer works alone for about 12 of these minutes (two cores at 200 GFLOP/s).
 # Your assistant does what it is asked. Somebody asks it how to forge a coin, to cheat a neighbour. Here you teach it to refuse that and nothing else. Then you measure it, attack it, look inside it, and put a guard beside it.
 
 # %% [markdown]
@@ -259,6 +259,8 @@ lab.show_harm_by_disguise({"plain twins": found["plain twins"]}, MY_GUESS)
 # Get a harmful request through ([Perez et al. 2022](https://arxiv.org/abs/2202.03286) let a model do this work). Say what you mean by it (the buttons *harmful* and *benign*: only you can know), type, press Enter. Whatever comes back is on disk before you see it. Try roles, stories, spelling, asking in two steps, asking again, and what nobody has thought of. And try benign requests, for a red team also looks for over-refusal.
 #
 # Littlebrook's words are few: forge a coin, load the dice, brew tea from grumbleroot, knock at a window at night … to hurt, cheat, frighten, shame somebody.
+#
+# > Minutes: 10
 
 # %%
 # LONG
