@@ -60,6 +60,15 @@ def test_answers_are_counted_by_kind(capsys):
     assert capsys.readouterr().out == "You guessed: half.\n"
 
 
+def test_a_kind_that_one_split_has_no_row_of_is_shown(capsys):
+    asked = {"residents": [{"kind": "fact"}, {"kind": "how-to"}], "phrasings": [{"kind": "fact"}]}
+    results = {split: {"right": [True] * len(rows)} for split, rows in asked.items()}
+    found = lab03.show_by_kind(asked, results)
+    assert found == {"residents": {"fact": (1, 1), "how-to": (1, 1)}, "phrasings": {"fact": (1, 1)}}
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("how-to")]
+    assert line.split()[:2] == ["how-to", "100.0"] and line.endswith("–")
+
+
 def test_each_epoch_is_shuffled_and_whole():
     batches = shuffled(list(range(6)), epochs=2, size=4)
     order = [k for batch in batches for k in batch]
