@@ -357,7 +357,7 @@ first_loss = lab.show_first_loss(untrained, loss_fn, validation[:8])
 # - **warm-up**, steps $0 \dots w-1$: a straight line, $\text{peak} \cdot (\text{step}+1)/w$, so that the first step is not lost
 # - **decay**, from step $w$ on: a straight line from the peak, at step $w$, down to $\text{floor} \cdot \text{peak}$ at the last step, $\text{total} - 1$. Past the end it stays there
 # - `step` counts from 0 · `floor` is a share of the peak, 0 is allowed · the result is a Python float
-# - `warmup` may be 0, or the whole run, or $\text{total} - 1$: then step $w$ is the last one, and its rate is the peak
+# - `warmup` may be 0. It may be $\text{total} - 1$: then step $w$ is the last one, and its rate is the peak. It may be the whole run, which then ends at the peak. Past the end of these two nothing is asked
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -402,6 +402,8 @@ lab.show_schedule(schedule_fn, preset)
 # **Predict first.** After the first tenth of the tokens, how much of the way from blind guessing to the limit will the loss have gone: a tenth, a half, nearly all? Write your guess into `MY_GUESS`.
 #
 # The trained model counts 1 point: all of it at 4 % above the limit or less, none from 30 % on, a straight line between.
+#
+# A gap is taken from the entropy of the very documents that are read. The limit of §§ 1 and 9 is that of all 2,000; the check below reads 200 others, and at size tiny a run is measured on 300. Their limits differ a little, so one model has several gaps.
 #
 # Stop the cell when you must: run it again and it goes on where it was.
 
@@ -650,7 +652,7 @@ def fit_power_law(
 check("fit_power_law")
 
 # %% [markdown]
-# Three budgets, four sizes, your loss and your schedule. Every run reads its documents once; a small model of the same budget reads more of them. Your function then fits two laws through the three bottoms: the excess against $C$, and the best size against $C$ (there with an entropy of 0, and $-b$ is how it grows). **Predict first:** will the largest model win with the largest budget?
+# Three budgets, four sizes, your loss and your schedule. Every run reads its documents once; a small model of the same budget reads more of them. Short runs, here and in § 13, are measured on 300 documents, and *above the limit* is from the entropy of these. Your function then fits two laws through the three bottoms: the excess against $C$, and the best size against $C$ (there with an entropy of 0, and $-b$ is how it grows). **Predict first:** will the largest model win with the largest budget?
 
 # %%
 # LONG

@@ -310,7 +310,7 @@ lab.by_trl.same_batch(base, train[:8], batch_of(examples[:8], 0), loss_fn)
 by_default = lab.by_trl.defaults(base)
 
 # %% [markdown]
-# **What to notice.** By default TRL trains on the user's words, too, and says nothing about it. A conversation that is too long loses its end, and with it the `<|im_end|>` that would teach the model to stop; if nothing trained is left of it, it is dropped without a word. So count your rows and your trained tokens before you train.
+# **What to notice.** By default TRL trains on the user's words, too, and says nothing about it. A conversation that is too long loses its end, and with it the `<|im_end|>` that would teach the model to stop; with `assistant_only_loss=True` a conversation that keeps no trained token is dropped, also without a word. So count your rows and your trained tokens before you train.
 
 # %%
 # CLAIM

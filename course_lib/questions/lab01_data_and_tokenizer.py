@@ -144,6 +144,23 @@ def _(q):
     goes(q, "the broken encodings", [p for p in fresh(q, 1600) if p.label == "broken encoding"])
 
 
+# long pages in good order, each with a single one of the characters of which broken pages have 3 % and more
+SINGLE = {
+    "â": "Everybody in Littlebrook knows the old château above the mill, though nobody has lived in it for a hundred "
+    "years. In spring the children go up there to look for nests, and Ada Cobb goes with them because she is afraid "
+    "that one of them will fall from the wall. Last summer Cecil found a gold ring in the grass and gave it to the "
+    "baker, who had lost it on her wedding day. She thanked him with a plum cake. He shared it with his sister and "
+    "with the shepherd, who was waiting for the rain to stop before he took his sheep home. In the evening they all "
+    "met at the inn and told the story again.",
+    "€": "From the notice board of the inn. The choir needs a new piano, for the old one has stood in the damp for too "
+    "long and nobody can play it any more. A good one was seen in the next town and it costs 90 € with the stool. "
+    "Please tell Otto if you can give something, or if you have a cart that we may borrow on Saturday. The choir will "
+    "sing in the church on Sunday after the service, and in the evening there is a supper at the mill. Everybody who "
+    "comes is asked to bring a chair and a plate. If it rains we will meet in the school, where the roof has been "
+    "mended, and sing there until the storm is over.",
+}
+
+
 @KEEP.case(
     ACCENTS,
     rule=ACCENTS,
@@ -159,6 +176,12 @@ def _(q):
     ]
     for text in quotes:
         q.true(f"a page in good order, with typographic quotes or accents, goes: {text[:40]!r}…", kept(q, text))
+    for sign, text in SINGLE.items():
+        q.true(
+            f"a page in good order with a single {sign} in {len(text)} characters goes: {text[:40]!r}…",
+            kept(q, text),
+            hint="Ask for a share of such characters, not for none: the table of § 2 shows how many broken pages have.",
+        )
 
 
 def kept(q, text):
@@ -239,7 +262,7 @@ def _(q):
             "pages that differ in case or blanks count as different: normalise before you hash": firsts(texts),
             "the letter case is not folded": firsts([" ".join(t.split()) for t in texts]),
             "only the ends were stripped: runs of blanks inside count, too": firsts([t.strip().lower() for t in texts]),
-            "runs of blanks count: they become one blank": firsts([t.lower() for t in texts]),
+            "runs of blanks were counted: they become one blank": firsts([t.lower() for t in texts]),
             "the last copy was kept: keep the first": lasts,
             "the copies were returned: return what is kept": [k for k in range(len(texts)) if k not in stay],
             "the first of a set was dropped with its copies": single,
@@ -460,10 +483,10 @@ def _(q):
         q.call("candidate_pairs", signatures, 4),
         expected,
         mistakes={
-            "one equal row is taken for enough: all rows of a band must agree": (
+            "one equal row was enough: all rows of a band must agree": (
                 pairs_by_comparison(signatures, 4, lambda e: e.any(-1).any(-1))
             ),
-            "all bands must agree: one is enough": [[4, 11]],
+            "all bands had to agree: one is enough": [[4, 11]],
             "the bands are made of every fourth row: a band is a run of neighbouring rows": (
                 pairs_by_comparison(signatures, 4, interleaved=True)
             ),
@@ -620,7 +643,7 @@ def _(q):
         f"{letters(q, 5)}{q.randint(2, 99)}",
         f"{letters(q, 4)}.{letters(q, 4)}+{q.randint(2, 99)}",
     ):
-        for host in ("post.example", "mail.brook-net.example"):
+        for host in ("post.example", "mail.brook-net.example", "brook-net.example"):
             text, spans = joined(["Write to Ada at ", (f"{user}@{host}", "email"), ". She answers."])
             s, e, k = spans[0]
             mistakes = {
@@ -651,6 +674,7 @@ def _(q):
         "Archive no. 2041-77, read 1953 times.",
         "Mix 12 eggs @ 3 coins and wait 20 minutes.",
         "Page 1555-77781 of the register.",
+        "Part 555-77781 is missing, and so is part 1555-7778.",
     ):
         q.same(f"the spans in {text!r}", q.call("find_pii", text), [])
 
@@ -731,19 +755,19 @@ def _(q):
         4,
         make(),
         mistakes={
-            "the letter case counts: compare in lower case": make(
+            "the letter case was counted: compare in lower case": make(
                 clean=lambda text: f" {' '.join(re.sub(r'[^A-Za-z0-9 ]', ' ', text).split())} "
             ),
-            "punctuation counts: compare the words only": make(clean=lambda text: raw(text.lower())),
-            "case and punctuation count": make(clean=raw),
+            "punctuation was counted: compare the words only": make(clean=lambda text: raw(text.lower())),
+            "case and punctuation were counted": make(clean=raw),
             "runs of n − 1 words are taken": make(3),
             "runs of n + 1 words are taken": make(5),
-            "one shared word is enough for it: a run of n words is asked for": make(1),
-            "every n-gram of every test must stand in the page: one is enough": make(count=all),
-            "the whole test must stand in the page: a run of n of its words is enough": [
+            "one shared word was enough: a run of n words is asked for": make(1),
+            "every n-gram of every test had to stand in the page: one is enough": make(count=all),
+            "the whole test had to stand in the page: a run of n of its words is enough": [
                 any(spoken(x) in spoken(p) for x in tests) for p in pages
             ],
-            "the order of the words does not count for it": lambda: [bagged(p, tests, 4) for p in pages],
+            "the order of the words was not counted: a run is in order": lambda: [bagged(p, tests, 4) for p in pages],
             "the answer is the wrong way round": [not x for x in make()],
             "there is an answer for each test: one for each page is asked for": shares_run(tests, pages, 4),
             "the positions came back: True or False for each page is asked for": [k for k, x in enumerate(make()) if x],
@@ -762,15 +786,18 @@ def bagged(page, tests, n):
 def _(q):
     words = [f"{letters(q, 3)}{k}" for k in range(12)]  # all different
     pages = [f"other text {' '.join(words[1 : 1 + k])} and more" for k in range(1, 9)]
+    pages.append(" ".join(f"{word[:3]}{(k + 5) % 12}" for k, word in enumerate(words)))  # the same but for their digits
     for n in (1, 3, 8, 9):
-        on_pages(q, pages, [" ".join(words)], n, [k >= n for k in range(1, 9)])
+        without = shares_run(pages, [" ".join(words)], n, clean=lambda text: spoken(re.sub(r"[0-9]", "", text)))
+        mistakes = {"the digits were left out: they belong to the words": without}
+        on_pages(q, pages, [" ".join(words)], n, [*(k >= n for k in range(1, 9)), False], mistakes=mistakes)
 
 
-@LEAKS.case("Ada's, with n = 4", rule=APOSTROPHE, hint="The pattern of § 8 has no apostrophe: Ada's is ada and s.")
+@LEAKS.case("Ada's, with n = 3", rule=APOSTROPHE, hint="The pattern of § 8 has no apostrophe: Ada's is ada and s.")
 def _(q):
     thing = letters(q, 6)
     pages = [f"we like Ada's {thing} very much", f"we like Adas {thing} very much"]
-    mistakes = {"an apostrophe belongs to the word: it parts words here, unlike § 2": [False, False]}
+    mistakes = {"the apostrophe was kept in the word: here it parts words, unlike in § 2": [False, False]}
     on_pages(q, pages, [f"who has seen ada s {thing} today"], 3, [True, False], mistakes=mistakes)
 
 

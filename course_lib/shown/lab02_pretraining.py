@@ -15,7 +15,7 @@ from course_lib.stages.generate import generate
 from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.perplexity import distance_to_limit as measure
 from course_lib.stages.perplexity import document_losses
-from course_lib.stages.pretrain import PRESETS, collate, pretrain
+from course_lib.stages.pretrain import PRESETS, collate, pretrain, validation_rows
 from course_lib.stages.tokenizer import BOS, EOS, PAD, encode_documents, load_tokenizer
 from course_lib.widgets import attention, curve, scaling
 from course_lib.widgets.columns import columns
@@ -144,6 +144,9 @@ def show_run(run, live, limit: float, my_guess: str) -> float:
     way = (blind - early["train_loss"]) / (blind - limit)
     print(f"After {run.record['minutes']:.1f} minutes, on {metrics['tokens']:,} fresh tokens:")
     print(f"loss {metrics['loss']:.4f}, limit {metrics['entropy']:.4f} nats/token")
+    if abs(metrics["entropy"] - limit) > 5e-5:
+        documents = len(validation_rows(run.record["recipe"]["size"]))
+        print(f"That is the limit of the {documents} documents on which this run is measured; § 1's is {limit:.4f}.")
     your_run(
         f"After a tenth of the tokens the loss was {early['train_loss']:.3f}: {way:.0%} of the way.",
         f"At the end it lies {metrics['gap_percent']:.1f} % above the limit.",
@@ -244,6 +247,8 @@ def show_sweep(points: list[dict], limit: float, fit, size: str) -> tuple[dict, 
     keys = "parameters tokens loss excess known seconds".split()
     rows = [(p["budget"] / 1e9, *(p[key] for key in keys)) for p in points]
     table({**heads, "facts known": ".0%", "seconds": ".0f"}, rows)
+    own = points[0]["loss"] - points[0]["excess"]
+    print(f"The documents that these runs are measured on have the limit {own:.3f}; the picture is drawn over § 1's.")
     curve.show(scaling.isoflop_figure(points, limit))
     best = {budget: best_size(few) for budget, few in by_budget(points).items()}
     heads = {"GFLOP": ",.0f", "best size, parameters": ",.0f", "tokens for it": ",.0f", "above the limit": ".3f"}

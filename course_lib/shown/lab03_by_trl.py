@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from course_lib.platform import work_dir
+from course_lib.platform import CourseError, work_dir
 from course_lib.shown.common import QUIET, trl_library, where_installed
 from course_lib.stages.model import to_transformers
 from course_lib.stages.sft import IGNORE, IM_END, encode_rows, load_tokenizer, task_rows, to_transformers_chat
@@ -86,8 +86,9 @@ def same_steps(base, conversations: list[dict], losses: list[float]) -> float:
 
 @where_installed("trl", "datasets")
 def defaults(base) -> dict[str, int]:
-    """What SFTTrainer does where nothing is said, beside what the lab writes: each line is tried here. Returns what was
-    counted: tokens, those that are trained; of 8 rows at a limit of 24 tokens those left, and those with their end.
+    """What SFTTrainer does where nothing is said, beside what the lab writes: each line is tried here; that of the
+    trained tokens alone is TRL's as § 5 sets it. Returns what was counted: tokens, those that are trained by default;
+    of 8 rows at a limit of 24 tokens, where the assistant's are trained alone, those left, and those with their end.
     """
     trl = trl_library()
     conversations = task_rows("train", 8)
@@ -96,9 +97,18 @@ def defaults(base) -> dict[str, int]:
     theirs = made.data_collator([made.train_dataset[k] for k in range(8)])
     trained, tokens = int((theirs["labels"] != IGNORE).sum()), sum(len(ids) for ids, _ in ours)
     assert trained == tokens, "all tokens are trained"
-    cut = trainer(base, conversations, assistant_only_loss=True, max_length=24).train_dataset
-    left = [row for row in ours if any(row[1][:24])]  # of the others nothing to train is left
-    assert [list(row) for row in cut["input_ids"]] == [ids[:24] for ids, _ in left], "long rows are cut, or dropped"
+    cut = trainer(base, conversations, max_length=24).train_dataset
+    assert [list(row) for row in cut["input_ids"]] == [ids[:24] for ids, _ in ours], "long rows are cut"
+    short = trainer(base, conversations, assistant_only_loss=True, max_length=24).train_dataset
+    left = [ids[:24] for ids, mask in ours if any(mask[:24])]  # of the others nothing to train is left
+    assert [list(row) for row in short["input_ids"]] == left, "long rows are cut, or dropped"
+    refused = ""
+    try:
+        encode_rows(load_tokenizer(), conversations, 24)
+    except CourseError as error:
+        refused = f"an error: {str(error).split(' and ')[0]}"
+    assert refused, "the lab takes rows that are too long"
+    at_limit = lambda rows: sum(len(ids) == 24 for ids in rows["input_ids"])
     plain = trl.SFTConfig(output_dir=str(work_dir() / "trl"), use_cpu=not torch.cuda.is_available(), bf16=False)
     found = (plain.assistant_only_loss, plain.packing, plain.packing_strategy, plain.max_length)
     assert found == (False, False, "bfd", 1024), found
@@ -106,20 +116,17 @@ def defaults(base) -> dict[str, int]:
     assert found == (2e-5, 3, 8, "adamw_torch_fused"), found
     rows = [
         ("trained tokens", "the assistant's", "all, the user's too (assistant_only_loss=False)"),
+        ("a row that is too long", "an error that names it", "cut at max_length=1024, and no word of it"),
+        ("8 rows at a limit of 24", refused, f"{len(cut)} rows, {at_limit(cut)} of them cut"),
         (
-            "a row that is too long",
-            "an error that names it",
-            "cut at max_length=1024; dropped if no trained token is left",
-        ),
-        (
-            "8 rows at a limit of 24",
-            "8 rows whole",
-            f"{len(cut)} rows, {sum(len(ids) == 24 for ids in cut['input_ids'])} of them cut, and no word of it",
+            "the same, assistant_only_loss=True",
+            refused,
+            f"{len(short)} rows, {at_limit(short)} of them cut; {8 - len(short)} dropped: no trained token is left",
         ),
         ("packing", "similar lengths together", "rows as they come (packing=False; if True, best fit: “bfd”)"),
         ("optimiser", "Muon and AdamW", "AdamW"),
         ("learning rate, epochs, batch", "0.0035, 1, 1,536 tokens", "2e-5, 3, 8 rows"),
     ]
     table({"": "", "this lab": "", f"SFTTrainer, TRL {trl.__version__}, by default": ""}, rows)
-    ends = sum(IM_END in row[-2:] for row in cut["input_ids"])
-    return {"trained": trained, "tokens": tokens, "rows left": len(cut), "ends left": ends}
+    ends = sum(IM_END in row[-2:] for row in short["input_ids"])
+    return {"trained": trained, "tokens": tokens, "rows left": len(short), "ends left": ends}

@@ -121,13 +121,14 @@ def by_kind(rows: list[dict], right: list[bool]) -> dict[str, tuple[int, int]]:
 
 
 def show_by_kind(asked: dict[str, list[dict]], results: dict[str, dict]) -> dict[str, dict[str, tuple[int, int]]]:
-    """{split: {kind: (right, n)}}, as a picture and as a table."""
+    """{split: {kind: (right, n)}}, as a picture and as a table; – where a split has no row of a kind."""
     counts = {split: by_kind(rows, results[split]["right"]) for split, rows in asked.items()}
-    kinds = [kind for kind in counts["residents"] if all(kind in of for of in counts.values())]
-    groups = {SPLITS[split]: {kind: of[kind] for kind in kinds} for split, of in counts.items()}
+    groups = {SPLITS[split]: of for split, of in counts.items()}
     show(shares.kinds_figure(groups, "Which tasks can it do, of people and in words it has not met?"))
     said = lambda right, n: f"{100 * right / n:.1f} % of {n} ({interval(right, n)})"
-    table({"kind": ""} | dict.fromkeys(groups, "s"), [(k, *(said(*of[k]) for of in groups.values())) for k in kinds])
+    kinds = sorted({kind for of in groups.values() for kind in of})
+    rows = [(kind, *(said(*of[kind]) if kind in of else None for of in groups.values())) for kind in kinds]
+    table({"kind": ""} | dict.fromkeys(groups, "s"), rows)
     return counts
 
 

@@ -153,7 +153,7 @@ def show_never_seen(base) -> dict:
         gap = distance_to_limit(model, load_tokenizer(), pretrain_rows("validation")[:200])["gap_percent"]
         means = [float((part @ part.T).mean()) for part in (rows[never], rows[~never])]
         likeness[name] = (*means, gap)
-    heads = {"": "", "cosine of two never seen": ".3f", "of two seen": ".3f", "gap on documents, %": ".2f"}
+    heads = {"": "", "cosine of two never seen": ".3f", "of two seen": ".3f", "gap on 200 documents, %": ".2f"}
     table(heads, [(name, *of) for name, of in likeness.items()])
     moved = int((table_of(base) != table_of(fresh)).any(1).sum())
     brace = bool(never[load_tokenizer().token_to_id("{")])

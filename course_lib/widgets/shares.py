@@ -6,15 +6,15 @@ from course_lib.widgets.style import STYLES, empty, in_style, legend_below, limi
 
 @in_style
 def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
-    """A row for each kind, a mark with its interval for each group: groups[name][kind] = (right, n). Told apart by
-    shape as well as by colour.
+    """A row for each kind, a mark with its interval for each group that has it: groups[name][kind] = (right, n). Told
+    apart by shape as well as by colour.
     """
-    kinds = list(next(iter(groups.values())))
+    kinds = sorted({kind for counts in groups.values() for kind in counts})
     fig, axes = empty(height=1.2 + 0.34 * len(kinds))
     for place, ((name, counts), (colour, mark, _)) in enumerate(zip(groups.items(), STYLES)):
         shift = 0.26 * (place - (len(groups) - 1) / 2)
-        for row, kind in enumerate(kinds):
-            right, n = counts[kind]
+        for kind, (right, n) in counts.items():
+            row = kinds.index(kind)
             low, high = wilson(right, n)
             axes.plot([100 * low, 100 * high], [row + shift] * 2, color=colour, linewidth=1.5)
             axes.plot(
@@ -24,12 +24,12 @@ def kinds_figure(groups: dict[str, dict[str, tuple[int, int]]], title: str):
                 marker=mark,
                 markersize=5,
                 linestyle="none",
-                label=name if row == 0 else None,
+                label=name if kind == next(iter(counts)) else None,
             )
     limit_line(axes, 100, "the limit: 100 %", upright=True)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.set_ylim(len(kinds) - 0.5, -0.5)
-    least = min(100 * wilson(*counts[kind])[0] for counts in groups.values() for kind in kinds)
+    least = min(100 * wilson(*of)[0] for counts in groups.values() for of in counts.values())
     axes.set(xlabel="right, % (line: 95 % interval)", xlim=(least // 10 * 10 - 1, 101), title=title)
     axes.grid(alpha=0.25, axis="x")
     legend_below(fig, len(groups) + 1)

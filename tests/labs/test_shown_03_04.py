@@ -1,5 +1,7 @@
 """What labs 03 and 04 count and compare around the exercises."""
 
+import importlib.util
+
 import pytest
 import torch
 
@@ -12,6 +14,11 @@ from course_lib.shown.lab03_crier import as_examples, shuffled
 from course_lib.stages.nf4 import NF4_CODE, quantize_nf4
 from course_lib.stages.sft import encode_chat, load_tokenizer
 from course_lib.world.tasks import task_rows
+
+bitsandbytes_is_here = pytest.mark.skipif(
+    importlib.util.find_spec("bitsandbytes") is None,
+    reason="bitsandbytes is not installed: its wheels are for Linux and Windows",
+)
 
 
 def example(messages):
@@ -53,6 +60,15 @@ def test_answers_are_counted_by_kind(capsys):
     assert capsys.readouterr().out == "You guessed: half.\n"
 
 
+def test_a_kind_that_one_split_has_no_row_of_is_shown(capsys):
+    asked = {"residents": [{"kind": "fact"}, {"kind": "how-to"}], "phrasings": [{"kind": "fact"}]}
+    results = {split: {"right": [True] * len(rows)} for split, rows in asked.items()}
+    found = lab03.show_by_kind(asked, results)
+    assert found == {"residents": {"fact": (1, 1), "how-to": (1, 1)}, "phrasings": {"fact": (1, 1)}}
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("how-to")]
+    assert line.split()[:2] == ["how-to", "100.0"] and line.endswith("–")
+
+
 def test_each_epoch_is_shuffled_and_whole():
     batches = shuffled(list(range(6)), epochs=2, size=4)
     order = [k for batch in batches for k in batch]
@@ -78,3 +94,18 @@ def test_a_large_model_has_as_many_linear_weights_as_its_name_says():
     shapes = lab04.seven_billion()
     assert sum(a * b for a, b in shapes.values()) == 6_476_005_376  # and 262 million in its embedding and head
     assert answers04.count_lora(shapes, ["q_proj", "v_proj"], 8) == 32 * 2 * 8 * 8192
+
+
+@bitsandbytes_is_here
+@pytest.mark.parametrize("shape", [(96, 32), (32, 96), (48, 48), (384, 128)])  # of size tiny, and of size laptop
+def test_nf4_is_that_of_the_library_also_where_rows_are_no_whole_blocks(shape, capsys):
+    """The last line of the comparison is what a reader sees; a weight that is read back wrongly stops it."""
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    codes, absmax = answers04.quantize_blockwise(weight.flatten(), NF4_CODE, 64)
+    packed = codes[0::2] << 4 | codes[1::2]
+    back = answers04.dequantize_packed(packed, absmax, NF4_CODE, 64)
+    assert lab04.by_peft.same_nf4(weight, packed, absmax, back) == 1
+    assert "100.00% of the bytes are equal, weights differ by at most 0.0e+00" in capsys.readouterr().out
+    back[-1] += 0.01
+    with pytest.raises(AssertionError):
+        lab04.by_peft.same_nf4(weight, packed, absmax, back)

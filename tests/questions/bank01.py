@@ -45,6 +45,7 @@ KEEP_WRONG = {
     "length alone": "return len(text.split()) >= 20",
     "letters alone": 'return measure(text)["letters"] > 0.8',
     "ASCII only": GOOD.replace('f["strange"] < 0.005', "text.isascii()"),
+    "no sign of the wrong alphabet at all": GOOD.replace('f["strange"] < 0.005', 'f["strange"] == 0'),
     "no look at the encoding": GOOD.replace(' and f["strange"] < 0.005', "").replace(
         'f["letters"] > 0.7', 'f["letters"] > 0.5'
     ),
@@ -242,6 +243,9 @@ PII_WRONG = {
         house=r"\d{1,2}[ab]? [A-Z][a-z]+ (?:Lane|Street|Square|Row|Road|Hill|Walk|Gardens|Yard|Gate)\b"
     ),
     "only three kinds of user": pii(email=r"[a-z]+(?:[._][a-z]+)?\d*@[\w-]+(?:\.[\w-]+)*\.example\b"),
+    "the end of another number": pii(phone=r"(?:\+\d\d )?(?:\(555\)|555)[- ]\d{4}\b"),
+    "a number that goes on": pii(phone=r"(?:\+\d\d )?(?:\(555\)|\b555)[- ]\d{4}"),
+    "no hyphen at the front of the host": pii(email=r"[\w.+-]+@\w+(?:\.[\w-]+)*\.example\b"),
     "555 of 1555": pii(phone=r"(?:\+\d\d )?\(?555\)?[ -]\d{4}"),
 }
 PII_RIGHT = {
@@ -285,6 +289,7 @@ LEAKS_WRONG = {
     "pieces of text": """clean = lambda text: " ".join(re.findall(r"[a-z0-9]+", text.lower()))
     runs = [" ".join(w[k:k + n]) for w in [clean(t).split() for t in tests] for k in range(len(w) - n + 1)]
     return [any(run in clean(p) for run in runs) for p in pages]""",
+    "no digits": LEAKS.replace("[a-z0-9]+", "[a-z]+"),
     "apostrophe in words": LEAKS.replace("[a-z0-9]+", "[a-z0-9']+"),
     "pages glued": LEAKS.replace(
         "[not known.isdisjoint(grams(p)) for p in pages]",
@@ -479,7 +484,7 @@ NAMED = {
         "a times the sum": "multiplies the sum",
     },
     "candidate_pairs": {
-        "any row": "one equal row", "all bands": "all bands must", "interleaved": "every fourth",
+        "any row": "one equal row", "all bands": "all bands had to", "interleaved": "every fourth",
         "bands taken for rows": "number of rows", "both orders": "came twice", "pairs with itself": "with itself",
         "neighbours only": "only neighbours", "one set of buckets": "ANOTHER band", "glued numbers": "glued",
         "unsorted": "not sorted", "several times": "several times", "first band only": "only the first band",
@@ -495,13 +500,13 @@ NAMED = {
         "bracket left standing": "opening bracket", "e-mail without +": "dot or a +",
     },
     "contaminated": {
-        "case": "letter case counts", "punctuation": "punctuation counts",
+        "case": "letter case was counted", "punctuation": "punctuation was counted",
         "case and punctuation": "case and punctuation", "n − 1": "n − 1", "n + 1": "n + 1",
         "one word": "one shared word", "whole test": "whole test", "all of them": "every n-gram",
         "no order": "order of the words", "the wrong way round": "wrong way round", "for each test": "each test",
         "positions": "positions came back", "tests glued": "tests were joined", "pages glued": "pages were joined",
         "last n-gram forgotten": "last run", "short texts count": "fewer than n words",
-        "apostrophe in words": "apostrophe",
+        "apostrophe in words": "apostrophe", "no digits": "digits were left out",
     },
     "merge_pair": {
         "first only": "only the first", "other way, too": "other way round", "nothing": "nothing was merged",
@@ -524,7 +529,7 @@ BREAKS = {
     "keep_page": {
         "no words of the web": lab.BOILERPLATE, "no look at the encoding": lab.BROKEN, "ASCII only": lab.ACCENTS,
         "no count of letters or common words": lab.GIBBERISH, "common words too strictly": lab.LISTS,
-        "an empty page stays": lab.EMPTY,
+        "an empty page stays": lab.EMPTY, "no sign of the wrong alphabet at all": lab.ACCENTS,
     },
     "drop_exact_duplicates": {
         "no NFKC": lab.NFKC, "NFC": lab.NFKC, "bag of words": lab.OTHER_WORDS, "no punctuation": lab.OTHER_WORDS,
@@ -544,6 +549,8 @@ BREAKS = {
         "host of one word": lab.EMAILS, "only lanes and streets": lab.HOUSES,
         "no letter behind the number": lab.HOUSES, "no edge before the number": lab.NONE_OF_IT,
         "every street": lab.NONE_OF_IT, "555 of 1555": lab.NONE_OF_IT, "first of each kind": lab.EACH_ONE,
+        "the end of another number": lab.NONE_OF_IT, "a number that goes on": lab.NONE_OF_IT,
+        "no hyphen at the front of the host": lab.EMAILS,
     },
     "contaminated": {
         "apostrophe in words": lab.APOSTROPHE, "pieces of text": lab.WHOLE_WORDS, "tests glued": lab.NO_CROSSING,

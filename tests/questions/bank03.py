@@ -513,6 +513,8 @@ MATCH_WRONG = {
     "text.split() if w not in ('a', 'an', 'the')]",
 }
 MATCH_WRONG |= {
+    "an stays": "text = ''.join(c for c in text.lower() if c not in string.punctuation); return ' '.join(w for w in "
+    "text.split() if w not in ('a', 'the'))",
     "some marks only": "text = re.sub('[.,;:!?\\'\"()-]', '', text.lower()); return ' '.join(w for w in text.split() "
     "if w not in ('a', 'an', 'the'))",
     "articles inside words only": "text = ''.join(c for c in text.lower() if c not in string.punctuation); return ' "
@@ -636,7 +638,7 @@ NAMED = {
         "article at the beginning only": "at the beginning",
         "not squeezed": "not squeezed",
         "no blanks at all": "white space is gone",
-        "full stops only": "full stop",
+        "full stops only": "full stop", "an stays": "“an” was left",
         "ends only": "only the ends",
         "unchanged": "unchanged",
         "the stays": "was left in",

@@ -28,6 +28,9 @@ def test_pictures():
         "story",
     ] and axes.get_title() == "How much is right?"
     assert [t.get_text() for t in kinds.legends[0].get_texts()] == ["residents", "phrasings", "the limit: 100 %"]
+    gap = shares.kinds_figure({"residents": {"story": (0, 5)}, "phrasings": counts}, "A kind without rows")
+    assert [t.get_text() for t in gap.axes[0].get_yticklabels()] == ["fact", "story"]
+    assert [t.get_text() for t in gap.legends[0].get_texts()] == ["residents", "phrasings", "the limit: 100 %"]
     along = shares.epochs_figure([0, 1, 4], {"unseen": [(5, 10), (6, 10), (2, 10)]}, "When is it too much?")
     assert "at the end 20 %" in along.legends[0].get_texts()[0].get_text()
     assert [t.get_text() for t in along.axes[0].get_xticklabels()] == ["0", "1", "4"]
