@@ -813,7 +813,7 @@ even = judging.break_even(worth_of, BUDGET, asked_twice, bought["people"])
 # - **people, equal labels**: the villagers' labels of the *same pairs*
 # - **people, equal money**: as many villagers' labels as the judge's questions have cost
 #
-# The table gives the gold utility of each on fresh prompts with 1.96 standard errors, the KL from the reference in nats an answer, and the gain as a share of the frontier's at the same KL. Few labels are few steps, so their learning rate is larger: × √(12,000 / labels), 3 at most.
+# The table gives the gold utility of each on fresh prompts and the KL from the reference in nats an answer. A gain is the distance to the table's first line, which is also the figure's line *before any label*. Its ± is 1.96 standard errors of that distance, prompt by prompt, against four times as many samples of the reference; these also give the frontier, of whose gain at the same KL the last column is a share. Few labels are few steps, so their learning rate is larger: × √(12,000 / labels), 3 at most.
 #
 # **Predict first:** the order of the three.
 
