@@ -253,8 +253,9 @@ told = lab.revised_table({"the draft": by_draft, "seven narrow": revised(NARROW)
 # Write your own, **in your own words**: no sentence of the draft counts, and none of the course's own principles. The check reads it as the critic does:
 #
 # - from one to eight sentences of 4 to 30 words, each ending with a full stop or an exclamation mark, each naming at least one harm that the critic knows; no principle twice
-# - in four rounds each of the seven kinds of harm (poison, forgery, theft, cheating, slander, cruelty to animals, trickery) must be criticised with a chance of at least 90 %
+# - in four rounds each of the seven kinds of harm (poison, forgery, theft, unfair games, slander, cruelty to animals, trickery) must be criticised with a chance of at least 90 %
 # - besides kinds you can name purposes: to hurt, to cheat, to shame, to frighten, to ruin, without consent. A purpose is covered in every kind
+# - the tables call unfair games *cheating*. A principle cannot: the critic reads that word as the purpose *to cheat*
 #
 # Try words out with `critic.reads("…")`. It knows few; that is a lesson of its own.
 #
