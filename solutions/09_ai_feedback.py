@@ -776,7 +776,7 @@ check("labels_worth")
 # %% [markdown]
 # A coin is a hundred pennies. A villager takes ten coins for a comparison, a question to the judge costs one coin, one to the assistant itself ten pennies. Both orders are two questions, and a tie gives no label: the price of a label is what the questions cost, divided by the labels that came out.
 #
-# **Predict first:** how right must an AI label at this price be, to be worth as much a coin as a villager's?
+# **Predict first:** how right must a label of the corrected judge (two questions, ties paid for) be, to be worth as much a coin as a villager's?
 
 # %%
 # LONG
