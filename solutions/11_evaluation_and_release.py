@@ -82,7 +82,7 @@ axes = lab.axes_table(taken)
 #
 # $$m_r = \frac{\text{sum of all values of the drawn clusters}}{\text{number of these values}}, \qquad \text{interval} = \text{2.5th and 97.5th percentile of } m_1 \dots m_R$$
 #
-# - `values`: `[N]` numbers · `clusters`: `[N]`, the cluster of each, 0 … C − 1 · `draws`: `[R C]`, the clusters drawn in each round
+# - `values`: `[N]` numbers, float32 or float64 · `clusters`: `[N]`, the cluster of each, 0 … C − 1 · `draws`: `[R C]`, the clusters drawn in each round
 # - clusters may differ in size, and a large one brings more values · a cluster that is drawn twice counts twice
 # - returned: two plain numbers, low and high. Between two rounds the percentile lies on a straight line, as `torch.quantile` has it by default
 #
