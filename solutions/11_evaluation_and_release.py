@@ -243,7 +243,7 @@ apart = lab.differences(same, residents[about], tests, interval, course.size)
 # - `a_first`: the verdict on each pair when A's answer stood first, `"first"`, `"second"` or `"tie"` · `b_first`: the verdicts on the same pairs when B's stood first
 # - the verdicts name *places*: in `b_first` A wins with `"second"`
 # - the score of a pair is the mean of its two verdicts; pairs whose verdicts differ count, too. **A pair is one observation**: the standard error is $s / \sqrt n$, where $s$ is the standard deviation of the $n$ scores, with $n - 1$ below
-# - returned: (rate, error), plain numbers. For a single pair the error is NaN
+# - returned: (rate, error), plain numbers. For a single pair the error is NaN: return that before you compute $s$, for one number has no scatter and `torch.std` warns of it
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
