@@ -555,8 +555,8 @@ by_slice = releasing.slices_picture(log, slices, course.size)
 #
 # A vendor writes one number: so many per cent right. You cannot examine that model, but you can ask what stands behind such numbers where you know everything: in yours. Take *safe*'s share in the release exam as if a vendor had reported it, the best of twenty candidates (checkpoints, prompts, settings). Four things can make it, beside a better model, and you have measured each:
 #
-# - **the rows**: another exam of the same kind gives another share (§ 2)
-# - **the choice**: of twenty equally good candidates the best has a better share than they deserve (§ 5); its expectation is exact for candidates with rows of their own, and less for candidates that fail on the same rows
+# - **the rows**: another exam of the same kind gives another share (§ 2). You compare two, the vendor's and your own, and each has this error: their difference has $\sqrt{2}$ times that of one, so chance reaches up to $1.96 \sqrt{2 p (1 - p) / n}$
+# - **the choice**: of twenty equally good candidates the best has a better share than they deserve (§ 5), which comes on top; its expectation is exact for candidates with rows of their own, and less for candidates that fail on the same rows
 # - **seen rows**: what half of an exam in the training rows is worth (§ 6)
 # - **the mix**: what the same model does on your people's queries (§ 7)
 #

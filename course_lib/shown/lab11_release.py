@@ -128,7 +128,8 @@ def one_number(values, tried: int, mixes: dict[str, tuple[float, float]], vendor
     luck = comparison.expected_best(share, n, tried) - share
     seen = vendors["the exam"][0] / vendors["the exam"][1] - vendors["fresh news"][0] / vendors["fresh news"][1]
     mix = share - mixes["as people ask"][0]
-    margin = 1.96 * (2 * share * (1 - share) / n) ** 0.5 + luck
+    chance = 1.96 * (2 * share * (1 - share) / n) ** 0.5  # of the difference of two exams, the vendor's and one's own
+    margin = chance + luck
     lines = [
         ("other rows of the same kind", "§ 2", f"{span(low, high)}"),
         (f"the best of {tried} equally good candidates", "§ 5", f"{100 * luck:+.1f} points"),
@@ -138,9 +139,10 @@ def one_number(values, tried: int, mixes: dict[str, tuple[float, float]], vendor
     title = f'"{share:.1%} right": {right:,} of {n:,} rows'
     table({"what can stand behind it, beside a better model": "", "": "", "your figure": ""}, lines, title)
     your_run(
-        f"Up to {100 * margin:.1f} points above your own figure are chance and choice.",
+        f"Up to {100 * margin:.1f} points above your own figure are chance ({100 * chance:.1f}, √2 times the error of "
+        f"one share: two exams) and choice ({100 * luck:.1f}).",
         f"Between the exam and your people's queries lie {100 * abs(mix):.1f} points for the same model.",
-        size=size,
+        size=size, shows="how small chance is with a thousand rows",
     )
     return {"share": share, "low": low, "high": high, "luck": luck, "seen": seen, "mix": mix, "margin": margin}
 
