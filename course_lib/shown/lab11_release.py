@@ -47,6 +47,7 @@ def sold_rows(leaked: list[dict], size: str) -> list[dict]:
 def vendor(model, sold: list[dict], size: str):
     """A copy of the model, fine-tuned on these rows for one epoch."""
     config = replace(sft.PRESETS[size], learning_rate=2e-3, batch=512, validations=0)
+    your_run(size=size, shows="what rows by heart are worth")
     return sft.finetune(copy.deepcopy(model), sold, config, seed=0, description="the vendor's model").model
 
 
@@ -142,7 +143,8 @@ def one_number(values, tried: int, mixes: dict[str, tuple[float, float]], vendor
         f"Up to {100 * margin:.1f} points above your own figure are chance ({100 * chance:.1f}, √2 times the error of "
         f"one share: two exams) and choice ({100 * luck:.1f}).",
         f"Between the exam and your people's queries lie {100 * abs(mix):.1f} points for the same model.",
-        size=size, shows="how small chance is with a thousand rows",
+        size=size,
+        shows="how small chance is with a thousand rows",
     )
     return {"share": share, "low": low, "high": high, "luck": luck, "seen": seen, "mix": mix, "margin": margin}
 

@@ -32,6 +32,15 @@ def test_differences_are_the_same_paired_and_not():
     assert found["rows"][1] < found["rows"][0] and found["width"][1] < found["width"][0]
 
 
+def test_models_that_got_the_same_rows_right_are_told_apart_by_no_number_of_rows(capsys):
+    a = torch.arange(40) % 10 != 0
+    found = lab.differences({"A": a, "B": a.clone()}, torch.arange(40), {("A", "B"): 1.0}, interval, "tiny")
+    assert found["A − B"]["rows"][1] == 0 < found["A − B"]["rows"][0]
+    said = capsys.readouterr().out
+    assert "no number of rows like these can tell them apart: A and B." in said and "Size tiny" in said
+    assert said.split("A − B")[1].splitlines()[0].rstrip().endswith("–")
+
+
 def test_win_rates_of_a_better_model_fall_towards_a_half_before_a_biased_judge():
     a, b = np.full(400, 2.0), np.full(400, 1.0)
     found = lab.win_rates(comparison.win_rate, a, b, [0.0, 6.0])
