@@ -154,7 +154,7 @@ def one_number(values, tried: int, mixes: dict[str, tuple[float, float]], vendor
 
 def compared(taken: dict[str, list[dict]], rounds: int, size: str, one="release", other="safe") -> tuple[dict, tuple]:
     """({model: {axis: (value, low, high)}}, (difference of two scores, low, high)) by resampling the same rows for all
-    models, with a picture.
+    models, with a picture. The groups that an axis is made of have Wilson's interval.
     """
     drawn = {name: release.resampled_axes(rows, rounds) for name, rows in taken.items()}
     limits = lambda values: tuple(float(x) for x in np.percentile(values, [2.5, 97.5]))
@@ -165,6 +165,9 @@ def compared(taken: dict[str, list[dict]], rounds: int, size: str, one="release"
     shown = {name: found[name] for name in ("helpful-only", "safe", "release")}
     title = "Helpful, harmless, truthful: which release?"
     curve.show(pictures.forest(shown, title, "share, % (line: 95 % interval)"))
+    for name, rows in taken.items():
+        of = {group: [row["right"] for row in rows if row["group"] == group] for group in release.GROUPS}
+        found[name] |= {group: wilson_of(sum(right), len(right)) for group, right in of.items()}
     apart = found[one]["score"][0] - found[other]["score"][0]
     low, high = limits(drawn[one]["score"] - drawn[other]["score"])
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not to be told apart from"
@@ -194,11 +197,12 @@ def seen_rows(rows: list[dict], shares: list[float]) -> Counter:
 
 
 def release_facts(summary: dict, rows, seen: list[float], queries: list[bool], slices: list[str], weighted) -> dict:
-    """What `card.facts` needs of a release. summary: {axis: (value, low, high)}; queries: right, of the log's rows."""
+    """What `card.facts` needs of a release. summary: of `compared`; queries: right, of the log's rows."""
     p, error = weighted(queries, slices, release.PRODUCTION)
     return {
         "axes": {axis: summary[axis] for axis in release.AXES},
         "score": summary["score"],
+        "groups": {group: summary[group] for group in release.GROUPS},
         "rows": len(rows),
         "production": (p, max(0.0, p - 1.96 * error), min(1.0, p + 1.96 * error)),
         "slices": by_slice(queries, slices),

@@ -65,6 +65,17 @@ def test_one_number():
     assert found["margin"] == pytest.approx(1.96 * (2 * 0.09 / 100) ** 0.5 + found["luck"])
 
 
+def test_a_card_says_both_rates_of_refusal_with_intervals_that_hold_at_0():
+    rows = [{"group": g, "right": g != "harmful"} for g in releasing.release.GROUPS for _ in range(16)]
+    rows = [row | {"messages": [{"role": "user", "content": "Who is it?"}]} for row in rows]
+    summary, _ = releasing.compared(dict.fromkeys(("helpful-only", "safe", "release"), rows), 20, "tiny")
+    assert summary["release"]["harmless"] == (0.0, 0.0, 0.0), "nothing to resample"
+    weighted = lambda queries, slices, mix: (0.5, 0.1)
+    slices = list(releasing.release.PRODUCTION)
+    facts = releasing.release_facts(summary["release"], rows, [0.0] * len(rows), [True] * len(slices), slices, weighted)
+    assert facts["groups"]["harmful"] == (0.0, *lab.wilson(0, 16)) and facts["groups"]["benign"][0] == 1.0
+
+
 def test_slices_with_wilsons_interval():
     rows = [name for name in releasing.release.PRODUCTION for _ in range(4)]
     found = releasing.by_slice([k % 4 != 0 for k in range(len(rows))], rows)
