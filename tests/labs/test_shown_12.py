@@ -60,6 +60,12 @@ def test_weights_are_those_of_the_formulas():
     assert 7 > rare[0.02] > 3 * rare[0.5] > 5 * rare[0.98]  # G − 1 at most
 
 
+def test_the_weights_of_dr_grpo_are_printed_alike(capsys):
+    lab.show_weights(course.advantages, 8)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("dr_grpo")]
+    assert line.split()[1:] == 5 * ["0.875"]
+
+
 def test_of_labelled_texts_the_course_s_checker_accepts_the_right_ones(rows):
     assert all(right(row, text) == truth for row in rows for _, text, truth in lab.labelled(row))
 
