@@ -8,6 +8,7 @@ from course_lib.evaluation import reasoning as measures
 from course_lib.shown import lab12_real, lab12_trl
 from course_lib.shown import lab12_reasoning as lab
 from course_lib.stages.artifacts import load_stage
+from course_lib.stages.rollout import assistant
 from course_lib.world.reasoning import ANSWER, question_rows, right
 
 
@@ -108,9 +109,12 @@ def test_sums_are_held_out_and_no_example_is_asked():
 
 
 @pytest.mark.slow
-def test_losses_and_advantages_are_trl_s(tmp_path):
+@pytest.mark.parametrize("stage, teaches", [("reasoning", True), ("safe", False)])
+def test_losses_and_advantages_are_trl_s(stage, teaches, tmp_path, capsys):
     pytest.importorskip("trl")
-    policy = load_stage("safe").model
+    policy = assistant(load_stage(stage).model, 2.0)  # warm: right in some of a group's chains, or in none
     found = lab12_trl.show(policy, course.advantages, course.mean_of_terms, tmp_path)
     assert [row["loss_type"] for row in found] == ["grpo"] * 2 + ["dapo"] * 2 + ["dr_grpo"] * 2
     assert max(max(row["loss"], row["advantages"]) for row in found) < 1e-5
+    assert any(row["ratio"] > 0.01 for row in found) == teaches, "the second use of a batch has other ratios"
+    assert ("that they agree says nothing here" in capsys.readouterr().out) != teaches
