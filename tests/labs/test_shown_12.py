@@ -81,7 +81,7 @@ def test_a_checker_in_a_hurry_is_taken_in_and_the_course_s_is_not(rows, tried):
     assert found["loose"]["false accepts"] > 0.5
 
 
-def test_votes_curves_groups_and_costs_count_what_is_there(tried):
+def test_votes_curves_groups_and_costs_count_what_is_there(tried, capsys):
     votes = lab.show_votes(course.majority, tried, "tiny")
     assert all(of["one"] == pytest.approx(0.4) and of["vote"] == 1.0 for of in votes.values())
     curves = lab.show_curves(
@@ -90,6 +90,7 @@ def test_votes_curves_groups_and_costs_count_what_is_there(tried):
     assert curves["some"]["residents"][1][0] == pytest.approx(0.4)
     assert curves["some"]["residents"][4][0] == pytest.approx(1.0) and curves["exact"]["kinds"][2] == (0.2, 0.0)
     assert lab.show_faith(tried, tried, "tiny")["cold start, new residents"]["false_step"] == (0, 24)
+    assert "0 of all 96 right answers" in (said := capsys.readouterr().out) and "Size tiny" in said
     four = {split: [row | {"right": row["right"][:4]} for row in of] for split, of in tried.items()}
     groups = lab.show_groups(course.informative, four, "tiny")
     assert groups[2][0] == 0.5 and groups[4] == (1.0, pytest.approx(1 - 0.25**4 - 0.75**4))
