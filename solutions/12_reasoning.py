@@ -76,6 +76,8 @@ at_once = lab.show_at_once(safe, residents, kinds, course.size)
 #
 # The villagers have written down 4,000 chains for us. They are careless: their steps are right, but one chain in three ends with the answer of the wrong step. Nobody has sorted them. We fine-tune the safe assistant on them, as in lab 03, with labels on the chain *and* on the answer; instructions, requests and documents stay in the mix, so that it does not forget them. Such a **cold start** before reinforcement is what DeepSeek-R1 had ([2025](https://arxiv.org/abs/2501.12948)).
 #
+# Chains are sampled at a temperature of 0.6, as in labs 06 to 10. The cell divides the weights of the last norm, and so all logits, by 0.6 for good: then the model's own probabilities are those of the samples, and § 3's chances and § 10's losses speak of the same policy.
+#
 # **Predict first:** the villagers are right in two of three. Where will their pupil end?
 
 # %%
@@ -768,7 +770,7 @@ costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 # %% [markdown]
 # ## § 14 Are the steps true, and what else has changed?
 #
-# The checker looks at the answer only. A chain with a false step and a right answer earns as much as any. We know the truth of each statement, so such chains can be counted.
+# The checker looks at the answer only. A chain with a false step and a right answer earns as much as any. We know the truth of each statement, so such chains can be counted. *A false statement* is one that is not true, or a sentence that is no statement. *Other steps* are any that are not those of the right chain, also true ones in another order, too many or too few.
 #
 # And the policy was trained on questions with a checker alone. What has become of lab 03's instructions and lab 10's refusals?
 
