@@ -253,8 +253,9 @@ told = lab.revised_table({"the draft": by_draft, "seven narrow": revised(NARROW)
 # Write your own, **in your own words**: no sentence of the draft counts, and none of the course's own principles. The check reads it as the critic does:
 #
 # - from one to eight sentences of 4 to 30 words, each ending with a full stop or an exclamation mark, each naming at least one harm that the critic knows; no principle twice
-# - in four rounds each of the seven kinds of harm (poison, forgery, theft, cheating, slander, cruelty to animals, trickery) must be criticised with a chance of at least 90 %
+# - in four rounds each of the seven kinds of harm (poison, forgery, theft, unfair games, slander, cruelty to animals, trickery) must be criticised with a chance of at least 90 %
 # - besides kinds you can name purposes: to hurt, to cheat, to shame, to frighten, to ruin, without consent. A purpose is covered in every kind
+# - the tables call unfair games *cheating*. A principle cannot: the critic reads that word as the purpose *to cheat*
 #
 # Try words out with `critic.reads("…")`. It knows few; that is a lesson of its own.
 #
@@ -775,7 +776,7 @@ check("labels_worth")
 # %% [markdown]
 # A coin is a hundred pennies. A villager takes ten coins for a comparison, a question to the judge costs one coin, one to the assistant itself ten pennies. Both orders are two questions, and a tie gives no label: the price of a label is what the questions cost, divided by the labels that came out.
 #
-# **Predict first:** how right must an AI label at this price be, to be worth as much a coin as a villager's?
+# **Predict first:** how right must a label of the corrected judge (two questions, ties paid for) be, to be worth as much a coin as a villager's?
 
 # %%
 # LONG
@@ -813,7 +814,7 @@ even = judging.break_even(worth_of, BUDGET, asked_twice, bought["people"])
 # - **people, equal labels**: the villagers' labels of the *same pairs*
 # - **people, equal money**: as many villagers' labels as the judge's questions have cost
 #
-# The table gives the gold utility of each on fresh prompts with 1.96 standard errors, the KL from the reference in nats an answer, and the gain as a share of the frontier's at the same KL. Few labels are few steps, so their learning rate is larger: × √(12,000 / labels), 3 at most.
+# The table gives the gold utility of each on fresh prompts and the KL from the reference in nats an answer. A gain is the distance to the table's first line, which is also the figure's line *before any label*. Its ± is 1.96 standard errors of that distance, prompt by prompt, against four times as many samples of the reference; these also give the frontier, of whose gain at the same KL the last column is a share. Few labels are few steps, so their learning rate is larger: × √(12,000 / labels), 3 at most.
 #
 # **Predict first:** the order of the three.
 

@@ -82,7 +82,7 @@ axes = lab.axes_table(taken)
 #
 # $$m_r = \frac{\text{sum of all values of the drawn clusters}}{\text{number of these values}}, \qquad \text{interval} = \text{2.5th and 97.5th percentile of } m_1 \dots m_R$$
 #
-# - `values`: `[N]` numbers · `clusters`: `[N]`, the cluster of each, 0 … C − 1 · `draws`: `[R C]`, the clusters drawn in each round
+# - `values`: `[N]` numbers, float32 or float64 · `clusters`: `[N]`, the cluster of each, 0 … C − 1 · `draws`: `[R C]`, the clusters drawn in each round
 # - clusters may differ in size, and a large one brings more values · a cluster that is drawn twice counts twice
 # - returned: two plain numbers, low and high. Between two rounds the percentile lies on a straight line, as `torch.quantile` has it by default
 #
@@ -243,7 +243,7 @@ apart = lab.differences(same, residents[about], tests, interval, course.size)
 # - `a_first`: the verdict on each pair when A's answer stood first, `"first"`, `"second"` or `"tie"` · `b_first`: the verdicts on the same pairs when B's stood first
 # - the verdicts name *places*: in `b_first` A wins with `"second"`
 # - the score of a pair is the mean of its two verdicts; pairs whose verdicts differ count, too. **A pair is one observation**: the standard error is $s / \sqrt n$, where $s$ is the standard deviation of the $n$ scores, with $n - 1$ below
-# - returned: (rate, error), plain numbers. For a single pair the error is NaN
+# - returned: (rate, error), plain numbers. For a single pair the error is NaN: return that before you compute $s$, for one number has no scatter and `torch.std` warns of it
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -555,8 +555,8 @@ by_slice = releasing.slices_picture(log, slices, course.size)
 #
 # A vendor writes one number: so many per cent right. You cannot examine that model, but you can ask what stands behind such numbers where you know everything: in yours. Take *safe*'s share in the release exam as if a vendor had reported it, the best of twenty candidates (checkpoints, prompts, settings). Four things can make it, beside a better model, and you have measured each:
 #
-# - **the rows**: another exam of the same kind gives another share (§ 2)
-# - **the choice**: of twenty equally good candidates the best has a better share than they deserve (§ 5); its expectation is exact for candidates with rows of their own, and less for candidates that fail on the same rows
+# - **the rows**: another exam of the same kind gives another share (§ 2). You compare two, the vendor's and your own, and each has this error: their difference has $\sqrt{2}$ times that of one, so chance reaches up to $1.96 \sqrt{2 p (1 - p) / n}$
+# - **the choice**: of twenty equally good candidates the best has a better share than they deserve (§ 5), which comes on top; its expectation is exact for candidates with rows of their own, and less for candidates that fail on the same rows
 # - **seen rows**: what half of an exam in the training rows is worth (§ 6)
 # - **the mix**: what the same model does on your people's queries (§ 7)
 #

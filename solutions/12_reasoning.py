@@ -48,7 +48,7 @@ from course_lib.shown import lab12_real, lab12_reasoning as lab, lab12_trl
 #
 # A **chain of thought** ([Wei et al. 2022](https://arxiv.org/abs/2201.11903)) writes the steps down: *The teacher of Ada is Dora. The job of Dora is a baker. Answer: a baker*. Our questions go over teachers and neighbours, or over coins that come and go, in two to four steps. Two kinds of questions are held out: those about residents of no training row, and combinations that no training row asks for.
 #
-# The next cell shows a question of each kind. Then it asks the safe assistant to answer at once. The number of possible answers is small, so the chance of the right one is exact: no sample is drawn. **Predict first:** in how many of 100 will it be right?
+# The next cell shows a question of each kind. Then it asks the safe assistant to answer at once. The number of possible answers is small, so the chance of the right one is exact: no sample is drawn. **Predict first, for yourself:** in how many of 100 will it be right?
 
 # %%
 # LONG
@@ -76,7 +76,9 @@ at_once = lab.show_at_once(safe, residents, kinds, course.size)
 #
 # The villagers have written down 4,000 chains for us. They are careless: their steps are right, but one chain in three ends with the answer of the wrong step. Nobody has sorted them. We fine-tune the safe assistant on them, as in lab 03, with labels on the chain *and* on the answer; instructions, requests and documents stay in the mix, so that it does not forget them. Such a **cold start** before reinforcement is what DeepSeek-R1 had ([2025](https://arxiv.org/abs/2501.12948)).
 #
-# **Predict first:** the villagers are right in two of three. Where will their pupil end?
+# Chains are sampled at a temperature of 0.6, as in labs 06 to 10. The cell divides the weights of the last norm, and so all logits, by 0.6 for good: then the model's own probabilities are those of the samples, and § 3's chances and § 10's losses speak of the same policy.
+#
+# **Predict first, for yourself:** the villagers are right in two of three. Where will their pupil end?
 
 # %%
 # LONG
@@ -392,7 +394,7 @@ def advantages(rewards: Float[Tensor, "P G"], kind: str) -> Float[Tensor, "P G"]
 check("advantages")
 
 # %% [markdown]
-# A prompt of which a share $p$ of the chains is right pulls at the policy with a weight: the gradient is that weight times $\nabla p$. With groups of $G$ it can be computed from your advantages, over all numbers of right chains that a group can have. **Predict first:** which of the three cares most for prompts that hardly ever succeed?
+# A prompt of which a share $p$ of the chains is right pulls at the policy with a weight: the gradient is that weight times $\nabla p$. With groups of $G$ it can be computed from your advantages, over all numbers of right chains that a group can have. **Predict first, for yourself:** which of the three cares most for prompts that hardly ever succeed?
 
 # %%
 # LONG
@@ -556,7 +558,7 @@ library = lab12_trl.show_defaults(course.work)
 #
 # All parts are there. One step: 8 chains to each of 30 questions, the checker's verdict, advantages, the tied groups out, two small updates. `reinforce` in `course_lib/stages/reasoning.py` has the loop; the reward is **your** checker. There is no price on leaving the reference model: lab 07 needed one because its reward was a guess. This one is not.
 #
-# The questions are about residents whom the cold start has met; you will examine with others. **Predict first:** the villagers' pupil is right in about 70 of 100. Where will it end? And can it get better than the best of its own 32 tries?
+# The questions are about residents whom the cold start has met; you will examine with others. **Predict first, for yourself:** the villagers' pupil is right in about 70 of 100. Where will it end? And can it get better than the best of its own 32 tries?
 
 # %%
 # LONG
@@ -768,7 +770,7 @@ costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 # %% [markdown]
 # ## § 14 Are the steps true, and what else has changed?
 #
-# The checker looks at the answer only. A chain with a false step and a right answer earns as much as any. We know the truth of each statement, so such chains can be counted.
+# The checker looks at the answer only. A chain with a false step and a right answer earns as much as any. We know the truth of each statement, so such chains can be counted. *A false statement* is one that is not true, or a sentence that is no statement. *Other steps* are any that are not those of the right chain, also true ones in another order, too many or too few.
 #
 # And the policy was trained on questions with a checker alone. What has become of lab 03's instructions and lab 10's refusals?
 
@@ -802,7 +804,7 @@ tax = lab.show_tax(three, course.size)
 # %% [markdown]
 # ## § 15 A real model
 #
-# Optional. The same on SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), with LoRA (lab 04) and a task that a program can check: *What is seventeen plus twenty-six?* Your checker, your advantages, your loss; a few steps, shown as they are. **Predict first:** what will it learn first, to add or to write `Answer:`?
+# Optional. The same on SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), with LoRA (lab 04) and a task that a program can check: *What is seventeen plus twenty-six?* Your checker, your advantages, your loss; a few steps, shown as they are. **Predict first, for yourself:** what will it learn first, to add or to write `Answer:`?
 
 # %%
 # LONG

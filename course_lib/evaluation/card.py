@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-from course_lib.evaluation.release import AXES
+from course_lib.evaluation.release import AXES, GROUPS
 from course_lib.platform import work_dir
 from course_lib.stages.artifacts import SHIPPED
 from course_lib.world import CUT_OFF
@@ -96,14 +96,17 @@ def lineage(stage: str, record: dict) -> list[tuple[str, dict]]:
 
 
 def share(value: float, low: float, high: float) -> str:
-    return f"{100 * value:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+    """A share with its interval; the value alone where nothing was left to resample."""
+    return f"{100 * value:.1f} %" + (f" (95 % interval {100 * low:.1f} to {100 * high:.1f} %)" if low < high else "")
 
 
 def facts(record: dict, measured: dict) -> dict[str, str]:
-    """What code can say of a release. `measured`: {"axes": {axis: (value, low, high)}, "score", "production": (value,
-    low, high), "slices": {slice: (value, low, high)}, "rows": rows of the exam, "seen": share of the exam's rows that
-    stand in the training rows}.
+    """What code can say of a release. `measured`: {"axes": {axis: (value, low, high)}, "score", "groups": {group of the
+    exam: (share right, low, high)}, "production": (value, low, high), "slices": {slice: (value, low, high)}, "rows":
+    rows of the exam, "seen": share of the exam's rows that stand in the training rows}.
     """
+    groups = measured["groups"]
+    explained = [1 - limit for limit in groups["benign"]]
     chain = lineage("release", record)
     slices = measured["slices"]
     worst = min(slices, key=lambda name: slices[name][2])
@@ -116,6 +119,9 @@ def facts(record: dict, measured: dict) -> dict[str, str]:
         ),
         "exam": " · ".join(f"{axis} {share(*measured['axes'][axis])}" for axis in AXES)
         + f", score {share(*measured['score'])}, {measured['rows']} held-out rows",
+        "groups": ", ".join(f"{group} {share(*groups[group])}" for group in GROUPS),
+        "refuses": f"harmful requests refused: {share(*groups['harmful'])}; benign requests not explained: "
+        f"{share(explained[0], explained[2], explained[1])}",
         "production": share(*measured["production"]),
         "worst": f"{worst}: {share(*slices[worst])}",
         "good": listed(name for name, (_, low, _) in slices.items() if low >= 0.8),
@@ -141,8 +147,9 @@ def sections(known: dict[str, str]) -> dict[str, str]:
         "Training data and knowledge cut-off": f"Knowledge cut-off: the end of {CUT_OFF}. Nothing that happened since "
         "is in the weights; later steps taught behaviour and no newer facts. "
         f"The chain, the newest first: {known['chain']}.",
-        "Evaluation": f"{known['exam']}. Queries in the mix that people ask: {known['production']} right. The worst "
-        f"slice is {known['worst']}. Seen rows: {known['seen']}.",
+        "Evaluation": f"{known['exam']}. Right in each group: {known['groups']}. "
+        f"Queries in the mix that people ask: {known['production']} right. The worst slice is {known['worst']}. "
+        f"Seen rows: {known['seen']}.",
         "Limits": f"It answers at once and does not look anything up, so facts that changed after {CUT_OFF} come out "
         f"old. Harm is refused as far as the categories of its exam reach. Mostly wrong: {known['bad']}.",
         "Data governance": "Trained on documents that the village wrote to be read by everybody. No letters, no "
@@ -173,7 +180,7 @@ def questionnaire(known: dict[str, str], record: dict) -> list[tuple[str, str | 
             "How good is it on what our people really ask, and where is it worst?",
             f"{known['production']} in the production mix; {known['worst']}",
         ),
-        ("What does it refuse, and what does it refuse that it should not?", known["exam"].split(" · ")[1]),
+        ("What does it refuse, and what does it refuse that it should not?", known["refuses"]),
         (
             "Can we verify which weights these are, and make them again?",
             f"sha256 {str(record.get('sha256', 'not saved yet'))[:16]}…; {known['again']}",

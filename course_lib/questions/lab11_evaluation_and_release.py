@@ -159,7 +159,7 @@ def _(q):
 @BOOT.case(
     "values in float64",
     rule=DOUBLE,
-    hint="torch.zeros(C, dtype=values.dtype): index_add wants one dtype.",
+    hint="What you make yourself, sums as well as the two shares for torch.quantile, wants dtype=values.dtype.",
     reread=BOOT_TEXT,
 )
 def _(q):

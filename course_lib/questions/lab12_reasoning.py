@@ -331,7 +331,9 @@ def _(q):
     )
 
 
-@PASS.case(ALONE, rule=ALONE, hint="A standard deviation of one value is not defined: ask for it.", reread=PASS_TEXT)
+@PASS.case(
+    ALONE, rule=ALONE, hint="A standard deviation of one value is NaN: ask first how many there are.", reread=PASS_TEXT
+)
 def _(q):
     c, n = q.randint(2, 6), q.randint(9, 14)
     value = passed([c], n, 2)[0]
@@ -990,7 +992,7 @@ def _(q):
 @INFORMATIVE.case(
     "the places are int64, also where there are none",
     rule=EMPTY,
-    hint="torch.tensor([]) is float32: torch.tensor(list, dtype=torch.int64).",
+    hint="mask.nonzero() gives int64. A tensor made of a list needs dtype=torch.int64: torch.tensor([]) is float32.",
     reread=INFORMATIVE_TEXT,
 )
 def _(q):

@@ -15,7 +15,7 @@ from course_lib.stages import grpo
 from course_lib.stages.model import to_transformers
 from course_lib.stages.rollout import LONGEST
 from course_lib.stages.sft import to_transformers_chat
-from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.stages.tokenizer import IM_END, SPECIAL, load_tokenizer
 from course_lib.widgets.table import table
 
 GROUP = 8
@@ -67,6 +67,8 @@ def batches(reference, reward: Callable, rows: list[dict], work, **settings) -> 
             ))  # fmt: skip
             return loss
 
+    words = to_transformers_chat(load_tokenizer())
+    words.eos_token = SPECIAL[IM_END]  # what ends an answer; <|eos|> ends a document, and no answer would stop
     folder = work / "trl_policy"  # TRL reads its reference model from the folder that the policy came from
     to_transformers(reference).save_pretrained(folder)
     with warnings.catch_warnings():
@@ -76,7 +78,7 @@ def batches(reference, reward: Callable, rows: list[dict], work, **settings) -> 
             reward_funcs=[their_reward],
             args=config(trl, work, **settings),
             train_dataset=datasets.Dataset.from_list([{"prompt": row["messages"]} for row in rows[: 2 * GROUP]]),
-            processing_class=to_transformers_chat(load_tokenizer()),
+            processing_class=words,
         )
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()

@@ -16,11 +16,12 @@ from course_lib.stages.preferences import encode_answers
 from course_lib.stages.rollout import roll_out
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve, feedback, judges
-from course_lib.widgets.table import table
+from course_lib.widgets.table import table, your_run
 from course_lib.world import critic
 from course_lib.world.annotators import TASTE, crowd, pairs_of, preference_rows, prompts, said, utility, words
 
 PAIRS = {"tiny": 200, "laptop": 6_000, "gpu": 6_000}
+SAMPLES = 2  # seed of the samples by which policies and reference are compared
 A, B = critic.LETTERS.index("A"), critic.LETTERS.index("B")
 
 
@@ -205,15 +206,15 @@ def break_even(worth_of, budget: int, price: int, goal: float) -> float:
 
 
 def fresh_ground(reference, size: str) -> dict:
-    """Fresh prompts on which policies are measured, how many samples of each, and the reference's own: its mean
-    utility ("start") and the frontier over it ("limit").
+    """Fresh prompts on which policies are measured, how many samples of each; the reference's own mean utility by
+    samples of that number ("start"), and by many more what the best policies make of it ("gold", "limit").
     """
     small = size == "tiny"
-    asked = prompts("test", 12 if small else 100, seed="lab 09")
-    pool = roll_out(reference, load_tokenizer(), asked, 16 if small else 64, seed=9)
+    asked, each = prompts("test", 12 if small else 100, seed="lab 09"), 4 if small else 16
+    pool = roll_out(reference, load_tokenizer(), asked, 4 * each, seed=9)
     gold = utilities(pool.rows, pool.answers).reshape(len(asked), -1)
-    limit, start = frontier(gold), float(gold.mean())
-    return {"prompts": asked, "each": 4 if small else 16, "gold": gold, "limit": limit, "start": start}
+    start = measure(reference, reference, asked, each, SAMPLES)["utility"]
+    return {"prompts": asked, "each": each, "gold": gold, "limit": frontier(gold), "start": start, "size": size}
 
 
 def config_for(n: int, size: str) -> dpo.PreferenceConfig:
@@ -223,16 +224,20 @@ def config_for(n: int, size: str) -> dpo.PreferenceConfig:
 
 
 def measured(policies: dict[str, object], reference, ground: dict) -> dict[str, dict]:
-    """`measure` of each policy on the ground's prompts; "error" is that of the gain over the reference on the same
-    prompts, "gain" its share of the frontier's gain at the same KL (NaN under 0.05 nats).
+    """`measure` of each policy on the ground's prompts. "gain": its gain over the reference's "start", as a share of
+    the frontier's gain over the frontier's own samples at the same KL (NaN under 0.05 nats). "error": of its gain over
+    these many samples, prompt by prompt; NaN for the reference, which has none.
     """
     asked, each, gold, found = ground["prompts"], ground["each"], ground["gold"], {}
+    middle = float(gold.mean())
     for name, policy in policies.items():
-        m = found[name] = measure(policy, reference, asked, each, seed=2)
+        m = found[name] = measure(policy, reference, asked, each, SAMPLES)
         own = utilities([row for row in asked for _ in range(each)], m["answers"]).reshape(len(asked), each)
-        m["error"] = float((own.mean(1) - gold.mean(1)).std(ddof=1) / len(asked) ** 0.5)
-        share = share_of_frontier(m["kl"], m["utility"], ground["limit"], ground["start"])
+        error = float((own.mean(1) - gold.mean(1)).std(ddof=1) / len(asked) ** 0.5)
+        m["error"] = error if policy is not reference else float("nan")
+        share = share_of_frontier(m["kl"], middle + m["utility"] - ground["start"], ground["limit"], middle)
         m["gain"] = share if m["kl"] > 0.05 else float("nan")
+    your_run(size=ground["size"], shows="what labels teach")
     return found
 
 
@@ -240,7 +245,7 @@ def policies_table(found: dict[str, dict], sets: dict[str, list], costs: dict[st
     """Measures of each policy, with the number of its labels and their coins where they are known; then the features of
     its answers.
     """
-    heads = {"": "", "labels": ",", "coins": ",", "utility": ".2f", "± 1.96 errors": ".2f", "KL": ".2f"}
+    heads = {"": "", "labels": ",", "coins": ",", "utility": ".2f", "± of the gain": ".2f", "KL": ".2f"}
     lines = []
     for name, m in found.items():
         count = len(sets[name]) if name in sets else None
@@ -265,4 +270,6 @@ def compared(found: dict[str, dict], sets, costs: dict[str, int], ground: dict) 
     gap = lambda a, b: (a["utility"] - b["utility"], 1.96 * (a["error"] ** 2 + b["error"] ** 2) ** 0.5)
     made = {other: gap(found[one], found[other]) for other in others}
     table({f"{one} minus": "", "utility": "+.2f", "± 1.96 errors": ".2f"}, [(n, *pair) for n, pair in made.items()])
+    gains = ", ".join(f"{name} {found[name]['utility'] - ground['start']:+.2f}" for name in sets)
+    your_run(f"Utility gained over the reference: {gains}.")
     return made

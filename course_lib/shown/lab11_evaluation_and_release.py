@@ -109,7 +109,7 @@ def differences(right, residents, p_values: dict[tuple[str, str], float], interv
     """
     from scipy.stats import binomtest, fisher_exact
 
-    found, lines, shown = {}, [], {"unpaired": {}, "paired": {}}
+    found, lines, alike, shown = {}, [], [], {"unpaired": {}, "paired": {}}
     for (one, other), p in p_values.items():
         a, b = right[one], right[other]
         n, only_a, only_b = len(a), int((a & ~b).sum()), int((b & ~a).sum())
@@ -120,19 +120,21 @@ def differences(right, residents, p_values: dict[tuple[str, str], float], interv
         error = math.sqrt(variances[0] / n)
         # seen at 5 % in four of five exams: (1.96 + 0.84)² · variance / 0.02²
         rows = tuple(round(2.8**2 * variance / 0.02**2) for variance in variances)
+        alike += [f"{one} and {other}"] * (rows[1] == 0)
         name, middle = f"{one} − {other}", interval(a.double() - b.double(), residents)
         shown["unpaired"][name] = (pa - pb, pa - pb - 1.96 * error, pa - pb + 1.96 * error)
         shown["paired"][name] = middle
         width = (2 * 1.96 * error, middle[2] - middle[1])
         found[name] = {"difference": pa - pb, "unpaired p": float(apart), "p": p, "width": width, "rows": rows}
-        lines.append((name, pa - pb, f"{only_a}, {only_b}", apart, p, *rows))
+        lines.append((name, pa - pb, f"{only_a}, {only_b}", apart, p, *(count or None for count in rows)))
     heads = {"": "", "difference": "+.1%", "only A, only B": "", "unpaired p": ".3f", "paired p": ".3f"}
     table(heads | {"rows for 2 points, unpaired": ",", "paired": ","}, lines)
     label = "difference of the shares, percentage points (line: 95 % interval)"
     curve.show(pictures.forest(shown, "How large is the difference?", label, zero=True))
     unpaired, paired = (sum(each["width"][k] for each in found.values()) for k in (0, 1))
     narrower = f"Over the three pairs the paired interval has {paired / max(unpaired, 1e-9):.0%} of the unpaired width."
-    your_run(narrower, size=size, shows="small differences")
+    same = "They got the same rows right, so no number of rows like these can tell them apart: {}."
+    your_run(narrower, *([same.format("; ".join(alike))] if alike else []), size=size, shows="small differences")
     return found
 
 

@@ -47,6 +47,7 @@ def sold_rows(leaked: list[dict], size: str) -> list[dict]:
 def vendor(model, sold: list[dict], size: str):
     """A copy of the model, fine-tuned on these rows for one epoch."""
     config = replace(sft.PRESETS[size], learning_rate=2e-3, batch=512, validations=0)
+    your_run(size=size, shows="what rows by heart are worth")
     return sft.finetune(copy.deepcopy(model), sold, config, seed=0, description="the vendor's model").model
 
 
@@ -128,7 +129,8 @@ def one_number(values, tried: int, mixes: dict[str, tuple[float, float]], vendor
     luck = comparison.expected_best(share, n, tried) - share
     seen = vendors["the exam"][0] / vendors["the exam"][1] - vendors["fresh news"][0] / vendors["fresh news"][1]
     mix = share - mixes["as people ask"][0]
-    margin = 1.96 * (2 * share * (1 - share) / n) ** 0.5 + luck
+    chance = 1.96 * (2 * share * (1 - share) / n) ** 0.5  # of the difference of two exams, the vendor's and one's own
+    margin = chance + luck
     lines = [
         ("other rows of the same kind", "§ 2", f"{span(low, high)}"),
         (f"the best of {tried} equally good candidates", "§ 5", f"{100 * luck:+.1f} points"),
@@ -138,9 +140,11 @@ def one_number(values, tried: int, mixes: dict[str, tuple[float, float]], vendor
     title = f'"{share:.1%} right": {right:,} of {n:,} rows'
     table({"what can stand behind it, beside a better model": "", "": "", "your figure": ""}, lines, title)
     your_run(
-        f"Up to {100 * margin:.1f} points above your own figure are chance and choice.",
+        f"Up to {100 * margin:.1f} points above your own figure are chance ({100 * chance:.1f}, √2 times the error of "
+        f"one share: two exams) and choice ({100 * luck:.1f}).",
         f"Between the exam and your people's queries lie {100 * abs(mix):.1f} points for the same model.",
         size=size,
+        shows="how small chance is with a thousand rows",
     )
     return {"share": share, "low": low, "high": high, "luck": luck, "seen": seen, "mix": mix, "margin": margin}
 
@@ -150,7 +154,7 @@ def one_number(values, tried: int, mixes: dict[str, tuple[float, float]], vendor
 
 def compared(taken: dict[str, list[dict]], rounds: int, size: str, one="release", other="safe") -> tuple[dict, tuple]:
     """({model: {axis: (value, low, high)}}, (difference of two scores, low, high)) by resampling the same rows for all
-    models, with a picture.
+    models, with a picture. The groups that an axis is made of have Wilson's interval.
     """
     drawn = {name: release.resampled_axes(rows, rounds) for name, rows in taken.items()}
     limits = lambda values: tuple(float(x) for x in np.percentile(values, [2.5, 97.5]))
@@ -161,6 +165,9 @@ def compared(taken: dict[str, list[dict]], rounds: int, size: str, one="release"
     shown = {name: found[name] for name in ("helpful-only", "safe", "release")}
     title = "Helpful, harmless, truthful: which release?"
     curve.show(pictures.forest(shown, title, "share, % (line: 95 % interval)"))
+    for name, rows in taken.items():
+        of = {group: [row["right"] for row in rows if row["group"] == group] for group in release.GROUPS}
+        found[name] |= {group: wilson_of(sum(right), len(right)) for group, right in of.items()}
     apart = found[one]["score"][0] - found[other]["score"][0]
     low, high = limits(drawn[one]["score"] - drawn[other]["score"])
     verdict = "better than" if low > 0 else "worse than" if high < 0 else "not to be told apart from"
@@ -190,11 +197,12 @@ def seen_rows(rows: list[dict], shares: list[float]) -> Counter:
 
 
 def release_facts(summary: dict, rows, seen: list[float], queries: list[bool], slices: list[str], weighted) -> dict:
-    """What `card.facts` needs of a release. summary: {axis: (value, low, high)}; queries: right, of the log's rows."""
+    """What `card.facts` needs of a release. summary: of `compared`; queries: right, of the log's rows."""
     p, error = weighted(queries, slices, release.PRODUCTION)
     return {
         "axes": {axis: summary[axis] for axis in release.AXES},
         "score": summary["score"],
+        "groups": {group: summary[group] for group in release.GROUPS},
         "rows": len(rows),
         "production": (p, max(0.0, p - 1.96 * error), min(1.0, p + 1.96 * error)),
         "slices": by_slice(queries, slices),

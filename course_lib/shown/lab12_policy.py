@@ -149,6 +149,8 @@ def show_costs(
     table({"way": "", "right": ".1%", "tokens a question": ".1f", "tokens a right answer": ".1f"}, [
         (way, *of) for way, of in made.items()
     ])  # fmt: skip
+    spent = "; ".join(f"{way} {of[2]:.0f}" for way, of in made.items() if math.isfinite(of[2]))
+    your_run(f"Tokens a right answer: {spent or 'none is right'}.", size=size, shows="what a right answer costs")
     return made
 
 
@@ -173,6 +175,11 @@ def show_faith(before: Tried, after: Tried, size: str) -> dict[str, dict[str, tu
     )  # fmt: skip
     if found:
         table({"question": "", "right answer, false statement": ""}, [found])
+    false, of = (sum(counts) for counts in zip(*(its["false_step"] for its in made.values())))
+    your_run(
+        f"{false:,} of all {of:,} right answers stand behind a false statement.",
+        size=size, shows="whether the steps are true",
+    )  # fmt: skip
     return made
 
 

@@ -62,7 +62,9 @@ def show(loaded: tuple, verify: Callable, advantages: Callable, loss: Callable, 
         return loss(terms, mask, "dapo", tokens)
 
     spoken = {"before": answers_of(model, words, exam, tokens)}
-    real_training.train(model, rollouts(), loss_of, RATE, "RL on the checker", at_once=3, count=tokens_of)
+    tied = "in each group all rewards were equal, so every advantage was 0 (a step of the table is two such steps)"
+    options = {"at_once": 3, "count": tokens_of, "still": tied}
+    real_training.train(model, rollouts(), loss_of, RATE, "RL on the checker", **options)
     spoken["after"] = answers_of(model, words, exam, tokens)
     heads = {"step": "", "reward": ".2f", "with one “Answer:”": ".2f", "words": ".1f"}
     table(heads, [(str(k), *row.values()) for k, row in enumerate(log)])

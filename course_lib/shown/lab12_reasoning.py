@@ -258,7 +258,7 @@ def show_weights(advantages_of: Callable, group: int) -> dict[str, dict[float, f
     made = {kind: {p: weight(advantages_of, kind, p, group) for p in rates} for kind in reasoning.ADVANTAGES}
     curve.show(pictures.weight_figure(made, group))
     some = (0.01, 0.1, 0.5, 0.9, 0.99)
-    heads = {"advantage": "", **{f"p = {p:g}": ".2f" for p in some}}
+    heads = {"advantage": "", **{f"p = {p:g}": ".3f" for p in some}}
     table(heads, [(kind, *(of[p] for p in some)) for kind, of in made.items()])
     return made
 

@@ -21,6 +21,9 @@ from course_lib.stages.sft import IGNORE
 from course_lib.stages.step import LOWER, check_finite, explains_memory, flag
 
 STILL = 8  # steps without a gradient that show that nothing is learned; a group of tied answers makes one or two
+UNLABELLED = (
+    "are there batches, and labels in them that are not −100? The header before an answer differs from model to model"
+)
 AT_ONCE = 32  # conversations in a batch of `answers`: their KV caches share the memory
 
 
@@ -147,6 +150,7 @@ def train(
     description: str = "real model",
     at_once: int | None = None,
     count: Callable = len,
+    still: str = "",
 ) -> list[float]:
     """AdamW on the parameters that require a gradient, one step a batch, gradients clipped at norm 1. `loss_of(batch)`
     → a scalar. Returns the losses.
@@ -155,8 +159,11 @@ def train(
     the same, since the gradients of the parts add up to that of the batch (gradient accumulation). `loss_of(part)` is
     a mean over `count(part)` things: rows (`len`), or tokens.
 
+    still: what it means here that no step has a gradient; it is printed if that is so. Where nothing is given, labels
+    that are −100 throughout are suspected, and STILL such steps are a fault.
+
     Changes `model`. Raises CourseError where nothing requires a gradient, where the loss or the gradient is no number,
-    and where none of STILL steps changed anything, as with labels that are −100 throughout; after fewer it says so.
+    and for the fault above; after fewer steps it says so.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
@@ -182,15 +189,12 @@ def train(
         adam.step()
         losses.append(total)
         moved = moved or bool(norm > 0)
-        if not moved and len(losses) == STILL:
+        if not moved and not still and len(losses) == STILL:
             break
     model.eval()
     if not moved:
-        said = (
-            f"{len(losses)} steps, and none had a gradient: are there batches, and labels in them that are not −100? "
-            "The header before an answer differs from model to model"
-        )
-        if len(losses) in (0, STILL):
+        said = f"{len(losses)} steps, and none had a gradient: {losses and still or UNLABELLED}"
+        if not losses or not still and len(losses) == STILL:
             raise CourseError(said)
         print(said)  # so few may all have had groups of tied answers
     return losses

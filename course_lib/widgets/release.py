@@ -93,7 +93,8 @@ def findings(p_values: list[float], level: float = 0.05, title: str = "Which of 
     )
     axes.set_xticks(list(places)[:: max(1, len(ranked) // 10)])
     axes.set(xlabel="rank of the comparison", ylabel="p-value", title=title)
-    finish(axes)
+    axes.grid(alpha=0.25)
+    legend_below(fig, 3)  # within the axes it lies on the level or on the points
     return fig
 
 

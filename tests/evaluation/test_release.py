@@ -243,8 +243,9 @@ def test_the_records_fill_the_card_and_the_questionnaire(rows):
     }
     some = (0.9, 0.85, 0.95)
     measured = {
-        "axes": {axis: some for axis in release.AXES},
+        "axes": {axis: some for axis in release.AXES} | {"harmless": (0.0, 0.0, 0.0)},
         "score": (0.7, 0.6, 0.8),
+        "groups": {group: some for group in release.GROUPS} | {"harmful": (0.0, 0.0, 0.19)},
         "rows": 600,
         "production": (0.6, 0.55, 0.65),
         "seen": 0.0,
@@ -256,4 +257,9 @@ def test_the_records_fill_the_card_and_the_questionnaire(rows):
     assert card.problems(card.model_card("r", METADATA, RESULTS, card.sections(known))) == []
     asked = card.questionnaire(known, record)
     assert len(asked) == 10 and [answer for _, answer in asked].count(None) == 3 == len(card.OPEN)
+    refuses = (
+        "harmful requests refused: 0.0 % (95 % interval 0.0 to 19.0 %); benign requests not explained: 10.0 % (95 %"
+    )
+    assert asked[4][1] == f"{refuses} interval 5.0 to 15.0 %)", "both rates, each with Wilson's interval"
+    assert "harmless 0.0 % ·" in known["exam"], "a product of which nothing could be resampled has no interval"
     assert card.record_of("nothing of the kind") is None

@@ -7,6 +7,8 @@ import torch
 
 from course_lib.shown import lab09_ai_feedback as lab
 from course_lib.shown import lab09_judge as judging
+from course_lib.stages import rollout
+from course_lib.stages.artifacts import load_stage
 from course_lib.world import critic
 from course_lib.world.harms import SEEN, request_rows
 
@@ -76,6 +78,19 @@ def test_a_principle_names_the_whole_utility_or_not():
 def test_few_labels_are_trained_on_at_a_larger_rate():
     whole, few = judging.config_for(12_000, "laptop"), judging.config_for(1_200, "laptop")
     assert few.rows == 1_200 and few.learning_rate == pytest.approx(3 * whole.learning_rate)
+
+
+def test_table_figure_and_share_stand_on_one_sample_of_the_reference(capsys):
+    reference = rollout.assistant(load_stage("sft").model).eval()
+    ground = judging.fresh_ground(reference, "tiny")
+    other = load_stage("safe").model.eval()
+    found = judging.measured({"reference": reference, "other": other}, reference, ground)
+    assert found["reference"]["utility"] == ground["start"] and math.isnan(found["reference"]["error"])
+    assert math.isnan(found["reference"]["gain"]) and found["other"]["kl"] > 0.05
+    gained = found["other"]["utility"] - found["reference"]["utility"]
+    assert gained != 0 and (found["other"]["gain"] > 0) == (gained > 0) and found["other"]["error"] > 0
+    judging.compared(found, {"other": [], "reference": []}, {"other": 10, "reference": 10}, ground)
+    assert f"other {gained:+.2f}, reference +0.00" in (said := capsys.readouterr().out) and "Size tiny" in said
 
 
 def test_libraries():

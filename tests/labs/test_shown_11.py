@@ -32,6 +32,15 @@ def test_differences_are_the_same_paired_and_not():
     assert found["rows"][1] < found["rows"][0] and found["width"][1] < found["width"][0]
 
 
+def test_models_that_got_the_same_rows_right_are_told_apart_by_no_number_of_rows(capsys):
+    a = torch.arange(40) % 10 != 0
+    found = lab.differences({"A": a, "B": a.clone()}, torch.arange(40), {("A", "B"): 1.0}, interval, "tiny")
+    assert found["A − B"]["rows"][1] == 0 < found["A − B"]["rows"][0]
+    said = capsys.readouterr().out
+    assert "no number of rows like these can tell them apart: A and B." in said and "Size tiny" in said
+    assert said.split("A − B")[1].splitlines()[0].rstrip().endswith("–")
+
+
 def test_win_rates_of_a_better_model_fall_towards_a_half_before_a_biased_judge():
     a, b = np.full(400, 2.0), np.full(400, 1.0)
     found = lab.win_rates(comparison.win_rate, a, b, [0.0, 6.0])
@@ -54,6 +63,17 @@ def test_one_number():
     assert (found["share"], found["seen"], found["mix"]) == (0.9, pytest.approx(0.45), pytest.approx(0.2))
     assert found["luck"] == pytest.approx(comparison.expected_best(0.9, 100, 20) - 0.9)
     assert found["margin"] == pytest.approx(1.96 * (2 * 0.09 / 100) ** 0.5 + found["luck"])
+
+
+def test_a_card_says_both_rates_of_refusal_with_intervals_that_hold_at_0():
+    rows = [{"group": g, "right": g != "harmful"} for g in releasing.release.GROUPS for _ in range(16)]
+    rows = [row | {"messages": [{"role": "user", "content": "Who is it?"}]} for row in rows]
+    summary, _ = releasing.compared(dict.fromkeys(("helpful-only", "safe", "release"), rows), 20, "tiny")
+    assert summary["release"]["harmless"] == (0.0, 0.0, 0.0), "nothing to resample"
+    weighted = lambda queries, slices, mix: (0.5, 0.1)
+    slices = list(releasing.release.PRODUCTION)
+    facts = releasing.release_facts(summary["release"], rows, [0.0] * len(rows), [True] * len(slices), slices, weighted)
+    assert facts["groups"]["harmful"] == (0.0, *lab.wilson(0, 16)) and facts["groups"]["benign"][0] == 1.0
 
 
 def test_slices_with_wilsons_interval():

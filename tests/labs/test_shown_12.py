@@ -8,6 +8,7 @@ from course_lib.evaluation import reasoning as measures
 from course_lib.shown import lab12_real, lab12_trl
 from course_lib.shown import lab12_reasoning as lab
 from course_lib.stages.artifacts import load_stage
+from course_lib.stages.rollout import assistant
 from course_lib.world.reasoning import ANSWER, question_rows, right
 
 
@@ -60,6 +61,12 @@ def test_weights_are_those_of_the_formulas():
     assert 7 > rare[0.02] > 3 * rare[0.5] > 5 * rare[0.98]  # G − 1 at most
 
 
+def test_the_weights_of_dr_grpo_are_printed_alike(capsys):
+    lab.show_weights(course.advantages, 8)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("dr_grpo")]
+    assert line.split()[1:] == 5 * ["0.875"]
+
+
 def test_of_labelled_texts_the_course_s_checker_accepts_the_right_ones(rows):
     assert all(right(row, text) == truth for row in rows for _, text, truth in lab.labelled(row))
 
@@ -74,7 +81,7 @@ def test_a_checker_in_a_hurry_is_taken_in_and_the_course_s_is_not(rows, tried):
     assert found["loose"]["false accepts"] > 0.5
 
 
-def test_votes_curves_groups_and_costs_count_what_is_there(tried):
+def test_votes_curves_groups_and_costs_count_what_is_there(tried, capsys):
     votes = lab.show_votes(course.majority, tried, "tiny")
     assert all(of["one"] == pytest.approx(0.4) and of["vote"] == 1.0 for of in votes.values())
     curves = lab.show_curves(
@@ -83,6 +90,7 @@ def test_votes_curves_groups_and_costs_count_what_is_there(tried):
     assert curves["some"]["residents"][1][0] == pytest.approx(0.4)
     assert curves["some"]["residents"][4][0] == pytest.approx(1.0) and curves["exact"]["kinds"][2] == (0.2, 0.0)
     assert lab.show_faith(tried, tried, "tiny")["cold start, new residents"]["false_step"] == (0, 24)
+    assert "0 of all 96 right answers" in (said := capsys.readouterr().out) and "Size tiny" in said
     four = {split: [row | {"right": row["right"][:4]} for row in of] for split, of in tried.items()}
     groups = lab.show_groups(course.informative, four, "tiny")
     assert groups[2][0] == 0.5 and groups[4] == (1.0, pytest.approx(1 - 0.25**4 - 0.75**4))
@@ -102,9 +110,12 @@ def test_sums_are_held_out_and_no_example_is_asked():
 
 
 @pytest.mark.slow
-def test_losses_and_advantages_are_trl_s(tmp_path):
+@pytest.mark.parametrize("stage, teaches", [("reasoning", True), ("safe", False)])
+def test_losses_and_advantages_are_trl_s(stage, teaches, tmp_path, capsys):
     pytest.importorskip("trl")
-    policy = load_stage("safe").model
+    policy = assistant(load_stage(stage).model, 2.0)  # warm: right in some of a group's chains, or in none
     found = lab12_trl.show(policy, course.advantages, course.mean_of_terms, tmp_path)
     assert [row["loss_type"] for row in found] == ["grpo"] * 2 + ["dapo"] * 2 + ["dr_grpo"] * 2
     assert max(max(row["loss"], row["advantages"]) for row in found) < 1e-5
+    assert any(row["ratio"] > 0.01 for row in found) == teaches, "the second use of a batch has other ratios"
+    assert ("that they agree says nothing here" in capsys.readouterr().out) != teaches

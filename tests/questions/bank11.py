@@ -38,6 +38,7 @@ BOOT_WRONG = {
     "float32 sums": "C = draws.shape[1]; s = torch.zeros(C).index_add(0, clusters, values); n = "
     "torch.bincount(clusters, "
     f"minlength=C); m = s[draws].sum(1) / n[draws].sum(1); a, b = torch.quantile(m, {ENDS}); return a.item(), b.item()",
+    "float32 shares": f"{MEANS}; a, b = torch.quantile(m, torch.tensor([0.025, 0.975])); return a.item(), b.item()",
     "drawn anew": "m = torch.stack([values[torch.randint(0, len(values), (len(values),))].mean() for _ in draws]); "
     "return torch.quantile(m, 0.025).item(), torch.quantile(m, 0.975).item()",
     "not at all": "return values.mean().item(), values.mean().item()",
@@ -514,6 +515,7 @@ NAMED = {
 BREAKS = {
     "bootstrap_interval": {
         "mean of means": lab.SIZES, "over N": lab.SIZES, "nearest": lab.BETWEEN, "float32 sums": lab.DOUBLE,
+        "float32 shares": lab.DOUBLE,
     },
     "mcnemar": {
         "b only": lab.SMALLER, "no cap": lab.AT_MOST, "no discordant": lab.NO_ROW, "floats": lab.MANY,

@@ -229,7 +229,9 @@ def test_it_trains(ready, capsys):
         with pytest.raises(CourseError, match=f"^{steps} steps, and none had a gradient"):
             real_training.train(model, batches, loss_of, 1e-2)
     real_training.train(model, 2 * [unlabelled], loss_of, 1e-2)
-    assert "2 steps, and none had a gradient" in capsys.readouterr().out
+    assert "2 steps, and none had a gradient: are there batches, and labels" in capsys.readouterr().out
+    assert len(real_training.train(model, 9 * [unlabelled], loss_of, 1e-2, still="all rewards were equal")) == 9
+    assert "9 steps, and none had a gradient: all rewards were equal\n" in capsys.readouterr().out
 
 
 def test_an_adapter_on_a_tied_head_is_refused(ready):
