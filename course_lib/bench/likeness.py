@@ -84,7 +84,8 @@ def trained(stage: str, seed: int, share: float):
     if stage == "safe":
         config = refusal.PRESETS["laptop"]
         config = replace(config, replay=part(config.replay), validations=0)
-        rows = refusal.request_rows("train", part(refusal.REQUESTS["laptop"]), f"refuse {seed}", refusal.PRACTISED)
+        drawn = refusal.request_rows("train", part(refusal.REQUESTS["laptop"]), f"refuse {seed}", refusal.PRACTISED)
+        rows = [refusal.begun_alike(row) for row in drawn]
         tasks = part(refusal.TASKS["laptop"])
         return refusal.tune(rows, tasks, "laptop", config, seed, None, "helpful", "refuse", {"progress": False})
     if stage == "reasoning":
