@@ -709,26 +709,26 @@ lab.show_epochs(found, losses, facts)
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** In our run the training loss falls from 0.52 to 0.07 nats/token, and the small set is answered as well as ever. On the residents whom it does not mention, the answers hold for an epoch or two and then break down: 48 of 100 are right at the end. Only rows that the training did not see could tell us.
+# **What to notice.** In our run the training loss falls from 0.50 to 0.04 nats/token, and the small set is answered as well as ever. On the residents whom it does not mention, the answers hold for an epoch or two and then break down: 48 of 100 are right at the end. Only rows that the training did not see could tell us.
 #
-# Are the facts gone? Most of them are not. Continue a document about these residents, and 72 % of their facts still come out right. Many questions ask for several facts at once, so 28 % of the facts lost are enough to spoil about half of the answers.
+# Are the facts gone? Most of them are not. Continue a document about these residents, and 73 % of their facts still come out right. Many questions ask for several facts at once, so 27 % of the facts lost are enough to spoil about half of the answers.
 
 # %%
 # CLAIM
 {
-    "the training loss falls from 0.52 to 0.07 nats/token": [f"{losses[k]:.2f}" for k in (0, -1)] == ["0.52", "0.07"],
+    "the training loss falls from 0.50 to 0.04 nats/token": [f"{losses[k]:.2f}" for k in (0, -1)] == ["0.50", "0.04"],
     "the small set is answered as well as ever": (
         found[16]["the small set itself"][0] >= found[0]["the small set itself"][0]
     ),
     "hold for an epoch or two and then break down": (
-        found[2]["unseen residents"][0] > 94 and found[8]["unseen residents"][0] < 80
+        found[2]["unseen residents"][0] >= found[0]["unseen residents"][0] - 1 and found[8]["unseen residents"][0] < 80
     ),
     "48 of 100 are right at the end": found[16]["unseen residents"] == (48, 100),
     "Only rows that the training did not see could tell us": found[16]["the small set itself"] == (100, 100),
     "Most of them are not": facts["after"] > 0.7,
-    "72 % of their facts still come out right": f"{facts['after']:.0%}" == "72%" and facts["before"] > 0.99,
-    "so 28 % of the facts lost are enough to spoil about half of the answers": (
-        f"{1 - facts['after']:.0%}" == "28%" and 45 <= found[16]["unseen residents"][0] <= 55
+    "73 % of their facts still come out right": f"{facts['after']:.0%}" == "73%" and facts["before"] > 0.99,
+    "so 27 % of the facts lost are enough to spoil about half of the answers": (
+        f"{1 - facts['after']:.0%}" == "27%" and 45 <= found[16]["unseen residents"][0] <= 55
     ),
 }
 
@@ -857,18 +857,18 @@ if loaded := lab.smollm2():
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. Of the unseen residents' questions 98 % were answered right at the start. After sixteen readings
-# 48 % (38 to 58 %) are right without replay, and 79 % (70 to 86 %) with it: more than half of the loss was saved. As the intervals do not overlap, the difference is hardly chance. The documents name all residents
-# again and again, so what is known of them is trained on, too. The price is that the small set itself is learned more slowly: 89 % for 100 %.
+# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. Of the unseen residents' questions 95 % were answered right at the start. After sixteen readings
+# 48 % (38 to 58 %) are right without replay, and 73 % (64 to 81 %) with it: more than half of the loss was saved. As the intervals do not overlap, the difference is hardly chance. The documents name all residents
+# again and again, so what is known of them is trained on, too. The price is that the small set itself is learned more slowly: 90 % for 100 %.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
     "I mixed fresh documents of pre-training into every reading": len(mixed) == 2 * FEW * EPOCHS,
-    "98 % were answered right at the start": found[0]["unseen residents"] == (98, 100),
+    "95 % were answered right at the start": found[0]["unseen residents"] == (95, 100),
     "48 % (38 to 58 %) are right without replay": ends["as before"]["unseen residents"] == "48 % (38 to 58 %)",
-    "and 79 % (70 to 86 %) with it": ends["changed"]["unseen residents"] == "79 % (70 to 86 %)",
+    "and 73 % (64 to 81 %) with it": ends["changed"]["unseen residents"] == "73 % (64 to 81 %)",
     "more than half of the loss was saved": (
         found_now[1]["unseen residents"][0] - found[16]["unseen residents"][0]
         > 0.5 * (found[0]["unseen residents"][0] - found[16]["unseen residents"][0])
@@ -877,7 +877,7 @@ if loaded := lab.smollm2():
         lab.wilson(*found[16]["unseen residents"])[1] < lab.wilson(*found_now[1]["unseen residents"])[0]
     ),
     "so what is known of them is trained on, too": GENERAL,
-    "89 % for 100 %": found_now[1]["the small set itself"][0] == 89 and found[16]["the small set itself"][0] == 100,
+    "90 % for 100 %": found_now[1]["the small set itself"][0] == 90 and found[16]["the small set itself"][0] == 100,
 }
 
 # %% [markdown]
