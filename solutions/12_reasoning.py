@@ -86,12 +86,12 @@ cold = lab.cold_started(safe, course.work, course.size)  # its temperature of 0.
 tried = lab.show_tries(cold, residents, kinds, course.size)  # 32 sampled chains a question
 
 # %% [markdown]
-# **What to notice.** The pupil has become as careless as its teachers: in our run it is right in 68 of 100 about new residents. It has learned the chain, and the villagers' slip with it: a wrong chain often ends with the name that stands one step too early. Imitation ends where the teachers end.
+# **What to notice.** The pupil has become as careless as its teachers: in our run it is right in 70 of 100 about new residents. It has learned the chain, and the villagers' slip with it: a wrong chain often ends with the name that stands one step too early. Imitation ends where the teachers end.
 
 # %%
 # CLAIM
 {
-    "The pupil has become as careless": round(100 * lab.one_try(tried["residents"])) == 68,
+    "The pupil has become as careless": round(100 * lab.one_try(tried["residents"])) == 70,
     "a wrong chain often ends with": lab.slips(tried["residents"]) > 0.5,
     "Imitation ends where": GENERAL,
 }
@@ -199,7 +199,7 @@ pass_of = mine("pass_at_k", globals())
 curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, course.size)
 
 # %% [markdown]
-# **What to notice.** One try of the cold start is right in 68 %, the best of 32 in 98 %: the right chain is nearly always among them, and somebody who could check would find it. Answers at once do not get there with any number of tries that one would pay for. The distance between pass@1 and pass@32 is what a checker can turn into training.
+# **What to notice.** One try of the cold start is right in 70 %, the best of 32 in 98 %: the right chain is nearly always among them, and somebody who could check would find it. Answers at once do not get there with any number of tries that one would pay for. The distance between pass@1 and pass@32 is what a checker can turn into training.
 
 # %%
 # CLAIM
@@ -208,7 +208,7 @@ curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, cou
         round(100 * curves["cold start"]["residents"][1][0]),
         round(100 * curves["cold start"]["residents"][32][0]),
     )
-    == (68, 98),
+    == (70, 98),
     "Answers at once do not get there": curves["at once"]["residents"][32][0] < 0.5,
     "The distance between pass@1": GENERAL,
 }
@@ -256,7 +256,7 @@ vote = mine("majority", globals())
 votes = lab.show_votes(vote, tried, course.size)
 
 # %% [markdown]
-# **What to notice.** A vote makes what is frequent certain. Where the right answer is the most frequent one that helps: two changes of coins go from 67 to 92 % in our run. Three changes, a kind that no row had, are right in 19 % of the chains and in 19 % of the votes: there the wrong answer is the frequent one. It helps little where the chains of a question agree: among neighbours 85 % of the votes go to one answer, and too often it is the wrong step's.
+# **What to notice.** A vote makes what is frequent certain. Where the right answer is the most frequent one that helps: two changes of coins go from 73 to 92 % in our run. Three changes, a kind that no row had, are right in 15 % of the chains and in 12 % of the votes: there the wrong answer is the frequent one. It helps little where the chains of a question agree: among neighbours 84 % of the votes go to one answer, and too often it is the wrong step's.
 
 # %%
 # CLAIM
@@ -266,13 +266,13 @@ votes = lab.show_votes(vote, tried, course.size)
         round(100 * votes["coins, 2 changes"]["one"]),
         round(100 * votes["coins, 2 changes"]["vote"]),
     )
-    == (67, 92),
+    == (73, 92),
     "Three changes, a kind that no row had": (
         round(100 * votes["coins, 3 changes"]["one"]),
         round(100 * votes["coins, 3 changes"]["vote"]),
     )
-    == (19, 19),
-    "It helps little where the chains": round(100 * votes["neighbour"]["share"]) == 85
+    == (15, 12),
+    "It helps little where the chains": round(100 * votes["neighbour"]["share"]) == 84
     and votes["neighbour"]["vote"] < 0.9,
 }
 
@@ -334,7 +334,7 @@ checker = mine("verify", globals())
 judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, tried)
 
 # %% [markdown]
-# **What to notice.** The checker in a hurry accepts every kind of text in the table. It is right about none of those that ought to fail. Of the cold start's own wrong chains it accepts most, in our run 76 %: their steps are true, so the right answer stands in them. A reward that pays for them pays for the very slip that we want to train away.
+# **What to notice.** The checker in a hurry accepts every kind of text in the table. It is right about none of those that ought to fail. Of the cold start's own wrong chains it accepts most, in our run 82 %: their steps are true, so the right answer stands in them. A reward that pays for them pays for the very slip that we want to train away.
 
 # %%
 # CLAIM
@@ -344,7 +344,7 @@ judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, t
     "Of the cold start's own wrong chains": round(
         100 * judged["in a hurry"]["sampled wrong ones accepted"]
     )
-    == 76,
+    == 82,
     "A reward that pays for them": GENERAL,
 }
 
@@ -567,18 +567,18 @@ rl_run = lab.train("RL on the checker", cold, verdict, course.work, course.size,
 after = lab.show_after(rl_run, tried, residents, kinds, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in fifteen still teaches. The slip is gone also where no reward was ever given: held-out kinds of questions went from 63 to 79 %. One stays: three changes of coins. Nothing in the reward speaks of it.
+# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in eight still teaches. The slip is gone also where no reward was ever given: held-out kinds of questions went from 60 to 76 %. One stays: three changes of coins. Nothing in the reward speaks of it.
 
 # %%
 # CLAIM
 {
     "In our run the reward is above 90 %": rl_run.history[40]["reward"] > 0.9
     and len(rl_run.history) == 120
-    and round(30 * rl_run.history[-1]["informative"]) == 2,
+    and round(30 * rl_run.history[-1]["informative"]) == 4,
     "The slip is gone also where": [
         round(100 * lab.one_try(each["kinds"])) for each in (tried, after)
     ]
-    == [63, 79],
+    == [60, 76],
     "One stays: three changes of coins": lab.by_kind(after)["coins, 3 changes"] < 0.2,
     "Nothing in the reward": GENERAL,
 }
@@ -589,7 +589,7 @@ both = {"at once": at_once, "cold start": tried, "RL on the checker": after}
 later = lab.show_curves(pass_of, both, course.size)
 
 # %% [markdown]
-# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 95 against 98 %. It has moved probability to chains that were there. On held-out kinds the price shows: its best of 32 finds *less* than the cold start's did, 90 against 95 %. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); here each curve has its limit beside it, and yours says it for your run.
+# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 95 against 98 %. It has moved probability to chains that were there. On held-out kinds the price shows: its best of 32 finds *less* than the cold start's did, 89 against 92 %. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); here each curve has its limit beside it, and yours says it for your run.
 
 # %%
 # CLAIM
@@ -604,7 +604,7 @@ later = lab.show_curves(pass_of, both, course.size)
         round(100 * later["RL on the checker"]["kinds"][32][0]),
         round(100 * later["cold start"]["kinds"][32][0]),
     )
-    == (90, 95),
+    == (89, 92),
     "Whether reinforcement only": GENERAL,
     "here each curve has": GENERAL,
 }
@@ -624,7 +624,7 @@ hacked = lab.show_hacked(hurried, {"in a hurry": loose, "yours": checker}, resid
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** There was nothing to learn. In our run this checker paid for 97 % of the chains before the first step, for their statements are true and name the right answer, and for 94 % after the last. Almost every group was tied, and your checker accepts 69 % of the chains as before. We feared that a checker which accepts too much would teach a trick. The commoner harm is quieter: it cannot see the mistake, so the mistake stays, and the reward looks splendid from the first step to the last.
+# **What to notice.** There was nothing to learn. In our run this checker paid for 97 % of the chains before the first step, for their statements are true and name the right answer, and for 98 % after the last. Almost every group was tied, and your checker accepts 71 % of the chains as before. We feared that a checker which accepts too much would teach a trick. The commoner harm is quieter: it cannot see the mistake, so the mistake stays, and the reward looks splendid from the first step to the last.
 
 # %%
 # CLAIM
@@ -633,10 +633,10 @@ lab.guessed(MY_GUESS)
     "In our run this checker paid": [
         round(100 * hurried.history[k]["reward"]) for k in (0, -1)
     ]
-    == [97, 94],
+    == [97, 98],
     "Almost every group was tied": sum(row["tied"] for row in hurried.history)
     > 0.8 * len(hurried.history)
-    and round(100 * hacked["yours"]) == 69,
+    and round(100 * hacked["yours"]) == 71,
     "We feared that": GENERAL,
     "The commoner harm": GENERAL,
 }
@@ -686,7 +686,7 @@ taken_of = mine("first_right", globals())
 practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
 
 # %% [markdown]
-# **What to notice.** Practice on its own chains, right and wrong, changes the cold start little: 73 % in our run, 69 before, within the errors of the two. The same number of chains, chosen by the checker, makes it 92. Most of the gain is the checker's choice. It has cost a small part of § 10's sampling, and RL ends two points higher.
+# **What to notice.** Practice on its own chains, right and wrong, changes the cold start little: 75 % in our run, 72 before, within the errors of the two. The same number of chains, chosen by the checker, makes it 95. Most of the gain is the checker's choice. It has cost a small part of § 10's sampling, and RL ends no higher in our run.
 
 # %%
 # CLAIM
@@ -695,16 +695,16 @@ practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
         round(100 * practised["control"]["right"]),
         round(100 * practised["cold start"]["right"]),
     )
-    == (73, 69)
+    == (75, 72)
     and practised["control"]["right"] - practised["cold start"]["right"]
     < practised["control"]["error"] + practised["cold start"]["error"],
-    "The same number of chains": round(100 * practised["chosen"]["right"]) == 92,
+    "The same number of chains": round(100 * practised["chosen"]["right"]) == 95,
     "Most of the gain": practised["chosen"]["right"] - practised["control"]["right"]
     > 5 * practised["chosen"]["error"],
     "It has cost a small part": round(
         100 * (lab.one_try(after["residents"]) - practised["chosen"]["right"])
     )
-    == 2,
+    == 0,
 }
 
 # %% [markdown]
@@ -746,7 +746,7 @@ cost_of = mine("cost", globals())
 costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 
 # %% [markdown]
-# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 62 tokens a right answer in our run, a chain 40. A vote of 16 costs 553 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 91 % for 48. After RL one chain is enough, 29 tokens. Training is paid once, a vote for every answer.
+# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 55 tokens a right answer in our run, a chain 36. A vote of 16 costs 509 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 96 % for 41. After RL one chain is enough, 29 tokens. Training is paid once, a vote for every answer.
 
 # %%
 # CLAIM
@@ -755,14 +755,14 @@ costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
         round(costs["at once"][2]),
         round(costs["one chain"][2]),
     )
-    == (62, 40),
-    "A vote of 16 costs": round(costs["a vote of 16"][2]) == 553
+    == (55, 36),
+    "A vote of 16 costs": round(costs["a vote of 16"][2]) == 509
     and round(100 * (costs["a vote of 16"][0] - costs["one chain"][0])) == 10,
     "Who can check buys more": (
         round(100 * costs["up to 4, until the checker accepts"][0]),
         round(costs["up to 4, until the checker accepts"][2]),
     )
-    == (91, 48),
+    == (96, 41),
     "After RL one chain is enough": round(costs["after RL, one chain"][2]) == 29,
     "Training is paid once": GENERAL,
 }
@@ -781,7 +781,7 @@ three = {"safe": safe, "cold start": cold, "RL on the checker": rl_run.model}
 tax = lab.show_tax(three, course.size)
 
 # %% [markdown]
-# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, one point of the instructions, and the 120 steps on chains took it: the cold start had instructions, requests and documents in its mix and cost nothing.
+# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, two points of the instructions, and the 120 steps on chains took it: the cold start had instructions, requests and documents in its mix and cost nothing.
 
 # %%
 # CLAIM
@@ -797,7 +797,7 @@ tax = lab.show_tax(three, course.size)
         round(100 * (tax[a]["instructions"] - tax["RL on the checker"]["instructions"]), 1)
         for a in ("safe", "cold start")
     ]
-    == [1.0, 1.0],
+    == [2.0, 2.0],
     "the cold start had instructions": GENERAL,
 }
 
@@ -857,7 +857,7 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Hardly. In my run one try went from 68 % to 95 %, and the cold start's best of 32 was already 98 %: the right chains were among its own tries. § 3 says what was missing: the statements of two and three steps had 95 % and more, only the answer had less, 75 and 77 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did nearly the same, 92 %, and the same number of unchosen ones next to nothing, 73 %: what came in from outside is the checker's choice.
+# Hardly. In my run one try went from 70 % to 95 %, and the cold start's best of 32 was already 98 %: the right chains were among its own tries. § 3 says what was missing: the statements of two and three steps had 95 % and more, only the answer had less, 74 and 77 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did the same, 95 %, and the same number of unchosen ones next to nothing, 75 %: what came in from outside is the checker's choice.
 # Where the tries held nothing right that was ever paid for, in three changes of coins, of which no training question speaks, nothing was learned, and the best of 32 on held-out kinds went down. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
 # ### END SOLUTION
 
@@ -870,16 +870,16 @@ if loaded:
         round(100 * later["RL on the checker"]["residents"][1][0]),
         round(100 * later["cold start"]["residents"][32][0]),
     )
-    == (68, 95, 98),
+    == (70, 95, 98),
     "§ 3 says what was missing": [
         round(100 * lost[n]["parts"][-1]) for n in (3, 2)
     ]
-    == [75, 77],
+    == [74, 77],
     "Fine-tuning on chains that the checker": (
         round(100 * practised["chosen"]["right"]),
         round(100 * practised["control"]["right"]),
     )
-    == (92, 73),
+    == (95, 75),
     "Where the tries held nothing right": later["RL on the checker"]["kinds"][32][0]
     < later["cold start"]["kinds"][32][0],
     "The gain on held-out kinds": lab.one_try(after["kinds"]) > lab.one_try(tried["kinds"]) + 0.1,
@@ -891,7 +891,7 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# The texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 76 % of the cold start's wrong chains; with it as the reward nothing was learned: 97 % before, and my own checker still accepts 69 %.
+# The texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 82 % of the cold start's wrong chains; with it as the reward nothing was learned: 97 % before, and my own checker still accepts 71 %.
 # During the run I should have a second, stricter checker look at some chains at each step, read samples, and count the right answers with a false statement: 1 % here, but the reward would never show it.
 # ### END SOLUTION
 
@@ -900,9 +900,9 @@ if loaded:
 {
     "The texts of § 6": GENERAL,
     "A checker in a hurry accepted": judged["in a hurry"]["false accepts"] == 1
-    and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 76
+    and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 82
     and round(100 * hurried.history[0]["reward"]) == 97
-    and round(100 * hacked["yours"]) == 69,
+    and round(100 * hacked["yours"]) == 71,
     "During the run I should have": GENERAL,
 }
 
