@@ -323,14 +323,14 @@ lab.before_and_after(before, own)
 lab.your_rightness(result, taught, course.size)
 
 # %% [markdown]
-# **What to notice.** Nothing in a request tells that the critic misread it, so from those slips there is nothing to learn but doubt. In our run the assistant was right in 95.0 % of fresh requests, after training answers that were right in 95.3 %. Over five seeds of the course's own principles it is right in 94.7 to 97.8 %: it can become better than the critic of skill 0.95 that taught it. What the critic gets wrong *every* time the assistant learns like everything else; the next two sections are about that.
+# **What to notice.** Nothing in a request tells that the critic misread it, so from those slips there is nothing to learn but doubt. In our run the assistant was right in 96.2 % of fresh requests, after training answers that were right in 95.3 %. Over five seeds of the course's own principles it is right in 94.7 to 97.8 %: it can become better than the critic of skill 0.95 that taught it. What the critic gets wrong *every* time the assistant learns like everything else; the next two sections are about that.
 
 # %%
 # CLAIM
 {
     "Nothing in a request tells that the critic misread it": GENERAL,
-    "In our run the assistant was right in 95.0 % of fresh requests": f"{result['right']:.1%}"
-    == "95.0%",
+    "In our run the assistant was right in 96.2 % of fresh requests": f"{result['right']:.1%}"
+    == "96.2%",
     "after training answers that were right in 95.3 %": f"{taught['right']:.1%}" == "95.3%",
     "What the critic gets wrong *every* time": GENERAL,
 }
@@ -396,7 +396,7 @@ both_models = {"your constitution": run.model, "the vague principle": trained_by
 no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague principle"]
 
 # %% [markdown]
-# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 98.1 % of the benign ones, in nearly all wordings alike (80 % of the requests in all four). A principle that everybody would sign is no instruction.
+# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 97.6 % of the benign ones, in nearly all wordings alike (80 % of the requests in all four). A principle that everybody would sign is no instruction.
 
 # %%
 # CLAIM
@@ -404,7 +404,7 @@ no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague princ
     "The training answers to benign requests are nearly a coin: 51 % were revised": f"{coin['benign']:.0%}"
     == "51%",
     "What the assistant says is no coin": abs(no_rule["benign_refused"] - 0.5) > 0.2,
-    "in our run it refused 98.1 % of the benign ones": f"{no_rule['benign_refused']:.1%}" == "98.1%",
+    "in our run it refused 97.6 % of the benign ones": f"{no_rule['benign_refused']:.1%}" == "97.6%",
     "in nearly all wordings alike": no_rule["alike"]["benign"] > 0.75,
     "A principle that everybody would sign is no instruction": GENERAL,
 }
@@ -981,8 +981,8 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Cruelty to animals was refused in 10 % under the draft (§ 7), while the kinds that the draft names were refused in 81 to 92 %: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused in 100 %.
-# By the vague principle 51 % of the benign training answers became refusals, without any rule in it (§ 8). The model refused 98.1 % of the benign requests, under my constitution 6.2 %: where half of the training answers are refusals and one cannot tell which, refusing is the likeliest answer to everything.
+# Cruelty to animals was refused in 10 % under the draft (§ 7), while the kinds that the draft names were refused in 83 to 92 %: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused in 100 %.
+# By the vague principle 51 % of the benign training answers became refusals, without any rule in it (§ 8). The model refused 97.6 % of the benign requests, under my constitution 6.2 %: where half of the training answers are refusals and one cannot tell which, refusing is the likeliest answer to everything.
 # ### END SOLUTION
 
 # %%
@@ -990,16 +990,16 @@ else:
 {
     "Cruelty to animals was refused in 10 % under the draft": f"{refused['the draft']['cruelty']:.0%}"
     == "10%",
-    "the kinds that the draft names were refused in 81 to 92 %": [
+    "the kinds that the draft names were refused in 83 to 92 %": [
         f"{pick(v for k, v in refused['the draft'].items() if k in lab.SEEN and k != 'cruelty'):.0%}"
         for pick in (min, max)
     ]
-    == ["81%", "92%"],
+    == ["83%", "92%"],
     "it was refused in 100 %": f"{refused['yours']['cruelty']:.0%}" == "100%",
     "By the vague principle 51 % of the benign training answers became refusals": f"{coin['benign']:.0%}"
     == "51%",
-    "The model refused 98.1 % of the benign requests": f"{no_rule['benign_refused']:.1%}"
-    == "98.1%",
+    "The model refused 97.6 % of the benign requests": f"{no_rule['benign_refused']:.1%}"
+    == "97.6%",
     "under my constitution 6.2 %": f"{result['benign_refused']:.1%}" == "6.2%",
 }
 
