@@ -831,7 +831,7 @@ def test_export_of_nothing_is_one_line(tmp_path):
 
 DEATHS = {
     "crashes": (lambda: os.kill(os.getpid(), signal.SIGSEGV), "it crashes what reads it (SIGSEGV)"),
-    "loops": (lambda: [None for _ in iter(int, 1)], "more than 1 s of computing"),
+    "loops": (lambda: any(iter(int, 1)), "more than 1 s of computing"),
     "eats": (lambda: bytearray(2**40), "GiB of memory"),
     "raises": (lambda: {}["a student's words"], "it cannot be read (KeyError)"),
 }
