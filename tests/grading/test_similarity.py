@@ -17,7 +17,7 @@ from course_lib.grading.reports.prints import fingerprints
 
 ROOT = Path(__file__).parents[2]
 LABS = [
-    lab for lab in tally.BANKS if lab != "00_start_here"
+    lab for lab in tally.LABS if lab != "00_start_here"
 ]  # two answers of one line each: too short to tell anybody apart
 
 

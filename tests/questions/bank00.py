@@ -2,6 +2,8 @@
 bank02.py.
 """
 
+from banks import bank_of
+
 from course_lib.questions.lab00_start_here import ANY_LENGTH, IMPOSSIBLE, NO_SURPRISE
 
 PRELUDE = "import math\nimport numpy as np\nimport torch\n"
@@ -72,18 +74,4 @@ BREAKS = {
 }
 # fmt: on
 BODIES = {"surprise": ("options", SURPRISE_WRONG, SURPRISE_RIGHT), "entropy": ("probs", ENTROPY_WRONG, ENTROPY_RIGHT)}
-
-
-def source(name, argument, body):
-    return f"{PRELUDE}def {name}({argument}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, argument, body) for label, body in wrong.items()},
-        "right": {label: source(name, argument, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (argument, wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -2,6 +2,8 @@
 bank02.py.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab01_data_and_tokenizer as lab
 
 PRELUDE = """import collections
@@ -579,18 +581,4 @@ BODIES = {
     "learn_merges": ("counts, n", MERGES_WRONG, MERGES_RIGHT),
     "bytes_per_token": ("texts, token_counts", BYTES_WRONG, BYTES_RIGHT),
 }
-
-
-def source(name, arguments, body):
-    return f"{PRELUDE}\n\ndef {name}({arguments}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, arguments, body) for label, body in wrong.items()},
-        "right": {label: source(name, arguments, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (arguments, wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab02_pretraining as lab
 
 PRELUDE = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
@@ -585,42 +587,18 @@ BREAKS = {
     },
 }
 # fmt: on
-
-SIGNATURES = {
-    "causal_attention": "q, k, v, key_mask=None",
-    "rms_norm": "x, weight, eps=1e-6",
-    "apply_rope": "x, positions, theta=10000.0",
-    "next_token_loss": "logits, ids, pad_id=0",
-    "learning_rate": "step, total, warmup, peak, floor",
-    "top_p_probs": "logits, temperature, top_p",
-    "distance_to_limit": "losses, tokens, entropy",
-    "fit_power_law": "sizes, losses, entropy",
-    "summed_loss": "logits, ids, pad_id=0",
-}
 BODIES = {
-    "causal_attention": (ATTENTION_WRONG, ATTENTION_RIGHT),
-    "rms_norm": (RMS_WRONG, RMS_RIGHT),
-    "apply_rope": (ROPE_WRONG, ROPE_RIGHT),
-    "next_token_loss": (LOSS_WRONG, LOSS_RIGHT),
-    "learning_rate": (SCHEDULE_WRONG, SCHEDULE_RIGHT),
-    "top_p_probs": (SAMPLING_WRONG, SAMPLING_RIGHT),
-    "distance_to_limit": (LIMIT_WRONG, LIMIT_RIGHT),
-    "fit_power_law": (POWER_WRONG, POWER_RIGHT),
-    "summed_loss": (BUG_WRONG, BUG_RIGHT),
+    "causal_attention": ("q, k, v, key_mask=None", ATTENTION_WRONG, ATTENTION_RIGHT),
+    "rms_norm": ("x, weight, eps=1e-6", RMS_WRONG, RMS_RIGHT),
+    "apply_rope": ("x, positions, theta=10000.0", ROPE_WRONG, ROPE_RIGHT),
+    "next_token_loss": ("logits, ids, pad_id=0", LOSS_WRONG, LOSS_RIGHT),
+    "learning_rate": ("step, total, warmup, peak, floor", SCHEDULE_WRONG, SCHEDULE_RIGHT),
+    "top_p_probs": ("logits, temperature, top_p", SAMPLING_WRONG, SAMPLING_RIGHT),
+    "distance_to_limit": ("losses, tokens, entropy", LIMIT_WRONG, LIMIT_RIGHT),
+    "fit_power_law": ("sizes, losses, entropy", POWER_WRONG, POWER_RIGHT),
+    "summed_loss": ("logits, ids, pad_id=0", BUG_WRONG, BUG_RIGHT),
 }
-
-
-def source(name, label, body):
-    letter = LETTER.format(BUG_LETTERS.get(label, "C")) if name == "summed_loss" else ""
-    return f"{PRELUDE}{letter}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, label, body) for label, body in wrong.items()},
-        "right": {label: source(name, label, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)
+for answers in (BANK["summed_loss"]["wrong"], BANK["summed_loss"]["right"]):
+    for label in answers:
+        answers[label] = LETTER.format(BUG_LETTERS.get(label, "C")) + answers[label]

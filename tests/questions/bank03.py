@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab03_supervised_fine_tuning as lab
 
 PRELUDE = "import math\nimport re\nimport string\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
@@ -686,34 +688,15 @@ BREAKS = {
 # fmt: on
 
 # fmt: off
-SIGNATURES = {
-    "render_chat": "messages, generation_prompt=False", "response_labels": "ids, header, im_end",
-    "sft_loss": "logits, labels", "collate": "examples, pad_id", "pack": "lengths, limit", "packing_mask": "segments",
-    "pick_learning_rate": "rates, curves", "normalise_answer": "text",
-}
 # fmt: on
 BODIES = {
-    "render_chat": (TEMPLATE_WRONG, TEMPLATE_RIGHT),
-    "response_labels": (LABELS_WRONG, LABELS_RIGHT),
-    "sft_loss": (LOSS_WRONG, LOSS_RIGHT),
-    "collate": (COLLATE_WRONG, COLLATE_RIGHT),
-    "pack": (PACK_WRONG, PACK_RIGHT),
-    "packing_mask": (MASK_WRONG, MASK_RIGHT),
-    "pick_learning_rate": (RATE_WRONG, RATE_RIGHT),
-    "normalise_answer": (MATCH_WRONG, MATCH_RIGHT),
+    "render_chat": ("messages, generation_prompt=False", TEMPLATE_WRONG, TEMPLATE_RIGHT),
+    "response_labels": ("ids, header, im_end", LABELS_WRONG, LABELS_RIGHT),
+    "sft_loss": ("logits, labels", LOSS_WRONG, LOSS_RIGHT),
+    "collate": ("examples, pad_id", COLLATE_WRONG, COLLATE_RIGHT),
+    "pack": ("lengths, limit", PACK_WRONG, PACK_RIGHT),
+    "packing_mask": ("segments", MASK_WRONG, MASK_RIGHT),
+    "pick_learning_rate": ("rates, curves", RATE_WRONG, RATE_RIGHT),
+    "normalise_answer": ("text", MATCH_WRONG, MATCH_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

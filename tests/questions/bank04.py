@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab04_lora_and_qlora as lab
 
 PRELUDE = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
@@ -483,41 +485,15 @@ BREAKS = {
     "double_quantize": {"no clamp": lab.ALL_EQUAL, "a python number for the offset": lab.OFFSET_TENSOR},
 }
 # fmt: on
-
-SIGNATURES = {
-    "lora_forward": "x, weight, A, B, alpha",
-    "init_lora": "in_features, out_features, rank, generator",
-    "lora_gradients": "x, A, B, alpha, grad_y",
-    "merge_lora": "weight, A, B, alpha, undo=False",
-    "count_lora": "shapes, targets, rank",
-    "training_memory": "frozen, trained, frozen_bits",
-    "quantize_blockwise": "x, code, block",
-    "dequantize_packed": "packed, absmax, code, block",
-    "double_quantize": "absmax, code, block",
-}
 BODIES = {
-    "lora_forward": (FORWARD_WRONG, FORWARD_RIGHT),
-    "init_lora": (INIT_WRONG, INIT_RIGHT),
-    "lora_gradients": (GRADIENTS_WRONG, GRADIENTS_RIGHT),
-    "merge_lora": (MERGE_WRONG, MERGE_RIGHT),
-    "count_lora": (COUNT_WRONG, COUNT_RIGHT),
-    "training_memory": (MEMORY_WRONG, MEMORY_RIGHT),
-    "quantize_blockwise": (QUANTIZE_WRONG, QUANTIZE_RIGHT),
-    "dequantize_packed": (DEQUANTIZE_WRONG, DEQUANTIZE_RIGHT),
-    "double_quantize": (DOUBLE_WRONG, DOUBLE_RIGHT),
+    "lora_forward": ("x, weight, A, B, alpha", FORWARD_WRONG, FORWARD_RIGHT),
+    "init_lora": ("in_features, out_features, rank, generator", INIT_WRONG, INIT_RIGHT),
+    "lora_gradients": ("x, A, B, alpha, grad_y", GRADIENTS_WRONG, GRADIENTS_RIGHT),
+    "merge_lora": ("weight, A, B, alpha, undo=False", MERGE_WRONG, MERGE_RIGHT),
+    "count_lora": ("shapes, targets, rank", COUNT_WRONG, COUNT_RIGHT),
+    "training_memory": ("frozen, trained, frozen_bits", MEMORY_WRONG, MEMORY_RIGHT),
+    "quantize_blockwise": ("x, code, block", QUANTIZE_WRONG, QUANTIZE_RIGHT),
+    "dequantize_packed": ("packed, absmax, code, block", DEQUANTIZE_WRONG, DEQUANTIZE_RIGHT),
+    "double_quantize": ("absmax, code, block", DOUBLE_WRONG, DOUBLE_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab05_finetune_or_retrieve as rules
 
 PRELUDE = "import math\nimport re\nfrom collections import Counter\nimport torch\nimport torch.nn.functional as F\n"
@@ -525,50 +527,36 @@ BREAKS = {
         "last of equals": rules.FIRST_OF_EQUALS, "the better of equals": rules.FIRST_OF_EQUALS,
     },
 }
-# fmt: on
-
-
-def answers(signature, wrong, right, named):
-    source = lambda body: f"{PRELUDE}\ndef {signature}:\n    {body}\n"
-    return {
-        "wrong": {k: source(v) for k, v in wrong.items()},
-        "right": {k: source(v) for k, v in right.items()},
-        "named": named,
-        "breaks": BREAKS[signature.partition("(")[0]],
-    }
-
-
-# fmt: off
-BANK = {
-    "words_of": answers("words_of(text)", WORDS_WRONG, WORDS_RIGHT, {
+NAMED = {
+    "words_of": {
         "capitals kept": "capitals", "cut at blanks": "blanks only", "no digits": "digits were lost",
             "each once": "came once", "apostrophe removed": "apostrophe",
         "a set, sorted": "sorted",
-        "two characters at least": "single characters", "characters": "characters came back"}),
-    "idf": answers("idf(documents)", IDF_WRONG, IDF_RIGHT, {
+        "two characters at least": "single characters", "characters": "characters came back"},
+    "idf": {
         "occurrences": "every occurrence", "no 1 +": "1 + is missing", "log N/n": "log(N / n)",
             "log 1 + N/n": "log(1 + N / n)", "no halves": "without the halves", "log10": "base 10", "log2": "base 2",
         "no log": "logarithm is missing", "upside down": "upside down", "N is words": "N counts the words",
-            "N is different words": "N counts the different"}),
-    "bm25_scores": answers("bm25_scores(query, documents, weights, k1=1.5, b=0.75)", BM25_WRONG, BM25_RIGHT, {
+            "N is different words": "N counts the different"},
+    "bm25_scores": {
         "k1 + 1": "k1 + 1", "no idf": "idf is missing", "idf squared": "squared", "no length": "plays no part",
             "b swapped": "b and 1 − b", "k1 and b swapped": "k1 and b changed", "tf idf": "tf · idf",
         "binary": "counts once in a document", "length upside down": "upside down",
             "different words": "different words", "k1 outside": "outside the bracket", "longest": "longest",
         "not divided by the mean": "not divided", "no tf below": "tf is missing", "tf a share": "share of the document",
-            "normalised": "sum to 1", "query as a set": "through its set"}),
-    "top_k": answers("top_k(scores, k)", TOP_WRONG, TOP_RIGHT, {
+            "normalised": "sum to 1", "query as a set": "through its set"},
+    "top_k": {
         "worst first": "worst came", "best last": "best stand last", "order of the board": "order of the board",
             "the scores": "scores came back", "k − 1": "too few", "k + 1": "too many", "from 1": "count from 1",
         "all": "k was not used", "earlier first": "earlier place won", "zeros stay": "score 0",
-        "topk": "score 0", "negative places": "earlier place won"}),
-    "mean_pool": answers("mean_pool(hidden, mask)", POOL_WRONG, POOL_RIGHT, {
+        "topk": "score 0", "negative places": "earlier place won"},
+    "mean_pool": {
         "padding averaged": "padding was averaged", "not normalised": "do not have length 1", "sum": "added up",
             "over T": "all T positions", "last token": "last token", "last position": "last position",
         "first token": "first token", "max": "largest value", "normalised first": "brought to length 1 first",
             "L1": "absolute values", "columns": "columns", "squared length": "squared length",
-        "mask as an index": "used as an index"}),
-    "build_prompt": answers("build_prompt(notices, question, budget)", PROMPT_WRONG, PROMPT_RIGHT, {
+        "mask as an index": "used as an index"},
+    "build_prompt": {
         "newest first": "newest notice stands first", "by rank": "order of their rank",
             "by rank, reversed": "worst notice", "question first": "question stands first",
             "no Question:": "“Question: ” is missing", "sorted by text": "sorted by their texts",
@@ -576,29 +564,42 @@ BANK = {
         "no Notice:": "“Notice: ” is missing", "a line too many": "line break too many", "blanks": "parted by blanks",
             "no budget": "budget was not used", "stops": "stopped at the first",
             "budget to the newest": "newest notices",
-        "< in place of ≤": "fits exactly", "Question: alone": "ordinary question"}),
-    "injection_rows": answers("injection_rows(changes, questions, answers)", INJECTION_WRONG, INJECTION_RIGHT, {
+        "< in place of ≤": "fits exactly", "Question: alone": "ordinary question"},
+    "injection_rows": {
         "old values, too": "both answers", "oldest": "first value stayed",
             "first stays": "first value stayed", "last in the list": "look at the day",
             "one phrasing": "first phrasing", "only the value": "only the value",
             "only the last": "only the last change",
-        "by name": "by name and fact"}),
-    "score_answers": answers("score_answers(answers, golds, stale)", SCORES_WRONG, SCORES_RIGHT, {
+        "by name": "by name and fact"},
+    "score_answers": {
         "not right means stale": "every wrong answer", "changes stale": "divided by all",
         "staleness over all": "divided by all", "old beside right": "beside the right one", "case": "told apart",
             "the value alone": "must name it", "unknown never right": "never counted",
             "unknown always right": "right everywhere",
         "abstention where nobody knows": "share of all answers", "percent": "percent", "counts values": "counts twice",
-            "first old value": "first old value", "abstention anywhere in the text": "goes on"}),
-    "break_even": answers("break_even(training, fine_tuned, retrieval)", BREAK_WRONG, BREAK_RIGHT, {
+            "first old value": "first old value", "abstention anywhere in the text": "goes on"},
+    "break_even": {
         "over retrieval": "own questions cost", "sign": "sign is wrong",
             "over fine-tuned": "in questions of the fine-tuned", "sum": "costs of a question were added",
             "upside down": "upside down", "ratio": "ratio",
-        "divides by 0": "negative number", "negative": "negative number", "0 for never": "wrong way round"}),
-    "decide": answers("decide(ways, needed, questions)", DECIDE_WRONG, DECIDE_RIGHT, {
+        "divides by 0": "negative number", "negative": "negative number", "0 for never": "wrong way round"},
+    "decide": {
         "strict": "left out", "last of equals": "last of equals", "the better of equals": "more accurate of equals",
         "no accuracy": "not looked at", "most accurate": "most accurate", "one question": "multiply the cost",
             "no training": "training was left out", "dearest": "dearest", "training every time": "multiply the cost",
-        "the cheapest, then its accuracy": "cheapest of all"}),
+        "the cheapest, then its accuracy": "cheapest of all"},
 }
 # fmt: on
+BODIES = {
+    "words_of": ("text", WORDS_WRONG, WORDS_RIGHT),
+    "idf": ("documents", IDF_WRONG, IDF_RIGHT),
+    "bm25_scores": ("query, documents, weights, k1=1.5, b=0.75", BM25_WRONG, BM25_RIGHT),
+    "top_k": ("scores, k", TOP_WRONG, TOP_RIGHT),
+    "mean_pool": ("hidden, mask", POOL_WRONG, POOL_RIGHT),
+    "build_prompt": ("notices, question, budget", PROMPT_WRONG, PROMPT_RIGHT),
+    "injection_rows": ("changes, questions, answers", INJECTION_WRONG, INJECTION_RIGHT),
+    "score_answers": ("answers, golds, stale", SCORES_WRONG, SCORES_RIGHT),
+    "break_even": ("training, fine_tuned, retrieval", BREAK_WRONG, BREAK_RIGHT),
+    "decide": ("ways, needed, questions", DECIDE_WRONG, DECIDE_RIGHT),
+}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab06_preferences_and_reward_model as rules
 
 PRELUDE = (
@@ -415,37 +417,13 @@ BREAKS = {
     },
 }
 # fmt: on
-
-SIGNATURES = {
-    "kappa": "a, b",
-    "bayes_limit": "differences, sharpness",
-    "bradley_terry_loss": "chosen, rejected",
-    "last_token_rewards": "hidden, ids, weight, pad_id",
-    "ece": "p, won, bins",
-    "mend_the_loss": "chosen, rejected",
-    "length_cured_loss": "chosen, rejected, chosen_words, rejected_words, weight",
-}
 BODIES = {
-    "kappa": (KAPPA_WRONG, KAPPA_RIGHT),
-    "bayes_limit": (BAYES_WRONG, BAYES_RIGHT),
-    "bradley_terry_loss": (LOSS_WRONG, LOSS_RIGHT),
-    "last_token_rewards": (HEAD_WRONG, HEAD_RIGHT),
-    "ece": (ECE_WRONG, ECE_RIGHT),
-    "mend_the_loss": (MEND_WRONG, MEND_RIGHT),
-    "length_cured_loss": (CURE_WRONG, CURE_RIGHT),
+    "kappa": ("a, b", KAPPA_WRONG, KAPPA_RIGHT),
+    "bayes_limit": ("differences, sharpness", BAYES_WRONG, BAYES_RIGHT),
+    "bradley_terry_loss": ("chosen, rejected", LOSS_WRONG, LOSS_RIGHT),
+    "last_token_rewards": ("hidden, ids, weight, pad_id", HEAD_WRONG, HEAD_RIGHT),
+    "ece": ("p, won, bins", ECE_WRONG, ECE_RIGHT),
+    "mend_the_loss": ("chosen, rejected", MEND_WRONG, MEND_RIGHT),
+    "length_cured_loss": ("chosen, rejected, chosen_words, rejected_words, weight", CURE_WRONG, CURE_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show, and "breaks" the rule that an answer breaks alone.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab07_rlhf as lab
 
 PRELUDE = (
@@ -610,41 +612,15 @@ BREAKS = {
         "named the sign": lab.NAMED, "answers first": lab.AS_BEFORE, "detached": lab.WITH_GRADIENT,
     },
 }  # fmt: skip
-
-SIGNATURES = {
-    "kl_penalty": "scores, logprobs, reference, mask, beta",
-    "gae": "rewards, values, mask, gamma, lam",
-    "clipped_policy_loss": "logprobs, old, advantages, mask, clip",
-    "clipped_value_loss": "values, old, returns, mask, clip",
-    "group_advantages": "rewards, scale",
-    "best_of_n": "scores, worth, n",
-    "turning_point": "steps, proxy, gold, window, fall",
-    "diagnose": "history, alarms, window",
-    "find_the_bug": "logprobs, old, advantages, mask, clip",
-}
 BODIES = {
-    "kl_penalty": (PENALTY_WRONG, PENALTY_RIGHT),
-    "gae": (GAE_WRONG, GAE_RIGHT),
-    "clipped_policy_loss": (POLICY_WRONG, POLICY_RIGHT),
-    "clipped_value_loss": (VALUE_WRONG, VALUE_RIGHT),
-    "group_advantages": (GROUP_WRONG, GROUP_RIGHT),
-    "best_of_n": (BEST_WRONG, BEST_RIGHT),
-    "turning_point": (TURN_WRONG, TURN_RIGHT),
-    "diagnose": (DIAGNOSE_WRONG, DIAGNOSE_RIGHT),
-    "find_the_bug": (BUG_WRONG, BUG_RIGHT),
+    "kl_penalty": ("scores, logprobs, reference, mask, beta", PENALTY_WRONG, PENALTY_RIGHT),
+    "gae": ("rewards, values, mask, gamma, lam", GAE_WRONG, GAE_RIGHT),
+    "clipped_policy_loss": ("logprobs, old, advantages, mask, clip", POLICY_WRONG, POLICY_RIGHT),
+    "clipped_value_loss": ("values, old, returns, mask, clip", VALUE_WRONG, VALUE_RIGHT),
+    "group_advantages": ("rewards, scale", GROUP_WRONG, GROUP_RIGHT),
+    "best_of_n": ("scores, worth, n", BEST_WRONG, BEST_RIGHT),
+    "turning_point": ("steps, proxy, gold, window, fall", TURN_WRONG, TURN_RIGHT),
+    "diagnose": ("history, alarms, window", DIAGNOSE_WRONG, DIAGNOSE_RIGHT),
+    "find_the_bug": ("logprobs, old, advantages, mask, clip", BUG_WRONG, BUG_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show, and "breaks" the rule of the question that this answer breaks alone.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab08_direct_alignment as lab
 
 PRELUDE = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
@@ -407,36 +409,17 @@ BREAKS = {
 # fmt: on
 
 PAIR = "chosen, rejected, chosen_reference, rejected_reference"
-SIGNATURES = {
-    "optimal_policy": "logprobs, rewards, beta",
-    "implicit_reward": "logprobs, reference, beta",
-    "answer_logprobs": "logits, labels",
-    "dpo_loss": f"{PAIR}, beta",
-    "cdpo_loss": f"{PAIR}, beta, smoothing",
-    "ipo_loss": f"{PAIR}, lengths_chosen, lengths_rejected, beta",
-    "kto_loss": "logprobs, reference, up, kl, beta, up_weight=1.0, down_weight=1.0",
-}
 BODIES = {
-    "optimal_policy": (OPTIMAL_WRONG, OPTIMAL_RIGHT),
-    "implicit_reward": (REWARD_WRONG, REWARD_RIGHT),
-    "answer_logprobs": (LOGPROBS_WRONG, LOGPROBS_RIGHT),
-    "dpo_loss": (DPO_WRONG, DPO_RIGHT),
-    "cdpo_loss": (CDPO_WRONG, CDPO_RIGHT),
-    "ipo_loss": (IPO_WRONG, IPO_RIGHT),
-    "kto_loss": (KTO_WRONG, KTO_RIGHT),
+    "optimal_policy": ("logprobs, rewards, beta", OPTIMAL_WRONG, OPTIMAL_RIGHT),
+    "implicit_reward": ("logprobs, reference, beta", REWARD_WRONG, REWARD_RIGHT),
+    "answer_logprobs": ("logits, labels", LOGPROBS_WRONG, LOGPROBS_RIGHT),
+    "dpo_loss": ("chosen, rejected, chosen_reference, rejected_reference, beta", DPO_WRONG, DPO_RIGHT),
+    "cdpo_loss": ("chosen, rejected, chosen_reference, rejected_reference, beta, smoothing", CDPO_WRONG, CDPO_RIGHT),
+    "ipo_loss": (
+        "chosen, rejected, chosen_reference, rejected_reference, lengths_chosen, lengths_rejected, beta",
+        IPO_WRONG,
+        IPO_RIGHT,
+    ),
+    "kto_loss": ("logprobs, reference, up, kl, beta, up_weight=1.0, down_weight=1.0", KTO_WRONG, KTO_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab09_ai_feedback as lab
 
 PRELUDE = (
@@ -458,40 +460,15 @@ BREAKS = {
     },
 }
 # fmt: on
-SIGNATURES = {
-    "critique_and_revise": "answer, principles, critiques, revisions, rounds, generator",
-    "coverage": "covers, rounds",
-    "my_principles": "",
-    "ai_preference": "logprobs, first, second",
-    "position_bias": "first, exchanged",
-    "both_orders": "first, exchanged",
-    "length_slope": "logits, extra_words, worth",
-    "expected_agreement": "p, q",
-    "labels_worth": "budget, price, accuracy",
-}
 BODIES = {
-    "critique_and_revise": (LOOP_WRONG, LOOP_RIGHT),
-    "coverage": (COVERAGE_WRONG, COVERAGE_RIGHT),
-    "my_principles": (OWN_WRONG, OWN_RIGHT),
-    "ai_preference": (LETTER_WRONG, LETTER_RIGHT),
-    "position_bias": (POSITION_WRONG, POSITION_RIGHT),
-    "both_orders": (CURE_WRONG, CURE_RIGHT),
-    "length_slope": (SLOPE_WRONG, SLOPE_RIGHT),
-    "expected_agreement": (EXPECTED_WRONG, EXPECTED_RIGHT),
-    "labels_worth": (PRICE_WRONG, PRICE_RIGHT),
+    "critique_and_revise": ("answer, principles, critiques, revisions, rounds, generator", LOOP_WRONG, LOOP_RIGHT),
+    "coverage": ("covers, rounds", COVERAGE_WRONG, COVERAGE_RIGHT),
+    "my_principles": ("", OWN_WRONG, OWN_RIGHT),
+    "ai_preference": ("logprobs, first, second", LETTER_WRONG, LETTER_RIGHT),
+    "position_bias": ("first, exchanged", POSITION_WRONG, POSITION_RIGHT),
+    "both_orders": ("first, exchanged", CURE_WRONG, CURE_RIGHT),
+    "length_slope": ("logits, extra_words, worth", SLOPE_WRONG, SLOPE_RIGHT),
+    "expected_agreement": ("p, q", EXPECTED_WRONG, EXPECTED_RIGHT),
+    "labels_worth": ("budget, price, accuracy", PRICE_WRONG, PRICE_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

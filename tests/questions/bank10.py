@@ -5,7 +5,9 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
-import course_lib.questions.lab10_safety_refusals as lab
+from banks import bank_of
+
+from course_lib.questions import lab10_safety_refusals as lab
 
 PRELUDE = (
     "import math\nimport re\nfrom collections import Counter, defaultdict\nfrom itertools import groupby\nimport numpy "
@@ -705,36 +707,16 @@ BREAKS = {
 # fmt: on
 
 # fmt: off
-SIGNATURES = {
-    "safety_rates": "rows", "balance": "rows", "unspell": "text", "leave_one_out": "categories",
-    "ablate_direction": "x, direction",
-    "roc": "scores, harmful", "cheapest_threshold": "scores, harmful, base_rate, cost_miss, cost_alarm",
-    "paired_tax": "before, after", "consistency": "groups, refused",
-}
 # fmt: on
 BODIES = {
-    "safety_rates": (RATES_WRONG, RATES_RIGHT),
-    "balance": (BALANCE_WRONG, BALANCE_RIGHT),
-    "unspell": (UNSPELL_WRONG, UNSPELL_RIGHT),
-    "ablate_direction": (ABLATE_WRONG, ABLATE_RIGHT),
-    "leave_one_out": (LEAVE_WRONG, LEAVE_RIGHT),
-    "roc": (ROC_WRONG, ROC_RIGHT),
-    "cheapest_threshold": (THRESHOLD_WRONG, THRESHOLD_RIGHT),
-    "paired_tax": (TAX_WRONG, TAX_RIGHT),
-    "consistency": (SAME_WRONG, SAME_RIGHT),
+    "safety_rates": ("rows", RATES_WRONG, RATES_RIGHT),
+    "balance": ("rows", BALANCE_WRONG, BALANCE_RIGHT),
+    "unspell": ("text", UNSPELL_WRONG, UNSPELL_RIGHT),
+    "ablate_direction": ("x, direction", ABLATE_WRONG, ABLATE_RIGHT),
+    "leave_one_out": ("categories", LEAVE_WRONG, LEAVE_RIGHT),
+    "roc": ("scores, harmful", ROC_WRONG, ROC_RIGHT),
+    "cheapest_threshold": ("scores, harmful, base_rate, cost_miss, cost_alarm", THRESHOLD_WRONG, THRESHOLD_RIGHT),
+    "paired_tax": ("before, after", TAX_WRONG, TAX_RIGHT),
+    "consistency": ("groups, refused", SAME_WRONG, SAME_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab11_evaluation_and_release as lab
 
 PRELUDE = (
@@ -546,34 +548,15 @@ BREAKS = {
 # fmt: on
 
 # fmt: off
-SIGNATURES = {
-    "bootstrap_interval": "values, clusters, draws", "mcnemar": "a, b", "win_rate": "a_first, b_first",
-    "holm": "p_values", "overlap": "tests, training, n=8", "reweight": "right, slices, mix",
-    "release_mix": "budget, prices", "model_card": "name, metadata, results, sections",
-}
 # fmt: on
 BODIES = {
-    "bootstrap_interval": (BOOT_WRONG, BOOT_RIGHT),
-    "mcnemar": (PAIRED_WRONG, PAIRED_RIGHT),
-    "win_rate": (WINS_WRONG, WINS_RIGHT),
-    "holm": (HOLM_WRONG, HOLM_RIGHT),
-    "overlap": (SEEN_WRONG, SEEN_RIGHT),
-    "reweight": (MIXED_WRONG, MIXED_RIGHT),
-    "release_mix": (MIX_WRONG, MIX_RIGHT),
-    "model_card": (CARD_WRONG, CARD_RIGHT),
+    "bootstrap_interval": ("values, clusters, draws", BOOT_WRONG, BOOT_RIGHT),
+    "mcnemar": ("a, b", PAIRED_WRONG, PAIRED_RIGHT),
+    "win_rate": ("a_first, b_first", WINS_WRONG, WINS_RIGHT),
+    "holm": ("p_values", HOLM_WRONG, HOLM_RIGHT),
+    "overlap": ("tests, training, n=8", SEEN_WRONG, SEEN_RIGHT),
+    "reweight": ("right, slices, mix", MIXED_WRONG, MIXED_RIGHT),
+    "release_mix": ("budget, prices", MIX_WRONG, MIX_RIGHT),
+    "model_card": ("name, metadata, results, sections", CARD_WRONG, CARD_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

@@ -5,6 +5,8 @@ A wrong answer must fail; where the question names its misconception, "named" be
 card must show, and "breaks" the rule that an answer breaks alone.
 """
 
+from banks import bank_of
+
 from course_lib.questions import lab12_reasoning as lab
 
 PRELUDE = (
@@ -908,41 +910,16 @@ BREAKS = {
     },
 }
 # fmt: on
-
-SIGNATURES = {
-    "step_chances": "logprobs, part",
-    "pass_at_k": "found, n, k",
-    "majority": "answers",
-    "verify": "text, answer",
-    "advantages": "rewards, kind",
-    "informative": "rewards",
-    "mean_of_terms": "terms, mask, kind, longest",
-    "first_right": "answers, right",
-    "cost": "tokens, right",
-}
+# fmt: on
 BODIES = {
-    "step_chances": (CHANCES_WRONG, CHANCES_RIGHT),
-    "pass_at_k": (PASS_WRONG, PASS_RIGHT),
-    "majority": (VOTE_WRONG, VOTE_RIGHT),
-    "verify": (VERIFY_WRONG, VERIFY_RIGHT),
-    "advantages": (ADVANTAGES_WRONG, ADVANTAGES_RIGHT),
-    "informative": (INFORMATIVE_WRONG, INFORMATIVE_RIGHT),
-    "mean_of_terms": (MEAN_WRONG, MEAN_RIGHT),
-    "first_right": (CHOICE_WRONG, CHOICE_RIGHT),
-    "cost": (COST_WRONG, COST_RIGHT),
+    "step_chances": ("logprobs, part", CHANCES_WRONG, CHANCES_RIGHT),
+    "pass_at_k": ("found, n, k", PASS_WRONG, PASS_RIGHT),
+    "majority": ("answers", VOTE_WRONG, VOTE_RIGHT),
+    "verify": ("text, answer", VERIFY_WRONG, VERIFY_RIGHT),
+    "advantages": ("rewards, kind", ADVANTAGES_WRONG, ADVANTAGES_RIGHT),
+    "informative": ("rewards", INFORMATIVE_WRONG, INFORMATIVE_RIGHT),
+    "mean_of_terms": ("terms, mask, kind, longest", MEAN_WRONG, MEAN_RIGHT),
+    "first_right": ("answers, right", CHOICE_WRONG, CHOICE_RIGHT),
+    "cost": ("tokens, right", COST_WRONG, COST_RIGHT),
 }
-
-
-def source(name, body):
-    return f"{PRELUDE}def {name}({SIGNATURES[name]}):\n    {body}\n"
-
-
-BANK = {
-    name: {
-        "wrong": {label: source(name, body) for label, body in wrong.items()},
-        "right": {label: source(name, body) for label, body in right.items()},
-        "named": NAMED[name],
-        "breaks": BREAKS[name],
-    }
-    for name, (wrong, right) in BODIES.items()
-}
+BANK = bank_of(PRELUDE, BODIES, NAMED, BREAKS)

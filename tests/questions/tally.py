@@ -11,15 +11,7 @@ import sys
 import warnings
 
 HERE = pathlib.Path(__file__).parent
-# fmt: off
-BANKS = {
-    "00_start_here": "bank00", "01_data_and_tokenizer": "bank01", "02_pretraining": "bank02",
-    "03_supervised_fine_tuning": "bank03", "04_lora_and_qlora": "bank04", "05_finetune_or_retrieve": "bank05",
-    "06_preferences_and_reward_model": "bank06", "07_rlhf": "bank07", "08_direct_alignment": "bank08",
-    "09_ai_feedback": "bank09", "10_safety_refusals": "bank10", "11_evaluation_and_release": "bank11",
-    "12_reasoning": "bank12",
-}
-# fmt: on
+LABS = sorted(path.stem for path in (HERE.parents[1] / "solutions").glob("[0-9][0-9]_*.py"))
 SEEDS = ("public", "one", "two")
 # What is slow to expect: a template that Jinja compiles, a cubic definition. All answers of a seed get the same inputs.
 SLOW = {"03_supervised_fine_tuning": "rendered", "11_evaluation_and_release": "adjusted"}
@@ -31,7 +23,7 @@ def bank(lab):
     """
     if str(HERE) not in sys.path:
         sys.path.insert(0, str(HERE))
-    return importlib.import_module(BANKS[lab]).BANK
+    return importlib.import_module(f"bank{lab[:2]}").BANK
 
 
 def once(function):
@@ -59,7 +51,7 @@ def verdict(question, source, seed):
         return run(question, LocalCaller(namespace), seed)
 
 
-def entries(labs=tuple(BANKS)):
+def entries(labs=tuple(LABS)):
     """(question, "wrong" | "right", label, source, words of the mistake or None) for every answer in the banks."""
     from course_lib.questions.core import questions_of
 
@@ -102,8 +94,8 @@ def tally(seeds=SEEDS):
 
     zero = "wrong_caught wrong_total right_accepted right_total questions rules rules_with_own_case".split()
     zero += "rules_with_own_answer kept_mean kept_70 named_rightly named_wrongly not_named".split()
-    labs, every = {lab: {"lab": lab} | dict.fromkeys(zero, 0) for lab in BANKS}, dict.fromkeys(zero, 0)
-    for lab in BANKS:
+    labs, every = {lab: {"lab": lab} | dict.fromkeys(zero, 0) for lab in LABS}, dict.fromkeys(zero, 0)
+    for lab in LABS:
         for question in (q for q in questions_of(lab) if isinstance(q, Question)):
             decided, broken = {c.rule for c in question.cases}, bank(lab)[question.id].get("breaks", {}).values()
             for row in (every, labs[lab]):

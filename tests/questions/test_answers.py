@@ -43,7 +43,7 @@ def test_a_right_filter_passes_whatever_is_crawled():
 
 
 def test_the_banks_are_large_enough():
-    for lab in tally.BANKS:
+    for lab in tally.LABS:
         questions = {question.id for question in questions_of(lab) if isinstance(question, Question)}
         assert questions == set(tally.bank(lab)), "each function question has its bank"
         for name, answers in tally.bank(lab).items():
@@ -75,7 +75,7 @@ def test_points(lab, points):
 
 
 def test_a_stub_scores_nothing_and_says_todo():
-    for lab in tally.BANKS:
+    for lab in tally.LABS:
         for question in questions_of(lab):
             if isinstance(question, Question):
                 namespace = {}
@@ -85,7 +85,7 @@ def test_a_stub_scores_nothing_and_says_todo():
 
 
 def test_answers_of_another_kind_fail_without_a_crash():
-    for lab in tally.BANKS:
+    for lab in tally.LABS:
         for question in questions_of(lab):
             if isinstance(question, Question):
                 for junk in (None, "text", 3, [], {}, float("nan"), True, (1, 2)):

@@ -48,7 +48,7 @@ def test_no_right_answer_of_the_banks_is_taken_for_a_copy():
     assert [name for name, source in answers if own_text.pasted([ast.parse(source)], [name])] == []
 
 
-@pytest.mark.parametrize("lab", tally.BANKS)
+@pytest.mark.parametrize("lab", tally.LABS)
 def test_no_solution_is_taken_for_a_copy(lab):
     ids = [question.id for question in core.questions_of(lab) if isinstance(question, core.Question)]
     trees = []

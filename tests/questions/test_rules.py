@@ -7,7 +7,7 @@ import tally
 
 from course_lib.questions.core import Question, questions_of
 
-QUESTIONS = [(lab, q) for lab in tally.BANKS for q in questions_of(lab) if isinstance(q, Question)]
+QUESTIONS = [(lab, q) for lab in tally.LABS for q in questions_of(lab) if isinstance(q, Question)]
 
 
 @pytest.mark.parametrize("lab, question", QUESTIONS, ids=[q.id for _, q in QUESTIONS])
