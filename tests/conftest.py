@@ -66,7 +66,7 @@ LONG = {
 
 
 # files that import TRL, which takes ten seconds
-BY_TRL = ("tests/labs/test_lab08_shown.py", "tests/stages/test_dpo.py", "tests/stages/test_grpo.py")
+BY_TRL = ("tests/labs/test_shown_08.py", "tests/stages/test_dpo.py", "tests/stages/test_grpo.py")
 
 
 def unit(nodeid: str) -> str:

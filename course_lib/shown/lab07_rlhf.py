@@ -243,18 +243,18 @@ def show_worst(results: dict, rows: list[dict], before: str, after: str, shown: 
 
 
 def show_credit(run: Run, reference, proxy, row: dict, size: str) -> dict:
-    """The heat map of one sampled answer, and a sentence on the token before the last for which it paid most. Returns
-    that token's numbers, and the answer's reward at its last token.
+    """The heat map of one sampled answer, and a sentence on the token before the last for which it paid most (an answer
+    without words has only the last). Returns that token's numbers, and the answer's reward at its last token.
     """
     policy, tokenizer, beta = run.model, load_tokenizer(), run.record["recipe"]["beta"]
     said = roll_out(policy, tokenizer, [row], 1, seed=5).answers[0]
     talk = row["messages"] + [{"role": "assistant", "content": said}]
     tokens, values = heatmap.per_token(policy, tokenizer, talk, reference, proxy, beta)
     heatmap.show(tokens, values, "reward")
-    chosen = [k for k, value in enumerate(values) if value]
-    dearest = min(chosen[:-1], key=lambda k: values[k]["reward"])
-    found: dict = {"token": tokens[dearest], "at": dearest, **values[dearest], "end": values[chosen[-1]]["reward"]}
-    found["others"] = [values[k]["reward"] for k in chosen[:-1]]
+    *others, last = (k for k, value in enumerate(values) if value)
+    dearest = min(others or [last], key=lambda k: values[k]["reward"])
+    found: dict = {"token": tokens[dearest], "at": dearest, **values[dearest], "end": values[last]["reward"]}
+    found["others"] = [values[k]["reward"] for k in others]
     likelier = f"{np.exp(found['log-ratio']):.1f} times as likely (log-ratio {found['log-ratio']:.2f})"
     your_run(
         f"The dearest token of this answer is {found['token']!r}: training has made it {likelier},",

@@ -7,8 +7,11 @@ import torch
 
 from course_lib.shown import lab07_logs, lab07_losses, lab07_real, lab07_rlhf, lab07_trl
 from course_lib.stages import grpo, ppo
+from course_lib.stages.model import Llama, ModelConfig
 from course_lib.stages.pretrain import Run
 from course_lib.world.annotators import prompts
+
+SMALL = ModelConfig(hidden=32, intermediate=64, layers=1, heads=2)
 
 
 def run_of(**columns):
@@ -118,3 +121,15 @@ def test_trls_batches_are_compared_whatever_their_order():
     batch.old = torch.tensor([[9.0, 0.25], [0.0, 0.0]])
     found = lab07_trl.differences(batch, torch.tensor(0.75), torch.tensor([[1.0], [2.0]]))
     assert found == {"loss": 0.25, "advantages": 0.0, "ratio": 0.25}
+
+
+def test_the_dearest_token_comes_before_the_last_and_an_answer_without_words_has_only_that(monkeypatch, capsys):
+    torch.manual_seed(0)
+    policy, reference = Llama(SMALL), Llama(SMALL)
+    run, (row,) = Run(policy, [], {"recipe": {"beta": 0.1}}), prompts("test", 1, "shown")
+    for answer in ("I do not know.", ""):
+        monkeypatch.setattr(lab07_rlhf, "roll_out", lambda *_, answer=answer, **__: SimpleNamespace(answers=[answer]))
+        found = lab07_rlhf.show_credit(run, reference, lambda rows, answers: torch.tensor([0.5]), row, "laptop")
+        assert found["reward"] == min(found["others"] or [found["end"]])
+        assert bool(found["others"]) == bool(answer) and repr(found["token"]) in capsys.readouterr().out
+    assert found["end"] == pytest.approx(0.5 - 0.1 * found["log-ratio"])
