@@ -3,7 +3,7 @@
 # sum comes out √r times too large (r: the rank of the new adapter: 2 at rank 4, 8 at rank 64; cat of two of rank 16: √32). The scales of the parts are
 # multiplied into the new matrices, and the new adapter, meant to have scale 1, has the first one's settings, so alpha / √r with alpha = r. For ordinary LoRA,
 # where alpha / r is 1, all three are exact.
-# Ours adds adapters by hand: course_lib/stages/lora.py, which has no rsLoRA.
+# Ours has no rsLoRA and adds no adapters together: course_lib/stages/lora.py.
 set -euo pipefail
 place=$(mktemp -d); trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place/venv"
