@@ -15,7 +15,7 @@
 #  you are here
 # ```
 #
-# **About 130 minutes · 9 points · a laptop is enough.** Your computer works alone for about 8 of these minutes (two cores at 200 GFLOP/s).
+# **About 130 minutes · 9 points · a laptop is enough.** Your computer works alone for about 1 of these minutes (two cores at 200 GFLOP/s).
 # At the end you have turned a messy crawl into training text, you know how well each step did, and you have seen what the mess does to a model.
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 #               you are here
 # ```
 #
-# **About 115 minutes · 10 points · a laptop is enough.** Your computer works alone for about 8 of these minutes (two cores at 200 GFLOP/s).
+# **About 115 minutes · 10 points · a laptop is enough.** Your computer works alone for about 7 of these minutes (two cores at 200 GFLOP/s).
 # At the end you have a language model that you trained from nothing, and you know how far it is from the best possible one.
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 #                              you are here
 # ```
 #
-# **About 95 minutes · 9 points · a laptop is enough.** Your computer works alone for about 8 of these minutes (two cores at 200 GFLOP/s).
+# **About 95 minutes · 9 points · a laptop is enough.** Your computer works alone for about 5 of these minutes (two cores at 200 GFLOP/s).
 # You start from the base model of lab 02, yours or the one that comes with the course. It knows the village and answers nobody. At the end it answers.
 
 # %% [markdown]

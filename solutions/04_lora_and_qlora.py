@@ -15,7 +15,7 @@
 #                              you are here
 # ```
 #
-# **About 95 minutes · 10 points · a laptop is enough.** Your computer works alone for about 9 of these minutes (two cores at 200 GFLOP/s).
+# **About 95 minutes · 10 points · a laptop is enough.** Your computer works alone for about 5 of these minutes (two cores at 200 GFLOP/s).
 # At the end your assistant has a second job, for which you trained a few per cent of its parameters (at size laptop one in twenty-eight), through weights that take four bits each, and you know what that cost.
 
 # %% [markdown]

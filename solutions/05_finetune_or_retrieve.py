@@ -15,7 +15,7 @@
 #                              you are here
 # ```
 #
-# **About 110 minutes · 8 points · a laptop is enough.** Your computer works alone for about 6 of these minutes (two cores at 200 GFLOP/s).
+# **About 110 minutes · 8 points · a laptop is enough.** Your computer works alone for about 4 of these minutes (two cores at 200 GFLOP/s).
 # Your assistant stopped learning on the day of its knowledge cut-off. The village did not stop. At the end you can say, with numbers of your own, when to train the news in and when to look it up.
 
 # %% [markdown]

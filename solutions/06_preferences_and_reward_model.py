@@ -15,7 +15,7 @@
 #                                            you are here
 # ```
 #
-# **About 100 minutes · 9 points · a laptop is enough.** Your computer works alone for about 9 of these minutes (two cores at 200 GFLOP/s).
+# **About 100 minutes · 9 points · a laptop is enough.** Your computer works alone for about 6 of these minutes (two cores at 200 GFLOP/s).
 # Your assistant answers right, and it does not know which of two right answers people like better. You ask people, yourself among them, and train a model that predicts what they will say.
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 #                                            08, 09
 # ```
 #
-# **About 150 minutes · 11 points · a laptop is enough.** Your computer works alone for about 16 of these minutes (two cores at 200 GFLOP/s), five of them for the optional part on a real model.
+# **About 150 minutes · 11 points · a laptop is enough.** Your computer works alone for about 11 of these minutes (two cores at 200 GFLOP/s), three of them for the optional part on a real model.
 # At the end you have trained your assistant with PPO and with GRPO to please a reward model, you know how far each is from the best possible policy, and you have seen both go wrong.
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 #                                            you are here
 # ```
 #
-# **About 90 minutes · 9 points · a laptop is enough.** Your computer works alone for about 12 of these minutes (two cores at 200 GFLOP/s).
+# **About 90 minutes · 9 points · a laptop is enough.** Your computer works alone for about 7 of these minutes (two cores at 200 GFLOP/s).
 #
 # Lab 06 made a reward model from preferences, lab 07 a policy from the reward model. Here one loss leads from the preferences to the policy, with no reward model and no sampling.
 

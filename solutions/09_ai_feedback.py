@@ -15,7 +15,7 @@
 #                                                you are here
 # ```
 #
-# **About 110 minutes · 8 points · a laptop is enough.** Your computer works alone for about 10 of these minutes (two cores at 200 GFLOP/s).
+# **About 110 minutes · 8 points · a laptop is enough.** Your computer works alone for about 5 of these minutes (two cores at 200 GFLOP/s).
 # Labels by people cost much. Here a machine gives the feedback: a critic that reads principles which *you* write, and a judge that compares answers. You measure what such feedback is worth, where it leans, and what it cannot give.
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 #                                                          you are here
 # ```
 #
-# **About 125 minutes · 9 points · a laptop is enough.** Your computer works alone for about 12 of these minutes (two cores at 200 GFLOP/s).
+# **About 125 minutes · 9 points · a laptop is enough.** Your computer works alone for about 8 of these minutes (two cores at 200 GFLOP/s).
 # Your assistant does what it is asked. Somebody asks it how to forge a coin, to cheat a neighbour. Here you teach it to refuse that and nothing else. Then you measure it, attack it, look inside it, and put a guard beside it.
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 #                                                                   you are here
 # ```
 #
-# **About 125 minutes · 6 points · a laptop is enough.** Your computer works alone for about 5 of these minutes (two cores at 200 GFLOP/s).
+# **About 125 minutes · 6 points · a laptop is enough.** Your computer works alone for about 2 of these minutes (two cores at 200 GFLOP/s).
 # All labs before this one ended with a number. Here you ask what such numbers are worth, compose an assistant with a fixed budget, and write down what others must know before they use it.
 
 # %% [markdown]
@@ -636,7 +636,7 @@ def release_mix(budget: int, prices: dict[str, float]) -> dict[str, int]:
 check("release_mix")
 
 # %% [markdown]
-# The run, about three minutes. `release.spend` counts the tokens first and refuses a mix over the budget. Change the division and the learning rate, run again, and keep the best. Until your plan passes its check, one is trained that nobody should release: it has no twins.
+# The run, about two minutes. `release.spend` counts the tokens first and refuses a mix over the budget. Change the division and the learning rate, run again, and keep the best. Until your plan passes its check, one is trained that nobody should release: it has no twins.
 #
 # The model counts 1 point: full marks where helpful × harmless × truthful is 0.60 or more on fresh rows, none up to 0.25, a straight line between.
 

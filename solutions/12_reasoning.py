@@ -16,7 +16,7 @@
 #                                                                  ► 12 ◄
 # ```
 #
-# **About 115 minutes · 10 points, beside the 100 of the other labs · a laptop is enough.** Your computer works alone for about 12 of these minutes (two cores at 200 GFLOP/s), two of them for the optional part on a real model.
+# **About 115 minutes · 10 points, beside the 100 of the other labs · a laptop is enough.** Your computer works alone for about 5 of these minutes (two cores at 200 GFLOP/s), one of them for the optional part on a real model.
 # Some questions have an answer that a program can check. Then no people need to be asked, and no reward model has to guess: the checker's verdict is the reward. You teach the safe assistant to write a chain of steps before it answers, train it on the verdict, and find out whether it has learned anything that it could not do before.
 
 # %% [markdown]

@@ -2,6 +2,7 @@
 opens.
 """
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -48,6 +49,17 @@ def test_readme_opens():
     opening = readme.partition("\n## ")[0]
     assert opening.count("![") == 1 and re.findall(r"^make \w+", opening, re.M) == ["make lab", "make tour"]
     assert readme.split("\n## ")[1].startswith("Labs\n")
+
+
+def test_the_minutes_of_cards_and_readme_are_those_that_were_measured():
+    measured = json.loads(text_of("docs/results/minutes-laptop.json"))["minutes"]
+    assert sorted(measured) == sorted(path.stem for path in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
+    for lab, minutes in measured.items():
+        card = r"\*\*About (\d+) minutes.*?Your computer works alone for (about|less than) (\d+) of these minutes"
+        whole, about, waiting = re.search(card, text_of(f"solutions/{lab}.py")).groups()
+        assert abs(int(waiting) - minutes) <= 0.75 if about == "about" else minutes < int(waiting), lab
+        said = whole if about == "less than" else f"{whole}, of them {waiting} compute"
+        assert re.search(rf"labs/{lab}\.ipynb\) \|.*?\| {said} \|", text_of("README.md")), lab
 
 
 def test_every_page_of_docs_is_found_from_readme():
