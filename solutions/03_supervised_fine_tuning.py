@@ -328,7 +328,7 @@ by_default = lab.by_trl.defaults(base)
 # - take the examples from the longest to the shortest (of equally long ones the earlier first)
 # - put each into the row where the **least** room is left that is still enough (of equally full rows the earlier). If no row has room, open a new one
 # - a row holds at most `limit` tokens. An example longer than that gets a row of its own
-# - returned are the rows, each a list of the examples' indices in the order in which they went in
+# - returned are the rows in the order in which they were opened, each a list of the examples' indices in the order in which they went in
 #
 # > Difficulty: ●●●○○ (3 of 5)  
 # > Importance: ●●○○○ (2 of 5)  
@@ -518,7 +518,7 @@ lab.guessed(MY_GUESS)
 # ## § 8 Train
 #
 # Everything is in place. The loop in `course_lib/stages/sft.py` is that of lab 02: logits, loss, backward, step. New are the labels, and that it starts from your base model.
-# Documents of pre-training are mixed in among the conversations (**replay**, as in [Scialom et al. 2022](https://arxiv.org/abs/2205.12393)); § 13 shows what that is for.
+# Documents of pre-training are mixed in among the conversations (**replay**, which [Scialom et al. 2022](https://arxiv.org/abs/2205.12393) do with rows of earlier tasks); § 13 shows what that is for.
 #
 # The model is worth 1 point: full marks from 90 % of fresh held-out instructions right, none up to 40 %, in proportion between.
 #
@@ -542,7 +542,7 @@ lab.guessed(MY_GUESS)
 check("sft_model")
 
 # %% [markdown]
-# **What to notice.** In our run the validation loss ends under the training loss, and that is no mistake. Validation is on answers only; training also counts the replayed documents, and those cannot be guessed better than their entropy (lab 02).
+# **What to notice.** In our run the validation loss ends under the training loss, and that is no mistake. Validation is on answers only; training also counts the replayed documents, and a token of theirs costs more than one of an answer, however well both are learned (§ 10 has their losses).
 #
 # Before and after, on residents of whom no conversation spoke:
 
@@ -553,7 +553,10 @@ check("sft_model")
         [step["val_loss"] for step in run.history if "val_loss" in step][-1]
         < sum(step["train_loss"] for step in run.history[-50:]) / 50
     ),
-    "those cannot be guessed better than their entropy": GENERAL,
+    "a token of theirs costs more than one of an answer": (
+        [step["val_loss"] for step in run.history if "val_loss" in step][-1] + 0.05
+        < lab.losses_by_kind(model, sft.pretrain_rows("validation")[:100])["all"]
+    ),
     "Before and after": GENERAL,
 }
 
@@ -577,7 +580,15 @@ for asked in (f"What does {person.full} do?", f"And {his} favourite colour?", f"
 print("the truth:", {fact: person.facts[fact] for fact in ("job", "colour", "pet")})
 
 # %% [markdown]
-# By kind of task, with 95 % intervals by Wilson's formula (it stays sensible where 0 or 100 % were right):
+# In our run the first answer gives the right job under another resident's name; the checker would count it as wrong. By kind of task, with 95 % intervals by Wilson's formula (it stays sensible where 0 or 100 % were right):
+
+# %%
+# CLAIM
+{
+    "the first answer gives the right job under another resident's name": (
+        person.facts["job"] in conversation[1]["content"] and person.first not in conversation[1]["content"]
+    )
+}
 
 # %%
 # LONG
@@ -711,7 +722,7 @@ lab.guessed(MY_GUESS)
 # %% [markdown]
 # **What to notice.** In our run the training loss falls from 0.50 to 0.04 nats/token, and the small set is answered as well as ever. On the residents whom it does not mention, the answers hold for an epoch or two and then break down: 48 of 100 are right at the end. Only rows that the training did not see could tell us.
 #
-# Are the facts gone? Most of them are not. Continue a document about these residents, and 73 % of their facts still come out right. Many questions ask for several facts at once, so 27 % of the facts lost are enough to spoil about half of the answers.
+# Are the facts gone? Most of them are not. Continue a document about these residents, and 73 % of their facts still come out right. Only 16 of the 100 questions ask for several facts, so 27 % of the facts lost explain about a third of the answers wrong, and not half of them: some facts still come out in a document and no longer in an answer.
 
 # %%
 # CLAIM
@@ -727,9 +738,13 @@ lab.guessed(MY_GUESS)
     "Only rows that the training did not see could tell us": found[16]["the small set itself"] == (100, 100),
     "Most of them are not": facts["after"] > 0.7,
     "73 % of their facts still come out right": f"{facts['after']:.0%}" == "73%" and facts["before"] > 0.99,
-    "so 27 % of the facts lost are enough to spoil about half of the answers": (
-        f"{1 - facts['after']:.0%}" == "27%" and 45 <= found[16]["unseen residents"][0] <= 55
+    "Only 16 of the 100 questions ask for several facts": (
+        sum(row["kind"] in ("introduce", "list") for row in unseen) == 16 and len(unseen) == 100
     ),
+    "27 % of the facts lost explain about a third of the answers wrong": (  # 3 facts, 2, or 1, each there or not
+        0.28 < 1 - sum(facts["after"] ** {"introduce": 3, "list": 2}.get(row["kind"], 1) for row in unseen) / 100 < 0.38
+    ),
+    "some facts still come out in a document and no longer in an answer": found[16]["unseen residents"][0] < 58,
 }
 
 # %% [markdown]
@@ -761,11 +776,11 @@ same = lab.by_trl.same_steps(base, train[:40], losses_of_five)
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# The small set of § 11 once more, read as often as before, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. The one below is **replay**: as many documents of pre-training are mixed in as there are rows, fresh ones for each reading. The long run of § 8 did that too. Other changes to try: `REPLAY = 0` and then `CHANGE = dict(learning_rate=0.0004)`, or `CHANGE = dict(batch=8192)`.
+# The sixteen copies of the small set of § 11 once more, shuffled into one pass, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. The one below is **replay**: among the rows stand as many documents of pre-training, all different. The long run of § 8 had some, too. Other changes to try: `REPLAY = 0` and then `CHANGE = dict(learning_rate=0.0004)`, or `CHANGE = dict(batch=8192)`. (`REPLAY = 0` alone is nearly § 11: only, a batch can hold a row twice.)
 
 # %%
 # LONG
-CHANGE, REPLAY = {}, FEW  # fields of SFTConfig; documents mixed in at each reading
+CHANGE, REPLAY = {}, FEW  # fields of SFTConfig; documents for each copy of the small set
 MY_PREDICTION = ""
 
 mixed = small_set * EPOCHS + sft.pretrain_rows("train", REPLAY * EPOCHS)
@@ -857,15 +872,15 @@ if loaded := lab.smollm2():
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I mixed fresh documents of pre-training into every reading of the small set and predicted that the loss of recall would be halved. Of the unseen residents' questions 95 % were answered right at the start. After sixteen readings
+# I mixed fresh documents of pre-training in, one for every row of the sixteen copies of the small set, and predicted that the loss of recall would be halved. Of the unseen residents' questions 95 % were answered right at the start. At the end
 # 48 % (38 to 58 %) are right without replay, and 73 % (64 to 81 %) with it: more than half of the loss was saved. As the intervals do not overlap, the difference is hardly chance. The documents name all residents
-# again and again, so what is known of them is trained on, too. The price is that the small set itself is learned more slowly: 90 % for 100 %.
+# again and again, so what is known of them is trained on, too. The price is paid on the small set itself: 90 % of it are right (83 to 94 %) for 100 %.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "I mixed fresh documents of pre-training into every reading": len(mixed) == 2 * FEW * EPOCHS,
+    "one for every row of the sixteen copies of the small set": len(mixed) == 2 * FEW * EPOCHS,
     "95 % were answered right at the start": found[0]["unseen residents"] == (95, 100),
     "48 % (38 to 58 %) are right without replay": ends["as before"]["unseen residents"] == "48 % (38 to 58 %)",
     "and 73 % (64 to 81 %) with it": ends["changed"]["unseen residents"] == "73 % (64 to 81 %)",
@@ -877,7 +892,8 @@ if loaded := lab.smollm2():
         lab.wilson(*found[16]["unseen residents"])[1] < lab.wilson(*found_now[1]["unseen residents"])[0]
     ),
     "so what is known of them is trained on, too": GENERAL,
-    "90 % for 100 %": found_now[1]["the small set itself"][0] == 90 and found[16]["the small set itself"][0] == 100,
+    "90 % of it are right (83 to 94 %) for 100 %": [ends[way]["the small set itself"] for way in ("changed", "as before")]
+    == ["90 % (83 to 94 %)", "100 % (96 to 100 %)"],
 }
 
 # %% [markdown]

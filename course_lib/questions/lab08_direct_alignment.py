@@ -1122,7 +1122,7 @@ WRITTEN_1 = WrittenQuestion(
     rubric="""0.5: says from the student's own run what happened to the log-probability of the chosen and of the
 rejected answers (numbers with their unit), AND why the loss allows it: only the difference of the two log-ratios
 counts, so both may fall as long as the rejected one falls faster (the two share most of their tokens), and the mass
-goes to answers that are in no pair.
+goes to other answers than these two.
 0.25: only one of the two.  0: claims that DPO makes the chosen answers likelier, against the student's own run, or
 no number.""",
 )

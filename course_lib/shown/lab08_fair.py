@@ -91,7 +91,8 @@ def show_plane(yard: Yardstick, trained: dict[str, list[dict]], picked: dict[str
     16).
     """
     plane(yard, trained | picked)
-    rows = [measured(name, m) for name, each in trained.items() for m in each]
+    one = lambda name, m: f"{name.partition('β =')[0]}β = {m['beta']:g}" if "beta" in m else name
+    rows = [measured(one(name, m), m) for name, each in trained.items() for m in each]
     rows += [measured(f"{name}, n = {m['n']}", m) for name, each in picked.items() for m in each if m["n"] in (4, 16)]
     table({"": "", **MEASURED}, rows)
     your_run(shows="which way is best at equal KL")

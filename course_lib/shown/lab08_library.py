@@ -172,7 +172,7 @@ def show_defaults(pair: Twins, preset) -> None:
     expect((args.learning_rate, args.num_train_epochs, args.per_device_train_batch_size) == (1e-6, 3, 8), "the steps")
     rows = [
         ("ref_model left out", f"read anew from the model's folder: first loss {left_out:.4f}", "a frozen copy"),
-        ("ref_model = the policy as it is now", f"first loss {same:.4f} = log 2", "log 2, too"),
+        ("ref_model = a copy of the policy as it is now", f"first loss {same:.4f} = log 2", "log 2, too"),
         ("β", f"{args.beta:g}", f"{direct.BETA:g}"),
         ("loss_type", f"{args.loss_type}", "the loss that you write"),
         ("label_smoothing", 'not used by "sigmoid": the loss is the same', "cDPO, § 8"),

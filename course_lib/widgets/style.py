@@ -23,7 +23,7 @@ __all__ = [
 # fmt: off
 STYLES = (
     (BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), ("black", "P", (0, (5, 1))),
-    (SKY, "v", (0, (1, 1))), (AMBER, "X", (0, (3, 1, 1, 1))),
+    (SKY, "v", (0, (1, 1))), (AMBER, "X", (0, (3, 1, 1, 1))), (RED, "*", (0, (6, 2))),
 )
 # fmt: on
 # inches: what JupyterLab shows unscaled beside its file browser; dots an inch; points of a legend's letters
