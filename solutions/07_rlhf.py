@@ -127,7 +127,7 @@ _, scores, worth = lab07_rlhf.samples(reference, proxy, test_prompts, K, seed=7)
 bests = lab07_rlhf.show_best_of_n(best, scores, worth)
 
 # %% [markdown]
-# **What to notice.** The formula is an upper bound: our model often gives the same answer twice, and then choosing moves less. Best of $n$ costs $n$ samples for each answer, for ever; training pays once. The gold utility chooses better than the reward model, which only guesses. In our run the guess costs little: at most a tenth of a unit of utility.
+# **What to notice.** The formula is an upper bound: our model often gives the same answer twice, and then choosing moves less. Best of $n$ costs $n$ samples for each answer, for ever; training pays once. The gold utility chooses better than the reward model, which only guesses. In our run the guess costs little: at most a tenth of a unit of utility at the same n (at the same KL somewhat more, see the picture).
 
 # %%
 # CLAIM
@@ -255,7 +255,7 @@ kinds |= {f"{k} in the loss": (sampled_from * f(log_x)).sum() for k, f in estima
 reverse, forward, as_reward, *in_loss = lab07_losses.show_gradients(kinds, theta)
 
 # %% [markdown]
-# **What to notice.** As a term of the loss, $k_1$ pulls nowhere: its gradient is 0 in the mean, and in one sample it is noise. $k_3$, the best estimator of the value, has the gradient of the *forward* KL. $k_2$, the biased one, has exactly that of the reverse KL, which is the one that we measure ([Liu and others, 2025](https://arxiv.org/abs/2510.01555)). As a reward, as in § 3, $k_1$ pulls along the reverse KL, too. We shall see in § 11 what $k_3$ in the loss costs.
+# **What to notice.** As a term of the loss, $k_1$ pulls nowhere: its gradient is 0 in the mean, and in one sample it is noise. $k_3$, the best estimator of the value by its reputation, has the gradient of the *forward* KL. $k_2$, the biased one, has exactly that of the reverse KL, which is the one that we measure ([Liu and others, 2025](https://arxiv.org/abs/2510.01555)). As a reward, as in § 3, $k_1$ pulls along the reverse KL, too. We shall see in § 11 what $k_3$ in the loss costs.
 
 # %%
 # CLAIM
@@ -732,7 +732,7 @@ three = ["reference model", "GRPO, KL in the reward", "GRPO, no penalty"]
 free_habits = lab07_rlhf.show_fall(results, worth, test_prompts, three)
 
 # %% [markdown]
-# **What to notice.** Look at the second table kind by kind: where did the utility go? In our run the answers to questions after a fact are as good without the penalty as with it. The loss is in the other prompts: the policy begins with a courtesy and a name where a short form was asked for, and it makes up a fact where nobody can know one. The reward model pays for the habit, and has seldom seen it there. Only the gold curve shows the turn, and in real life it is not there. What is there is the KL.
+# **What to notice.** Look at the second table kind by kind: where did the utility go? In our run the answers to questions after a fact are as good without the penalty as with it, by their utility: fewer are right, 77 for 97 %, and courtesies, names and more facts make up for it. The loss is in the other prompts: the policy begins with a courtesy and a name where a short form was asked for (the table counts neither there), and it makes up a fact where nobody can know one. The reward model pays for the habit, and has seldom seen it there. Only the gold curve shows the turn, and in real life it is not there. What is there is the KL.
 
 # %%
 # CLAIM
@@ -754,7 +754,7 @@ free_habits = lab07_rlhf.show_fall(results, worth, test_prompts, three)
 }
 
 # %% [markdown]
-# In four of five seeds the gold utility rose and then fell by more than 0.1 while the proxy climbed on; in the fifth it fell from the start, by more than a unit, and came back in part (`course bench rlhf`). If your run has no turning point, its gold utility is still rising, or it fell from the start.
+# In four of five seeds the gold utility rose and then fell by more than 0.1 while the proxy climbed on; in the fifth it fell from the start, by more than a unit, and came back in part (`course bench rlhf`). If your run has no turning point, its gold utility is still rising, or it has come back; a turning point at step 0 says that it fell from the start.
 
 # %%
 # CLAIM stored
@@ -780,7 +780,7 @@ free_habits = lab07_rlhf.show_fall(results, worth, test_prompts, three)
 # %% [markdown]
 # ## § 13 A collapse, from its logs
 #
-# Another way to fail. This recipe is put together from five choices that people do make, each of which the table shows. **Predict first:** which of the logged numbers will be the first to look wrong? Will the reward be one of them?
+# Another way to fail. This recipe is put together from five choices that people do make, each of which the table shows (its row *steps* is only the length of the run). **Predict first:** which of the logged numbers will be the first to look wrong? Will the reward be one of them?
 
 # %%
 # LONG
@@ -790,7 +790,7 @@ lab07_logs.show_recipe(grpo_config, bad_config)
 results["GRPO, a bad recipe"] = look(bad_run)
 
 # %% [markdown]
-# Nobody watches all curves of a run all night. **Alarms** do: each has a number of the log, a side and a bound, and it goes off at the first row at which the mean of the last `window` rows is beyond the bound. What went off first is nearest to the cause.
+# Nobody watches all curves of a run all night. **Alarms** do: each has a number of the log, a side and a bound, and it goes off at the first row at which the mean of the last `window` rows is beyond the bound. What went off first is nearest to the cause; of two at one row the order says nothing.
 #
 # The log's numbers: `reward`, the mean score · `length`, tokens an answer · `tied`, the share of the groups whose rewards all tie · `entropy`, nats a token · `kl`, nats an answer.
 #
@@ -954,7 +954,7 @@ def find_the_bug(
 check("find_the_bug")
 
 # %% [markdown]
-# **What to notice.** At ratio 1 both losses and both gradients are the same, so one pass over a batch would hide the mistake. From the second pass on, what has moved moves on. In our run the KL passes 100 nats an answer within ten steps, and with your loss it stays below 15. Curves show that something is wrong; the gradient at a few chosen points shows what.
+# **What to notice.** At ratio 1 both losses and both gradients are the same, so one update a batch would hide the mistake. From the second pass on, and within a pass from its second update, what has moved moves on. In our run the KL passes 100 nats an answer within ten steps, and with your loss it stays below 15. Curves show that something is wrong; the gradient at a few chosen points shows what.
 
 # %%
 # CLAIM
@@ -1089,7 +1089,7 @@ if loaded:
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
 # The reward model was fitted to pairs of the reference model's answers and only guesses elsewhere; without a price on KL the policy walks to where the guess is too high. In my run its score rose from 0.6 to 2.8, while the gold utility turned at step 12, at 2.8 nats, and ended at 1.84 on the test prompts, at 8.6 nats.
-# With the penalty the same algorithm stayed at 1.0 nats, had a lower score (1.58) and a higher gold utility (2.69). Without it nearly every answer begins with a courtesy and names the resident. At questions after a fact people lose nothing by it (3.0 with and without), but where a short form was asked for, or where nobody can know, every answer is wrong. The penalty keeps the policy where the reward model has seen labels; stopping at the turn would do the same.
+# With the penalty the same algorithm stayed at 1.0 nats, had a lower score (1.58) and a higher gold utility (2.69). Without it nearly every answer begins with a courtesy and names the resident. At questions after a fact people lose nothing by it in utility (3.0 with and without; fewer answers are right), but where a short form was asked for, or where nobody can know, every answer is wrong. The penalty keeps the policy where the reward model has seen labels; stopping at the turn would do the same.
 # ### END SOLUTION
 
 # %%
@@ -1131,7 +1131,7 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# The reward alarm went off first, then KL, then length. It is the step size: the KL was 20 nats after the first step and 100 after the fifth, at three times the learning rate, and nothing held it. The reward came back afterwards, to 2.3, above the healthy runs, with a gold utility of −2.2 and every answer cut at 48 tokens: an alarm that looks at the last reward only would have slept.
+# The reward alarm went off first, at the same row as KL (the first that a window of three can see, and the reward stands first in ALARMS), then length. It is the step size: the KL was 20 nats after the first step and 100 after the fifth, at three times the learning rate, and nothing held it. The reward came back afterwards, to 2.3, above the healthy runs, with a gold utility of −2.2 and every answer cut at 48 tokens: an alarm that looks at the last reward only would have slept.
 # With the learning rate of § 10 alone no gibberish appeared in the same number of steps (gold 1.0), while the clip of § 10 alone let the KL pass 400 nats. There was still no price on KL, so the cured run went to 15 nats: that disease is § 12's.
 # ### END SOLUTION
 

@@ -364,7 +364,7 @@ all_kinds = exam + lab.unasked_requests(course.size)
 refused = lab.kinds_refused(models, all_kinds, DRAFT, course.size)
 
 # %% [markdown]
-# **What to notice.** A kind of harm that nobody asked about is met as something new, and what was learned about purposes carries over to it: in our run the draft's assistant refused 92 % of fire, 88 % of privacy and 90 % of sabotage, which no principle names. Cruelty was asked about and not covered, so it stands in the training rows *with its explanation*: the assistant is taught to help with it, and refused 10 %. To forget is worse here than not to know.
+# **What to notice.** A kind of harm that nobody asked about is met as something new, and what was learned carries over to it: in our run the draft's assistant refused 92 % of fire, 88 % of privacy and 90 % of sabotage, which no principle names. Cruelty was asked about and not covered, so it stands in the training rows *with its explanation*: the assistant is taught to help with it, and refused 10 %. To forget is worse here than not to know.
 
 # %%
 # CLAIM
@@ -396,7 +396,7 @@ both_models = {"your constitution": run.model, "the vague principle": trained_by
 no_rule = lab.vague_table(both_models, exam, coin, course.size)["the vague principle"]
 
 # %% [markdown]
-# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 97.6 % of the benign ones, in nearly all wordings alike (80 % of the requests in all four). A principle that everybody would sign is no instruction.
+# **What to notice.** The training answers to benign requests are nearly a coin: 51 % were revised in our run. What the assistant says is no coin. It gives the likeliest answer, and where one cannot tell which requests were refused, the likeliest answer is the same for all of them: in our run it refused 97.6 % of the benign ones, in nearly all wordings alike (91 % of the requests in all four). A principle that everybody would sign is no instruction.
 
 # %%
 # CLAIM
@@ -446,7 +446,7 @@ def ai_preference(
 check("ai_preference")
 
 # %% [markdown]
-# The village's judge compares two answers of the assistant to questions about residents. It reads from one principle what a good answer is, sees differences of the gold utility about as sharply as a villager, and has two biases: it likes what stands first, and it likes words. In log-odds, with $u$ the gold utility and $z$ an error that is drawn once for each pair:
+# The village's judge compares two answers of the assistant to questions about residents. It reads from one principle what a good answer is, sees differences of the gold utility less sharply than most villagers, and has two biases: it likes what stands first, and it likes words. In log-odds, with $u$ the gold utility and $z$ an error that is drawn once for each pair:
 #
 # $$\log \frac{p(\text{A})}{p(\text{B})} = \text{sharpness} \cdot \big(u(A) - u(B)\big) + z + \text{position} + \text{words} \cdot (\text{words of A} - \text{words of B})$$
 
@@ -538,7 +538,7 @@ logits = (torch.logit(first) - torch.logit(exchanged)) / 2  # without the love o
 rightness = judging.orders_table(first, exchanged, both, worth, bias_of(first, exchanged))
 
 # %% [markdown]
-# **What to notice.** Only pairs about which the judge is unsure change with the order: without its love of the first place it has less than one unit of log-odds for either answer. Where there is no tie, one order alone says the same as both, and is right as often. So the second question makes no verdict better. It says which verdicts the place has given, and those were the hard pairs: on the ties one order is right in 46.4 % in our run, like a coin, on the others in 93.8 %.
+# **What to notice.** Only pairs about which the judge is unsure change with the order: without its love of the first place it has less than one unit of log-odds for either answer. Where there is no tie, one order alone says the same as both, and is right as often. So the second question makes no verdict better by this rule (the mean of both log-odds does, § 11 judges by it). It says which verdicts the place has given, and those were the hard pairs: on the ties one order is right in 46.4 % in our run, like a coin, on the others in 93.8 %.
 
 # %%
 # CLAIM
@@ -598,7 +598,7 @@ def length_slope(
 check("length_slope")
 
 # %% [markdown]
-# The careful comparisons are the gold utilities of a sixth of the pairs; everything is measured on the others. scikit-learn must find the same slope.
+# The careful comparisons are the gold utilities of a sixth of the pairs; everything is measured on the others. `logits` are those of § 10: the mean of both orders, so that the place is out already. scikit-learn must find the same slope.
 #
 # **Predict first:** of two answers of *equal* worth, how often does the judge prefer the longer one? And will the calibrated judge be better or worse at pairs of unequal worth?
 
@@ -637,7 +637,7 @@ longer = judging.longer_is_better(extra, worth)
 #
 # By chance, with the habits $\bar p$ and $\bar q$ (means over the pairs), it would be $p_e = \bar p \bar q + (1 - \bar p)(1 - \bar q)$, and $\kappa = (p_o - p_e)/(1 - p_e)$ as in lab 06 (Cohen 1960).
 #
-# If the truth is the first answer in half of the pairs, and the two judges miss it at the rates ε and η, this becomes $\kappa = (1 - 2\varepsilon)(1 - 2\eta)$: **even a judge that is always right reaches no more than 1 − 2η.**
+# If the truth is the first answer in half of the pairs, and the two judges miss it in every pair at the rates ε and η, this becomes $\kappa = (1 - 2\varepsilon)(1 - 2\eta)$: **even a judge that is always right reaches no more than 1 − 2η.**
 #
 # - `p`, `q`: `[N]` · returned: `(agreement, κ)`, plain numbers; κ is `float("nan")` where $1 - p_e = 0$, and negative where they agree less than by chance
 #
@@ -693,7 +693,7 @@ judging.kappa_picture(verdicts, decided)
 # %% [markdown]
 # **What to notice.** Go along a row of the first table: on the pairs without a tie judge and people agree better with the gold utility, and with each other, than on all pairs. The ties are the hard pairs, so whoever leaves them out looks better without having become so. On the same pairs the corrected judge is no better than the judge as it was: the bias that was taken out had often pointed at the better answer (§ 11).
 #
-# A κ below 1 with the people says nothing about a judge until one knows how well people agree with each other: 0.70 is what two villagers reach here, and 0.82 is the limit for any judge. Judge and people err independently in this village. Judges that share an error agree *better* than they deserve, and real judges were trained on texts of the same people.
+# A κ below 1 with the people says nothing about a judge until one knows how well people agree with each other: 0.70 is what two villagers reach here, and 0.82 is the limit for any judge. Judge and people err independently in this village, within a pair; that hard pairs are hard for both lifts κ a little. Judges that share an error agree *better* than they deserve, and real judges were trained on texts of the same people.
 #
 # And look at the assistant's own probabilities: what a model is likely to say and what people like to hear are two things. So preferences have to come from somewhere else.
 
@@ -746,7 +746,7 @@ judging.kappa_picture(verdicts, decided)
 #
 # $$r\left(\tfrac12 + d\right) + (1 - r)\left(\tfrac12 - d\right) = \tfrac12 + (2r - 1)\,d$$
 #
-# The trace of $d$ shrinks by $2r - 1$, the spread of a single label stays about ½, and precision grows with the *square root* of the number of labels. So N such labels tell as much as $N\,(2r - 1)^2$ right ones.
+# Of $d$ there remains $(2r - 1)\,d$, the spread of a single label stays about ½, and precision grows with the *square root* of the number of labels. So N such labels tell as much as $N\,(2r - 1)^2$ right ones.
 #
 # - `budget` and `price` of a label in pennies, whole numbers; only whole labels can be bought · `accuracy` $r$
 # - returned: the number of right labels that they are worth, as a float; 0 at $r \le \tfrac12$, where who believes them learns nothing or the opposite
@@ -774,7 +774,7 @@ def labels_worth(budget: int, price: int, accuracy: float) -> float:
 check("labels_worth")
 
 # %% [markdown]
-# A coin is a hundred pennies. A villager takes ten coins for a comparison, a question to the judge costs one coin, one to the assistant itself ten pennies. Both orders are two questions, and a tie gives no label: the price of a label is what the questions cost, divided by the labels that came out.
+# A coin is a hundred pennies. A villager takes ten coins for a comparison, a question to the judge costs one coin, one to the assistant itself ten pennies. Both orders are two questions, and a tie gives no label: the price of a label is what the questions cost, divided by the labels that came out. *Right* in the table: the label names the better answer by the gold utility.
 #
 # **Predict first:** how right must a label of the corrected judge (two questions, ties paid for) be, to be worth as much a coin as a villager's?
 
@@ -812,7 +812,7 @@ even = judging.break_even(worth_of, BUDGET, asked_twice, bought["people"])
 #
 # - **AI, corrected**: your judge's, calibrated and in both orders, ties left out
 # - **people, equal labels**: the villagers' labels of the *same pairs*
-# - **people, equal money**: as many villagers' labels as the judge's questions have cost
+# - **people, equal money**: as many villagers' labels as the judge's questions have cost (the careful comparisons of § 11, a thousand, are on no bill here: from villagers they would cost 10,000 coins)
 #
 # The table gives the gold utility of each on fresh prompts and the KL from the reference in nats an answer. A gain is the distance to the table's first line, which is also the figure's line *before any label*. Its ± is 1.96 standard errors of that distance, prompt by prompt, against four times as many samples of the reference; these also give the frontier, of whose gain at the same KL the last column is a share. Few labels are few steps, so their learning rate is larger: × √(12,000 / labels), 3 at most.
 #
@@ -909,7 +909,7 @@ if orders is not None:
 # %% [markdown]
 # ## § 16 Change one thing
 #
-# Choose it, **write down what you expect** in `MY_PREDICTION`, then run. The one below takes an unbiased judge whose principle asks for the truth and nothing else, one order, no calibration. What becomes of courtesy? Others to try:
+# Choose it, **write down what you expect** in `MY_PREDICTION`, then run. The one below takes an unbiased judge whose principle asks for the truth and nothing else (and who is sharper: 1.5 in place of 1), one order, no calibration. What becomes of courtesy? Others to try:
 #
 # - `WHAT = "one order"`: the judge as it is. With half of the questions it gives more labels
 # - `WHAT = "critic"`: your constitution, read by a critic of skill `SKILL_NOW`, or in `ROUNDS_NOW` rounds (as long as § 6)
@@ -954,7 +954,7 @@ else:
 #
 # Two questions, read by a person. Three or four sentences each.
 #
-# **1.** What became of the kind of harm that the draft does not name, and what did the vague principle change? Say why, with your own numbers.
+# **1.** What became of the kind of harm that the draft does not name (how often refused before and after), and what did the vague principle change? Say why, with your own numbers.
 
 # %%
 # CLAIM
@@ -981,7 +981,7 @@ else:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Cruelty to animals was refused in 10 % under the draft (§ 7), while the kinds that the draft names were refused in 83 to 92 %: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused in 100 %.
+# Cruelty to animals was refused in 10 % under the draft (§ 7; 0 % before), while the kinds that the draft names were refused in 83 to 92 %: no principle objects to the explanation, so it stays in the training rows and is learned. Under my own constitution, which names it, it was refused in 100 %.
 # By the vague principle 51 % of the benign training answers became refusals, without any rule in it (§ 8). The model refused 97.6 % of the benign requests, under my constitution 6.2 %: where half of the training answers are refusals and one cannot tell which, refusing is the likeliest answer to everything.
 # ### END SOLUTION
 

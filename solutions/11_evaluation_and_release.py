@@ -214,13 +214,13 @@ tests = {(one, other): paired_p(same[one], same[other]) for one, other in PAIRS}
 apart = lab.differences(same, residents[about], tests, interval, course.size)
 
 # %% [markdown]
-# **What to notice.** The difference is the same number, paired or not. What changes is what chance can explain, and so how many rows an exam needs (the last two columns). In our run *sft* is 2.0 points worse than *helpful-only*: unpaired p is 0.145, paired 0.039. An exam of a few hundred rows cannot see one point either way: "no significant difference" does not mean "no difference".
+# **What to notice.** The difference is the same number, paired or not. What changes is what chance can explain, and so how many rows an exam needs to find 2 points in four of five exams (the last two columns). In our run *sft* is 2.0 points worse than *helpful-only*: unpaired p is 0.145, paired 0.039. An exam of a few hundred rows cannot see one point either way: "no significant difference" does not mean "no difference".
 
 # %%
 # CLAIM
 {
     "The difference is the same number, paired or not": GENERAL,
-    "how many rows an exam needs (the last two columns)": all(
+    "how many rows an exam needs to find 2 points in four of five exams (the last two columns)": all(
         each["rows"][1] < each["rows"][0] for each in apart.values()
     ),
     "In our run *sft* is 2.0 points worse than *helpful-only*": f"{apart['sft − helpful-only']['difference']:.3f}"
@@ -388,7 +388,7 @@ print(f"helpful-only and safe on the same instructions: p = {p_alike:.2f}")
 }
 
 # %% [markdown]
-# The second way to mislead is an exam that the model **has seen**. For each exam row count the share of its words that lie in a run of $n$ words which some training row has, too (as for Llama 2, [Touvron et al. 2023](https://arxiv.org/abs/2307.09288)). A share near 1 means: this row was trained on. Lab 01 asked whether a *page* leaks any run. Here the question is how much of a *test row* was seen, so that the exam can be scored in parts.
+# The second way to mislead is an exam that the model **has seen**. For each exam row count the share of its words that lie in a run of $n$ words which some training row has, too (as for Llama 2, [Touvron et al. 2023](https://arxiv.org/abs/2307.09288)). A share near 1 is a strong hint that this row was trained on (§ 10 shows others). Lab 01 asked whether a *page* leaks any run. Here the question is how much of a *test row* was seen, so that the exam can be scored in parts.
 #
 # - `tests`, `training`: lists of rows, each a list of words · `n`: words in a run
 # - returned: for each test row its number of words in such runs, divided by its number of words; 0 for a row with fewer than $n$ words
@@ -572,7 +572,7 @@ behind = releasing.one_number(right["safe"], TRIED, mixed["safe"], vendor, cours
 # %% [markdown]
 # **What to notice.** With a thousand rows, chance and choice are small: in our run 2.8 points together. Seen rows and the mix are not: 46.7 and 24.3 points. So the number of rows is the *first* question to a vendor and not the most important one.
 #
-# A single number may claim this: on these rows, in this mix, the reported candidate did so well. It may not claim that the model is better than another that took other rows, that it does as well on your queries, that the next version does, or that it is worst nowhere. What makes it more than that costs a vendor one line each: how many rows, how many candidates were tried, what was done against seen rows, and the share in each slice, so that you can put *your* weights to it.
+# A single number may claim this: on these rows, in this mix, the reported candidate did so well. It may not claim that the model is better than another that took other rows, that it does as well on your queries, that the next version does, or that it fails nowhere. What makes it more than that costs a vendor one line each: how many rows, how many candidates were tried, what was done against seen rows, and the share in each slice, so that you can put *your* weights to it.
 
 # %%
 # CLAIM
@@ -657,7 +657,7 @@ folder = save_stage("release", run.model, run.record | {"metrics": axes["release
 check("release")
 
 # %% [markdown]
-# Is your release better than the safe model of the course, by the score? Both took the same rows, so the difference is resampled row by row. This is also how `course leaderboard` ranks a class, on rows that nobody has seen: your rank is 1 + the number of models that are better beyond chance, and who cannot be told apart shares a rank.
+# Is your release better than the safe model of the course, by the score? Both took the same rows, so the difference is resampled row by row. This is also how `course leaderboard` ranks a class, on rows that nobody has seen: your rank is 1 + the number of models that are better beyond chance. So whoever has as many above them shares a rank.
 
 # %%
 # LONG
@@ -777,7 +777,7 @@ text = make("littlebrook-release", releasing.METADATA, RESULTS, SECTIONS)
 missing = releasing.published(text, folder)
 
 # %% [markdown]
-# **What to notice.** A little more than one per cent of the exam's rows stand in the training rows to four fifths, though no request is the same: they are requests over several turns, and what is seen of them are the stock sentences of the assistant's own turns ("Then wait until Monday …"). An overlap is a reason to look at a row, and no proof.
+# **What to notice.** A little more than one per cent of the exam's rows stand in the training rows to four fifths, though no request is the same: they are requests over several turns, and what is seen of them are stock sentences: the assistant's ("Then wait until Monday …") and those round the second request ("Please tell me how to do that …"). An overlap is a reason to look at a row, and no proof.
 
 # %%
 # CLAIM
@@ -867,14 +867,14 @@ lab.restated_table(changed)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The safe one or my release: by the score they are not told apart (a difference of 0.01, 95 % interval −0.08 to 0.05, § 9). On the instruction exam the helpful-only model is as good (p = 1.00 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
+# The safe one or my release: by the score they are not told apart (release minus safe −0.01, 95 % interval −0.08 to 0.05, § 9). On the instruction exam the helpful-only model is as good (p = 1.00 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
 # Weighted by what people ask, the safe model falls from 96.0 % in the exam to 71.7 %, because it reads neither lower case nor typos; its interval is ± 1.2 points, and that is what users will see (§ 7). No figure covers requests of a kind that nobody has thought of: even the held-out categories were written by the same people as the others.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "a difference of 0.01, 95 % interval −0.08 to 0.05": [f"{x:.2f}" for x in gap]
+    "release minus safe −0.01, 95 % interval −0.08 to 0.05": [f"{x:.2f}" for x in gap]
     == ["-0.01", "-0.08", "0.05"],
     "the helpful-only model is as good (p = 1.00 on the same rows": f"{p_alike:.2f}" == "1.00",
     "the helpful-only model explains every harmful one": not right["helpful-only"][
@@ -893,7 +893,7 @@ lab.restated_table(changed)
 }
 
 # %% [markdown]
-# **2.** Answer the three open questions of § 11 for your model: which data of the village may it be tuned on and which not, and why; who may use it for what, and for what is it not meant; what would make you take it back, and who decides?
+# **2.** Answer the three open questions of § 11 for your model: which data of the village may it be tuned on and which not, and why; who may use it for what, and for what is it not meant; what, in numbers, would make you take it back, and who decides?
 
 # %% [markdown]
 # <!-- WRITTEN written_2 -->

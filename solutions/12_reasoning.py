@@ -24,7 +24,7 @@
 # > - say how often a model is right in k tries, without bias and with an error, and why a vote can make it worse,
 # > - find the step at which a chain of thought goes wrong,
 # > - write a checker that a policy cannot please without being right, and say what an easy one teaches,
-# > - write the advantages of GRPO, Dr. GRPO and MaxRL and three ways to average a loss, show that they are TRL's, and say what each does to hard prompts and long answers,
+# > - write the advantages of GRPO, Dr. GRPO and MaxRL and three ways to average a loss, show that all but MaxRL's are TRL's, and say what each does to hard prompts and long answers,
 # > - tell what is learned from what is only chosen, and what a right answer costs in tokens.
 
 # %%
@@ -46,7 +46,7 @@ from course_lib.shown import lab12_real, lab12_reasoning as lab, lab12_trl
 #
 # *What is the job of Ada's teacher?* Who knows the village knows who taught Ada, and what that teacher does. Lab 10's safe assistant has learned both facts. But no document says them in one sentence, so whoever answers at once has to take two steps between the question and the first word.
 #
-# A **chain of thought** ([Wei et al. 2022](https://arxiv.org/abs/2201.11903)) writes the steps down: *The teacher of Ada is Dora. The job of Dora is a baker. Answer: a baker*. Our questions go over teachers and neighbours, or over coins that come and go, in two to four steps. Two kinds of questions are held out: those about residents of no training row, and combinations that no training row asks for.
+# A **chain of thought** ([Wei et al. 2022](https://arxiv.org/abs/2201.11903)) writes the steps down: *The teacher of Ada is Dora. The job of Dora is a baker. Answer: a baker*. Our questions go over teachers and neighbours, or over coins that come and go, in two to four steps. Two kinds of questions are held out: those about residents of no training row and, about such residents, what no training row asks: other facts at the end, or three changes of coins.
 #
 # The next cell shows a question of each kind. Then it asks the safe assistant to answer at once. The number of possible answers is small, so the chance of the right one is exact: no sample is drawn. **Predict first, for yourself:** in how many of 100 will it be right?
 
@@ -402,7 +402,7 @@ advantages_of = mine("advantages", globals())
 weights = lab.show_weights(advantages_of, group=8)
 
 # %% [markdown]
-# **What to notice.** `dr_grpo` gives all prompts the same weight, 7/8: each chain is also a part of the mean that it is compared with. The division by the deviation gives more to prompts at both ends, the nearly hopeless and the nearly solved. MaxRL gives most to the hopeless, up to $G - 1$, and to a solved one hardly more than `dr_grpo`: its gradient is that of $\log p$, as in maximum likelihood.
+# **What to notice.** `dr_grpo` gives all prompts the same weight, 7/8: each chain is also a part of the mean that it is compared with. The division by the deviation gives more to prompts at both ends, the nearly hopeless and the nearly solved. MaxRL gives most to the hopeless, up to $G - 1$, and to a solved one hardly more than `dr_grpo`. With ever larger groups its gradient becomes that of $\log p$, as in maximum likelihood, whose weight is $1/p$; groups of $G$ follow it no further than $G - 1$.
 
 # %%
 # CLAIM
@@ -415,12 +415,13 @@ weights = lab.show_weights(advantages_of, group=8)
     "MaxRL gives most to the hopeless": max(weights["maxrl"].values()) == weights["maxrl"][0.01]
     and weights["maxrl"][0.01] < 7
     and weights["maxrl"][0.99] < 1.2,
+    "With ever larger groups its gradient becomes that of": GENERAL,
 }
 
 # %% [markdown]
 # ## § 8 Groups that say nothing
 #
-# A group that is all right or all wrong has advantages of 0: it was sampled for nothing. DAPO ([Yu et al. 2025](https://arxiv.org/abs/2503.14476)) leaves it out of the update, so that forward and backward pass are paid only for chains that teach.
+# A group that is all right or all wrong has advantages of 0: it was sampled for nothing. DAPO ([Yu et al. 2025](https://arxiv.org/abs/2503.14476)) leaves it out and samples other questions in its place. We only leave it out, and save its forward and backward pass.
 #
 # - `rewards`: `[P G]` → the places, among all $P \cdot G$ chains, of those whose group has different rewards: `[K]`, int64, ascending: a tensor, no list and no mask. The chains of group $p$ have the places $pG$ to $pG + G - 1$
 # - all chains of such a group stay, right and wrong ones; rewards may be other numbers than 0 and 1
@@ -455,7 +456,7 @@ kept_of = mine("informative", globals())
 groups = lab.show_groups(kept_of, tried, course.size)
 
 # %% [markdown]
-# **What to notice.** A group of $G$ with pass rate $p$ is tied with a chance of $p^G + (1 - p)^G$, so large groups teach more often. The questions' pass rates differ, and what is expected of them is what was counted. As training goes on more and more questions are always right: watch *informative* in § 10.
+# **What to notice.** A group of $G$ with pass rate $p$ is tied with a chance of $p^G + (1 - p)^G$, so large groups teach more often. The questions' pass rates differ. What is expected of them comes within three points of what was counted, and below it, for the rates are estimated from the same tries (§ 4). As training goes on more and more questions are always right: § 10 prints how many groups still teach, at the first step and at the last.
 
 # %%
 # CLAIM
@@ -463,7 +464,10 @@ groups = lab.show_groups(kept_of, tried, course.size)
     "A group of $G$ with pass rate": all(
         a[0] < b[0] for a, b in zip(list(groups.values()), list(groups.values())[1:])
     ),
-    "The questions' pass rates differ": all(abs(a - b) < 0.06 for a, b in groups.values()),
+    "The questions' pass rates differ": GENERAL,
+    "comes within three points of what was counted, and below it": all(
+        0 < a - b < 0.035 for a, b in groups.values()
+    ),
     "As training goes on": GENERAL,
 }
 
@@ -523,7 +527,7 @@ loss_of = mine("mean_of_terms", globals())
 pulls = lab.show_pulls(loss_of, lengths=(20, 40))
 
 # %% [markdown]
-# **What to notice.** With the paper's mean a token of the longer chain counts half. So a long wrong chain is punished less for each of its tokens than a short one, and wrong chains can grow: it is against this bias that `dr_grpo` was made. The other two give each token the same. They differ in what they divide by: the divisor of `dapo` changes with the batch, that of `dr_grpo` never does.
+# **What to notice.** With the paper's mean a token of the longer chain counts half. So a long wrong chain is punished less for each of its tokens than a short one, and wrong chains can grow: it is against this bias that `dr_grpo` was made. The other two give each token the same. They differ in what they divide by: the divisor of `dapo` changes with the batch, that of `dr_grpo` does not depend on the lengths.
 
 # %%
 # CLAIM
@@ -567,7 +571,7 @@ rl_run = lab.train("RL on the checker", cold, verdict, course.work, course.size,
 after = lab.show_after(rl_run, tried, residents, kinds, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in eight still teaches. The slip is gone also where no reward was ever given: held-out kinds of questions went from 60 to 76 %. One stays: three changes of coins. Nothing in the reward speaks of it.
+# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in eight still teaches. The slip is rarer also where no reward was ever given: held-out kinds of questions went from 60 to 76 %. One of these kinds gained nothing, three changes of coins. Nothing in the reward speaks of it.
 
 # %%
 # CLAIM
@@ -575,11 +579,12 @@ after = lab.show_after(rl_run, tried, residents, kinds, course.size)
     "In our run the reward is above 90 %": rl_run.history[40]["reward"] > 0.9
     and len(rl_run.history) == 120
     and round(30 * rl_run.history[-1]["informative"]) == 4,
-    "The slip is gone also where": [
+    "The slip is rarer also where": [
         round(100 * lab.one_try(each["kinds"])) for each in (tried, after)
     ]
     == [60, 76],
-    "One stays: three changes of coins": lab.by_kind(after)["coins, 3 changes"] < 0.2,
+    "One of these kinds gained nothing, three changes of coins": lab.by_kind(after)["coins, 3 changes"]
+    <= lab.by_kind(tried)["coins, 3 changes"],
     "Nothing in the reward": GENERAL,
 }
 
@@ -589,7 +594,7 @@ both = {"at once": at_once, "cold start": tried, "RL on the checker": after}
 later = lab.show_curves(pass_of, both, course.size)
 
 # %% [markdown]
-# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 95 against 98 %. It has moved probability to chains that were there. On held-out kinds the price shows: its best of 32 finds *less* than the cold start's did, 89 against 92 %. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); here each curve has its limit beside it, and yours says it for your run.
+# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 95 against 98 %. It has moved probability to chains that were there. On held-out kinds its best of 32 finds less than the cold start's did, 89 against 92 %: within the bars here, and in four of five stored runs. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); compare its pass@1 with the cold start's pass@32 in your own run.
 
 # %%
 # CLAIM
@@ -600,13 +605,24 @@ later = lab.show_curves(pass_of, both, course.size)
     )
     == (95, 98),
     "It has moved probability": GENERAL,
-    "On held-out kinds the price shows": (
+    "On held-out kinds its best of 32 finds less": (
         round(100 * later["RL on the checker"]["kinds"][32][0]),
         round(100 * later["cold start"]["kinds"][32][0]),
     )
     == (89, 92),
     "Whether reinforcement only": GENERAL,
-    "here each curve has": GENERAL,
+    "compare its pass@1 with": GENERAL,
+}
+
+# %%
+# CLAIM stored
+{
+    "in four of five stored runs": sum(
+        run["rl"]["kinds"]["pass"]["32"] < run["cold"]["kinds"]["pass"]["32"]
+        for run in stored("reasoning-laptop")["runs"]
+    )
+    == 4
+    and len(stored("reasoning-laptop")["runs"]) == 5
 }
 
 # %% [markdown]
@@ -804,7 +820,7 @@ tax = lab.show_tax(three, course.size)
 # %% [markdown]
 # ## § 15 A real model
 #
-# Optional. The same on SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), with LoRA (lab 04) and a task that a program can check: *What is seventeen plus twenty-six?* Your checker, your advantages, your loss; a few steps, shown as they are. **Predict first, for yourself:** what will it learn first, to add or to write `Answer:`?
+# Optional. The same on SmolLM2-135M-Instruct (Hugging Face, Apache 2.0), with LoRA (lab 04) and a task that a program can check: *What is three plus nine?* Your checker, your advantages, your loss; a few steps, after one solved example in each prompt, shown as they are. **Predict first, for yourself:** what will it learn first, to add or to write `Answer:`?
 
 # %%
 # LONG
@@ -814,7 +830,7 @@ if loaded:
     real_log, real_exam = lab12_real.show(loaded, *parts, course.device, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run five of sixty sampled answers were right, and of sixteen sums three before and two after. It writes `Answer:` as the example shows it, and it cannot add. A checker can pay only for what is sampled, and from five right answers nobody learns to add. What would help is what the village's model had: a cold start on chains, many more samples, or easier sums first.
+# **What to notice.** In our run five of sixty sampled answers were right, and of sixteen sums three before and two after. It writes `Answer:` as the example in the prompt does where it takes its likeliest words, among the sampled ones not always, and it cannot add. A checker can pay only for what is sampled, and from five right answers nobody learns to add. What would help is what the village's model had: a cold start on chains, many more samples, or easier sums first.
 
 # %%
 # CLAIM
@@ -834,7 +850,7 @@ if loaded:
 # %% [markdown]
 # ## § 16 Summary
 #
-# You wrote pass@k, a vote, a checker, the advantages and the losses that work on reasoning uses, and know where each of them misleads. A chain gave the model room for its steps. The checker took away the slip that it had learned from people. What was not among the questions that were rewarded it did not learn.
+# You wrote pass@k, a vote, a checker, the advantages and the losses that work on reasoning uses, and know where each of them misleads. A chain gave the model room for its steps. The checker took away most of the slip that it had learned from people, also where nothing was rewarded. What was not among the questions that were rewarded and is no slip, three changes of coins, it did not learn.
 #
 # Two questions, read by a person. Three or four sentences each.
 #
@@ -858,7 +874,7 @@ if loaded:
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
 # Hardly. In my run one try went from 70 % to 95 %, and the cold start's best of 32 was already 98 %: the right chains were among its own tries. § 3 says what was missing: the statements of two and three steps had 95 % and more, only the answer had less, 74 and 77 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did the same, 95 %, and the same number of unchosen ones next to nothing, 75 %: what came in from outside is the checker's choice.
-# Where the tries held nothing right that was ever paid for, in three changes of coins, of which no training question speaks, nothing was learned, and the best of 32 on held-out kinds went down. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
+# Where the tries held nothing right that was ever paid for, in three changes of coins, of which no training question speaks, nothing was learned, and the best of 32 on held-out kinds went down a little, within its error. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
 # ### END SOLUTION
 
 # %%
@@ -886,19 +902,19 @@ if loaded:
 }
 
 # %% [markdown]
-# **2.** You write a checker for a task of your own, in which a program can verify the answer. Which texts would you try on it before you train, and what would you watch during the run? Use your numbers from §§ 6, 11 and 14.
+# **2.** Name a task of your own in which a program can verify the answer, and write its checker in your mind. Which texts would you try on it before you train, and what would you watch during the run? Use your numbers from §§ 6, 11 and 14.
 
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# The texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 82 % of the cold start's wrong chains; with it as the reward nothing was learned: 97 % before, and my own checker still accepts 71 %.
+# My task is sums in words (§ 15), and I should try the texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 82 % of the cold start's wrong chains; with it as the reward nothing was learned: 97 % before, and my own checker still accepts 71 %.
 # During the run I should have a second, stricter checker look at some chains at each step, read samples, and count the right answers with a false statement: 1 % here, but the reward would never show it.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "The texts of § 6": GENERAL,
+    "the texts of § 6": GENERAL,
     "A checker in a hurry accepted": judged["in a hurry"]["false accepts"] == 1
     and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 82
     and round(100 * hurried.history[0]["reward"]) == 97

@@ -117,7 +117,7 @@ def show_parts(chances_of: Callable, model, rows: list[dict], size: str) -> dict
     lowest = min(p for of in made.values() for p in of["parts"][:-1])
     answers = [of["parts"][-1] for of in made.values()]
     your_run(
-        f"No statement has a chance below {lowest:.0%} in the mean;",
+        f"No statement has a chance below {lowest:.1%} in the mean;",
         f"the answer behind them has {min(answers):.0%} to {max(answers):.0%}.",
         size=size, shows="where chains go wrong",
     )  # fmt: skip
@@ -278,7 +278,7 @@ def show_groups(kept_of: Callable, tried: Tried, size: str) -> dict[int, tuple[f
     at = min(GROUP, max(made))
     your_run(
         f"In groups of {at} the update needs {made[at][0]:.0%} of the chains; the others would have cost a forward "
-        "and a backward pass and changed nothing.",
+        "and a backward pass and changed nothing but the number that the loss is divided by (§ 9).",
         size=size, shows="what is saved",
     )  # fmt: skip
     return made

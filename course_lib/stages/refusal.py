@@ -1,9 +1,9 @@
 """Safety refusals: an assistant that helps with anything, and how it learns to refuse what harms and nothing else.
 
 Both steps are `sft.finetune` on other rows: `helpful` explains whatever is asked (all categories: what it refuses later
-it knew how to answer), `refuse` trains on conversations of seven of the ten categories with the right answers (Bai et
-al. 2022, 2204.05862; over-refusal: Röttger et al. 2023, 2308.01263). Task rows and documents in the mix keep what the
-assistant could do: what they do not keep is the alignment tax.
+it knew how to answer), `refuse` trains on conversations of seven of the ten categories with the right answers (safety
+SFT: Touvron et al. 2023, 2307.09288; over-refusal: Röttger et al. 2023, 2308.01263). Task rows and documents in the mix
+keep what the assistant could do: what they do not keep is the alignment tax (Bai et al. 2022, 2204.05862).
 """
 
 from dataclasses import replace

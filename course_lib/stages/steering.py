@@ -49,8 +49,8 @@ def hooked(modules: Iterable, change: Callable):
 
 
 def without(model, direction: Float[Tensor, " D"], ablate: Callable = ablate_direction):
-    """The model cannot write or read `direction` while the block lasts: it is taken out after the embedding and after
-    each layer, for every token, also of the answer.
+    """No layer hands `direction` on to the next while the block lasts: it is taken out after the embedding and after
+    each layer, for every token, also of the answer. Within a layer the MLP still reads what attention has just written.
     """
     r = direction.to(next(model.parameters()).device)
     return hooked([model.model.embed_tokens, *model.model.layers], lambda x: ablate(x, r))
