@@ -67,5 +67,5 @@ def epochs_figure(epochs: list[float], lines: dict[str, list[tuple[int, int]]], 
         title=title,
     )
     axes.grid(alpha=0.25)
-    legend_below(fig, len(lines))  # the limit's name stands in a second row: three do not fit
+    legend_below(fig, len(lines) + 1)
     return fig

@@ -103,13 +103,18 @@ def finish(axes, grid: str | None = "both", least: int = 1, **legend) -> None:
 
 
 def legend_below(fig, columns: int) -> None:
-    """One legend for the figure, under it: what a row of marks needs, which may stand anywhere in the axes."""
+    """One legend for the figure, under it: what a row of marks needs, which may stand anywhere in the axes. In at most
+    so many columns: matplotlib would cut off what is wider than the picture.
+    """
     handles = [pair for axes in fig.axes for pair in zip(*axes.get_legend_handles_labels())]
     named = {label: handle for handle, label in handles}
-    if named:
-        fig.legend(
-            list(named.values()), list(named), frameon=False, fontsize=SMALL, loc="outside lower center", ncols=columns
+    for ncols in range(columns if named else 0, 0, -1):
+        legend = fig.legend(
+            list(named.values()), list(named), frameon=False, fontsize=SMALL, loc="outside lower center", ncols=ncols
         )
+        if ncols == 1 or legend.get_window_extent().width <= fig.bbox.width:
+            return
+        legend.remove()
 
 
 def png(fig) -> bytes:

@@ -211,6 +211,24 @@ def test_a_picture_says_what_it_shows(name):
 
 
 @pytest.mark.parametrize("name", FIGURES)
+def test_no_legend_is_cut_off(name):
+    fig = FIGURES[name][0]()
+    style.png(fig)  # the layout is made when it is drawn
+    for legend in [*fig.legends, *filter(None, (axes.get_legend() for axes in fig.axes))]:
+        box = legend.get_window_extent()
+        assert box.x0 >= -1 and box.x1 <= fig.bbox.width + 1, f"{name}: the legend is wider than the picture"
+
+
+def test_a_legend_below_takes_the_columns_that_fit():
+    fig, axes = style.empty()
+    for k in range(4):
+        axes.plot([0, 1], [0, k], label=f"a rather long name of a thing, number {k}")
+    style.legend_below(fig, 4)
+    (legend,) = fig.legends
+    assert legend._ncols == 2 and legend.get_window_extent().width <= fig.bbox.width
+
+
+@pytest.mark.parametrize("name", FIGURES)
 def test_the_limit_is_a_named_line(name):
     make, limit = FIGURES[name]
     module, function = name.split(".")
