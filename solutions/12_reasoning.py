@@ -160,7 +160,7 @@ lost = lab.show_parts(mine("step_chances", globals()), cold, residents, course.s
 # $$\text{pass@}k = 1 - \binom{n - c}{k} \Big/ \binom{n}{k}$$
 #
 # - `found`: a list, the number $c$ of right tries of each question · `n`: tries a question · `k`: from 1 to n
-# - return two numbers: the mean over the questions, and its standard error: the standard deviation of the questions' values (with $Q - 1$ in it) over $\sqrt{Q}$. It is about the questions: tries do not count in it. Of one question: 0.0
+# - return two numbers: the mean over the questions, and its standard error: the standard deviation of the questions' values (with $Q - 1$ in it) over $\sqrt{Q}$. It is about the questions: tries do not count in it. Of one question: 0.0. (The ± that this lab prints is 1.96 of it.)
 # - fewer than $k$ wrong tries: some right one is always among the $k$, so the value is 1
 # - `n` may be several thousand: then the binomials are larger than any float
 #
