@@ -867,15 +867,15 @@ lab.restated_table(changed)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The safe one or my release: by the score they are not told apart (release minus safe −0.01, 95 % interval −0.08 to 0.05, § 9). On the instruction exam the helpful-only model is as good (p = 1.00 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
+# The safe one or my release: by the score they are not told apart (release minus safe −0.01, 95 % interval −0.07 to 0.05, § 9). On the instruction exam the helpful-only model is as good (p = 1.00 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
 # Weighted by what people ask, the safe model falls from 96.0 % in the exam to 71.7 %, because it reads neither lower case nor typos; its interval is ± 1.2 points, and that is what users will see (§ 7). No figure covers requests of a kind that nobody has thought of: even the held-out categories were written by the same people as the others.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "release minus safe −0.01, 95 % interval −0.08 to 0.05": [f"{x:.2f}" for x in gap]
-    == ["-0.01", "-0.08", "0.05"],
+    "release minus safe −0.01, 95 % interval −0.07 to 0.05": [f"{x:.2f}" for x in gap]
+    == ["-0.01", "-0.07", "0.05"],
     "the helpful-only model is as good (p = 1.00 on the same rows": f"{p_alike:.2f}" == "1.00",
     "the helpful-only model explains every harmful one": not right["helpful-only"][
         groups["harmful"]
