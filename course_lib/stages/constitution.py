@@ -7,7 +7,6 @@ What no principle speaks of is learned as it was answered. The second phase, pre
 is `critic.ai_rows` and DPO (stages/dpo.py).
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -94,8 +93,7 @@ def learn(rows: list[dict], size: str, seed: int = 0, base=None, **options) -> R
     """
     share = len(rows) / REQUESTS[size]
     config = replace(PRESETS[size], replay=round(share * PRESETS[size].replay))
-    model = copy.deepcopy(base or load_stage("helpful").model)
-    run = tune(rows, round(share * TASKS[size]), size, config, seed, model, "helpful", "constitution", options)
+    run = tune(rows, round(share * TASKS[size]), size, config, seed, base, "helpful", "constitution", options)
     run.record["revised"] = sum(row["revised"] for row in rows)
     return run
 

@@ -5,6 +5,7 @@ Works on the course's Llama and on transformers' LlamaForCausalLM alike: both ca
 Numbers equal PEFT's. Left out against PEFT: dropout, biases, adapters of several ranks in one model, rsLoRA and DoRA.
 """
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -272,12 +273,11 @@ def lora(
     through a base held in NF4 (QLoRA), with `full` all parameters are trained, for comparison. `options` go to
     `finetune`.
 
-    A `base` that is passed in is changed; by default it is load_stage("sft"). Documents of pre-training are mixed in,
-    as in lab 03."""
+    `base` stays as it is; by default it is load_stage("sft"). Documents of pre-training are mixed in, as in lab 03."""
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     preset = replace(PRESETS[size], learning_rate=FULL_RATE) if full else PRESETS[size]
-    config, model = config or preset, fresh_rows(base or load_stage("sft").model)
+    config, model = config or preset, fresh_rows(copy.deepcopy(base) or load_stage("sft").model)
     if not full:
         add_lora(quantize_base(model) if four_bits else model, rank, alpha, targets, seed)
     rows = job_rows(job, "train", config.examples) + pretrain_rows("train", config.replay)

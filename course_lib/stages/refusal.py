@@ -6,6 +6,7 @@ SFT: Touvron et al. 2023, 2307.09288; over-refusal: Röttger et al. 2023, 2308.0
 keep what the assistant could do: what they do not keep is the alignment tax (Bai et al. 2022, 2204.05862).
 """
 
+import copy
 from dataclasses import replace
 
 from course_lib.stages.artifacts import load_stage
@@ -33,9 +34,9 @@ HELPFUL_PRESETS = {
 def tune(
     rows: list[dict], tasks: int, size: str, config: SFTConfig, seed: int, base, parent: str, name: str, options: dict
 ) -> Run:
-    """Fine-tune on `rows`, with the task rows and documents that keep what the assistant could do."""
+    """Fine-tune a copy of `base` on `rows`, with the task rows and documents that keep what the assistant could do."""
     mixed = rows + task_rows("train", tasks, f"{name} {seed}") + pretrain_rows("train", config.replay)
-    run = finetune(base or load_stage(parent).model, mixed, config, seed, description=name, **options)
+    run = finetune(copy.deepcopy(base) or load_stage(parent).model, mixed, config, seed, description=name, **options)
     run.record |= {"parent": parent, "recipe": {"size": size, **run.record["recipe"]}}
     return run
 

@@ -7,6 +7,7 @@ against the real thing: packing (lab 03 shows it; rows of similar length waste f
 Several GPUs are in course_lib/train.py.
 """
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -276,15 +277,15 @@ def finetune(
 
 
 def sft(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """Lab 03's recipe: the base model (by default load_stage("pretrain")) becomes an assistant. `options` go to
-    `finetune`.
+    """Lab 03's recipe: a copy of the base model (by default load_stage("pretrain")) becomes an assistant. `options` go
+    to `finetune`.
     """
     return recipe(size, seed, base, "pretrain", PRESETS, SHARES, options)
 
 
 def read(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """Lab 05's first step: the assistant (by default load_stage("sft")) learns to read notices that stand in its
-    prompt.
+    """Lab 05's first step: a copy of the assistant (by default load_stage("sft")) learns to read notices that stand in
+    its prompt.
     """
     return recipe(size, seed, base, "sft", READING_PRESETS, READING, options)
 
@@ -296,6 +297,6 @@ def recipe(
         raise ValueError(f"size is {size!r}: choose one of {', '.join(presets)}")
     config = presets[size]
     rows = task_rows("train", config.examples, parent, shares) + pretrain_rows("train", config.replay)
-    run = finetune(base or load_stage(parent).model, rows, config, seed, **options)
+    run = finetune(copy.deepcopy(base) or load_stage(parent).model, rows, config, seed, **options)
     run.record |= {"parent": parent, "recipe": {"size": size, **run.record["recipe"]}}
     return run
