@@ -762,7 +762,7 @@ cost_of = mine("cost", globals())
 costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 
 # %% [markdown]
-# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 55 tokens a right answer in our run, a chain 36. A vote of 16 costs 509 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 96 % for 41. After RL one chain is enough, 29 tokens. Training is paid once, a vote for every answer.
+# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 59 tokens a right answer in our run, a chain 36. A vote of 16 costs 509 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 96 % for 41. After RL one chain is enough, 29 tokens. Training is paid once, a vote for every answer.
 
 # %%
 # CLAIM
@@ -771,7 +771,7 @@ costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
         round(costs["at once"][2]),
         round(costs["one chain"][2]),
     )
-    == (55, 36),
+    == (59, 36),
     "A vote of 16 costs": round(costs["a vote of 16"][2]) == 509
     and round(100 * (costs["a vote of 16"][0] - costs["one chain"][0])) == 10,
     "Who can check buys more": (
@@ -797,7 +797,7 @@ three = {"safe": safe, "cold start": cold, "RL on the checker": rl_run.model}
 tax = lab.show_tax(three, course.size)
 
 # %% [markdown]
-# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, two points of the instructions, and the 120 steps on chains took it: the cold start had instructions, requests and documents in its mix and cost nothing.
+# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, 2.3 points of the instructions, and the 120 steps on chains took 2.0 of them: the cold start had instructions, requests and documents in its mix and cost next to nothing.
 
 # %%
 # CLAIM
@@ -813,7 +813,7 @@ tax = lab.show_tax(three, course.size)
         round(100 * (tax[a]["instructions"] - tax["RL on the checker"]["instructions"]), 1)
         for a in ("safe", "cold start")
     ]
-    == [2.0, 2.0],
+    == [2.3, 2.0],
     "the cold start had instructions": GENERAL,
 }
 
