@@ -797,7 +797,7 @@ three = {"safe": safe, "cold start": cold, "RL on the checker": rl_run.model}
 tax = lab.show_tax(three, course.size)
 
 # %% [markdown]
-# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, 2.3 points of the instructions, and the 120 steps on chains took 2.0 of them: the cold start had instructions, requests and documents in its mix and cost next to nothing.
+# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, 2.3 points of the instructions and 2.5 of the benign requests, and of the instructions the 120 steps on chains took 2.0: the cold start had instructions, requests and documents in its mix and cost next to nothing.
 
 # %%
 # CLAIM
