@@ -3,9 +3,9 @@ shown as ties. Lab 11 asks for helpful × harmless × truthful, lab 12 for right
 
 The exam's seed comes from the class's secret, so nobody can train on it, and all models take the same rows. A model is
 read by the trusted loader: nothing that a student wrote is executed. The rank is 1 + the number of models that are
-better by a paired bootstrap (Chiang et al. 2024, 2403.04132), so models with as many better ones share one. Each model's exam
-is one file in grades/.leaderboard, written whole or not at all: killed and started again, the command goes on. The
-result is grades/LAB/leaderboard.json.
+better by a paired bootstrap (Chiang et al. 2024, 2403.04132), so models with as many better ones share one. Each
+model's exam is one file in grades/.leaderboard, written whole or not at all: killed and started again, the command goes
+on. The result is grades/LAB/leaderboard.json.
 """
 
 import argparse
