@@ -38,7 +38,8 @@ NOT_OURS = re.compile(
     r"workspace|\bLSP\b|findDOMNode|componentWill|reconnecting websocket|Connection lost|"
     r"WebSocket connection to .* failed|Could not restore the debugger state|JupyterLab - |not in "
     r"'disabledExtensions'|Canvas2D|Cannot read properties of null \(reading 'kernel'\)|Plugin \S+ .*(took|too long) .*"
-    r"activate|Kernel: (connected|connecting|disconnected|idle|restarting)|History was unable to be retrieved"
+    r"activate|Kernel: (connected|connecting|disconnected|idle|restarting)|History was unable to be retrieved|"
+    r"Subshell identifier not available|Canceled future for"  # a kernel that is shut down while it still answers
 )
 
 
