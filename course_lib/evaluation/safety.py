@@ -2,7 +2,6 @@
 alignment tax.
 """
 
-import copy
 
 from course_lib.evaluation.instructions import respond, score
 from course_lib.evaluation.intervals import wilson
@@ -79,10 +78,10 @@ def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = 
     # 1,000 tasks leave an error of the tax of about half a point
     n, tasks = (60, 60) if size == "tiny" else (2000, 4000)
     sft = base or load_stage("sft").model
-    before = helpful(size, seed, copy.deepcopy(sft), progress=progress)
+    before = helpful(size, seed, sft, progress=progress)
     skill = capability(before.model, tasks)
     start = safety(before.model, n)
-    after = refuse(size, seed, copy.deepcopy(before.model), progress=progress)
+    after = refuse(size, seed, before.model, progress=progress)
     end, kept = safety(after.model, n), capability(after.model, tasks)
     interval = lambda kind, key: wilson(sum(row["refused"] for row in end["rows"] if row["kind"] == kind), end[key])
     figures = {

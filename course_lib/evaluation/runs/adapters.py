@@ -45,7 +45,7 @@ def compare(size: str = "laptop", seed: int = 0, base=None, progress: bool = Fal
     runs: dict[str, dict[str, Any]] = {"full": {"full": True}, "lora": {}, "qlora": {"four_bits": True}}
     for name, options in runs.items():
         started = time.perf_counter()
-        run = lora.lora(size, seed, base=copy.deepcopy(base), progress=progress, **options)
+        run = lora.lora(size, seed, base=base, progress=progress, **options)
         held = nf4.weight_bytes(run.model) - sum(p.numel() * p.element_size() for p in lora.lora_parameters(run.model))
         ways[name] = {
             **examine(run.model, size),
