@@ -2,7 +2,6 @@
 alignment tax.
 """
 
-
 from course_lib.evaluation.instructions import respond, score
 from course_lib.evaluation.intervals import wilson
 from course_lib.stages.artifacts import load_stage
