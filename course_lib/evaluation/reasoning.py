@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.stages.artifacts import ArtifactError
+from course_lib.evaluation.handed_in import check_reads, longest, points_share
 from course_lib.stages.rollout import LONGEST, padded, roll_out, token_logprobs
 from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import IM_END, load_tokenizer
@@ -168,16 +168,10 @@ def chain_chance(model, rows: list[dict]) -> float:
     return float(text_logprobs(model, asked, chains).exp().mean())
 
 
-def readable(model, rows: list[dict]) -> None:
+def check_answers(model, rows: list[dict]) -> None:
     """Raises ArtifactError where the model cannot read the rows' questions and write an answer to each."""
-    tokenizer = load_tokenizer()
-    asked = [encode_chat(tokenizer, row["messages"][:1], generation_prompt=True)[0] for row in rows]
-    needed = max(map(len, asked)) + LONGEST
-    if model.config.vocabulary < tokenizer.get_vocab_size() or model.config.context < needed:
-        raise ArtifactError(
-            f"the model does not fit the course's tokenizer, or reads fewer than {needed} tokens: start from "
-            'assistant(load_stage("safe").model)'
-        )
+    needed = longest((row["messages"][:1] for row in rows), LONGEST)
+    check_reads(model, needed, 'start from assistant(load_stage("safe").model)')
 
 
 def score_of_reasoner(model, seed: int | str, n: int = GRADED) -> tuple[float, str]:
@@ -185,11 +179,10 @@ def score_of_reasoner(model, seed: int | str, n: int = GRADED) -> tuple[float, s
     residents of no training row, sampled as the model is. Raises ArtifactError for one that cannot read them.
     """
     rows = question_rows("residents", n, f"grade {seed}")
-    readable(model, rows)
+    check_answers(model, rows)
     drawn = int.from_bytes(hashlib.sha256(f"answers {seed}".encode()).digest()[:5], "big")
     share = float(np.mean([tried["right"] for tried in tries(model, rows, 1, drawn)]))
-    fraction = min(1.0, max(0.0, (share - NOTHING) / (FULL - NOTHING)))
-    return fraction, (
+    return points_share(share, NOTHING, FULL), (
         f"{100 * share:.1f} % of {n} fresh questions about residents of no training row right, one sampled answer to "
         f"each; full marks from {100 * FULL:g} % on, none up to {100 * NOTHING:g} %."
     )

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 
 from course_lib.evaluation.comparison import clusters_of, draw, resampled
+from course_lib.evaluation.handed_in import check_reads, longest
 from course_lib.evaluation.instructions import respond
 from course_lib.platform import CourseError
-from course_lib.stages.artifacts import ArtifactError
 from course_lib.stages.pretrain import Run
 from course_lib.stages.refusal import PRESETS
-from course_lib.stages.sft import encode_chat, encode_rows, finetune
+from course_lib.stages.sft import encode_rows, finetune
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world import pretrain_rows, village
 from course_lib.world.harms import DISGUISES, explained, refused, request_pair, request_rows
@@ -67,20 +67,9 @@ def take(model, rows: list[dict]) -> list[dict]:
     """The rows with the model's greedy "answer" and whether it is "right". Raises ArtifactError for a model that cannot
     read them.
     """
-    tokenizer = load_tokenizer()
-    if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(
-            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
-            f'{tokenizer.get_vocab_size()}: start from load_stage("sft")'
-        )
-    asked = [encode_chat(tokenizer, made["messages"][:-1], generation_prompt=True)[0] for made in rows]
-    longest = max(map(len, asked)) + LONGEST_ANSWER
-    if model.config.context < longest:
-        raise ArtifactError(
-            f"the model reads {model.config.context} tokens and the longest row with its answer has {longest}: start "
-            'from load_stage("sft")'
-        )
-    answers = respond(model.eval(), tokenizer, [made["messages"][:-1] for made in rows], max_new_tokens=LONGEST_ANSWER)
+    asked = [made["messages"][:-1] for made in rows]
+    check_reads(model, longest(asked, LONGEST_ANSWER), 'start from load_stage("sft")')
+    answers = respond(model.eval(), load_tokenizer(), asked, max_new_tokens=LONGEST_ANSWER)
     return [{**made, "answer": answer, "right": right(made, answer)} for made, answer in zip(rows, answers)]
 
 

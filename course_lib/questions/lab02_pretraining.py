@@ -1021,29 +1021,19 @@ def score_model(folder, seed, public):
     """
     from pathlib import Path
 
-    from course_lib.stages.artifacts import ArtifactError, load_folder
+    from course_lib.evaluation.handed_in import check_reads, points_share
+    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.perplexity import distance_to_limit
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world import village
     from course_lib.world.corpus import documents
 
     model, tokenizer = load_folder(Path(folder), "pretrain")[0], load_tokenizer()
-    if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(
-            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
-            f"{tokenizer.get_vocab_size()}: train it with the course's tokenizer"
-        )
     fresh = [{"text": d.text, "nll": d.nll} for d in documents(village(), f"grade {LAB} {seed}", GAP_DOCUMENTS)]
-    longest = max(len(ids.ids) for ids in tokenizer.encode_batch([row["text"] for row in fresh])) + 1
-    if model.config.context < longest:
-        raise ArtifactError(
-            f"the model reads {model.config.context} tokens and the longest document has {longest}: train it with a "
-            "longer context"
-        )
+    check_reads(model, max(len(ids.ids) for ids in tokenizer.encode_batch([row["text"] for row in fresh])) + 1)
     gap = distance_to_limit(model, tokenizer, fresh)["gap_percent"]
-    fraction = min(1.0, max(0.0, (GAP_ZERO - gap) / (GAP_ZERO - GAP_FULL))) if math.isfinite(gap) else 0.0
     return (
-        fraction,
+        points_share(gap, GAP_ZERO, GAP_FULL),
         f"{gap:.1f} % above the limit on {GAP_DOCUMENTS} fresh documents; full marks at {GAP_FULL:g} % or less, none "
         f"from {GAP_ZERO:g} %.",
     )

@@ -1029,31 +1029,20 @@ def score_model(folder, seed, public):
     """
     from pathlib import Path
 
+    from course_lib.evaluation.handed_in import check_reads, longest, points_share
     from course_lib.evaluation.instructions import score
-    from course_lib.stages.artifacts import ArtifactError, load_folder
-    from course_lib.stages.sft import encode_chat
+    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.tasks import task_rows
 
     model, tokenizer = load_folder(Path(folder), "sft")[0].eval(), load_tokenizer()
-    if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(
-            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
-            f"{tokenizer.get_vocab_size()}: train it with the course's tokenizer"
-        )
     rows = [
         row for split in ("residents", "phrasings") for row in task_rows(split, ROWS // 2, seed=f"grade {LAB} {seed}")
     ]
-    longest = max(len(encode_chat(tokenizer, row["messages"][:-1], generation_prompt=True)[0]) for row in rows) + ANSWER
-    if model.config.context < longest:
-        raise ArtifactError(
-            f"the model reads {model.config.context} tokens and the longest question with its answer has {longest}: "
-            "train it with a longer context"
-        )
+    check_reads(model, longest((row["messages"][:-1] for row in rows), ANSWER))
     percent = 100 * score(model, tokenizer, rows, max_new_tokens=ANSWER)["accuracy"]
-    fraction = min(1.0, max(0.0, (percent - ACCURACY_ZERO) / (ACCURACY_FULL - ACCURACY_ZERO)))
     return (
-        fraction,
+        points_share(percent, ACCURACY_ZERO, ACCURACY_FULL),
         f"{percent:.1f} % of {len(rows)} instructions right, on residents and phrasings held out; full marks from "
         f"{ACCURACY_FULL:g} %, none up to {ACCURACY_ZERO:g} %.",
     )

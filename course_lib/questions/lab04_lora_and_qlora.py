@@ -1129,24 +1129,15 @@ def score_adapter(folder, seed, public):
     fine-tuned base out."""
     from pathlib import Path
 
+    from course_lib.evaluation.handed_in import check_reads, points_share
     from course_lib.evaluation.instructions import score
-    from course_lib.stages.artifacts import ArtifactError
     from course_lib.stages.lora import adapter_state, load_adapter, load_adapter_stage, merge, trained_share, unmerge
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.jobs import job_rows
 
     model, _ = load_adapter_stage(folder=Path(folder))
     tokenizer, share = load_tokenizer(), trained_share(model)
-    if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(
-            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
-            f"{tokenizer.get_vocab_size()}: start from the course's model"
-        )
-    if model.config.context < 200:
-        raise ArtifactError(
-            f"the model reads {model.config.context} tokens, and a question with its answer may have 200: start from a "
-            "model with a longer context"
-        )
+    check_reads(model, 200, "start from load_stage('sft'), which knows the course's tokens and has a longer context")
     if share > SHARE_MOST:
         return (
             0.0,
@@ -1165,8 +1156,7 @@ def score_adapter(folder, seed, public):
             f"the base writes {100 * without:.0f} % of the records without its adapter: put the adapter on an "
             "assistant that does not know the job, load_stage('sft').",
         )
-    fraction = min(1.0, max(0.0, (right - SCORE_ZERO) / (SCORE_FULL - SCORE_ZERO)))
-    return fraction, (
+    return points_share(right, SCORE_ZERO, SCORE_FULL), (
         f"{100 * right:.0f} % of {ROWS} records right, on fresh questions ({100 * without:.0f} % without the adapter); "
         f"{100 * share:.1f} % of the parameters trained; "
         f"full marks from {100 * SCORE_FULL:g} % on, none at {100 * SCORE_ZERO:g} %."

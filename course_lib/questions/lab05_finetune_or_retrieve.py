@@ -1188,16 +1188,12 @@ def score_injected(folder, seed, public):
     from pathlib import Path
 
     from course_lib.evaluation.answers import decisions
-    from course_lib.stages.artifacts import ArtifactError, load_folder
-    from course_lib.stages.tokenizer import load_tokenizer
+    from course_lib.evaluation.handed_in import check_reads, points_share
+    from course_lib.stages.artifacts import load_folder
 
     model, record = load_folder(Path(folder), "injected")
     model.eval()
-    if model.config.vocabulary < load_tokenizer().get_vocab_size() or model.config.context < 512:
-        raise ArtifactError(
-            "the model does not fit the course's tokenizer or reads fewer than 512 tokens: start from "
-            'load_stage("reader")'
-        )
+    check_reads(model, 512, 'start from load_stage("reader")')
     table, ours = table_of(record), measure_again(model, seed)
     knows = ours["LoRA", 1, "changed"][0]
     apart = {}
@@ -1208,7 +1204,7 @@ def score_injected(folder, seed, public):
             apart[f"{way}, day {day}, {kind}"] = f"{theirs:.2f} in the table, {share:.2f} measured"
     rule = decisions(table)
     wrong = [need for need, way in rule.items() if table["decisions"][need] != way]
-    fraction = 0.5 * min(1.0, max(0.0, (knows - KNOWS_ZERO) / (KNOWS_FULL - KNOWS_ZERO)))
+    fraction = 0.5 * points_share(knows, KNOWS_ZERO, KNOWS_FULL)
     if knows > KNOWS_ZERO:  # a true table of a model that learned nothing is no result
         fraction += 0.25 * (1 - len(apart) / len(ours)) + 0.25 * (1 - len(wrong) / len(rule))
     message = (

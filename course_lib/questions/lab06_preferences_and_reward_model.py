@@ -769,6 +769,7 @@ def score_model(folder, seed, public):
     from pathlib import Path
 
     from course_lib.evaluation.agreement import judge_accuracy
+    from course_lib.evaluation.handed_in import check_reads, points_share
     from course_lib.stages.artifacts import SHIPPED, ArtifactError, load_folder
     from course_lib.stages.model import RewardModel
     from course_lib.stages.preferences import sample_pairs
@@ -780,16 +781,7 @@ def score_model(folder, seed, public):
     model, tokenizer = load_folder(Path(folder), "reward")[0].eval(), load_tokenizer()
     if not isinstance(model, RewardModel):
         raise ArtifactError('the model has no reward head: train it with train_reward and save_stage("reward", …)')
-    if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(
-            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
-            f"{tokenizer.get_vocab_size()}: train it with the course's tokenizer"
-        )
-    if model.config.context < 160:
-        raise ArtifactError(
-            f"the model reads {model.config.context} tokens and a question with its answer may have 160: train it with "
-            "a longer context"
-        )
+    check_reads(model, 160)
     writer = assistant(load_folder(SHIPPED / "sft", "sft")[0].eval())
     pairs = sample_pairs(
         writer,
@@ -802,9 +794,8 @@ def score_model(folder, seed, public):
     p = [crowd(*pair) for pair in pairs]
     accuracy, best = judge_accuracy((first - second).numpy(), p), bayes_accuracy(p)
     percent = 100 * accuracy / best
-    fraction = min(1.0, max(0.0, (percent - SHARE_ZERO) / (SHARE_FULL - SHARE_ZERO)))
     return (
-        fraction,
+        points_share(percent, SHARE_ZERO, SHARE_FULL),
         f"accuracy {100 * accuracy:.1f} % on {len(pairs)} fresh pairs, {percent:.1f} % of the best judge's "
         f"{100 * best:.1f} %; full marks from {SHARE_FULL:g} %, none up to {SHARE_ZERO:g} %.",
     )

@@ -1302,24 +1302,20 @@ def score_policy(folder, seed, public):
     from pathlib import Path
 
     from course_lib.evaluation.alignment import utilities
+    from course_lib.evaluation.handed_in import check_reads, points_share
     from course_lib.questions.core import derive_seed
-    from course_lib.stages.artifacts import ArtifactError, load_folder
+    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.rollout import roll_out
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.annotators import prompts
 
     model, tokenizer = load_folder(Path(folder), "rlhf")[0].eval(), load_tokenizer()
-    if model.config.vocabulary < tokenizer.get_vocab_size() or model.config.context < 200:
-        raise ArtifactError(
-            "the model does not fit the course's tokenizer, or reads fewer than 200 tokens: start from "
-            'assistant(load_stage("sft").model)'
-        )
+    check_reads(model, 200, 'start from assistant(load_stage("sft").model)')
     rows = prompts("test", PROMPTS, f"grade {LAB} {seed}")
     batch = roll_out(model, tokenizer, rows, EACH, derive_seed(seed, LAB) % 2**40)
     worth = float(utilities(batch.rows, batch.answers).mean())
-    fraction = min(1.0, max(0.0, (worth - SCORE_ZERO) / (SCORE_FULL - SCORE_ZERO)))
     return (
-        fraction,
+        points_share(worth, SCORE_ZERO, SCORE_FULL),
         f"mean gold utility {worth:.2f} over {EACH} answers to each of {PROMPTS} fresh prompts; full marks from "
         f"{SCORE_FULL:g} on, none at {SCORE_ZERO:g}.",
     )

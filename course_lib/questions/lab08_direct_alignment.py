@@ -1081,30 +1081,19 @@ def score_policy(folder, seed, public):
     from pathlib import Path
 
     from course_lib.evaluation.alignment import utilities
-    from course_lib.stages.artifacts import ArtifactError, load_folder
+    from course_lib.evaluation.handed_in import check_reads, longest, points_share
+    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.rollout import LONGEST, roll_out
-    from course_lib.stages.sft import encode_chat
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.annotators import prompts
 
     model, tokenizer = load_folder(Path(folder), "dpo")[0].eval(), load_tokenizer()
-    if model.config.vocabulary < tokenizer.get_vocab_size():
-        raise ArtifactError(
-            f"the model knows {model.config.vocabulary} tokens and the course's tokenizer has "
-            f"{tokenizer.get_vocab_size()}: train it with the course's tokenizer"
-        )
     rows = prompts("test", PROMPTS, f"grade {LAB} {seed}")
-    longest = max(len(encode_chat(tokenizer, row["messages"], generation_prompt=True)[0]) for row in rows) + LONGEST
-    if model.config.context < longest:
-        raise ArtifactError(
-            f"the model reads {model.config.context} tokens and the longest question with its answer has {longest}: "
-            "start from a model with a longer context"
-        )
+    check_reads(model, longest((row["messages"] for row in rows), LONGEST))
     batch = roll_out(model, tokenizer, rows, EACH, seed=derive_seed(LAB, seed) % 2**31)
     worth = float(utilities(batch.rows, batch.answers).mean())
-    fraction = min(1.0, max(0.0, (worth - UTILITY_ZERO) / (UTILITY_FULL - UTILITY_ZERO)))
     return (
-        fraction,
+        points_share(worth, UTILITY_ZERO, UTILITY_FULL),
         f"gold utility {worth:.2f}, mean over {EACH} answers to each of {len(rows)} fresh prompts; full marks from "
         f"{UTILITY_FULL:g} on, none up to {UTILITY_ZERO:g}.",
     )

@@ -1232,6 +1232,7 @@ def score_release(folder, seed, public):
     """
     from pathlib import Path
 
+    from course_lib.evaluation.handed_in import points_share
     from course_lib.evaluation.release import AXES, axes, exam, take
     from course_lib.stages.artifacts import load_folder
 
@@ -1239,9 +1240,8 @@ def score_release(folder, seed, public):
     rows = exam(f"grade {LAB} {seed}")
     got = axes(take(model, rows))
     sides = " × ".join(f"{axis} {got[axis]:.3f}" for axis in AXES)
-    fraction = min(1.0, max(0.0, (got["score"] - SCORE_ZERO) / (SCORE_FULL - SCORE_ZERO)))
     return (
-        fraction,
+        points_share(got["score"], SCORE_ZERO, SCORE_FULL),
         f"{sides} = {got['score']:.3f} on {len(rows)} fresh rows; full marks from {SCORE_FULL:g} on, none up to "
         f"{SCORE_ZERO:g}.",
     )

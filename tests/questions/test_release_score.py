@@ -58,7 +58,7 @@ def test_the_seed_draws_the_rows(tmp_path, few, monkeypatch):
     assert asked[0] == asked[2] != asked[1]
 
 
-@pytest.mark.parametrize("changes, words", [({"vocabulary": 300}, "tokenizer"), ({"context": 60}, "longest row")])
+@pytest.mark.parametrize("changes, words", [({"vocabulary": 300}, "tokenizer"), ({"context": 60}, "takes up to")])
 def test_a_model_that_cannot_read_the_rows_gets_one_line(tmp_path, few, changes, words):
     with pytest.raises(ArtifactError, match=words):
         lab.score_release(handed_in(tmp_path, **changes), 0, False)

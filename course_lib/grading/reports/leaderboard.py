@@ -81,9 +81,9 @@ def questions(seed):
 
 def reasoned(model, record, rows):
     """One sampled answer to each question, as for a grade. tokens: of an answer, in the mean."""
-    from course_lib.evaluation.reasoning import readable, tries
+    from course_lib.evaluation.reasoning import check_answers, tries
 
-    readable(model, rows)
+    check_answers(model, rows)
     tried = tries(model, rows, 1)
     return [t["right"][0] for t in tried], float(np.mean([t["tokens"] for t in tried]))
 
