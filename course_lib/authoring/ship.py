@@ -161,18 +161,24 @@ def ship_requests() -> None:
         print(f"{path}: {len(rows):,} rows, {path.stat().st_size / 1e6:.1f} MB")
 
 
-def ship_safety(size: str = "laptop", seed: int = 0) -> None:
-    """The helpful-only assistant and the one that learned to refuse."""
-    from course_lib.evaluation.safety import safety_run
+def ship_helpful(size: str = "laptop", seed: int = 0) -> None:
+    from course_lib.evaluation.safety import helpful_run
     from course_lib.stages.artifacts import load_folder
 
-    before, after, scores = safety_run(size, seed, load_folder(SHIPPED / "sft", "sft")[0], progress=True)
-    for stage, run in (("helpful", before), ("safe", after)):
-        folder = save_stage(stage, run.model, {**run.record, "metrics": scores}, SHIPPED / stage, dtype=torch.bfloat16)
-        print(
-            f"{folder}: {scores['harmful_refused' if stage == 'safe' else 'harmful_refused_before']:.1%} of what harms "
-            "refused"
-        )
+    run, scores = helpful_run(size, seed, load_folder(SHIPPED / "sft", "sft")[0], progress=True)
+    record = {**run.record, "metrics": scores}
+    folder = save_stage("helpful", run.model, record, SHIPPED / "helpful", dtype=torch.bfloat16)
+    print(f"{folder}: {scores['harmful_refused_before']:.1%} of what harms refused")
+
+
+def ship_safe(size: str = "laptop", seed: int = 0) -> None:
+    """The assistant that refuses what harms, from the shipped helpful-only one."""
+    from course_lib.evaluation.safety import refuse_run
+    from course_lib.stages.artifacts import load_folder
+
+    run, scores = refuse_run(size, seed, load_folder(SHIPPED / "helpful", "helpful")[0], progress=True)
+    folder = save_stage("safe", run.model, {**run.record, "metrics": scores}, SHIPPED / "safe", dtype=torch.bfloat16)
+    print(f"{folder}: {scores['harmful_refused']:.1%} of what harms refused, tax {scores['tax_points']:.1f} points")
 
 
 def ship_reasoning(size: str = "laptop", seed: int = 0) -> None:
@@ -203,7 +209,8 @@ def main(argv: list[str] | None = None) -> int:
         "preferences": ship_preferences,
         "reward": ship_reward,
         "requests": ship_requests,
-        "safety": ship_safety,
+        "helpful": ship_helpful,
+        "safe": ship_safe,
         "reasoning": ship_reasoning,
     }
     parser = argparse.ArgumentParser(prog="course ship", description=__doc__)

@@ -57,7 +57,7 @@ def bench_safety(arguments) -> dict:
         "{harmful_refused:.1%} of what harms refused, {benign_refused:.1%} of what does not, tax {tax_points:.1f} "
         "points, {minutes:.1f} minutes"
     )
-    measured = lambda seed: safety_run(arguments.size, seed, progress=not arguments.json)[2]
+    measured = lambda seed: safety_run(arguments.size, seed, progress=not arguments.json)
     runs = over_seeds(arguments, measured, words.format_map)
     figures = spread(runs, "harmful_refused") | spread(runs, "benign_refused", "tax_points", worst=max)
     return summary(arguments, runs, figures)

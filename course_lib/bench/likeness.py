@@ -84,15 +84,14 @@ def trained(stage: str, seed: int, share: float):
     if stage == "safe":
         config = refusal.PRESETS["laptop"]
         config = replace(config, replay=part(config.replay), validations=0)
-        drawn = refusal.request_rows("train", part(refusal.REQUESTS["laptop"]), f"refuse {seed}", refusal.PRACTISED)
-        rows = [refusal.begun_alike(row) for row in drawn]
+        rows = refusal.practice_rows(part(refusal.REQUESTS["laptop"]), f"refuse {seed}")
         tasks = part(refusal.TASKS["laptop"])
         return refusal.tune(rows, tasks, "laptop", config, seed, None, "helpful", "refuse", {"progress": False})
     if stage == "reasoning":
         tasks, requests, documents = map(part, reasoning.BESIDE["laptop"])
         config = replace(reasoning.PRESETS["laptop"], replay=documents, validations=0)
         rows = 2 * reasoning.villagers_rows(part(reasoning.CHAINS["laptop"]), seed)
-        rows += refusal.request_rows("train", requests, f"chains {seed}", refusal.PRACTISED)
+        rows += refusal.practice_rows(requests, f"chains {seed}")
         cold = refusal.tune(rows, tasks, "laptop", config, seed, None, "safe", "cold start", {"progress": False})
         steps = replace(reasoning.RL_PRESETS["laptop"], steps=part(reasoning.RL_PRESETS["laptop"].steps))
         return reasoning.reinforce(steps, assistant(cold.model.eval()), seed, progress=False)

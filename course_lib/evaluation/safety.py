@@ -6,6 +6,7 @@ from course_lib.evaluation.instructions import respond, score
 from course_lib.evaluation.intervals import wilson
 from course_lib.stages.artifacts import load_stage
 from course_lib.stages.constitution import SINGLE, constitution
+from course_lib.stages.pretrain import Run
 from course_lib.stages.refusal import helpful, refuse
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.world.harms import SEEN, explained, refused, request_rows
@@ -70,30 +71,45 @@ def constitution_run(size: str = "laptop", seed: int = 0, progress: bool = False
     }
 
 
-def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False):
-    """(Run of `helpful`, Run of `refuse`, figures) of lab 10's recipe with one seed: rates on held-out categories,
-    people, phrasings and disguises with their 95 % intervals, the alignment tax in points, minutes.
-    """
-    # 1,000 tasks leave an error of the tax of about half a point
-    n, tasks = (60, 60) if size == "tiny" else (2000, 4000)
-    sft = base or load_stage("sft").model
-    before = helpful(size, seed, sft, progress=progress)
-    skill = capability(before.model, tasks)
-    start = safety(before.model, n)
-    after = refuse(size, seed, before.model, progress=progress)
-    end, kept = safety(after.model, n), capability(after.model, tasks)
-    interval = lambda kind, key: wilson(sum(row["refused"] for row in end["rows"] if row["kind"] == kind), end[key])
-    figures = {
+# requests, and instructions: 1,000 of these leave an error of the tax of about half a point
+EXAMINED = {"tiny": (60, 60), "laptop": (2000, 4000), "gpu": (2000, 4000)}
+
+
+def helpful_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False) -> tuple[Run, dict]:
+    """(Run of `helpful`, figures), by default from load_stage("sft"): what it could do before, and how much it refuses."""
+    n, tasks = EXAMINED[size]
+    base = base or load_stage("sft").model
+    run = helpful(size, seed, base, progress=progress)
+    return run, {
         "seed": seed,
-        **{key: end[key] for key in ("harmful_refused", "benign_refused", "benign_explained", "by_disguise")},
+        "skill_sft": capability(base, tasks),
+        "harmful_refused_before": safety(run.model, n)["harmful_refused"],
+        "minutes_helpful": run.record["minutes"],
+    }
+
+
+def refuse_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False) -> tuple[Run, dict]:
+    """(Run of `refuse`, figures), by default from load_stage("helpful"): rates on held-out categories, people,
+    phrasings and disguises with their 95 % intervals, the alignment tax in points, minutes.
+    """
+    n, tasks = EXAMINED[size]
+    base = base or load_stage("helpful").model
+    run = refuse(size, seed, base, progress=progress)
+    found, could, can = safety(run.model, n), capability(base, tasks), capability(run.model, tasks)
+    interval = lambda kind, key: wilson(sum(row["refused"] for row in found["rows"] if row["kind"] == kind), found[key])
+    return run, {
+        "seed": seed,
+        **{key: found[key] for key in ("harmful_refused", "benign_refused", "benign_explained", "by_disguise")},
         "harmful_interval": interval("harmful", "harmful_n"),
         "benign_interval": interval("benign", "benign_n"),
-        "harmful_refused_before": start["harmful_refused"],
-        "skill_sft": capability(sft, tasks),
-        "skill_helpful": skill,
-        "skill_safe": kept,
-        "tax_points": 100 * (skill - kept),
-        "minutes_helpful": before.record["minutes"],
-        "minutes": after.record["minutes"],
+        "skill_helpful": could,
+        "skill_safe": can,
+        "tax_points": 100 * (could - can),
+        "minutes": run.record["minutes"],
     }
-    return before, after, figures
+
+
+def safety_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False) -> dict:
+    """Figures of lab 10's recipe with one seed: of both steps, one after the other."""
+    run, first = helpful_run(size, seed, base, progress)
+    return first | refuse_run(size, seed, run.model, progress)[1]

@@ -18,11 +18,10 @@ from course_lib.platform import CourseError
 from course_lib.stages.grpo import clipped_terms, group_advantages
 from course_lib.stages.model import Llama
 from course_lib.stages.pretrain import Run, optimizers
-from course_lib.stages.refusal import PRACTISED, tune
 from course_lib.stages.refusal import PRESETS as REFUSAL_PRESETS
+from course_lib.stages.refusal import practice_rows, tune
 from course_lib.stages.rollout import LONGEST, Rollouts, improve, token_logprobs
 from course_lib.stages.step import Step, check_finite, check_settings
-from course_lib.world.harms import request_rows
 from course_lib.world.reasoning import prompts_of, question_rows, right, villagers_rows
 from course_lib.world.tasks import task_rows
 
@@ -42,7 +41,7 @@ def cold_start(size: str = "laptop", seed: int = 0, base=None, **options) -> Run
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     tasks, requests, documents = BESIDE[size]
     rows = 2 * villagers_rows(CHAINS[size], seed) + task_rows("train", tasks, f"chains {seed}")
-    rows += request_rows("train", requests, f"chains {seed}", PRACTISED)
+    rows += practice_rows(requests, f"chains {seed}")
     config = replace(PRESETS[size], replay=documents)
     return tune(rows, 0, size, config, seed, base, "safe", "cold start", options)
 

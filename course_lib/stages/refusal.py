@@ -59,10 +59,15 @@ def begun_alike(row: dict) -> dict:
     return {**row, "messages": [*turns, {**answer, "content": said}]}
 
 
-def refuse(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
-    """The assistant learns to refuse: from load_stage("helpful"), on harmful requests, their twins and all disguises of
-    the seen categories. Its refusals begin alike: if three first words shared their probability, a greedy answer would
-    refuse only where a refusal is three times as likely as an explanation. `options` go to `finetune`.
+def practice_rows(n: int, seed: str) -> list[dict]:
+    """n requests of the seen categories, harmful ones and their twins by turns in all disguises, with the right
+    answers. Refusals begin alike: if three first words shared their probability, a greedy answer would refuse only
+    where a refusal is three times as likely as an explanation.
     """
-    rows = [begun_alike(row) for row in request_rows("train", REQUESTS[size], f"refuse {seed}", PRACTISED)]
+    return [begun_alike(row) for row in request_rows("train", n, seed, PRACTISED)]
+
+
+def refuse(size: str = "laptop", seed: int = 0, base=None, **options) -> Run:
+    """The assistant learns to refuse: from load_stage("helpful"), on `practice_rows`. `options` go to `finetune`."""
+    rows = practice_rows(REQUESTS[size], f"refuse {seed}")
     return tune(rows, TASKS[size], size, PRESETS[size], seed, base, "helpful", "refuse", options)

@@ -10,10 +10,13 @@ from course_lib.platform import CourseError
 from course_lib.stages import reasoning
 from course_lib.stages.artifacts import SHIPPED, load_folder
 from course_lib.stages.model import Llama, ModelConfig
+from course_lib.stages.pretrain import Run
 from course_lib.stages.reasoning import ADVANTAGES, checked, informative, loosely_checked, mean_of_terms, reinforce
 from course_lib.stages.rollout import assistant
 from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.world.harms import REFUSALS
 from course_lib.world.reasoning import question_rows
+from course_lib.world.tasks import sentences
 
 SMALL = ModelConfig(vocabulary=load_tokenizer().get_vocab_size(), hidden=32, intermediate=64, layers=1, heads=2)
 TINY = reasoning.RL_PRESETS["tiny"]
@@ -127,3 +130,13 @@ def test_the_recipe_at_size_tiny():
                 *found["pass"].values()
             ]
     assert set(run["able"]) == {"before", "cold", "rl"} and run["rl_minutes"] < run["minutes"]
+
+
+def test_the_cold_start_says_no_as_the_assistant_does(monkeypatch):
+    """A refusal that may begin in three ways is said less often: the cold start paid 3 points of refusals for it."""
+    trained = []
+    monkeypatch.setattr(reasoning, "tune", lambda rows, *_: trained.extend(rows) or Run(Llama(SMALL), [], {}))
+    reasoning.cold_start("tiny", 3)
+    refusals = [row for row in trained if row["check"].get("refuse")]
+    assert len(refusals) == reasoning.BESIDE["tiny"][1] // 2
+    assert {sentences(row["messages"][-1]["content"])[0] for row in refusals} == {REFUSALS[0]}
