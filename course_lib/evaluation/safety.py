@@ -76,7 +76,7 @@ EXAMINED = {"tiny": (60, 60), "laptop": (2000, 4000), "gpu": (2000, 4000)}
 
 
 def helpful_run(size: str = "laptop", seed: int = 0, base=None, progress: bool = False) -> tuple[Run, dict]:
-    """(Run of `helpful`, figures), by default from load_stage("sft"): what it could do before, and how much it refuses."""
+    """(Run of `helpful`, figures), by default from load_stage("sft"): what that could do, how much this one refuses."""
     n, tasks = EXAMINED[size]
     base = base or load_stage("sft").model
     run = helpful(size, seed, base, progress=progress)
