@@ -90,7 +90,7 @@ def trained(stage: str, seed: int, share: float):
     if stage == "reasoning":
         tasks, requests, documents = map(part, reasoning.BESIDE["laptop"])
         config = replace(reasoning.PRESETS["laptop"], replay=documents, validations=0)
-        rows = 2 * reasoning.villagers_rows(part(reasoning.CHAINS["laptop"]), seed)
+        rows = reasoning.READ * reasoning.villagers_rows(part(reasoning.CHAINS["laptop"]), seed)
         rows += refusal.practice_rows(requests, f"chains {seed}")
         cold = refusal.tune(rows, tasks, "laptop", config, seed, None, "safe", "cold start", {"progress": False})
         steps = replace(reasoning.RL_PRESETS["laptop"], steps=part(reasoning.RL_PRESETS["laptop"].steps))

@@ -25,8 +25,9 @@ from course_lib.stages.step import Step, check_finite, check_settings
 from course_lib.world.reasoning import prompts_of, question_rows, right, villagers_rows
 from course_lib.world.tasks import task_rows
 
-# chains of villagers, each read twice, and what keeps the rest: instructions, requests, documents
-CHAINS = {"tiny": 60, "laptop": 4_000, "gpu": 12_000}
+# chains of villagers, how often each is read (read twice, sums are not learned from every assistant, and what the cold
+# start cannot do at all, no reward mends), and what keeps the rest: instructions, requests, documents
+CHAINS, READ = {"tiny": 60, "laptop": 4_000, "gpu": 12_000}, 3
 BESIDE = {"tiny": (60, 20, 20), "laptop": (7_000, 2_000, 8_000), "gpu": (24_000, 8_000, 12_000)}
 PRESETS = {
     size: replace(config, learning_rate=1.5e-3, batch=config.batch // 2) for size, config in REFUSAL_PRESETS.items()
@@ -40,7 +41,7 @@ def cold_start(size: str = "laptop", seed: int = 0, base=None, **options) -> Run
     if size not in PRESETS:
         raise ValueError(f"size is {size!r}: choose one of {', '.join(PRESETS)}")
     tasks, requests, documents = BESIDE[size]
-    rows = 2 * villagers_rows(CHAINS[size], seed) + task_rows("train", tasks, f"chains {seed}")
+    rows = READ * villagers_rows(CHAINS[size], seed) + task_rows("train", tasks, f"chains {seed}")
     rows += practice_rows(requests, f"chains {seed}")
     config = replace(PRESETS[size], replay=documents)
     return tune(rows, 0, size, config, seed, base, "safe", "cold start", options)
