@@ -74,7 +74,7 @@ at_once = lab.show_at_once(safe, residents, kinds, course.size)
 # %% [markdown]
 # ## § 2 A cold start
 #
-# The villagers have written down 4,000 chains for us. They are careless: their steps are right, but one chain in three ends with the answer of the wrong step. Nobody has sorted them. We fine-tune the safe assistant on them, as in lab 03, with labels on the chain *and* on the answer; instructions, requests and documents stay in the mix, so that it does not forget them. Such a **cold start** before reinforcement is what DeepSeek-R1 had ([2025](https://arxiv.org/abs/2501.12948)).
+# The villagers have written down 4,000 chains for us. They are careless: their steps are right, but one chain in three ends with the answer of the wrong step. Nobody has sorted them. We fine-tune the safe assistant on them, each read three times, as in lab 03, with labels on the chain *and* on the answer; instructions, requests and documents stay in the mix, so that it does not forget them. Such a **cold start** before reinforcement is what DeepSeek-R1 had ([2025](https://arxiv.org/abs/2501.12948)).
 #
 # Chains are sampled at a temperature of 0.6, as in labs 06 to 10. The cell divides the weights of the last norm, and so all logits, by 0.6 for good: then the model's own probabilities are those of the samples, and § 3's chances and § 10's losses speak of the same policy.
 #
@@ -571,7 +571,7 @@ rl_run = lab.train("RL on the checker", cold, verdict, course.work, course.size,
 after = lab.show_after(rl_run, tried, residents, kinds, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in eight still teaches. The slip is rarer also where no reward was ever given: held-out kinds of questions went from 60 to 76 %. One of these kinds gained nothing, three changes of coins. Nothing in the reward speaks of it.
+# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in eight still teaches. The slip is rarer also where no reward was ever given: held-out kinds of questions went from 60 to 76 %. One of these kinds gained nothing, three changes of coins. Nothing in the reward speaks of it. Reinforcement mends the slip, not what was never learned: from another assistant of ours, which had read each chain twice only and not learned its sums, questions with four changes of coins were right in 30 of 100 before it and in 34 after.
 
 # %%
 # CLAIM
@@ -586,6 +586,8 @@ after = lab.show_after(rl_run, tried, residents, kinds, course.size)
     "One of these kinds gained nothing, three changes of coins": lab.by_kind(after)["coins, 3 changes"]
     <= lab.by_kind(tried)["coins, 3 changes"],
     "Nothing in the reward": GENERAL,
+    "from another assistant of ours": GENERAL,
+    "Reinforcement mends the slip": GENERAL,
 }
 
 # %%
