@@ -28,7 +28,7 @@ from course_lib.world.tasks import task_rows
 # chains of villagers, how often each is read (read twice, sums are not learned from every assistant, and what the cold
 # start cannot do at all, no reward mends), and what keeps the rest: instructions, requests, documents
 CHAINS, READ = {"tiny": 60, "laptop": 4_000, "gpu": 12_000}, 3
-BESIDE = {"tiny": (60, 20, 20), "laptop": (7_000, 2_000, 8_000), "gpu": (24_000, 8_000, 12_000)}
+BESIDE = {"tiny": (60, 20, 20), "laptop": (7_000, 4_000, 8_000), "gpu": (24_000, 16_000, 12_000)}
 PRESETS = {
     size: replace(config, learning_rate=1.2e-3, batch=config.batch // 2) for size, config in REFUSAL_PRESETS.items()
 }
