@@ -48,7 +48,7 @@ mine = lab.mine  # mine("f", globals()): your f if its check passes, else the co
 # %% [markdown]
 # ## § 1 The data, and a model that knows nothing
 #
-# Look first, theory later. Littlebrook's generator wrote these documents and knows the exact probability of each. Their mean surprise (lab 00) per token is the limit of this lab: the entropy of the source, as these documents measure it. A **token** is a piece of text, a word or less (lab 01). A document begins with the token `<|bos|>`, which is given; its end is a token, too, which must be predicted. No model can do better on fresh text, but for the luck of a small sample.
+# Look first, theory later. Littlebrook's generator wrote these documents and knows the exact probability of each. Their mean surprise (lab 00) per token is the limit of this lab: the entropy of the source, as these documents measure it. A **token** is a piece of text, a word or less (lab 01). Each document begins with a token `<|bos|>`, which is given, and ends with one that must be predicted. No model can do better on fresh text, but for the luck of a small sample.
 
 # %%
 # LONG
@@ -84,10 +84,10 @@ before, start, blind = lab.show_untrained(untrained, OPENINGS, validation[:200])
 #
 # - $B$ batch, $H$ heads, $T$ tokens, $P$ width of a head; `q`, `k`, `v`, `y`: `[B H T P]`, scores: `[B H T T]`
 # - $s \le t$: the **causal mask**. A token sees itself and what came before, never what it is asked to predict
-# - for random $q$ and $k$ of variance 1 the standard deviation of $q \cdot k$ is $\sqrt P$; divided by $\sqrt P$ it is 1, whatever the width
+# - $\sqrt P$ keeps the standard deviation of the scores at 1 (for random $q$, $k$ of variance 1), whatever the width
 # - a forbidden score becomes the most negative number of its dtype. Its weight is then 0, however large the other scores are
 # - `key_mask` `[B T]`: prompts of different lengths are padded on the left; `False` marks padding, which nobody may read. Each row of the batch has its own
-# - a padded token at the left edge may see nothing at all: with −∞ for every score its softmax is 0/0 = NaN, which can spoil the gradient even if you replace it later. With the most negative number both are finite, and the value does not matter
+# - a padded token at the left edge may see nothing at all: with −∞ for every score its softmax is 0/0 = NaN, which can spoil the gradient even if replaced later. With the most negative number both are finite; the value does not matter
 # - the dtype of the result is that of `q`; the inputs stay as they are
 #
 # > Difficulty: ●●●○○ (3 of 5)  
@@ -203,7 +203,7 @@ normed = lab.show_norms(norm, torch.tensor([1.0, -2.0, 3.0, 0.5]), factors=(1, 1
 # %% [markdown]
 # ## § 4 RoPE: where a token stands
 #
-# Attention as written does not know the order of the tokens that it reads: shuffle the earlier ones, and $y_t$ stays the same. (A stack of causal layers can learn positions even so, [Haviv et al. 2022](https://arxiv.org/abs/2203.16634).) Rotary position embedding (RoPE, [Su et al. 2021](https://arxiv.org/abs/2104.09864)) turns each query and key by an angle that grows with its position. Feature $i$ and feature $i + P/2$ form a pair, as in Llama, and each pair turns at its own speed:
+# Attention as written does not know the order of the tokens that it reads: shuffle the earlier ones, and $y_t$ stays the same. Rotary position embedding (RoPE, [Su et al. 2021](https://arxiv.org/abs/2104.09864)) turns each query and key by an angle that grows with its position. Feature $i$ and feature $i + P/2$ form a pair, as in Llama, and each pair turns at its own speed:
 #
 # $$\begin{pmatrix} x'_i \\ x'_{i+P/2} \end{pmatrix} = \begin{pmatrix} \cos a & -\sin a \\ \sin a & \cos a \end{pmatrix} \begin{pmatrix} x_i \\ x_{i+P/2} \end{pmatrix}, \qquad a = \text{position} \cdot \theta^{-2i/P}, \quad i = 0 \dots P/2 - 1$$
 #
@@ -301,7 +301,7 @@ apart = lab.equals_transformers(your_llama, validation[0]["text"])
 # - the logits at position $t$ are scored against the token at $t+1$, so the last logits and the first token fall away
 # - a target equal to `pad_id` is no target: it counts neither in the sum nor in $M$. `pad_id` is an argument
 # - the mean runs over all targets of the batch, not over rows first
-# - nothing to predict: the loss is 0, and still depends on the logits: `backward()` runs and gives zeros
+# - nothing to predict: the loss is 0, but `backward()` still runs and gives zeros
 # - logits may be ±10,000: a probability of 0 in float32 still has a logarithm if you never leave the logarithms
 #
 # > Difficulty: ●●○○○ (2 of 5)  
@@ -628,7 +628,7 @@ heads = lab.show_heads(model, world.residents[1])
 # %% [markdown]
 # ## § 11 Scaling: the best size for a budget
 #
-# A larger model learns more from each token, but each token costs it more compute: about $C = 6 N D$ FLOP (floating-point operations) for $N$ parameters and $D$ tokens. ($D$ and, below, $H$ are the letters of this literature; in §§ 2 and 3 they mean something else.) So a **budget** $C$ buys a large model that reads little or a small one that reads much. Which is better? Train some sizes with the *same* $C$ and look: an **isoFLOP** curve ([Hoffmann et al. 2022](https://arxiv.org/abs/2203.15556)).
+# A larger model learns more from each token, but each token costs it more compute: about $C = 6 N D$ FLOP (floating-point operations) for $N$ parameters and $D$ tokens. ($D$, and $H$ below, are not those of §§ 2 and 3.) So a **budget** $C$ buys a large model that reads little or a small one that reads much. Which is better? Train some sizes with the *same* $C$ and look: an **isoFLOP** curve ([Hoffmann et al. 2022](https://arxiv.org/abs/2203.15556)).
 #
 # With a larger budget the best loss falls, often like a power of the compute ([Kaplan et al. 2020](https://arxiv.org/abs/2001.08361)). What falls towards 0 is the part above the entropy ([Henighan et al. 2020](https://arxiv.org/abs/2010.14701)):
 #
@@ -707,7 +707,7 @@ best, laws = lab.show_sweep(points, mine("fit_power_law", globals()), course.siz
 # %% [markdown]
 # **What so small a sweep can and cannot show.** It shows that there *is* a best size, and how far above the limit each run stays, because the limit is known. It hardly shows that the best size grows: the curves say so, the runs do not. In our run it grew as $C^{0.21}$; had the first curve been followed to its bottom, just outside the picture, it would have been $C^{0.58}$.
 # It cannot give the exponents of large models. Three budgets span less than one power of ten. One learning rate serves all runs. The embedding is most of each model's parameters; [Pearce and Song 2024](https://arxiv.org/abs/2406.12907) show that it moves the exponent whether one counts it or not, and that this, with small models, explains much of the difference between Kaplan's law (models grow faster than data) and Hoffmann's (both alike).
-# And a village is small: the facts are still to come, and no run of this sweep has learned them. Three points before such a change say little about what comes after it.
+# And the facts are still to come: no run of this sweep has learned them, so three points say little about what follows.
 
 # %%
 # CLAIM
