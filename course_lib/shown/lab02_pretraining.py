@@ -125,8 +125,8 @@ def show_first_loss(model, loss_fn, rows: list[dict]) -> float:
     ids = collate(encode_documents(load_tokenizer(), [row["text"] for row in rows]))
     with torch.no_grad():
         loss = loss_fn(model(ids), ids).item()
-    real, blind = int((ids != PAD).sum()), math.log(model.config.vocabulary)
-    print(f"{len(rows)} documents: {real} tokens, {ids.numel() - real} of padding.")
+    targets, blind = ids[:, 1:] != PAD, math.log(model.config.vocabulary)
+    print(f"{len(rows)} documents: {int(targets.sum())} targets; {int((~targets).sum())} of padding are none.")
     print(f"Loss {loss:.3f}, blind guessing {blind:.3f} nats/token")
     return loss
 
@@ -142,8 +142,8 @@ def show_run(run, live, limit: float, my_guess: str) -> float:
     blind, metrics = math.log(run.model.config.vocabulary), run.record["metrics"]
     early = next(row for row in run.history if row["tokens"] >= 0.1 * run.history[-1]["tokens"])
     way = (blind - early["train_loss"]) / (blind - limit)
-    print(f"After {run.record['minutes']:.1f} minutes, on {metrics['tokens']:,} fresh tokens:")
-    print(f"loss {metrics['loss']:.4f}, limit {metrics['entropy']:.4f} nats/token")
+    print(f"Trained for {run.record['minutes']:.1f} minutes on {run.record['tokens']:,} tokens.")
+    print(f"On {metrics['tokens']:,} fresh ones: loss {metrics['loss']:.4f}, limit {metrics['entropy']:.4f} nats/token")
     if abs(metrics["entropy"] - limit) > 5e-5:
         documents = len(validation_rows(run.record["recipe"]["size"]))
         print(f"That is the limit of the {documents} documents on which this run is measured; § 1's is {limit:.4f}.")
@@ -220,35 +220,37 @@ def show_knowledge(model, world) -> dict:
     return known
 
 
-def show_heads(model, resident) -> dict[str, tuple[float, str]]:
+def show_heads(model, resident) -> dict:
     """The grid of all heads on a text in which a name is said twice. Returns what the best head for each of two things
-    does, with its place: "before", mean weight on the token before; "name", weight of the second mention on the first.
+    does, with its place: "before", mean weight on the token before; "name", weight of the second mention on the first;
+    and "mean", the latter of all heads.
     """
     tokenizer, text = load_tokenizer(), f"Meet {resident.full}. {resident.first} is a baker."
     attention.show(model, tokenizer, text)
     tokens, weights = attention.attend(model, tokenizer, text)
     first, again = [k for k, token in enumerate(tokens) if resident.first in token][:2]
-    found = {}
-    for what, value in (("before", attention.facts(weights)["before"]), ("name", weights[:, :, again, first])):
+    named = weights[:, :, again, first]
+    found: dict = {"mean": float(named.mean())}
+    for what, value in (("before", attention.facts(weights)["before"]), ("name", named)):
         layer, head = divmod(int(value.argmax()), value.shape[1])
         found[what] = (float(value.max()), f"layer {layer + 1}, head {head + 1}")
     your_run(
         f"The head that reads the token before most is {found['before'][1]}: {found['before'][0]:.0%} of its weight.",
-        f"The second {resident.first} reads the first one most in {found['name'][1]}: {found['name'][0]:.0%}.",
+        f"The second {resident.first} reads the first one most in {found['name'][1]}: {found['name'][0]:.0%}; the mean "
+        f"of all heads is {found['mean']:.0%}.",
     )
     return found
 
 
-def show_sweep(points: list[dict], limit: float, fit, size: str) -> tuple[dict, dict[str, float]]:
-    """Every run of the sweep, the picture, and the laws through the bottoms of its curves. Returns ({budget: (best
+def show_sweep(points: list[dict], fit, size: str) -> tuple[dict, dict[str, float]]:
+    """Every run of the sweep, the picture, and the laws through its stars. Returns ({budget: (best
     number of parameters, its excess)}, {"b": of excess = a · FLOP^−b, "growth": of best size ∝ FLOP^growth}).
     """
     heads = {"GFLOP": ",.0f", "parameters": ",", "tokens read": ",", "loss": ".3f", "above the limit": ".3f"}
     keys = "parameters tokens loss excess known seconds".split()
     rows = [(p["budget"] / 1e9, *(p[key] for key in keys)) for p in points]
     table({**heads, "facts known": ".0%", "seconds": ".0f"}, rows)
-    own = points[0]["loss"] - points[0]["excess"]
-    print(f"The documents that these runs are measured on have the limit {own:.3f}; the picture is drawn over § 1's.")
+    limit = points[0]["loss"] - points[0]["excess"]  # of the documents that these runs are measured on
     curve.show(scaling.isoflop_figure(points, limit))
     best = {budget: best_size(few) for budget, few in by_budget(points).items()}
     heads = {"GFLOP": ",.0f", "best size, parameters": ",.0f", "tokens for it": ",.0f", "above the limit": ".3f"}

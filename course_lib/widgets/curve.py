@@ -49,7 +49,7 @@ def figure(
     fig, axes = empty()
     train, validation = points(history, "train_loss"), points(history, "val_loss")
     if train:
-        axes.plot(*zip(*train), color=BLUE, linewidth=0.8, alpha=0.3)
+        axes.plot(*zip(*train), color=BLUE, linewidth=0.8, alpha=0.3, label="training, each batch")
         mean = smooth(train)
         axes.plot(*zip(*mean), color=BLUE, linewidth=1.5, label=f"training (running mean), now {mean[-1][1]:.3f}")
     if validation:
@@ -63,8 +63,6 @@ def figure(
         )
     if entropy is not None:
         limit_line(axes, entropy, f"the limit: entropy {entropy:.3f}")
-    if uniform is not None:
-        mark_line(axes, uniform, f"every token equally likely: {uniform:.2f}")
     axes.set(xlabel="tokens seen", ylabel="loss (nats/token)", title=title)
     losses = (smooth(train) if train else []) + validation
     # the fall of the first steps would press the rest flat against the limit: once there is a rest, the first 4 % leave
@@ -75,6 +73,8 @@ def figure(
     values = [value for value in (*late, entropy) if value is not None] or [0.0]
     low, high = min(values), max(values)
     axes.set_ylim(max(0.0, low - 0.08 * (high - low) - 0.02), high + 0.08 * (high - low) + 0.02)
+    if uniform is not None and uniform <= axes.get_ylim()[1]:
+        mark_line(axes, uniform, f"every token equally likely: {uniform:.2f}")
     axes.xaxis.set_major_formatter(lambda tokens, _: human(tokens))
     finish(axes)
     return fig

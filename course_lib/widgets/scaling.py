@@ -12,7 +12,8 @@ TICKS = (0.6, 0.7, 0.8, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 def isoflop_figure(points: list[dict], entropy: float):
     """Loss against parameters, a curve for each budget of compute, with the limit. points: of `isoflop.point`.
 
-    Each curve is a parabola in the logarithms of size and of excess; a star marks its bottom.
+    Each curve is a parabola in the logarithms of size and of excess; a star marks its bottom, or the
+    lowest run where it has none between the smallest and the largest size.
     """
     fig, axes = empty(4.2)
     for (budget, few), (colour, sign, dash) in zip(by_budget(points).items(), STYLES):
@@ -32,7 +33,7 @@ def isoflop_figure(points: list[dict], entropy: float):
         yscale="log",
         xlabel="parameters N",
         ylabel="loss on fresh text (nats/token)",
-        title="Which size is best for a budget? (★ lowest point of each curve)",
+        title="Which size is best for a budget? (★ bottom of the curve, or the lowest run)",
     )
     axes.minorticks_off()  # their labels run into each other
     sizes = sorted({p["parameters"] for p in points})

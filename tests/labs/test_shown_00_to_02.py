@@ -59,7 +59,7 @@ def test_a_mean_from_a_sum_and_a_number():
 def test_a_run_that_is_measured_on_fewer_documents_says_so(limit, said, capsys):
     model = Llama(ModelConfig(hidden=16, intermediate=32, layers=1, heads=1), seed=0)
     metrics = {"loss": 0.9, "entropy": 0.5778, "gap_percent": 55.8, "tokens": 9}
-    record = {"recipe": {"size": "tiny"}, "minutes": 0.1, "metrics": metrics}
+    record = {"recipe": {"size": "tiny"}, "minutes": 0.1, "tokens": 50, "metrics": metrics}
     run = SimpleNamespace(model=model, history=[{"tokens": 5, "train_loss": 2.0}], record=record)
     lab02.show_run(run, SimpleNamespace(close=lambda: None), limit, "")
     line = "That is the limit of the 300 documents on which this run is measured; § 1's is 0.5865."

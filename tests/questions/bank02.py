@@ -317,8 +317,8 @@ SAMPLING_WRONG = {
     "torch.zeros_like(s).scatter(0, i, s)",
     "no temperature": "s, i = torch.softmax(logits, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s < "
     "top_p, s, 0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
-    "set before the temperature": "s, i = torch.softmax(logits, -1).sort(descending=True); keep = i[s.cumsum(0) - s < "
-    "top_p]; p = torch.softmax(logits / temperature, -1); y = torch.zeros_like(p); "
+    "set before the temperature": "s, i = torch.softmax(logits, -1).sort(descending=True); keep = i[(s.cumsum(0) - s < "
+    "top_p) | (top_p == 1)]; p = torch.softmax(logits / temperature, -1); y = torch.zeros_like(p); "
     "y[keep] = p[keep]; return y / y.sum()",
     "top_p ignored": "return torch.softmax(logits / temperature, -1)",
     "ascending": "s, i = torch.softmax(logits / temperature, -1).sort(); s = torch.where(s.cumsum(0) - s < top_p, s, "
@@ -332,7 +332,7 @@ SAMPLING_WRONG = {
     "gathered, not scattered": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = "
     "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return s[i]",
     "ties kept by value": "p = torch.softmax(logits / temperature, -1); s = p.sort(descending=True).values; cut = "
-    "s[min(int((s.cumsum(0) < top_p).sum()), len(s) - 1)]; p = torch.where(p >= cut, p, 0); "
+    "s[min(int((s.cumsum(0) < top_p).sum()), len(s) - 1)] if top_p < 1 else 0; p = torch.where(p >= cut, p, 0); "
     "return p / p.sum()",
     "exp overflows": "e = (logits / temperature).exp(); p = e / e.sum(); s, i = p.sort(descending=True); s = "
     "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
@@ -341,7 +341,7 @@ SAMPLING_WRONG = {
     "torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
     "torch.zeros_like(s).scatter(0, i, s)",
     "slack for rounding": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = "
-    "torch.where(s.cumsum(0) - s + 1e-5 < top_p, s, 0); s = s / s.sum(); return "
+    "torch.where((s.cumsum(0) - s + 1e-5 < top_p) | (top_p == 1), s, 0); s = s / s.sum(); return "
     "torch.zeros_like(s).scatter(0, i, s)",
     "always cuts one off": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); n = "
     "min(int((s.cumsum(0) < top_p).sum()) + 1, len(s) - 1); s = torch.where(torch.arange(len(s)) < n, s, 0.0); s = s / "
@@ -349,25 +349,28 @@ SAMPLING_WRONG = {
     "adds 1e-4 to break ties": "x = logits / temperature + 1e-4 * torch.arange(len(logits)); p = torch.softmax(x, -1); "
     "s, i = p.sort(descending=True); s = torch.where(s.cumsum(0) - s < top_p, s, 0); s = s / s.sum(); return "
     "torch.zeros_like(s).scatter(0, i, s)",
+    "the rounded sum ends the set": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); "
+    "s = torch.where(s.cumsum(0) - s < top_p, s, 0.0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
     "forbidden logits set to 0": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); drop = "
     "i[s.cumsum(0) - s >= top_p]; x = logits.clone(); x[drop] = 0; return "
     "torch.softmax(x / temperature, -1)",
 }
 SAMPLING_RIGHT = {
-    "scatter": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where(s.cumsum(0) - s "
-    "< top_p, s, 0.0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
+    "scatter": "s, i = torch.softmax(logits / temperature, -1).sort(descending=True); s = torch.where((s.cumsum(0) - s "
+    "< top_p) | (top_p == 1), s, 0.0); s = s / s.sum(); return torch.zeros_like(s).scatter(0, i, s)",
     "count, then mask logits": """s, i = torch.softmax(logits / temperature, -1).sort(descending=True)
-    n = min(int((s.cumsum(0) < top_p).sum()) + 1, len(s))
+    n = min(int((s.cumsum(0) < top_p).sum()) + 1, len(s)) if top_p < 1 else len(s)
     x = torch.full_like(logits, -math.inf); x[i[:n]] = logits[i[:n]]
     return torch.softmax(x / temperature, -1)""",
     "a Python loop": """p = torch.softmax(logits / temperature, 0); out = torch.zeros_like(p); total = 0.0
+    if top_p == 1: return p
     for j in torch.argsort(p, descending=True).tolist():
         out[j] = p[j]; total += p[j].item()
         if total >= top_p: break
     return out / out.sum()""",
     "ranks": """p = torch.softmax(logits / temperature, -1); order = p.argsort(descending=True); rank = order.argsort()
     before = torch.cat([torch.zeros(1), p[order].cumsum(0)[:-1]])[rank]
-    p = p * (before < top_p); return p / p.sum()""",
+    p = p if top_p >= 1 else p * (before < top_p); return p / p.sum()""",
 }
 
 LIMIT_WRONG = {
@@ -577,7 +580,8 @@ BREAKS = {
     },
     "top_p_probs": {
         "set before the temperature": lab.TEMPERED, "slack for rounding": lab.LIKELIEST,
-        "ties kept by value": lab.ONE_BY_ONE, "always cuts one off": lab.ALL_KEPT, "exp overflows": lab.EXTREME,
+        "ties kept by value": lab.ONE_BY_ONE, "always cuts one off": lab.ALL_KEPT,
+        "the rounded sum ends the set": lab.ALL_KEPT, "exp overflows": lab.EXTREME,
     },
     "distance_to_limit": {"clipped": lab.SIGNED, "absolute": lab.SIGNED},
     "fit_power_law": {"sizes sorted, losses not": lab.ANY_ORDER},

@@ -80,5 +80,8 @@ def test_scaling_axes_are_logarithmic():
 
 def test_a_long_run_is_shown_near_the_limit():
     history = [{"tokens": 100 * k, "train_loss": 1.2 + 6.0 * 0.9**k} for k in range(1, 400)]
-    low, high = figure(history, 1.2, uniform=7.6).axes[0].get_ylim()
+    axes = figure(history, 1.2, uniform=7.6).axes[0]
+    low, high = axes.get_ylim()
     assert 1.0 < low < 1.2 and high < 4.0
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert not any("equally likely" in name for name in names), "a line that the picture does not show has no name"
