@@ -46,15 +46,12 @@ details, section .lb-tokens::after { display: none }
 
 def curve_png() -> str:
     """The training curve in lab 02's executed notebook, as a data URI. Raises LookupError if it is not there."""
-    cell = next(
-        cell
-        for cell in nbformat.read(ROOT / "solutions" / "02_pretraining.ipynb", as_version=4).cells
-        if "live = curve.LiveCurve(" in cell.source
-    )
-    pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+    cells = nbformat.read(ROOT / "solutions" / "02_pretraining.ipynb", as_version=4).cells
+    drawn = [output for cell in cells if "LiveCurve(" in cell.source for output in cell.get("outputs", [])]
+    pictures = [output.data["image/png"] for output in drawn if "image/png" in output.get("data", {})]
     if not pictures:
         raise LookupError("solutions/02_pretraining.ipynb shows no curve: build it first")
-    return "data:image/png;base64," + pictures[-1].strip()
+    return "data:image/png;base64," + pictures[0].strip()
 
 
 def wrong_card() -> str:
