@@ -79,17 +79,19 @@ known = board.show_memory(assistant, (0, 3), EACH)
 board.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** On day 0 the assistant knows what holds: in our run every fact that it is asked for. On day 3 it is asked about what has changed, and in our run all but one of its 72 answers name the old value, with the same probability as a value that holds, 96 %. It cannot know that it is outdated, and its own confidence does not show it. Of people who have just settled it says that it does not know.
+# **What to notice.** On day 0 the assistant knows what holds: in our run 98 % of the facts that it is asked for. On day 3 it is asked about what has changed, and in our run each of its 72 answers names the old value, with the same probability as a value that holds, 96 %. It cannot know that it is outdated, and its own confidence does not show it. Of people who have just settled it says that it does not know.
 
 # %%
 # CLAIM
 {
-    "On day 0 the assistant knows what holds: in our run every fact": known[0, "old"]["accuracy"] == 1,
-    "in our run all but one of its 72 answers name the old value": [
-        round(sum(known[3, kind]["n"] * known[3, kind]["staleness"] for kind in ("changed", "again"))),
-        sum(known[3, kind]["n"] for kind in ("changed", "again")),
+    "On day 0 the assistant knows what holds: in our run 98 % of the facts": round(
+        known[0, "old"]["accuracy"], 2
+    )
+    == 0.98,
+    "in our run each of its 72 answers names the old value": [
+        [known[3, kind][what] for kind in ("changed", "again")] for what in ("n", "staleness")
     ]
-    == [71, 72],
+    == [[48, 24], [1, 1]],
     "with the same probability as a value that holds, 96 %": all(
         0.94 < known[3, kind]["sure"] < 0.98 for kind in ("old", "changed", "again")
     ),
@@ -107,7 +109,7 @@ board.guessed(MY_GUESS)
         "closed_book_old_day_0_worst"
     ]
     >= 0.99,
-    "name the old value": stored("retrieval-laptop")[
+    "names the old value": stored("retrieval-laptop")[
         "closed_book_stale_day_3_worst"
     ]
     >= 0.98,
@@ -384,17 +386,17 @@ board.equals_cosine(pool_fn, assistant, BOARD[1][:8])
 found = board.show_searches(assistant, pool_fn, search_with(BOARD[3], 4, named=False), 3, EACH)
 
 # %% [markdown]
-# **What to notice.** The states of a model that was trained to predict the next word are poor search vectors: nothing in its training put a question near its answer. In our run the best are those after the first block, next to the words themselves: with them 65 % of the notices are found, and 29 % at most with the others (by chance it would be 2 %). Real embedding models are trained for the purpose. We go on with BM25.
+# **What to notice.** The states of a model that was trained to predict the next word are poor search vectors: nothing in its training put a question near its answer. In our run the best are those after the first block, next to the words themselves: with them 60 % of the notices are found, and 23 % at most with the others (by chance it would be 2 %). Real embedding models are trained for the purpose. We go on with BM25.
 
 # %%
 # CLAIM
 {
     "are poor search vectors": sorted(found.values())[-2] < 0.7 * found["BM25"],
-    "with them 65 % of the notices are found, and 29 % at most with the others": [
+    "with them 60 % of the notices are found, and 23 % at most with the others": [
         round(100 * found["vectors after block 1"]),
         max(round(100 * found[f"vectors after block {k}"]) for k in (2, 3, 4)),
     ]
-    == [65, 29],
+    == [60, 23],
     "by chance it would be 2 %": round(4 / len(BOARD[3]), 2) == 0.02,
     "Real embedding models are trained for the purpose": GENERAL,
     "We go on with BM25": found["BM25"] == max(found.values()),
@@ -460,7 +462,7 @@ all_found, kept = search_with(BOARD[3], named=False), search_with(BOARD[3])
 filtered = board.show_filter(assistant, 3, EACH, all_found, kept, build_fn)
 
 # %% [markdown]
-# **What to notice.** A wrong notice is worse than none: look at *old* and *never*, where no notice can help. In our run the filter takes *old* from 38 to 98 % and *never* from 60 to 98 %; *again* goes from 38 to 100 %, where the older notice is a wrong one, too. The lesson of § 1 never showed a notice about somebody else, and the model does not check whose notice it reads; the search has to. It repeats the last notice: with the newer of two at the end 92 % are right, with the older one 4 %.
+# **What to notice.** A wrong notice is worse than none: look at *old* and *never*, where no notice can help. In our run the filter takes *old* from 31 to 100 % and *never* from 67 to 98 %; *again* goes from 38 to 100 %, where the older notice is a wrong one, too. The lesson of § 1 never showed a notice about somebody else, and the model does not check whose notice it reads; the search has to. It repeats the last notice: with the newer of two at the end 88 % are right, with the older one none.
 
 # %%
 # CLAIM
@@ -468,18 +470,18 @@ filtered = board.show_filter(assistant, 3, EACH, all_found, kept, build_fn)
     "A wrong notice is worse than none": filtered["all that BM25 finds"]["old"]
     < known[3, "old"]["accuracy"]
     and filtered["all that BM25 finds"]["never"] < known[3, "never"]["accuracy"],
-    "In our run the filter takes *old* from 38 to 98 % and *never* from 60 to 98 %; *again* goes from 38 to 100 %": [
+    "In our run the filter takes *old* from 31 to 100 % and *never* from 67 to 98 %; *again* goes from 38 to 100 %": [
         round(100 * filtered[name][kind])
         for kind in ("old", "never", "again")
         for name in ("all that BM25 finds", "about the person, newest")
     ]
-    == [38, 98, 60, 98, 38, 100],
+    == [31, 100, 67, 98, 38, 100],
     "The lesson of § 1 never showed a notice about somebody else": GENERAL,
-    "with the newer of two at the end 92 % are right, with the older one 4 %": [
+    "with the newer of two at the end 88 % are right, with the older one none": [
         round(100 * filtered[f"only the two notices about the fact, the newer {place}"]["again"])
         for place in ("last", "first")
     ]
-    == [92, 4],
+    == [88, 0],
     "does not check whose notice it reads": filtered["all that BM25 finds"]["never"] < 0.8,
 }
 
@@ -628,7 +630,7 @@ right, stale = ways.show_ways(results, course.size)  # {way: right on days 1, 2,
 board.guessed(MY_PREDICTION)
 
 # %% [markdown]
-# **What to notice.** The model that was fine-tuned on day 1 is right about the news of that day, and goes stale from then on, as its parent did: it holds what it was told, not what holds. RAG reads today's board. The board itself does not fit: of day 3's 240 notices 400 tokens hold the 19 newest, and for one in 48 questions about what has changed the needed one is among them. What does stand there spoils what the model knew: *old* falls to 17 %.
+# **What to notice.** The model that was fine-tuned on day 1 is right about the news of that day, and goes stale from then on, as its parent did: it holds what it was told, not what holds. RAG reads today's board. The board itself does not fit: of day 3's 240 notices 400 tokens hold the 19 newest, and for one in 48 questions about what has changed the needed one is among them. What does stand there spoils what the model knew: *old* falls to 29 %.
 # And RAG is not finished either: in our run half of the questions about people who have settled get "I do not know.", although the search finds the notice for all but one. Is it that the model cannot read names that it has never seen? The next cell exchanges the names, and it leaves one notice about the person.
 
 # %%
@@ -651,10 +653,10 @@ board.guessed(MY_PREDICTION)
         if q["kind"] == "changed"
     ].count(True)
     == 1,
-    "What does stand there spoils what the model knew: *old* falls to 17 %": round(
+    "What does stand there spoils what the model knew: *old* falls to 29 %": round(
         100 * ways.share_right(results, "prompt", 3, "old")
     )
-    == 17,
+    == 29,
     "in our run half of the questions about people who have settled get": any(
         (row["way"], row["day"], row["kind"]) == ("RAG", 3, "new")
         and row["accuracy"] + row["abstention"] == 1
@@ -721,19 +723,20 @@ BEFORE, AFTER = (ways.forgetting(model, course.size, EACH) for model in (assista
 ways.show_beside({"assistant": BEFORE, "after the injection": AFTER})
 
 # %% [markdown]
-# **What to notice.** In our run the injection costs a tenth of the old facts and 15 points of the held-out tasks. And look at *never* in § 10: asked what nobody knows, the assistant said so; after the injection it invents an answer to a third of these questions. A large model, too, makes up more the more new facts it has learned (Gekhman and others, [2024](https://arxiv.org/abs/2405.05904)).
+# **What to notice.** In our run the injection costs 14 points of the old facts and 21 of the held-out tasks. And look at *never* in § 10: asked what nobody knows, the assistant said so; after the injection it invents an answer to two in five of these questions. A large model, too, makes up more the more new facts it has learned (Gekhman and others, [2024](https://arxiv.org/abs/2405.05904)).
 
 # %%
 # CLAIM
 {
-    "costs a tenth of the old facts and 15 points of the held-out tasks": 0.07
-    < BEFORE["old facts right, from memory"] - AFTER["old facts right, from memory"]
-    < 0.13
-    and round(100 * (BEFORE["held-out tasks passed"] - AFTER["held-out tasks passed"])) == 15,
+    "costs 14 points of the old facts and 21 of the held-out tasks": [
+        round(100 * (BEFORE[what] - AFTER[what]))
+        for what in ("old facts right, from memory", "held-out tasks passed")
+    ]
+    == [14, 21],
     "the assistant said so": ways.share_right(results, "closed book", 3, "never") > 0.97,
-    "it invents an answer to a third of these questions": 0.29
+    "it invents an answer to two in five of these questions": 0.35
     < 1 - ways.share_right(results, "LoRA", 3, "never")
-    < 0.38,
+    < 0.45,
     "A large model, too, makes up more the more new facts it has learned": GENERAL,
 }
 
@@ -856,7 +859,7 @@ robust = ways.show_robustness(assistant, injected, search_with, by_letters, EACH
 wrong = ways.show_failures(assistant, EACH, search_with)
 
 # %% [markdown]
-# **What to notice.** "Found" and "right" fail apart from each other. With typing errors the search by words finds the notice in 33 % of the cases, that by letters in 81 %. It is the filter of § 7 that loses the others, for it wants both names letter by letter: without it the words find 81 %, too. Of what the letters find our run reads a third wrongly. With two questions in one both notices are nearly always there and no answer is right: most tell the second value alone. The model of § 9 takes other phrasings, but in lower case it knows next to nothing: what it learned hangs on the very letters of a name. RAG is right in 88 % there.
+# **What to notice.** "Found" and "right" fail apart from each other. With typing errors the search by words finds the notice in 33 % of the cases, that by letters in 81 %. It is the filter of § 7 that loses the others, for it wants both names letter by letter: without it the words find 81 %, too. Of what the letters find our run reads a quarter wrongly. With two questions in one both notices are nearly always there and no answer is right: most tell the second value alone. The model of § 9 takes other phrasings, but in lower case it knows next to nothing: what it learned hangs on the very letters of a name. RAG is right in 93 % there.
 
 # %%
 # CLAIM
@@ -873,9 +876,9 @@ wrong = ways.show_failures(assistant, EACH, search_with)
         if q["style"] == "typo"
     ].count(True)
     == round(0.81 * robust["words"]["typo"]["n"]),
-    "Of what the letters find our run reads a third wrongly": 0.28
+    "Of what the letters find our run reads a quarter wrongly": 0.22
     < 1 - robust["letters"]["typo"]["accuracy"] / robust["letters"]["typo"]["found"]
-    < 0.38,
+    < 0.28,
     "both notices are nearly always there": sum(
         all(any(value in BOARD[3][k] for k in row["found"]) for value in q["gold"])
         for q, row in wrong
@@ -903,10 +906,10 @@ wrong = ways.show_failures(assistant, EACH, search_with)
         for q, row in zip(asked, board.answers_to(injected, "LoRA", asked, []))
     )
     < 6,
-    "RAG is right in 88 % there": round(
+    "RAG is right in 93 % there": round(
         100 * robust["words"]["lower case"]["accuracy"]
     )
-    == 88,
+    == 93,
 }
 
 # %% [markdown]
@@ -926,7 +929,7 @@ print(f"seconds of training: {SECONDS:.0f} as before, {changed.history[-1]['seco
 board.guessed(MY_PREDICTION)
 
 # %% [markdown]
-# **What to notice.** It is the rows of old tasks that keep the rest. In our run the news is known without them, too, after a fifth of the tokens; but of the held-out tasks 9 % are left in place of 72 %, and of the old facts 42 % in place of 90 %.
+# **What to notice.** It is the rows of old tasks that keep the rest. In our run the news is known without them, too, after a quarter of the tokens; but of the held-out tasks 10 % are left in place of 68 %, and of the old facts 33 % in place of 86 %.
 
 # %%
 # CLAIM
@@ -935,15 +938,15 @@ board.guessed(MY_PREDICTION)
     < 0.2
     < 0.6
     < beside["as before"]["held-out tasks passed"],
-    "the news is known without them, too, after a fifth of the tokens": beside["changed"]["news of day 1 right"]
+    "the news is known without them, too, after a quarter of the tokens": beside["changed"]["news of day 1 right"]
     > 0.95
-    and 0.17 < changed.record["tokens"] / run.record["tokens"] < 0.24,
-    "of the held-out tasks 9 % are left in place of 72 %, and of the old facts 42 % in place of 90 %": [
+    and 0.22 < changed.record["tokens"] / run.record["tokens"] < 0.28,
+    "of the held-out tasks 10 % are left in place of 68 %, and of the old facts 33 % in place of 86 %": [
         round(100 * beside[name][what])
         for what in ("held-out tasks passed", "old facts right, from memory")
         for name in ("changed", "as before")
     ]
-    == [9, 72, 42, 90],
+    == [10, 68, 33, 86],
 }
 
 # %% [markdown]
@@ -970,8 +973,8 @@ board.guessed(MY_PREDICTION)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The opening hours of a clinic: they change every few weeks, and some four hundred people ask each day. I decide for RAG: it was right on 93 to 98 % of what had changed, on every day; the model
-# fine-tuned on day 1 was right on 96 % that day and 74 % outdated on day 3. LoRA saves FLOP only after 67,000 questions of the average kind between two changes, or 39,000 about what has changed, and the clinic has some ten
+# The opening hours of a clinic: they change every few weeks, and some four hundred people ask each day. I decide for RAG: it was right on 98 to 100 % of what had changed, on every day; the model
+# fine-tuned on day 1 was right on 96 % that day and 83 % outdated on day 3. LoRA saves FLOP only after 67,000 questions of the average kind between two changes, or 40,000 about what has changed, and the clinic has some ten
 # thousand. The upkeep of RAG: somebody keeps the board in order and removes what no longer holds, and the hit rate of the search is measured each week.
 # ### END SOLUTION
 
@@ -980,15 +983,15 @@ board.guessed(MY_PREDICTION)
 {
     "they change every few weeks, and some four hundred people ask each day": GENERAL,
     "I decide for RAG": table["decisions"]["a desk for news that keeps coming"] == "RAG",
-    "it was right on 93 to 98 % of what had changed, on every day": [
+    "it was right on 98 to 100 % of what had changed, on every day": [
         round(100 * x) for x in (min(right["RAG"]), max(right["RAG"]))
     ]
-    == [93, 98],
-    "was right on 96 % that day and 74 % outdated on day 3": [
+    == [98, 100],
+    "was right on 96 % that day and 83 % outdated on day 3": [
         round(100 * x) for x in (right["LoRA"][0], stale["LoRA"][2])
     ]
-    == [96, 74],
-    "LoRA saves FLOP only after 67,000 questions of the average kind between two changes, or 39,000": [
+    == [96, 83],
+    "LoRA saves FLOP only after 67,000 questions of the average kind between two changes, or 40,000": [
         round(EVEN / 1000),
         round(
             LORA["training"]
@@ -1001,7 +1004,7 @@ board.guessed(MY_PREDICTION)
             / 1000
         ),
     ]
-    == [67, 39],
+    == [67, 40],
     "keeps the board in order and removes what no longer holds": GENERAL,
 }
 
