@@ -35,7 +35,7 @@ import math, re, torch
 from collections import Counter
 
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 # mine("f", globals()): your f if its check passes, else the course's
@@ -46,7 +46,7 @@ from course_lib.stages import injection, retrieval, sft
 # %% [markdown]
 # ## § 1 The news, and a model that has not heard it
 #
-# The assistant of lab 03 answers from memory. To answer from a notice it must have learned to read one, so it gets a short lesson first: notices, a question, and an answer in the notice's own words. The people and values in the lesson are not those of the news.
+# The assistant of lab 03 answers from memory. To answer from a notice it must have learned to read one, so it gets a short lesson first: notices, a question, and an answer in the notice's own words. Its notices are drawn by chance: of the 132 changes to come 14 happen to be among them.
 
 # %%
 # LONG
@@ -79,17 +79,24 @@ known = board.show_memory(assistant, (0, 3), EACH)
 board.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** On day 0 the assistant knows what holds: in our run every fact that it is asked for. On day 3 it is asked about what has changed, and in our run at least 98 % of its answers name the old value. Of people who have just settled it says that it does not know. It cannot know that it is outdated.
+# **What to notice.** On day 0 the assistant knows what holds: in our run 98 % of the facts that it is asked for. On day 3 it is asked about what has changed, and in our run each of its 72 answers names the old value, with the same probability as a value that holds, 96 %. It cannot know that it is outdated, and its own confidence does not show it. Of people who have just settled it says that it does not know.
 
 # %%
 # CLAIM
 {
-    "On day 0 the assistant knows what holds: in our run every fact": known[0, "old"]["accuracy"] == 1,
-    "in our run at least 98 % of its answers name the old value": round(
-        known[3, "changed"]["staleness"], 2
+    "On day 0 the assistant knows what holds: in our run 98 % of the facts": round(
+        known[0, "old"]["accuracy"], 2
     )
-    >= 0.98
-    and known[3, "again"]["staleness"] >= 0.98,
+    == 0.98,
+    "in our run each of its 72 answers names the old value": [
+        [known[3, kind][what] for kind in ("changed", "again")] for what in ("n", "staleness")
+    ]
+    == [[48, 24], [1, 1]],
+    "with the same probability as a value that holds, 96 %": all(
+        0.94 < known[3, kind]["sure"] < 0.98 for kind in ("old", "changed", "again")
+    ),
+    "its own confidence does not show it": known[3, "changed"]["sure"]
+    > known[3, "old"]["sure"] - 0.02,
     "Of people who have just settled it says that it does not know": known[3, "new"]["abstention"]
     > 0.95,
     "It cannot know that it is outdated": GENERAL,
@@ -102,7 +109,7 @@ board.guessed(MY_GUESS)
         "closed_book_old_day_0_worst"
     ]
     >= 0.99,
-    "in our run at least 98 % of its answers name the old value": stored("retrieval-laptop")[
+    "names the old value": stored("retrieval-laptop")[
         "closed_book_stale_day_3_worst"
     ]
     >= 0.98,
@@ -114,7 +121,7 @@ board.guessed(MY_GUESS)
 # A search compares the words of a question with the words of a notice. "Cobb?" and "cobb" must be the same word, so texts become lists of words first:
 #
 # - lower case, letters and digits only: the texts here are plain English, `a` to `z` and `0` to `9`
-# - everything else parts two words: blanks, line breaks, hyphens, an apostrophe
+# - everything else parts two words: blanks, line breaks, hyphens, an apostrophe, an underscore
 # - in the order of the text, and a word as often as it stands there; a text without a word gives an empty list
 #
 # > Difficulty: ●○○○○ (1 of 5)
@@ -181,7 +188,7 @@ WEIGHTS = idf_fn(DOCUMENTS)
 board.show_weights(WEIGHTS, [*words_fn(QUESTION), "day"])
 
 # %% [markdown]
-# **What to notice.** The names carry the weight. Words that only questions use, such as "where" or "what", stand on no notice and count nothing: nobody needs a list of stop words here.
+# **What to notice.** The names carry the weight. Words that only questions use, such as "where" or "what", stand on no notice and count nothing. But rare is not yet telling: "of" stands on 4 notices of 240 and weighs as much as "pemberton". That is what lists of stop words are for.
 
 # %%
 # CLAIM
@@ -191,6 +198,13 @@ board.show_weights(WEIGHTS, [*words_fn(QUESTION), "day"])
     )
     > max(WEIGHTS.get(word, 0) for word in ("day", "has", "the", "now")),
     'such as "where" or "what", stand on no notice': not {"where", "what"} & set(WEIGHTS),
+    '"of" stands on 4 notices of 240 and weighs as much as "pemberton"': [
+        sum("of" in document for document in DOCUMENTS),
+        len(DOCUMENTS),
+    ]
+    == [4, 240]
+    and WEIGHTS["of"] == WEIGHTS["pemberton"],
+    "That is what lists of stop words are for": GENERAL,
 }
 
 # %% [markdown]
@@ -202,6 +216,7 @@ board.show_weights(WEIGHTS, [*words_fn(QUESTION), "day"])
 #
 # - $c$: how often $w$ stands in $d$ · $|d|$: words of $d$ · $\bar d$: their mean over all documents
 # - $k_1$: how late it saturates, 0 or more · $b$: how much length counts, 0 … 1
+# - many textbooks have $k_1 + 1$ in the numerator: a constant, which changes no order. Lucene leaves it out
 # - a word that stands twice in the question counts twice
 # - a word that the document does not hold adds 0, also for $k_1 = 0$; `weights` holds the words that stand in any document, and no others
 # - a query or a document may be empty, and so may the board: a score of 0 for each document, and no score for no documents
@@ -211,7 +226,7 @@ board.show_weights(WEIGHTS, [*words_fn(QUESTION), "day"])
 # > Minutes: 18
 #
 # <details><summary>Hint 1</summary>Two loops: over the documents, and over the words of the query. <code>Counter(document)[word]</code> is 0 for an absent word.</details>
-# <details><summary>Hint 2</summary>Skip a word with count 0 before you divide: with k1 = 0 it would be 0/0. The mean length is 0 if all documents are empty, and there is none if there are no documents.</details>
+# <details><summary>Hint 2</summary>Skip a word with count 0 before you divide: with k1 = 0 it would be 0/0. The mean length is 0 if all documents are empty, and there is none if there are no documents. A sum over nothing is a whole number: tell <code>torch.tensor</code> the dtype.</details>
 
 
 # %%
@@ -298,17 +313,27 @@ hits = board.show_hits(lambda k: search_with(BOARD[3], k, named=False), 3, EACH)
 print(f"A question without a known word finds: {search_with(BOARD[3])('Quo vadis?')}.")
 
 # %% [markdown]
-# **What to notice.** In our run the first notice found is the right one for 83 % of what has changed, and among four it always is. BM25 matches words, not meaning: the person's other notices score almost as high, and namesakes come next. It knows nothing of time either: an old notice about a fact scores like the new one. So several notices go into the prompt, and their order will matter.
+# **What to notice.** The first notice found is the right one for 83 % of what has changed, and for 46 % of what is asked about people who have settled; among four it always is. BM25 matches words, not meaning: for half of the questions another notice about the same person scores as high as the right one, or higher, and namesakes come next. It knows nothing of time either: an old notice about a fact scores like the new one. So several notices go into the prompt, and their order will matter.
 
 # %%
 # CLAIM
 {
-    "the first notice found is the right one for 83 % of what has changed": round(
-        hits[1]["changed"], 2
-    )
-    == 0.83,
+    "The first notice found is the right one for 83 % of what has changed, and for 46 %": [
+        round(100 * hits[1][kind]) for kind in ("changed", "new")
+    ]
+    == [83, 46],
     "among four it always is": min(hits[4].values()) == 1,
     "BM25 matches words, not meaning": GENERAL,
+    "for half of the questions another notice about the same person scores as high": sum(
+        any(
+            value >= by[board.newest_notice(3, q)] - 1e-6
+            for place, value in enumerate(by)
+            if q["resident"].lower() in DOCUMENTS[place] and place != board.newest_notice(3, q)
+        )
+        for q in board.in_the_news(3, EACH)
+        for by in [bm25_fn(words_fn(q["question"]), DOCUMENTS, WEIGHTS).tolist()]
+    )
+    == len(board.in_the_news(3, EACH)) / 2,
     "namesakes come next": sum(
         "Pemberton" in BOARD[3][k] for k in scores.sort(descending=True).indices[1:4].tolist()
     )
@@ -320,7 +345,7 @@ print(f"A question without a known word finds: {search_with(BOARD[3])('Quo vadis
 # %% [markdown]
 # ## § 6 A vector for a text
 #
-# The other family of search: a vector for each text, close in direction where texts mean similar things ([Karpukhin et al. 2020](https://arxiv.org/abs/2004.04906)). A cheap one comes from your own model. Take the hidden states of a text's tokens, average them, scale to length 1:
+# The other family of search: a vector for each text, close in direction where texts mean similar things ([Karpukhin et al. 2020](https://arxiv.org/abs/2004.04906)). A cheap one comes from your own model. Take the hidden states of a text's tokens after one of its blocks, average them, scale to length 1:
 #
 # $$v = \frac{u}{\lVert u \rVert}, \quad u = \frac{1}{\sum_t m_t} \sum_t m_t\, h_t \qquad\text{then}\quad v \cdot v' = \cos(u, u')$$
 #
@@ -328,7 +353,7 @@ print(f"A question without a known word finds: {search_with(BOARD[3])('Quo vadis
 # - padding may stand anywhere: on the left, on the right, between real tokens
 # - the mask may be of True and False
 # - a row without any real token becomes zeros, not NaN
-# - states may be very small: nothing is added to the length
+# - states may be very small (10⁻⁷): nothing is added to the length, and a lower bound on it is far smaller
 #
 # > Difficulty: ●●○○○ (2 of 5)
 # > Importance: ●●●●○ (4 of 5)
@@ -340,7 +365,9 @@ print(f"A question without a known word finds: {search_with(BOARD[3])('Quo vadis
 
 # %%
 # EXERCISE mean_pool
-def mean_pool(hidden: Float[Tensor, "N T D"], mask: Int[Tensor, "N T"]) -> Float[Tensor, "N D"]:
+def mean_pool(
+    hidden: Float[Tensor, "N T D"], mask: Int[Tensor, "N T"] | Bool[Tensor, "N T"]
+) -> Float[Tensor, "N D"]:
     """Each row's mean over its real tokens, scaled to length 1."""
     ### BEGIN SOLUTION
     real = mask.to(hidden.dtype)[:, :, None]
@@ -359,13 +386,18 @@ board.equals_cosine(pool_fn, assistant, BOARD[1][:8])
 found = board.show_searches(assistant, pool_fn, search_with(BOARD[3], 4, named=False), 3, EACH)
 
 # %% [markdown]
-# **What to notice.** The states of a model that was trained to predict the next word are poor search vectors: nothing in its training put a question near its answer. Taking off what all notices have in common does not help, in our run it makes them worse. Real embedding models are trained for the purpose. We go on with BM25.
+# **What to notice.** The states of a model that was trained to predict the next word are poor search vectors: nothing in its training put a question near its answer. In our run the best are those after the first block, next to the words themselves: with them 60 % of the notices are found, and 23 % at most with the others (by chance it would be 2 %). Real embedding models are trained for the purpose. We go on with BM25.
 
 # %%
 # CLAIM
 {
-    "are poor search vectors": found["your model's vectors"] < 0.5 * found["BM25"],
-    "in our run it makes them worse": found["the same, centred"] < found["your model's vectors"],
+    "are poor search vectors": sorted(found.values())[-2] < 0.7 * found["BM25"],
+    "with them 60 % of the notices are found, and 23 % at most with the others": [
+        round(100 * found["vectors after block 1"]),
+        max(round(100 * found[f"vectors after block {k}"]) for k in (2, 3, 4)),
+    ]
+    == [60, 23],
+    "by chance it would be 2 %": round(4 / len(BOARD[3]), 2) == 0.02,
     "Real embedding models are trained for the purpose": GENERAL,
     "We go on with BM25": found["BM25"] == max(found.values()),
 }
@@ -374,7 +406,7 @@ found = board.show_searches(assistant, pool_fn, search_with(BOARD[3], 4, named=F
 # ## § 7 The prompt
 #
 # What was found goes before the question, and the model answers from it: **retrieval-augmented generation**, RAG ([Lewis et al. 2020](https://arxiv.org/abs/2005.11401)). Without notices the model answers from memory: **closed book**.
-# The prompt has a budget of tokens. Order matters, too: of two notices about a fact only the newer one holds, and the lesson of § 1 always had it last.
+# The three best notices are offered to the prompt (`NOTICES`), which has a budget of 400 tokens for them (`BUDGET`). Order matters, too: of two notices about a fact only the newer one holds, and the lesson of § 1 always had it last.
 #
 # - the notices come best first. Give the budget to the best: go through them in that order, take one if its `tokens` still fit (exactly is enough), pass over it if not, and go on
 # - then sort what was taken by `place` (the board is oldest first), so that **the newest stands last**
@@ -422,7 +454,7 @@ again = board.a_question(3, "again", EACH)
 board.show_prompt(assistant, again, BOARD[3], search_with(BOARD[3]), build_fn)
 
 # %% [markdown]
-# A search also finds the wrong thing. Of what BM25 brings up, the course keeps only notices about somebody whom the question names with first name and surname, and of notices that say the same thing anew only the newest (`named=True`; read `names_somebody_in` and `newest_of_each` in `course_lib/stages/retrieval.py`). What is that filter worth?
+# A search also finds the wrong thing. Of the 15 best that BM25 brings up, the course keeps only notices about somebody whom the question names with first name and surname, and of notices that say the same thing anew only the newest (`named=True`; read `names_somebody_in` and `newest_of_each` in `course_lib/stages/retrieval.py`). What is that filter worth, and what the order?
 
 # %%
 # LONG
@@ -430,26 +462,35 @@ all_found, kept = search_with(BOARD[3], named=False), search_with(BOARD[3])
 filtered = board.show_filter(assistant, 3, EACH, all_found, kept, build_fn)
 
 # %% [markdown]
-# **What to notice.** A wrong notice is worse than none: look at *old* and *never*, where no notice can help. In our run the filter takes *old* from 38 to 98 % and *never* from 60 to 98 %. A model this small does not check whose notice it reads; the search has to.
+# **What to notice.** A wrong notice is worse than none: look at *old* and *never*, where no notice can help. In our run the filter takes *old* from 31 to 100 % and *never* from 67 to 98 %; *again* goes from 38 to 100 %, where the older notice is a wrong one, too. The lesson of § 1 never showed a notice about somebody else, and the model does not check whose notice it reads; the search has to. It repeats the last notice: with the newer of two at the end 88 % are right, with the older one none.
 
 # %%
 # CLAIM
 {
     "A wrong notice is worse than none": filtered["all that BM25 finds"]["old"]
-    < known[3, "old"]["accuracy"],
-    "In our run the filter takes *old* from 38 to 98 % and *never* from 60 to 98 %": [
-        round(100 * filtered[name][kind]) for kind in ("old", "never") for name in filtered
+    < known[3, "old"]["accuracy"]
+    and filtered["all that BM25 finds"]["never"] < known[3, "never"]["accuracy"],
+    "In our run the filter takes *old* from 31 to 100 % and *never* from 67 to 98 %; *again* goes from 38 to 100 %": [
+        round(100 * filtered[name][kind])
+        for kind in ("old", "never", "again")
+        for name in ("all that BM25 finds", "about the person, newest")
     ]
-    == [38, 98, 60, 98],
+    == [31, 100, 67, 98, 38, 100],
+    "The lesson of § 1 never showed a notice about somebody else": GENERAL,
+    "with the newer of two at the end 88 % are right, with the older one none": [
+        round(100 * filtered[f"only the two notices about the fact, the newer {place}"]["again"])
+        for place in ("last", "first")
+    ]
+    == [88, 0],
     "does not check whose notice it reads": filtered["all that BM25 finds"]["never"] < 0.8,
 }
 
 # %% [markdown]
 # ## § 8 Three measures
 #
-# One number is not enough in a world that changes. An answer *names* a value if the value's text stands in it, capitals or not. It *abstains* if it is "I do not know." and nothing else; blanks around it do not matter, here and below.
+# One number is not enough in a world that changes. An answer *names* a value if the value's text stands in it, capitals or not. It *abstains* if it is "I do not know." and nothing else; blanks around the answer do not matter.
 #
-# - **accuracy**: share of right answers. Right: it names the gold value and none of the outdated ones. Where gold is "I do not know.", it abstains
+# - **accuracy**: share of right answers. Right: it names the value that holds (*gold*) and none of the outdated ones. Where gold is "I do not know.", it abstains
 # - **abstention**: share of all answers that abstain
 # - **staleness**: among the questions that *have* outdated values, the share of answers that name one or more of them; 0 if there are no such questions
 # - no questions at all: all three are 0
@@ -493,7 +534,7 @@ def score_answers(answers: list[str], golds: list[str], stale: list[list[str]]) 
 check("score_answers")
 
 # %% [markdown]
-# **In the library.** Hugging Face's `evaluate` loads metrics; the course ships these three as local modules for it, which need no download, and they must agree with yours. Whole benchmarks are run today by tools that also build the prompts and ask the model: lm-evaluation-harness, LightEval, Inspect.
+# **In the library.** Hugging Face's `evaluate` loads metrics; the course ships these three as local modules for it, which need no download, and on these answers they must agree with yours. Whole benchmarks are run today by tools that also build the prompts and ask the model: lm-evaluation-harness, LightEval, Inspect.
 
 # %%
 # LONG
@@ -505,10 +546,10 @@ yours = board.equals_evaluate(score_fn, said, asked)
 # %% [markdown]
 # ## § 9 The news as training rows
 #
-# The other way to bring news into a model: train it in ([Ovadia et al. 2023](https://arxiv.org/abs/2312.05934) compare the two). The changes of day 1 become questions and answers.
+# The other way to bring news into a model: train it in ([Ovadia et al. 2023](https://arxiv.org/abs/2312.05934) compared the two, and retrieval won). The changes of day 1 become questions and answers.
 #
-# - for each (name, fact) keep **the newest value only**, the one with the largest day, in whatever order the changes come: two answers to one question teach neither
-# - ask it in **every** phrasing of that fact: a model that saw one wording has learned a sentence, not a fact
+# - for each (name, fact) keep **the newest value only**, the one with the largest day, in whatever order the changes come: two answers to one question would contradict each other
+# - ask it in **every** phrasing of that fact: many wordings may help a model to learn it (the same paper)
 # - a row is `{"messages": [{"role": "user", "content": …}, {"role": "assistant", "content": …}]}`; their order does not matter
 #
 # > Difficulty: ●●○○○ (2 of 5)
@@ -572,7 +613,7 @@ board.guessed(MY_GUESS)
 # | way | model | what it reads |
 # |---|---|---|
 # | closed book | assistant | the question |
-# | prompt | assistant | the newest notices of the board, as many as fit, unsorted by any search |
+# | prompt | assistant | the newest notices of the board, as many as 400 tokens hold, unsorted by any search |
 # | RAG | assistant | the notices that your search finds, filtered as in § 7 |
 # | LoRA | with the news of **day 1** trained in | the question |
 # | LoRA + RAG | the same | the notices that your search finds |
@@ -589,8 +630,8 @@ right, stale = ways.show_ways(results, course.size)  # {way: right on days 1, 2,
 board.guessed(MY_PREDICTION)
 
 # %% [markdown]
-# **What to notice.** The model that was fine-tuned on day 1 is right about the news of that day, and goes stale from then on, as its parent did: it holds what it was told, not what holds. RAG reads today's board. The whole board in the prompt is no substitute for a search.
-# And RAG is not finished either: in our run half of the questions about people who have settled are answered wrongly, although § 5 finds every notice. Is it that the model cannot read names that it has never seen? The next cell exchanges the names, and nothing else.
+# **What to notice.** The model that was fine-tuned on day 1 is right about the news of that day, and goes stale from then on, as its parent did: it holds what it was told, not what holds. RAG reads today's board. The board itself does not fit: of day 3's 240 notices 400 tokens hold the 19 newest, and for one in 48 questions about what has changed the needed one is among them. What does stand there spoils what the model knew: *old* falls to 29 %.
+# And RAG is not finished either: in our run half of the questions about people who have settled get "I do not know.", although the search finds the notice for all but one. Is it that the model cannot read names that it has never seen? The next cell exchanges the names, and it leaves one notice about the person.
 
 # %%
 # CLAIM
@@ -599,11 +640,30 @@ board.guessed(MY_PREDICTION)
     and right["LoRA"][0] > right["LoRA"][1] > right["LoRA"][2]
     and stale["LoRA"][2] > 0.6,
     "RAG reads today's board": min(right["RAG"]) > 0.9,
-    "The whole board in the prompt is no substitute for a search": max(right["prompt"]) < 0.5,
-    "in our run half of the questions about people who have settled are answered wrongly": 0.4
-    < ways.share_right(results, "RAG", 3, "new")
-    < 0.6,
-    "although § 5 finds every notice": hits[4]["new"] == 1,
+    "of day 3's 240 notices 400 tokens hold the 19 newest": [
+        len(BOARD[3]),
+        retrieval.BUDGET,
+        sum(retrieval.tokens_of(tokenizer, BOARD[3][-19:])) <= 400,
+        sum(retrieval.tokens_of(tokenizer, BOARD[3][-20:])) <= 400,
+    ]
+    == [240, 400, True, False],
+    "for one in 48 questions about what has changed": [
+        board.newest_notice(3, q) >= 240 - 19
+        for q in board.in_the_news(3, EACH)
+        if q["kind"] == "changed"
+    ].count(True)
+    == 1,
+    "What does stand there spoils what the model knew: *old* falls to 29 %": round(
+        100 * ways.share_right(results, "prompt", 3, "old")
+    )
+    == 29,
+    "in our run half of the questions about people who have settled get": any(
+        (row["way"], row["day"], row["kind"]) == ("RAG", 3, "new")
+        and row["accuracy"] + row["abstention"] == 1
+        and 0.45 < row["abstention"] < 0.55
+        for row in results
+    ),
+    "although the search finds the notice for all but one": round(24 * hits[3]["new"]) == 23,
     "The next cell exchanges the names": GENERAL,
 }
 
@@ -611,6 +671,15 @@ board.guessed(MY_PREDICTION)
 # CLAIM stored
 {
     "is right about the news of that day": all(
+        next(
+            row["accuracy"]
+            for row in run["table"]
+            if (row["way"], row["day"], row["kind"]) == ("LoRA", 1, "changed")
+        )
+        > 0.92
+        for run in stored("retrieval-laptop")["runs"]
+    ),
+    "goes stale from then on": all(
         0.7 < run["injected_stale_day_3"] < 0.85 for run in stored("retrieval-laptop")["runs"]
     ),
     "RAG reads today's board": all(
@@ -623,20 +692,28 @@ board.guessed(MY_PREDICTION)
 names = ways.show_names(assistant, EACH, search_with, build_fn)
 
 # %% [markdown]
-# **What to notice.** It is the name. In our run half of the questions about people who have settled are answered rightly, and nine in ten with residents' names in question and notices. The other way round, of the questions about residents nearly all are answered rightly, and about a third with the names of those who have settled.
+# **What to notice.** It is not the name alone. In our run nine in ten are right under residents' names; but questions about residents stay right under settlers' names, and about settlers they are right with one notice about the person. What fails is both together: of a stranger whose job and home are on the board the model tells the job, and says of the home that it does not know. A likely reason, which we have not tested: the lesson of § 1 has a stranger's job and home together in 6 of its 11,000 rows.
 #
 # Training also touches what was there before. What has the injection cost elsewhere?
 
 # %%
 # CLAIM
 {
-    "It is the name": names["new, with residents' names"] > names["new"] + 0.2,
-    "In our run half of the questions about people who have settled are answered rightly, and nine in ten": 0.4
-    < names["new"]
-    < 0.6
-    and names["new, with residents' names"] > 0.86,
-    "about a third with the names of those who have settled": names["changed"] > 0.95
-    and 0.23 < names["changed, with settlers' names"] < 0.47,
+    "It is not the name alone": names["new"] + 0.3 < names["changed, with settlers' names"],
+    "In our run nine in ten are right under residents' names": 0.86
+    < names["new, with residents' names"]
+    < 0.94,
+    "questions about residents stay right under settlers' names": names["changed"]
+    - names["changed, with settlers' names"]
+    < 0.05,
+    "about settlers they are right with one notice about the person": names[
+        "new, one notice about them"
+    ]
+    > 0.95,
+    "the model tells the job, and says of the home that it does not know": names["new, their homes"]
+    < 0.2
+    and names["new, their jobs"] > 0.8,
+    "A likely reason, which we have not tested": GENERAL,
     "Training also touches what was there before": GENERAL,
 }
 
@@ -646,9 +723,27 @@ BEFORE, AFTER = (ways.forgetting(model, course.size, EACH) for model in (assista
 ways.show_beside({"assistant": BEFORE, "after the injection": AFTER})
 
 # %% [markdown]
+# **What to notice.** In our run the injection costs 14 points of the old facts and 21 of the held-out tasks. And look at *never* in § 10: asked what nobody knows, the assistant said so; after the injection it invents an answer to two in five of these questions. A large model, too, makes up more the more new facts it has learned (Gekhman and others, [2024](https://arxiv.org/abs/2405.05904)).
+
+# %%
+# CLAIM
+{
+    "costs 14 points of the old facts and 21 of the held-out tasks": [
+        round(100 * (BEFORE[what] - AFTER[what]))
+        for what in ("old facts right, from memory", "held-out tasks passed")
+    ]
+    == [14, 21],
+    "the assistant said so": ways.share_right(results, "closed book", 3, "never") > 0.97,
+    "it invents an answer to two in five of these questions": 0.35
+    < 1 - ways.share_right(results, "LoRA", 3, "never")
+    < 0.45,
+    "A large model, too, makes up more the more new facts it has learned": GENERAL,
+}
+
+# %% [markdown]
 # ## § 11 What it costs
 #
-# Training is paid once, a longer prompt with every question. In FLOP: about $2 \cdot P$ for each token that a model of $P$ parameters reads or writes, and about $4 \cdot P$ for each token of LoRA training. After how many questions has fine-tuning cost less than retrieval?
+# Training is paid once, a longer prompt with every question. In FLOP: about $2 \cdot P$ for each token that a model of $P$ parameters reads or writes, and about $4 \cdot P$ for each token of LoRA training; the adapters' own share and the search are left out. So is the lesson of § 1, which all news share: at $6 \cdot P$ a token it cost about three times the injection. After how many questions has fine-tuning cost less than retrieval?
 #
 # $$n^* = \frac{\text{training}}{\text{retrieval} - \text{fine-tuned}}$$
 #
@@ -724,7 +819,7 @@ check("decide")
 # %% [markdown]
 # Your decision table. For a need with several kinds of question, the *worst* of them counts. The table goes into the record of your model.
 #
-# **The model and its table are graded** (1.25 points): half of the points are for the news of day 1 that your model knows, full from 85 %, none up to 30 %. A quarter is for figures in the table that agree with what the grader measures on your model, a quarter for decisions that follow from them by the rule.
+# **The model and its table are graded** (1.25 points): half of the points are for the news of day 1 that your model knows, full from 85 %. A quarter is for the figures of LoRA in the table that agree with what the grader measures on your model, a quarter for decisions that follow from the table by the rule. A model that knows 30 % or less gets nothing.
 
 # %%
 # LONG
@@ -750,7 +845,7 @@ check("injected_model")
 # %% [markdown]
 # ## § 13 Questions as people type them
 #
-# The table above asks as the training rows asked. Production does not: other phrasings, lower case, slips of the pen, two questions in one. **Predict first:** which of these breaks the *search*, and which breaks the *reading*?
+# The table above asks as the training rows asked. Production does not: other phrasings, lower case, slips of the pen, two questions in one. The last column asks the model of § 9. **Predict first:** which of these breaks the *search*, and which breaks the *reading*?
 
 
 # %%
@@ -760,25 +855,61 @@ def by_letters(notices):
     return retrieval.bm25_search(notices, tokenize=retrieval.trigrams)
 
 
-robust = ways.show_robustness(assistant, {"words": search_with, "letters": by_letters}, EACH)
+robust = ways.show_robustness(assistant, injected, search_with, by_letters, EACH)
 wrong = ways.show_failures(assistant, EACH, search_with)
 
 # %% [markdown]
-# **What to notice.** "Found" and "right" fail apart from each other. With typing errors the notice is often not found, and a better model will not help: in our run the search by letters finds it in 81 % of the cases, that by words in 33 %. With two questions in one the notice is nearly always there and no answer is right, and a better search will not help.
+# **What to notice.** "Found" and "right" fail apart from each other. With typing errors the search by words finds the notice in 33 % of the cases, that by letters in 81 %. It is the filter of § 7 that loses the others, for it wants both names letter by letter: without it the words find 81 %, too. Of what the letters find our run reads a quarter wrongly. With two questions in one both notices are nearly always there and no answer is right: most tell the second value alone. The model of § 9 takes other phrasings, but in lower case it knows next to nothing: what it learned hangs on the very letters of a name. RAG is right in 93 % there.
 
 # %%
 # CLAIM
 {
     '"Found" and "right" fail apart from each other': robust["words"]["two in one"]["found"] > 0.8
     and robust["words"]["two in one"]["accuracy"] < 0.2,
-    "in our run the search by letters finds it in 81 % of the cases, that by words in 33 %": [
-        round(100 * robust[name]["typo"]["found"]) for name in ("letters", "words")
+    "the search by words finds the notice in 33 % of the cases, that by letters in 81 %": [
+        round(100 * robust[name]["typo"]["found"]) for name in ("words", "letters")
     ]
-    == [81, 33],
-    "the notice is nearly always there and no answer is right": robust["words"]["two in one"][
-        "accuracy"
-    ]
-    == 0,
+    == [33, 81],
+    "without it the words find 81 %, too": [
+        board.newest_notice(3, q) in search_with(BOARD[3], named=False)(q["question"])
+        for q in board.news.production_queries(3, EACH)
+        if q["style"] == "typo"
+    ].count(True)
+    == round(0.81 * robust["words"]["typo"]["n"]),
+    "Of what the letters find our run reads a quarter wrongly": 0.22
+    < 1 - robust["letters"]["typo"]["accuracy"] / robust["letters"]["typo"]["found"]
+    < 0.28,
+    "both notices are nearly always there": sum(
+        all(any(value in BOARD[3][k] for k in row["found"]) for value in q["gold"])
+        for q, row in wrong
+        if q["style"] == "two in one"
+    )
+    > 0.85 * robust["words"]["two in one"]["n"],
+    "no answer is right": robust["words"]["two in one"]["accuracy"] == 0,
+    "most tell the second value alone": sum(
+        q["gold"][1] in row["answer"] and q["gold"][0] not in row["answer"]
+        for q, row in wrong
+        if q["style"] == "two in one"
+    )
+    > 0.5 * robust["words"]["two in one"]["n"],
+    "The model of § 9 takes other phrasings": robust["LoRA"]["paraphrase"]["accuracy"] > 0.9,
+    "in lower case it knows next to nothing": robust["LoRA"]["lower case"]["accuracy"] < 0.2,
+    "what it learned hangs on the very letters of a name": sum(
+        q["gold"] in row["answer"]  # the name alone in lower case
+        for asked in [
+            [
+                {**q, "question": re.sub("([A-Z][a-z]+) ([A-Z][a-z]+)", lambda m: m[0].lower(), q["question"])}
+                for q in board.news.questions(1, EACH)
+                if q["kind"] == "changed"
+            ]
+        ]
+        for q, row in zip(asked, board.answers_to(injected, "LoRA", asked, []))
+    )
+    < 6,
+    "RAG is right in 93 % there": round(
+        100 * robust["words"]["lower case"]["accuracy"]
+    )
+    == 93,
 }
 
 # %% [markdown]
@@ -798,6 +929,27 @@ print(f"seconds of training: {SECONDS:.0f} as before, {changed.history[-1]['seco
 board.guessed(MY_PREDICTION)
 
 # %% [markdown]
+# **What to notice.** It is the rows of old tasks that keep the rest. In our run the news is known without them, too, after a quarter of the tokens; but of the held-out tasks 10 % are left in place of 68 %, and of the old facts 33 % in place of 86 %.
+
+# %%
+# CLAIM
+{
+    "It is the rows of old tasks that keep the rest": beside["changed"]["held-out tasks passed"]
+    < 0.2
+    < 0.6
+    < beside["as before"]["held-out tasks passed"],
+    "the news is known without them, too, after a quarter of the tokens": beside["changed"]["news of day 1 right"]
+    > 0.95
+    and 0.22 < changed.record["tokens"] / run.record["tokens"] < 0.28,
+    "of the held-out tasks 10 % are left in place of 68 %, and of the old facts 33 % in place of 86 %": [
+        round(100 * beside[name][what])
+        for what in ("held-out tasks passed", "old facts right, from memory")
+        for name in ("changed", "as before")
+    ]
+    == [10, 68, 33, 86],
+}
+
+# %% [markdown]
 # ## § 15 Summary
 #
 # You wrote a search, the prompt that carries what it finds, the rows that train news into a model, and the measures that tell them apart. Fine-tuning changes what a model *is*; retrieval changes what it *sees*. What changes often belongs into what it sees.
@@ -810,7 +962,7 @@ board.guessed(MY_PREDICTION)
 # CLAIM
 {
     "You wrote a search": GENERAL,
-    "Fine-tuning changes what a model *is*": right["LoRA"][0] > right["LoRA"][2],
+    "Fine-tuning changes what a model *is*": GENERAL,
     "What changes often belongs into what it sees": min(right["RAG"]) > right["LoRA"][2],
     "Two questions, read by a person": GENERAL,
     "Three or four sentences each": GENERAL,
@@ -821,25 +973,38 @@ board.guessed(MY_PREDICTION)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The opening hours of a clinic: they change every few weeks, and some hundred people ask each day. I decide for RAG. It was right on 93 to 98 % of what had changed, on every day; the model
-# fine-tuned on day 1 was right on 96 % that day and 74 % outdated on day 3. LoRA saves FLOP only after 67,000 questions between two changes, and the clinic has some ten thousand. The upkeep of RAG: somebody
-# keeps the board in order and removes what no longer holds, and the hit rate of the search is measured each week.
+# The opening hours of a clinic: they change every few weeks, and some four hundred people ask each day. I decide for RAG: it was right on 98 to 100 % of what had changed, on every day; the model
+# fine-tuned on day 1 was right on 96 % that day and 83 % outdated on day 3. LoRA saves FLOP only after 67,000 questions of the average kind between two changes, or 40,000 about what has changed, and the clinic has some ten
+# thousand. The upkeep of RAG: somebody keeps the board in order and removes what no longer holds, and the hit rate of the search is measured each week.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "they change every few weeks, and some hundred people ask each day": GENERAL,
+    "they change every few weeks, and some four hundred people ask each day": GENERAL,
     "I decide for RAG": table["decisions"]["a desk for news that keeps coming"] == "RAG",
-    "It was right on 93 to 98 % of what had changed, on every day": [
+    "it was right on 98 to 100 % of what had changed, on every day": [
         round(100 * x) for x in (min(right["RAG"]), max(right["RAG"]))
     ]
-    == [93, 98],
-    "was right on 96 % that day and 74 % outdated on day 3": [
+    == [98, 100],
+    "was right on 96 % that day and 83 % outdated on day 3": [
         round(100 * x) for x in (right["LoRA"][0], stale["LoRA"][2])
     ]
-    == [96, 74],
-    "LoRA saves FLOP only after 67,000 questions between two changes": round(EVEN / 1000) == 67,
+    == [96, 83],
+    "LoRA saves FLOP only after 67,000 questions of the average kind between two changes, or 40,000": [
+        round(EVEN / 1000),
+        round(
+            LORA["training"]
+            / (2 * assistant.parameter_count())
+            / sum(
+                {"RAG": row["tokens"], "LoRA": -row["tokens"]}.get(row["way"], 0)
+                for row in results
+                if (row["day"], row["kind"]) == (1, "changed")
+            )
+            / 1000
+        ),
+    ]
+    == [67, 40],
     "keeps the board in order and removes what no longer holds": GENERAL,
 }
 
@@ -849,10 +1014,9 @@ board.guessed(MY_PREDICTION)
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# "Whiich pet lives with Mra Kettle?" went wrong in the search. BM25 does find notices about the Kettles, for *kettle* is written right; but the filter keeps only notices about somebody whose first name and surname stand in
-# the question, and "mra" is nobody's: the list is empty. Of all queries with typing errors the notice was found for one in three. By three letters it is four in five, for the filter then asks for half of each name only, so I would
-# search by letters, or correct the spelling against the names on the board first. "Two in one" is another case: nine in ten times the notice was found and no answer was right. That is the form of the question; I would split it
-# in two before the search, or put such rows into the training.
+# "Whiich pet lives with Mra Kettle?" went wrong in the search, at its last step. BM25 puts the right notice first, for *kettle* is written right; but the filter keeps only notices about somebody whose first name and surname
+# stand in the question, and "mra" is nobody's: the list is empty. Of all queries with typing errors the notice was found for one in three; by three letters it is four in five, yet not here, for of Myra's four groups of letters
+# one is left. I would correct the spelling against the names on the board, and only then filter.
 # ### END SOLUTION
 
 # %%
@@ -860,21 +1024,23 @@ board.guessed(MY_PREDICTION)
 {
     "went wrong in the search": wrong[0][0]["question"] == "Whiich pet lives with Mra Kettle?"
     and wrong[0][1]["found"] == [],
-    "BM25 does find notices about the Kettles": any(
-        "Kettle" in BOARD[3][k]
-        for k in search_with(BOARD[3], named=False)("Whiich pet lives with Mra Kettle?")
-    ),
+    "BM25 puts the right notice first": search_with(BOARD[3], named=False)(wrong[0][0]["question"])[
+        0
+    ]
+    == board.newest_notice(3, wrong[0][0]),
     '"mra" is nobody\'s: the list is empty': search_with(BOARD[3])(
         "Whiich pet lives with Mra Kettle?"
     )
     == [],
     "the notice was found for one in three": 0.3 < robust["words"]["typo"]["found"] < 0.37,
-    "By three letters it is four in five": 0.77 < robust["letters"]["typo"]["found"] < 0.84,
-    "nine in ten times the notice was found and no answer was right": 0.87
-    < robust["words"]["two in one"]["found"]
-    < 0.96
-    and robust["words"]["two in one"]["accuracy"] == 0,
-    "That is the form of the question": GENERAL,
+    "by three letters it is four in five": 0.77 < robust["letters"]["typo"]["found"] < 0.84,
+    "yet not here": by_letters(BOARD[3])(wrong[0][0]["question"]) == [],
+    "of Myra's four groups of letters": [
+        len(retrieval.trigrams("Myra")),
+        len({*retrieval.trigrams("Myra")} & {*retrieval.trigrams("Mra")}),
+    ]
+    == [4, 1],
+    "I would correct the spelling against the names on the board": GENERAL,
 }
 
 # %% [markdown]

@@ -86,7 +86,7 @@ def robustness(
     **options,
 ) -> dict[str, dict]:
     """{style: {"n", "accuracy", "found"}} on queries as they come in production; found: share whose newest notice was
-    among those retrieved.
+    among those retrieved, of two questions in one that of the first.
     """
     asked, notices = production_queries(day, each, seed), board(day)
     questions, texts = [q["question"] for q in asked], [notice.text for notice in notices]

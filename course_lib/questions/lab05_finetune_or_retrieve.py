@@ -28,7 +28,7 @@ def draw_words(q, n, among=VOCABULARY):
 
 WORDS_TEXT = "§ 2 Words"
 AS_OFTEN = "a word as often as it stands there"
-PARTED = "line breaks, tabs and hyphens part words"
+PARTED = "line breaks, tabs, hyphens and underscores part words"
 NO_WORDS = "a text without a word gives an empty list"
 WORDS = Question("words_of", lab=LAB, points=0.25, rules=(AS_OFTEN, PARTED, NO_WORDS))
 
@@ -94,6 +94,8 @@ def _(q):
 def _(q):
     a, b, c, d = ("ada", "inn", "lane", "owl")
     q.same("the words", q.call("words_of", f"{a}\n{b}\t{c}-{d}  7"), [a, b, c, d, "7"])
+    mistakes = {"“_” counted as a letter, as \\w does": [f"{a}_{b}"]}
+    q.same("the words", q.call("words_of", f"{a}_{b}"), [a, b], mistakes=mistakes)
 
 
 # ------------------------------------------------------------------------------------------------------------------ idf
@@ -226,7 +228,7 @@ def _(q):
         tol=1e-5,
         reread=BM25_TEXT,
         mistakes={
-            "the numerator has (k1 + 1): that is Robertson's form. Lucene leaves the constant out": (
+            "the numerator has (k1 + 1), as in many textbooks: Lucene leaves the constant out": (
                 2.5 * by_matrix(*args)
             ),
             "the idf is missing: a rare word must count more": by_matrix(query, documents, dict.fromkeys(weights, 1.0)),

@@ -85,16 +85,17 @@ def mean_pool(hidden: Float[Tensor, "N T D"], mask: Int[Tensor, "N T"]) -> Float
 
 
 @torch.no_grad()
-def states(model, tokenizer, texts: Sequence[str]) -> tuple[Float[Tensor, "N T D"], Int[Tensor, "N T"]]:
-    """(hidden states of the model's middle layer, mask) of texts, padded on the right. The middle knows what is spoken
-    of, the end what comes next.
-    """
+def states(
+    model, tokenizer, texts: Sequence[str], block: int | None = None
+) -> tuple[Float[Tensor, "N T D"], Int[Tensor, "N T"]]:
+    """(hidden states, mask) of texts, padded on the right: those after that block, counted from 1, or in the middle."""
     encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
     rows = [torch.tensor([BOS, *encoding.ids]) for encoding in encoded]
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD).to(next(model.parameters()).device)
     kept = []
-    middle = model.model.layers[(len(model.model.layers) - 1) // 2]
-    handle = middle.register_forward_hook(lambda module, inputs, output: kept.append(output))
+    blocks = model.model.layers
+    place = (len(blocks) - 1) // 2 if block is None else block - 1
+    handle = blocks[place].register_forward_hook(lambda module, inputs, output: kept.append(output))
     try:
         model(ids)
     finally:
@@ -104,9 +105,11 @@ def states(model, tokenizer, texts: Sequence[str]) -> tuple[Float[Tensor, "N T D
     return kept[0].float(), mask
 
 
-def embed(model, tokenizer, texts: Sequence[str], pool: Callable = mean_pool) -> Float[Tensor, "N D"]:
+def embed(
+    model, tokenizer, texts: Sequence[str], pool: Callable = mean_pool, block: int | None = None
+) -> Float[Tensor, "N D"]:
     """A vector of length 1 for each text."""
-    return pool(*states(model, tokenizer, texts)).cpu()
+    return pool(*states(model, tokenizer, texts, block)).cpu()
 
 
 def names_somebody_in(query: Sequence[str], text: str, tokenize: Callable = words) -> bool:
@@ -158,20 +161,15 @@ def bm25_search(
 
 
 def embedding_search(
-    model, tokenizer, notices: Sequence[str], k: int = NOTICES, centred: bool = True, pool: Callable = mean_pool
+    model, tokenizer, notices: Sequence[str], k: int = NOTICES, pool: Callable = mean_pool, block: int | None = None
 ) -> Callable[[str], list[int]]:
-    """As bm25_search, by the cosine of the model's own states. `centred` takes off what all notices have in common,
-    which would drown the rest.
-    """
+    """As bm25_search, by the cosine of the model's own states (`block`: as in `states`)."""
     if not notices:
         return lambda question: []
-    vectors = embed(model, tokenizer, notices, pool)
-    common = vectors.mean(0) if centred else torch.zeros_like(vectors[0])
-    vectors = F.normalize(vectors - common, dim=-1)
+    vectors = embed(model, tokenizer, notices, pool, block)
 
     def search(question: str) -> list[int]:
-        asked = F.normalize(embed(model, tokenizer, [question], pool)[0] - common, dim=-1)
-        return top_k(vectors @ asked + 1, k)  # + 1: a cosine may be negative
+        return top_k(vectors @ embed(model, tokenizer, [question], pool, block)[0] + 1, k)  # a cosine may be negative
 
     return search
 

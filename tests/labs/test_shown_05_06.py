@@ -4,10 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from course_lib.shown.lab05 import board, ways
 from course_lib.shown.lab06 import judges, people, probes, real_part
 from course_lib.stages import retrieval
+from course_lib.stages.model import Llama, ModelConfig
+from course_lib.stages.sft import encode_chat
 from course_lib.world import news
 from course_lib.world.annotators import ANNOTATORS, crowd, prefers, utility
 
@@ -85,6 +88,37 @@ def test_a_name_is_exchanged_and_nothing_else():
         f"Where does {new.first} live?",
         "A dance at the school.",
     ]
+
+
+def test_the_notice_that_answers_stays_where_names_are_exchanged():
+    people = {person.first: person for person in news.village_on(3).residents}
+    for kind, others in (("changed", [*news.settlers()] * 4), ("new", news.village_on(0).residents)):
+        asked = [q for q in news.questions(3, 48) if q["kind"] == kind]
+        for q, other in zip(asked, others):
+            own = people[q["resident"]]
+            question, texts = ways.exchanged(q, own, other)
+            about = [text for text in texts if other.full in text]
+            assert own.full not in " ".join([question["question"], *texts]) and other.full in question["question"]
+            found = [texts[k] for k in retrieval.bm25_search(texts, 4)(question["question"])]
+            assert any(f" {q['gold']}." in text for text in found)
+            assert len(about) == sum(own.full in text for text in board.boards()[3])  # none is the other's own
+            (alone,) = [text for text in ways.exchanged(q, own, own, alone=True)[1] if own.full in text]
+            assert f" {q['gold']}." in alone
+
+
+def test_the_probability_of_a_value_is_that_of_its_tokens():
+    model = Llama(ModelConfig(hidden=32, intermediate=64, layers=1, heads=2), seed=0).eval()
+    question = {"question": "What?", "gold": "a pony", "stale": ["a cat"]}
+    assert board.surely(model, question, "I do not know.") is board.surely(model, question, "No.") is None
+    for answer, value in (("She has a pony.", "a pony"), ("She has a cat at home.", "a cat")):
+        before = answer.index(value)
+        chat = [{"role": "user", "content": "What?"}]
+        asked = encode_chat(board.load_tokenizer(), chat, generation_prompt=True)[0]
+        ids = lambda text: board.load_tokenizer().encode(text, add_special_tokens=False).ids
+        start, all_of_it = asked + ids(answer[: before - 1]), asked + ids(answer[: before + len(value)])
+        logits = model(torch.tensor([all_of_it])).log_softmax(-1)[0]
+        by_hand = sum(logits[k - 1, all_of_it[k]] for k in range(len(start), len(all_of_it))).exp()
+        assert board.surely(model, question, answer) == pytest.approx(by_hand.item(), rel=1e-4)
 
 
 def test_words_are_counted_as_the_annotators_count_them():

@@ -22,6 +22,7 @@ WORDS_WRONG = {
     "characters": "return re.findall('[a-z0-9]', text.lower())",
     "empty words stay": "return re.split('[^a-z0-9]+', text.lower())",
     "hyphens stay": "return re.findall('[a-z0-9-]+', text.lower())",
+    "underscores stay": "return re.findall(r'\\w+', text.lower())",
     "an empty word": "return re.findall('[a-z0-9]+', text.lower()) or ['']",
     "one text": "return ' '.join(re.findall('[a-z0-9]+', text.lower()))",
 }
@@ -489,7 +490,8 @@ DECIDE_RIGHT = {
 # the rule that a wrong answer breaks, and no other
 # fmt: off
 BREAKS = {
-    "words_of": {"each once": rules.AS_OFTEN, "hyphens stay": rules.PARTED, "an empty word": rules.NO_WORDS},
+    "words_of": {"each once": rules.AS_OFTEN, "hyphens stay": rules.PARTED,
+        "underscores stay": rules.PARTED, "an empty word": rules.NO_WORDS},
     "idf": {
         "occurrences": rules.DOCUMENTS, "0 for a word everywhere": rules.EVERYWHERE,
         "empty documents dropped": rules.EMPTY_ONES, "none crashes": rules.NO_DOCUMENTS,
@@ -532,7 +534,8 @@ NAMED = {
         "capitals kept": "capitals", "cut at blanks": "blanks only", "no digits": "digits were lost",
             "each once": "came once", "apostrophe removed": "apostrophe",
         "a set, sorted": "sorted",
-        "two characters at least": "single characters", "characters": "characters came back"},
+        "two characters at least": "single characters", "characters": "characters came back",
+        "underscores stay": "counted as a letter"},
     "idf": {
         "occurrences": "every occurrence", "no 1 +": "1 + is missing", "log N/n": "log(N / n)",
             "log 1 + N/n": "log(1 + N / n)", "no halves": "without the halves", "log10": "base 10", "log2": "base 2",

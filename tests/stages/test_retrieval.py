@@ -135,6 +135,8 @@ def test_embedding_search_finds_a_notice_by_itself(model):
     assert torch.allclose(embed(model, tokenizer, BOARD[:5]).norm(dim=-1), torch.ones(5), atol=1e-5)
     search = embedding_search(model, tokenizer, BOARD, k=3)
     assert search(BOARD[17])[0] == 17 and len(search("Where?")) == 3
+    first, middle = (states(model, tokenizer, BOARD[:2], block)[0] for block in (1, None))
+    assert not torch.equal(first, middle) and torch.equal(middle, states(model, tokenizer, BOARD[:2], 2)[0])
     assert embedding_search(model, tokenizer, [])("Where?") == []
 
 

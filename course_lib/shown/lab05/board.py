@@ -12,6 +12,8 @@ from course_lib.evaluation import answers as measures
 from course_lib.evaluation import ways as five
 from course_lib.shown.common import guessed  # noqa: F401
 from course_lib.stages import retrieval
+from course_lib.stages.rollout import token_logprobs
+from course_lib.stages.sft import encode_chat
 from course_lib.stages.tokenizer import load_tokenizer
 from course_lib.widgets import curve
 from course_lib.widgets.table import table, your_run
@@ -58,12 +60,31 @@ def show_memory(model, days: tuple[int, ...], each: int) -> dict[tuple[int, str]
             mine = [(a, q) for a, q in zip(said, asked) if q["kind"] == kind]
             if mine:
                 s = found[day, kind] = five.scored(mine, measures.score_answers)
+                sure = [p for a, q in mine if (p := surely(model, q, a["answer"])) is not None]
+                s["sure"] = sum(sure) / len(sure) if sure else None
                 example = f"{mine[0][1]['question']} » {mine[0][0]['answer']}", mine[0][1]["gold"]
-                rows.append((day, kind, s["accuracy"], s["abstention"], s["staleness"], *example))
-    heads = {"day": "d", "kind": "", "right": ".0%", "does not know": ".0%", "outdated": ".0%"}
-    table({**heads, "an example": "", "right would be": ""}, rows)
+                rows.append((day, kind, s["accuracy"], s["abstention"], s["staleness"], s["sure"], *example))
+    heads = {"day": "d", "kind": "", "right": ".0%", "does not know": ".0%", "outdated": ".0%", "p of the value": ".0%"}
+    title = "p of the value: the probability that the model gives the value that its answer names, right or outdated"
+    table({**heads, "an example": "", "right would be": ""}, rows, title)
     your_run(shows="what the assistant knows by heart, and when it says that it does not know")
     return found
+
+
+def surely(model, question: dict, answer: str) -> float | None:
+    """The probability of the value that an answer names, right or outdated, after the words before it; None where it
+    names none.
+    """
+    named = [v for v in (question["gold"], *question["stale"]) if v.lower() in answer.lower()]
+    if not named or measures.abstains(answer):
+        return None
+    tokenizer, place = load_tokenizer(), answer.lower().index(named[0].lower())
+    until = answer[:place].rstrip(), answer[: place + len(named[0])]
+    ends = [len(tokenizer.encode(text, add_special_tokens=False).ids) for text in until]
+    chat = [{"role": "user", "content": question["question"]}, {"role": "assistant", "content": answer}]
+    ids, mask = (torch.tensor([row]) for row in encode_chat(tokenizer, chat))
+    with torch.no_grad():
+        return token_logprobs(model, ids, mask.bool())[mask.bool()][slice(*ends)].sum().exp().item()
 
 
 def answers_to(model, way: str, asked: list[dict], notices: list[str], **options) -> list[dict]:
@@ -107,11 +128,15 @@ def show_best(question: str, scores: Tensor, notices: list[str]) -> None:
     table({"score": ".2f", "notice": ""}, [(scores[k].item(), notices[k]) for k in places], question)
 
 
+def notices_on(day: int, question: dict) -> list[int]:
+    """Places on that day's board of the notices about what is asked, the newest last."""
+    about = (question["resident"], question["fact"])
+    return [k for k, n in enumerate(news.board(day)) if n.change and (n.change.resident, n.change.fact) == about]
+
+
 def newest_notice(day: int, question: dict) -> int | None:
     """Place on that day's board of the notice that answers the question, or None."""
-    about = (question["resident"], question["fact"])
-    places = [k for k, n in enumerate(news.board(day)) if n.change and (n.change.resident, n.change.fact) == about]
-    return places[-1] if places else None
+    return next(reversed(notices_on(day, question)), None)
 
 
 def in_the_news(day: int, each: int) -> list[dict]:
@@ -126,7 +151,7 @@ def hit_rate(search: Callable, day: int, each: int, kind: str = "") -> float:
 
 def show_hits(search_of: Callable, day: int, each: int) -> dict[int, dict[str, float]]:
     """{k: {kind: hit rate}}. search_of(k): a search for the k best notices."""
-    found = {k: {kind: hit_rate(search_of(k), day, each, kind) for kind in CHANGED} for k in (1, 2, 4, 8)}
+    found = {k: {kind: hit_rate(search_of(k), day, each, kind) for kind in CHANGED} for k in (1, 2, 3, 4, 8)}
     heads = {"k": "d", **{kind: ".0%" for kind in CHANGED}}
     table(heads, [(k, *row.values()) for k, row in found.items()], "questions whose notice is among the k best")
     return found
@@ -142,12 +167,10 @@ def equals_cosine(pool: Callable, model, texts: list[str]) -> None:
 
 
 def show_searches(model, pool: Callable, bm25: Callable, day: int, each: int) -> dict[str, float]:
-    """{search: hit rate among the 4 best}: BM25, and the model's own vectors, as they are and with what all notices
-    share taken off.
-    """
-    by_vectors = lambda centred: retrieval.embedding_search(model, load_tokenizer(), boards()[day], 4, centred, pool)
-    searches = {"BM25": bm25, "your model's vectors": by_vectors(False), "the same, centred": by_vectors(True)}
-    found = {name: hit_rate(search, day, each) for name, search in searches.items()}
+    """{search: hit rate among the 4 best}: BM25, and the model's own vectors after each of its blocks."""
+    by_vectors = lambda block: retrieval.embedding_search(model, load_tokenizer(), boards()[day], 4, pool, block)
+    blocks = {f"vectors after block {k}": by_vectors(k) for k in range(1, len(model.model.layers) + 1)}
+    found = {name: hit_rate(search, day, each) for name, search in {"BM25": bm25, **blocks}.items()}
     table({"search": "", "notice among the 4 best": ".0%"}, found.items())
     return found
 
@@ -172,15 +195,23 @@ def right_by_kind(asked: list[dict], said: list[dict]) -> dict[str, float]:
 
 
 def show_filter(model, day: int, each: int, all_found: Callable, kept: Callable, build: Callable) -> dict[str, dict]:
-    """{search: {kind: share right}} of RAG without and with the filter."""
+    """{prompt: {kind: share right}} of RAG without and with the filter, and of the two notices about what has changed
+    twice, and no others, in both orders.
+    """
     searches = {"all that BM25 finds": all_found, "about the person, newest": kept}
     asked, notices = news.questions(day, each), boards()[day]
     found = {
         name: right_by_kind(asked, answers_to(model, "RAG", asked, notices, search=search, build=build))
         for name, search in searches.items()
     }
+    twice = [q for q in asked if q["kind"] == "again"]
+    for name, step in (("the newer last", 1), ("the newer first", -1)):
+        two = [[notices[k] for k in notices_on(day, q)[::step]] for q in twice]
+        options = {"search": lambda question: [0, 1], "build": build}
+        said = [answers_to(model, "RAG", [q], both, **options)[0] for q, both in zip(twice, two)]
+        found[f"only the two notices about the fact, {name}"] = {"again": right_by_kind(twice, said)["again"]}
     heads = {f"right on day {day}, RAG with": "", **{kind: ".0%" for kind in news.KINDS}}
-    table(heads, [(name, *row.values()) for name, row in found.items()])
+    table(heads, [(name, *map(row.get, news.KINDS)) for name, row in found.items()])
     your_run(shows="how notices are read")
     return found
 

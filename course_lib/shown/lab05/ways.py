@@ -5,7 +5,7 @@ from collections.abc import Callable
 from course_lib.evaluation import answers as measures
 from course_lib.evaluation import ways as five
 from course_lib.evaluation.instructions import score as score_tasks
-from course_lib.shown.lab05.board import answers_to, boards, share
+from course_lib.shown.lab05.board import answers_to, boards, newest_notice, share
 from course_lib.stages.perplexity import distance_to_limit
 from course_lib.stages.retrieval import WAYS
 from course_lib.stages.tokenizer import load_tokenizer
@@ -67,24 +67,42 @@ def renamed(texts: list[str], old, new) -> list[str]:
     return [text.replace(old.full, new.full).replace(old.first, new.first) for text in texts]
 
 
+def exchanged(q: dict, old, new, alone: bool = False) -> tuple[dict, list[str]]:
+    """(a question of day 3, its board), one person's name in place of another's, whose own notices come off. alone: so
+    does what else is said of the person than the notice that answers.
+    """
+    notices = boards()[3]
+    answers = notices[newest_notice(3, q)]
+    kept = [text for text in notices if old == new or new.full not in text]
+    kept = [text for text in kept if not alone or text == answers or old.full not in text]
+    question, *board = renamed([q["question"], *kept], old, new)
+    return {**q, "question": question}, board
+
+
 def show_names(model, each: int, search_of: Callable, build: Callable) -> dict[str, float]:
     """{questions: share right}, to find out whether it is the name: questions of day 3 about people who have settled,
-    as they are and with residents' names in question and notices; those about residents, and with settlers' names.
+    as they are, with one notice about the person, and with residents' names in question and notices; those about
+    residents, and with settlers' names.
     """
     people = {person.first: person for person in news.village_on(3).residents}
     busy = {change.resident for day in news.DAYS for change in news.changes(day)}
     calm = [person for person in village().residents if person.first not in busy]
-    found, notices = {}, boards()[3]
+    found = {}
 
-    def right(q, names):
-        """Is the answer right, with this name in place of the one that is asked about?"""
-        (question, *board) = renamed([q["question"], *notices], people[q["resident"]], names)
-        said = answers_to(model, "RAG", [{**q, "question": question}], board, search=search_of(board), build=build)
+    def right(q, name=None, alone=False):
+        own = people[q["resident"]]
+        asked, board = exchanged(q, own, name or own, alone)
+        said = answers_to(model, "RAG", [asked], board, search=search_of(board), build=build)
         return measures.is_right(said[0]["answer"], q["gold"], q["stale"])
 
     for kind, others, whose in (("new", calm, "residents'"), ("changed", [*news.settlers()] * 4, "settlers'")):
         asked = [q for q in news.questions(3, each) if q["kind"] == kind]
-        found[kind] = share([right(q, people[q["resident"]]) for q in asked])
+        told = [right(q) for q in asked]
+        found[kind] = share(told)
+        if kind == "new":
+            for fact in ("home", "job"):
+                found[f"new, their {fact}s"] = share([ok for ok, q in zip(told, asked) if q["fact"] == fact])
+            found["new, one notice about them"] = share([right(q, alone=True) for q in asked])
         found[f"{kind}, with {whose} names"] = share([right(q, other) for q, other in zip(asked, others)])
     table({"day 3, RAG, questions": "", "right": ".0%"}, found.items())
     your_run(shows="whether it is the name")
@@ -92,13 +110,17 @@ def show_names(model, each: int, search_of: Callable, build: Callable) -> dict[s
 
 
 def forgetting(model, size: str, each: int) -> dict[str, float]:
-    """Old facts right on day 1, share of held-out tasks passed, loss on the documents of pre-training in nats/token."""
+    """Old facts right on day 1, share of held-out tasks passed, loss on the documents of pre-training, and that of
+    the best possible model.
+    """
     tokenizer, tasks = load_tokenizer(), task_rows("residents", 40 if size == "tiny" else 200)
+    limit = distance_to_limit(model, tokenizer, pretrain_rows("validation", 200))
     old = five.measure({"closed book": model}, tokenizer, [1], 2 * each, ways=["closed book"])
     return {
-        "old facts right": share_right(old, "closed book", 1, "old"),
+        "old facts right, from memory": share_right(old, "closed book", 1, "old"),
         "held-out tasks passed": score_tasks(model, tokenizer, tasks)["accuracy"],
-        "pre-training loss": distance_to_limit(model, tokenizer, pretrain_rows("validation", 200))["loss"],
+        "pre-training loss, nats/token": limit["loss"],
+        "the lowest possible loss": limit["entropy"],
     }
 
 
@@ -134,7 +156,7 @@ def table_of(results: list[dict], parameters: int, tokens: int) -> dict:
         for way, cost in made["cost"].items()
     ]
     heads = {"way": "", "training, GFLOP": ",.0f", "a question, GFLOP": ".3f", "tokens a question": ".0f"}
-    table(heads, rows)
+    table(heads, rows, "a question: the mean over all kinds on days 1 to 3")
     return made
 
 
@@ -156,17 +178,22 @@ def decisions(made: dict, decide: Callable) -> dict[str, str]:
         ]
         kinds = ", ".join(f"day {day} {kind}" for day, kind in asks["rows"])
         title = f"{need}: {asks['needed']:.0%} on {kinds}; {asks['questions']:,} questions. Decided: {found[need]}"
-        table({"way": "", "right": ".0%", "GFLOP": ",.0f", "": ""}, rows, title)
+        table({"way": "", "right": ".1%", "GFLOP": ",.0f", "": ""}, rows, title)
     return found
 
 
-def show_robustness(model, searches: dict[str, Callable], each: int) -> dict[str, dict]:
-    """{search: {style: {"found", "accuracy"}}} of questions as people type them. searches: name → notices → search."""
+def show_robustness(model, injected, by_words: Callable, by_letters: Callable, each: int) -> dict[str, dict]:
+    """{"words", "letters", "LoRA": {style: {"found", "accuracy"}}} of questions as people type them, about all news up
+    to day 3 with RAG, about those of day 1 with LoRA, which finds nothing. by_words: notices → search.
+    """
+    searches = {"words": by_words, "letters": by_letters}
     found = {n: five.robustness(model, load_tokenizer(), 3, each=each, search=s) for n, s in searches.items()}
     heads = {"style": "", **{f"{what}, by {name}": ".0%" for name in found for what in ("found", "right")}}
-    styles = next(iter(found.values()))
-    rows = [(s, *(row[s][what] for row in found.values() for what in ("found", "accuracy"))) for s in styles]
-    table(heads, rows)
+    cells = lambda style: [row[style][what] for row in found.values() for what in ("found", "accuracy")]
+    lora = five.robustness(injected, load_tokenizer(), 1, "LoRA", each)
+    rows = [(style, *cells(style), row["accuracy"]) for style, row in lora.items()]
+    table({**heads, "right, LoRA (day 1)": ".0%"}, rows)
+    found["LoRA"] = lora
     your_run(shows="which of these breaks the reading")
     return found
 
