@@ -98,14 +98,13 @@ def surest_mistakes(exam: SimpleNamespace, margins) -> list[int]:
     return sorted(places, key=lambda k: margins[k] * np.sign(exam.gold[k]))
 
 
-def show_reward_so_far(model: RewardModel, exam: SimpleNamespace, place: int) -> list[list[float]]:
-    """Heat maps on one scale: by how much each token of both answers moves the reward head. Returns these numbers."""
+def show_reward_so_far(model: RewardModel, exam: SimpleNamespace, place: int) -> None:
+    """Heat maps on one scale: by how much each token of both answers moves the reward head."""
     row, *answers = exam.pairs[place]
     said = [row["messages"] + [{"role": "assistant", "content": answer}] for answer in answers]
     maps = [heatmap.reward_so_far(model, load_tokenizer(), messages) for messages in said]
     for tokens, values in maps:
         heatmap.show(tokens, values, "change", beside=[value for _, other in maps for value in other])
-    return [[value["change"] for value in values if value] for _, values in maps]
 
 
 def show_sizes(exam: SimpleNamespace, margins: dict[int, np.ndarray], limit: float) -> tuple[dict, dict, dict]:
