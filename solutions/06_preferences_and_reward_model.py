@@ -464,7 +464,7 @@ judges.show_before_and_after(exam, mistakes[:2], sft, margins)
 judges.show_reward_so_far(model, exam, people.clearly_unequal(exam)[0])
 
 # %% [markdown]
-# **What to notice.** In our run it comes to about 98 % of the limit (five more runs: 97.2 to 97.8 %), and where the answers differ in gold it prefers the better one in about 97 of 100 pairs.
+# **What to notice.** In our run it comes to about 98 % of the limit (five more runs: 97.2 to 97.8 %), and where the answers differ in gold it prefers the better one in about 96 of 100 pairs.
 # In the second pair above both answers are true, and the first speaks of something else. In our run the model hardly tells them apart: it has learned to see what is false sooner than what is beside the question.
 # Its surest mistake gives the better answer two units of reward less than the worse one. Read what stands there: what does the model take for the better answer, and why? A policy that is trained against it will look for such places ([Gao, Schulman and Hilton 2022](https://arxiv.org/abs/2210.10760)).
 
@@ -472,7 +472,7 @@ judges.show_reward_so_far(model, exam, people.clearly_unequal(exam)[0])
 # CLAIM
 {
     "In our run it comes to about 98 % of the limit": 0.975 <= value / limit < 0.985,
-    "it prefers the better one in about 97 of 100 pairs": 0.965 <= better < 0.975,
+    "it prefers the better one in about 96 of 100 pairs": 0.955 <= better < 0.965,
     "In the second pair above both answers are true, and the first speaks of something else": judges.parted_by(
         exam
     )[
