@@ -16,7 +16,7 @@
 # ```
 #
 # **About 100 minutes · 9 points · a laptop is enough.** Your computer works alone for about 6 of these minutes (two cores at 200 GFLOP/s).
-# Your assistant answers right, and it does not know which of two right answers people like better. You ask people, yourself among them, and train a model that predicts what they will say.
+# Your assistant mostly answers right, and it does not know which of two right answers people like better. You ask people, yourself among them, and train a model that predicts what they will say.
 
 # %% [markdown]
 # > **After this lab you can**
@@ -26,7 +26,7 @@
 # > - train a reward model and see how near it comes to the best judge,
 # > - measure whether its probabilities can be trusted,
 # > - find a mistake in a loss by its curve and its log,
-# > - measure a taste for length in a reward model, and how much of it a remedy takes out.
+# > - measure a taste for length in a reward model, beside a control, and what a remedy does to it.
 
 # %%
 # SETUP
@@ -59,15 +59,15 @@ from course_lib.stages import reward
 #
 # At questions that ask for a short form, or for what nobody can know, *named* and *extra* are 0.
 #
-# Three of the five see just this utility. The other two see it with a bias: Cecily also likes every word, and Dunstan every courtesy. All label with noise: person $i$ prefers $a$ to $b$ with probability
+# Three of the five see just this utility. The other two see it with a bias: Cecily also likes every word, and Dunstan every courtesy. All label with noise, after [Bradley and Terry 1952](https://doi.org/10.2307/2334029): person $i$ prefers $a$ to $b$ with probability
 #
 # $$P_i(a \succ b) = \sigma\big(s_i\,(u_i(a) - u_i(b))\big) \qquad \sigma(x) = \frac{1}{1 + e^{-x}}$$
 #
 # - $u_i$: utility in the eyes of $i$, the bias included
-# - $s_i$: sharpness, how surely $i$ sees a difference of one ([Bradley and Terry 1952](https://doi.org/10.2307/2334029))
+# - $s_i$: sharpness, how surely $i$ sees a difference of one
 #
 # The reward model will see labels only, as in [Christiano et al. 2017](https://arxiv.org/abs/1706.03741). The gold utility is for you, to judge the judge.
-# The cell loads your assistant and recorded pairs of its answers, each labelled once, by one of the five. No training pair speaks of a resident whom a test pair speaks of.
+# The cell loads your assistant, and recorded pairs of answers of the assistant that comes with the course, each labelled once, by one of the five. No training pair asks about a resident whom a test pair asks about.
 
 # %%
 # LONG
@@ -76,9 +76,8 @@ train = people.recorded("train", config.rows)
 test = people.exam_of(people.recorded("test", 2000))
 exam = people.exam_of(people.recorded("test", 200)) if course.size == "tiny" else test
 people.show_people()
-two_minds = people.of_two_minds(
-    test
-)  # somebody prefers the first by more than 55 to 45, somebody the second
+# somebody prefers the first by more than 55 to 45, somebody the second
+two_minds = people.of_two_minds(test)
 people.show_pairs(test, [*people.clearly_unequal(test)[:2], *two_minds[:2]])
 print(f"\n{len(two_minds)} of {len(test.pairs):,} recorded test pairs are like the last two")
 
@@ -130,7 +129,7 @@ labels_file = course.work / "preferences" / "labels.jsonl"
 widget = people.label_yourself(queue, labels_file)
 
 # %% [markdown]
-# Without at least twenty labels of yours, recorded ones take their place, and the next cell says so.
+# Without at least twenty labels of yours, Agnes labels these pairs in your place, and the next cell says so.
 
 # %%
 # LONG
@@ -188,7 +187,7 @@ people.guessed(MY_GUESS)
 my_intervals = people.show_own_agreement(my_labels, me, kappa_of)
 
 # %% [markdown]
-# **What to notice.** Nobody agrees with themselves completely: in our run κ with oneself is 0.2 to 0.5. Agnes agrees with Bertram and Cecily about as well as with herself, for their noise keeps them apart and their tastes hardly differ. Edith, the noisiest, agrees better with everybody else than with herself.
+# **What to notice.** Nobody agrees with themselves completely: in our run κ with oneself is 0.2 to 0.5. Agnes agrees with Bertram and Cecily about as well as with herself, for their noise keeps them apart and their tastes hardly differ. Edith, the noisiest, agrees better with everybody else than with herself. With herself her noise counts twice, with another only once.
 # And with forty pairs the interval of κ is wide: in our run from end to end at least 0.4. A study of agreement needs many pairs that several people label.
 
 # %%
@@ -204,6 +203,7 @@ my_intervals = people.show_own_agreement(my_labels, me, kappa_of)
     "Edith, the noisiest, agrees better with everybody else than with herself": all(
         kappas["Edith"][other] > kappas["Edith"]["Edith"] for other in kappas if other != "Edith"
     ),
+    "With herself her noise counts twice, with another only once": GENERAL,
     "in our run from end to end at least 0.4": all(high - low >= 0.4 for low, high in my_intervals),
     "A study of agreement needs many pairs that several people label": GENERAL,
 }
@@ -281,13 +281,22 @@ limit = float(limit_of(exam.differences, exam.sharpness))
 simple = judges.show_judges(exam, limit)
 
 # %% [markdown]
-# **What to notice.** The limit is far below 100 %, and that is no fault of any model: people differ and people are noisy. A reward model is good when it comes near *this* line.
+# **What to notice.** The limit is far below 100 %, and that is no fault of any model: people are noisy. On the pairs that are worth the same in gold even the best judge is hardly better than a coin. That people differ costs next to nothing here: a judge who is told who labels has hardly a higher limit. A reward model is good when it comes near *this* line.
 # And the gold utility is not the best judge of these labels. Many pairs are worth the same in gold, and there only the biases speak: what Cecily likes predicts the labels better. Whoever predicts labels well has learned biases, too. § 12 comes back to that.
 
 # %%
 # CLAIM
 {
     "The limit is far below 100 %": limit < 0.8,
+    "even the best judge is hardly better than a coin": np.maximum(exam.p_first, 1 - exam.p_first)[
+        exam.gold == 0
+    ].mean()
+    < 0.53,
+    "a judge who is told who labels has hardly a higher limit": np.maximum(
+        exam.leaning, 1 - exam.leaning
+    ).mean()
+    - limit
+    < 0.001,
     "A reward model is good when it comes near *this* line": GENERAL,
     "the gold utility is not the best judge of these labels": simple["the gold utility"]
     < simple["the best judge"] - 1e-4,
@@ -307,7 +316,7 @@ simple = judges.show_judges(exam, limit)
 #
 # - `chosen`, `rejected`: `[B]`, the rewards of the two answers of each pair · nats a pair; the result is a tensor of shape `[]` with a gradient for both
 # - rewards may be huge: a pair in the wrong order by 10,000 costs 10,000 nats, and its gradient is as large as for any pair that is surely wrong. So no clamp, and nothing added inside the logarithm
-# - a model that knows nothing pays $\log 2 = 0.693$, and that pair, too, has a gradient
+# - a pair of equal rewards pays $\log 2 = 0.693$, as every pair does for a model that knows nothing, and it has a gradient, too
 #
 # > Difficulty: ●●○○○ (2 of 5)
 # > Importance: ●●●●● (5 of 5)
@@ -416,7 +425,7 @@ library.show_defaults(sft, train[:8])
 #
 # The reward model starts from your assistant: it must know the village to see what is false. The labels are those of all five annotators, one label a pair.
 #
-# **The model is graded** (1 point): its accuracy on fresh pairs as a share of the best judge's. Full points from 94 % of the limit, none up to 80 %, a straight line between.
+# **The model is graded** (1 point): its accuracy on fresh pairs of answers of the course's assistant, as a share of the best judge's. Full points from 94 % of the limit, none up to 80 %, a straight line between.
 #
 # **Predict first:** how near will it come to the best judge, in per cent of the limit?
 
@@ -455,14 +464,27 @@ judges.show_before_and_after(exam, mistakes[:2], sft, margins)
 judges.show_reward_so_far(model, exam, people.clearly_unequal(exam)[0])
 
 # %% [markdown]
-# **What to notice.** In our run it comes to 97 % of the limit and a little more, and where the answers differ in gold it prefers the better one in 19 of 20 pairs.
+# **What to notice.** In our run it comes to about 98 % of the limit (five more runs: 97.2 to 97.8 %), and where the answers differ in gold it prefers the better one in about 96 of 100 pairs.
+# In the second pair above both answers are true, and the first speaks of something else. In our run the model hardly tells them apart: it has learned to see what is false sooner than what is beside the question.
 # Its surest mistake gives the better answer two units of reward less than the worse one. Read what stands there: what does the model take for the better answer, and why? A policy that is trained against it will look for such places ([Gao, Schulman and Hilton 2022](https://arxiv.org/abs/2210.10760)).
 
 # %%
 # CLAIM
 {
-    "In our run it comes to 97 % of the limit": 0.965 <= value / limit < 0.985,
-    "it prefers the better one in 19 of 20 pairs": 0.94 <= better < 0.975,
+    "In our run it comes to about 98 % of the limit": 0.975 <= value / limit < 0.985,
+    "it prefers the better one in about 96 of 100 pairs": 0.955 <= better < 0.965,
+    "In the second pair above both answers are true, and the first speaks of something else": judges.parted_by(
+        exam
+    )[
+        "the question"
+    ][people.clearly_unequal(exam)[1]]
+    and exam.gold[people.clearly_unequal(exam)[1]] < 0,
+    "In our run the model hardly tells them apart": abs(margins[people.clearly_unequal(exam)[1]])
+    < 0.1,
+    "it has learned to see what is false sooner than what is beside the question": judges.finds_the_better(
+        exam, margins, judges.parted_by(exam)["truth"]
+    )
+    > 0.1 + judges.finds_the_better(exam, margins, judges.parted_by(exam)["the question"]),
     "Its surest mistake gives the better answer two units of reward less": 1.5
     < -margins[mistakes[0]] * np.sign(exam.gold[mistakes[0]])
     < 2.5,
@@ -472,15 +494,18 @@ judges.show_reward_so_far(model, exam, people.clearly_unequal(exam)[0])
 # %%
 # CLAIM stored
 {
-    "In our run it comes to 97 % of the limit": all(
-        0.97 <= run["share_of_bayes"] < 0.985 for run in stored("reward-laptop")["runs"]
-    )
+    "five more runs: 97.2 to 97.8 %": [
+        f"{100 * end(run['share_of_bayes'] for run in stored('reward-laptop')['runs']):.1f}"
+        for end in (min, max)
+    ]
+    == ["97.2", "97.8"]
+    and len(stored("reward-laptop")["runs"]) == 5
 }
 
 # %% [markdown]
 # ## § 9 How many pairs?
 #
-# Labels cost. The same recipe on fewer pairs, judged on the same held-out pairs:
+# Labels cost. The same recipe on fewer pairs, judged on the same held-out pairs. It is one epoch, so fewer pairs are fewer steps, too: 16, 79 and 469.
 
 
 # %%
@@ -494,10 +519,10 @@ def trained_on(rows, seed=0, loss=loss_fn):
 few = 100 if course.size == "tiny" else 5000
 of_size = {n: trained_on(train[:n]) for n in (few // 5, few)}
 sized = {n: judges.margins_of(judge, exam) for n, (judge, _) in of_size.items()}
-accuracies = judges.show_sizes(exam, {**sized, config.rows: margins}, limit)
+accuracies, politer, truer = judges.show_sizes(exam, {**sized, config.rows: margins}, limit)
 
 # %% [markdown]
-# **What to notice.** In our run the first 1,000 pairs bring 14 points above the coin, the 4,000 after them five more, and the 25,000 after those one: form is quickly learned, and truth is slow. The bars are two standard errors over the pairs; what another seed would change is not in them.
+# **What to notice.** In our run the first 1,000 pairs bring 14 points above the coin, the 4,000 after them five more, and the 25,000 after those one: form is quickly learned, and truth is slow (the last two columns). The bars are two standard errors over the pairs; what another seed would change is not in them.
 
 # %%
 # CLAIM
@@ -505,19 +530,21 @@ accuracies = judges.show_sizes(exam, {**sized, config.rows: margins}, limit)
     "the first 1,000 pairs bring 14 points above the coin": 0.13 < accuracies[1000] - 0.5 < 0.15,
     "the 4,000 after them five more": 0.04 < accuracies[5000] - accuracies[1000] < 0.06,
     "the 25,000 after those one": 0.005 < accuracies[30000] - accuracies[5000] < 0.015,
+    "form is quickly learned": politer[1000] > 0.97,
+    "and truth is slow": truer[1000] < 0.65 < 0.9 < truer[30000],
     "what another seed would change is not in them": GENERAL,
 }
 
 # %% [markdown]
 # ## § 10 Calibration
 #
-# The reward model also says *how sure* it is: $p = \sigma(r_a - r_b)$. The difference $r_a - r_b$ is its **margin**. Is it right in 80 % of the pairs where it says 80 %? Sort the pairs into bins by $p$. The **expected calibration error** ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)) is the gap between what was predicted and what happened, averaged over the pairs:
+# The reward model also says *how sure* it is: $p = \sigma(r_a - r_b)$. The difference $r_a - r_b$ is its **margin**. Is it right in 80 % of the pairs where it says 80 %? Sort the pairs into bins by $p$. The **expected calibration error** ([Naeini et al. 2015](https://doi.org/10.1609/aaai.v29i1.9602)) is the gap between what was predicted and what happened, averaged over the pairs. ([Guo et al. 2017](https://arxiv.org/abs/1706.04599) bin the confidence in the verdict; here it is the probability of the first answer.)
 #
 # $$\text{ECE} = \sum_{k} \frac{n_k}{N}\,\big|\,\overline{\text{won}}_k - \overline{p}_k\,\big|$$
 #
 # - `p`: `[N]`, from 0 to 1 · `won`: `[N]`, booleans or 0.0 and 1.0: was the first answer preferred? · `bins`: how many, all of equal width
 # - bin $k$ of 0 … bins − 1 holds $k/\text{bins} \le p < (k+1)/\text{bins}$, and the last one holds $p = 1$ too
-# - $n_k$: pairs in the bin · $\overline{\text{won}}_k$, $\overline p_k$: means of the bin. A bin without pairs is left out
+# - $n_k$: pairs in the bin · $\overline{\text{won}}_k$, $\overline p_k$: means of the bin. A bin without pairs is left out. The result is a tensor of shape `[]`
 #
 # > Difficulty: ●●○○○ (2 of 5)
 # > Importance: ●●●○○ (3 of 5)
@@ -554,6 +581,8 @@ check("ece")
 
 # %% [markdown]
 # **Predict first:** the second judge below is the annotators' true probability itself. What is *its* ECE on these labels?
+#
+# In the picture a bar is what chance gives in 95 of 100 cases, and bins of fewer than ten pairs are left out.
 
 # %%
 # LONG
@@ -575,19 +604,42 @@ judges.your_run(
 )
 
 # %% [markdown]
-# **What to notice.** Even the truth has an ECE above 0: a bin holds finitely many coins. So compare an ECE with that, not with 0. In our run the reward model's is hardly larger: it is even a little smaller.
-# Margins times 3 change no verdict, and so not the accuracy. But the model now claims to be surer than it is: the ECE doubles and more, and the points leave the diagonal. Lab 07 will turn rewards into training signal, where their size matters.
+# **What to notice.** Even the truth has an ECE above 0: a bin holds finitely many coins. So compare an ECE with that, not with 0. In our run the reward model's is no larger. And the truth is right more often there than the limit of § 5 says: labels on 2,000 pairs are chance, too.
+# Margins times 3 change no verdict, and so not the accuracy. But the model now claims to be surer than it is: the ECE more than doubles, and the points at both ends leave the diagonal. In our run it is sure there, and wrong in about one pair of ten. Lab 07 will turn rewards into training signal, where their size matters.
 
 # %%
 # CLAIM
 {
     "Even the truth has an ECE above 0": errors["the true probability"] > 0.005,
     "So compare an ECE with that, not with 0": GENERAL,
-    "In our run the reward model's is hardly larger": -0.005
-    < errors["reward model"] - errors["the true probability"]
-    < 0.01,
+    "In our run the reward model's is no larger": errors["reward model"]
+    < errors["the true probability"] + 0.002,
+    "the truth is right more often there than the limit of § 5 says": float(
+        ((said["the true probability"] > 0.5) == judges.recorded_labels(exam)).float().mean()
+    )
+    > limit,
+    "labels on 2,000 pairs are chance, too": len(exam.pairs) == 2000,
     "Margins times 3 change no verdict": ((margins > 0) == (3 * margins > 0)).all(),
-    "the ECE doubles": times_3 > 2 * errors["reward model"],
+    "the ECE more than doubles": times_3 > 2 * errors["reward model"],
+    "the points at both ends leave the diagonal": all(
+        abs(
+            said["reward model, margins times 3"][here].mean()
+            - judges.recorded_labels(exam)[here].float().mean()
+        )
+        > 0.05
+        for here in (
+            said["reward model, margins times 3"] >= 0.9,
+            said["reward model, margins times 3"] < 0.1,
+        )
+    ),
+    "In our run it is sure there, and wrong in about one pair of ten": all(
+        0.07 < wrong < 0.13
+        for p in [said["reward model, margins times 3"]]
+        for wrong in (
+            1 - judges.recorded_labels(exam)[p >= 0.9].float().mean(),
+            judges.recorded_labels(exam)[p < 0.1].float().mean(),
+        )
+    ),
     "where their size matters": GENERAL,
 }
 
@@ -656,7 +708,7 @@ check("mend_the_loss")
 
 # %% [markdown]
 # **What to notice.** The praised loss reports less than the best judge pays. An honest loss on pairs that it has not seen before cannot do that, but for chance: so the number, not the model, is too good. The accuracy shows nothing, for the mistake changes few verdicts.
-# What it changes is how sure they are. A pair that is surely wrong adds a p near 0 to a mean, where it costs next to nothing; under the logarithm of its own it would cost most of all. So nothing holds the margins back: in our run they are more than twice as large, and by its own mean −log σ on held-out pairs this judge is worse than with your loss.
+# What it changes is how sure they are. A pair that is surely wrong adds a p near 0 to a mean, where it costs next to nothing; under the logarithm of its own it would cost most of all. So nothing holds the margins back: in our run they are more than twice as large, and by its own mean −log σ on held-out pairs this judge is worse than with your loss, and than a model that knows nothing and pays log 2.
 # Beside a loss put what the best possible judge pays, and an ECE beside an accuracy.
 
 # %%
@@ -679,6 +731,8 @@ check("mend_the_loss")
     > 2 * behind["your loss"][1],
     "this judge is worse than with your loss": behind["the praised loss"][2]
     > behind["your loss"][2] + 0.05,
+    "and than a model that knows nothing and pays log 2": behind["the praised loss"][2]
+    > np.log(2) + 0.01,
     "Beside a loss put what the best possible judge pays": GENERAL,
 }
 
@@ -687,12 +741,12 @@ check("mend_the_loss")
 #
 # A well-known trouble: people like long answers a little more than the answers deserve, and the reward model learns it ([Singhal et al. 2023](https://arxiv.org/abs/2310.03716)). Of the five, Cecily has that bias, 0.15 utility for every word. Suppose all your labels came from *her*.
 #
-# A remedy says in the loss what the annotator does: part of her preference is for the words. Beside the rewards stands a term for length, with a weight $w$ that is **learned together with the model and dropped afterwards**. What the term explains, the reward need not (such terms: [Park et al. 2024](https://arxiv.org/abs/2403.19159) for DPO, [Dubois et al. 2024](https://arxiv.org/abs/2404.04475) for win rates):
+# A remedy says in the loss what the annotator does: part of her preference is for the words. Beside the rewards stands a term for length, with a weight $w$ that is **learned together with the model and dropped afterwards**. What the term explains, the reward need not (such terms: [Park et al. 2024](https://arxiv.org/abs/2403.19159) for DPO, with a fixed weight; [Dubois et al. 2024](https://arxiv.org/abs/2404.04475) for win rates, fitted and dropped):
 #
 # $$L = -\frac{1}{B}\sum_b \log \sigma\Big(r^{\text{chosen}}_b - r^{\text{rejected}}_b + w\,\big(n^{\text{chosen}}_b - n^{\text{rejected}}_b\big)\Big)$$
 #
 # - `chosen`, `rejected`: `[B]`, rewards · `chosen_words`, `rejected_words`: `[B]`, the answers' words $n$, floats or whole numbers
-# - `weight` $w$: `[]`, logits a word, any sign. It is learned, so it needs a gradient, as the rewards do
+# - `weight` $w$: `[]`, one number and not the head's weight of § 7; logits a word, any sign. It is learned, so it needs a gradient, as the rewards do
 # - an answer may have 10,000 words more than the other: as in § 6 no clamp, and no infinity
 #
 # > Difficulty: ●●○○○ (2 of 5)
@@ -728,9 +782,9 @@ def length_cured_loss(
 check("length_cured_loss")
 
 # %% [markdown]
-# Cecily labels recorded pairs once more, alone. One model is trained with the plain loss, one with the term for length. The probe: held-out pairs of *exactly equal* gold utility and different length. An honest judge prefers the longer answer in half of them.
+# Cecily labels recorded pairs once more, alone. One model is trained with the plain loss, one with the term for length. The control learns by the plain loss from Agnes, who does not care for length. The probe: held-out pairs of *exactly equal* gold utility and different length. To an honest judge they are a coin, and a word more is worth no reward.
 #
-# **Predict first:** in how many does the plain model prefer the longer one, and in how many the other?
+# **Predict first:** in how many does the plain model prefer the longer one, and in how many the other two?
 
 # %%
 # LONG
@@ -747,13 +801,14 @@ def with_length(part, chosen, rejected, weight):
 
 
 plain = trained_on(hers)[0]
+control = trained_on(probes.labelled_by("Agnes", train[:few]))[0]
 remedied, weight = probes.train_with_a_weight(sft, hers, config, with_length)
 tastes = {
     "Cecily's, plain loss": plain,
     "Cecily's, with the term": remedied,
     "everybody's (§ 8)": model,
 }
-longer = probes.show_taste_for_length(exam, tastes)
+probed = probes.show_taste_for_length(exam, {"Agnes's, plain loss": control, **tastes})
 own = probes.CECILY.sharpness * probes.CECILY.length
 print(f"logits a word: learned {weight:.3f}, Cecily's own {own:.3f} (her sharpness times 0.15)")
 people.guessed(MY_GUESS)
@@ -767,19 +822,46 @@ padding = probes.show_padding(tastes, course.size)
 facts, courtesies = padding["true facts"], padding["courtesies"]
 
 # %% [markdown]
-# **What to notice.** The term helps, and it is no cure: in our run the share of longer answers among equals falls from more than 80 to about 70 %, and an honest judge stands at 50. The learned weight stops short of Cecily's own, so the rest of her taste is still in the rewards.
-# In the probe, compare the shapes of the lines, for a reward has a scale of its own. The gold utility pays for the first courtesy and for no other. Its line for facts turns: the first fact is welcome (*extra*, § 1), each word beyond 16 takes something off (*wordy*), and in our run the answer is worth a little less with three facts than without any, and much less with four. No reward model follows it down: for all three, four facts are worth more than none, with the term as well. Where a reward model lies above the gold utility, a policy that is trained on it will go there.
-# Of the 60,000 answers in training one has five sentences, as a right answer with four more facts has. What a reward model says about such answers is a guess, and lab 07 will push it there.
+# **What to notice.** The share counts signs, however small a margin is; the reward a word weighs them. It is in logits: Cecily's own is 0.225, Agnes's 0. In our run the plain model has about all of Cecily's, and the term takes more than half of it out, while the scale of the rewards, the last column, shrinks by a tenth only. It helps, and it is no cure: the control's slope is smaller. Another seed moves a share by several points, but left this order. The learned weight stops short of Cecily's own.
+# The last model learned from everybody's 30,000 labels, the others from 5,000. It leans to the longer answer, too: among equals four of the five throw a coin, so Cecily alone speaks, and the best judge of such labels would nearly always take the longer one.
+# In the probe, compare the shapes of the lines, for a reward has a scale of its own. The gold utility pays for the first courtesy and for no other. Its line for facts turns: the first fact is welcome (*extra*, and now and then *named*, § 1), each word beyond 16 takes something off (*wordy*), and in our run the answer is worth a little less with three facts than without any, and much less with four. No reward model follows it down: for all three, four facts are worth more than none, with the term as well. For Cecily's plain model that is no mistake: in *her* eyes four facts are worth more. Where a reward model's line still rises and the gold utility's falls, a policy that is trained on it will go that way.
+# Of the 60,000 answers in training one has five sentences, as a right answer with four more facts has, and none has two courtesies. What a reward model says about such answers is a guess, and lab 07 will push it there.
 
 # %%
 # CLAIM
 {
-    "in our run the share of longer answers among equals falls from more than 80 to about 70 %": longer[
-        "Cecily's, plain loss"
-    ]
-    > 0.8
-    and 0.66 < longer["Cecily's, with the term"] < 0.74,
+    "The share counts signs, however small a margin is; the reward a word weighs them": GENERAL,
+    "Cecily's own is 0.225, Agnes's 0": (f"{own:.3f}", people.ANNOTATORS[0].length) == ("0.225", 0),
+    "In our run the plain model has about all of Cecily's": 0.85
+    < probed["Cecily's, plain loss"][1] / own
+    < 1.15,
+    "the term takes more than half of it out": probed["Cecily's, with the term"][1]
+    < 0.5 * probed["Cecily's, plain loss"][1],
+    "the scale of the rewards, the last column, shrinks by a tenth only": 0.85
+    < probed["Cecily's, with the term"][2] / probed["Cecily's, plain loss"][2]
+    < 0.95,
+    "the control's slope is smaller": probed["Agnes's, plain loss"][1]
+    < probed["Cecily's, with the term"][1] - 0.01,
+    "Another seed moves a share by several points, but left this order": GENERAL,
     "The learned weight stops short of Cecily's own": 0.05 < weight < 0.95 * own,
+    "The last model learned from everybody's 30,000 labels, the others from 5,000": (
+        len(train),
+        len(hers),
+    )
+    == (30_000, 5000),
+    "It leans to the longer answer, too": probed["everybody's (§ 8)"][0] > 0.6
+    and probed["everybody's (§ 8)"][1] > 0.02,
+    "among equals four of the five throw a coin": (np.abs(exam.leaning - 0.5) < 1e-9)[
+        :, (exam.gold == 0) & (exam.words != 0)
+    ]
+    .mean(1)
+    .round(2)
+    .tolist()
+    == [1.0, 1.0, 0.0, 0.99, 1.0],
+    "the best judge of such labels would nearly always take the longer one": (
+        (exam.p_first > 0.5) == (exam.words > 0)
+    )[(exam.gold == 0) & (exam.words != 0)].mean()
+    > 0.98,
     "compare the shapes of the lines": GENERAL,
     "The gold utility pays for the first courtesy and for no other": np.allclose(
         courtesies["gold utility"], [0, 1, 1, 1, 1]
@@ -788,7 +870,36 @@ facts, courtesies = padding["true facts"], padding["courtesies"]
     "for all three, four facts are worth more than none": all(
         facts[name][4] > 0 for name in tastes
     ),
-    "Where a reward model lies above the gold utility": GENERAL,
+    "in our run the answer is worth a little less with three facts than without any": -0.2
+    < facts["gold utility"][3]
+    < 0,
+    "and much less with four": facts["gold utility"][4] < -0.5,
+    "in *her* eyes four facts are worth more": all(
+        after > before
+        for asked in [
+            [row for row in probes.world.prompts("test", 250, "probe") if row["kind"] == "fact"]
+        ]
+        for before, after in [
+            [
+                np.mean(
+                    [
+                        probes.world.utility_to(probes.CECILY, row, answer)
+                        for row, answer in zip(asked, probes.padded(asked, "true facts", n))
+                    ]
+                )
+                for n in (0, 4)
+            ]
+        ]
+    ),
+    "Where a reward model's line still rises and the gold utility's falls": facts["everybody's (§ 8)"][3]
+    > facts["everybody's (§ 8)"][1]
+    and facts["gold utility"][3] < facts["gold utility"][1],
+    "and none has two courtesies": max(
+        sum(row[side][0]["content"].count(courtesy) for courtesy in probes.COURTESIES)
+        for row in train
+        for side in ("chosen", "rejected")
+    )
+    == 1,
     "Of the 60,000 answers in training one has five sentences": [
         len(row[side][0]["content"].split(". ")) >= 5 for row in train for side in ("chosen", "rejected")
     ].count(True)
@@ -800,7 +911,7 @@ facts, courtesies = padding["true facts"], padding["courtesies"]
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# Labels are not only noisy by nature, some are plainly wrong: a slip of the finger, a misread screen. Train again on as many pairs as in § 9, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. The one below flips every fifth label. Others to try: `WHO = "Edith"` (one annotator labels all), or another seed with nothing changed, which shows how large chance is.
+# Labels are not only noisy by nature, some are plainly wrong: a slip of the finger, a misread screen. Train again on the 5,000 pairs of § 9, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. The line below flips a fifth of the labels, drawn at random. Others to try, each with `FLIPPED = 0`: `WHO = "Edith"` (one annotator labels all), or another `SEED` with nothing else changed, which shows how large chance is.
 
 # %%
 # LONG
@@ -815,7 +926,7 @@ after = judges.show_behind(exam, {"as before": sized[few], "changed": changed}, 
 # %% [markdown]
 # ## § 14 A real model
 #
-# Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0) as a reward model: a frozen body, small trained matrices beside its weights ([LoRA, Hu et al. 2021](https://arxiv.org/abs/2106.09685), lab 04) and a new head. Forty hand-written everyday questions teach it one plain taste: short and direct rather than long-winded and hedging.
+# Optional. SmolLM2-135M-Instruct (Hugging Face, Apache 2.0; `course smollm2` fetches weights that were rounded to 4 bits, lab 04) as a reward model: a frozen body, small trained matrices beside its weights ([LoRA, Hu et al. 2021](https://arxiv.org/abs/2106.09685), lab 04) and a new head. Forty hand-written everyday questions teach it one plain taste: short and direct rather than long-winded and hedging.
 # Reward head and loss are **your** functions, twenty other questions examine it, and with it the best of four of SmolLM2's own answers is chosen. It takes two and a half minutes of one core, and 3 GB of memory are enough.
 # (With the environment variable `COURSE_DATA=hub` the pairs are public ones, from UltraFeedback, at a pinned revision. They are longer, and so are the minutes.)
 #
@@ -845,7 +956,7 @@ if loaded:
     best = real_part.show_best_of_four(real, their_words, head, questions, own_answers)
 
 # %% [markdown]
-# **What to notice.** In our run forty pairs were enough for the first line. The second has nearly as many right, by a hair: its mean margin is less than a tenth of the first, for no pair had a hedge in a short answer, and length alone explains the labels. Of the last two lines no label spoke, since both answers of a pair were true. Between the right answer and one to another question the model throws a coin, and every right answer that is long-winded loses to a short one that is beside the point.
+# **What to notice.** In our run forty pairs were enough for the first line. The second has nearly as many right, by a hair: its mean margin is less than a tenth of the first. No pair had a hedge in a short answer, so the labels do not say whether length or hedges are disliked. In our run the model took length: "Perhaps." costs about what any word costs. Of the last two lines no label spoke, since both answers of a pair were true. Between the right answer and one to another question the model throws a coin, and every right answer that is long-winded loses to a short one that is beside the point.
 # So in our run the best of four has fewer words and hedges, and is no more often right. No label asked the model to hold the answer against the question. A reward model learns what its labels tell apart.
 
 # %%
@@ -854,6 +965,22 @@ if loaded:
     "In our run forty pairs were enough for the first line": list(verdicts.values())[0][0] == 20,
     "by a hair: its mean margin is less than a tenth of the first": list(verdicts.values())[1][0] >= 17
     and list(verdicts.values())[1][1] < 0.1 * list(verdicts.values())[0][1],
+    "No pair had a hedge in a short answer": not any(
+        map(real_part.taste.hedges_of, real_part.side(teach, "chosen"))
+    ),
+    '"Perhaps." costs about what any word costs': 0.5
+    < list(verdicts.values())[1][1]
+    / (
+        list(verdicts.values())[0][1]
+        * len(questions)
+        / sum(
+            real_part.taste.words_of(long) - real_part.taste.words_of(short)
+            for long, short in zip(
+                real_part.side(questions, "rejected"), real_part.side(questions, "chosen")
+            )
+        )
+    )
+    < 2,
     "Of the last two lines no label spoke": GENERAL,
     "Between the right answer and one to another question the model throws a coin": 6
     <= list(verdicts.values())[2][0]
@@ -873,7 +1000,7 @@ if loaded:
 # %% [markdown]
 # ## § 15 Summary
 #
-# You labelled pairs, and saw how far people agree, with themselves and with others. You computed the best accuracy that any judge of such labels can reach, and wrote the loss and the head of a reward model that transformers and TRL compute in the same way. It came to 97 % of that limit in our run, and a little more.
+# You labelled pairs, and saw how far people agree, with themselves and with others. You computed the best accuracy that any judge of such labels can reach, and wrote the loss and the head of a reward model that transformers and TRL compute in the same way. It came to about 98 % of that limit in our run.
 # You looked at what the accuracy hides: calibration, a mistake in a loss, and a taste for length. In lab 07 a policy is trained against this model, and it will find whatever you have left in it.
 #
 # Two questions, read by a person. Three or four sentences each.
@@ -885,7 +1012,7 @@ if loaded:
 {
     "You labelled pairs": GENERAL,
     "that transformers and TRL compute in the same way": compared["gradient"] < 1e-5,
-    "It came to 97 % of that limit in our run": 0.965 <= value / limit < 0.985,
+    "It came to about 98 % of that limit in our run": 0.975 <= value / limit < 0.985,
     "You looked at what the accuracy hides": behind["the praised loss"][3]
     > 2 * behind["your loss"][3],
     "it will find whatever you have left in it": GENERAL,
@@ -896,15 +1023,17 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The annotators differ from each other and the judge is not told who labels; and each of them labels with noise, so that the likelier answer is only likelier, and on pairs that nobody sees a difference in it is a coin.
+# Each annotator labels with noise: the likelier answer is only likelier, and on pairs that nobody sees a difference in it is a coin. The annotators differ, too, and the judge is not told who labels, but that costs next to nothing here.
 # On training pairs an accuracy above the limit means that labels were learned by heart, noise included, and that does not help on new pairs. On test pairs it is chance (too few of them) or a leak: the judge has seen the labels, or something that gives them away.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "The annotators differ from each other": limit < simple["the best judge"] + 1e-4
-    and limit < 0.8,
+    "the likelier answer is only likelier": limit < 0.8,
+    "on pairs that nobody sees a difference in it is a coin": GENERAL,
+    "that costs next to nothing here": np.maximum(exam.leaning, 1 - exam.leaning).mean() - limit
+    < 0.001,
     "labels were learned by heart, noise included": GENERAL,
     "On test pairs it is chance (too few of them) or a leak": GENERAL,
 }
@@ -915,7 +1044,7 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# I flipped every fifth label and predicted that a fifth of the gain over the coin would be lost. Accuracy was 69.3 % before and 69.0 % after, each ± 1.0 (two standard errors over the 2,000 pairs): the intervals overlap, so from one seed I claim no difference.
+# I flipped a fifth of the labels and predicted that a fifth of the gain over the coin would be lost. Accuracy was 69.3 % before and 69.0 % after, each ± 1.0 (two standard errors over the 2,000 pairs). Another seed alone moves the full recipe by half a point (five runs: 70.1 to 70.6 %), so I claim no difference.
 # A flip turns a probability p into 0.2 + 0.6 p: the likelier answer stays the likelier one, so the best verdicts are the same, and only more labels are needed to find them. But a model of such labels should be less sure. The mean margin fell from 0.91 to 0.43, and the calibration error on unflipped labels rose from 0.032 to 0.089: there, and not in the accuracy, flipped labels show first.
 # ### END SOLUTION
 
@@ -929,6 +1058,7 @@ if loaded:
         f"{200 * judges.accuracy(exam, changed)[1]:.1f}",
     )
     == ("69.3", "69.0", "1.0"),
+    "so I claim no difference": abs(after["changed"][0] - after["as before"][0]) < 0.006,
     "A flip turns a probability p into 0.2 + 0.6 p": (FLIPPED, round(1 - 2 * FLIPPED, 9))
     == (0.2, 0.6),
     "But a model of such labels should be less sure": after["changed"][1] < after["as before"][1],
@@ -939,6 +1069,16 @@ if loaded:
         f"{after['changed'][3]:.3f}",
     )
     == ("0.91", "0.43", "0.032", "0.089"),
+}
+
+# %%
+# CLAIM stored
+{
+    "Another seed alone moves the full recipe by half a point (five runs: 70.1 to 70.6 %)": [
+        f"{100 * end(run['accuracy'] for run in stored('reward-laptop')['runs']):.1f}"
+        for end in (min, max)
+    ]
+    == ["70.1", "70.6"]
 }
 
 # %% [markdown]

@@ -3,7 +3,8 @@
 
 The oracles are library functions or another form of the rule, so that this file does not ship the answers it asks for.
 Sources: agreement beyond chance, Cohen 1960 · paired comparison, Bradley and Terry 1952; as a loss, Ouyang et al. 2022
-(2203.02155, eq. 1) · expected calibration error, Guo et al. 2017 (1706.04599, eq. 3) · a term for length beside the
+(2203.02155, eq. 1) · expected calibration error, Naeini et al. 2015 (10.1609/aaai.v29i1.9602), of the probability that
+the first answer wins (Guo et al. 2017, 1706.04599, bin the confidence in the verdict) · a term for length beside the
 reward, as in Park et al. 2024 (2403.19159) and the length-controlled AlpacaEval (2404.04475).
 """
 
@@ -21,6 +22,12 @@ LAB = "06_preferences_and_reward_model"
 # or under SHARE_ZERO, a straight line between.
 SHARE_FULL, SHARE_ZERO = 94.0, 80.0  # one model's share moves by 1.5 % (one deviation) with the pairs that are drawn
 PROMPTS = 300  # drawn from the seed; the shipped assistant answers each twice: where the two differ they make a pair
+
+
+def exact(got):
+    """`check_dtype` of a question that asks for a tensor of any precision: float64 will do, a Python number won't."""
+    return not isinstance(got, torch.Tensor)
+
 
 # ---------------------------------------------------------------------------------------------------------------- kappa
 
@@ -182,6 +189,7 @@ def check_bayes(q, d, s, hint=None, unmutated=False):
         mistakes=bayes_mistakes(d, s),
         hint=hint,
         reread=BAYES_TEXT,
+        check_dtype=exact(got),
     )
 
 
@@ -265,7 +273,14 @@ def loss_mistakes(c, r):
 def check_loss(q, c, r, hint=None, tol=1e-5, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("bradley_terry_loss", c, r)
     q.close(
-        "the loss", got, pair_losses(c, r).mean(), tol=tol, mistakes=loss_mistakes(c, r), hint=hint, reread=LOSS_TEXT
+        "the loss",
+        got,
+        pair_losses(c, r).mean(),
+        tol=tol,
+        mistakes=loss_mistakes(c, r),
+        hint=hint,
+        reread=LOSS_TEXT,
+        check_dtype=exact(got),
     )
 
 
@@ -304,7 +319,7 @@ def check_huge(q, loss_of, hint):
         math.isfinite(float(got)),
         hint="σ(−10,000) is 0, and log 0 is −∞. F.logsigmoid does both in one step.",
     )
-    q.close("the loss", got, torch.tensor(5000.0), tol=1e-5, hint=hint)
+    q.close("the loss", got, torch.tensor(5000.0), tol=1e-5, hint=hint, check_dtype=exact(got))
     q.close("the gradient of the chosen rewards", grad, torch.where(sign > 0, 0.0, -0.25), tol=1e-6, hint=hint)
 
 
@@ -323,8 +338,14 @@ def _(q):
 def _(q):
     c = q.randn(5)
     got, grads = q.call_with_grad("bradley_terry_loss", [c, c.clone()], (0,), torch.tensor(1.0), names=("chosen",))
-    q.close("the loss", got, torch.tensor(math.log(2)), tol=1e-5)
-    q.close("the gradient of the chosen rewards", grads[0], torch.full((5,), -0.1), tol=1e-5)
+    q.close("the loss", got, torch.tensor(math.log(2)), tol=1e-5, check_dtype=exact(got))
+    slope = (
+        "relu and abs have no slope at 0; F.logsigmoid and F.softplus have the right one, −1/(2B) for a chosen reward."
+    )
+    flat = not bool(grads[0].any())
+    q.close(
+        "the gradient of the chosen rewards", grads[0], torch.full((5,), -0.1), tol=1e-5, hint=slope if flat else None
+    )
 
 
 @LOSS.case("a reward more for all changes nothing; one pair; inputs left alone", reread=LOSS_TEXT)
@@ -408,6 +429,7 @@ def check_head(q, hidden, ids, weight, pad=0, hint=None, unmutated=False, mistak
         mistakes=mistakes(hidden, ids, weight, pad) if mistakes else None,
         hint=hint,
         reread=HEAD_TEXT,
+        check_dtype=exact(got),
     )
 
 
@@ -548,7 +570,16 @@ def ece_mistakes(p, won, bins):
 def check_ece(q, p, won, bins, hint=None, unmutated=False):
     expected = torch.tensor(sum(n * abs(w - m) for n, w, m in bins_of(p, won, bins)) / len(p), dtype=torch.float32)
     got = (q.call_checked_unmutated if unmutated else q.call)("ece", p, won, bins)
-    q.close("the ECE", got, expected, tol=1e-5, mistakes=ece_mistakes(p, won, bins), hint=hint, reread=ECE_TEXT)
+    q.close(
+        "the ECE",
+        got,
+        expected,
+        tol=1e-5,
+        mistakes=ece_mistakes(p, won, bins),
+        hint=hint,
+        reread=ECE_TEXT,
+        check_dtype=exact(got),
+    )
 
 
 def drawn_outcomes(q, bins):
@@ -622,10 +653,16 @@ def mended(q, c, r):
     return got
 
 
+def check_mended(q, c, r, mistakes=None):
+    loss = mended(q, c, r)[0]
+    expected = pair_losses(c, r).mean()
+    q.close("the loss", loss, expected, tol=1e-5, mistakes=mistakes, check_dtype=exact(loss))
+
+
 @MEND.case("the loss, mended: the mean over the pairs of −log σ(chosen − rejected)", reread=MEND_TEXT)
 def _(q):
     c, r = q.randn(6).clamp(-2, 2) + 0.5, 1.5 * q.randn(6).clamp(-2, 2) - 0.3
-    q.close("the loss", mended(q, c, r)[0], pair_losses(c, r).mean(), tol=1e-5, mistakes=loss_mistakes(c, r))
+    check_mended(q, c, r, mistakes=loss_mistakes(c, r))
 
 
 @MEND.case(SUSPECT, rule=SUSPECT, hint="Look at the two lines of the loss: what is done first?", reread=MEND_TEXT)
@@ -647,7 +684,7 @@ def _(q):
 @MEND.case("one pair; inputs left alone", reread=MEND_TEXT)
 def _(q):
     c, r = q.randn(1), q.randn(1)
-    q.close("the loss", mended(q, c, r)[0], pair_losses(c, r).mean(), tol=1e-5)
+    check_mended(q, c, r)
     q.call_checked_unmutated("mend_the_loss", q.randn(4), q.randn(4))
 
 
@@ -705,6 +742,7 @@ def check_cure(q, c, r, cw, rw, w, hint=None, unmutated=False, mistakes=cure_mis
         mistakes=mistakes(c, r, cw, rw, w),
         hint=hint,
         reread=CURE_TEXT,
+        check_dtype=exact(got),
     )
 
 
@@ -736,7 +774,7 @@ def _(q):
 def _(q):
     c, r, cw, rw = drawn_pairs(q, 6)
     got = q.call("length_cured_loss", c, r, cw.long(), rw.long(), torch.tensor(0.15))
-    q.close("the loss", got, cured(c, r, cw, rw, torch.tensor(0.15)), tol=1e-5)
+    q.close("the loss", got, cured(c, r, cw, rw, torch.tensor(0.15)), tol=1e-5, check_dtype=exact(got))
 
 
 @CURE.case(
@@ -810,9 +848,10 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Accuracy above the limit",
-    rubric="""0.5: says why no judge can be right about every label (annotators differ, and each labels with noise: the
-likelier answer is only likelier), AND what an accuracy above the Bayes limit means (on training pairs: labels learned
-by heart, noise included, which does not help on new pairs; on test pairs: chance, or a leak).
+    rubric="""0.5: says why no judge can be right about every label (each annotator labels with noise: the likelier
+answer is only likelier; that annotators differ may be named and is not needed), AND what an accuracy above the Bayes
+limit means (on training pairs: labels learned by heart, noise included, which does not help on new pairs; on test
+pairs: chance, or a leak).
 0.25: only one of the two.  0: neither.""",
 )
 

@@ -220,5 +220,5 @@ def annotate(queue: list[dict], path: Path | str) -> Annotator | None:
     return show_widget(
         lambda: Annotator(queue, path),
         render(state_of(queue, journal.read(path))),
-        "run this lab where it is, or go on with the recorded labels.",
+        "run this lab where it is, or go on with the labels of a simulated annotator.",
     )

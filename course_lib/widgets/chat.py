@@ -93,4 +93,4 @@ def make(answer: Callable, path: Path | str) -> Talk:
 
 def chat(answer: Callable, path: Path | str) -> Talk | None:
     """Show the widget and return it; None without a front end or without ipywidgets."""
-    return show_widget(lambda: make(answer, path), render([]), "go on with the recorded thumbs.")
+    return show_widget(lambda: make(answer, path), render([]), "go on with the thumbs of a simulated annotator.")

@@ -7,6 +7,7 @@ dark themes; a sanitiser that takes the colours away leaves the table of numbers
 """
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 import torch
@@ -198,15 +199,16 @@ def table(tokens: list[str], values: list[dict]) -> str:
     )
 
 
-def render(tokens: list[str], values: list[dict], key: str) -> str:
-    """HTML of the tokens coloured by `values[k][key]`; a token without that number keeps the page's ground. Raises
-    ValueError for another number of tokens than values, or an unknown key.
+def render(tokens: list[str], values: list[dict], key: str, beside: Sequence[dict] = ()) -> str:
+    """HTML of the tokens coloured by `values[k][key]`; a token without that number keeps the page's ground. beside:
+    values of other maps, for one scale with them. Raises ValueError for another number of tokens than values, or an
+    unknown key.
     """
     if len(tokens) != len(values):
         raise ValueError(f"{len(tokens)} tokens and {len(values)} values")
     if values and key not in keys_of(values):
         raise ValueError(f"there is no {key!r} here: choose {', '.join(keys_of(values))}")
-    top, above, below = scale_of(values, key)
+    top, above, below = scale_of([*values, *beside], key)
     chips = "".join(
         f'<span role="listitem"{" tabindex=0" * bool(value)} title="{escape(hover(token, value))}" '
         f'style="{paint(value.get(key), top)}">{escape(shown(token))}</span>' + "<br>" * token.count("\n")
@@ -234,30 +236,31 @@ def plain(tokens: list[str], values: list[dict], key: str) -> str:
 class HeatMap:
     """The widget: a button for each key over the heat map."""
 
-    def __init__(self, tokens: list[str], values: list[dict], key: str):
+    def __init__(self, tokens: list[str], values: list[dict], key: str, beside: Sequence[dict] = ()):
         import ipywidgets
 
-        self.tokens, self.values = tokens, values
+        self.tokens, self.values, self.beside = tokens, values, beside
         self.keys = ipywidgets.ToggleButtons(
             options=keys_of(values),
             value=key,
             description="Colour by:",
             style={"description_width": "initial", "button_width": "auto"},
         )
-        self.html = ipywidgets.HTML(value=render(tokens, values, key))
-        self.keys.observe(
-            lambda change: setattr(self.html, "value", render(self.tokens, self.values, change["new"])), "value"
-        )
+        self.html = ipywidgets.HTML(value=render(tokens, values, key, beside))
+        self.keys.observe(lambda change: self.paint(change["new"]), "value")
         self.box = ipywidgets.VBox([self.keys, self.html])
 
+    def paint(self, key: str) -> None:
+        self.html.value = render(self.tokens, self.values, key, self.beside)
 
-def show(tokens: list[str], values: list[dict], key: str | None = None) -> HeatMap | None:
+
+def show(tokens: list[str], values: list[dict], key: str | None = None, beside: Sequence[dict] = ()) -> HeatMap | None:
     """Show the widget and return it; None without a front end or without ipywidgets, where the static map of `key` (the
-    first one) stands.
+    first one) stands. beside: as of `render`.
     """
     key = key or keys_of(values)[0]
     return show_widget(
-        lambda: HeatMap(tokens, values, key),
-        render(tokens, values, key),
+        lambda: HeatMap(tokens, values, key, beside),
+        render(tokens, values, key, beside),
         "look at the map of the chosen number; the table has all of them.",
     )

@@ -60,22 +60,32 @@ def accuracy_figure(history: list[dict], limit: float, title: str = "How near do
             linewidth=1.5,
             label=f"reward model on the pairs of each step (running mean), now {mean[-1]:.1f} %",
         )
-    axes.set(xlabel="pairs seen", ylabel="accuracy (%)", title=title, ylim=(40, max(85, 100 * limit + 8)))
+    axes.set(xlabel="pairs seen", ylabel="accuracy (%)", title=title, ylim=(30, max(85, 100 * limit + 8)))
     finish(axes, loc="lower right")
     return fig
 
 
 @in_style
 def loss_figure(runs: dict[str, list[dict]], best: float):
-    """The loss that each run reports (running mean over 10 % of it) against pairs seen, with what the best judge pays
-    as a line. runs: name → history, rows with "rows", "train_loss". Told apart by marks and dashes too.
+    """The loss that each run reports (running mean over the pairs of 10 % of it) against pairs seen, with what the best
+    judge pays as a line. runs: name → history, rows with "rows", "train_loss". Told apart by marks and dashes too.
     """
     fig, axes = empty()
     for (name, history), (colour, mark, dash) in zip(runs.items(), STYLES):
         window = max(1, len(history) // 10)
-        mean = np.convolve([row["train_loss"] for row in history], np.ones(window) / window, "valid")
-        seen = [row["rows"] for row in history][window - 1 :]
-        axes.plot(seen, mean, color=colour, linestyle=dash, marker=mark, markevery=0.2, markersize=4, label=name)
+        seen, losses = (np.array([row[key] for row in history]) for key in ("rows", "train_loss"))
+        pairs = np.diff(seen, prepend=0)  # of each step; the last one may have few
+        total, counted = (np.convolve(numbers, np.ones(window), "valid") for numbers in (pairs * losses, pairs))
+        axes.plot(
+            seen[window - 1 :],
+            total / counted,
+            color=colour,
+            linestyle=dash,
+            marker=mark,
+            markevery=0.2,
+            markersize=4,
+            label=name,
+        )
     limit_line(axes, best, f"the best judge pays {best:.3f}")
     axes.set(xlabel="pairs seen", ylabel="reported loss (nats/pair)", title="A loss that is too good")
     finish(axes)

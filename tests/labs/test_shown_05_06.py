@@ -35,6 +35,20 @@ def test_people_of_two_minds_lean_to_different_sides(exam):
     assert people.first_is_polite(exam, 551)
 
 
+def test_what_parts_two_answers(exam):
+    by = judges.parted_by(exam)
+    assert not (by["courtesy"] & by["truth"]).any() and not (by["truth"] & by["the question"]).any()
+    for part, places in by.items():
+        row, *answers = exam.pairs[int(np.flatnonzero(places)[0])]
+        a, b = (people.world.features(row, answer) for answer in answers)
+        assert (a["courtesy"] != b["courtesy"]) == (part == "courtesy")
+        assert (a["false"] != b["false"]) == (part == "truth")
+        assert part != "the question" or (a["right"] != b["right"] and a["false"] == b["false"] == 0)
+    places = by["truth"] & (exam.gold != 0)
+    assert judges.finds_the_better(exam, np.where(places, exam.gold, -exam.gold), places) == 1
+    assert judges.finds_the_better(exam, -exam.gold, by["courtesy"]) == 0
+
+
 def test_losses_of_judges_against_known_probabilities():
     exam = SimpleNamespace(p_first=np.array([0.5, 0.8]))
     best = judges.loss_of_the_best(exam)

@@ -97,6 +97,7 @@ BAYES_RIGHT = {
     "- p]).max(0).values.mean()",
     "softmax": "z = sharpness[:, None] * differences; q = torch.stack([z, torch.zeros_like(z)]).softmax(0).mean(1); "
     "return q.amax(0).mean()",
+    "float64": "return torch.sigmoid((sharpness * differences.T)).mean(1).double().sub(0.5).abs().add(0.5).mean()",
     "a loop": "best = []\n    for n in range(differences.shape[1]):\n        p = torch.sigmoid(sharpness * "
     "differences[:, n]).mean()\n        best.append(p if p > 0.5 else 1 - p)\n    return "
     "torch.stack(best).mean()",
@@ -134,6 +135,7 @@ LOSS_WRONG = {
     "in place": "chosen -= rejected\n    return -F.logsigmoid(chosen).mean()",
     "log1p": "return torch.log1p(torch.exp(rejected - chosen)).mean()",
     "clipped margin": "return -F.logsigmoid(torch.clamp(chosen - rejected, min=-50)).mean()",
+    "relu and abs": "d = chosen - rejected; return (torch.relu(-d) + torch.log1p(torch.exp(-d.abs()))).mean()",
     "two logs": "return (torch.log(torch.exp(chosen) + torch.exp(rejected)) - chosen).mean()",
 }
 LOSS_RIGHT = {
@@ -142,6 +144,7 @@ LOSS_RIGHT = {
     "logsumexp": "return (torch.logsumexp(torch.stack([chosen, rejected]), 0) - chosen).mean()",
     "binary cross-entropy": "return F.binary_cross_entropy_with_logits(chosen - rejected, torch.ones_like(chosen))",
     "logaddexp": "return torch.logaddexp(torch.zeros_like(chosen), rejected - chosen).sum() / len(chosen)",
+    "float64": "return -F.logsigmoid((chosen - rejected).double()).mean()",
     "cross-entropy of two": "x = torch.stack((chosen, rejected), 1); return F.cross_entropy(x, "
     "torch.zeros(len(chosen), dtype=torch.long))",
 }
@@ -254,6 +257,9 @@ ECE_RIGHT = {
         if n == 0: continue
         total += n / len(p) * torch.abs(won[m].float().mean() - p[m].mean())
     return total""",
+    "float64": ece("m.double().mean() * (won[m].double().mean() - p[m].double().mean()).abs()"),
+    "numpy": "x, y = p.numpy().astype(float), won.numpy().astype(float)\n    k = np.minimum((x * bins).astype(int), "
+    "bins - 1)\n    return torch.tensor(sum(abs(y[k == j].sum() - x[k == j].sum()) for j in range(bins)) / len(x))",
     "index_add": "k = (p * bins).floor().long().clamp(0, bins - 1); return torch.zeros(bins).index_add(0, k, "
     "won.to(p.dtype) - p).abs().sum() / p.numel()",
     "bucketize": "k = torch.bucketize(p, torch.linspace(0, 1, bins + 1)[1:-1].contiguous(), right=True) if bins > 1 "
@@ -287,6 +293,7 @@ MEND_RIGHT = {
     "logsigmoid": MEND + '"d"',
     "softplus, a capital": 'return F.softplus(rejected - chosen).mean(), "D"',
     "a list": 'return [torch.logaddexp(torch.zeros_like(chosen), rejected - chosen).mean(), "d"]',
+    "float64": 'return F.softplus((rejected - chosen).double()).mean(), "d"',
     "cross-entropy": "x = torch.stack((chosen, rejected), 1)\n    return F.cross_entropy(x, torch.zeros(len(x), "
     'dtype=torch.long)), "d"',
 }
@@ -324,6 +331,7 @@ CURE_WRONG = {
 CURE_RIGHT = {
     "logsigmoid": C + "return -F.logsigmoid(d + weight * words).mean()",
     "softplus": C + "return F.softplus(-d - weight * words).mean()",
+    "float64": C + "return -F.logsigmoid(d.double() + weight * words).mean()",
     "each side": "a, b = chosen + weight * chosen_words, rejected + weight * rejected_words; return "
     "(torch.logaddexp(a, b) - a).mean()",
     "binary cross-entropy": C + "return F.binary_cross_entropy_with_logits(d + weight * words, torch.ones_like(d))",
@@ -396,6 +404,7 @@ BREAKS = {
         "rejected detached": rules.PULLED, "log of sigmoid": rules.HUGE, "ε in the log": rules.HUGE,
         "clamped": rules.HUGE, "softmax then log": rules.HUGE, "exp overflows": rules.HUGE, "log1p": rules.HUGE,
         "clipped margin": rules.HUGE, "two logs": rules.HUGE, "ties left out": rules.TIED,
+        "relu and abs": rules.TIED,
     },
     "last_token_rewards": {
         "count as a place": rules.ANYWHERE, "first and count": rules.ANYWHERE, "pad fixed at 0": rules.ANY_ID,

@@ -176,6 +176,12 @@ def test_buttons_change_the_number():
     )
 
 
+def test_two_maps_have_one_scale():
+    small, large = [{"change": 0.9}], [{"change": -4.5}]
+    assert "−5<" in render([" a"], small, "change", large) and "−5<" in render([" a"], large, "change", small)
+    assert "−5<" not in render([" a"], small, "change") and "−5<" in HeatMap([" a"], small, "change", large).html.value
+
+
 def test_a_mistake_says_what_to_choose():
     with pytest.raises(ValueError, match="choose KL, reward"):
         render(TOKENS, VALUES, "loss")

@@ -3,7 +3,14 @@
 import numpy as np
 
 from course_lib.widgets.curve import LivePicture, png
-from course_lib.widgets.judges import accuracy_figure, kappa_figure, probe_figure, reliability_figure, size_figure
+from course_lib.widgets.judges import (
+    accuracy_figure,
+    kappa_figure,
+    loss_figure,
+    probe_figure,
+    reliability_figure,
+    size_figure,
+)
 
 
 def test_kappa_writes_each_number_and_leaves_the_diagonal():
@@ -16,6 +23,12 @@ def test_accuracy_has_the_limit_as_a_line_also_before_the_first_step():
     for history in ([], [{"rows": 16 * k, "accuracy": 0.6} for k in range(1, 50)]):
         labels = [text.get_text() for text in accuracy_figure(history, 0.727).axes[0].get_legend().get_texts()]
         assert any("the limit" in label and "72.7" in label for label in labels)
+
+
+def test_a_last_step_of_few_pairs_weighs_little():
+    history = [{"rows": 64 * k, "train_loss": 0.5} for k in range(1, 21)] + [{"rows": 64 * 20 + 1, "train_loss": 9.0}]
+    [line] = loss_figure({"run": history}, 0.4).axes[0].lines[:1]
+    assert abs(line.get_ydata()[-1] - (64 * 0.5 + 9) / 65) < 1e-9 and line.get_xdata()[-1] == 64 * 20 + 1
 
 
 def test_sizes_and_reliability():

@@ -27,10 +27,23 @@ def accuracy(exam: SimpleNamespace, margins) -> tuple[float, float]:
     return float(right.mean()), float(right.std(ddof=1) / len(right) ** 0.5)
 
 
-def finds_the_better(exam: SimpleNamespace, margins) -> float:
-    """Among the pairs of unequal gold utility, the share where the better answer has the larger reward."""
-    unequal = exam.gold != 0
+def finds_the_better(exam: SimpleNamespace, margins, among=True) -> float:
+    """Among the pairs of unequal gold utility, the share where the better answer has the larger reward. among [N]: only
+    where this is true.
+    """
+    unequal = (exam.gold != 0) & among
     return float(np.mean((margins > 0)[unequal] == (exam.gold > 0)[unequal]))
+
+
+def parted_by(exam: SimpleNamespace) -> dict[str, np.ndarray]:
+    """{"courtesy", "truth", "the question": [N], is this what parts the two answers?}. Truth: more is false in one of
+    them; the question: one is right, and in neither is anything false.
+    """
+    seen = [[world.features(row, answer) for answer in both] for row, *both in exam.pairs]
+    a, b = ({key: np.array([pair[k][key] for pair in seen]) for key in world.TASTE} for k in (0, 1))
+    polite, true, right = (a[key] != b[key] for key in ("courtesy", "false", "right"))
+    beside = right & (a["false"] + b["false"] == 0)
+    return {"courtesy": polite & ~true & ~right, "truth": true & ~polite, "the question": beside}
 
 
 def show_judges(exam: SimpleNamespace, limit: float) -> dict[str, float]:
@@ -75,7 +88,7 @@ def show_before_and_after(exam: SimpleNamespace, places: list[int], base, margin
         row, a, b = exam.pairs[k]
         titles = [f"gold utility {world.utility(row, answer):+.1f}" for answer in (a, b)]
         print(f"» {row['messages'][0]['content']}\n{columns(titles, [a, b])}")
-        print(f"   reward of the first minus the second: before {before:+.1f}, after {margins[k]:+.1f};", end=" ")
+        print(f"   reward of the first minus the second: before {before:+.2f}, after {margins[k]:+.2f};", end=" ")
         print(f"{100 * exam.p_first[k]:.0f} % prefer the first\n")
 
 
@@ -86,24 +99,33 @@ def surest_mistakes(exam: SimpleNamespace, margins) -> list[int]:
 
 
 def show_reward_so_far(model: RewardModel, exam: SimpleNamespace, place: int) -> None:
-    """Heat maps: by how much each token of both answers moves the reward head."""
+    """Heat maps on one scale: by how much each token of both answers moves the reward head."""
     row, *answers = exam.pairs[place]
-    for answer in answers:
-        said = row["messages"] + [{"role": "assistant", "content": answer}]
-        heatmap.show(*heatmap.reward_so_far(model, load_tokenizer(), said), "change")
+    said = [row["messages"] + [{"role": "assistant", "content": answer}] for answer in answers]
+    maps = [heatmap.reward_so_far(model, load_tokenizer(), messages) for messages in said]
+    for tokens, values in maps:
+        heatmap.show(tokens, values, "change", beside=[value for _, other in maps for value in other])
 
 
-def show_sizes(exam: SimpleNamespace, margins: dict[int, np.ndarray], limit: float) -> dict[int, float]:
-    """{training pairs: accuracy}, as a picture with bars of two standard errors, and as a table."""
+def show_sizes(exam: SimpleNamespace, margins: dict[int, np.ndarray], limit: float) -> tuple[dict, dict, dict]:
+    """{training pairs: …} thrice, as a table: accuracy (also as a picture with bars of two standard errors), and how
+    often the better of two answers is preferred that courtesy parts, or truth.
+    """
     found = {n: accuracy(exam, m) for n, m in margins.items()}
     curve.show(
         judges.size_figure(
             list(found), [v for v, _ in found.values()], [e for _, e in found.values()], limit, "How many labels?"
         )
     )
+    by = parted_by(exam)
+    polite, true = (
+        {n: finds_the_better(exam, m, by[part]) for n, m in margins.items()} for part in ("courtesy", "truth")
+    )
     heads = {"training pairs": ",", "accuracy": ".1%", "two standard errors": ".1%", "of the limit": ".1%"}
-    table(heads, [(n, value, 2 * error, value / limit) for n, (value, error) in found.items()])
-    return {n: value for n, (value, _) in found.items()}
+    heads |= {"finds the politer": ".0%", "finds the truer": ".0%"}
+    rows = [(n, value, 2 * error, value / limit, polite[n], true[n]) for n, (value, error) in found.items()]
+    table(heads, rows, "politer: of pairs that are as true and as right; truer: of pairs that are as polite")
+    return {n: value for n, (value, _) in found.items()}, polite, true
 
 
 def recorded_labels(exam: SimpleNamespace) -> Tensor:

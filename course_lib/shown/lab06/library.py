@@ -122,8 +122,8 @@ def show_defaults(base, rows: list[dict]) -> None:
         {"": "", f"RewardTrainer of TRL {trl.__version__} by default": "", "this lab": ""},
         [
             ("reads the reward at", "the last token: here the newline after <|im_end|>", "<|im_end|>"),
-            ("a pair that is too long", "left out, without a word", "an error that names it"),
-            ("a tie of two rewards", "counts as wrong in its accuracy", "a coin: one half"),
+            ("a pair that is too long", "left out; only a progress bar says so", "an error that names it"),
+            ("a tie of two rewards", "counts as wrong in its accuracy", "in training, too; on held-out pairs one half"),
             ("the zero of the rewards", "free (center_rewards_coefficient=None)", "free"),
             ("optimiser", "AdamW, peak 1e-4, three epochs", "Muon, peak 3e-3, one epoch (lab 02)"),
         ],

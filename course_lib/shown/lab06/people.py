@@ -110,7 +110,7 @@ def label_yourself(queue: list[dict], file: Path):
 
 
 def labels_of(file: Path, queue: list[dict]) -> tuple[list[dict], str]:
-    """(labels, whose): yours if there are at least 20, else recorded ones, and it says so."""
+    """(labels, whose): yours if there are at least 20, else those of a simulated annotator, and it says so."""
     rows, who = annotate.labels_or_recorded(file, queue)
     note = "yours" if who == "you" else "a simulated annotator, as there are fewer than 20 of yours"
     print(f"{len(rows)} labels by {who}: {note}.")

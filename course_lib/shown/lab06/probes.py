@@ -60,17 +60,20 @@ def train_with_a_weight(base, rows: list[dict], config: PreferenceConfig, loss_o
     return model.eval(), weight.item()
 
 
-def show_taste_for_length(exam: SimpleNamespace, models: dict) -> dict[str, float]:
-    """{model: share of the pairs of equal gold utility and unequal length where it prefers the longer answer}."""
-    equal, found, rows = (exam.gold == 0) & (exam.words != 0), {}, []
+def show_taste_for_length(exam: SimpleNamespace, models: dict) -> dict[str, tuple[float, float, float]]:
+    """{model: (share where it prefers the longer answer, reward a word more, scale of its rewards)}: the first two on
+    the pairs of equal gold utility and unequal length; the scale is by how much the better of two unequal is ahead.
+    """
+    equal, better, found, rows = (exam.gold == 0) & (exam.words != 0), np.sign(exam.gold), {}, []
     for name, model in models.items():
         margins = margins_of(model, exam)
         longer = ((margins > 0) == (exam.words > 0))[equal]
-        found[name] = float(longer.mean())
-        error = 2 * float(longer.std()) / equal.sum() ** 0.5
-        rows.append((name, found[name], error, finds_the_better(exam, margins)))
-    heads = {"labels": "", "prefers the longer of equals": ".0%", "±": ".0%", "prefers the better of unequals": ".1%"}
-    table(heads, rows, f"{equal.sum()} held-out pairs of equal worth and unequal length; ±: two standard errors")
+        slope, ahead = np.polyfit(exam.words[equal], margins[equal], 1)[0], (margins * better)[better != 0].mean()
+        found[name] = float(longer.mean()), float(slope), float(ahead)
+        rows.append((name, *found[name][:2], finds_the_better(exam, margins), ahead))
+    heads = {"labels": "", "prefers the longer of equals": ".0%", "reward a word": "+.3f"}
+    heads |= {"prefers the better of unequals": ".1%", "by a reward of": ".2f"}
+    table(heads, rows, f"equals: {equal.sum()} held-out pairs of equal worth and unequal length")
     your_run(shows="a taste for length, in this cell and the next")
     return found
 
