@@ -308,7 +308,7 @@ errors = lab.show_estimates(left, signatures)
 # %%
 # EXERCISE candidate_pairs
 def candidate_pairs(signatures: Int[Tensor, "N P"], bands: int) -> list[list[int]]:
-    """[i, j], i < j, for all pages that agree in every number of at least one band; sorted, once."""
+    """[i, j], i < j, for all pages that agree in all numbers of at least one band; sorted, once."""
     ### BEGIN SOLUTION
     pairs = set()
     for band in signatures.chunk(bands, dim=1):
