@@ -108,7 +108,7 @@ lab.feature_ranges(pages)
 #
 # - drop at least half of the junk, and of what it drops, registers and notices aside, at least 90 % must be junk: without that the question counts 0
 # - drop at least 80 % of boilerplate and spam together, of the broken encodings, and of the gibberish without word salads (real words in random order)
-# - keep pages with typographic quotes and accents (a single *â* or *€* breaks no page), and at least 90 % of the registers (lists with `- `) and short notices (`LOST: …`, `FOR SALE: …`)
+# - keep pages with typographic quotes and accents (a single *â* or *€* breaks no page), and at least 85 % of the registers (lists with `- `) and short notices (`LOST: …`, `FOR SALE: …`)
 # - drop a page without words
 #
 # > Difficulty: ●●○○○ (2 of 5)  

@@ -22,7 +22,7 @@ PRIME, MASK = 2**61 - 1, 2**32 - 1
 # it keeps all lists (`tests/stages/test_cleaning.py` measures it again). A right answer that finds only 0.90 of it must
 # pass, too: the crawls are so large that 0.80 is four standard errors away (on 61 junk pages one in 250 had failed).
 # The core asks for half: who misses one sort of junk is told so by that sort's own case.
-JUNK_RECALL, JUNK_PRECISION, CLASS_RECALL, LISTS_KEPT = 0.50, 0.90, 0.80, 0.90
+JUNK_RECALL, JUNK_PRECISION, CLASS_RECALL, LISTS_KEPT = 0.50, 0.90, 0.80, 0.85
 
 
 @lru_cache(maxsize=32)  # a class is graded on one seed
@@ -212,7 +212,7 @@ def _(q):
     "pages.",
 )
 def _(q):
-    # so many that a filter which keeps 95 % of them all is three standard errors above what is asked for
+    # so many that a threshold just below the table's range, which keeps 93 %, is four standard errors above what is due
     pages = [p for p in fresh(q, 1200) if p.label == "clean" and register_or_notice(p)]
     got = share(decisions(q, pages))
     q.true(f"{got:.0%} of the registers and notices stay; {LISTS_KEPT:.0%} are asked for", got >= LISTS_KEPT)
