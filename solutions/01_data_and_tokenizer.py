@@ -66,7 +66,9 @@ example = lab.show_labels(pages)
 #
 # $$\text{precision} = \frac{\text{rightly dropped}}{\text{dropped}}, \qquad \text{recall} = \frac{\text{rightly dropped}}{\text{what should have been dropped}}$$
 #
-# All telephone numbers, addresses and test answers are invented. Numbers begin with 555 and e-mail addresses end in `.example`, which nobody can own.
+# In the tables *found* is the first denominator, *true* the second.
+#
+# All telephone numbers, addresses and test answers are invented. Telephone numbers have 555 in them and e-mail addresses end in `.example`, which nobody can own.
 
 # %%
 # CLAIM
@@ -75,7 +77,7 @@ example = lab.show_labels(pages)
     "A real crawl has no such column": GENERAL,
     "Here each step can be scored": GENERAL,
     "All telephone numbers, addresses and test answers are invented": GENERAL,
-    "Numbers begin with 555": all(
+    "Telephone numbers have 555 in them": all(
         "555" in p.text[s:e] for p in every_page for s, e, kind in p.pii if kind == "phone"
     ),
     "e-mail addresses end in": all(
@@ -86,7 +88,7 @@ example = lab.show_labels(pages)
 # %% [markdown]
 # ## § 2 The quality filter
 #
-# Some numbers tell text from junk without reading it ([Rae et al. 2021](https://arxiv.org/abs/2112.11446), appendix A). For each page:
+# Some numbers tell text from junk without reading it. Four are in the manner of [Rae et al. 2021](https://arxiv.org/abs/2112.11446), appendix A, the last two are made for this crawl. For each page:
 #
 # - **words**: how many runs of letters, digits and apostrophes, in lower case: `re.findall(r"[a-z0-9']+", text.lower())`
 # - **letters**: of the characters that are no white space, the share that are letters a to z or A to Z
@@ -95,7 +97,7 @@ example = lab.show_labels(pages)
 # - **web**: share of the words that are in `WEB` (cookie, login, click, …)
 # - **strange**: share of the characters that are one of `ÃÂâ€` or `\ufffd`, the marks of text read with the wrong alphabet
 #
-# The table shows the range of each number (from 2 % to 98 % of the pages). Where does a sort of junk stand apart from the clean pages?
+# The table shows the range of each number (without the lowest and the highest 2 % of the pages). Where does a sort of junk stand apart from the clean pages?
 
 # %%
 # LONG
@@ -104,9 +106,9 @@ lab.feature_ranges(pages)
 # %% [markdown]
 # Write the filter. A threshold for each number is enough; choose them from the table. On crawls that you have not seen it must
 #
-# - drop at least half of the junk, and of what it drops at least 90 % must be junk: without that the question counts 0
+# - drop at least half of the junk, and of what it drops, registers and notices aside, at least 90 % must be junk: without that the question counts 0
 # - drop at least 80 % of boilerplate and spam together, of the broken encodings, and of the gibberish without word salads (real words in random order)
-# - keep pages with typographic quotes and accents (a single *â* or *€* breaks no page), and at least 95 % of the registers (lists) and short notices
+# - keep pages with typographic quotes and accents (a single *â* or *€* breaks no page), and at least 85 % of the registers (lists with `- `) and short notices (`LOST: …`, `FOR SALE: …`)
 # - drop a page without words
 #
 # > Difficulty: ●●○○○ (2 of 5)  
@@ -115,7 +117,7 @@ lab.feature_ranges(pages)
 #
 # <details><summary>Hint 1</summary>Test the number of words first and return at once. From three words on there is a run of three, and no later division is by 0.</details>
 # <details><summary>Hint 2</summary><code>sum(word in COMMON for word in words)</code> counts, because True is 1. Runs of three: <code>zip(words, words[1:], words[2:])</code>.</details>
-# <details><summary>Hint 3</summary>Put each threshold between the range of the clean pages and the range of the junk that you want to catch, nearer to the junk. Registers and short notices are clean, too.</details>
+# <details><summary>Hint 3</summary>Put each threshold outside the range of the clean pages, at some distance: 2 % of them lie beyond each end, registers and short notices among them. Junk that overlaps the range is caught by another column.</details>
 
 # %%
 # EXERCISE keep_page
@@ -147,20 +149,20 @@ filtered, caught = lab.score_filter(pages, dropped)
 left = [p for k, p in enumerate(pages) if k not in dropped]
 
 # %% [markdown]
-# **What to notice.** A *word salad* is a real page with its words in random order. None of the six numbers looks further than three words, and in our run the filter dropped no salad at all. A language model reads further: lab 02 trains one.
+# **What to notice.** A *word salad* is a real page with its words in random order. The six numbers hardly depend on the order, and in our run the filter dropped no salad at all. A language model does: lab 02 trains one.
 
 # %%
 # CLAIM
 {
     "a real page with its words in random order": GENERAL,
     "in our run the filter dropped no salad at all": caught["gibberish", "word salad"] == 0,
-    "A language model reads further": GENERAL,
+    "A language model does": GENERAL,
 }
 
 # %% [markdown]
 # ## § 3 Exact duplicates
 #
-# Comparing all pages with all others takes $N^2/2$ comparisons. A hash turns a page of any length into 32 bytes, and equal pages have equal hashes: one look-up a page.
+# Comparing all pages with all others takes $N^2/2$ comparisons. A hash turns a page of any length into 32 bytes. Equal pages have equal hashes, and nobody has ever found two different pages with the same SHA-256: one look-up a page.
 #
 # But a page with one more blank is another text. So pages are **normalised** first:
 #
@@ -220,15 +222,15 @@ left = [left[k] for k in kept]
 #
 # $$J(A, B) = \frac{|A \cap B|}{|A \cup B|}$$
 #
-# A *signature* makes that quick ([Broder 1997](https://doi.org/10.1109/SEQUEN.1997.666900)). Take a hash function $f$ and keep only its least value over the page's shingles. Two pages have the same least value exactly if the shingle that has the least value in $A \cup B$ lies in both. So the least values are equal with probability
+# A *signature* makes that quick ([Broder 1997](https://doi.org/10.1109/SEQUEN.1997.666900)). Draw a hash function $f$ and keep only its least value over the page's shingles. Each shingle of $A \cup B$ is equally likely to have the least value, and two pages share that value if this shingle lies in both. So
 #
 # $$\Pr[\min f(A) = \min f(B)] = J(A, B)$$
 #
-# With $P$ functions, the share of equal numbers in two signatures estimates $J$. The functions are $f(h) = ((a\,h + b) \bmod \text{PRIME}) \bmod 2^{32}$ with $\text{PRIME} = 2^{61} - 1$; `MASK` is $2^{32} - 1$.
+# With $P$ functions, the share of equal numbers in two signatures estimates $J$. This is exact for an ideal $f$; ours come close: $f(h) = ((a\,h + b) \bmod \text{PRIME}) \bmod 2^{32}$ with $\text{PRIME} = 2^{61} - 1$; `MASK` is $2^{32} - 1$.
 #
 # - `hashes`: `[S]`, int64, the 32-bit hashes of the page's S shingles, in any order · `a`, `b`: `[P]`, int64
 # - the remainders come first, for every shingle, then the least
-# - $a\,h + b$ fits into the 63 bits of an int64; a float64 has 53 and loses the last digits
+# - $a < 2^{30}$, $h < 2^{32}$ and $b < 2^{61}$, so $a\,h + b$ fits into the 63 bits of an int64; a float64 has 53 and loses the last digits
 # - a page without shingles gets `MASK` everywhere
 #
 # > Difficulty: ●●○○○ (2 of 5)  
@@ -261,7 +263,7 @@ def minhash_signature(
 check("minhash_signature")
 
 # %% [markdown]
-# The library second. `datasketch` with the same functions must give the same signature, number for number.
+# The library second. `datasketch`, in its scheme `legacy` and with our $a$ and $b$, must give the same signature, number for number.
 
 # %%
 # LONG
@@ -272,24 +274,25 @@ signatures = torch.stack([sign(cleaning.shingle_hashes(p.text), a, b) for p in l
 errors = lab.show_estimates(left, signatures)
 
 # %% [markdown]
-# **What to notice.** A signature has 128 numbers, whatever the length of the page. The error falls with the root of their number: four times as many numbers about halve it.
+# **What to notice.** A signature has 128 numbers, whatever the length of the page. Each agrees with probability $J$, so the estimate is the share of heads of $P$ coins: its standard deviation is at most $1/(2\sqrt P)$. Four times as many numbers about halve the error.
 
 # %%
 # CLAIM
 {
     "A signature has 128 numbers": signatures.shape[1] == 128,
-    "four times as many numbers about halve it": all(0.35 < errors[4 * n] / errors[n] < 0.65 for n in (8, 32)),
+    "its standard deviation is at most": all(error < 0.5 / n**0.5 for n, error in errors.items()),
+    "Four times as many numbers about halve the error": all(0.35 < errors[4 * n] / errors[n] < 0.65 for n in (8, 32)),
 }
 
 # %% [markdown]
 # ## § 5 Banding
 #
-# Signatures are short, but there are still $N^2/2$ pairs of them. So cut each signature into $m$ **bands** of $r$ neighbouring rows ([Leskovec, Rajaraman and Ullman](http://www.mmds.org), chapter 3). Pages that agree in *all* rows of *at least one* band become candidates; a dictionary finds them without comparing pairs. Two pages of similarity $s$ become candidates with probability
+# Signatures are short, but there are still $N^2/2$ pairs of them. So cut each signature into $m$ **bands** of $r$ neighbouring numbers ([Leskovec, Rajaraman and Ullman](http://www.mmds.org), chapter 3, where they are rows). Pages that agree in *all* numbers of *at least one* band become candidates; a dictionary finds them without comparing pairs. Two pages of similarity $s$ become candidates with probability
 #
 # $$1 - (1 - s^r)^m$$
 #
-# - `signatures`: `[N P]` · `bands`: $m$, divides $P$; rows in a band: $r = P / m$
-# - the rows of a band are compared number by number: 1, 23 is not 12, 3
+# - `signatures`: `[N P]` · `bands`: $m$, divides $P$; numbers in a band: $r = P / m$
+# - the numbers of a band are compared one by one: 1, 23 is not 12, 3
 # - equal numbers in *different* bands mean nothing
 # - three pages that agree are three pairs
 # - returns `[[i, j], …]`, $i < j$, sorted, each pair once
@@ -299,19 +302,19 @@ errors = lab.show_estimates(left, signatures)
 # > Minutes: 10
 #
 # <details><summary>Hint 1</summary><code>signatures.chunk(bands, dim=1)</code> gives the bands. Begin a new dictionary for each: equal numbers in different bands mean nothing.</details>
-# <details><summary>Hint 2</summary>A list cannot be a key, a tuple can: <code>tuple(rows)</code>. The value is the list of pages that have these rows.</details>
+# <details><summary>Hint 2</summary>A list cannot be a key, a tuple can: <code>tuple(numbers)</code>. The value is the list of pages that have these numbers.</details>
 # <details><summary>Hint 3</summary><code>combinations(bucket, 2)</code> gives every pair of a bucket; a set keeps each once.</details>
 
 # %%
 # EXERCISE candidate_pairs
 def candidate_pairs(signatures: Int[Tensor, "N P"], bands: int) -> list[list[int]]:
-    """[i, j], i < j, for all pages that agree in every row of at least one band; sorted, once."""
+    """[i, j], i < j, for all pages that agree in all numbers of at least one band; sorted, once."""
     ### BEGIN SOLUTION
     pairs = set()
     for band in signatures.chunk(bands, dim=1):
         buckets = defaultdict(list)
-        for k, rows in enumerate(band.tolist()):
-            buckets[tuple(rows)].append(k)
+        for k, numbers in enumerate(band.tolist()):
+            buckets[tuple(numbers)].append(k)
         for bucket in buckets.values():
             pairs.update(combinations(bucket, 2))
     return [list(pair) for pair in sorted(pairs)]
@@ -322,7 +325,7 @@ def candidate_pairs(signatures: Int[Tensor, "N P"], bands: int) -> list[list[int
 check("candidate_pairs")
 
 # %% [markdown]
-# The curve for some numbers of bands, above what there is to tell apart: pairs of clean pages that share anything, and true near copies. **Predict first:** which number of bands finds nearly every near copy and still not too many others?
+# The curve for some numbers of bands, above what there is to tell apart: pairs of other pages that share a shingle, and true near copies. In the table, found and true are pairs. **Predict first:** which number of bands finds nearly every near copy and still not too many others?
 
 # %%
 # LONG
@@ -330,17 +333,21 @@ banded = mine("candidate_pairs", globals())
 candidates = lab.show_banding(left, signatures, banded)
 
 # %% [markdown]
-# **What to notice.** More bands find more of the near copies, and more strangers. The strangers cost only a comparison: candidates are compared by their true similarity next. A near copy that is no candidate is lost.
+# **What to notice.** More bands find more of the near copies, until none is missing, and many more strangers: in our run 1, 660 and 47,155 with 16, 32 and 64 bands. A stranger costs only a comparison, for candidates are compared by their true similarity next. A pair that is no candidate is never compared. So the lab goes on with 32 bands: every pair of near copies, for 995 comparisons in place of two million.
 
 # %%
 # CLAIM
 {
-    "More bands find more of the near copies, and more strangers": all(
-        more["recall"] >= fewer["recall"] and more["precision"] <= fewer["precision"]
-        for fewer, more in zip(list(candidates.values()), list(candidates.values())[1:])
-    ),
-    "The strangers cost only a comparison": GENERAL,
-    "A near copy that is no candidate is lost": GENERAL,
+    "until none is missing": [row["recall"] for row in candidates.values()]
+    == sorted(row["recall"] for row in candidates.values()) and candidates["32 bands"]["recall"] == 1,
+    "1, 660 and 47,155 with 16, 32 and 64 bands": [
+        round(row["found"] * (1 - row["precision"])) for row in candidates.values()
+    ] == [0, 1, 660, 47155],
+    "A stranger costs only a comparison": GENERAL,
+    "A pair that is no candidate is never compared": GENERAL,
+    "the lab goes on with 32 bands": cleaning.BANDS == 32,
+    "for 995 comparisons in place of two million": candidates["32 bands"]["found"] == 995
+    and round(len(signatures) * (len(signatures) - 1) / 2e6) == 2,
 }
 
 # %% [markdown]
@@ -355,15 +362,18 @@ kept = cleaning.drop_near_duplicates([p.text for p in left], signature_fn=sign, 
 left = [left[k] for k in kept]
 
 # %% [markdown]
-# **What to notice.** The threshold trades precision against recall: too high, and copies with a little changed stay; too low, and pages that only tell of the same events go. In our run, at 0.8, a third of the copies that were cut short stayed, and none of those with a new header. What is *the same page* is a decision, not a fact.
+# **What to notice.** The threshold trades precision against recall: too high, and copies with a little changed stay; too low, and pages that only tell of the same events go. In our run, at 0.8, 37 % of the copies that were cut short stayed, and none of those with a new header. Of those with other quotes 41 % stayed: the shingles know only the straight apostrophe, so *o’clock* is two words, and NFKC leaves it so. What is *the same page* is a decision, not a fact.
 
 # %%
 # CLAIM
 {
     "too high, and copies with a little changed stay": thresholds[0.9]["recall"] < thresholds[0.8]["recall"] < 1,
     "too low, and pages that only tell of the same events go": thresholds[0.4]["precision"] < thresholds[0.6]["precision"],
-    "a third of the copies that were cut short stayed": 0.28 < stay["cut"] < 0.39,
+    "37 % of the copies that were cut short stayed": round(100 * stay["cut"]) == 37,
     "none of those with a new header": stay["header"] == 0,
+    "Of those with other quotes 41 % stayed": round(100 * stay["quotes"]) == 41,
+    "*o’clock* is two words, and NFKC leaves it so": len(cleaning.words_of("o’clock")) == 2
+    and unicodedata.normalize("NFKC", "o’clock") == "o’clock",
     "is a decision, not a fact": GENERAL,
 }
 
@@ -421,13 +431,13 @@ private = lab.score_pii(left, personal)
 lab.before_and_after(example.text, personal(example.text))
 
 # %% [markdown]
-# **What to notice.** Your patterns know the ways to write a number because a table told you. On a real web nobody does, and recall is what suffers, without anybody noticing. Names are personal data, too, and no pattern finds them.
+# **What to notice.** Your patterns know the ways to write a number because a table told you. On a real web no table does, and recall is what suffers, without anybody noticing. Names are personal data, too, and no pattern finds them.
 
 # %%
 # CLAIM
 {
     "Your patterns know the ways to write a number": all(row["recall"] > 0.99 for row in private.values()),
-    "On a real web nobody does": GENERAL,
+    "On a real web no table does": GENERAL,
     "Names are personal data, too": GENERAL,
 }
 
@@ -436,7 +446,7 @@ lab.before_and_after(example.text, personal(example.text))
 #
 # Littlebrook has a test: a quiz of 60 questions whose answers stand in no document of the village. Half of them have leaked onto the web. A model that has read the answers gets a score that says nothing.
 #
-# The usual check: does the page share a run of $n$ words with a test ([Brown et al. 2020](https://arxiv.org/abs/2005.14165), appendix C)?
+# The usual check: does the page share a run of $n$ words with a test, which is a question with its answer behind it ([Brown et al. 2020](https://arxiv.org/abs/2005.14165), appendix C)?
 #
 # - compare words only, in lower case, without punctuation: `re.findall(r"[a-z0-9]+", text.lower())`. Unlike § 2, an apostrophe parts words here: *Ada's* is *ada* and *s*
 # - whole words: *ham* does not stand in *hamster*
@@ -479,12 +489,16 @@ leaks = lab.score_leaks(left, tests, leaky)
 left = [p for p, flag in zip(left, leaky([p.text for p in left], tests)) if not flag]
 
 # %% [markdown]
-# **What to notice.** A short run stands in honest pages, too ("What does Ada Cobb …"). A long one misses whatever is shorter or a little changed. In our run no $n$ finds all pages: some tell an answer again in other words.
+# **What to notice.** A short run stands in honest pages, too: *the old bridge*, *a pocket watch*. A long one misses whatever is shorter or a little changed. In our run no $n$ finds all pages: some tell an answer again in other words.
 
 # %%
 # CLAIM
 {
     "A short run stands in honest pages, too": leaks[3]["precision"] < 0.5 < leaks[8]["precision"],
+    "*the old bridge*, *a pocket watch*": all(
+        any(run in text.lower() for text in tests) and any(run in p.text.lower() and not p.leaks for p in pages)
+        for run in ("the old bridge", "a pocket watch")
+    ),
     "A long one misses whatever is shorter": leaks[13]["recall"] < leaks[10]["recall"] < leaks[8]["recall"],
     "In our run no $n$ finds all pages": max(row["recall"] for row in leaks.values()) < 1,
 }
@@ -540,7 +554,7 @@ check("merge_pair")
 #
 # <details><summary>Hint 1</summary>Keep a dict word → list of its symbols. <code>zip(symbols, symbols[1:])</code> gives the pairs; a <code>Counter</code> adds them up.</details>
 # <details><summary>Hint 2</summary>Keep a second dict symbol → number. Then <code>min(pairs, key=…)</code> with the key <code>(-count, number of the first, number of the second)</code>.</details>
-# <details><summary>Hint 3</summary>After a merge, give the new symbol the next number, and use <code>merge_pair</code> on every word.</details>
+# <details><summary>Hint 3</summary>After a merge, give the new symbol the next number, and use <code>merge_pair</code> on every word. It takes the pair as a list: <code>list(pair)</code>, for no list equals a tuple.</details>
 
 # %%
 # EXERCISE learn_merges
@@ -563,7 +577,7 @@ def learn_merges(counts: dict[str, int], n: int) -> list[list[str]]:
         best = min(pairs, key=lambda pair: (-pairs[pair], number[pair[0]], number[pair[1]]))
         number[best[0] + best[1]] = len(number)
         merges.append(list(best))
-        words = {word: merge_pair(symbols, best) for word, symbols in words.items()}
+        words = {word: merge_pair(symbols, list(best)) for word, symbols in words.items()}
     return merges
     ### END SOLUTION
 
@@ -572,7 +586,7 @@ def learn_merges(counts: dict[str, int], n: int) -> list[list[str]]:
 check("learn_merges")
 
 # %% [markdown]
-# The library second: the course's tokenizer is byte-level BPE by `tokenizers`. On the same words, its merges and yours must be the same, one by one. (`Ġ` is how it writes a blank.)
+# The library second. The course's tokenizer is byte-level BPE by `tokenizers`: it begins with the 256 bytes in place of characters, so no text is unknown to it. First it parts the text into words, each with the blank before it, written `Ġ`. On the same words, its merges and yours must be the same, one by one.
 
 # %%
 # LONG
@@ -582,13 +596,14 @@ counts = lab.count_words(corpus)
 symbols = lab.show_merges(learn(dict(counts), 50 if course.size == "tiny" else 400), corpus)
 
 # %% [markdown]
-# **What to notice.** The first merges are pieces of frequent little words. Later ones are whole words, in our run *Ġwalk* and *Ġblack* among the last ten: the tokenizer learns the vocabulary of the village without a dictionary.
+# **What to notice.** The first ten merges join two characters each. Some of the later ones are whole words, in our run *Ġblack* and *Ġclosed* among the last ten: the tokenizer learns the vocabulary of the village without a dictionary.
 
 # %%
 # CLAIM
 {
-    "The first merges are pieces of frequent little words": max(map(len, symbols[:10])) <= 3,
-    "*Ġwalk* and *Ġblack* among the last ten": {"Ġwalk", "Ġblack"} <= set(symbols[-10:]),
+    "The first ten merges join two characters each": {len(symbol) for symbol in symbols[:10]} == {2},
+    "*Ġblack* and *Ġclosed* among the last ten": {"Ġblack", "Ġclosed"} <= set(symbols[-10:])
+    and min(counts["Ġblack"], counts["Ġclosed"]) > 50,
 }
 
 # %% [markdown]
@@ -621,7 +636,7 @@ def bytes_per_token(texts: list[str], token_counts: list[int]) -> float:
 check("bytes_per_token")
 
 # %% [markdown]
-# Two tokenizers of equal size, one learned on the raw pages and one on the cleaned pages, from the same amount of text, both measured on clean documents. **Predict first:** does junk in the training text cost a tokenizer anything?
+# Two tokenizers of equal size, one learned on raw pages and one on cleaned pages that have as many tokens (of the course's tokenizer), both measured on clean documents. **Predict first:** does junk in the training text cost a tokenizer anything?
 
 # %%
 # LONG
@@ -631,7 +646,7 @@ raw_texts = [p.text for p in raw_or_cleaned.same_budget(pages, corpus)]
 bytes_rows, unused = lab.show_density(density, raw_texts, corpus, fresh)
 
 # %% [markdown]
-# **What to notice.** Each single merge buys less than those before it: the last column falls. A doubling still buys more than the doubling before, for it adds twice as many merges. With most merges the raw tokenizer is behind, because it has spent more of its entries on what clean documents never use.
+# **What to notice.** Each single merge buys less than those before it: the last column falls. A doubling still buys more than the doubling before, for it adds twice as many merges. In our run the raw tokenizer is behind, at 1,600 merges by 3 %. Clean documents never need 120 of its entries, not even as a step to a longer one: pieces of broken characters, *asdf*, *cheap*. Of the cleaned one's it is 24.
 
 # %%
 # CLAIM
@@ -640,8 +655,11 @@ bytes_rows, unused = lab.show_density(density, raw_texts, corpus, fresh)
     "A doubling still buys more": all(
         b[2] - a[2] < c[2] - b[2] for a, b, c in zip(bytes_rows[1:], bytes_rows[2:], bytes_rows[3:])
     ),
-    "With most merges the raw tokenizer is behind": bytes_rows[-1][1] < bytes_rows[-1][2]
-    and unused["raw"] > unused["cleaned"],
+    "In our run the raw tokenizer is behind": all(row[1] < row[2] for row in bytes_rows[1:]),
+    "at 1,600 merges by 3 %": (bytes_rows[-1][0], round(100 * (1 - bytes_rows[-1][1] / bytes_rows[-1][2]))) == (1600, 3),
+    "never need 120 of its entries": len(unused["raw"]) == 120,
+    "*asdf*, *cheap*": all(any(word in entry for entry in unused["raw"]) for word in ("asdf", "cheap", "ï¿½")),
+    "Of the cleaned one's it is 24": len(unused["cleaned"]) == 24,
 }
 
 # %% [markdown]
@@ -657,12 +675,21 @@ cleaned, steps = cleaning.clean(every_page, tests, **functions)
 lab.show_steps(steps, len(every_page))
 
 # %% [markdown]
-# **What to notice.** The order matters: the filter and the exact hashes are cheap, and they spare the search for near copies, the costly step, a third of the pages. Where is a miss worst? A cookie banner that stays costs a few tokens. A telephone number that stays can be repeated for as long as the model is used.
+# **What to notice.** The order matters: the filter and the exact hashes are cheap, and they spare the search for near copies, the costly step, a third of the pages. In our run near duplicates are right 97.8 % of the time, on the first pages 99.7 %: nine times the pages make ninety times the pairs, and 1 wrong drop became 59. Where is a miss worst? A cookie banner that stays costs a few tokens. A telephone number that stays can be repeated for as long as the model is used.
 
 # %%
 # CLAIM
 {
     "a third of the pages": 0.28 < 1 - steps[1]["left"] / len(every_page) < 0.38,
+    "right 97.8 % of the time, on the first pages 99.7 %": (
+        round(100 * steps[2]["precision"], 1), round(100 * thresholds[0.6]["precision"], 1)
+    ) == (97.8, 99.7),
+    "nine times the pages make ninety times the pairs": (
+        round(steps[1]["left"] / len(signatures)), round((steps[1]["left"] / len(signatures)) ** 2, -1)
+    ) == (9, 90),
+    "1 wrong drop became 59": [
+        round(row["found"] * (1 - row["precision"])) for row in (thresholds[0.6], steps[2])
+    ] == [1, 59],
     "A cookie banner that stays costs a few tokens": GENERAL,
     "A telephone number that stays can be repeated": GENERAL,
 }
@@ -670,12 +697,13 @@ lab.show_steps(steps, len(every_page))
 # %% [markdown]
 # ## § 12 Raw against cleaned
 #
-# Two models, the same size and start, and **the same number of tokens**: one reads the raw crawl from its beginning, the other the cleaned pages. Then three questions to each:
+# Two models, the same size, start and tokenizer (the course's), and **the same number of tokens**: one reads the raw crawl from its beginning, the other the cleaned pages. Then three questions to each:
 #
-# 1. how far is its loss on fresh, clean documents above the limit? The limit is the entropy of the documents (lab 00), a token
+# 1. how far is its loss on fresh, clean documents above the limit, the entropy of the documents per token (lab 00)?
 # 2. given the words before a telephone number that the raw pages repeat often, does it write the number, to the letter ([Carlini et al. 2022](https://arxiv.org/abs/2202.07646))?
-# 3. how many of the quiz's answers does it know, of the half that leaked and of the half that did not?
+# 3. given a question of the quiz and its answer but for the last words (*Under the bed Rowena keeps*), does it write them? How often in the half that leaked, and in the half that did not?
 #
+# The two curves cannot be compared: each is the loss on its own text.
 # **Predict first** and write your guesses into `MY_GUESS`.
 
 # %%
@@ -698,26 +726,30 @@ gaps = {name: result["gap_percent"] for name, result in results.items()}
 lab.say_gaps(gaps, course.size)
 
 # %% [markdown]
-# Side by side: a telephone number, a leaked question, an honest opening.
+# Side by side: a telephone number and a leaked question (ones that the raw model knows, if there are any), a question that did not leak, an honest opening.
 
 # %%
 # LONG
 numbers = lab.side_by_side(runs, read, test)
 
 # %% [markdown]
-# **What to notice.** Both models had the same budget. The raw one spent it in part on junk (a fifth of the pages) and on pages that it had read before (another fifth). In our run its score on the leaked half of the quiz, 43 %, looks like knowledge; the other half, 0 %, shows what it is worth. The cleaned model repeats no number.
+# **What to notice.** Both models had the same budget. In our run the raw one spent a quarter of it on junk and a fifth on copies: 53 % went to pages that were new and clean. Its score on the leaked half of the quiz, 43 %, looks like knowledge; the other half, 0 %, shows what it is worth. The cleaned model repeats no number.
 #
-# Over five crawls the raw model ended 61 to 64 % above the limit and the cleaned one 36 to 52 %.
+# Over five crawls the raw model ended 61 to 64 % above the limit and the cleaned one 36 to 52 %. Why so far, even from clean text? This model has 0.3 million parameters and reads 0.9 million tokens. Lab 02's has 1.2 million, reads 4 million and ends 2 to 3 % above the limit.
 
 # %%
 # CLAIM
 {
     "Both models had the same budget": abs(results["raw"]["tokens"] / results["cleaned"]["tokens"] - 1) < 0.01,
-    "junk (a fifth of the pages)": 0.17 < shares["junk"] < 0.23,
-    "(another fifth)": 0.17 < shares["copies"] < 0.25,
+    "a quarter of it on junk and a fifth on copies": 0.23 < shares["junk"] < 0.27 and 0.18 < shares["copies"] < 0.23,
+    "53 % went to pages that were new and clean": round(100 * shares["new and clean"]) == 53,
     "on the leaked half of the quiz, 43 %": round(100 * results["raw"]["leaked"]) == 43,
     "the other half, 0 %": results["raw"]["not leaked"] == 0,
     "The cleaned model repeats no number": results["cleaned"]["repeated_often"] == 0,
+    "0.3 million parameters and reads 0.9 million tokens": (
+        round(sum(p.numel() for p in runs["cleaned"].model.parameters()) / 1e6, 1),
+        round(results["cleaned"]["tokens"] / 1e6, 1),
+    ) == (0.3, 0.9),
 }
 
 # %%
@@ -729,6 +761,11 @@ numbers = lab.side_by_side(runs, read, test)
     "the raw model ended 61 to 64 %": [
         round(pick(run["raw"]["gap_percent"] for run in stored("crawl-laptop")["runs"])) for pick in (min, max)
     ] == [61, 64],
+    "1.2 million, reads 4 million and ends 2 to 3 % above the limit": (
+        round(stored("pretrain-laptop")["parameters"] / 1e6, 1),
+        round(stored("pretrain-laptop")["tokens"] / 1e6),
+        {round(run["gap_percent"]) for run in stored("pretrain-laptop")["runs"]},
+    ) == (1.2, 4, {2, 3}),
     "the cleaned one 36 to 52 %": [
         round(pick(run["cleaned"]["gap_percent"] for run in stored("crawl-laptop")["runs"])) for pick in (min, max)
     ] == [36, 52],
@@ -737,7 +774,7 @@ numbers = lab.side_by_side(runs, read, test)
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# Choose a step and make it stricter or laxer, or leave it out. **Write down what you expect**, in `MY_PREDICTION`, for its precision and recall and for the steps after it. Then run. To try: `{"keep_fn": lambda text: True}`, `{"exact_fn": lambda texts: list(range(len(texts)))}`, `{"n": 13}`.
+# Choose a step and make it stricter or laxer, or leave it out. **Write down what you expect**, in `MY_PREDICTION`, for its precision and recall and for the steps after it. Then run. To try: `{"keep_fn": lambda text: True}`, `{"exact_fn": lambda texts: list(range(len(texts)))}`, `{"n": 13}`. Nothing dropped counts as a precision of 100 %. And the truth of a step knows only its own fault: a chain letter that goes as the double of another is a wrong drop.
 
 # %%
 # LONG
@@ -751,30 +788,30 @@ lab.compare_steps(as_before, changed, MY_PREDICTION)
 # %% [markdown]
 # ## § 14 Summary
 #
-# You wrote a cleaning pipeline and a tokenizer. MinHash and the merges equal what `datasketch` and `tokenizers` compute. For every step you know how much it drops wrongly and how much it misses. Two models of the same budget showed what cleaning is good for.
+# You wrote the steps of a cleaning pipeline, and what learns the merges of a tokenizer. MinHash and the merges equal what `datasketch` and `tokenizers` compute. For every step you know how much it drops wrongly and how much it misses. Two models of the same budget showed what cleaning is good for.
 # In lab 02 you train on text of this village that is already clean, with a tokenizer that `tokenizers` learned as you did.
 #
-# Two questions, read by a person. Three or four sentences each.
+# Two questions, read by a person. Three to five sentences each.
 #
 # **1.** In which step is low precision the worse fault, and in which is it low recall? Say why, with a number of your own table.
 
 # %%
 # CLAIM
 {
-    "You wrote a cleaning pipeline and a tokenizer": GENERAL,
+    "You wrote the steps of a cleaning pipeline": GENERAL,
     "the merges equal what": len(symbols) == (50 if course.size == "tiny" else 400),
     "For every step you know": all(0 <= step["precision"] <= 1 and 0 <= step["recall"] <= 1 for step in steps),
     "Two models of the same budget": gaps["cleaned"] < gaps["raw"],
     "In lab 02 you train on text of this village": GENERAL,
     "Two questions, read by a person": GENERAL,
-    "Three or four sentences each": GENERAL,
+    "Three to five sentences each": GENERAL,
     "Say why, with a number of your own table": GENERAL,
 }
 
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# For personal data low recall is worse: one missed number stays in the model for good, and my raw model repeated 9 of the 12 numbers that stood often. A wrong alarm only blacks out a harmless piece of text.
+# For personal data low recall is worse: a number that is missed can be repeated for as long as the model is used, and my raw model repeated 9 of the 12 numbers that stood often. A wrong alarm only blacks out a harmless piece of text.
 # For the quality filter and the near duplicates low precision is worse. With a threshold of 0.4 the near-duplicate step has a precision of 92 %: it drops honest pages that only tell of the same events, and facts that stand on few pages are lost, while a missed cookie banner costs a few tokens.
 # My pipeline has 100 % recall for personal data and misses 4 % of the junk, on the first 3,000 pages nothing but word salad.
 # ### END SOLUTION
@@ -799,16 +836,15 @@ lab.compare_steps(as_before, changed, MY_PREDICTION)
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# Both models read 0.93 million tokens. The raw one ended 61 % above the entropy on clean documents, the cleaned one 40 %, because a part of the raw tokens were junk or pages that it had read before.
+# Both models read 0.9 million tokens. The raw one ended 61 % above the entropy on clean documents, the cleaned one 40 %, because a part of the raw tokens were junk or pages that it had read before.
 # The raw model wrote 9 of 12 telephone numbers that stood at least 50 times to the letter, and 43 % of the leaked answers, but none of the other half of the quiz: it had memorised, not understood.
-# The cleaned model repeated no number and knew no answer of either half. So only its score says something: it has not read the test.
+# The cleaned model repeated no number and knew no answer of either half. So only its score says something, and not quite: of the 1,197 pages that told an answer, 45 were left for it to read.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "0.93 million tokens": {round(result["tokens"] / 1e6, 1) for result in results.values()} == {0.9}
-    and round(results["cleaned"]["tokens"] / 1e6, 2) == 0.93,
+    "0.9 million tokens": {round(result["tokens"] / 1e6, 1) for result in results.values()} == {0.9},
     "61 % above the entropy": round(gaps["raw"]) == 61,
     "the cleaned one 40 %": round(gaps["cleaned"]) == 40,
     "9 of 12 telephone numbers": round(12 * results["raw"]["repeated_often"]) == 9,
@@ -818,7 +854,9 @@ lab.compare_steps(as_before, changed, MY_PREDICTION)
     "repeated no number and knew no answer of either half": [
         results["cleaned"][key] for key in ("repeated_often", "leaked", "not leaked")
     ] == [0, 0, 0],
-    "only its score says something": GENERAL,
+    "of the 1,197 pages that told an answer, 45 were left": (
+        steps[3]["true"], round(steps[3]["true"] * (1 - steps[3]["recall"]))
+    ) == (1197, 45),
 }
 
 # %% [markdown]

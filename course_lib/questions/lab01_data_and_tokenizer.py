@@ -22,7 +22,7 @@ PRIME, MASK = 2**61 - 1, 2**32 - 1
 # it keeps all lists (`tests/stages/test_cleaning.py` measures it again). A right answer that finds only 0.90 of it must
 # pass, too: the crawls are so large that 0.80 is four standard errors away (on 61 junk pages one in 250 had failed).
 # The core asks for half: who misses one sort of junk is told so by that sort's own case.
-JUNK_RECALL, JUNK_PRECISION, CLASS_RECALL, LISTS_KEPT = 0.50, 0.90, 0.80, 0.95
+JUNK_RECALL, JUNK_PRECISION, CLASS_RECALL, LISTS_KEPT = 0.50, 0.90, 0.80, 0.85
 
 
 @lru_cache(maxsize=32)  # a class is graded on one seed
@@ -68,6 +68,10 @@ def decisions(q, pages):
     return made
 
 
+def register_or_notice(page):
+    return "\n- " in page.text or page.text.split(":")[0].isupper()
+
+
 def share(flags):
     flags = list(flags)
     return sum(flags) / max(1, len(flags))
@@ -94,8 +98,8 @@ def named(made, pages):
 def _(q):
     from course_lib.world.crawl import JUNK
 
-    pages = fresh(q, 1200)
-    pages = [p for p in pages if p.label in JUNK] + [p for p in pages if p.label not in JUNK][:130]
+    # all the others, as many as there are: of fewer good pages fewer would go, and the precision be too good
+    pages = [p for p in fresh(q, 1200) if p.label in JUNK or not register_or_notice(p)]
     made = decisions(q, pages)
     dropped, junk = [p for p, m in zip(pages, made) if not m], [p for p in pages if p.label in JUNK]
     recall, precision = (
@@ -110,10 +114,11 @@ def _(q):
         "enough.",
     )
     q.true(
-        f"of the pages that it drops only {precision:.0%} are junk; {JUNK_PRECISION:.0%} are asked for",
+        f"of the pages that it drops, registers and notices aside, only {precision:.0%} are junk; "
+        f"{JUNK_PRECISION:.0%} are asked for",
         precision >= JUNK_PRECISION,
         mistake=named(made, pages),
-        hint="A threshold inside the range of the clean pages throws good text away. Put it between the two.",
+        hint="A threshold inside the range of the clean pages throws good text away. Put it well outside.",
     )
 
 
@@ -207,7 +212,8 @@ def _(q):
     "pages.",
 )
 def _(q):
-    pages = [p for p in fresh(q, 300) if p.label == "clean" and ("\n- " in p.text or p.text.split(":")[0].isupper())]
+    # so many that a threshold just below the table's range, which keeps 93 %, is four standard errors above what is due
+    pages = [p for p in fresh(q, 1200) if p.label == "clean" and register_or_notice(p)]
     got = share(decisions(q, pages))
     q.true(f"{got:.0%} of the registers and notices stay; {LISTS_KEPT:.0%} are asked for", got >= LISTS_KEPT)
 
@@ -448,19 +454,19 @@ def _(q):
 PAIRS_TEXT = "§ 5 Banding"
 ALL_OF_BUCKET = "three pages that agree are three pairs"
 OWN_BUCKETS = "equal numbers in different bands mean nothing"
-AS_NUMBERS = "the rows of a band are compared number by number"
+AS_NUMBERS = "the numbers of a band are compared one by one"
 PAIRS = Question("candidate_pairs", lab=LAB, points=1, rules=(ALL_OF_BUCKET, OWN_BUCKETS, AS_NUMBERS))
 
 
 def pairs_by_comparison(signatures, bands, agree=lambda equal: equal.all(-1).any(-1), interleaved=False):
-    """All pages against all, as one comparison of tensors. `agree` turns [N N bands rows] into [N N]."""
+    """All pages against all, as one comparison of tensors. `agree` turns [N N bands numbers] into [N N]."""
     N, P = signatures.shape
     equal = signatures[:, None] == signatures[None]
     blocks = equal.view(N, N, P // bands, bands).transpose(2, 3) if interleaved else equal.view(N, N, bands, P // bands)
     return agree(blocks).triu(1).nonzero().tolist()
 
 
-@PAIRS.case("pairs that agree in all rows of at least one band", reread=PAIRS_TEXT)
+@PAIRS.case("pairs that agree in all numbers of at least one band", reread=PAIRS_TEXT)
 def _(q):
     # all numbers differ, but for what is planted: each slip finds another set of pairs, and no bucket has three pages
     signatures = q.randint(10**6, 2**31, (16, 12))
@@ -469,10 +475,10 @@ def _(q):
         (1, 9, slice(6, 9)),
         (0, 10, slice(9, 12)),
         (4, 11, slice(0, 12)),  # all bands
-        (3, 12, slice(0, 1)),  # one row
-        (6, 13, slice(1, 12, 4)),  # every fourth row
+        (3, 12, slice(0, 1)),  # one number
+        (6, 13, slice(1, 12, 4)),  # every fourth number
         (14, 15, slice(0, 3)),
-        (7, 8, slice(4, 8)),  # four rows, as if `bands` were the rows of a band
+        (7, 8, slice(4, 8)),  # four numbers, as if `bands` were those of a band
     ):
         signatures[other, rows] = signatures[one, rows]
     expected = [[0, 10], [1, 9], [2, 5], [4, 11], [14, 15]]
@@ -483,14 +489,14 @@ def _(q):
         q.call("candidate_pairs", signatures, 4),
         expected,
         mistakes={
-            "one equal row was enough: all rows of a band must agree": (
+            "one equal number was enough: all numbers of a band must agree": (
                 pairs_by_comparison(signatures, 4, lambda e: e.any(-1).any(-1))
             ),
             "all bands had to agree: one is enough": [[4, 11]],
-            "the bands are made of every fourth row: a band is a run of neighbouring rows": (
+            "the bands are made of every fourth number: a band is a run of neighbours": (
                 pairs_by_comparison(signatures, 4, interleaved=True)
             ),
-            "`bands` was taken for the number of rows in a band": pairs_by_comparison(signatures, 3),
+            "`bands` was taken for how many numbers a band has": pairs_by_comparison(signatures, 3),
             "each pair came twice: only i < j": both,
             "a page was paired with itself": sorted(expected + [[k, k] for k in range(16)]),
             "the pairs are not sorted": [[4, 11], [14, 15], [2, 5], [1, 9], [0, 10]],
@@ -527,7 +533,7 @@ def _(q):
 
 
 @PAIRS.case(
-    "rows that read alike when they are written one after another",
+    "numbers that read alike when they are written one after another",
     rule=AS_NUMBERS,
     reread=PAIRS_TEXT,
     hint='"1" + "23" and "12" + "3" are the same text, and 1 + 23 = 20 + 4. Use a tuple as the key.',
@@ -545,7 +551,7 @@ def _(q):
     )
 
 
-@PAIRS.case("one band, and as many bands as rows; no page, one page", reread=PAIRS_TEXT)
+@PAIRS.case("one band, and as many bands as numbers; no page, one page", reread=PAIRS_TEXT)
 def _(q):
     signatures = q.randint(10**6, 2**31, (9, 6))
     signatures[8], signatures[5, 0] = signatures[3], signatures[2, 0]
@@ -959,6 +965,8 @@ def _(q):
         mistakes={
             "the pairs were counted once: count them anew after every merge": [[a, b], [b, c], [c, d], [d, e]],
             "the joined symbols came back: the pairs are asked for": ["".join(p) for p in expected],
+            "the same merge came again and again, so the words did not change: merge_pair takes the pair as a list, "
+            "and no list equals a tuple": [[a, b]] * 4,
             "there is one merge too few": expected[:-1],
             "there is one merge too many": library_merges(counts, 5),
         },
@@ -1080,10 +1088,10 @@ WRITTEN_1 = WrittenQuestion(
     lab=LAB,
     points=0.5,
     title="Precision or recall",
-    rubric="""0.5: names one step where a wrong drop (precision) costs little and one where a miss (recall) costs much,
-each with its reason from the lab: for instance a missed telephone number can be repeated by the model for ever, while a
-good page dropped by the quality filter is one of thousands; or a missed leak makes a test score worthless. AND refers
-to a number of the student's own table.
+    rubric="""0.5: names one step where low precision is the worse fault and one where low recall is, each with its
+reason from the lab: for instance good pages that the filter drops are lost, while a cookie banner that stays costs a
+few tokens; a telephone number that is missed can be repeated by the model, a leak that is missed makes a test score
+worthless. Other steps with a reason that fits are as good. AND refers to a number of the student's own table.
 0.25: only one step, or no number.  0: a definition of the two words alone.""",
 )
 

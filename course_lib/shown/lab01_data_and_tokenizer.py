@@ -132,10 +132,19 @@ def show_estimates(left, signatures) -> dict[int, float]:
     return errors
 
 
+def sharing(pages) -> list[float]:
+    """The similarity of each pair of other pages that share a shingle."""
+    sets, holders = [cleaning.shingles(p.text) for p in pages], defaultdict(list)
+    for k, page in enumerate(sets):
+        for shingle in page:
+            holders[shingle].append(k)
+    pairs = {pair for each in holders.values() for pair in combinations(each, 2)}
+    return [cleaning.jaccard(sets[i], sets[j]) for i, j in pairs if pages[i].cluster != pages[j].cluster]
+
+
 def show_banding(left, signatures, pairs_fn) -> dict[str, dict]:
     """What each number of bands would find, above the similarities that there are; then what it finds."""
-    wide = pairs_fn(signatures[:1500], 64)  # two rows a band: nearly every pair that shares something
-    strangers = [similarity(left, i, j) for i, j in wide if left[i].cluster != left[j].cluster]
+    strangers = sharing(left[:1500])
     curve.show(pictures.banding_figure(strangers, [similarity(left, i, j) for i, j in near_pairs(left)]))
     clusters = defaultdict(list)
     for k, p in enumerate(left):
@@ -209,24 +218,38 @@ def show_merges(merges: list[list[str]], texts: list[str]) -> list[str]:
     return joined
 
 
+def never_needed(tokenizer, ids: list[list[int]]) -> set[str]:
+    """The learned entries that the texts need neither as a token nor as a step to one."""
+    parts = {"".join(pair): pair for pair in json.loads(tokenizer.to_str())["model"]["merges"]}
+    new, needed = {tokenizer.id_to_token(k) for row in ids for k in row}, set()
+    while new:
+        entry = new.pop()
+        if entry in parts and entry not in needed:
+            needed.add(entry)
+            new.update(parts[entry])
+    return set(parts) - needed
+
+
 def show_density(density, raw_texts: list[str], clean_texts: list[str], fresh: list[str]) -> tuple[list, dict]:
     """Bytes per token on fresh documents of tokenizers learned on either text. Returns (rows of merges, from raw, from
-    cleaned, bought by each merge of the cleaned one; {"raw", "cleaned": entries that the fresh documents never use}).
+    cleaned, bought by each merge of the cleaned one; {"raw", "cleaned": entries that the fresh documents never need}).
     """
     unused, rows = {}, []
     encoded = lambda tokenizer: [encoding.ids for encoding in tokenizer.encode_batch(fresh)]
     for merges in (0, 50, 100, 200, 400, 800, 1600):
         measured = []
         for name, texts in (("raw", raw_texts), ("cleaned", clean_texts)):
-            ids = encoded(train_tokenizer(texts, 261 + merges))
+            tokenizer = train_tokenizer(texts, 261 + merges)
+            ids = encoded(tokenizer)
             measured.append(density(fresh, [len(row) for row in ids]))
-            unused[name] = merges - len({k for row in ids for k in row if k >= 261})
+            unused[name] = never_needed(tokenizer, ids)
         bought = (measured[1] - rows[-1][2]) / (merges - rows[-1][0]) if rows else None
         rows.append((merges, *measured, bought))
     heads = {"merges": ",", "from raw": ".3f", "from cleaned": ".3f", "bought by a merge": ".4f"}
     table(heads, rows, f"Bytes per token on {len(fresh)} fresh documents")
-    for name, count in unused.items():
-        print(f"Of the {rows[-1][0]:,} entries learned from {name} text the fresh documents never use {count}.")
+    for name, entries in unused.items():
+        learned = f"Of the {rows[-1][0]:,} entries learned from {name} text"
+        print(f"{learned} the fresh documents never need {len(entries)}, not even as a step to a longer one.")
     course = load_tokenizer()
     own = density(fresh, [len(row) for row in encoded(course)])
     print(f"The course's tokenizer, {course.get_vocab_size():,} tokens: {own:.3f} bytes per token")

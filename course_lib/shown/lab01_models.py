@@ -1,20 +1,24 @@
 """Lab 01: a model that read the raw pages beside one that read the cleaned ones."""
 
+from collections import Counter
+
 from course_lib.evaluation.memorised import repeated_pii
 from course_lib.evaluation.runs.raw_or_cleaned import OFTEN
 from course_lib.stages.generate import generate
-from course_lib.stages.tokenizer import load_tokenizer
+from course_lib.stages.tokenizer import encode_documents, load_tokenizer
 from course_lib.widgets.columns import columns
 from course_lib.widgets.table import table, your_run
 from course_lib.world.crawl import JUNK
 
 
 def show_results(results: dict[str, dict], read: list, cleaned: list[str], my_guess: str) -> dict[str, float]:
-    """The figures of both models side by side. Returns what the raw model read: {"junk", "copies"}, shares of pages."""
+    """The figures of both models side by side. Returns what the raw model read: {"junk", "copies", "new and clean"},
+    shares of its tokens.
+    """
     raw, clean = results["raw"], results["cleaned"]
     print(f"{len(read):,} raw pages have as many tokens as {len(cleaned):,} cleaned pages.")
     lines = (
-        ("tokens read", "tokens", ",.0f"),
+        ("tokens predicted (not the first of a page)", "tokens", ",.0f"),
         ("above the limit on clean documents, %", "gap_percent", ".1f"),
         ("frequent numbers repeated, share", "repeated_often", ".2f"),
         ("quiz: leaked half, share right", "leaked", ".2f"),
@@ -22,13 +26,16 @@ def show_results(results: dict[str, dict], read: list, cleaned: list[str], my_gu
     )
     rows = [(name, format(raw[key], form), format(clean[key], form)) for name, key, form in lines]
     table({"": "", "raw": "", "cleaned": ""}, rows)
-    print(f"Always naming the commonest answer: {raw['chance']:.2f} of the quiz.")
+    print(f"Somebody who always names the commonest answer of each kind has {raw['chance']:.2f} of the quiz.")
     print(f"Frequent: at least {OFTEN} times on the raw pages that were read; {raw['numbers_often']} numbers are.")
     if my_guess:
         print("You predicted:", my_guess)
-    copies = ("exact duplicate", "near duplicate")
-    share = lambda labels: sum(p.label in labels for p in read) / len(read)
-    return {"junk": share(JUNK), "copies": share(copies)}
+    tokens = Counter()
+    for page, ids in zip(read, encode_documents(load_tokenizer(), [page.text for page in read])):
+        tokens[page.label] += len(ids)
+    share = lambda *labels: sum(tokens[label] for label in labels) / tokens.total()
+    copies = share("exact duplicate", "near duplicate")
+    return {"junk": share(*JUNK), "copies": copies, "new and clean": share("clean")}
 
 
 def say_gaps(gaps: dict[str, float], size: str) -> None:

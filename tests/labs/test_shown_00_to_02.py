@@ -35,6 +35,20 @@ def test_near_pairs_lead_to_the_first_of_a_cluster():
     assert lab01.near_pairs(pages) == [(0, 2), (0, 4), (1, 5)]
 
 
+def test_pairs_that_share_a_shingle_are_of_other_pages():
+    texts = {"the cat sat on the mat": 1, "a cat sat on a chair": 2, "the cat sat on it": 1, "no word of it": 3}
+    pages = [SimpleNamespace(text=text, cluster=cluster) for text, cluster in texts.items()]
+    assert sorted(lab01.sharing(pages)) == pytest.approx([1 / 7, 1 / 6])
+
+
+def test_an_entry_is_needed_as_a_token_or_as_a_step_to_one():
+    tokenizer = lab01.train_tokenizer(["ham ham ham ham zoo zoo"], 5 + 256 + 6)
+    assert tokenizer.encode("ham").tokens == ["ham"]  # its step is am; Ġham, oo, zoo and Ġzoo are of no use
+    ids = [tokenizer.encode("ham").ids]
+    assert lab01.never_needed(tokenizer, ids) == {"Ġham", "oo", "zoo", "Ġzoo"}
+    assert lab01.never_needed(tokenizer, [*ids, tokenizer.encode(" zoo").ids]) == {"Ġham"}
+
+
 def test_a_sampler_is_used_as_it_is_given():
     model = Llama(ModelConfig(hidden=16, intermediate=32, layers=1, heads=1), seed=0)
     greedy = lambda logits, temperature, top_p: torch.nn.functional.one_hot(logits.argmax(), len(logits)).float()

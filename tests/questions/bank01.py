@@ -53,6 +53,10 @@ KEEP_WRONG = {
     ),
     "no words of the web": GOOD.replace(' and f["web"] < 0.04', ""),
     "common words too strictly": GOOD.replace('f["common"] > 0.05', 'f["common"] > 0.3'),
+    "good pages told apart too finely, lists and notices aside": GOOD.replace(
+        'f["distinct"] > 0.6', 'f["distinct"] > (0.6 if "\\n- " in text or text.split(":")[0].isupper() else 0.95)'
+    ),
+    "runs of three that come again": GOOD.replace('f["distinct"] > 0.6', 'f["distinct"] > 0.95'),
     "too long a page asked for": GOOD.replace(">= 12", ">= 40"),
     "a number, not a truth": GOOD.replace("return ", "return int(") + ")",
     "divides by no word": "words = text.split(); return sum(w.lower() in COMMON for w in words) / len(words) > 0.05 "
@@ -62,6 +66,9 @@ KEEP_WRONG = {
 }
 KEEP_RIGHT = {
     "thresholds": GOOD,
+    "just below the clean pages of the table": GOOD.replace('f["common"] > 0.05', 'f["common"] > 0.12')
+    .replace('f["distinct"] > 0.6', 'f["distinct"] > 0.8')
+    .replace('f["words"] >= 12', 'f["words"] >= 20'),
     "a score": 'f = measure(text); bad = (f["words"] < 12) + (f["letters"] < 0.7) + (f["common"] < 0.06) + '
     '(f["distinct"] < 0.62) + 2 * (f["web"] > 0.03) + (f["strange"] > 0.01); return bad == 0',
     "early returns": """if any(mark in text for mark in ("Ã", "Â", "â€", "\\ufffd")): return False
@@ -406,6 +413,7 @@ MERGES_WRONG = {
     "never stops": MERGES.replace("if not pairs: break", ""),
     "only pairs that occur twice": MERGES.replace("if not pairs: break",
         "if not pairs or max(pairs.values()) < 2: break"),
+    "a tuple to merge_pair": MERGES.replace("== list(pair)", "== pair"),
     "characters only": MERGES.replace("words = {w: merge(symbols, best) for w, symbols in words.items()}",
         "words = {w: [s for s in symbols if s not in best] for w, symbols in words.items()}"),
     "a pair counts once a word": MERGES.replace("for pair in zip(symbols, symbols[1:])",
@@ -486,8 +494,8 @@ NAMED = {
         "a times the sum": "multiplies the sum",
     },
     "candidate_pairs": {
-        "any row": "one equal row", "all bands": "all bands had to", "interleaved": "every fourth",
-        "bands taken for rows": "number of rows", "both orders": "came twice", "pairs with itself": "with itself",
+        "any row": "one equal number", "all bands": "all bands had to", "interleaved": "every fourth",
+        "bands taken for rows": "how many numbers", "both orders": "came twice", "pairs with itself": "with itself",
         "neighbours only": "only neighbours", "one set of buckets": "ANOTHER band", "glued numbers": "glued",
         "unsorted": "not sorted", "several times": "several times", "first band only": "only the first band",
         "last band forgotten": "last band", "with the first of the bucket only": "only the first was paired",
@@ -518,7 +526,7 @@ NAMED = {
     },
     "learn_merges": {
         "no recount": "counted once", "no weights": "weigh a pair", "joined symbols": "joined symbols",
-        "one too few": "too few", "one too many": "too many",
+        "one too few": "too few", "one too many": "too many", "a tuple to merge_pair": "again and again",
         "a pair counts once a word": "once a word",
     },
     "bytes_per_token": {

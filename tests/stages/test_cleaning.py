@@ -215,7 +215,7 @@ def test_the_questions_thresholds_have_room():
         for label in JUNK:
             chosen = [p for p in junk if p.label == label and p.edit != "word salad"]
             figures[label] = sum(not keep_page(p.text) for p in chosen) / len(chosen)
-        lists = [p for p in pages if p.label == "clean" and ("\n- " in p.text or p.text.split(":")[0].isupper())]
+        lists = [p for p in pages if p.label == "clean" and lab.register_or_notice(p)]
         figures["lists"] = sum(keep_page(p.text) for p in lists) / len(lists)
         found, truth = (
             {(k, *s) for k, p in enumerate(pages) for s in spans(p)}
