@@ -5,7 +5,7 @@ from collections.abc import Callable
 from course_lib.evaluation import answers as measures
 from course_lib.evaluation import ways as five
 from course_lib.evaluation.instructions import score as score_tasks
-from course_lib.shown.lab05.board import answers_to, boards, newest_notice, share
+from course_lib.shown.lab05.board import answers_to, boards, notices_on, share
 from course_lib.stages.perplexity import distance_to_limit
 from course_lib.stages.retrieval import WAYS
 from course_lib.stages.tokenizer import load_tokenizer
@@ -72,7 +72,7 @@ def exchanged(q: dict, old, new, alone: bool = False) -> tuple[dict, list[str]]:
     does what else is said of the person than the notice that answers.
     """
     notices = boards()[3]
-    answers = notices[newest_notice(3, q)]
+    answers = notices[notices_on(3, q)[-1]]
     kept = [text for text in notices if old == new or new.full not in text]
     kept = [text for text in kept if not alone or text == answers or old.full not in text]
     question, *board = renamed([q["question"], *kept], old, new)
