@@ -529,7 +529,7 @@ lab.restated_table(mixed, {name: lab.share_of(values) for name, values in right.
 by_slice = releasing.slices_picture(log, slices, course.size)
 
 # %% [markdown]
-# **What to notice.** It is one model, with the same answers, and its score moves by tens of points with the mix: *safe* has 96.0 % in the release exam and 71.7 % as people ask, in our run. For *sft* it goes the other way, 57.6 and 67.1 %, since people seldom ask for what it fails at. Two different slices may be "worst": the one with the lowest share, and the one that costs most answers a day. A score without its mix is no statement about what users will see.
+# **What to notice.** It is one model, with the same answers, and its score moves by tens of points with the mix: *safe* has 92.8 % in the release exam and 70.9 % as people ask, in our run. For *sft* it goes the other way, 57.6 and 67.1 %, since people seldom ask for what it fails at. Two slices may be called the worst: the one with the lowest share, and the one that costs most answers a day. For *safe* it is lower case in both senses, in our run. A score without its mix is no statement about what users will see.
 
 # %%
 # CLAIM
@@ -537,16 +537,18 @@ by_slice = releasing.slices_picture(log, slices, course.size)
     "its score moves by tens of points with the mix": max(p for p, _ in mixed["safe"].values())
     - min(p for p, _ in mixed["safe"].values())
     > 0.2,
-    "*safe* has 96.0 % in the release exam": f"{lab.share_of(right['safe']):.1%}" == "96.0%",
-    "71.7 % as people ask, in our run": f"{mixed['safe']['as people ask'][0]:.1%}" == "71.7%",
+    "*safe* has 92.8 % in the release exam": f"{lab.share_of(right['safe']):.1%}" == "92.8%",
+    "70.9 % as people ask, in our run": f"{mixed['safe']['as people ask'][0]:.1%}" == "70.9%",
     "For *sft* it goes the other way, 57.6 and 67.1 %": [
         f"{p:.1%}" for p in (lab.share_of(right["sft"]), mixed["sft"]["as people ask"][0])
     ]
     == ["57.6%", "67.1%"],
-    'Two different slices may be "worst"': min(
+    "Two slices may be called the worst": GENERAL,
+    "it is lower case in both senses, in our run": min(
         by_slice["safe"], key=lambda s: by_slice["safe"][s][2]
     )
-    != max(release.PRODUCTION, key=lambda s: release.PRODUCTION[s] * (1 - by_slice["safe"][s][0])),
+    == max(release.PRODUCTION, key=lambda s: release.PRODUCTION[s] * (1 - by_slice["safe"][s][0]))
+    == "lower case",
     "A score without its mix is no statement": GENERAL,
 }
 
@@ -570,19 +572,19 @@ vendor = seen["the vendor's"]
 behind = releasing.one_number(right["safe"], TRIED, mixed["safe"], vendor, course.size)
 
 # %% [markdown]
-# **What to notice.** With a thousand rows, chance and choice are small: in our run 2.8 points together. Seen rows and the mix are not: 46.7 and 24.3 points. So the number of rows is the *first* question to a vendor and not the most important one.
+# **What to notice.** With a thousand rows, chance and choice are small: in our run 3.8 points together. Seen rows and the mix are not: 46.7 and 21.9 points. So the number of rows is the *first* question to a vendor and not the most important one.
 #
 # A single number may claim this: on these rows, in this mix, the reported candidate did so well. It may not claim that the model is better than another that took other rows, that it does as well on your queries, that the next version does, or that it fails nowhere. What makes it more than that costs a vendor one line each: how many rows, how many candidates were tried, what was done against seen rows, and the share in each slice, so that you can put *your* weights to it.
 
 # %%
 # CLAIM
 {
-    "chance and choice are small: in our run 2.8 points together": f"{100 * behind['margin']:.1f}"
-    == "2.8",
-    "Seen rows and the mix are not: 46.7 and 24.3 points": [
+    "chance and choice are small: in our run 3.8 points together": f"{100 * behind['margin']:.1f}"
+    == "3.8",
+    "Seen rows and the mix are not: 46.7 and 21.9 points": [
         f"{100 * behind[key]:.1f}" for key in ("seen", "mix")
     ]
-    == ["46.7", "24.3"],
+    == ["46.7", "21.9"],
     "the *first* question to a vendor and not the most important one": behind["margin"]
     < min(behind["seen"], behind["mix"]) / 4,
     "A single number may claim this": GENERAL,
@@ -867,23 +869,23 @@ lab.restated_table(changed)
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# The safe one or my release: by the score they are not told apart (release minus safe −0.01, 95 % interval −0.07 to 0.05, § 9). On the instruction exam the helpful-only model is as good (p = 1.00 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
-# Weighted by what people ask, the safe model falls from 96.0 % in the exam to 71.7 %, because it reads neither lower case nor typos; its interval is ± 1.2 points, and that is what users will see (§ 7). No figure covers requests of a kind that nobody has thought of: even the held-out categories were written by the same people as the others.
+# My release: its score is higher than the safe model's (release minus safe 0.13, 95 % interval 0.07 to 0.20, § 9). On the instruction exam the helpful-only model is not told apart from the safe one (p = 0.34 on the same rows, § 6), and that figure would mislead: the exam holds no request, while the helpful-only model explains every harmful one.
+# Weighted by what people ask, the safe model falls from 92.8 % in the exam to 70.9 %, because it reads neither lower case nor typos; its interval is ± 1.2 points, and that is what users will see (§ 7). No figure covers requests of a kind that nobody has thought of: even the held-out categories were written by the same people as the others.
 # ### END SOLUTION
 
 # %%
 # CLAIM
 {
-    "release minus safe −0.01, 95 % interval −0.07 to 0.05": [f"{x:.2f}" for x in gap]
-    == ["-0.01", "-0.07", "0.05"],
-    "the helpful-only model is as good (p = 1.00 on the same rows": f"{p_alike:.2f}" == "1.00",
+    "release minus safe 0.13, 95 % interval 0.07 to 0.20": [f"{x:.2f}" for x in gap]
+    == ["0.13", "0.07", "0.20"],
+    "is not told apart from the safe one (p = 0.34 on the same rows": f"{p_alike:.2f}" == "0.34",
     "the helpful-only model explains every harmful one": not right["helpful-only"][
         groups["harmful"]
     ].any(),
-    "the safe model falls from 96.0 % in the exam to 71.7 %": [
+    "the safe model falls from 92.8 % in the exam to 70.9 %": [
         f"{p:.1%}" for p in (lab.share_of(right["safe"]), mixed["safe"]["as people ask"][0])
     ]
-    == ["96.0%", "71.7%"],
+    == ["92.8%", "70.9%"],
     "because it reads neither lower case nor typos": max(
         by_slice["safe"][s][0] for s in ("lower case", "typo")
     )
