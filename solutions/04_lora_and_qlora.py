@@ -215,7 +215,7 @@ for name, (A, B) in starts.items():
 lab.show_starts(losses, first)
 
 # %% [markdown]
-# **What to notice.** Where both are 0, both gradients are 0 and stay so. With one of them random, the other moves at once, and then the first one does, too: either may be the zero. PEFT takes B, because with A random training bears larger learning rates ([Hayou et al. 2024](https://arxiv.org/abs/2406.08447)).
+# **What to notice.** Where both are 0, both gradients are 0 and stay so. With one of them random, the other moves at once, and then the first one does, too: either may be the zero. PEFT takes B, because with A random training bears larger learning rates ([Hayou and others, 2024](https://arxiv.org/abs/2406.08447)).
 
 # %%
 # CLAIM
@@ -483,7 +483,7 @@ lab.show_answers(asked, before, lab.answers_to(adapted, asked))
 check("lora_adapter")
 
 # %% [markdown]
-# **What to notice.** In our run the adapter writes as many right records as all parameters do, to two points, with one trained parameter for twenty-eight. *Old tasks* and *gap on documents* are forgetting: what the assistant could do before. A clerk who answers everybody with records is no assistant any more, whichever way it was trained. On documents the adapter forgets less: over five seeds its gap is 4.3 to 4.5 %, that of all parameters by Muon and AdamW 4.8 to 5.1 % ([Biderman et al. 2024](https://arxiv.org/abs/2405.09673) found the same in large models). And an adapter can be taken out again: § 12 does so.
+# **What to notice.** In our run the adapter writes as many right records as all parameters do, to two points, with one trained parameter for twenty-eight. *Old tasks* and *gap on documents* are forgetting: what the assistant could do before. A clerk who answers everybody with records is no assistant any more, whichever way it was trained. On documents the adapter forgets less: over five seeds its gap is 4.3 to 4.5 %, that of all parameters by Muon and AdamW 4.8 to 5.1 % ([Biderman and others, 2024](https://arxiv.org/abs/2405.09673) found the same in large models). And an adapter can be taken out again: § 12 does so.
 #
 # Compare the seconds, too. In our run the adapter took about as long as all parameters by AdamW: the whole base is still run forward and backward, and each detour comes on top. What falls away is the gradients of the frozen weights and their optimiser step.
 #
@@ -889,7 +889,7 @@ if loaded := lab.smollm2():
 # %% [markdown]
 # ## § 15 Summary
 #
-# You wrote the layer, its start, its gradients, its merge, the counts of parameters and bytes, and NF4 with double quantisation. The layer and NF4 equal the libraries' but for rounding, the scales but for toss-ups, your counts the tensors that are there. In our run an adapter of a few per cent learned the new job as all parameters do, by the same optimiser and by the course's, also through a base held in a quarter of its 16-bit bytes, and it can be taken out again.
+# You wrote the layer, its start, its gradients, its merge, the counts of parameters and bytes, and NF4 with double quantisation: the layer and NF4 equal the libraries' but for rounding, the scales but for toss-ups, your counts the tensors that are there. In our run an adapter of a few per cent learned the new job as all parameters do, by the same optimiser and by the course's, also through a base held in a quarter of its 16-bit bytes, and it can be taken out again.
 # Lab 05 asks when to fine-tune at all: what if the facts change?
 #
 # Two questions, read by a person. Three or four sentences each.
@@ -899,7 +899,7 @@ if loaded := lab.smollm2():
 # %%
 # CLAIM
 {
-    "The layer and NF4 equal the libraries' but for rounding": apart < 1e-5 and same_bytes > 0.9999,
+    "the layer and NF4 equal the libraries' but for rounding": apart < 1e-5 and same_bytes > 0.9999,
     "the scales but for toss-ups": equal[1] == 1,
     "your counts the tensors that are there": (
         predicted == sum(p.numel() for p in lora.lora_parameters(untrained))
