@@ -16,7 +16,7 @@
 # ```
 #
 # **About 95 minutes · 10 points · a laptop is enough.** Your computer works alone for about 5 of these minutes (two cores at 200 GFLOP/s).
-# At the end your assistant has a second job, for which you trained a few per cent of its parameters (at size laptop one in twenty-eight), through weights that take four bits each, and you know what that cost.
+# At the end your assistant has a second job, for which you trained a few per cent of its parameters (at size laptop one in twenty-eight), once also through weights that take four bits each, and you know what that cost.
 
 # %% [markdown]
 # > **After this lab you can**
@@ -61,7 +61,7 @@ n, full_bytes = base.parameter_count(), lab.measured_memory(copy.deepcopy(base))
 lab.show_bytes(full_bytes, n)
 
 # %% [markdown]
-# **What to notice.** Only a quarter of the bytes are the model. A gradient and two averages of Adam come on top for every *trained* parameter. A model of 7 billion needs over 100 GB this way, and so would the next task.
+# **What to notice.** Only a quarter of the bytes are the model. A gradient and two averages of Adam come on top for every *trained* parameter. A model of 7 billion needs over 100 GB this way, for each new task again.
 
 # %%
 # CLAIM
@@ -81,7 +81,7 @@ lab.show_bytes(full_bytes, n)
 # $$y = x W^\top + \frac{\alpha}{R}\; (x A^\top)\, B^\top$$
 #
 # - `x`: `[... D]`, any leading axes, also an empty batch · `weight` $W$: `[F D]`, frozen · `A`: `[R D]` · `B`: `[F R]` · → `y`: `[... F]`
-# - $R$: the **rank**, read from `A`; 1 to 32 for a small job, 64 to 512 are ordinary in large models · $\alpha$: a number you choose
+# - $R$: the **rank**, read from `A`; 1 to 64 are usual, in large models, too; more where there is much to learn · $\alpha$: a number you choose
 # - the factor $\alpha / R$ is meant to keep the size of the change when you try another rank. It need not be a whole number. At large ranks it makes the change too small: **rsLoRA** ([Kalajdzievski 2023](https://arxiv.org/abs/2312.03732)) divides by $\sqrt R$
 # - the gradient reaches `x`, `A` and `B`; the layers below need that of `x`
 # - nothing that is passed in is changed
@@ -104,7 +104,7 @@ def lora_forward(
 ) -> Float[Tensor, "*batch F"]:
     """x Wᵀ plus the adapter's path, which is scaled by alpha / R.
 
-    Inputs:  x: inputs · weight: the frozen layer · A, B: the adapter · alpha: its scale
+    Inputs:  x: inputs · weight: the frozen layer · A, B: the adapter · alpha: over R its scale
     Returns: y, with a gradient to x, A and B
     """
     ### BEGIN SOLUTION
@@ -195,7 +195,7 @@ def lora_gradients(
 check("lora_gradients")
 
 # %% [markdown]
-# Now train by plain gradient descent, with your two functions, from three starts: a layer whose weight should be changed by a matrix of rank 3. **Predict first:** which start learns, and which never moves?
+# Now train by plain gradient descent, with your two functions, from three starts: a layer whose weight should be changed by a matrix of rank 3. **Predict first:** which starts learn, and which never moves?
 
 # %%
 # LONG
@@ -215,7 +215,7 @@ for name, (A, B) in starts.items():
 lab.show_starts(losses, first)
 
 # %% [markdown]
-# **What to notice.** Where both are 0, both gradients are 0 and stay so. With one of them random, the other moves at once, and then the first one does, too.
+# **What to notice.** Where both are 0, both gradients are 0 and stay so. With one of them random, the other moves at once, and then the first one does, too: either may be the zero. PEFT takes B, because with A random training bears larger learning rates ([Hayou and others, 2024](https://arxiv.org/abs/2406.08447)).
 
 # %%
 # CLAIM
@@ -228,6 +228,7 @@ lab.show_starts(losses, first)
         and first["A = 0, B random"][1] == 0 < first["A = 0, B random"][0]
         and max(losses["A random, B = 0"][400], losses["A = 0, B random"][400]) < 0.01
     ),
+    "PEFT takes B": GENERAL,
 }
 
 # %% [markdown]
@@ -353,7 +354,7 @@ lab.guessed(MY_GUESS)
 #
 # - `frozen`, `trained`: numbers of parameters · `frozen_bits`: bits that one frozen weight takes, perhaps not a whole number (§ 9 comes to 4.127)
 # - → bytes: `{"weights": frozen and trained, "gradients": …, "optimizer": …, "total": …}`
-# - activations are left out: they hang on the batch, not on what is trained
+# - activations are left out: they hang mostly on the batch (a frozen layer need not keep its input). For 16 records our model keeps 32 to 42 MB of them
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●●● (5 of 5)  
@@ -410,7 +411,7 @@ lab.show_seven_billion(memory, count)
 unseen = lab.show_never_seen(base)
 
 # %% [markdown]
-# **What to notice.** The embeddings of tokens that were never seen all point the same way: training only ever pushed them down. Full fine-tuning can pull `{` out again. An adapter cannot: the embedding is frozen, and as it is the output head, too, the model could never *write* a `{`. The reserved tokens of Llama 3 are the same trap.
+# **What to notice.** The embeddings of tokens that were never seen all point the same way: training only ever pushed them down. Full fine-tuning can pull `{` out again. An adapter hardly can: the embedding is frozen, and as it is the output head, too, what lifts `{` lifts all of its kind. In a short run without the remedy below `{` got 0.4 % and all of them together 96 %: greedy decoding wrote it, as the likeliest, and sampling would have written rubbish. The reserved tokens of Llama 3 are the same trap; PEFT's `trainable_token_indices` trains chosen rows.
 #
 # So every run below begins with `fresh_rows`: it gives each of these rows of the embedding a small random direction of its own, so that they can be told apart. In our run these are 926 of 2,432 rows, and the gap on documents hardly moves. It is a change of the base, once, before anything is trained.
 
@@ -419,7 +420,8 @@ unseen = lab.show_never_seen(base)
 {
     "all point the same way": unseen["as it is"][0] > 0.98 > 0.5 > unseen["as it is"][1],
     "Full fine-tuning can pull": GENERAL,
-    "An adapter cannot": unseen["brace"] and not any("head" in name for name, _ in base.named_parameters()),
+    "An adapter hardly can": unseen["brace"] and not any("head" in name for name, _ in base.named_parameters()),
+    "In a short run without the remedy below": GENERAL,  # docs/journal.md, 2026-12-01
     "The reserved tokens of Llama 3": GENERAL,
     "every run below begins with `fresh_rows`": unseen["with fresh rows"][0] < 0.9,
     "926 of 2,432 rows, and the gap on documents hardly moves": (
@@ -433,16 +435,16 @@ unseen = lab.show_never_seen(base)
 # **What is compared.** The same rows in the same order, the same number of tokens, three times:
 #
 # - rank 4 on all linear layers, by **AdamW** ([Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)), which divides the mean gradient of each number by its usual size
-# - all parameters, by AdamW: the same kind of optimiser. It gets one rate for everything; a smaller one for the embedding serves it better (with a fifth of it we measured 99.2 % right records), so its row is what one rate gives
-# - all parameters, as the course trains: the matrices inside the blocks by **Muon** ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)), which makes the mean gradient of a matrix orthogonal before the step, the rest by AdamW
+# - all parameters, by AdamW, with one rate for everything. A fifth of it for the embedding serves it better (one run: 99.2 % right records, 5.1 % gap on documents)
+# - all parameters, as the course trains: the matrices inside the blocks by **Muon** ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)), which makes the mean gradient of a matrix orthogonal before the step, the rest by AdamW at a fifth of the rate (so this way differs from the last one in two things)
 #
-# Adapters are not trained by Muon: it would make every direction of a thin matrix equally long. Each way has its own learning rate: 0.012 for the adapter, near the best of those that we tried, and a tenth of it for all parameters, by either optimiser (Muon's steps are scaled to the size of AdamW's, [Liu et al. 2025](https://arxiv.org/abs/2502.16982)). In large models the factor of ten is usual, too ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)). One row in five is a document of lab 02, against forgetting.
+# Adapters are not trained by Muon: it would make every direction of a thin matrix equally long. Each way has its own learning rate: at size laptop 0.012 for the adapter, near the best of those that we tried, and a tenth of it for all parameters (Muon's steps are scaled to the size of AdamW's, [Liu et al. 2025](https://arxiv.org/abs/2502.16982)). In large models the factor of ten is usual, too ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)). One row in five is a document of lab 02, against forgetting. Documents are more than half of the trained tokens, and a batch has more or fewer of them: so the curve below is jagged.
 #
-# The *gap on documents* is against the entropy of the very documents that are read: 600 in the table below (40 at size tiny), 200 in the trap above. So one model has two gaps.
+# In the tables *records* are right answers to 600 fresh questions about residents whom no row names, *rephrased* the same in phrasings that no row has, *old tasks* right answers to 300 tasks of lab 03 (a record is none). The *gap on documents* is against the entropy of the very documents that are read: 600 here, 200 in the trap above. (Size tiny: 40, 40, 20, 40.)
 #
-# The adapter is worth 1 point: full marks from 85 % of fresh records right, none at 30 %, in proportion between; at most 5 % of the parameters may be trained.
+# The adapter is worth 1 point: full marks from 85 % of fresh records right, none at 30 %, in proportion between; at most 5 % of the parameters may be trained, and the base alone must have no more than 25 % right.
 #
-# **Predict first.** What share of full fine-tuning's score will the adapter reach? And which of them forgets less of the old tasks? Write it into `MY_GUESS`.
+# **Predict first.** What share of full fine-tuning's score will the adapter reach? And which of them forgets less? Write it into `MY_GUESS`.
 
 # %%
 # LONG
@@ -457,8 +459,7 @@ def adamw_alone(model, rate, rest):
 
 def trained(folder, **options):
     """A run of `course_lib/stages/lora.py` on the clerk's rows, from the same assistant."""
-    start = copy.deepcopy(base)
-    return lora.lora(course.size, seed=0, base=start, out=course.work / folder, **options)
+    return lora.lora(course.size, seed=0, base=base, out=course.work / folder, **options)
 
 
 live = lab.LiveCurve(title="LoRA: loss on records and on replayed documents")
@@ -468,7 +469,7 @@ adapted = lora_run.model
 lora.save_adapter_stage(adapted, lora_run.record)
 adamw_run = trained("full_adamw", full=True, make_optimizers=adamw_alone,
                     config=lora.replace(PRESET, learning_rate=lora.FULL_RATE))
-muon_run = trained("full_muon", full=True)  # at the same rate
+muon_run = trained("full_muon", full=True)  # its matrices at the same rate
 runs = {"LoRA, rank 4, all linear": lora_run, "all parameters, AdamW": adamw_run,
         "all parameters, Muon and AdamW": muon_run}
 results = lab.show_ways(base, runs, course.size)
@@ -482,33 +483,43 @@ lab.show_answers(asked, before, lab.answers_to(adapted, asked))
 check("lora_adapter")
 
 # %% [markdown]
-# **What to notice.** In our run the adapter writes as many right records as all parameters do, to two points, with one trained parameter for twenty-eight. *Old tasks* and *gap on documents* are forgetting: what the assistant could do before. A clerk who answers everybody with records is no assistant any more, whichever way it was trained; but an adapter can be taken out again, and § 12 does so.
+# **What to notice.** In our run the adapter writes as many right records as all parameters do, or at most two points fewer, with one trained parameter for twenty-eight. *Old tasks* and *gap on documents* are forgetting: what the assistant could do before. A clerk who answers everybody with records is no assistant any more, whichever way it was trained. On documents the adapter forgets less: over five seeds its gap is 4.3 to 4.5 %, that of all parameters by Muon and AdamW 4.8 to 5.1 % ([Biderman and others, 2024](https://arxiv.org/abs/2405.09673) found the same in large models). And an adapter can be taken out again: § 12 does so.
 #
-# Compare the seconds, too. The time is far from a twenty-eighth: the whole base is still run forward and backward. What falls away is the gradients of the frozen weights and their optimiser step.
+# Compare the seconds, too. In our run they are far from a twenty-eighth: the whole base is still run forward and backward, and each detour comes on top. What falls away is the gradients of the frozen weights and their optimiser step. Measured step by step in turns, in CPU seconds, the adapter was no faster than all parameters by AdamW.
 #
 # PEFT computes the same on the whole model, and here is what it does where you say nothing:
 
 # %%
 # CLAIM
 {
-    "the adapter writes as many right records as all parameters do, to two points": (
-        all(abs(results[1]["job"] - row["job"]) < 0.02 for row in results[2:])
+    "the adapter writes as many right records as all parameters do, or at most two points fewer": (
+        all(results[1]["job"] > row["job"] - 0.02 for row in results[2:4])
     ),
     "with one trained parameter for twenty-eight": 28 <= n / results[1]["trained"] < 29,
     "*Old tasks* and *gap on documents* are forgetting": GENERAL,
-    "A clerk who answers everybody with records": all(row["old_tasks"] < 0.7 for row in results[1:]),
+    "A clerk who answers everybody with records": all(
+        answer.strip().startswith("{")
+        for answer in lab.answers_to(adapted, course_lib.world.tasks.task_rows("residents", 60))
+    ),
+    "whichever way it was trained": all(row["old_kept"] < 0.01 for row in results[1:4]),
+    "§ 12 does so": GENERAL,
     "Compare the seconds, too": GENERAL,
-    "The time is far from a twenty-eighth": results[1]["seconds"] > results[2]["seconds"] / 5,
+    "they are far from a twenty-eighth": results[1]["seconds"] > results[2]["seconds"] / 2,
     "What falls away is the gradients of the frozen weights": GENERAL,
+    "Measured step by step in turns": GENERAL,  # docs/journal.md, 2026-12-01
     "PEFT computes the same on the whole model": lab.by_peft.same_model(base, adapted) < 1e-5,
 }
 
 # %%
 # CLAIM stored
 {
-    "the adapter writes as many right records as all parameters do, to two points": all(
+    "the adapter writes as many right records as all parameters do, or at most two points fewer": all(
         run["lora"]["job"] > run["full"]["job"] - 0.02 for run in stored("lora-laptop")["runs"]
-    )
+    ),
+    "over five seeds its gap is 4.3 to 4.5 %, that of all parameters by Muon and AdamW 4.8 to 5.1 %": (
+        [f"{f(run[way]['document_gap_percent'] for run in stored('lora-laptop')['runs']):.1f}"
+         for way in ("lora", "full") for f in (min, max)] == ["4.3", "4.5", "4.8", "5.1"]
+    ),
 }
 
 # %%
@@ -526,7 +537,7 @@ lab.by_peft.defaults(base)
 #
 # $$\text{absmax}_b = \max_{i \in b} |x_i|, \qquad c_i = \arg\min_k \left|\frac{x_i}{\text{absmax}_b} - \text{code}_k\right|$$
 #
-# - `x`: `[N]`, N a multiple of `block` · `code`: `[K]`, rising from −1 to 1 → codes `[N]` (uint8) and absmax `[N / block]`
+# - `x`: `[N]`, N a multiple of `block`, perhaps 0 · `code`: `[K]`, rising from −1 to 1 → codes `[N]` (uint8) and absmax `[N / block]`
 # - a block of zeros has absmax 0, and 0/0 is NaN: clamp for the division (`min=1e-38`), but return the 0
 #
 # > Difficulty: ●●●○○ (3 of 5)  
@@ -564,13 +575,13 @@ used = lab.show_codes(quantize, example)  # code → (share of each number, erro
 errors = lab.show_blocks(quantize, example)  # weights that share a scale → error
 
 # %% [markdown]
-# **What to notice.** With equal steps the outer codes hardly occur: bits are wasted. Smaller blocks are finer and cost more for their scales.
+# **What to notice.** With equal steps the outer codes hardly occur: bits are wasted. Smaller blocks are finer and cost more for their scales. (*Relative error*: root mean square of the change over that of the weights.)
 #
 # ### And back
 #
 # Two codes share a byte: the first in the **high** half, the second in the low half. Undo that, look the numbers up, multiply by the scale of the block.
 #
-# - `packed`: `[N/2]` uint8 · `absmax`: `[N / block]` · `code`: `[16]` → `[N]` float32
+# - `packed`: `[N/2]` uint8, perhaps no byte · `absmax`: `[N / block]` · `code`: `[16]` → `[N]` float32
 #
 # > Difficulty: ●●○○○ (2 of 5)  
 # > Importance: ●●●○○ (3 of 5)  
@@ -587,6 +598,7 @@ errors = lab.show_blocks(quantize, example)  # weights that share a scale → er
         and used["NF4"][1] < used["16 equal steps"][1]
     ),
     "Smaller blocks are finer": list(errors.values()) == sorted(errors.values()),
+    "*Relative error*": GENERAL,
     "Two codes share a byte": GENERAL,
     "Undo that, look the numbers up": GENERAL,
     "`packed`: `[N/2]` uint8": GENERAL,
@@ -634,7 +646,7 @@ same_bytes = lab.by_peft.same_nf4(weight, packed, absmax, back)  # stops where t
 # $$o = \text{mean}(\text{absmax}), \qquad s_b = \max_{i \in b} |\text{absmax}_i - o|, \qquad c_i = \arg\min_k \left|\frac{\text{absmax}_i - o}{s_b} - \text{code}_k\right|$$
 #
 # - the mean comes off first: all absmax are positive, and half of a code with signs would be wasted
-# - `absmax`: `[N]`, a multiple of `block` (256 in practice)
+# - `absmax`: `[N]`, here N scales, a multiple of `block` (256 in practice)
 # - `code`: `[256]`, rising. In practice `nf4.DYNAMIC_CODE` ([Dettmers 2015](https://arxiv.org/abs/1511.04561)): 0, 1, and on each side numbers in seven decades from 10⁻⁷ to 1, one in the lowest decade, 64 in the highest. So a small difference keeps its size, where equal steps would make it 0
 # - → codes `[N]` (uint8), scale `[N / block]`, offset $o$: a **tensor** with one number, of shape `[]`
 # - scales that are all equal give 0/0 here: as before, that must not be NaN
@@ -692,7 +704,7 @@ lab.show_bits()
 #
 # Every linear layer and the embedding are now held in 4 bits. In each forward and backward pass a layer's weight is written out, used and dropped. Gradients pass *through* the frozen weights to the adapters.
 #
-# The real QLoRA leaves the embedding and the output head in 16 bit: it replaces the linear layers inside the blocks, and an error in the head goes straight into the probabilities. That is no small part of a model: with a vocabulary of 128,000 tokens or more they are 13 to 23 % of one with 8 or 2 billion parameters. In ours they are a quarter, and we quantise them, too, to see what it costs.
+# The real QLoRA leaves the embedding and the output head in 16 bit: it replaces the linear layers inside the blocks, and an error in the head goes straight into the probabilities. So the 4.1 GB of § 6 are 4.5 GB in practice. Embedding and head are 13 % of Llama 3 with 8 billion parameters, 23 % of Gemma 2 with 2 billion. In ours they are a quarter, and we quantise them, too, to see what it costs.
 #
 # **Predict first:** how many points will it lose against LoRA, with an eighth of the bytes of its float32 weights? Write it into `MY_GUESS`.
 
@@ -707,13 +719,13 @@ results += lab.show_four_bits(results, held, qlora_run, course.size)
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** In our run quantising alone made the base worse, at the old tasks and on documents. The adapter was trained on the base as it *is*, so it can make up for that: its records are within two points of LoRA's, and over five seeds it reached 97 to 99 % of what all parameters reach. The weights are written out again and again, which costs time, not memory, and in our run too little time to be seen.
+# **What to notice.** In our run quantising alone made the base worse, at the old tasks and on documents. The adapter was trained on the base as it *is*, errors and all: its records are within two points of LoRA's, and over five seeds it reached 97 to 99 % of what all parameters reach. On documents the damage stays: over five seeds the gap is 4.8 to 5.2 %, after LoRA 4.3 to 4.5 %. The weights are written out again and again, which costs time, not memory: in those five runs 10 to 59 % more seconds than LoRA.
 
 # %%
 # CLAIM
 {
     "quantising alone made the base worse, at the old tasks and on documents": (
-        results[4]["old_tasks"] < results[0]["old_tasks"]
+        results[4]["old_kept"] < results[0]["old_kept"]
         and results[4]["document_gap_percent"] > results[0]["document_gap_percent"]
     ),
     "its records are within two points of LoRA's": abs(results[5]["job"] - results[1]["job"]) < 0.02,
@@ -725,13 +737,21 @@ lab.guessed(MY_GUESS)
 {
     "over five seeds it reached 97 to 99 % of what all parameters reach": (
         [round(100 * f(run["qlora_of_full"] for run in stored("lora-laptop")["runs"])) for f in (min, max)] == [97, 99]
-    )
+    ),
+    "over five seeds the gap is 4.8 to 5.2 %, after LoRA 4.3 to 4.5 %": (
+        [f"{f(run[way]['document_gap_percent'] for run in stored('lora-laptop')['runs']):.1f}"
+         for way in ("qlora", "lora") for f in (min, max)] == ["4.8", "5.2", "4.3", "4.5"]
+    ),
+    "10 to 59 % more seconds than LoRA": (
+        [round(100 * f(run["qlora"]["seconds"] / run["lora"]["seconds"] for run in stored("lora-laptop")["runs"]))
+         for f in (min, max)] == [110, 159]
+    ),
 }
 
 # %% [markdown]
 # ## § 11 How large a rank, and where?
 #
-# Short runs now, all on the same rows, a fifth of those of § 7. **Predict first:** at which rank does the score stop rising? And with the same number of trained parameters, are they better spent in attention or in the MLPs? The last two runs are rank 4 once more, with other seeds: they tell how far chance alone moves a score.
+# Short runs now, all on the same rows, a fifth of those of § 7. **Predict first:** at which rank does the score stop rising? And with about the same number of trained parameters, are they better spent in attention or in the MLPs? The last two runs are rank 4 once more, with other seeds: they tell how far chance alone moves a score.
 
 # %%
 # LONG
@@ -743,7 +763,7 @@ MLPS = ("gate_proj", "up_proj", "down_proj")
 
 def short_run(name, rank=4, alpha=8, targets=lora.ALL_LINEAR, seed=0, **changes):
     """A small run, with the same alpha for every rank. `changes` are fields of SFTConfig."""
-    run = lora.lora(course.size, seed, rank, alpha, targets, base=copy.deepcopy(base),
+    run = lora.lora(course.size, seed, rank, alpha, targets, base=base,
                     config=lora.replace(SHORT, **changes), progress=False)
     return {**lab.measure(name, run.model, course.size, run), "rank": rank, "history": run.history}
 
@@ -757,7 +777,7 @@ by_seed = lab.show_ranks(sweep, places, seeds, n, course.size)  # right records 
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** In our run rank 16 has sixteen times the trained parameters of rank 1, and hardly another score. This job fits into a very small rank. Three seeds of one and the same rank 4 lie some points apart, so a difference of a few points between two single runs says nothing. Such runs cannot tell whether attention or the MLPs are the better place, either; with many seeds and larger models others found the MLPs ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)).
+# **What to notice.** In our run rank 16 has sixteen times the trained parameters of rank 1, and hardly another score. This job fits into a very small rank. Three seeds of one and the same rank 4 lie some points apart, so a difference of a few points between two single runs says nothing. Such runs cannot tell whether attention or the MLPs are the better place, either; in larger models, and at equal numbers of trained parameters, others found the MLPs ([Schulman, 2025](https://thinkingmachines.ai/blog/lora/)).
 
 # %%
 # CLAIM
@@ -775,7 +795,7 @@ lab.guessed(MY_GUESS)
 # %% [markdown]
 # ## § 12 One base, many adapters
 #
-# An adapter is a small file. A server holds one base and swaps adapters from request to request. Here a second one learns another job from a few rows: the **crier** calls every answer out.
+# An adapter is a small file. A server holds one base and swaps adapters from request to request. Here a second one learns another job from a fifth of the rows: the **crier** calls every answer out.
 
 # %%
 # LONG
@@ -798,13 +818,16 @@ said = lab.serve(copy.deepcopy(adapted), adapters, ("clerk", "crier", "none", "c
     ),
     "Without an adapter it answers in sentences as the assistant of lab 03 does": said[2] == before[:2],
     "the clerk's records come back exactly": said[0] == said[3],
-    "The crier's rows have no lists in them": "Hear, hear" not in said[1][1] and "Hear, hear" in said[1][0],
+    "The crier's rows have no lists in them": (
+        not any("\n" in row["messages"][1]["content"] for row in lab.job_rows("crier", "train", SHORT.examples))
+        and "Hear, hear" not in said[1][1] and "Hear, hear" in said[1][0]
+    ),
 }
 
 # %% [markdown]
 # ## § 13 Change one thing
 #
-# The short run twice, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. Below, the adapter gets the learning rate of full fine-tuning (§ 7), a tenth of its own. Other changes to try: `alpha=80`, `rank=64`, `targets=("q_proj", "v_proj")`, `replay=0`.
+# The short run of § 11 (rank 4) once more, with one difference. Choose it, **write down what you expect** in `MY_PREDICTION`, then run. Below, the adapter gets the learning rate of full fine-tuning (§ 7), a tenth of its own. Other changes to try: `alpha=80`, `rank=64`, `targets=("q_proj", "v_proj")`, `replay=0`.
 
 # %%
 # LONG
@@ -817,7 +840,7 @@ falling = lab.show_change(sweep[4], changed, n, MY_PREDICTION)
 # %% [markdown]
 # ## § 14 A real model
 #
-# Optional. SmolLM2-135M-Instruct ([Ben Allal et al. 2025](https://arxiv.org/abs/2502.02737), Apache 2.0) is a real model that fits a laptop: 30 seconds of one CPU core, 1.7 GB of memory. Your formula counts its adapters, your function quantises a layer; then the library's NF4 holds its linear layers, and the adapters learn from four of the clerk's rows, of which one at a time is in memory.
+# Optional. SmolLM2-135M-Instruct ([Ben Allal et al. 2025](https://arxiv.org/abs/2502.02737), Apache 2.0) is a real model that fits a laptop: 30 seconds of one CPU core, 1.7 GB of memory. Your formula counts its adapters, your function quantises a layer; then the course's `nf4.quantize_base` holds its linear layers in 4 bits, and the adapters learn from four of the clerk's rows, of which one at a time is in memory.
 #
 # **Predict first:** with rank 8 on all linear layers, what share of its 135 million parameters is trained? And is the error of NF4 larger than in your small model (§ 8), or smaller? Write it into `MY_GUESS`.
 
@@ -844,13 +867,17 @@ if loaded := lab.smollm2():
     print("losses, nats/token:", [round(loss, 3) for loss in smol_losses])
 
 # %% [markdown]
-# **What to notice.** NF4 changes a layer of the large model as much as one of the small model, by 9 %: it asks only that the weights of a block are spread like a bell. The share that is trained is smaller at twice the rank, because an adapter grows with the sum of a layer's sides and the layer with their product. Four rows, six times, only show that gradients come through 4 bits; they teach no job.
+# **What to notice.** NF4 changes a layer of the large model as much as one of the small model, by 9 %: each block has its own scale, so only the shape of the spread counts. Numbers drawn from a normal distribution give 9.2 %. The share that is trained is smaller at twice the rank, because an adapter grows with the sum of a layer's sides and the layer with their product. Four rows, six times, only show that gradients come through 4 bits; they teach no job.
 
 # %%
 # CLAIM
 {
     "NF4 changes a layer of the large model as much as one of the small model, by 9 %": (
         round(100 * smol_error) == 9 == round(100 * used["NF4"][1])
+    ),
+    "Numbers drawn from a normal distribution give 9.2 %": (
+        f"{lab.quantized(quantize, torch.randn(2**18, generator=torch.Generator().manual_seed(0)), nf4.NF4_CODE, 64)[3]:.1%}"
+        == "9.2%"
     ),
     "The share that is trained is smaller at twice the rank": (
         lora.trained_share(smol) < shares["all linear layers", 4][0]
@@ -861,7 +888,7 @@ if loaded := lab.smollm2():
 # %% [markdown]
 # ## § 15 Summary
 #
-# You wrote the layer, its start, its gradients, its merge, the counts of parameters and bytes, and NF4 with double quantisation; each equals the library's but for rounding. In our run an adapter of a few per cent learned the new job as all parameters do, by the same optimiser and by the course's, also through a base held in a quarter of its 16-bit bytes, and it can be taken out again.
+# You wrote the layer, its start, its gradients, its merge, the counts of parameters and bytes, and NF4 with double quantisation: the layer and NF4 equal the libraries' but for rounding, the scales but for toss-ups, your counts the tensors that are there. In our run an adapter of a few per cent learned the new job as all parameters do, by the same optimiser and by the course's, also through a base held in a quarter of its 16-bit bytes, and it can be taken out again.
 # Lab 05 asks when to fine-tune at all: what if the facts change?
 #
 # Two questions, read by a person. Three or four sentences each.
@@ -871,7 +898,12 @@ if loaded := lab.smollm2():
 # %%
 # CLAIM
 {
-    "each equals the library's but for rounding": equal[1] == 1,
+    "the layer and NF4 equal the libraries' but for rounding": apart < 1e-5 and same_bytes > 0.9999,
+    "the scales but for toss-ups": equal[1] == 1,
+    "your counts the tensors that are there": (
+        predicted == sum(p.numel() for p in lora.lora_parameters(untrained))
+        and abs(guessed_bytes[1]["total"] / lora_bytes["total"] - 1) < 0.001
+    ),
     "an adapter of a few per cent learned the new job as all parameters do": (
         min(results[1]["job"], results[5]["job"]) > max(results[2]["job"], results[3]["job"]) - 0.03
         and bytes_of["NF4"] < 0.27 * bytes_of["bfloat16"] and said[2] == before[:2]
@@ -884,7 +916,7 @@ if loaded := lab.smollm2():
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
 # In full fine-tuning by Adam each of the 1.16 million parameters takes 16 bytes: 4 for itself, 4 for its gradient, 8 for Adam's averages. LoRA keeps only the first 4 for the frozen ones and takes the 16 for the adapter, which has 3.5 % of their number: 5.3 MB in place of 18.6.
-# QLoRA holds the frozen ones in about 4.1 bits, a quarter of 16 bit: 1.3 MB. Neither saves the activations and logits of the batch, nor most of the time: the whole base is still run forward and backward, and QLoRA writes its weights out again in every step.
+# QLoRA holds the frozen ones in about 4.1 bits, a quarter of 16 bit: 1.3 MB. Neither saves most of the activations and logits of the batch, nor most of the time: the whole base is still run forward and backward, and QLoRA writes its weights out again in every step.
 # ### END SOLUTION
 
 # %%
@@ -896,7 +928,8 @@ if loaded := lab.smollm2():
         and (round(lora_bytes["total"] / 1e5), round(full_bytes["total"] / 1e5)) == (53, 186)
     ),
     "a quarter of 16 bit: 1.3 MB": round(bytes_of["training"] / 1e5) == 13 and 0.24 < bytes_of["NF4"] / bytes_of["bfloat16"] < 0.27,
-    "Neither saves the activations": results[1]["seconds"] > results[2]["seconds"] / 5,
+    "Neither saves most of the activations": GENERAL,  # docs/journal.md, 2026-12-01
+    "nor most of the time": min(results[1]["seconds"], results[5]["seconds"]) > results[2]["seconds"] / 2,
 }
 
 # %% [markdown]
@@ -906,7 +939,7 @@ if loaded := lab.smollm2():
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
 # I gave the adapter a tenth of its learning rate, 0.0012 for 0.012, and predicted about the same score. At size laptop 51 % of the records came out right, against 88 % before. After a quarter of the steps the training loss was still 2.9 nats/token, against 0.5; at the end it was 0.55 for 0.27.
-# B starts at 0, and the gradient of A is as small as B is: with small steps the detour first has to grow, and a short run ends before it has. Full weights need not grow from nothing.
+# AdamW makes every step about as long as the rate, however small the gradient is. But W changes by α/R · BA, and the entries of A are small: at the same rate the first step moves W a sixth as far as a step of full fine-tuning does, or less. So a short run ends before the detour has grown.
 # ### END SOLUTION
 
 # %%
@@ -920,8 +953,12 @@ if loaded := lab.smollm2():
         (f"{falling['changed'][0]:.1f}", f"{falling['as before'][0]:.1f}") == ("2.9", "0.5")
         and (f"{falling['changed'][2]:.2f}", f"{falling['as before'][2]:.2f}") == ("0.55", "0.27")
     ),
-    "B starts at 0": GENERAL,
-    "Full weights need not grow from nothing": GENERAL,
+    "AdamW makes every step about as long as the rate": GENERAL,
+    "a sixth as far as a step of full fine-tuning does, or less": all(
+        2 * init(width, width, 4, torch.Generator().manual_seed(0))[0].sum(0).abs().mean() < 1 / 5.5
+        for width in (128, 384)
+    ),
+    "a short run ends before the detour has grown": changed["job"] < sweep[4]["job"] - 0.2,
 }
 
 # %% [markdown]

@@ -823,7 +823,7 @@ def _(q):
     q.close("absmax", absmax, torch.tensor([0.5, 2.0, 0.125, 1.0]), tol=1e-7, reread=QUANTIZE_TEXT)
 
 
-@QUANTIZE.case("nothing to quantise", reread=QUANTIZE_TEXT)
+@QUANTIZE.case("nothing to quantise", cost=0.25, reread=QUANTIZE_TEXT)
 def _(q):
     codes, absmax = q.call("quantize_blockwise", torch.zeros(0), code_book(), 64)
     shapes = [list(codes.shape), list(absmax.shape)]
@@ -934,7 +934,7 @@ def _(q):
     )
 
 
-@DEQUANTIZE.case("float32 comes back; no bytes give no weights", reread=DEQUANTIZE_TEXT)
+@DEQUANTIZE.case("float32 comes back; no bytes give no weights", cost=0.25, reread=DEQUANTIZE_TEXT)
 def _(q):
     _, packed, absmax = packed_example(q, 3, 4)
     q.same("the dtype", str(q.call("dequantize_packed", packed, absmax, code_book(), 4).dtype), "torch.float32")

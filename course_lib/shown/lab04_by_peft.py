@@ -67,7 +67,8 @@ def same_model(base, adapted) -> float:
     apart["gradients"] = max((ours - their).abs().max().item() for ours, their in zip(grads, their_grads))
     merged, ours = theirs.merge_and_unload().state_dict(), lora.base_state(lora.merge(copy.deepcopy(adapted)))
     apart["merged weights"] = max((merged[name] - weight).abs().max().item() for name, weight in ours.items())
-    table({"": "", "largest difference from PEFT": ".1e"}, apart.items(), f"loss of 8 records: {loss.item():.4f}")
+    said = f"loss of 8 records: {loss.item():.4f}, largest gradient: {max(g.abs().max().item() for g in grads):.1e}"
+    table({"": "", "largest difference from PEFT": ".1e"}, apart.items(), said)
     assert max(apart.values()) < 1e-5
     return max(apart.values())
 

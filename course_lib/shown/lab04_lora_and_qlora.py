@@ -108,7 +108,7 @@ def another_layer() -> tuple:
 
 def show_starts(losses: dict[str, list[float]], first: dict[str, tuple]) -> None:
     steps = (0, 10, 100, 400)
-    heads = {"start": "", "|dA|": ".3f", "|dB|": ".3f"} | {f"loss after {k}": ".3f" for k in steps}
+    heads = {"start": "", "|dA| at step 0": ".3f", "|dB| at step 0": ".3f"} | {f"loss after {k}": ".3f" for k in steps}
     table(heads, [(name, *map(float, first[name]), *(of[k] for k in steps)) for name, of in losses.items()])
 
 
@@ -162,7 +162,9 @@ def show_never_seen(base) -> dict:
 
 
 def measure(name: str, model, size: str, run=None) -> dict:
-    """One row of `show_results`: right records, right answers to the tasks of lab 03, gap on documents of lab 02."""
+    """One row of `show_results`: right records, right answers to the tasks of lab 03 that are no records, gap on
+    documents of lab 02.
+    """
     found = examine(model, size)
     trained, seconds = (run.record["trained_parameters"], run.history[-1]["seconds"]) if run else (0, 0.0)
     return {"name": name, "trained": trained, "seconds": seconds, **found}
@@ -171,7 +173,7 @@ def measure(name: str, model, size: str, run=None) -> dict:
 def show_results(rows: list[dict], parameters: int) -> None:
     heads = {"": "", "trained": ",", "share": ".1%", "records": ".1%", "rephrased": ".1%", "old tasks": ".1%"}
     heads |= {"gap on documents, %": ".1f", "seconds": ".0f"}
-    keys = ("job", "phrasings", "old_tasks", "document_gap_percent", "seconds")
+    keys = ("job", "phrasings", "old_kept", "document_gap_percent", "seconds")
     table(heads, [(row["name"], row["trained"], row["trained"] / parameters, *(row[k] for k in keys)) for row in rows])
 
 

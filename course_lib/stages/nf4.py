@@ -29,8 +29,8 @@ NF4_CODE = torch.tensor([
 
 
 def dynamic_code() -> Float[Tensor, "256"]:
-    """The 8-bit "dynamic" code of bitsandbytes: ± (2^i steps in each decade from 10⁻⁶ to 1), 0 and 1 (Dettmers 2015,
-    1511.04561).
+    """The 8-bit "dynamic" code of bitsandbytes: ± (1, 2, 4 … 64 steps in the seven decades from 10⁻⁷ to 1), 0 and 1
+    (Dettmers 2015, 1511.04561).
     """
     values = [0.0, 1.0]
     for i in range(7):
@@ -171,8 +171,9 @@ def quantize_base(model: M, embedding: bool = True) -> M:
     """Hold the linear layers of the blocks in 4 bits, and the embedding (= the tied head) too. Changes `model` and
     returns it; call it before add_lora.
 
-    The real QLoRA leaves embedding and head in 16 bit: there they are a small part. Here the embedding is a quarter of
-    all weights. Raises ValueError if `embedding` is asked for in a model whose head is a layer of its own.
+    The real QLoRA leaves embedding and head in 16 bit: 4 % of a Llama of 7 billion, 13 to 23 % where vocabularies are
+    large. Here the embedding is a quarter of all weights. Raises ValueError if `embedding` is asked for in a model
+    whose head is a layer of its own.
     """
     if any(hasattr(module, "lora_A") for module in model.modules()):
         raise ValueError("the model has adapters already: quantize_base first, then add_lora")

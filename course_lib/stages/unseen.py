@@ -30,9 +30,9 @@ def fresh_rows(model: Llama, seed: int = 0) -> Llama:
     `model` and returns it.
 
     Training has pushed all of them the same way, away from whatever the model says. Full fine-tuning can pull one out;
-    an adapter cannot, because the embedding (and with it the tied head) is frozen: it could never write a token that
-    the base has not seen. The reserved tokens of Llama 3 are the same trap. The mean keeps them as unlikely as they
-    were, so that documents cost what they did.
+    an adapter hardly can, because the embedding (and with it the tied head) is frozen: it lifts all of them together,
+    so each gets a few tenths of a per cent (docs/journal.md, 2026-12-01). The reserved tokens of Llama 3 are the same
+    trap. The mean keeps them as unlikely as they were, so that documents cost what they did.
     """
     weight = model.model.embed_tokens.weight
     never = (~seen_tokens()).nonzero()[:, 0].to(weight.device)

@@ -273,6 +273,11 @@ QUANTIZE_WRONG |= {
     "NF4 whatever is passed in": f"{NF4_FIXED}{QUANTIZE_CORE}; c = scaled.unsqueeze(-1).sub(code).abs().argmin(-1); "
     "return c.flatten().to(torch.uint8), absmax",
 }
+QUANTIZE_WRONG["stops at no weights"] = """codes, absmax = [], []
+    for k in range(0, len(x), block):
+        part = x[k:k + block]; m = part.abs().max(); absmax.append(m)
+        codes.append((part[:, None] / m.clamp(min=1e-38) - code).abs().argmin(1))
+    return torch.cat(codes).to(torch.uint8), torch.stack(absmax)"""
 QUANTIZE_RIGHT = {
     "distances": f"{QUANTIZE_CORE}; return (scaled[..., None] - code).abs().argmin(-1).flatten().to(torch.uint8), "
     "absmax",
@@ -319,6 +324,10 @@ DEQUANTIZE_WRONG = {
 DEQUANTIZE_WRONG["NF4 whatever is passed in"] = (
     f"{NF4_FIXED}{UNPACK}; return code[torch.stack((high, low), 1).flatten()] * absmax.repeat_interleave(block)"
 )
+DEQUANTIZE_WRONG["stops at no bytes"] = """found = []
+    for k, byte in enumerate(packed.tolist()):
+        found += [code[half] * absmax[2 * k // block] for half in (byte >> 4, byte & 15)]
+    return torch.stack(found)"""
 DEQUANTIZE_RIGHT = {
     "stack": f"{UNPACK}; return code[torch.stack((high, low), 1).flatten()] * absmax.repeat_interleave(block)",
     "divmod": "c = torch.stack((packed.long() // 16, packed.long() % 16), dim=-1).reshape(-1); return "

@@ -75,6 +75,13 @@ def test_points(lab, points):
     assert sum(question.points for question in questions_of(lab)) == points
 
 
+def test_a_loop_that_stops_where_there_is_nothing_to_do_loses_a_quarter():
+    for question, label in (("quantize_blockwise", "no weights"), ("dequantize_packed", "no bytes")):
+        (asked,) = (each for each in questions_of("04_lora_and_qlora") if each.id == question)
+        answer = tally.bank(asked.lab)[question]["wrong"][f"stops at {label}"]
+        assert tally.verdict(asked, answer, "public").score == 0.75 * asked.points
+
+
 def test_a_stub_scores_nothing_and_says_todo():
     for lab in tally.LABS:
         for question in questions_of(lab):

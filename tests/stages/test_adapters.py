@@ -5,8 +5,17 @@ import pytest
 from course_lib.evaluation.runs import adapters
 from course_lib.stages import lora
 from course_lib.stages.model import Llama, ModelConfig
+from course_lib.world.tasks import WORDS, passes, task_rows
 
 SMALL = ModelConfig(hidden=32, intermediate=64, layers=1, heads=2)
+
+
+def test_a_record_is_no_answer_to_an_old_task():
+    row = next(row for row in task_rows("residents", 60) if row["kind"] == "fact")
+    fact = row["check"]["fact"]
+    answers = [row["messages"][-1]["content"], f"{{{WORDS[fact]}: {row['check']['facts'][fact]}}}", "{}"]
+    scored = {"answers": answers, "right": [passes(row, answer) for answer in answers], "n": 3}
+    assert scored["right"] == [True, True, False] and adapters.kept(scored) == 1 / 3
 
 
 def test_compare_gives_every_figure(monkeypatch):
@@ -22,6 +31,7 @@ def test_compare_gives_every_figure(monkeypatch):
             "job",
             "phrasings",
             "old_tasks",
+            "old_kept",
             "document_gap_percent",
             "trained",
             "share",

@@ -20,17 +20,27 @@ from course_lib.world.tasks import task_rows
 EXAMINED = {"tiny": 40, "laptop": 600, "gpu": 600}
 
 
+def kept(scored: dict) -> float:
+    """Share of old tasks that are answered rightly and not with a record. The checker of a fact passes
+    "{hobby: fishing}", so a clerk who has forgotten all else would have half of the old tasks right.
+    """
+    found = zip(scored["right"], scored["answers"])
+    return sum(right and not answer.strip().startswith("{") for right, answer in found) / scored["n"]
+
+
 def examine(model, size: str, job: str = "clerk", seed: int | str = 0) -> dict:
-    """What a model does on the new job (held-out residents; the same with held-out phrasings), on the old tasks and on
-    documents.
+    """What a model does on the new job (held-out residents; the same with held-out phrasings), on the old tasks (all
+    that their checker passes, and what is no record of it) and on documents.
     """
     model, tokenizer, n = nf4.dequantize_base(copy.deepcopy(model)).eval(), load_tokenizer(), EXAMINED[size]
     new = score(model, tokenizer, job_rows(job, "residents", n, seed), max_new_tokens=40)
+    old = score(model, tokenizer, task_rows("residents", n // 2, seed))
     return {
         "job": new["accuracy"],
         "by_kind": new["by_kind"],
         "phrasings": score(model, tokenizer, job_rows(job, "phrasings", n, seed), max_new_tokens=40)["accuracy"],
-        "old_tasks": score(model, tokenizer, task_rows("residents", n // 2, seed))["accuracy"],
+        "old_tasks": old["accuracy"],
+        "old_kept": kept(old),
         "document_gap_percent": distance_to_limit(model, tokenizer, pretrain_rows("validation")[:n])["gap_percent"],
     }
 
