@@ -86,12 +86,12 @@ cold = lab.cold_started(safe, course.work, course.size)  # its temperature of 0.
 tried = lab.show_tries(cold, residents, kinds, course.size)  # 32 sampled chains a question
 
 # %% [markdown]
-# **What to notice.** The pupil has become as careless as its teachers: in our run it is right in 70 of 100 about new residents. It has learned the chain, and the villagers' slip with it: a wrong chain often ends with the name that stands one step too early. Imitation ends where the teachers end.
+# **What to notice.** The pupil has become as careless as its teachers: in our run it is right in 64 of 100 about new residents. It has learned the chain, and the villagers' slip with it: a wrong chain often ends with the name that stands one step too early. Imitation ends where the teachers end.
 
 # %%
 # CLAIM
 {
-    "The pupil has become as careless": round(100 * lab.one_try(tried["residents"])) == 70,
+    "The pupil has become as careless": round(100 * lab.one_try(tried["residents"])) == 64,
     "a wrong chain often ends with": lab.slips(tried["residents"]) > 0.5,
     "Imitation ends where": GENERAL,
 }
@@ -137,13 +137,13 @@ check("step_chances")
 lost = lab.show_parts(mine("step_chances", globals()), cold, residents, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the statements of chains with two and three are nearly certain, 95 % and more, about residents of whom no chain spoke. What is lost is lost at the answer. So the knowledge is there, and the way of writing too; only the last choice is wrong, and it is the only part that a checker of answers looks at. Four statements are sums of coins, and there a statement goes wrong as well.
+# **What to notice.** In our run the statements of chains with two and three are nearly certain, 93 % and more, about residents of whom no chain spoke. What is lost is lost at the answer. So the knowledge is there, and the way of writing too; only the last choice is wrong, and it is the only part that a checker of answers looks at. Four statements are sums of coins, and there a statement goes wrong as well.
 
 # %%
 # CLAIM
 {
     "In our run the statements of chains": all(
-        p >= 0.945 for n in (2, 3) for p in lost[n]["parts"][:-1]
+        p >= 0.925 for n in (2, 3) for p in lost[n]["parts"][:-1]
     ),
     "What is lost is lost at the answer": all(
         lost[n]["parts"][-1] < min(lost[n]["parts"][:-1]) - 0.1 for n in (2, 3)
@@ -199,7 +199,7 @@ pass_of = mine("pass_at_k", globals())
 curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, course.size)
 
 # %% [markdown]
-# **What to notice.** One try of the cold start is right in 70 %, the best of 32 in 98 %: the right chain is nearly always among them, and somebody who could check would find it. Answers at once do not get there with any number of tries that one would pay for. The distance between pass@1 and pass@32 is what a checker can turn into training.
+# **What to notice.** One try of the cold start is right in 64 %, the best of 32 in 98 %: the right chain is nearly always among them, and somebody who could check would find it. Answers at once do not get there with any number of tries that one would pay for. The distance between pass@1 and pass@32 is what a checker can turn into training.
 
 # %%
 # CLAIM
@@ -208,7 +208,7 @@ curves = lab.show_curves(pass_of, {"at once": at_once, "cold start": tried}, cou
         round(100 * curves["cold start"]["residents"][1][0]),
         round(100 * curves["cold start"]["residents"][32][0]),
     )
-    == (70, 98),
+    == (64, 98),
     "Answers at once do not get there": curves["at once"]["residents"][32][0] < 0.5,
     "The distance between pass@1": GENERAL,
 }
@@ -256,7 +256,7 @@ vote = mine("majority", globals())
 votes = lab.show_votes(vote, tried, course.size)
 
 # %% [markdown]
-# **What to notice.** A vote makes what is frequent certain. Where the right answer is the most frequent one that helps: two changes of coins go from 73 to 92 % in our run. Three changes, a kind that no row had, are right in 15 % of the chains and in 12 % of the votes: there the wrong answer is the frequent one. It helps little where the chains of a question agree: among neighbours 84 % of the votes go to one answer, and too often it is the wrong step's.
+# **What to notice.** A vote makes what is frequent certain. Where the right answer is the most frequent one that helps: two changes of coins go from 72 to 85 % in our run. Three changes, a kind that no row had, are right in 16 % of the chains and in 15 % of the votes: there the wrong answer is the frequent one. It helps little where the chains of a question agree: among neighbours 87 % of the votes go to one answer, and too often it is the wrong step's.
 
 # %%
 # CLAIM
@@ -266,13 +266,13 @@ votes = lab.show_votes(vote, tried, course.size)
         round(100 * votes["coins, 2 changes"]["one"]),
         round(100 * votes["coins, 2 changes"]["vote"]),
     )
-    == (73, 92),
+    == (72, 85),
     "Three changes, a kind that no row had": (
         round(100 * votes["coins, 3 changes"]["one"]),
         round(100 * votes["coins, 3 changes"]["vote"]),
     )
-    == (15, 12),
-    "It helps little where the chains": round(100 * votes["neighbour"]["share"]) == 84
+    == (16, 15),
+    "It helps little where the chains": round(100 * votes["neighbour"]["share"]) == 87
     and votes["neighbour"]["vote"] < 0.9,
 }
 
@@ -334,7 +334,7 @@ checker = mine("verify", globals())
 judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, tried)
 
 # %% [markdown]
-# **What to notice.** The checker in a hurry accepts every kind of text in the table. It is right about none of those that ought to fail. Of the cold start's own wrong chains it accepts most, in our run 82 %: their steps are true, so the right answer stands in them. A reward that pays for them pays for the very slip that we want to train away.
+# **What to notice.** The checker in a hurry accepts every kind of text in the table. It is right about none of those that ought to fail. Of the cold start's own wrong chains it accepts most, in our run 84 %: their steps are true, so the right answer stands in them. A reward that pays for them pays for the very slip that we want to train away.
 
 # %%
 # CLAIM
@@ -344,7 +344,7 @@ judged = lab.show_checkers({"in a hurry": loose, "yours": checker}, residents, t
     "Of the cold start's own wrong chains": round(
         100 * judged["in a hurry"]["sampled wrong ones accepted"]
     )
-    == 82,
+    == 84,
     "A reward that pays for them": GENERAL,
 }
 
@@ -456,7 +456,7 @@ kept_of = mine("informative", globals())
 groups = lab.show_groups(kept_of, tried, course.size)
 
 # %% [markdown]
-# **What to notice.** A group of $G$ with pass rate $p$ is tied with a chance of $p^G + (1 - p)^G$, so large groups teach more often. The questions' pass rates differ. What is expected of them comes within three points of what was counted, and below it, for the rates are estimated from the same tries (§ 4). As training goes on more and more questions are always right: § 10 prints how many groups still teach, at the first step and at the last.
+# **What to notice.** A group of $G$ with pass rate $p$ is tied with a chance of $p^G + (1 - p)^G$, so large groups teach more often. The questions' pass rates differ. What is expected of them comes within five points of what was counted, and below it, for the rates are estimated from the same tries (§ 4). As training goes on more and more questions are always right: § 10 prints how many groups still teach, at the first step and at the last.
 
 # %%
 # CLAIM
@@ -465,8 +465,8 @@ groups = lab.show_groups(kept_of, tried, course.size)
         a[0] < b[0] for a, b in zip(list(groups.values()), list(groups.values())[1:])
     ),
     "The questions' pass rates differ": GENERAL,
-    "comes within three points of what was counted, and below it": all(
-        0 < a - b < 0.035 for a, b in groups.values()
+    "comes within five points of what was counted, and below it": all(
+        0 < a - b < 0.05 for a, b in groups.values()
     ),
     "As training goes on": GENERAL,
 }
@@ -562,7 +562,7 @@ library = lab12_trl.show_defaults(course.work)
 #
 # All parts are there. One step: 8 chains to each of 30 questions, the checker's verdict, advantages, the tied groups out, two small updates. `reinforce` in `course_lib/stages/reasoning.py` has the loop; the reward is **your** checker. There is no price on leaving the reference model: lab 07 needed one because its reward was a guess. This one is not.
 #
-# The questions are about residents whom the cold start has met; you will examine with others. **Predict first, for yourself:** the villagers' pupil is right in about 70 of 100. Where will it end? And can it get better than the best of its own 32 tries?
+# The questions are about residents whom the cold start has met; you will examine with others. **Predict first, for yourself:** the villagers' pupil is right in about two of three. Where will it end? And can it get better than the best of its own 32 tries?
 
 # %%
 # LONG
@@ -571,18 +571,18 @@ rl_run = lab.train("RL on the checker", cold, verdict, course.work, course.size,
 after = lab.show_after(rl_run, tried, residents, kinds, course.size)
 
 # %% [markdown]
-# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and at the end one group in eight still teaches. The slip is rarer also where no reward was ever given: held-out kinds of questions went from 60 to 76 %. One of these kinds gained nothing, three changes of coins. Nothing in the reward speaks of it. Reinforcement mends the slip, not what was never learned: from another assistant of ours, which had read each chain twice only and not learned its sums, questions with four changes of coins were right in 30 of 100 before it and in 34 after.
+# **What to notice.** In our run the reward is above 90 % after forty steps of 120, and in the last twenty one group in eight still teaches. The slip is rarer also where no reward was ever given: held-out kinds of questions went from 51 to 77 %. One of these kinds gained nothing, three changes of coins. Nothing in the reward speaks of it. Reinforcement mends the slip, not what was never learned: from another assistant of ours, which had read each chain twice only and not learned its sums, questions with four changes of coins were right in 30 of 100 before it and in 34 after.
 
 # %%
 # CLAIM
 {
     "In our run the reward is above 90 %": rl_run.history[40]["reward"] > 0.9
     and len(rl_run.history) == 120
-    and round(30 * rl_run.history[-1]["informative"]) == 4,
+    and 1 / 9 < sum(row["informative"] for row in rl_run.history[-20:]) / 20 < 1 / 7,
     "The slip is rarer also where": [
         round(100 * lab.one_try(each["kinds"])) for each in (tried, after)
     ]
-    == [60, 76],
+    == [51, 77],
     "One of these kinds gained nothing, three changes of coins": lab.by_kind(after)["coins, 3 changes"]
     <= lab.by_kind(tried)["coins, 3 changes"],
     "Nothing in the reward": GENERAL,
@@ -596,7 +596,7 @@ both = {"at once": at_once, "cold start": tried, "RL on the checker": after}
 later = lab.show_curves(pass_of, both, course.size)
 
 # %% [markdown]
-# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 95 against 98 %. It has moved probability to chains that were there. On held-out kinds its best of 32 finds less than the cold start's did, 89 against 92 %: within the bars here, and in four of five stored runs. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); compare its pass@1 with the cold start's pass@32 in your own run.
+# **What to notice.** RL's one try is nearly as good as the cold start's best of 32, and no better: 95 against 98 %. It has moved probability to chains that were there. On held-out kinds its best of 32 finds no more than the cold start's did, 88 % both; in four of five stored runs it found less. Whether reinforcement only **sharpens** is disputed ([Yue et al. 2025](https://arxiv.org/abs/2504.13837)); compare its pass@1 with the cold start's pass@32 in your own run.
 
 # %%
 # CLAIM
@@ -607,11 +607,11 @@ later = lab.show_curves(pass_of, both, course.size)
     )
     == (95, 98),
     "It has moved probability": GENERAL,
-    "On held-out kinds its best of 32 finds less": (
+    "On held-out kinds its best of 32 finds no more": (
         round(100 * later["RL on the checker"]["kinds"][32][0]),
         round(100 * later["cold start"]["kinds"][32][0]),
     )
-    == (89, 92),
+    == (88, 88),
     "Whether reinforcement only": GENERAL,
     "compare its pass@1 with": GENERAL,
 }
@@ -642,7 +642,7 @@ hacked = lab.show_hacked(hurried, {"in a hurry": loose, "yours": checker}, resid
 lab.guessed(MY_GUESS)
 
 # %% [markdown]
-# **What to notice.** There was nothing to learn. In our run this checker paid for 97 % of the chains before the first step, for their statements are true and name the right answer, and for 98 % after the last. Almost every group was tied, and your checker accepts 71 % of the chains as before. We feared that a checker which accepts too much would teach a trick. The commoner harm is quieter: it cannot see the mistake, so the mistake stays, and the reward looks splendid from the first step to the last.
+# **What to notice.** There was nothing to learn. In our run this checker paid for 98 % of the chains before the first step, for their statements are true and name the right answer, and for 98 % after the last. Almost every group was tied, and your checker accepts 61 % of the chains, no more than before. We feared that a checker which accepts too much would teach a trick. The commoner harm is quieter: it cannot see the mistake, so the mistake stays, and the reward looks splendid from the first step to the last.
 
 # %%
 # CLAIM
@@ -651,10 +651,10 @@ lab.guessed(MY_GUESS)
     "In our run this checker paid": [
         round(100 * hurried.history[k]["reward"]) for k in (0, -1)
     ]
-    == [97, 98],
+    == [98, 98],
     "Almost every group was tied": sum(row["tied"] for row in hurried.history)
     > 0.8 * len(hurried.history)
-    and round(100 * hacked["yours"]) == 71,
+    and round(100 * hacked["yours"]) == 61,
     "We feared that": GENERAL,
     "The commoner harm": GENERAL,
 }
@@ -704,7 +704,7 @@ taken_of = mine("first_right", globals())
 practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
 
 # %% [markdown]
-# **What to notice.** Practice on its own chains, right and wrong, changes the cold start little: 75 % in our run, 72 before, within the errors of the two. The same number of chains, chosen by the checker, makes it 95. Most of the gain is the checker's choice. It has cost a small part of § 10's sampling, and RL ends no higher in our run.
+# **What to notice.** Practice on its own chains, right and wrong, changes the cold start little: 70 % in our run, 64 before, within the errors of the two. The same number of chains, chosen by the checker, makes it 94. Most of the gain is the checker's choice. It has cost a small part of § 10's sampling, and RL ends hardly higher in our run: one point.
 
 # %%
 # CLAIM
@@ -713,16 +713,16 @@ practised = lab.show_rejection(taken_of, cold, checker, residents, course.size)
         round(100 * practised["control"]["right"]),
         round(100 * practised["cold start"]["right"]),
     )
-    == (75, 72)
+    == (70, 64)
     and practised["control"]["right"] - practised["cold start"]["right"]
     < practised["control"]["error"] + practised["cold start"]["error"],
-    "The same number of chains": round(100 * practised["chosen"]["right"]) == 95,
+    "The same number of chains": round(100 * practised["chosen"]["right"]) == 94,
     "Most of the gain": practised["chosen"]["right"] - practised["control"]["right"]
     > 5 * practised["chosen"]["error"],
     "It has cost a small part": round(
         100 * (lab.one_try(after["residents"]) - practised["chosen"]["right"])
     )
-    == 0,
+    == 1,
 }
 
 # %% [markdown]
@@ -764,7 +764,7 @@ cost_of = mine("cost", globals())
 costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
 
 # %% [markdown]
-# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 59 tokens a right answer in our run, a chain 36. A vote of 16 costs 509 and brings ten points. Who can check buys more with less: up to four chains, until one is accepted, 96 % for 41. After RL one chain is enough, 29 tokens. Training is paid once, a vote for every answer.
+# **What to notice.** The shortest answer is the dearest per right one but for the votes: at once costs 51 tokens a right answer in our run, a chain 43. A vote of 16 costs 584 and brings twelve points. Who can check buys more with less: up to four chains, until one is accepted, 89 % for 53. After RL one chain is enough, 28 tokens. Training is paid once, a vote for every answer.
 
 # %%
 # CLAIM
@@ -773,15 +773,15 @@ costs = lab.show_costs(cost_of, vote, safe, tried, after, course.size)
         round(costs["at once"][2]),
         round(costs["one chain"][2]),
     )
-    == (59, 36),
-    "A vote of 16 costs": round(costs["a vote of 16"][2]) == 509
-    and round(100 * (costs["a vote of 16"][0] - costs["one chain"][0])) == 10,
+    == (51, 43),
+    "A vote of 16 costs": round(costs["a vote of 16"][2]) == 584
+    and round(100 * (costs["a vote of 16"][0] - costs["one chain"][0])) == 12,
     "Who can check buys more": (
         round(100 * costs["up to 4, until the checker accepts"][0]),
         round(costs["up to 4, until the checker accepts"][2]),
     )
-    == (96, 41),
-    "After RL one chain is enough": round(costs["after RL, one chain"][2]) == 29,
+    == (89, 53),
+    "After RL one chain is enough": round(costs["after RL, one chain"][2]) == 28,
     "Training is paid once": GENERAL,
 }
 
@@ -799,7 +799,7 @@ three = {"safe": safe, "cold start": cold, "RL on the checker": rl_run.model}
 tax = lab.show_tax(three, course.size)
 
 # %% [markdown]
-# **What to notice.** A right answer behind a false statement is rare here: 1 % about new residents, 5 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, 2.3 points of the instructions and 2.5 of the benign requests, and of the instructions the 120 steps on chains took 2.0: the cold start had instructions, requests and documents in its mix and cost next to nothing.
+# **What to notice.** A right answer behind a false statement is rare here: less than 1 % about new residents, 3 % in held-out kinds. That is no merit of the reward, which cannot see a step. It is rare because a false step seldom leads to the right answer by luck. The tax is small in our run, 2.3 points of the instructions and 2.0 of the benign requests. The 120 steps on chains took all that the instructions lost: the cold start had instructions, requests and documents in its mix.
 
 # %%
 # CLAIM
@@ -808,14 +808,17 @@ tax = lab.show_tax(three, course.size)
         round(100 * lab.share(faith[f"RL on the checker, {of}"]["false_step"]))
         for of in ("new residents", "held-out kinds of questions")
     ]
-    == [1, 5],
+    == [0, 3],
     "That is no merit": GENERAL,
     "It is rare because": GENERAL,
     "The tax is small in our run": [
         round(100 * (tax[a]["instructions"] - tax["RL on the checker"]["instructions"]), 1)
         for a in ("safe", "cold start")
     ]
-    == [2.3, 2.0],
+    == [2.3, 2.8]
+    and round(100 * (tax["RL on the checker"]["benign_refused"] - tax["safe"]["benign_refused"]), 1) == 2.0,
+    "The 120 steps on chains took all": tax["cold start"]["instructions"]
+    > tax["safe"]["instructions"],
     "the cold start had instructions": GENERAL,
 }
 
@@ -875,8 +878,8 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_1 -->
 # ### BEGIN SOLUTION
-# Hardly. In my run one try went from 70 % to 95 %, and the cold start's best of 32 was already 98 %: the right chains were among its own tries. § 3 says what was missing: the statements of two and three steps had 95 % and more, only the answer had less, 74 and 77 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did the same, 95 %, and the same number of unchosen ones next to nothing, 75 %: what came in from outside is the checker's choice.
-# Where the tries held nothing right that was ever paid for, in three changes of coins, of which no training question speaks, nothing was learned, and the best of 32 on held-out kinds went down a little, within its error. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
+# Hardly. In my run one try went from 64 % to 95 %, and the cold start's best of 32 was already 98 %: the right chains were among its own tries. § 3 says what was missing: the statements of two and three steps had 93 % and more, only the answer had less, 65 and 72 %, for the villagers' slip was in it. Fine-tuning on chains that the checker had chosen did the same, 94 %, and the same number of unchosen ones little, 70 %: what came in from outside is the checker's choice.
+# Where the tries held nothing right that was ever paid for, in three changes of coins, of which no training question speaks, nothing was learned, and the best of 32 on held-out kinds stayed where it was. The gain on held-out kinds is real, though: the slip was unlearned where it was never punished.
 # ### END SOLUTION
 
 # %%
@@ -888,18 +891,18 @@ if loaded:
         round(100 * later["RL on the checker"]["residents"][1][0]),
         round(100 * later["cold start"]["residents"][32][0]),
     )
-    == (70, 95, 98),
+    == (64, 95, 98),
     "§ 3 says what was missing": [
         round(100 * lost[n]["parts"][-1]) for n in (3, 2)
     ]
-    == [74, 77],
+    == [65, 72],
     "Fine-tuning on chains that the checker": (
         round(100 * practised["chosen"]["right"]),
         round(100 * practised["control"]["right"]),
     )
-    == (95, 75),
-    "Where the tries held nothing right": later["RL on the checker"]["kinds"][32][0]
-    < later["cold start"]["kinds"][32][0],
+    == (94, 70),
+    "Where the tries held nothing right": round(100 * later["RL on the checker"]["kinds"][32][0])
+    == round(100 * later["cold start"]["kinds"][32][0]),
     "The gain on held-out kinds": lab.one_try(after["kinds"]) > lab.one_try(tried["kinds"]) + 0.1,
 }
 
@@ -909,8 +912,8 @@ if loaded:
 # %% [markdown]
 # <!-- WRITTEN written_2 -->
 # ### BEGIN SOLUTION
-# My task is sums in words (§ 15), and I should try the texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 82 % of the cold start's wrong chains; with it as the reward nothing was learned: 97 % before, and my own checker still accepts 71 %.
-# During the run I should have a second, stricter checker look at some chains at each step, read samples, and count the right answers with a false statement: 1 % here, but the reward would never show it.
+# My task is sums in words (§ 15), and I should try the texts of § 6: a list of all answers, the right answer inside the steps and a wrong one at the end, two answers, something behind the answer; and, so that nobody right is refused, a full stop, capitals, a line break. A checker in a hurry accepted all of the former, and 84 % of the cold start's wrong chains; with it as the reward nothing was learned: 98 % before, and my own checker accepts 61 %.
+# During the run I should have a second, stricter checker look at some chains at each step, read samples, and count the right answers with a false statement: less than 1 % here, but the reward would never show it.
 # ### END SOLUTION
 
 # %%
@@ -918,9 +921,9 @@ if loaded:
 {
     "the texts of § 6": GENERAL,
     "A checker in a hurry accepted": judged["in a hurry"]["false accepts"] == 1
-    and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 82
-    and round(100 * hurried.history[0]["reward"]) == 97
-    and round(100 * hacked["yours"]) == 71,
+    and round(100 * judged["in a hurry"]["sampled wrong ones accepted"]) == 84
+    and round(100 * hurried.history[0]["reward"]) == 98
+    and round(100 * hacked["yours"]) == 61,
     "During the run I should have": GENERAL,
 }
 
