@@ -3,7 +3,19 @@
 import numpy as np
 
 from course_lib.stages.cleaning import NUM_PERM, SAME, caught
-from course_lib.widgets.style import BLUE, GREEN, GREY, ORANGE, PURPLE, empty, finish, in_style, legend_below, mark_line
+from course_lib.widgets.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SMALL,
+    empty,
+    finish,
+    in_style,
+    legend_below,
+    mark_line,
+)
 
 
 @in_style
@@ -21,7 +33,8 @@ def banding_figure(strangers: list[float], relatives: list[float]):
         weights = np.full(len(values), 1 / max(1, len(values)))
         bins = np.linspace(0, 1, 41)
         axes.hist(values, bins=bins, weights=weights, color=colour, alpha=0.35, hatch=hatch, label=f"share of {name}")
-    mark_line(axes, SAME, f"the same from {SAME}", upright=True)
+    mark_line(axes, SAME, upright=True)
+    axes.text(SAME - 0.01, 0.4, f"the same from {SAME}", fontsize=SMALL, ha="right")
     axes.set(
         xlabel="true similarity s of two pages",
         ylabel="probability to be compared; share of pairs",
