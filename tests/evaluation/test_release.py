@@ -76,7 +76,7 @@ def test_resampled_scores_are_paired(rows):
     assert set(release.resampled_axes(with_right(rows), 50)["score"]) == {1.0}
 
 
-@pytest.mark.parametrize("changes, words", [({"vocabulary": 300}, "tokenizer"), ({"context": 60}, "longest row")])
+@pytest.mark.parametrize("changes, words", [({"vocabulary": 300}, "tokenizer"), ({"context": 60}, "takes up to")])
 def test_a_model_that_cannot_read_the_rows_gets_one_line(rows, changes, words):
     with pytest.raises(ArtifactError, match=words):
         release.take(Llama(ModelConfig(**SMALL | changes)), rows[:3])

@@ -75,10 +75,12 @@ def test_the_two_checkers():
 
 
 def test_what_the_reward_prefers_becomes_more_likely():
-    """A reward for short answers: after a few steps there are no others, and the base is as it was."""
-    base = assistant(load_folder(SHIPPED / "safe", "safe")[0])
+    """A reward for short answers: after a few steps there are no others, and the base is as it was. The base is one
+    whose answers to a question differ: of groups that are all long or all short nothing is learned.
+    """
+    base = assistant(load_folder(SHIPPED / "sft", "sft")[0])
     before = {name: weight.clone() for name, weight in base.state_dict().items()}
-    short = lambda rows, answers: torch.tensor([float(len(answer) < 40) for answer in answers])
+    short = lambda rows, answers: torch.tensor([float(len(answer) < 30) for answer in answers])
     config = reasoning.RLConfig(steps=8, prompts=6, each=8, learning_rate=4e-3)
     run = reinforce(config, base, reward=short, progress=False)
     rewards = [row["reward"] for row in run.history]
