@@ -6,15 +6,26 @@ Run it when a recipe changes, and only then: what it writes lives in git for eve
 
 import argparse
 import json
+from pathlib import Path
 
 import torch
 
 from course_lib.platform import write_atomic
-from course_lib.stages.artifacts import SHIPPED, save_stage
+from course_lib.stages.artifacts import SHIPPED, load_folder, save_stage
 from course_lib.stages.tokenizer import SHIPPED as TOKENIZER
 from course_lib.stages.tokenizer import train_tokenizer
 from course_lib.world import pretrain_documents
 from course_lib.world.corpus import FOLDER, SPLIT_SIZES
+
+
+def shipped(stage: str):
+    """The model of a stage as it ships, never the author's own in the work folder."""
+    return load_folder(SHIPPED / stage, stage)[0]
+
+
+def ship_model(stage: str, run, metrics: dict) -> Path:
+    """Saves a run's model, its record and what was measured of it. Returns the folder."""
+    return save_stage(stage, run.model, {**run.record, "metrics": metrics}, SHIPPED / stage, dtype=torch.bfloat16)
 
 
 def ship_tokenizer() -> None:
@@ -68,7 +79,7 @@ def ship_pretrain(size: str = "laptop", seed: int = 0) -> None:
     from course_lib.stages.pretrain import pretrain
 
     run = pretrain(size, seed)
-    folder = save_stage("pretrain", run.model, run.record, SHIPPED / "pretrain", dtype=torch.bfloat16)
+    folder = ship_model("pretrain", run, run.record["metrics"])
     print(f"{folder}: gap {run.record['metrics']['gap_percent']:.2f} % after {run.record['minutes']:.1f} minutes")
 
 
@@ -82,13 +93,11 @@ def ship_reader(size: str = "laptop", seed: int = 0) -> None:
 
 def ship_assistant(stage: str, parent: str, size: str, seed: int) -> None:
     from course_lib.evaluation.instructions import examine
-    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.sft import read, sft
 
-    base = load_folder(SHIPPED / parent, parent)[0]  # never the author's own work folder
-    run = {"sft": sft, "reader": read}[stage](size, seed, base=base)
+    run = {"sft": sft, "reader": read}[stage](size, seed, base=shipped(parent))
     scores = examine(run.model, reading=stage == "reader")
-    folder = save_stage(stage, run.model, {**run.record, "metrics": scores}, SHIPPED / stage, dtype=torch.bfloat16)
+    folder = ship_model(stage, run, scores)
     print(
         f"{folder}: {scores['residents']:.1%} of held-out instructions, {scores['phrasings']:.1%} in held-out "
         f"phrasings, after {run.record['minutes']:.1f} minutes"
@@ -100,13 +109,12 @@ def ship_preferences() -> None:
     import pyarrow
     import pyarrow.parquet
 
-    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.preferences import sample_pairs
     from course_lib.stages.rollout import assistant
     from course_lib.stages.tokenizer import load_tokenizer
     from course_lib.world.annotators import label_pairs, prompts
 
-    model, tokenizer = assistant(load_folder(SHIPPED / "sft", "sft")[0]), load_tokenizer()
+    model, tokenizer = assistant(shipped("sft")), load_tokenizer()
     for split, n, pairs in (("train", 52_000, 30_000), ("test", 4_000, 2_000)):
         rows = label_pairs(sample_pairs(model, tokenizer, prompts(split, n)), split)[:pairs]
         table = pyarrow.table(
@@ -122,17 +130,11 @@ def ship_preferences() -> None:
 
 def ship_reward(size: str = "laptop", seed: int = 0) -> None:
     from course_lib.evaluation.runs.reward_model import reward_run
-    from course_lib.stages.artifacts import load_folder
     from course_lib.stages.rollout import assistant
 
-    run, scores = reward_run(size, seed, assistant(load_folder(SHIPPED / "sft", "sft")[0]))
-    folder = save_stage(
-        "reward",
-        run.model,
-        {**run.record, "parent": "sft", "metrics": scores},
-        SHIPPED / "reward",
-        dtype=torch.bfloat16,
-    )
+    run, scores = reward_run(size, seed, assistant(shipped("sft")))
+    run.record["parent"] = "sft"
+    folder = ship_model("reward", run, scores)
     print(f"{folder}: {scores['share_of_bayes']:.1%} of the Bayes limit, after {scores['minutes']:.1f} minutes")
 
 
@@ -163,35 +165,30 @@ def ship_requests() -> None:
 
 def ship_helpful(size: str = "laptop", seed: int = 0) -> None:
     from course_lib.evaluation.safety import helpful_run
-    from course_lib.stages.artifacts import load_folder
 
-    run, scores = helpful_run(size, seed, load_folder(SHIPPED / "sft", "sft")[0], progress=True)
-    record = {**run.record, "metrics": scores}
-    folder = save_stage("helpful", run.model, record, SHIPPED / "helpful", dtype=torch.bfloat16)
+    run, scores = helpful_run(size, seed, shipped("sft"), progress=True)
+    folder = ship_model("helpful", run, scores)
     print(f"{folder}: {scores['harmful_refused_before']:.1%} of what harms refused")
 
 
 def ship_safe(size: str = "laptop", seed: int = 0) -> None:
     """The assistant that refuses what harms, from the shipped helpful-only one."""
     from course_lib.evaluation.safety import refuse_run
-    from course_lib.stages.artifacts import load_folder
 
-    run, scores = refuse_run(size, seed, load_folder(SHIPPED / "helpful", "helpful")[0], progress=True)
-    folder = save_stage("safe", run.model, {**run.record, "metrics": scores}, SHIPPED / "safe", dtype=torch.bfloat16)
+    run, scores = refuse_run(size, seed, shipped("helpful"), progress=True)
+    folder = ship_model("safe", run, scores)
     print(f"{folder}: {scores['harmful_refused']:.1%} of what harms refused, tax {scores['tax_points']:.1f} points")
 
 
 def ship_reasoning(size: str = "laptop", seed: int = 0) -> None:
     """The assistant that thinks first, from the shipped safe one."""
     from course_lib.evaluation.runs.reasoning import reasoning_run
-    from course_lib.stages.artifacts import load_folder
 
-    run, scores = reasoning_run(size, seed, load_folder(SHIPPED / "safe", "safe")[0])
+    run, scores = reasoning_run(size, seed, shipped("safe"))
     right = {split: scores["rl"][split]["pass"][1] for split in ("residents", "kinds")}
     metrics = {key: scores[key] for key in ("seed", "share_of_pass32", "tax_points", "minutes")} | right
     metrics["false_step"] = scores["rl"]["residents"]["false_step"]
-    record = {**run.record, "metrics": metrics}
-    folder = save_stage("reasoning", run.model, record, SHIPPED / "reasoning", dtype=torch.bfloat16)
+    folder = ship_model("reasoning", run, metrics)
     print(
         f"{folder}: {right['residents']:.1%} of the questions about held-out residents right, {right['kinds']:.1%} of "
         f"held-out kinds, after {scores['minutes']:.1f} minutes"

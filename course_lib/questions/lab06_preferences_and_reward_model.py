@@ -24,9 +24,9 @@ SHARE_FULL, SHARE_ZERO = 94.0, 80.0  # one model's share moves by 1.5 % (one dev
 PROMPTS = 300  # drawn from the seed; the shipped assistant answers each twice: where the two differ they make a pair
 
 
-def exact(got):
-    """`check_dtype` of a question that asks for a tensor of any precision: float64 will do, a Python number won't."""
-    return not isinstance(got, torch.Tensor)
+def close(q, label, got, expected, **options):
+    """q.close where a tensor of any precision is asked for: float64 will do, a Python number won't."""
+    q.close(label, got, expected, check_dtype=not isinstance(got, torch.Tensor), **options)
 
 
 # ---------------------------------------------------------------------------------------------------------------- kappa
@@ -181,7 +181,8 @@ def bayes_mistakes(d, s):
 def check_bayes(q, d, s, hint=None, unmutated=False):
     p = first_wins(d, s).mean(0)
     got = (q.call_checked_unmutated if unmutated else q.call)("bayes_limit", d, s)
-    q.close(
+    close(
+        q,
         "the limit",
         got,
         (0.5 + (p - 0.5).abs()).mean().float(),
@@ -189,7 +190,6 @@ def check_bayes(q, d, s, hint=None, unmutated=False):
         mistakes=bayes_mistakes(d, s),
         hint=hint,
         reread=BAYES_TEXT,
-        check_dtype=exact(got),
     )
 
 
@@ -272,15 +272,8 @@ def loss_mistakes(c, r):
 
 def check_loss(q, c, r, hint=None, tol=1e-5, unmutated=False):
     got = (q.call_checked_unmutated if unmutated else q.call)("bradley_terry_loss", c, r)
-    q.close(
-        "the loss",
-        got,
-        pair_losses(c, r).mean(),
-        tol=tol,
-        mistakes=loss_mistakes(c, r),
-        hint=hint,
-        reread=LOSS_TEXT,
-        check_dtype=exact(got),
+    close(
+        q, "the loss", got, pair_losses(c, r).mean(), tol=tol, mistakes=loss_mistakes(c, r), hint=hint, reread=LOSS_TEXT
     )
 
 
@@ -319,7 +312,7 @@ def check_huge(q, loss_of, hint):
         math.isfinite(float(got)),
         hint="σ(−10,000) is 0, and log 0 is −∞. F.logsigmoid does both in one step.",
     )
-    q.close("the loss", got, torch.tensor(5000.0), tol=1e-5, hint=hint, check_dtype=exact(got))
+    close(q, "the loss", got, torch.tensor(5000.0), tol=1e-5, hint=hint)
     q.close("the gradient of the chosen rewards", grad, torch.where(sign > 0, 0.0, -0.25), tol=1e-6, hint=hint)
 
 
@@ -338,7 +331,7 @@ def _(q):
 def _(q):
     c = q.randn(5)
     got, grads = q.call_with_grad("bradley_terry_loss", [c, c.clone()], (0,), torch.tensor(1.0), names=("chosen",))
-    q.close("the loss", got, torch.tensor(math.log(2)), tol=1e-5, check_dtype=exact(got))
+    close(q, "the loss", got, torch.tensor(math.log(2)), tol=1e-5)
     slope = (
         "relu and abs have no slope at 0; F.logsigmoid and F.softplus have the right one, −1/(2B) for a chosen reward."
     )
@@ -421,7 +414,8 @@ def head_mistakes(hidden, ids, weight, pad):
 def check_head(q, hidden, ids, weight, pad=0, hint=None, unmutated=False, mistakes=head_mistakes):
     got = (q.call_checked_unmutated if unmutated else q.call)("last_token_rewards", hidden, ids, weight, pad)
     places = [int(row.nonzero().max()) for row in ids != pad]
-    q.close(
+    close(
+        q,
         "the rewards",
         got,
         picked(hidden, places, weight),
@@ -429,7 +423,6 @@ def check_head(q, hidden, ids, weight, pad=0, hint=None, unmutated=False, mistak
         mistakes=mistakes(hidden, ids, weight, pad) if mistakes else None,
         hint=hint,
         reread=HEAD_TEXT,
-        check_dtype=exact(got),
     )
 
 
@@ -570,16 +563,7 @@ def ece_mistakes(p, won, bins):
 def check_ece(q, p, won, bins, hint=None, unmutated=False):
     expected = torch.tensor(sum(n * abs(w - m) for n, w, m in bins_of(p, won, bins)) / len(p), dtype=torch.float32)
     got = (q.call_checked_unmutated if unmutated else q.call)("ece", p, won, bins)
-    q.close(
-        "the ECE",
-        got,
-        expected,
-        tol=1e-5,
-        mistakes=ece_mistakes(p, won, bins),
-        hint=hint,
-        reread=ECE_TEXT,
-        check_dtype=exact(got),
-    )
+    close(q, "the ECE", got, expected, tol=1e-5, mistakes=ece_mistakes(p, won, bins), hint=hint, reread=ECE_TEXT)
 
 
 def drawn_outcomes(q, bins):
@@ -656,7 +640,7 @@ def mended(q, c, r):
 def check_mended(q, c, r, mistakes=None):
     loss = mended(q, c, r)[0]
     expected = pair_losses(c, r).mean()
-    q.close("the loss", loss, expected, tol=1e-5, mistakes=mistakes, check_dtype=exact(loss))
+    close(q, "the loss", loss, expected, tol=1e-5, mistakes=mistakes)
 
 
 @MEND.case("the loss, mended: the mean over the pairs of −log σ(chosen − rejected)", reread=MEND_TEXT)
@@ -734,7 +718,8 @@ def drawn_pairs(q, n):
 
 def check_cure(q, c, r, cw, rw, w, hint=None, unmutated=False, mistakes=cure_mistakes):
     got = (q.call_checked_unmutated if unmutated else q.call)("length_cured_loss", c, r, cw, rw, w)
-    q.close(
+    close(
+        q,
         "the loss",
         got,
         cured(c, r, cw, rw, w),
@@ -742,7 +727,6 @@ def check_cure(q, c, r, cw, rw, w, hint=None, unmutated=False, mistakes=cure_mis
         mistakes=mistakes(c, r, cw, rw, w),
         hint=hint,
         reread=CURE_TEXT,
-        check_dtype=exact(got),
     )
 
 
@@ -774,7 +758,7 @@ def _(q):
 def _(q):
     c, r, cw, rw = drawn_pairs(q, 6)
     got = q.call("length_cured_loss", c, r, cw.long(), rw.long(), torch.tensor(0.15))
-    q.close("the loss", got, cured(c, r, cw, rw, torch.tensor(0.15)), tol=1e-5, check_dtype=exact(got))
+    close(q, "the loss", got, cured(c, r, cw, rw, torch.tensor(0.15)), tol=1e-5)
 
 
 @CURE.case(
